@@ -1,0 +1,1 @@
+"""The component resources of the program, one per file."""

@@ -1,0 +1,87 @@
+"""The part of the Kubernetes API this project uses, as a protocol: the real client and test doubles implement it."""
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Protocol
+
+from kata_components.kubernetes.objects import (
+    DaemonSet,
+    Job,
+    JobEvent,
+    JobList,
+    Lease,
+    Node,
+    ObjectMetadata,
+    Pod,
+)
+
+Manifest = Mapping[str, Any]
+"""A Kubernetes object as it goes over the wire."""
+
+
+class KubeApi(Protocol):
+    """Calls on one cluster.
+
+    Reads retry inside. Writes are one attempt: the caller decides what an unknown outcome means. Raises `ApiError` for
+    an answer that is an error, `UnreachableError` for none, `KubeconfigError` when credentials cannot be had.
+    Namespaced calls name their namespace; lists are complete (paged inside) and consistent reads.
+    """
+
+    async def list_nodes(self, selector: str = "") -> list[Node]:
+        """Return the nodes a label selector matches, all for the empty one."""
+
+    async def list_node_metadata(self, selector: str = "") -> list[ObjectMetadata]:
+        """Return the metadata alone of the nodes a label selector matches: a fraction of the bytes."""
+
+    async def get_node(self, name: str) -> Node:
+        """Return one node."""
+
+    async def annotate_node(self, name: str, uid: str, annotations: Mapping[str, str | None]) -> None:
+        """Set (or with None remove) annotations of the node with that UID; a node of another UID is a 409."""
+
+    async def list_jobs(self, namespace: str, selector: str) -> JobList:
+        """Return the Jobs a label selector matches, with the position to watch from."""
+
+    def watch_jobs(self, namespace: str, selector: str, resource_version: str) -> AsyncIterator[JobEvent]:
+        """Yield changes from that position on, reconnecting as needed; `ExpiredError` means list again."""
+
+    async def create_job(self, namespace: str, manifest: Manifest) -> Job:
+        """Create a Job; 409 when one of that name exists."""
+
+    async def delete_job(self, namespace: str, name: str, uid: str) -> None:
+        """Delete the Job with that UID and, in the background, its pods."""
+
+    async def delete_jobs(self, namespace: str, selector: str, field_selector: str = "") -> None:
+        """Delete all Jobs that label and field selector match, with one deletecollection."""
+
+    async def list_pods(self, namespace: str, selector: str) -> list[Pod]:
+        """Return the pods a label selector matches."""
+
+    async def pod_log(self, namespace: str, pod: str, container: str, tail_lines: int) -> str:
+        """Return the last lines a container wrote."""
+
+    async def get_lease(self, namespace: str, name: str) -> Lease:
+        """Return one Lease."""
+
+    async def create_lease(self, namespace: str, manifest: Manifest) -> Lease:
+        """Create a Lease; 409 when it exists."""
+
+    async def replace_lease(self, namespace: str, name: str, manifest: Manifest) -> Lease:
+        """Replace a Lease; with `metadata.resourceVersion` in the manifest, 409 when it changed since."""
+
+    async def delete_lease(self, namespace: str, name: str, uid: str) -> None:
+        """Delete the Lease with that UID."""
+
+    async def get_daemon_set(self, namespace: str, name: str) -> DaemonSet:
+        """Return one DaemonSet."""
+
+    async def get_namespace(self, name: str) -> ObjectMetadata:
+        """Return the metadata of a namespace."""
+
+    async def get_metadata(self, api_version: str, plural: str, namespace: str, name: str) -> ObjectMetadata | None:
+        """Return the metadata of any object, None when there is none; an empty namespace means cluster-scoped."""
+
+    async def allowed(self, verb: str, group: str, resource: str, namespace: str = "") -> bool:
+        """Return whether this identity may do that (SelfSubjectAccessReview); `resource` may be `pods/log`."""
+
+    async def aclose(self) -> None:
+        """Close all connections."""

@@ -1,0 +1,71 @@
+"""Every name that other programs, users' state or upstream's node image rely on. Changing one is a migration.
+
+Sources: kata-contract sections 3.1 (object names), 5.6 (Job names, D32 to D34) and appendix A (labels).
+"""
+
+import hashlib
+import re
+from typing import Final
+
+PROJECT: Final = "kata-deploy"
+
+RUNTIME_LABEL: Final = "katacontainers.io/kata-runtime"
+"""Upstream's node label, which RuntimeClasses select by."""
+
+STAGE_LABEL: Final = "kata-deploy/stage"
+OWNER_LABEL: Final = "kata-deploy-job-dispatcher/owner"
+NODE_LABEL: Final = "kata-deploy-job-dispatcher/node"
+NODE_NAME_ANNOTATION: Final = "kata-deploy-job-dispatcher/node-name"
+
+ANNOTATION_PREFIX: Final = "kata-deploy.katacontainers.io"
+DIGEST_ANNOTATION: Final = f"{ANNOTATION_PREFIX}/digest"
+"""On a per-node Job: the host digest it installs."""
+NODE_UID_ANNOTATION: Final = f"{ANNOTATION_PREFIX}/node-uid"
+"""On a per-node Job: the UID of the node it was stamped for."""
+INSTALLATION_ANNOTATION: Final = f"{ANNOTATION_PREFIX}/installation"
+"""On the Lease: the id of the installation it belongs to."""
+STACK_ANNOTATION: Final = f"{ANNOTATION_PREFIX}/stack"
+"""On the Lease: the Pulumi stack that made the installation, as `project/stack`."""
+
+MAX_NAME: Final = 63
+_HASH_LENGTH: Final = 24
+
+
+def base(suffix: str) -> str:
+    """Return the name that all objects of one installation begin with."""
+    return f"{PROJECT}-{suffix}" if suffix else PROJECT
+
+
+def suffixed(name: str, suffix: str) -> str:
+    """Return `name` with the multi-install suffix behind it, as cluster-scoped objects have it."""
+    return f"{name}-{suffix}" if suffix else name
+
+
+def mark_annotation(suffix: str) -> str:
+    """Return the key of the node annotation that says what this installation put on the node."""
+    return f"{ANNOTATION_PREFIX}/installed-{suffix or 'default'}"
+
+
+def job_prefix(suffix: str, stage: str) -> str:
+    """Return the name prefix of the per-node Jobs of a stage (`install` or `cleanup`); also their owner label."""
+    return f"{base(suffix)}-{stage}"
+
+
+def sanitised(text: str) -> str:
+    """Return `text` as upstream turns it into a label value or a part of a name (D32)."""
+    return re.sub(r"[^a-z0-9-]", "-", text.lower()).strip("-")
+
+
+def job_name(prefix: str, node: str) -> str:
+    """Return the name of the Job of one node: readable where that is unique, else with a hash (D32)."""
+    whole = f"{prefix}-{node}"
+    clean = sanitised(whole)
+    if clean == whole and len(whole) <= MAX_NAME:
+        return whole
+    digest = hashlib.sha256(f"{prefix}\0{node}".encode()).hexdigest()[:_HASH_LENGTH]
+    return f"{clean[: MAX_NAME - _HASH_LENGTH - 1].rstrip('-')}-{digest}"
+
+
+def truncated(name: str) -> str:
+    """Return `name` cut to what Kubernetes allows, as the chart cuts it."""
+    return name[:MAX_NAME].rstrip("-")

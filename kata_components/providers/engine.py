@@ -1,0 +1,67 @@
+"""The Pulumi engine as a dynamic provider can reach it: messages, and whether it is still there.
+
+The SDK offers a dynamic provider neither. The engine's address is the plugin's last argument; where it is not (tests,
+another SDK), messages are printed and the engine counts as present.
+"""
+
+import sys
+from functools import cache
+from typing import Final
+
+import grpc
+from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc
+
+_TIMEOUT_SECONDS: Final = 5.0
+
+
+def info(text: str, urn: str = "") -> None:
+    """Show a message on the row of a resource (the stack's without `urn`); it stays in the final diagnostics."""
+    _log(engine_pb2.INFO, text, urn, ephemeral=False)
+
+
+def warning(text: str, urn: str = "") -> None:
+    """Show a warning."""
+    _log(engine_pb2.WARNING, text, urn, ephemeral=False)
+
+
+def status(text: str, urn: str = "") -> None:
+    """Show the status of a resource while it is worked on; the next one replaces it."""
+    _log(engine_pb2.INFO, text, urn, ephemeral=True)
+
+
+def is_gone() -> bool:
+    """Whether the engine has ended: then nobody reads our answer, and nothing more may be started."""
+    stub = _stub()
+    if stub is None:
+        return False
+    try:
+        stub.GetRootResource(engine_pb2.GetRootResourceRequest(), timeout=_TIMEOUT_SECONDS)
+    except grpc.RpcError as error:
+        return bool(error.code() is grpc.StatusCode.UNAVAILABLE)
+    return False
+
+
+def _log(severity: engine_pb2.LogSeverity.ValueType, text: str, urn: str, *, ephemeral: bool) -> None:
+    stub = _stub()
+    if stub is None:
+        if not ephemeral:
+            print(text, flush=True)
+        return
+    request = engine_pb2.LogRequest(severity=severity, message=text, urn=urn, streamId=0, ephemeral=ephemeral)
+    if ephemeral:
+        # Not waited for: a slow terminal must not slow the rollout.
+        stub.Log.future(request, timeout=_TIMEOUT_SECONDS)
+        return
+    try:
+        stub.Log(request, timeout=_TIMEOUT_SECONDS)
+    except grpc.RpcError:
+        print(text, file=sys.stderr, flush=True)
+
+
+@cache
+def _stub() -> engine_pb2_grpc.EngineStub | None:
+    address = sys.argv[-1]
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        return None
+    return engine_pb2_grpc.EngineStub(grpc.insecure_channel(address))

@@ -1,0 +1,50 @@
+"""What the operator must be allowed for a rollout; asked before anything is written.
+
+`docs/operator-rbac.yaml` grants exactly what the whole program uses; an end-to-end test holds both together.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from kata_components.kubernetes.api import KubeApi
+
+
+class Right(NamedTuple):
+    """One verb on one resource; `namespaced` ones are needed in the installation's namespace."""
+
+    verb: str
+    group: str
+    resource: str
+    namespaced: bool
+
+    def __str__(self) -> str:
+        """Return it as `kubectl auth can-i` takes it."""
+        return f"{self.verb} {self.resource}{self.group and '.' + self.group}"
+
+
+ROLLOUT_RIGHTS: Final = (
+    Right("list", "", "nodes", namespaced=False),
+    Right("get", "", "nodes", namespaced=False),
+    Right("patch", "", "nodes", namespaced=False),
+    *(Right(verb, "batch", "jobs", namespaced=True) for verb in ("create", "list", "watch", "delete")),
+    Right("deletecollection", "batch", "jobs", namespaced=True),
+    Right("list", "", "pods", namespaced=True),
+    *(Right(verb, "coordination.k8s.io", "leases", namespaced=True) for verb in ("get", "create", "update", "delete")),
+)
+
+
+async def missing_rights(api: KubeApi, namespace: str, rights: Iterable[Right]) -> list[str]:
+    """Return one refusal that names all missing rights, or nothing."""
+    wanted = list(rights)
+    answers = await asyncio.gather(
+        *(api.allowed(r.verb, r.group, r.resource, namespace if r.namespaced else "") for r in wanted)
+    )
+    missing = [right for right, allowed in zip(wanted, answers, strict=True) if not allowed]
+    if not missing:
+        return []
+    where = ", ".join(f"{right}" + (f" in {namespace}" if right.namespaced else "") for right in missing)
+    return [
+        f"this identity may not {where}. A cluster administrator can grant exactly what is needed with "
+        "`kubectl apply -f docs/operator-rbac.yaml`; nothing was written."
+    ]

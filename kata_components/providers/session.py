@@ -1,0 +1,127 @@
+"""Runs asynchronous work for one method of a provider: connects, supervises, cleans up."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+from kata_components.errors import KubeconfigError, RolloutStoppedError, UnreachableError
+from kata_components.kubernetes.api import KubeApi
+from kata_components.providers import cancellation, engine
+
+T = TypeVar("T")
+
+Work = Callable[[KubeApi], Awaitable[T]]
+
+_LIFELINE_SECONDS: Final = 2.0
+_READ_SECONDS: Final = 60.0
+
+
+@dataclass(frozen=True)
+class Target:
+    """The cluster of a stack: a kubeconfig context, and the path of the kubeconfig (None: the usual places)."""
+
+    context: str
+    kubeconfig: str | None = None
+
+
+def target(cluster: str | Mapping[str, Any] | None) -> Target:
+    """Return the target from the stack's `cluster` configuration, JSON text as the engine hands it over.
+
+    Raises:
+        KubeconfigError: it names no context.
+    """
+    try:
+        values = json.loads(cluster) if isinstance(cluster, str) else dict(cluster or {})
+        return Target(context=values["context"], kubeconfig=values.get("kubeconfig"))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        msg = (
+            "kata-deploy:cluster.context is not set; run `pulumi config set --path kata-deploy:cluster.context <name>`"
+        )
+        raise KubeconfigError(msg) from None
+
+
+def read(where: Target, work: Work[T]) -> T:
+    """Run work that only reads, for a minute at most.
+
+    Raises:
+        ClusterError: the cluster could not be asked.
+    """
+
+    async def bounded(api: KubeApi) -> T:
+        try:
+            async with asyncio.timeout(_READ_SECONDS):
+                return await work(api)
+        except TimeoutError:
+            msg = f"the API server of context {where.context} did not answer all questions in {_READ_SECONDS:.0f} s"
+            raise UnreachableError(msg) from None
+
+    return asyncio.run(_connected(where, bounded))
+
+
+def run(where: Target, work: Work[T]) -> T:
+    """Run work that may take hours; it ends early when the user cancels or the engine is gone.
+
+    Raises:
+        RolloutStoppedError: it ended early.
+        KataDeployError: whatever the work raises.
+    """
+
+    async def supervised(api: KubeApi) -> T:
+        task = asyncio.create_task(_awaited(work(api)))
+        guard = asyncio.create_task(_supervise(task))
+        try:
+            return await task
+        except asyncio.CancelledError:
+            if not guard.done():
+                raise
+            reason = guard.result()
+        finally:
+            guard.cancel()
+            await asyncio.gather(guard, return_exceptions=True)
+        msg = f"{reason}. Jobs that run go on; nothing new was started. Run the same command again to go on from here."
+        raise RolloutStoppedError(msg)
+
+    return asyncio.run(_connected(where, supervised))
+
+
+async def _awaited(work: Awaitable[T]) -> T:
+    return await work
+
+
+async def _supervise(task: asyncio.Task[Any]) -> str:
+    """Cancel `task` when it should not go on; return why."""
+    loop = asyncio.get_running_loop()
+    cancelled = asyncio.Event()
+
+    def cancel() -> None:
+        loop.call_soon_threadsafe(cancelled.set)
+
+    cancellation.subscribe(cancel)
+    try:
+        while True:
+            try:
+                async with asyncio.timeout(_LIFELINE_SECONDS):
+                    await cancelled.wait()
+            except TimeoutError:
+                if not await asyncio.to_thread(engine.is_gone):
+                    continue
+                reason = "the Pulumi engine is gone"
+            else:
+                reason = "cancelled"
+            task.cancel()
+            return reason
+    finally:
+        cancellation.unsubscribe(cancel)
+
+
+async def _connected(where: Target, work: Work[T]) -> T:
+    # Imported here: the engine starts this process for check and diff as well, and on every preview.
+    from kata_components.kubernetes.connect import connect  # noqa: PLC0415 # see above
+
+    api = connect(where.context, where.kubeconfig)
+    try:
+        return await work(api)
+    finally:
+        await api.aclose()

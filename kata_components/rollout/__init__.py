@@ -1,0 +1,1 @@
+"""Which nodes, in which order, at what pace: pure code, in which time is an argument."""

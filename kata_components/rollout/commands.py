@@ -1,0 +1,72 @@
+"""What the pacer asks for and what came of it: the whole vocabulary between the pure pacer and its driver."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+@dataclass(frozen=True)
+class CreateJob:
+    """Create the node's Job."""
+
+    node: str
+
+
+@dataclass(frozen=True)
+class DeleteJob:
+    """Delete a finished Job that stands in the way of the node's next one."""
+
+    node: str
+    job: str
+    uid: str
+
+
+@dataclass(frozen=True)
+class Record:
+    """Write (install) or remove (cleanup) the mark of a node whose Job succeeded."""
+
+    node: str
+
+
+@dataclass(frozen=True)
+class Inspect:
+    """Find out why a node's Job failed or vanished, and whether the node is still there."""
+
+    node: str
+    job: str
+    uid: str
+
+
+@dataclass(frozen=True)
+class ListJobs:
+    """List all per-node Jobs; `epoch` says how old the answer is when it comes back."""
+
+    epoch: int
+
+
+Command = CreateJob | DeleteJob | Record | Inspect | ListJobs
+
+
+class Code(Enum):
+    """How a command ended, as far as its sender can know."""
+
+    DONE = "done"
+    CONFLICT = "conflict"
+    """An object of that name or UID stands against it (HTTP 409)."""
+    GONE = "gone"
+    """What it was about is not there any more (HTTP 404)."""
+    THROTTLED = "throttled"
+    """The server asked to wait (HTTP 429); nothing was applied."""
+    UNKNOWN = "unknown"
+    """No answer, or a 5xx: it may have been applied."""
+    REJECTED = "rejected"
+    """The server will never accept it; the text says why."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """The end of a command. `uid` is the created Job's; `retry_after` is in seconds; `text` explains a failure."""
+
+    code: Code
+    uid: str = ""
+    text: str = ""
+    retry_after: float = 0.0

@@ -1,0 +1,126 @@
+"""Per-node Jobs: stamping one from a template, and what a Job found in the cluster means.
+
+A Job is recognised by the labels and annotations of the contract (section 5.6, D32 to D34); beside them it carries
+the host digest and the UID of the node it was stamped for.
+"""
+
+from collections.abc import Mapping
+from copy import copy
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Final, Literal
+
+from kata_components import names
+from kata_components.kubernetes.objects import Job
+
+Stage = Literal["install", "cleanup"]
+STAGES: Final[tuple[Stage, ...]] = ("install", "cleanup")
+
+
+class JobState(Enum):
+    """How far a Job is."""
+
+    ACTIVE = "active"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeJob:
+    """A per-node Job as it was last seen. `failure` is the Job controller's own reason when it failed."""
+
+    name: str
+    uid: str
+    node: str
+    node_uid: str
+    stage: str
+    digest: str
+    state: JobState
+    failure: str = ""
+
+    @property
+    def active(self) -> bool:
+        """Whether it may still change its host."""
+        return self.state is JobState.ACTIVE
+
+
+def selector(suffix: str, *stages: Stage) -> str:
+    """Return the label selector of an installation's per-node Jobs, of all stages when none is named."""
+    owners = ",".join(names.job_prefix(suffix, stage) for stage in stages or STAGES)
+    return f"{names.OWNER_LABEL} in ({owners})"
+
+
+def observed(job: Job) -> NodeJob:
+    """Return what a Job of the cluster means."""
+    metadata = job.metadata
+    pod = job.spec.template.spec if job.spec and job.spec.template else None
+    state, failure = _state(job)
+    return NodeJob(
+        name=metadata.name,
+        uid=metadata.uid,
+        node=metadata.annotation(names.NODE_NAME_ANNOTATION) or (pod and pod.node_name) or "",
+        node_uid=metadata.annotation(names.NODE_UID_ANNOTATION) or "",
+        stage=metadata.label(names.STAGE_LABEL) or "",
+        digest=metadata.annotation(names.DIGEST_ANNOTATION) or "",
+        state=state,
+        failure=failure,
+    )
+
+
+def _state(job: Job) -> tuple[JobState, str]:
+    if job.condition("Complete"):
+        return JobState.SUCCEEDED, ""
+    failed = job.condition("Failed")
+    if failed:
+        return JobState.FAILED, ": ".join(filter(None, (failed.reason, failed.message)))
+    # SuccessCriteriaMet and FailureTarget come earlier, while pods still run: not an end yet.
+    return JobState.ACTIVE, ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobStamp:
+    """Makes the node-pinned Jobs of one stage from a template.
+
+    `template` is a complete Job without name, namespace and node. The TTL is taken off: a Job that ends while nobody
+    paces must still be found. `node_timeout_seconds` becomes the Job's activeDeadlineSeconds.
+    """
+
+    template: Mapping[str, Any]
+    stage: Stage
+    suffix: str
+    digest: str
+    node_timeout_seconds: int
+
+    def name(self, node: str) -> str:
+        """Return the name of the Job of a node."""
+        return names.job_name(names.job_prefix(self.suffix, self.stage), node)
+
+    def manifest(self, node: str, node_uid: str) -> dict[str, Any]:
+        """Return the Job for one node. Parts of the template are shared, not copied: do not change them."""
+        owner = {names.OWNER_LABEL: names.job_prefix(self.suffix, self.stage)}
+        labels = owner | {names.NODE_LABEL: names.sanitised(node)[: names.MAX_NAME].strip("-")}
+        annotations = {
+            names.NODE_NAME_ANNOTATION: node,
+            names.NODE_UID_ANNOTATION: node_uid,
+            names.DIGEST_ANNOTATION: self.digest,
+        }
+        job = copy(dict(self.template))
+        job["metadata"] = _labelled(job.get("metadata", {}), labels, annotations) | {"name": self.name(node)}
+        spec = {key: value for key, value in job["spec"].items() if key != "ttlSecondsAfterFinished"}
+        template = spec["template"]
+        job["spec"] = spec | {
+            "activeDeadlineSeconds": self.node_timeout_seconds,
+            "template": template
+            | {
+                "metadata": _labelled(template.get("metadata", {}), owner, {}),
+                "spec": template["spec"] | {"nodeName": node},
+            },
+        }
+        return job
+
+
+def _labelled(metadata: Mapping[str, Any], labels: Mapping[str, str], annotations: Mapping[str, str]) -> dict[str, Any]:
+    merged = dict(metadata) | {"labels": {**(metadata.get("labels") or {}), **labels}}
+    if annotations:
+        merged["annotations"] = {**(metadata.get("annotations") or {}), **annotations}
+    return merged

@@ -1,0 +1,67 @@
+"""The per-node Jobs as lists and watch events have shown them."""
+
+from collections.abc import Iterable
+
+from kata_components.rollout.jobs import NodeJob, Stage
+
+
+class JobsSeen:
+    """Active Jobs of all stages by node, and the last finished one of the paced stage."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._active: dict[str, dict[str, NodeJob]] = {}
+        self._finished: dict[str, NodeJob] = {}
+        self._deleted: set[str] = set()
+
+    def replace(self, jobs: Iterable[NodeJob]) -> None:
+        """Take a complete list."""
+        self._active.clear()
+        self._finished.clear()
+        for job in jobs:
+            self.put(job)
+
+    def put(self, job: NodeJob) -> None:
+        """Take one Job as it is now. One that was deleted here may still turn up in an older answer: ignored."""
+        if self.is_deleted(job):
+            return
+        if job.active:
+            self._active.setdefault(job.node, {})[job.uid] = job
+            return
+        self._remove_active(job)
+        if job.stage == self._stage:
+            self._finished[job.node] = job
+
+    def remove(self, job: NodeJob) -> None:
+        """Take the deletion of a Job."""
+        self._remove_active(job)
+        self.forget(job.node, job.uid)
+
+    def forget(self, node: str, uid: str) -> None:
+        """Take the deletion of a finished Job by its UID."""
+        self._deleted.add(uid)
+        finished = self._finished.get(node)
+        if finished and finished.uid == uid:
+            del self._finished[node]
+
+    def is_deleted(self, job: NodeJob) -> bool:
+        """Whether that very Job is known to be gone."""
+        return job.uid in self._deleted
+
+    def is_active_on(self, node: str) -> bool:
+        """Whether any Job works on that host."""
+        return node in self._active
+
+    def finished_on(self, node: str) -> NodeJob | None:
+        """Return the finished Job of the paced stage, if there is one."""
+        return self._finished.get(node)
+
+    def in_flight(self, holders: Iterable[str]) -> int:
+        """Return the number of Jobs that are active, or about to be on the nodes that hold a slot."""
+        return sum(map(len, self._active.values())) + sum(1 for node in holders if node not in self._active)
+
+    def _remove_active(self, job: NodeJob) -> None:
+        of_node = self._active.get(job.node, {})
+        of_node.pop(job.uid, None)
+        if not of_node:
+            self._active.pop(job.node, None)

@@ -1,0 +1,58 @@
+"""The mark on a node: an annotation that says what this installation put there, and on which machine.
+
+Written after the node's Job succeeded, removed by cleanup. Its schema number also versions the recipe of the host
+digest: a newer recipe compares with the recipe the mark was made by, so that it never re-installs by itself.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+from kata_components.kubernetes.objects import Node
+
+SCHEMA: Final = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mark:
+    """What was installed (`digest`: 12 hex digits) on which machine, and when (`time`: RFC 3339, UTC)."""
+
+    kata_version: str
+    digest: str
+    node_uid: str
+    machine_id: str
+    time: str
+    schema: int = SCHEMA
+
+    def is_of(self, node: Node) -> bool:
+        """Whether the mark was written for this very machine, not for one that had the name before."""
+        return self.node_uid == node.metadata.uid and self.machine_id == node.info.machine_id
+
+
+_WIRE: Final = {
+    "schema": "schema",
+    "kata_version": "kataVersion",
+    "digest": "digest",
+    "node_uid": "nodeUid",
+    "machine_id": "machineId",
+    "time": "time",
+}
+
+
+def render(mark: Mark) -> str:
+    """Return the annotation's value."""
+    values = asdict(mark)
+    return json.dumps({wire: values[field] for field, wire in _WIRE.items()}, separators=(",", ":"))
+
+
+def parse(value: str | None) -> Mark | None:
+    """Return the mark an annotation holds; None when there is none or it cannot be read (then: install)."""
+    try:
+        wire: Any = json.loads(value or "")
+        fields = {field: wire[key] for field, key in _WIRE.items()}
+    except (ValueError, TypeError, KeyError):
+        return None
+    texts = {field: text for field, text in fields.items() if field != "schema"}
+    if not isinstance(fields["schema"], int) or not all(isinstance(text, str) for text in texts.values()):
+        return None
+    return Mark(schema=fields["schema"], **texts)

@@ -1,0 +1,289 @@
+"""The pacer: when to start which node. A state machine without I/O; events go in, commands come out.
+
+Time is an argument (seconds of any clock that only goes forward). The truth is in the cluster: Jobs and marks. A crash
+loses nothing, because a new pacer with a new list of Jobs goes on where the old one was.
+
+    QUEUED ──► DELETING ──► CREATING ──► RUNNING ──► RECORDING ──► DONE
+       │      (a finished Job of the        │
+       │       same name)                   └──────► INSPECTING ──► FAILED | DEPARTED
+       └── waits for a slot, its wave, the budget, and for any other Job on its node
+
+A slot is held from DELETING to the end of the Job. An unknown outcome keeps its slot until the repeated command or a
+list settles it. Jobs are told apart by UID, since names are used again.
+"""
+
+import heapq
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from kata_components.rollout.budget import Budget
+from kata_components.rollout.commands import Code, Command, CreateJob, DeleteJob, Inspect, ListJobs, Record, Result
+from kata_components.rollout.jobs import JobState, NodeJob, Stage
+from kata_components.rollout.jobs_seen import JobsSeen
+from kata_components.rollout.phase import NodeRun, NodeRuns, Phase
+from kata_components.rollout.plan import Action, Step
+from kata_components.rollout.queue import WaveQueue
+
+NodeCommand = CreateJob | DeleteJob | Record | Inspect
+
+RELIST_SECONDS: Final = 300.0
+"""A list this often repairs what a watch lost."""
+_MAX_BACKOFF: Final = 30.0
+_MAX_VANISHED: Final = 3
+"""So often a Job may disappear from under a node before the node counts as failed."""
+
+
+class Pacer:
+    """Paces the pending steps of one plan.
+
+    `stage` and `digest` say which Jobs are ours; others on the same node are waited for, never deleted while active.
+    At most `parallelism` per-node Jobs are in flight, those of other runs, stages and digests included. `nodes` tells
+    how far each node is.
+    """
+
+    def __init__(
+        self,
+        steps: Sequence[Step],
+        *,
+        stage: Stage,
+        digest: str,
+        parallelism: int,
+        budget: Budget,
+        soak_seconds: float = 0.0,
+    ) -> None:
+        self.budget = budget
+        self._stage = stage
+        self._digest = digest
+        self._parallelism = parallelism
+        self.nodes = NodeRuns(steps)
+        self._queue = WaveQueue(steps, soak_seconds=soak_seconds)
+        self._jobs = JobsSeen(stage)
+        self._due: list[tuple[float, int, str]] = []
+        self._epoch = 0
+        self._paused_until = 0.0
+        self._relist_at = 0.0
+        self._listing = False
+        self._listed = False
+
+    # What the driver asks.
+
+    def poll(self, now: float) -> list[Command]:
+        """Return what to do at this moment. Each command is answered once, by `on_result` or `on_list`."""
+        commands: list[Command] = []
+        if now < self._paused_until:
+            return commands
+        if not self._listing and now >= self._relist_at:
+            self._listing = True
+            self._epoch += 1
+            commands.append(ListJobs(self._epoch))
+        if self._listed:
+            commands.extend(self._repeats(now))
+            commands.extend(self._starts(now))
+        return commands
+
+    def wakeup(self, now: float) -> float:
+        """Return the time at which `poll` has something new to say, if no event comes before."""
+        times = [self._relist_at] if not self._listing else []
+        if self._due:
+            times.append(self._due[0][0])
+        if self._queue.opens_at is not None:
+            times.append(self._queue.opens_at)
+        return max(now, self._paused_until, min(times, default=now + RELIST_SECONDS))
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left to do or to wait for, or nothing more may start."""
+        if not self._listed or not self.nodes.idle:
+            return False
+        return not any(self.budget.allows(node) for node in self._queue)
+
+    # What the driver tells.
+
+    def on_list(self, now: float, command: ListJobs, jobs: Iterable[NodeJob] | None) -> None:
+        """Take a complete list of the installation's Jobs, newer than any change told before; None: not to be had."""
+        self._listing = False
+        self._relist_at = now + (RELIST_SECONDS if jobs is not None else 1.0)
+        if jobs is None:
+            return
+        self._listed = True
+        seen = list(jobs)
+        self._jobs.replace(seen)
+        for job in seen:
+            self._advance(now, job)
+        uids = {job.uid for job in seen}
+        for node in list(self.nodes.holders):
+            run = self.nodes[node]
+            # A list sent before the node was last touched may be older than its Job.
+            if run.phase is Phase.RUNNING and run.job_uid not in uids and run.touched < command.epoch:
+                self._vanished(now, run)
+
+    def on_job(self, now: float, job: NodeJob, *, deleted: bool = False) -> None:
+        """Take one change of a Job."""
+        if not deleted:
+            self._jobs.put(job)
+            self._advance(now, job)
+            return
+        self._jobs.remove(job)
+        run = self.nodes.get(job.node)
+        if run and run.phase is Phase.RUNNING and run.job_uid == job.uid:
+            self._vanished(now, run)
+        elif run and run.phase is Phase.CREATING:
+            # The answer to the create is still under way, so this may be that very Job.
+            self._relist_at = min(self._relist_at, now + 1.0)
+
+    def on_expired(self, now: float) -> None:
+        """Take note that changes were missed: only a list helps."""
+        self._relist_at = now
+
+    def on_result(self, now: float, command: NodeCommand, result: Result) -> None:
+        """Take the end of a command about a node."""
+        run = self.nodes[command.node]
+        run.busy = False
+        self._touch(run)
+        if result.code is Code.THROTTLED:
+            self._paused_until = max(self._paused_until, now + max(result.retry_after, 1.0))
+            self._again(self._paused_until, run)
+        elif result.code is Code.UNKNOWN:
+            run.tries += 1
+            self._again(now + min(_MAX_BACKOFF, 0.2 * 2**run.tries), run)
+        else:
+            run.tries = 0
+            self._settle(now, command, run, result)
+
+    # How results settle.
+
+    def _settle(self, now: float, command: NodeCommand, run: NodeRun, result: Result) -> None:
+        match command:
+            case CreateJob():
+                self._created(now, run, result)
+            case DeleteJob():
+                self._job_deleted(now, command, run, result)
+            case Record() if result.code is Code.DONE:
+                self._final(run, Phase.DONE)
+            case Record() | Inspect() if result.code in {Code.GONE, Code.CONFLICT}:
+                # The node is gone or another machine has its name: no success, but no failure of this rollout either.
+                self._final(run, Phase.DEPARTED)
+            case _:
+                self._final(run, Phase.FAILED, result.text)
+
+    def _created(self, now: float, run: NodeRun, result: Result) -> None:
+        if run.phase is not Phase.CREATING:
+            # The watch was faster and has moved the node on; what it asked for had to wait for this answer.
+            self._again(now, run)
+            return
+        if result.code is Code.DONE:
+            run.job_uid = result.uid
+            self._enter(run, Phase.RUNNING)
+        elif result.code is Code.CONFLICT:
+            # Ours, by an answer that got lost, or somebody else's: the list tells.
+            self._relist_at = now
+            self._again(now + 1.0, run)
+        else:
+            self._final(run, Phase.FAILED, result.text)
+
+    def _job_deleted(self, now: float, command: DeleteJob, run: NodeRun, result: Result) -> None:
+        if result.code is Code.REJECTED:
+            self._final(run, Phase.FAILED, result.text)
+            return
+        self._jobs.forget(command.node, command.uid)
+        self._enter(run, Phase.CREATING)
+        self._again(now, run)
+
+    def _final(self, run: NodeRun, phase: Phase, text: str = "") -> None:
+        run.failure = text
+        self._enter(run, phase)
+        if phase is Phase.FAILED:
+            self.budget.failed(run.step.node, canary=run.step.canary)
+        else:
+            self.budget.recovered(run.step.node)
+        self._queue.settled(run.step)
+
+    # How Jobs move nodes on.
+
+    def _advance(self, now: float, job: NodeJob) -> None:
+        run = self.nodes.get(job.node)
+        if run is None or self._jobs.is_deleted(job) or not self._is_ours(job, run.step):
+            return
+        if run.phase is Phase.QUEUED and (job.active or self._continues(job, run.step)):
+            self._queue.remove(run.step)
+            self._enter(run, Phase.CREATING)
+        if run.phase is Phase.CREATING:
+            run.job_uid = job.uid
+            self._enter(run, Phase.RUNNING)
+        if run.phase is Phase.RUNNING and run.job_uid == job.uid and not job.active:
+            self._enter(run, Phase.RECORDING if job.state is JobState.SUCCEEDED else Phase.INSPECTING)
+            self._again(now, run)
+
+    def _is_ours(self, job: NodeJob, step: Step) -> bool:
+        return job.stage == self._stage and job.digest == self._digest and job.node_uid == step.node_uid
+
+    @staticmethod
+    def _continues(job: NodeJob, step: Step) -> bool:
+        """Whether a Job that ended before this run began it is this step's own."""
+        return job.state is JobState.SUCCEEDED and job.uid != step.stale_job
+
+    def _vanished(self, now: float, run: NodeRun) -> None:
+        run.vanished += 1
+        self._enter(run, Phase.INSPECTING if run.vanished >= _MAX_VANISHED else Phase.CREATING)
+        self._again(now, run)
+
+    # What to start and to repeat.
+
+    def _repeats(self, now: float) -> Iterator[Command]:
+        while self._due and self._due[0][0] <= now:
+            run = self.nodes[heapq.heappop(self._due)[2]]
+            if not run.busy:
+                yield from self._commands(run)
+
+    def _starts(self, now: float) -> Iterator[Command]:
+        self._queue.open_waves(now)
+        while self._jobs.in_flight(self.nodes.holders) < self._parallelism:
+            node = self._queue.take(self._startable)
+            if node is None:
+                return
+            run = self.nodes[node]
+            self._enter(run, Phase.RECORDING if run.step.action is Action.ADOPT else Phase.CREATING)
+            yield from self._commands(run)
+
+    def _commands(self, run: NodeRun) -> Iterator[Command]:
+        command = self._command(run)
+        if command:
+            run.busy = True
+            self._touch(run)
+            yield command
+
+    def _command(self, run: NodeRun) -> Command | None:
+        node = run.step.node
+        finished = self._jobs.finished_on(node)
+        if run.phase is Phase.CREATING and self._jobs.is_active_on(node):
+            # Another Job works on this host: give the slot back and wait for its end.
+            self._enter(run, Phase.QUEUED)
+            self._queue.put_back(run.step)
+            return None
+        if run.phase in {Phase.CREATING, Phase.DELETING} and finished:
+            self._enter(run, Phase.DELETING)
+            return DeleteJob(node, finished.name, finished.uid)
+        match run.phase:
+            case Phase.CREATING | Phase.DELETING:
+                self._enter(run, Phase.CREATING)
+                return CreateJob(node)
+            case Phase.RECORDING:
+                return Record(node)
+            case Phase.INSPECTING:
+                return Inspect(node, finished.name if finished else "", finished.uid if finished else "")
+            case _:
+                return None
+
+    def _startable(self, node: str) -> bool:
+        return not self._jobs.is_active_on(node) and self.budget.allows(node)
+
+    def _enter(self, run: NodeRun, phase: Phase) -> None:
+        self.nodes.enter(run, phase)
+        self._touch(run)
+
+    def _again(self, when: float, run: NodeRun) -> None:
+        heapq.heappush(self._due, (when, self._epoch, run.step.node))
+
+    def _touch(self, run: NodeRun) -> None:
+        self._epoch += 1
+        run.touched = self._epoch

@@ -1,0 +1,126 @@
+"""Where each node is in a rollout, and the counts of all of them."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from kata_components.rollout.plan import Step
+
+
+class Phase(Enum):
+    """The phases of a node; `pacer` draws how they follow each other."""
+
+    QUEUED = auto()
+    DELETING = auto()
+    CREATING = auto()
+    RUNNING = auto()
+    INSPECTING = auto()
+    RECORDING = auto()
+    DONE = auto()
+    FAILED = auto()
+    DEPARTED = auto()
+
+
+FINAL = (Phase.DONE, Phase.FAILED, Phase.DEPARTED)
+HOLDS_SLOT = (Phase.DELETING, Phase.CREATING, Phase.RUNNING)
+
+
+@dataclass
+class NodeRun:
+    """One node of a rollout.
+
+    `busy`: a command about it is under way. `tries`: commands in a row without an answer. `vanished`: Jobs that were
+    deleted under it. `touched`: the epoch of its last command or answer; an older list says nothing of its absence.
+    """
+
+    step: Step
+    phase: Phase = Phase.QUEUED
+    job_uid: str = ""
+    busy: bool = False
+    tries: int = 0
+    vanished: int = 0
+    touched: int = 0
+    failure: str = ""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A node that failed in this run, and why."""
+
+    node: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """Counts of nodes at one moment."""
+
+    total: int
+    done: int
+    running: int
+    failed: int
+    departed: int
+
+    @property
+    def remaining(self) -> int:
+        """Nodes that have not started."""
+        return self.total - self.done - self.running - self.failed - self.departed
+
+
+class NodeRuns:
+    """All nodes of a rollout, in the order of the plan, with counts that cost nothing to read."""
+
+    def __init__(self, steps: Iterable[Step]) -> None:
+        self._runs = {step.node: NodeRun(step) for step in steps}
+        self._counts = dict.fromkeys(Phase, 0) | {Phase.QUEUED: len(self._runs)}
+        self._holders: dict[str, None] = {}
+
+    def __getitem__(self, node: str) -> NodeRun:
+        """Return the run of a node of the plan."""
+        return self._runs[node]
+
+    def get(self, node: str) -> NodeRun | None:
+        """Return the run of a node, None when it is not in the plan."""
+        return self._runs.get(node)
+
+    def enter(self, run: NodeRun, phase: Phase) -> None:
+        """Move a node into a phase."""
+        self._counts[run.phase] -= 1
+        self._counts[phase] += 1
+        run.phase = phase
+        if phase in HOLDS_SLOT:
+            self._holders[run.step.node] = None
+        else:
+            self._holders.pop(run.step.node, None)
+
+    @property
+    def holders(self) -> Iterator[str]:
+        """The nodes that hold a slot."""
+        return iter(self._holders)
+
+    @property
+    def idle(self) -> bool:
+        """Whether every node is settled or has not started."""
+        return self.progress.running == 0
+
+    @property
+    def progress(self) -> Progress:
+        """The counts of this moment."""
+        counts = self._counts
+        settled = sum(counts[phase] for phase in FINAL)
+        return Progress(
+            total=len(self._runs),
+            done=counts[Phase.DONE],
+            failed=counts[Phase.FAILED],
+            departed=counts[Phase.DEPARTED],
+            running=len(self._runs) - counts[Phase.QUEUED] - settled,
+        )
+
+    @property
+    def failures(self) -> list[Failure]:
+        """The nodes that failed in this run."""
+        return [Failure(node, run.failure) for node, run in self._runs.items() if run.phase is Phase.FAILED]
+
+    def within(self, *phases: Phase) -> list[str]:
+        """Return the nodes in any of these phases."""
+        return [node for node, run in self._runs.items() if run.phase in phases]

@@ -1,0 +1,212 @@
+"""The plan: what the next rollout does to each selected node, and why. Pure; the same facts give the same plan."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any, Final, Literal
+
+from kata_components import names
+from kata_components.kubernetes.objects import Node
+from kata_components.rollout import digest as host_digest
+from kata_components.rollout import mark as node_mark
+from kata_components.rollout import waves
+from kata_components.rollout.jobs import JobState, NodeJob
+from kata_components.rollout.mark import Mark
+
+
+class Action(StrEnum):
+    """What happens to a node. The values stand in plan.json."""
+
+    INSTALL = "install"
+    UPGRADE = "upgrade"
+    REBUILT = "rebuilt"
+    RETRY = "retry"
+    RESUME = "resume"
+    ADOPT = "adopt"
+    CLEANUP = "cleanup"
+    UP_TO_DATE = "upToDate"
+    SKIPPED = "skipped"
+
+    @property
+    def pending(self) -> bool:
+        """Whether the rollout will touch the node."""
+        return self not in {Action.UP_TO_DATE, Action.SKIPPED}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One node of the plan.
+
+    `wave` counts from 0; `canary` marks the nodes whose failure stops everything. `stale_job` is the UID of a Job that
+    ended before and says nothing about this step: it has to go before the step's own.
+    """
+
+    node: str
+    node_uid: str
+    machine_id: str
+    action: Action
+    reason: str
+    wave: int = 0
+    canary: bool = False
+    stale_job: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """What the configuration says about planning. `sizes` are the waves, `digests` as `host_digests` gives them."""
+
+    suffix: str
+    digests: Mapping[int, str]
+    sizes: Sequence[waves.Size] = ()
+    not_ready: Literal["skip", "attempt"] = "skip"
+    existing: Literal["adopt", "install"] | None = None
+
+    @property
+    def digest(self) -> str:
+        """The digest that this rollout installs."""
+        return host_digest.current(self.digests)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """All selected nodes in the order they are taken, the pending ones first."""
+
+    digest: str
+    steps: tuple[Step, ...]
+
+    @property
+    def pending(self) -> tuple[Step, ...]:
+        """The steps that will touch a node, in order."""
+        return tuple(step for step in self.steps if step.action.pending)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many nodes each action has, in the order of the actions; those with none are left out."""
+        counted = Counter(step.action for step in self.steps)
+        return {action.value: counted[action] for action in Action if counted[action]}
+
+    def document(self) -> dict[str, Any]:
+        """Return the whole plan as it is written to plan.json."""
+        nodes = [
+            {"node": s.node, "uid": s.node_uid, "action": s.action.value, "reason": s.reason, "wave": s.wave}
+            for s in sorted(self.steps, key=lambda s: s.node)
+        ]
+        return {"schema": 1, "digest": self.digest, "counts": self.counts, "nodes": nodes}
+
+
+def plan(nodes: Sequence[Node], jobs: Iterable[NodeJob], rules: Rules) -> Plan:
+    """Return the plan for the selected nodes, given the per-node Jobs the cluster holds."""
+    by_node = {job.node: job for job in jobs if job.stage == "install"}
+    ordered = waves.interleaved(nodes)
+    steps = {}
+    for node in ordered:
+        job = by_node.get(node.metadata.name)
+        steps[node.metadata.name] = _step(node, *_verdict(node, job, rules), job)
+    pending = list(_waves(ordered, steps, rules))
+    placed = {step.node for step in pending}
+    settled = [
+        replace(step, action=Action.SKIPPED, reason="beyond the last wave") if step.action.pending else step
+        for step in steps.values()
+        if step.node not in placed
+    ]
+    return Plan(digest=rules.digest, steps=(*pending, *settled))
+
+
+def _waves(ordered: Sequence[Node], steps: Mapping[str, Step], rules: Rules) -> Iterable[Step]:
+    """Return the pending steps that the waves let in, in order.
+
+    Nodes in the middle of things come before fresh ones, whatever the wave: a running Job is waited for, and a failed
+    node is known to the budget already, so trying it again costs nothing new.
+    """
+    begun = [step for step in steps.values() if step.action in {Action.RESUME, Action.RETRY}]
+    yield from begun
+    early = {step.node for step in begun}
+    done = [node for node in ordered if steps[node.metadata.name].action is Action.UP_TO_DATE]
+    fresh = [n for n in ordered if steps[n.metadata.name].action.pending and n.metadata.name not in early]
+    cut = waves.split(fresh, done=done, begun=len(begun), sizes=rules.sizes, total=len(ordered))
+    for number, nodes in enumerate(cut):
+        canary = bool(rules.sizes) and rules.sizes[number] == waves.CANARY
+        for node in nodes:
+            yield replace(steps[node.metadata.name], wave=number, canary=canary)
+
+
+def _step(node: Node, action: Action, reason: str, job: NodeJob | None) -> Step:
+    ended = job is not None and not job.active and action is not Action.RESUME
+    return Step(
+        node=node.metadata.name,
+        node_uid=node.metadata.uid,
+        machine_id=node.info.machine_id,
+        action=action,
+        reason=reason,
+        stale_job=job.uid if job and ended else "",
+    )
+
+
+def _verdict(node: Node, job: NodeJob | None, rules: Rules) -> tuple[Action, str]:
+    """Return what to do with one node and why, waves aside."""
+    mark = node_mark.parse(node.metadata.annotation(names.mark_annotation(rules.suffix)))
+    if mark and mark.is_of(node) and rules.digests.get(mark.schema) == mark.digest:
+        return Action.UP_TO_DATE, f"installed {mark.time}"
+    if not node.ready and rules.not_ready == "skip":
+        return Action.SKIPPED, "node is NotReady"
+    return _of_job(node, job, rules) or _of_mark(node, mark) or _of_label(node, job, rules)
+
+
+def _of_job(node: Node, job: NodeJob | None, rules: Rules) -> tuple[Action, str] | None:
+    if job is None or job.digest != rules.digest or job.node_uid != node.metadata.uid:
+        return None
+    if job.state is JobState.FAILED:
+        return Action.RETRY, f"failed before: {job.failure or 'no reason given'}"
+    if job.active:
+        return Action.RESUME, "its Job is running"
+    if node.metadata.label(names.RUNTIME_LABEL) == "true":
+        return Action.RESUME, "its Job succeeded, the mark is missing"
+    # Cleaned since: the Job that succeeded says nothing of the host any more.
+    return None
+
+
+def _of_mark(node: Node, mark: Mark | None) -> tuple[Action, str] | None:
+    if mark is None:
+        return None
+    if not mark.is_of(node):
+        return Action.REBUILT, f"the machine marked {mark.time} is gone, this is another one"
+    return Action.UPGRADE, f"kata {mark.kata_version} digest {mark.digest} is installed"
+
+
+def _of_label(node: Node, job: NodeJob | None, rules: Rules) -> tuple[Action, str]:
+    value = node.metadata.label(names.RUNTIME_LABEL)
+    if value is None or job is not None:
+        return Action.INSTALL, "new node"
+    if rules.existing is None:
+        return Action.SKIPPED, _UNCLAIMED
+    action = Action.ADOPT if rules.existing == "adopt" and value == "true" else Action.INSTALL
+    return action, f"carries {names.RUNTIME_LABEL}={value} without a mark of ours"
+
+
+_UNCLAIMED: Final = "carries Kata's label without a mark of ours"
+
+
+def unclaimed(plan: Plan) -> list[str]:
+    """Return the nodes that carry Kata's label but no mark of ours, when nothing says what to do with them."""
+    return [step.node for step in plan.steps if step.reason == _UNCLAIMED]
+
+
+def cleanup_plan(nodes: Sequence[Node], jobs: Iterable[NodeJob], suffix: str, digest: str) -> Plan:
+    """Return the plan that takes this installation off every node that may have something of it.
+
+    That is every node with our mark, whatever machine it was written for, and every node with an install Job of ours:
+    one that failed or was cut off may have left half an installation. NotReady nodes are skipped: nothing runs there.
+    """
+    known = list(jobs)
+    touched = {job.node for job in known if job.stage == "install"}
+    cleanups = {job.node: job for job in known if job.stage == "cleanup"}
+    key = names.mark_annotation(suffix)
+    steps = []
+    for node in waves.interleaved(nodes):
+        marked = node.metadata.annotation(key) is not None
+        if marked or node.metadata.name in touched:
+            reason = "carries our mark" if marked else "had an install Job of ours"
+            verdict = (Action.CLEANUP, reason) if node.ready else (Action.SKIPPED, "node is NotReady")
+            steps.append(_step(node, *verdict, cleanups.get(node.metadata.name)))
+    return Plan(digest=digest, steps=tuple(steps))

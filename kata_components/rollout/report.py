@@ -1,0 +1,112 @@
+"""The words of a rollout: plan lines, progress, outcome. Pure text, bounded in length whatever the fleet's size."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, Final
+
+from kata_components.rollout.phase import Failure, Progress
+from kata_components.rollout.plan import Plan, Step
+
+SHOWN_NODES: Final = 20
+_MINUTE: Final = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How a rollout ended; the stack output `rollout` in this order. Counts are nodes, `seconds` is wall time."""
+
+    selected: int
+    up_to_date: int
+    installed: int
+    adopted: int
+    cleaned: int
+    failed: int
+    skipped: int
+    remaining: int
+    failed_nodes: tuple[str, ...]
+    seconds: float
+    digest: str
+
+    def output(self) -> dict[str, Any]:
+        """Return it as stack output, O(1) in the number of nodes."""
+        return {
+            "selected": self.selected,
+            "upToDate": self.up_to_date,
+            "installed": self.installed,
+            "adopted": self.adopted,
+            "cleaned": self.cleaned,
+            "failed": self.failed,
+            "skipped": self.skipped,
+            "remaining": self.remaining,
+            "failedNodes": list(self.failed_nodes[:SHOWN_NODES]),
+            "seconds": round(self.seconds, 1),
+            "digest": self.digest,
+        }
+
+
+def counts(counted: Mapping[str, int]) -> str:
+    """Return `21 upToDate, 3 install`-like text."""
+    return ", ".join(f"{number} {action}" for action, number in counted.items()) or "no nodes"
+
+
+def plan_summary(plan: Plan, parallelism: int) -> str:
+    """Return the one line that names what will happen."""
+    total = len(plan.steps)
+    if not plan.pending:
+        return f"plan: nothing to do on {total} selected nodes ({counts(plan.counts)}), digest {plan.digest}"
+    sizes = [len(list(group)) for _, group in groupby(sorted(step.wave for step in plan.pending))]
+    waves = f" in waves of {', '.join(map(str, sizes))}" if len(sizes) > 1 else ""
+    return (
+        f"plan: {len(plan.pending)} of {total} selected nodes{waves}, at most {parallelism} at a time "
+        f"({counts(plan.counts)}), digest {plan.digest}"
+    )
+
+
+def plan_lines(plan: Plan, *, parallelism: int, full_list: str | None) -> list[str]:
+    """Return the summary, then a line for each of the first nodes; `full_list` says where all of them are."""
+    notable = [step for step in plan.steps if step.action.pending or step.action.value == "skipped"]
+    lines = [plan_summary(plan, parallelism), *(_step_line(step) for step in notable[:SHOWN_NODES])]
+    if len(notable) > SHOWN_NODES:
+        where = f"all in {full_list}" if full_list else "set rollout.reportDir to get them all in a plan.json"
+        lines.append(f"  and {len(notable) - SHOWN_NODES} more; {where}")
+    return lines
+
+
+def _step_line(step: Step) -> str:
+    canary = ", canary" if step.canary else ""
+    wave = f" [wave {step.wave + 1}{canary}]" if step.action.pending else ""
+    return f"  {step.action.value} {step.node}: {step.reason}{wave}"
+
+
+def progress_line(verb: str, progress: Progress, seconds: float) -> str:
+    """Return the status of a running rollout: counts, rate and the time left at that rate."""
+    parts = [f"{progress.done}/{progress.total} {verb}", f"{progress.running} running"]
+    if progress.failed:
+        parts.append(f"{progress.failed} failed")
+    parts.append(f"{progress.remaining} waiting")
+    rate = progress.done / seconds if seconds > 0 else 0.0
+    if progress.done and progress.remaining + progress.running:
+        left = (progress.remaining + progress.running) / rate
+        parts.append(f"{rate * _MINUTE:.0f}/min, about {duration(left)} left")
+    return ", ".join(parts)
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as people write them: `45s`, `3m20s`, `2h05m`."""
+    minutes, rest = divmod(round(seconds), _MINUTE)
+    if minutes == 0:
+        return f"{rest}s"
+    hours, minutes = divmod(minutes, _MINUTE)
+    return f"{hours}h{minutes:02d}m" if hours else f"{minutes}m{rest:02d}s"
+
+
+def failure_text(verb: str, failures: Sequence[Failure], *, failed: int, remaining: int, stop_reason: str) -> str:
+    """Return the complete text of a rollout that did not get everywhere: summary first, then a line per node."""
+    head = f"{failed} nodes could not be {verb}"
+    if stop_reason:
+        head += f", {remaining} were not started ({stop_reason})"
+    lines = [head, *(f"  {failure.node}: {failure.text}" for failure in failures[:SHOWN_NODES])]
+    if len(failures) > SHOWN_NODES:
+        lines.append(f"  and {len(failures) - SHOWN_NODES} more")
+    return "\n".join(lines)

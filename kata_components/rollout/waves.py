@@ -1,0 +1,85 @@
+"""Waves: in which order and how many at a time nodes are let in, as `rollout.waves` asks.
+
+A wave is a cumulative size: `canary` (one node of each kind), a number, or a percentage of the selected nodes. Nodes
+already done at this digest count. Deterministic: the same fleet gives the same waves.
+"""
+
+import math
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from itertools import zip_longest
+from typing import Final, NamedTuple
+
+from kata_components.kubernetes.objects import Node
+
+CANARY: Final = "canary"
+ZONE_LABEL: Final = "topology.kubernetes.io/zone"
+
+Size = str | int
+
+
+class Kind(NamedTuple):
+    """What makes nodes alike for a canary: a failure on one of a kind says something about the others."""
+
+    architecture: str
+    os_image: str
+    kernel_minor: str
+    container_runtime: str
+
+
+def kind_of(node: Node) -> Kind:
+    """Return the kind of a node; the kernel counts by its minor version (`6.8` of `6.8.0-31-generic`)."""
+    info = node.info
+    minor = re.match(r"\d+\.\d+", info.kernel_version)
+    kernel = minor.group() if minor else info.kernel_version
+    return Kind(info.architecture, info.os_image, kernel, info.container_runtime_version)
+
+
+def share(size: Size, total: int) -> int:
+    """Return a number or a percentage of `total` as a count of nodes; percentages are rounded up."""
+    if isinstance(size, str) and size.endswith("%"):
+        return math.ceil(total * float(size[:-1]) / 100)
+    return int(size)
+
+
+def interleaved(nodes: Iterable[Node]) -> list[Node]:
+    """Return nodes taken round-robin from their zones, by name inside a zone: no zone is hit alone."""
+    zones: dict[str, list[Node]] = defaultdict(list)
+    for node in sorted(nodes, key=lambda node: node.metadata.name):
+        zones[node.metadata.label(ZONE_LABEL) or ""].append(node)
+    rounds = zip_longest(*(zones[zone] for zone in sorted(zones)))
+    return [node for one_of_each in rounds for node in one_of_each if node is not None]
+
+
+def canaries(waiting: Sequence[Node], done: Iterable[Node]) -> list[Node]:
+    """Return the first waiting node of each kind of which no node is done yet."""
+    proven = {kind_of(node) for node in done}
+    chosen: dict[Kind, Node] = {}
+    for node in waiting:
+        if (kind := kind_of(node)) not in proven:
+            chosen.setdefault(kind, node)
+    return list(chosen.values())
+
+
+def split(
+    waiting: Sequence[Node], *, done: Sequence[Node], begun: int = 0, sizes: Sequence[Size], total: int
+) -> list[list[Node]]:
+    """Return `waiting` cut into waves; a last wave smaller than the fleet leaves the rest out.
+
+    `begun` nodes count for the sizes, but prove nothing of their kind yet. `total` is what percentages are of: all
+    selected nodes. No sizes means one wave with everything. Waves that have
+    nothing left to do are empty lists, so that a wave keeps its number over a resumed rollout.
+    """
+    if not sizes:
+        return [list(waiting)]
+    rest = list(waiting)
+    waves: list[list[Node]] = []
+    started = len(done) + begun
+    for size in sizes:
+        chosen = canaries(rest, done) if size == CANARY else rest[: max(0, share(size, total) - started)]
+        taken = {node.metadata.name for node in chosen}
+        rest = [node for node in rest if node.metadata.name not in taken]
+        started += len(chosen)
+        waves.append(chosen)
+    return waves

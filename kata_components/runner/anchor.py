@@ -1,0 +1,163 @@
+"""The anchor of an installation in the cluster: which cluster this is, who made the installation, and its end."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import uuid4
+
+from kata_components import names
+from kata_components.errors import ApiError, GuardError
+from kata_components.kubernetes.api import KubeApi
+from kata_components.kubernetes.objects import Lease
+from kata_components.rollout import guards
+from kata_components.rollout.phase import Progress
+from kata_components.runner import cleanup, fleet
+from kata_components.runner.cleanup import CleanupRequest
+from kata_components.runner.lease import held, lease_manifest
+
+_HTTP_NOT_FOUND: Final = 404
+_HTTP_CONFLICT: Final = 409
+_CLUSTER_NAMESPACE: Final = "kube-system"
+_HELM: Final = "Helm"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectName:
+    """A Kubernetes object by name; an empty namespace means cluster-scoped. Written as `kind/namespace/name`."""
+
+    api_version: str
+    plural: str
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        """Return it as messages name it."""
+        return "/".join(filter(None, (self.plural, self.namespace, self.name)))
+
+
+async def cluster_uid(api: KubeApi) -> str:
+    """Return what tells this cluster from every other: the UID of its kube-system namespace."""
+    return (await api.get_namespace(_CLUSTER_NAMESPACE)).metadata.uid
+
+
+async def namespace_exists(api: KubeApi, namespace: str) -> bool:
+    """Whether the namespace of the installation is there."""
+    try:
+        await api.get_namespace(namespace)
+    except ApiError as error:
+        if error.status != _HTTP_NOT_FOUND:
+            raise
+        return False
+    return True
+
+
+async def find_lease(api: KubeApi, namespace: str, name: str) -> Lease | None:
+    """Return the Lease of an installation, None when there is none."""
+    try:
+        return await api.get_lease(namespace, name)
+    except ApiError as error:
+        if error.status != _HTTP_NOT_FOUND:
+            raise
+        return None
+
+
+async def helm_objects(api: KubeApi, objects: Sequence[ObjectName]) -> list[str]:
+    """Return those of the objects that exist and belong to a Helm release."""
+    found = await asyncio.gather(*(api.get_metadata(o.api_version, o.plural, o.namespace, o.name) for o in objects))
+    return [
+        str(wanted)
+        for wanted, there in zip(objects, found, strict=True)
+        if there
+        and (
+            there.metadata.label("app.kubernetes.io/managed-by") == _HELM
+            or there.metadata.annotation("meta.helm.sh/release-name") is not None
+        )
+    ]
+
+
+async def establish(api: KubeApi, namespace: str, name: str, *, stack: str) -> str:
+    """Write the Lease that names a new installation and return its id.
+
+    A Lease of the same stack is taken over with a new id: it is left from a create whose answer was lost, or this is a
+    replacement, and the anchor with the old id must then no longer clean.
+
+    Raises:
+        GuardError: the installation belongs to another stack.
+    """
+    installation = str(uuid4())
+    existing = await find_lease(api, namespace, name)
+    if existing is None:
+        await api.create_lease(namespace, lease_manifest(name, installation=installation, stack=stack))
+        return installation
+    refusal = guards.other_stack(existing.metadata.annotation(names.STACK_ANNOTATION), stack, f"{namespace}/{name}")
+    if refusal:
+        raise GuardError(refusal)
+    taken = lease_manifest(name, installation=installation, stack=stack, previous=existing)
+    taken["spec"] = {}
+    await api.replace_lease(namespace, name, taken)
+    return installation
+
+
+async def restore(api: KubeApi, namespace: str, name: str, *, stack: str, installation: str) -> None:
+    """Write the Lease of a known installation again if somebody deleted it."""
+    if await find_lease(api, namespace, name) is None:
+        await api.create_lease(namespace, lease_manifest(name, installation=installation, stack=stack))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ending:
+    """What is to end: the installation as the stack's state knows it. Without `cleanup` there are no nodes to clean."""
+
+    namespace: str
+    suffix: str
+    stack: str
+    installation: str
+    cluster_uid: str
+    cleanup: CleanupRequest | None
+
+
+async def end(
+    api: KubeApi, ending: Ending, *, say: Callable[[str], None], on_progress: Callable[[Progress, float], None]
+) -> None:
+    """Clean the nodes, then remove the Lease. Can be run again after any interruption.
+
+    Raises:
+        GuardError: this is another cluster, or the installation is not the one the state knows.
+        RolloutFailedError: some nodes could not be cleaned.
+        RolloutStoppedError: interrupted.
+    """
+    live_uid = await cluster_uid(api)
+    if live_uid != ending.cluster_uid:
+        msg = (
+            f"this is not the cluster the stack installed on (kube-system UID {live_uid}, expected "
+            f"{ending.cluster_uid}); nothing was cleaned. Set kata-deploy:cluster back. If that cluster is gone for "
+            "good, `pulumi state delete` the Installation."
+        )
+        raise GuardError(msg)
+    name = names.base(ending.suffix)
+    lease = await find_lease(api, ending.namespace, name)
+    if lease is None:
+        await _refuse_without_lease(api, ending, name)
+        return
+    if lease.metadata.annotation(names.INSTALLATION_ANNOTATION) != ending.installation:
+        owner = lease.metadata.annotation(names.STACK_ANNOTATION)
+        refusal = guards.other_stack(owner, ending.stack, f"{ending.namespace}/{name}")
+        if refusal:
+            raise GuardError(refusal)
+        say("a newer Installation of this stack has taken over; no node is touched")
+        return
+    async with held(api, ending.namespace, name, say=say) as lock:
+        if ending.cleanup:
+            await cleanup.clean(api, ending.cleanup, lock, say=say, on_progress=on_progress)
+        await api.delete_lease(ending.namespace, name, lock.lease.metadata.uid)
+
+
+async def _refuse_without_lease(api: KubeApi, ending: Ending, name: str) -> None:
+    marked = await fleet.marked_nodes(api, ending.suffix)
+    if marked and ending.cleanup:
+        msg = (
+            f"the Lease {ending.namespace}/{name}, which identifies this installation, was deleted, but {len(marked)} "
+            "nodes still carry its mark. Run `pulumi up` to restore the Lease, then `pulumi destroy`."
+        )
+        raise GuardError(msg)

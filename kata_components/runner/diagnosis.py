@@ -1,0 +1,74 @@
+"""Why a node's Job failed: the stage, its exit code and reason, and the last lines the API has."""
+
+import contextlib
+from typing import Final
+
+from kata_components.errors import ApiError, ClusterError
+from kata_components.kubernetes.api import KubeApi
+from kata_components.kubernetes.objects import ContainerStatus, Pod, Terminated
+from kata_components.rollout.commands import Code, Result
+from kata_components.rollout.plan import Step
+
+_LOG_LINES: Final = 3
+_MAX_TEXT: Final = 400
+_HTTP_NOT_FOUND: Final = 404
+
+
+async def inspect(api: KubeApi, namespace: str, step: Step, job: str, failure: str) -> Result:
+    """Return why the Job of a node failed; GONE when the node is not that node any more.
+
+    `failure` is the Job controller's reason, used when no pod tells more.
+
+    Raises:
+        ClusterError: the node could not be read; the caller asks again.
+    """
+    try:
+        node = await api.get_node(step.node)
+    except ApiError as error:
+        if error.status != _HTTP_NOT_FOUND:
+            raise
+        return Result(code=Code.GONE)
+    if node.metadata.uid != step.node_uid:
+        return Result(code=Code.GONE)
+    if not job:
+        return Result(code=Code.DONE, text="its Job was deleted several times while it ran")
+    pods = await api.list_pods(namespace, f"job-name={job}")
+    text = await _pod_failure(api, namespace, pods) or failure or "the Job gives no reason"
+    if not node.ready:
+        text += " (the node is NotReady now)"
+    return Result(code=Code.DONE, text=f"{text}; see `kubectl -n {namespace} describe job {job}`")
+
+
+async def _pod_failure(api: KubeApi, namespace: str, pods: list[Pod]) -> str:
+    for pod in sorted(pods, key=lambda pod: pod.metadata.creation_timestamp or "", reverse=True):
+        for container in _containers(pod):
+            ended = container.state and container.state.terminated
+            if ended and ended.exit_code:
+                return await _stage_failure(api, namespace, pod, container.name, ended)
+        for container in _containers(pod):
+            waiting = container.state and container.state.waiting
+            if waiting and waiting.reason not in {None, "PodInitializing", "ContainerCreating"}:
+                return f"stage {container.name} could not start: {_joined(waiting.reason, waiting.message)}"
+        if pod.status and pod.status.reason:
+            return f"pod {_joined(pod.status.reason, pod.status.message)}"
+    return ""
+
+
+async def _stage_failure(api: KubeApi, namespace: str, pod: Pod, stage: str, ended: Terminated) -> str:
+    words = ended.message or ""
+    if not words:
+        # The log is a help, not a need: the kubelet may be unreachable or the container removed.
+        with contextlib.suppress(ClusterError):
+            words = await api.pod_log(namespace, pod.metadata.name, stage, _LOG_LINES)
+    lines = " | ".join(line.strip() for line in words.splitlines()[-_LOG_LINES:] if line.strip())
+    return f"stage {stage} ended with exit code {ended.exit_code}, {_joined(ended.reason, lines)}"
+
+
+def _containers(pod: Pod) -> list[ContainerStatus]:
+    if pod.status is None:
+        return []
+    return [*(pod.status.init_container_statuses or []), *(pod.status.container_statuses or [])]
+
+
+def _joined(reason: str | None, message: str | None) -> str:
+    return ": ".join(filter(None, (reason, message)))[:_MAX_TEXT]

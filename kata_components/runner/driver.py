@@ -1,0 +1,161 @@
+"""Drives a pacer against a cluster. It decides nothing: commands become calls, answers and events go back."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from kata_components.errors import ApiError, ClusterError, ExpiredError, KubeconfigError, UnreachableError
+from kata_components.kubernetes.api import KubeApi
+from kata_components.rollout import jobs
+from kata_components.rollout.commands import Code, Command, CreateJob, DeleteJob, Inspect, ListJobs, Record, Result
+from kata_components.rollout.jobs import JobStamp
+from kata_components.rollout.pacer import Pacer
+from kata_components.rollout.phase import Progress
+from kata_components.rollout.plan import Step
+from kata_components.runner.diagnosis import inspect
+from kata_components.runner.lease import HeldLease
+
+_CALL_SECONDS: Final = 10.0
+_TICK_SECONDS: Final = 1.0
+_CODES: Final = {404: Code.GONE, 409: Code.CONFLICT, 429: Code.THROTTLED}
+_SERVER_ERROR: Final = 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class Orders:
+    """What the pacer's commands mean for one stage.
+
+    `marks` returns the annotations to set on a node (None removes one) once its Job succeeded.
+    """
+
+    namespace: str
+    suffix: str
+    steps: Mapping[str, Step]
+    stamp: JobStamp
+    marks: Callable[[Step], Mapping[str, str | None]]
+
+
+class Driver:
+    """One run of one pacer. `on_progress` is called every second while it runs."""
+
+    def __init__(
+        self, api: KubeApi, pacer: Pacer, orders: Orders, lease: HeldLease, on_progress: Callable[[Progress], None]
+    ) -> None:
+        self._api = api
+        self._pacer = pacer
+        self._orders = orders
+        self._lease = lease
+        self._on_progress = on_progress
+        self._changed = asyncio.Event()
+        self._watch: asyncio.Task[None] | None = None
+        self._failures: dict[str, str] = {}
+        self._closing = False
+
+    async def run(self) -> None:
+        """Return when the pacer has finished.
+
+        Raises:
+            RolloutStoppedError: the Lease was lost.
+            ClusterError: the API refuses for good to be asked.
+        """
+        try:
+            async with asyncio.TaskGroup() as group:
+                background = [group.create_task(self._lease.keep()), group.create_task(self._tick())]
+                await self._pace(group)
+                self._closing = True
+                for task in [*background, *filter(None, [self._watch])]:
+                    task.cancel()
+        except ExceptionGroup as group_error:
+            # One reason is enough to stop, and the first is the cause of the others.
+            raise group_error.exceptions[0] from None
+
+    async def _pace(self, group: asyncio.TaskGroup) -> None:
+        now = asyncio.get_running_loop().time
+        while not self._pacer.finished:
+            self._changed.clear()
+            for command in self._pacer.poll(now()):
+                group.create_task(self._execute(group, command))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(self._pacer.wakeup(now())):
+                    await self._changed.wait()
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(_TICK_SECONDS)
+            self._on_progress(self._pacer.nodes.progress)
+
+    async def _execute(self, group: asyncio.TaskGroup, command: Command) -> None:
+        if isinstance(command, ListJobs):
+            await self._list(group, command)
+        else:
+            result = await self._call(command)
+            self._pacer.on_result(asyncio.get_running_loop().time(), command, result)
+        self._changed.set()
+
+    async def _call(self, command: CreateJob | DeleteJob | Record | Inspect) -> Result:
+        try:
+            async with asyncio.timeout(_CALL_SECONDS):
+                return await self._send(command)
+        except ApiError as error:
+            return Result(code=_code(command, error.status), text=str(error), retry_after=error.retry_after or 0.0)
+        except (UnreachableError, TimeoutError):
+            return Result(code=Code.UNKNOWN)
+
+    async def _send(self, command: CreateJob | DeleteJob | Record | Inspect) -> Result:
+        orders, step = self._orders, self._orders.steps[command.node]
+        match command:
+            case CreateJob() | DeleteJob() if not self._lease.fresh:
+                # Somebody else may work already; the pacer asks again after a while.
+                return Result(code=Code.UNKNOWN)
+            case CreateJob():
+                job = await self._api.create_job(orders.namespace, orders.stamp.manifest(step.node, step.node_uid))
+                return Result(code=Code.DONE, uid=job.metadata.uid)
+            case DeleteJob():
+                await self._api.delete_job(orders.namespace, command.job, command.uid)
+            case Record():
+                await self._api.annotate_node(step.node, step.node_uid, orders.marks(step))
+            case Inspect():
+                failure = self._failures.get(command.uid, "")
+                return await inspect(self._api, orders.namespace, step, command.job, failure)
+        return Result(code=Code.DONE)
+
+    async def _list(self, group: asyncio.TaskGroup, command: ListJobs) -> None:
+        if self._watch:
+            # Its events must not come after a newer list.
+            self._watch.cancel()
+        try:
+            found = await self._api.list_jobs(self._orders.namespace, jobs.selector(self._orders.suffix))
+        except KubeconfigError:
+            raise
+        except ClusterError:
+            self._pacer.on_list(asyncio.get_running_loop().time(), command, None)
+            return
+        observed = [jobs.observed(job) for job in found.items]
+        self._failures |= {job.uid: job.failure for job in observed if job.failure}
+        self._pacer.on_list(asyncio.get_running_loop().time(), command, observed)
+        if not self._closing:
+            self._watch = group.create_task(self._follow(found.resource_version))
+
+    async def _follow(self, resource_version: str) -> None:
+        loop = asyncio.get_running_loop()
+        selector = jobs.selector(self._orders.suffix)
+        try:
+            async for event in self._api.watch_jobs(self._orders.namespace, selector, resource_version):
+                job = jobs.observed(event.object)
+                if job.failure:
+                    self._failures[job.uid] = job.failure
+                self._pacer.on_job(loop.time(), job, deleted=event.type == "DELETED")
+                self._changed.set()
+        except ExpiredError:
+            self._pacer.on_expired(loop.time())
+            self._changed.set()
+
+
+def _code(command: Command, status: int) -> Code:
+    if status >= _SERVER_ERROR:
+        return Code.UNKNOWN
+    code = _CODES.get(status, Code.REJECTED)
+    # A create is about nothing that could be gone: its 404 means that the namespace is not there.
+    return Code.REJECTED if code is Code.GONE and isinstance(command, CreateJob) else code

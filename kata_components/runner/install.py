@@ -1,0 +1,189 @@
+"""Installs: from the request to the plan, and from the plan to the outcome."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from kata_components import names
+from kata_components.kubernetes.api import KubeApi
+from kata_components.rollout import guards, jobs, mark, report, waves
+from kata_components.rollout.budget import Budget
+from kata_components.rollout.digest import current, host_digests
+from kata_components.rollout.jobs import JobStamp
+from kata_components.rollout.pacer import Pacer
+from kata_components.rollout.phase import Phase, Progress
+from kata_components.rollout.plan import Action, Plan, Rules, Step, plan, unclaimed
+from kata_components.runner import fleet
+from kata_components.runner.driver import Driver, Orders
+from kata_components.runner.fleet import Selection
+from kata_components.runner.lease import held, timestamp
+
+
+@dataclass(frozen=True, kw_only=True)
+class InstallRequest:
+    """What the configuration asks of a rollout. `job` is the install Job's template; times are in seconds."""
+
+    namespace: str
+    suffix: str
+    kata_version: str
+    selection: Selection
+    job: Mapping[str, Any]
+    parallelism: int
+    sizes: tuple[waves.Size, ...]
+    max_failures: waves.Size
+    soak_seconds: int
+    node_timeout_seconds: int
+    not_ready: Literal["skip", "attempt"]
+    existing: Literal["adopt", "install"] | None
+
+    @property
+    def rules(self) -> Rules:
+        """What planning needs of it."""
+        return Rules(
+            suffix=self.suffix,
+            digests=host_digests(self.job),
+            sizes=self.sizes,
+            not_ready=self.not_ready,
+            existing=self.existing,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preview:
+    """A plan, and what stands against it."""
+
+    plan: Plan
+    refusals: list[str]
+
+
+async def preview(api: KubeApi, request: InstallRequest) -> Preview:
+    """Return the plan for the fleet as it is now, with the refusals of the guard rails. Reads only."""
+    now = await fleet.read(api, request.namespace, request.suffix, request.selection)
+    planned = plan(now.nodes, now.jobs, request.rules)
+    marked = [] if now.nodes else await fleet.marked_nodes(api, request.suffix)
+    refusals = (
+        guards.unknown_nodes(now.missing),
+        guards.empty_selection(len(now.nodes), marked, str(request.selection)),
+        guards.unclaimed(unclaimed(planned)),
+    )
+    return Preview(plan=planned, refusals=[text for text in refusals if text])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Installed:
+    """The outcome of a rollout, and the complete text of its failure (empty when all went well)."""
+
+    outcome: report.Outcome
+    failure: str
+
+
+async def install(
+    api: KubeApi,
+    request: InstallRequest,
+    planned: Plan,
+    *,
+    say: Callable[[str], None],
+    on_progress: Callable[[Progress, float], None],
+) -> Installed:
+    """Carry a plan out, paced, holding the Lease; return when nothing is left that may be started.
+
+    Raises:
+        LeaseHeldError: another run works on this installation; nothing was started.
+        RolloutStoppedError: the Lease was lost on the way.
+        ClusterError: the API server refuses for good to be asked.
+    """
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    pacer = _pacer(request, planned)
+    if planned.pending:
+        async with held(api, request.namespace, names.base(request.suffix), say=say) as lease:
+            orders = _orders(request, planned)
+            driver = Driver(
+                api, pacer, orders, lease, on_progress=lambda progress: on_progress(progress, loop.time() - began)
+            )
+            await driver.run()
+            await _tidy(api, request)
+    return _installed(planned, pacer, loop.time() - began)
+
+
+def _pacer(request: InstallRequest, planned: Plan) -> Pacer:
+    allowed = waves.share(request.max_failures, len(planned.steps))
+    earlier = [step.node for step in planned.steps if step.action is Action.RETRY]
+    return Pacer(
+        planned.pending,
+        stage="install",
+        digest=planned.digest,
+        parallelism=request.parallelism,
+        budget=Budget(allowed, earlier=earlier),
+        soak_seconds=request.soak_seconds,
+    )
+
+
+def _orders(request: InstallRequest, planned: Plan) -> Orders:
+    key = names.mark_annotation(request.suffix)
+
+    def marks(step: Step) -> Mapping[str, str]:
+        made = mark.Mark(
+            kata_version=request.kata_version,
+            digest=planned.digest,
+            node_uid=step.node_uid,
+            machine_id=step.machine_id,
+            time=timestamp(),
+        )
+        return {key: mark.render(made)}
+
+    return Orders(
+        namespace=request.namespace,
+        suffix=request.suffix,
+        steps={step.node: step for step in planned.pending},
+        stamp=JobStamp(
+            template=request.job,
+            stage="install",
+            suffix=request.suffix,
+            digest=current(request.rules.digests),
+            node_timeout_seconds=request.node_timeout_seconds,
+        ),
+        marks=marks,
+    )
+
+
+async def _tidy(api: KubeApi, request: InstallRequest) -> None:
+    """Remove the succeeded Jobs with one request; the failed ones stay for diagnosis."""
+    await api.delete_jobs(
+        request.namespace, jobs.selector(request.suffix, "install"), field_selector="status.successful=1"
+    )
+
+
+def _installed(planned: Plan, pacer: Pacer, seconds: float) -> Installed:
+    actions = {step.node: step.action for step in planned.pending}
+    done = [actions[node] for node in pacer.nodes.within(Phase.DONE)]
+    adopted = done.count(Action.ADOPT)
+    waiting = pacer.nodes.within(Phase.QUEUED)
+    failures = pacer.nodes.failures
+    # A failed node of an earlier run that was not tried again is still a failed node.
+    untried = [node for node in waiting if actions[node] is Action.RETRY]
+    counts = planned.counts
+    outcome = report.Outcome(
+        selected=len(planned.steps),
+        up_to_date=counts.get(Action.UP_TO_DATE, 0),
+        installed=len(done) - adopted,
+        adopted=adopted,
+        cleaned=0,
+        failed=len(failures) + len(untried),
+        skipped=counts.get(Action.SKIPPED, 0),
+        remaining=len(waiting) - len(untried),
+        failed_nodes=(*(failure.node for failure in failures), *untried),
+        seconds=seconds,
+        digest=planned.digest,
+    )
+    failure = ""
+    if outcome.failed or outcome.remaining:
+        failure = report.failure_text(
+            "installed",
+            failures,
+            failed=outcome.failed,
+            remaining=outcome.remaining,
+            stop_reason=pacer.budget.stop_reason,
+        )
+    return Installed(outcome=outcome, failure=failure)

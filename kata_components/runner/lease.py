@@ -1,0 +1,201 @@
+"""The Lease of an installation: the identity it is found by, and the lock that keeps a second run away.
+
+One object serves both: its annotations name the installation and the stack for as long as the installation exists;
+its holder is set while a run works. Whether a holder is alive is judged by watching for a renewal for one Lease
+duration on our own clock, never by comparing clocks of two machines.
+"""
+
+import asyncio
+import contextlib
+import getpass
+import os
+import socket
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from kata_components import names
+from kata_components.errors import ApiError, ClusterError, LeaseHeldError, RolloutStoppedError
+from kata_components.kubernetes.api import KubeApi
+from kata_components.kubernetes.objects import Lease
+from kata_components.runner.clock import elapsed
+
+DURATION_SECONDS: Final = 15
+RENEW_SECONDS: Final = 4.0
+_MARGIN_SECONDS: Final = 3.0
+"""A Lease this close to its end is not fresh enough to start something on."""
+_GIVE_UP_SECONDS: Final = 300.0
+"""So long the API server may be out of reach before a run stops; until then it starts nothing and waits."""
+_HTTP_CONFLICT: Final = 409
+
+
+def holder_name() -> str:
+    """Return what a Lease calls this process: `user@host (pid N)`."""
+    return f"{getpass.getuser()}@{socket.gethostname()} (pid {os.getpid()})"
+
+
+def timestamp() -> str:
+    """Return now as Kubernetes writes a MicroTime."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def lease_manifest(
+    name: str, *, installation: str, stack: str, holder: str | None = None, previous: Lease | None = None
+) -> dict[str, Any]:
+    """Return a Lease; without `holder` it only names the installation. `previous` makes it a guarded replacement."""
+    metadata: dict[str, Any] = {
+        "name": name,
+        "annotations": {names.INSTALLATION_ANNOTATION: installation, names.STACK_ANNOTATION: stack},
+    }
+    if previous:
+        metadata["resourceVersion"] = previous.metadata.resource_version
+    spec: dict[str, Any] = {}
+    if holder:
+        now = timestamp()
+        spec = {"holderIdentity": holder, "leaseDurationSeconds": DURATION_SECONDS, "renewTime": now}
+        held_before = previous and previous.spec and previous.spec.holder_identity == holder
+        spec["acquireTime"] = previous.spec.acquire_time if held_before and previous and previous.spec else now
+    return {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": spec}
+
+
+@dataclass
+class HeldLease:
+    """The lock of an installation, while it is held.
+
+    `fresh` must be asked before anything is started: it is False when the last renewal is too old, also after the
+    machine slept. It becomes True again by a renewal that shows that nobody took it in between.
+    """
+
+    api: KubeApi
+    namespace: str
+    name: str
+    lease: Lease
+    clock: Callable[[], float] = elapsed
+    _renewed: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Count the acquisition as the first renewal."""
+        self._renewed = self.clock()
+
+    @property
+    def fresh(self) -> bool:
+        """Whether nobody else can have taken the Lease yet."""
+        return self.clock() - self._renewed < DURATION_SECONDS - _MARGIN_SECONDS
+
+    async def keep(self) -> None:
+        """Renew for ever.
+
+        Raises:
+            RolloutStoppedError: somebody else took the Lease, or no renewal got through for minutes.
+        """
+        while True:
+            await asyncio.sleep(RENEW_SECONDS)
+            try:
+                async with asyncio.timeout(RENEW_SECONDS):
+                    await self._renew()
+            except (ClusterError, TimeoutError) as error:
+                if self.clock() - self._renewed > _GIVE_UP_SECONDS:
+                    raise self._stopped(str(error) or "no answer from the API server") from None
+
+    async def _renew(self) -> None:
+        sent = self.clock()
+        try:
+            self.lease = await self._replace(self.lease)
+        except ApiError as error:
+            if error.status != _HTTP_CONFLICT:
+                raise
+            # Our own renewal whose answer got lost changes the version too: look who holds it.
+            await self._check_holder()
+        else:
+            # Counted from before the request: the server may have applied it at any time since.
+            self._renewed = sent
+
+    async def _check_holder(self) -> None:
+        current = await self.api.get_lease(self.namespace, self.name)
+        ours = self.lease.spec.holder_identity if self.lease.spec else None
+        theirs = current.spec.holder_identity if current.spec else None
+        if theirs != ours:
+            raise self._stopped(f"{theirs or 'somebody'} has taken it")
+        self.lease = current
+
+    async def _replace(self, lease: Lease) -> Lease:
+        manifest = _again(self.name, lease, lease.spec.holder_identity if lease.spec else None)
+        return await self.api.replace_lease(self.namespace, self.name, manifest)
+
+    def _stopped(self, reason: str) -> RolloutStoppedError:
+        return RolloutStoppedError(
+            f"stopped: the Lease {self.namespace}/{self.name} could not be kept ({reason}). Jobs that run go on; "
+            "nothing new was started. Run `pulumi up` again to go on from here."
+        )
+
+    async def release(self) -> None:
+        """Give the lock back, keeping the identity. Failing is harmless: the Lease then runs out."""
+        with contextlib.suppress(ClusterError, TimeoutError):
+            async with asyncio.timeout(RENEW_SECONDS):
+                await self.api.replace_lease(self.namespace, self.name, _again(self.name, self.lease, None))
+
+
+@contextlib.asynccontextmanager
+async def held(
+    api: KubeApi, namespace: str, name: str, *, say: Callable[[str], None], clock: Callable[[], float] = elapsed
+) -> AsyncIterator[HeldLease]:
+    """Hold the lock of an installation; its Lease exists already.
+
+    Raises:
+        LeaseHeldError: another run holds it and is alive.
+    """
+    lease = HeldLease(api, namespace, name, await _acquire(api, namespace, name, say), clock)
+    try:
+        yield lease
+    finally:
+        await lease.release()
+
+
+async def _acquire(api: KubeApi, namespace: str, name: str, say: Callable[[str], None]) -> Lease:
+    lease = await api.get_lease(namespace, name)
+    if lease.spec and lease.spec.holder_identity:
+        lease = await _wait_until_dead(api, namespace, lease, say)
+    try:
+        return await api.replace_lease(namespace, name, _again(name, lease, holder_name()))
+    except ApiError as error:
+        if error.status != _HTTP_CONFLICT:
+            raise
+        raise _held_by(await api.get_lease(namespace, name)) from None
+
+
+async def _wait_until_dead(api: KubeApi, namespace: str, lease: Lease, say: Callable[[str], None]) -> Lease:
+    spec = lease.spec
+    assert spec is not None
+    duration = spec.lease_duration_seconds or DURATION_SECONDS
+    say(
+        f"the Lease {namespace}/{lease.metadata.name} is held by {spec.holder_identity} since {spec.acquire_time}; "
+        f"waiting {duration} s to see whether that run is alive"
+    )
+    for _ in range(duration):
+        await asyncio.sleep(1.0)
+        current = await api.get_lease(namespace, lease.metadata.name)
+        if current.metadata.resource_version != lease.metadata.resource_version:
+            if current.spec and current.spec.holder_identity:
+                raise _held_by(current)
+            return current
+    return lease
+
+
+def _held_by(lease: Lease) -> LeaseHeldError:
+    spec = lease.spec
+    return LeaseHeldError(
+        f"another run works on this installation: {spec and spec.holder_identity} since {spec and spec.acquire_time} "
+        f"(Lease {lease.metadata.namespace}/{lease.metadata.name}). Nothing was started. Wait for its end; if it is "
+        "gone, the Lease is free a few seconds after its last renewal."
+    )
+
+
+def _again(name: str, lease: Lease, holder: str | None) -> dict[str, Any]:
+    return lease_manifest(
+        name,
+        installation=lease.metadata.annotation(names.INSTALLATION_ANNOTATION) or "",
+        stack=lease.metadata.annotation(names.STACK_ANNOTATION) or "",
+        holder=holder,
+        previous=lease,
+    )
