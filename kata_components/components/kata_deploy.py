@@ -1,0 +1,124 @@
+"""The root component: one installation of Kata on one cluster."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pulumi
+import pulumi_kubernetes
+
+from kata_components.components import tokens
+from kata_components.components.daemon_set_installer import DaemonSetInstaller, DaemonSetInstallerArgs
+from kata_components.components.job_templates import JobTemplates
+from kata_components.components.manifest_component import ManifestComponent
+from kata_components.components.node_rbac import NodeRbac
+from kata_components.components.outcome_hook import fail_on_outcome
+from kata_components.components.runtime_classes import RuntimeClasses
+from kata_components.manifests import objects
+from kata_components.manifests.daemon_set import daemon_set
+from kata_components.manifests.job_templates import config_map
+from kata_components.manifests.selector import label_selector
+from kata_components.providers.installation import Installation, InstallationInputs
+from kata_components.providers.rollout import Rollout, RolloutInputs
+from kata_components.settings.settings import Settings
+
+_DYNAMIC = "pulumi-python:dynamic/kata"
+
+
+class KataDeploy(pulumi.ComponentResource):
+    """Rights, templates and classes; then the anchor; then, in job mode, the rollout.
+
+    The anchor depends on everything that cleaning a node needs, so a destroy cleans the nodes first. `rollout` is the
+    outcome of the last rollout, None in daemonset mode.
+    """
+
+    rollout: pulumi.Output[dict[str, Any]] | None
+
+    def __init__(self, name: str, args: Settings, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(tokens.KATA_DEPLOY, name, {}, opts)
+        self._base = name
+        self._settings = args
+        on_cluster = pulumi.ResourceOptions(parent=self, provider=self._on_cluster())
+        rbac = NodeRbac(f"{name}-node-rbac", args, on_cluster)
+        classes = RuntimeClasses(f"{name}-runtime-classes", args, on_cluster)
+        needed: list[ManifestComponent] = [rbac, classes]
+        if args.deployment_mode == "daemonset":
+            installer = DaemonSetInstallerArgs(settings=args, needs=rbac.resources)
+            DaemonSetInstaller(f"{name}-daemon-set-installer", installer, on_cluster)
+        else:
+            needed.append(JobTemplates(f"{name}-job-templates", args, on_cluster))
+        installation = self._installation([resource for part in needed for resource in part.resources])
+        self.rollout = self._rollout(installation).outcome if args.deployment_mode == "job" else None
+        self.register_outputs({"rollout": self.rollout})
+
+    def _on_cluster(self) -> pulumi_kubernetes.Provider:
+        cluster = self._settings.cluster
+        return pulumi_kubernetes.Provider(
+            f"{self._base}-cluster",
+            context=cluster.context,
+            kubeconfig=cluster.kubeconfig,
+            enable_config_map_mutable=True,
+            # A kill between a create and its checkpoint leaves objects that the next up has to take over.
+            upsert_existing_objects=True,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+    def _installation(self, needed: Sequence[pulumi.Resource]) -> Installation:
+        settings = self._settings
+        job_mode = settings.deployment_mode == "job"
+        pods = {} if job_mode else daemon_set(settings)["spec"]["template"]
+        name = f"{self._base}-installation"
+        inputs = InstallationInputs(
+            urn=self._urn("Installation", name),
+            stack=f"{pulumi.get_project()}/{pulumi.get_stack()}",
+            kata_version=settings.kata_version,
+            deployment_mode=settings.deployment_mode,
+            namespace=settings.namespace,
+            suffix=settings.env.multi_install_suffix,
+            parallelism=settings.job.parallelism,
+            node_timeout_seconds=settings.rollout.node_timeout_seconds,
+            cleanup_job=config_map(settings)["data"]["cleanup-job.yaml"] if job_mode else None,
+            pod_template=None if job_mode else _digest(pods),
+            objects=tuple(_object(manifest) for manifest in objects.all_objects(settings)),
+        )
+        return Installation(name, inputs, pulumi.ResourceOptions(parent=self, depends_on=needed))
+
+    def _rollout(self, installation: Installation) -> Rollout:
+        settings = self._settings
+        pace = settings.rollout
+        name = f"{self._base}-rollout"
+        inputs = RolloutInputs(
+            urn=self._urn("Rollout", name),
+            namespace=settings.namespace,
+            suffix=settings.env.multi_install_suffix,
+            kata_version=settings.kata_version,
+            nodes=settings.job.nodes,
+            selector=label_selector(settings),
+            install_job=config_map(settings)["data"]["install-job.yaml"],
+            parallelism=settings.job.parallelism,
+            waves=pace.waves,
+            max_failures=pace.max_failures,
+            soak_seconds=pace.soak_seconds,
+            node_timeout_seconds=pace.node_timeout_seconds,
+            not_ready=pace.not_ready,
+            existing=pace.existing,
+            report_dir=pace.report_dir,
+        )
+        opts = pulumi.ResourceOptions(parent=self, depends_on=[installation], hooks=fail_on_outcome(name))
+        return Rollout(name, inputs, opts)
+
+    def _urn(self, kind: str, name: str) -> str:
+        """Return the URN a dynamic resource of ours will have; its provider process is not told."""
+        stack = f"urn:pulumi:{pulumi.get_stack()}::{pulumi.get_project()}"
+        return f"{stack}::{tokens.KATA_DEPLOY}${_DYNAMIC}:{kind}::{name}"
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _object(manifest: dict[str, Any]) -> str:
+    metadata = manifest["metadata"]
+    plural = f"{manifest['kind'].lower()}{'es' if manifest['kind'].endswith('s') else 's'}"
+    return f"{manifest['apiVersion']} {plural} {metadata.get('namespace', '')} {metadata['name']}"

@@ -1,0 +1,21 @@
+"""How pods ask for Kata: one RuntimeClass per shim."""
+
+import pulumi
+
+from kata_components.components import tokens
+from kata_components.components.manifest_component import ManifestComponent
+from kata_components.manifests.builders import Manifest
+from kata_components.manifests.runtime_classes import runtime_classes
+from kata_components.settings.settings import Settings
+
+
+class RuntimeClasses(ManifestComponent):
+    """All RuntimeClasses of the installation; children are called by the name of their class."""
+
+    def __init__(self, name: str, args: Settings, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(tokens.RUNTIME_CLASSES, name, runtime_classes(args), opts, role=_class_name)
+
+
+def _class_name(manifest: Manifest) -> str:
+    class_name: str = manifest["metadata"]["name"]
+    return class_name

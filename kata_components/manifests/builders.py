@@ -1,0 +1,79 @@
+"""Small builders that several objects share: names and labels of the chart, RBAC, pull settings of a pod."""
+
+from typing import Any
+
+from kata_components import names
+from kata_components.settings.settings import Settings
+
+Manifest = dict[str, Any]
+"""A Kubernetes object, or a part of one, as it goes over the wire."""
+
+
+def given(**fields: object) -> Manifest:
+    """Return the fields that have a value: Kubernetes reads an absent field and an empty one alike."""
+    return {name: value for name, value in fields.items() if value not in (None, "", [], {})}
+
+
+def suffixed(settings: Settings, name: str) -> str:
+    """Return the name of an object that carries the multi-install suffix at its end."""
+    return names.suffixed(name, settings.env.multi_install_suffix)
+
+
+def base(settings: Settings) -> str:
+    """Return the name that the namespaced objects of this installation begin with."""
+    return names.base(settings.env.multi_install_suffix)
+
+
+def chart_labels(settings: Settings) -> Manifest:
+    """Return the labels by which the chart's objects are found."""
+    return {"app.kubernetes.io/name": names.PROJECT, "app.kubernetes.io/instance": settings.helm_release_name}
+
+
+def image(settings: Settings) -> str:
+    """Return the image that does the work on a node."""
+    return settings.image.name(settings.kata_version)
+
+
+def pod_basics(settings: Settings) -> Manifest:
+    """Return what the pods of both modes have in common: pull secrets, tolerations, priority."""
+    return given(
+        imagePullSecrets=[{"name": secret.name} for secret in settings.image_pull_secrets],
+        tolerations=[t.model_dump(by_alias=True, exclude_unset=True) for t in settings.tolerations],
+        priorityClassName=settings.priority_class_name,
+    )
+
+
+def service_account(name: str, namespace: str) -> Manifest:
+    """Return a ServiceAccount."""
+    return {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "namespace": namespace}}
+
+
+def rule(group: str, resources: str, verbs: str) -> Manifest:
+    """Return a rule of a role; resources and verbs are separated by spaces."""
+    return {"apiGroups": [group], "resources": resources.split(), "verbs": verbs.split()}
+
+
+def role(name: str, rules: list[Manifest], namespace: str = "") -> Manifest:
+    """Return a Role, or a ClusterRole when there is no namespace."""
+    return {**_rbac("Role", name, namespace), "rules": rules}
+
+
+def binding(name: str, role_name: str, account: Manifest, namespace: str = "") -> Manifest:
+    """Return a RoleBinding, or a ClusterRoleBinding when there is no namespace, for a ServiceAccount."""
+    return {
+        **_rbac("RoleBinding", name, namespace),
+        "roleRef": {
+            "apiGroup": "rbac.authorization.k8s.io",
+            "kind": "Role" if namespace else "ClusterRole",
+            "name": role_name,
+        },
+        "subjects": [{"kind": "ServiceAccount", **account["metadata"]}],
+    }
+
+
+def _rbac(kind: str, name: str, namespace: str) -> Manifest:
+    return {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": kind if namespace else f"Cluster{kind}",
+        "metadata": given(name=name, namespace=namespace),
+    }

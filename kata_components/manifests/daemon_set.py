@@ -1,0 +1,55 @@
+"""The DaemonSet of daemonset mode: a pod stays on every node, installs at its start and cleans at its end."""
+
+from kata_components.manifests.builders import Manifest, base, given
+from kata_components.manifests.node_pod import node_container, node_pod
+from kata_components.settings.pods import Health, Probe
+from kata_components.settings.settings import Settings
+
+TERMINATION_SECONDS = 600
+"""How long a pod may take to clean its node."""
+
+
+def daemon_set(settings: Settings) -> Manifest:
+    """Return the DaemonSet."""
+    name = base(settings)
+    labels = {**settings.pod_labels, "name": name}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "DaemonSet",
+        "metadata": {"name": name, "namespace": settings.namespace},
+        "spec": {
+            "selector": {"matchLabels": {"name": name}},
+            "updateStrategy": settings.update_strategy,
+            "template": {
+                "metadata": given(labels=labels, annotations=settings.pod_annotations),
+                "spec": _pod(settings),
+            },
+        },
+    }
+
+
+def _pod(settings: Settings) -> Manifest:
+    level = settings.log_level or ("debug" if settings.debug else "")
+    arguments = ["--log-level", level, "install"] if level else ["install"]
+    container = node_container(settings, "kube-kata", arguments)
+    container["env"].append({"name": "HEALTH_PORT", "value": str(settings.health.port)})
+    return {
+        **node_pod(settings),
+        **given(nodeSelector=settings.node_selector, affinity=settings.affinity),
+        "terminationGracePeriodSeconds": TERMINATION_SECONDS,
+        "containers": [container | given(resources=settings.resources) | _probes(settings.health)],
+    }
+
+
+def _probes(health: Health) -> Manifest:
+    probes = {
+        "startupProbe": (health.startup_probe, "/readyz"),
+        "livenessProbe": (health.liveness_probe, "/healthz"),
+        "readinessProbe": (health.readiness_probe, "/readyz"),
+    }
+    return {name: _probe(probe, path, health.port) for name, (probe, path) in probes.items() if probe.enabled}
+
+
+def _probe(probe: Probe, path: str, port: int) -> Manifest:
+    timing: Manifest = probe.model_dump(by_alias=True, exclude={"enabled"})
+    return {"httpGet": {"path": path, "port": port}, **timing}

@@ -1,0 +1,28 @@
+"""All objects of a configuration, in an order in which they can be applied."""
+
+from kata_components.manifests.builders import Manifest
+from kata_components.manifests.daemon_set import daemon_set
+from kata_components.manifests.dispatcher_job import cleanup_dispatcher_job, install_dispatcher_job
+from kata_components.manifests.dispatcher_rbac import dispatcher_rbac
+from kata_components.manifests.job_templates import config_map
+from kata_components.manifests.node_rbac import node_rbac
+from kata_components.manifests.runtime_classes import runtime_classes
+from kata_components.settings.settings import Settings
+
+
+def all_objects(settings: Settings) -> list[Manifest]:
+    """Return every object that the program makes in the configured mode, per-node Jobs apart."""
+    return [*node_rbac(settings), *runtime_classes(settings), *_installer(settings)]
+
+
+def _installer(settings: Settings) -> list[Manifest]:
+    if settings.deployment_mode == "daemonset":
+        return [daemon_set(settings)]
+    if settings.rollout.runs_in == "pulumi":
+        return [config_map(settings)]
+    return [
+        config_map(settings),
+        *dispatcher_rbac(settings),
+        install_dispatcher_job(settings),
+        cleanup_dispatcher_job(settings),
+    ]

@@ -1,0 +1,58 @@
+"""Helm's way of laying values over values, and of comparing them.
+
+Nothing here descends further than the defaults do, so any input is safe, however deep.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+Path = tuple[str, ...]
+Tree = dict[str, Any]
+
+
+def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> Tree:
+    """Return `over` laid over `base`: maps merge, all else replaces, None removes."""
+    result = dict(base)
+    for key, value in over.items():
+        if value is None:
+            result.pop(key, None)
+        elif isinstance(value, Mapping) and isinstance(base.get(key), Mapping):
+            result[key] = merged(base[key], value)
+        else:
+            result[key] = value
+    return result
+
+
+def differences(value: Any, default: Any, path: Path) -> Iterator[tuple[Path, Any]]:  # noqa: ANN401 - any values
+    """Yield path and value of everything in `value` that is not as in `default`."""
+    if isinstance(value, Mapping) and isinstance(default, Mapping) and default:
+        for key, inner in value.items():
+            yield from differences(inner, default.get(key), (*path, str(key)))
+    elif value != default:
+        yield path, value
+
+
+def select(tree: object, pattern: Path, path: Path = ()) -> Iterator[tuple[Path, Any]]:
+    """Yield path and value of what a pattern matches; `*` stands for any key."""
+    if not pattern:
+        yield path, tree
+    elif isinstance(tree, Mapping):
+        head, *rest = pattern
+        for key in tree if head == "*" else (head,):
+            if key in tree:
+                yield from select(tree[key], tuple(rest), (*path, str(key)))
+
+
+def without(tree: object, pattern: Path) -> Any:  # noqa: ANN401 - returns what it got, less the pattern
+    """Return the tree without what the pattern matches."""
+    if not isinstance(tree, Mapping):
+        return tree
+    head, *rest = pattern
+    if not rest:
+        return {key: value for key, value in tree.items() if key != head}
+    return {key: without(value, tuple(rest)) if head in ("*", key) else value for key, value in tree.items()}
+
+
+def at(tree: object, path: Path) -> Any:  # noqa: ANN401 - any values
+    """Return the value at a path, None where there is none."""
+    return next((value for _, value in select(tree, path)), None)

@@ -1,0 +1,38 @@
+"""What the node program does on a host: paths, containerd, snapshotters."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from kata_components.settings.model import AbsolutePathOrEmpty, Many, Model, matching
+
+# The suffix ends names, label values and annotation keys, of which the tightest leaves 49 characters:
+# from 50 on, the chart's two dispatcher Jobs are cut to the same name.
+_Suffix = Annotated[
+    str, matching(r"([a-z0-9]([-a-z0-9]*[a-z0-9])?)?", "at most 49 lower-case letters, digits and hyphens", 49)
+]
+_FileNameOrEmpty = Annotated[str, matching(r"(?!\.{1,2}$)[^/\s]*", "a bare file name or empty")]
+
+
+class Env(Model):
+    """Environment of the node program that concerns the whole installation."""
+
+    installation_prefix: AbsolutePathOrEmpty
+    host_os: Annotated[str, Field(alias="hostOS")]
+    multi_install_suffix: _Suffix
+
+
+class Containerd(Model):
+    """Where containerd keeps its configuration; empty means as the distribution has it."""
+
+    config_dir: AbsolutePathOrEmpty
+    config_file_name: _FileNameOrEmpty
+
+
+class Snapshotter(Model):
+    """Snapshotters to set up on the node; empty modes mean the node program's default."""
+
+    setup: Many[Literal["nydus", "erofs"]]
+    erofs_merge_mode: Literal["", "merged", "unmerged"]
+    erofs_snapshotter_mode: Literal["", "disk", "memory"]
+    erofs_dmverity: bool

@@ -1,0 +1,80 @@
+"""Problems of a configuration as lines for people: full path, value, what is allowed, close matches."""
+
+import re
+import reprlib
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from kata_components.settings.images import PullSecret
+from kata_components.settings.job import Expression
+from kata_components.settings.merge import Path, Tree, at
+from kata_components.settings.pods import Toleration
+
+_SHORT = reprlib.Repr()
+_SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother = 3, 60, 60
+_LONGEST_KEY = 100
+_FEW = 12
+_LIST_ITEMS: tuple[type[BaseModel], ...] = (Expression, Toleration, PullSecret)
+_ITEM_KEYS = sorted({field.alias or name for model in _LIST_ITEMS for name, field in model.model_fields.items()})
+
+_MESSAGES = {
+    "model_type": "must be a map",
+    "dict_type": "must be a map",
+    "tuple_type": "must be a list",
+    "invalid_key": "must be text: it is a key",
+}
+_HOW_TO_SET = {
+    "kataVersion": "run `pulumi config set kataVersion 4.0.0`",
+    "cluster.context": "run `pulumi config set --path cluster.context <a context of your kubeconfig>`",
+}
+
+
+def dotted(path: Iterable[object]) -> str:
+    """Return a path as the user writes it; odd keys in a bounded form."""
+    words = [str(part) for part in path]
+    return ".".join(word if word.isprintable() and len(word) <= _LONGEST_KEY else shown(word) for word in words)
+
+
+def shown(value: object) -> str:
+    """Return a value in a bounded form."""
+    try:
+        return _SHORT.repr(value)
+    except ValueError:  # Python prints no number of more than 4,300 digits
+        return "a very long number"
+
+
+def closest(word: object, allowed: Iterable[str]) -> str:
+    """Return `; did you mean …?` for the close matches of a word, or nothing."""
+    if not isinstance(word, str) or len(word) > _LONGEST_KEY:
+        return ""
+    found = get_close_matches(word, list(allowed), n=3, cutoff=0.6)
+    return f"; did you mean {' or '.join(found)}?" if found else ""
+
+
+def unknown_key(path: Path, allowed: Iterable[str], version: str) -> str:
+    """Return the line for a key that does not exist."""
+    keys = sorted(allowed)
+    listed = f"; allowed: {', '.join(keys)}" if len(keys) <= _FEW else ""
+    return f"{dotted(path)}: no such key at {version}{closest(path[-1], keys) or listed}"
+
+
+def validation_problems(error: ValidationError, defaults: Tree, version: str) -> Iterator[str]:
+    """Yield a line for each error of a model."""
+    for detail in error.errors(include_url=False, include_context=True):
+        yield _line(detail, defaults, version)
+
+
+def _line(detail: ErrorDetails, defaults: Tree, version: str) -> str:
+    location = tuple(str(part) for part in detail["loc"])
+    path, kind, value = dotted(location).removesuffix(".[key]"), detail["type"], detail["input"]
+    if kind == "extra_forbidden":
+        siblings = at(defaults, location[:-1])
+        return unknown_key(location, siblings if isinstance(siblings, dict) else _ITEM_KEYS, version)
+    if kind == "missing":
+        return f"{path}: is required; {_HOW_TO_SET.get(path, 'it cannot be removed with null')}"
+    message = _MESSAGES.get(kind) or detail["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+    choices = re.findall(r"'([^']+)'", str(detail.get("ctx", {}).get("expected", "")))
+    return f"{path}: {message.replace('String should', 'must')}, got {shown(value)}{closest(value, choices)}"

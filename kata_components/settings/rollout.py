@@ -1,0 +1,60 @@
+"""How a rollout in job mode advances: waves, failure budget, times."""
+
+import re
+from itertools import pairwise
+from typing import Annotated, Literal
+
+from pydantic import Field, PlainValidator, field_validator
+
+from kata_components.settings.model import Many, Model
+
+CANARY = "canary"
+_PERCENT = re.compile(r"(\d{1,3})%")
+_WHOLE = 100
+
+
+def percent(value: object) -> int | None:
+    """Return the number in a text like `10%`, None for anything else or more than 100%."""
+    match = _PERCENT.fullmatch(value) if isinstance(value, str) and value.isascii() else None
+    return int(match[1]) if match and int(match[1]) <= _WHOLE else None
+
+
+def _is_count(value: object, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def _wave(value: object) -> str | int:
+    if value == CANARY or _is_count(value, 1) or percent(value):
+        return value  # type: ignore[return-value]  # one of the three shapes, see above
+    raise ValueError('must be "canary", a number of nodes from 1, or a percentage from "1%" to "100%"')
+
+
+def _budget(value: object) -> str | int:
+    if _is_count(value, 0) or percent(value) is not None:
+        return value  # type: ignore[return-value]  # one of the two shapes, see above
+    raise ValueError('must be a number of nodes from 0, or a percentage from "0%" to "100%"')
+
+
+class Rollout(Model):
+    """Pacing of a rollout; times in seconds."""
+
+    runs_in: Literal["pulumi", "cluster"]
+    waves: Many[Annotated[str | int, PlainValidator(_wave, json_schema_input_type=str | int)]]
+    max_failures: Annotated[str | int, PlainValidator(_budget, json_schema_input_type=str | int)]
+    soak_seconds: Annotated[int, Field(ge=0)]
+    node_timeout_seconds: Annotated[int, Field(ge=1)]
+    not_ready: Literal["skip", "attempt"]
+    existing: Literal["adopt", "install"] | None = None
+    report_dir: str | None = None
+
+    @field_validator("waves")
+    @classmethod
+    def _cumulative(cls, waves: tuple[str | int, ...]) -> tuple[str | int, ...]:
+        """Refuse waves that shrink; a count and a percentage can only be compared on the cluster."""
+        if CANARY in waves[1:]:
+            raise ValueError('"canary" can only be the first wave')
+        counts = [wave for wave in waves if isinstance(wave, int)]
+        percents = [size for wave in waves if (size := percent(wave)) is not None]
+        if any(later < earlier for sizes in (counts, percents) for earlier, later in pairwise(sizes)):
+            raise ValueError("the sizes are cumulative and must not shrink")
+        return waves

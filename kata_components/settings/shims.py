@@ -1,0 +1,100 @@
+"""The shims, per-shim settings, and the RuntimeClasses made of them."""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+
+from kata_components.settings.model import DnsName, Labels, Many, Model, matching
+
+Arch = Literal["amd64", "arm64", "s390x", "ppc64le"]
+_Quantity = Annotated[str, matching(r"[0-9]+(\.[0-9]+)?(m|[kMGT]i?|Ki)?", "a quantity such as 250m or 320Mi")]
+
+
+class ShimContainerd(Model):
+    """How containerd serves a shim; an empty snapshotter means containerd's own."""
+
+    snapshotter: str
+    force_guest_pull: bool
+
+
+class ShimCrio(Model):
+    """How CRI-O serves a shim."""
+
+    guest_pull: bool
+
+
+class ShimAgent(Model):
+    """Proxies of the guest agent."""
+
+    https_proxy: str
+    no_proxy: str
+
+
+class Overhead(Model):
+    """What a pod of this class costs beside its containers."""
+
+    memory: _Quantity
+    cpu: _Quantity
+
+
+class ShimRuntimeClass(Model):
+    """The RuntimeClass of a shim; None follows `runtimeClasses.overheadEnabled`."""
+
+    node_selector: Labels
+    overhead_enabled: bool | None = None
+    overhead: Overhead
+
+
+class Shim(Model):
+    """One shim; `enabled` None follows `shims.disableAll`."""
+
+    enabled: bool | None = None
+    supported_arches: Many[Arch]
+    allowed_hypervisor_annotations: Many[str]
+    containerd: ShimContainerd
+    crio: ShimCrio
+    agent: ShimAgent
+    runtime_class: ShimRuntimeClass
+
+    @property
+    def guest_pull(self) -> bool:
+        """Whether images are pulled inside the guest, with either container runtime."""
+        return self.containerd.force_guest_pull or self.crio.guest_pull
+
+
+class Shims(Model):
+    """All shims of the version, by name."""
+
+    model_config = ConfigDict(extra="allow")
+
+    disable_all: bool
+    __pydantic_extra__: dict[str, Shim] = Field(init=False)
+
+    @property
+    def enabled(self) -> Mapping[str, Shim]:
+        """The shims that are on, in alphabetical order, as the chart lists them."""
+        return {name: shim for name, shim in sorted(self.__pydantic_extra__.items()) if self._is_on(shim)}
+
+    def _is_on(self, shim: Shim) -> bool:
+        return not self.disable_all if shim.enabled is None else shim.enabled
+
+
+class RuntimeClasses(Model):
+    """Which RuntimeClasses to make."""
+
+    enabled: bool
+    create_default: bool
+    default_name: DnsName
+    overhead_enabled: bool
+
+
+class DefaultShim(Model):
+    """The shim that plain `kata` means, per architecture; empty for none."""
+
+    model_config = ConfigDict(alias_generator=None)
+
+    amd64: str
+    arm64: str
+    s390x: str
+    ppc64le: str

@@ -1,0 +1,108 @@
+"""A component registers exactly its manifests, as children of its own, through the given provider."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pulumi
+import pytest
+
+from kata_components.components import tokens
+from kata_components.components.daemon_set_installer import DaemonSetInstaller, DaemonSetInstallerArgs
+from kata_components.components.dispatcher_hook import DispatcherHook, DispatcherHookArgs
+from kata_components.components.dispatcher_rbac import DispatcherRbac
+from kata_components.components.job_templates import JobTemplates
+from kata_components.components.manifest_component import ManifestComponent
+from kata_components.components.node_rbac import NodeRbac
+from kata_components.components.runtime_classes import RuntimeClasses
+from kata_components.manifests.objects import all_objects
+from kata_components.settings.load import load_settings
+from kata_components.settings.settings import Settings
+from tests.components.recorder import Recorder, run
+
+
+def settings(mode: str, **values: object) -> Settings:
+    return load_settings({"kataVersion": "4.0.0", "cluster": {"context": "c"}, "deploymentMode": mode, **values})
+
+
+def job_mode(args: Settings, opts: pulumi.ResourceOptions) -> list[ManifestComponent]:
+    return [NodeRbac("rbac", args, opts), JobTemplates("templates", args, opts), RuntimeClasses("classes", args, opts)]
+
+
+def daemonset_mode(args: Settings, opts: pulumi.ResourceOptions) -> list[ManifestComponent]:
+    rbac = NodeRbac("rbac", args, opts)
+    needs = DaemonSetInstallerArgs(settings=args, needs=rbac.resources)
+    return [rbac, DaemonSetInstaller("installer", needs, opts), RuntimeClasses("classes", args, opts)]
+
+
+def objects(recorder: Recorder) -> list[dict[str, Any]]:
+    return [resource.inputs for resource in recorder.kubernetes_objects()]
+
+
+def by_identity(manifests: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
+    return {(m["kind"], m["metadata"]["name"]): m for m in manifests}
+
+
+@pytest.mark.parametrize(("mode", "program"), [("job", job_mode), ("daemonset", daemonset_mode)])
+def test_each_mode_registers_exactly_its_objects(
+    mode: str, program: Callable[[Settings, pulumi.ResourceOptions], object], recorder: Recorder
+) -> None:
+    args = settings(mode)
+    run(lambda opts: program(args, opts))
+    assert by_identity(objects(recorder)) == by_identity(all_objects(args))
+
+
+def test_children_use_the_provider_given_to_the_component(recorder: Recorder) -> None:
+    run(lambda opts: job_mode(settings("job"), opts))
+    children = recorder.kubernetes_objects()
+    assert len(children) == 28
+    assert {(r.provider or "").split("::")[-2] for r in children} == {"cluster"}
+
+
+def test_logical_names_are_stable(recorder: Recorder) -> None:
+    run(lambda opts: job_mode(settings("job", shims={"disableAll": True, "qemu": {"enabled": True}}), opts))
+    assert set(recorder.resources) == {
+        "cluster",
+        "rbac",
+        "rbac-service-account",
+        "rbac-cluster-role",
+        "rbac-cluster-role-binding",
+        "templates",
+        "templates-config-map",
+        "classes",
+        "classes-kata-qemu",
+    }
+
+
+def test_dispatcher_components_register_rights_and_job(recorder: Recorder) -> None:
+    args = settings("job")
+
+    def program(opts: pulumi.ResourceOptions) -> None:
+        rbac = DispatcherRbac("dispatcher-rbac", args, opts)
+        DispatcherHook("dispatcher", DispatcherHookArgs(settings=args, needs=rbac.resources), opts)
+
+    run(program)
+    assert recorder.resources["dispatcher-job"].typ == "kubernetes:batch/v1:Job"
+    assert {m["kind"] for m in objects(recorder)} == {
+        "ServiceAccount",
+        "ClusterRole",
+        "ClusterRoleBinding",
+        "Role",
+        "RoleBinding",
+        "Job",
+    }
+
+
+def test_dispatcher_job_changes_with_the_templates_only(recorder: Recorder) -> None:
+    def hook(name: str, **values: object) -> Callable[[pulumi.ResourceOptions], object]:
+        return lambda opts: DispatcherHook(name, DispatcherHookArgs(settings=settings("job", **values), needs=[]), opts)
+
+    variants = [hook("a"), hook("b", rollout={"maxFailures": 9}), hook("c", debug=True)]
+    run(lambda opts: [variant(opts) for variant in variants])
+    a, b, c = (recorder.resources[f"{n}-job"].inputs["metadata"]["annotations"] for n in "abc")
+    assert a == b != c
+
+
+def test_type_tokens_belong_to_one_package() -> None:
+    values = [value for name, value in vars(tokens).items() if name.isupper()]
+    assert len(values) == len(set(values)) == 7
+    assert all(value.startswith("kata:index:") for value in values)

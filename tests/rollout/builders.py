@@ -1,0 +1,65 @@
+"""Nodes and Jobs for tests, with only what a test cares about spelled out."""
+
+from kata_components import names
+from kata_components.kubernetes.objects import Condition, Metadata, Node, NodeInfo, NodeStatus
+from kata_components.rollout import mark
+from kata_components.rollout.jobs import JobState, NodeJob, Stage
+
+DIGEST = "aaaaaaaaaaaa"
+TIME = "2026-01-01T00:00:00Z"
+
+
+def node(
+    name: str,
+    *,
+    uid: str | None = None,
+    machine: str | None = None,
+    ready: bool = True,
+    zone: str = "a",
+    arch: str = "amd64",
+    kernel: str = "6.8.0-31-generic",
+    labels: dict[str, str] | None = None,
+    marked: mark.Mark | None = None,
+) -> Node:
+    annotations = {names.mark_annotation(""): mark.render(marked)} if marked else None
+    info = NodeInfo(
+        machine_id=machine or f"machine-{name}",
+        architecture=arch,
+        kernel_version=kernel,
+        os_image="Ubuntu 24.04",
+        container_runtime_version="containerd://2.1.0",
+    )
+    return Node(
+        metadata=Metadata(
+            name=name,
+            uid=uid or f"uid-{name}",
+            labels={"topology.kubernetes.io/zone": zone, **(labels or {})},
+            annotations=annotations,
+        ),
+        status=NodeStatus(conditions=[Condition(type="Ready", status="True" if ready else "Unknown")], node_info=info),
+    )
+
+
+def mark_of(name: str, *, digest: str = DIGEST, uid: str | None = None, machine: str | None = None) -> mark.Mark:
+    return mark.Mark(
+        kata_version="4.0.0",
+        digest=digest,
+        node_uid=uid or f"uid-{name}",
+        machine_id=machine or f"machine-{name}",
+        time=TIME,
+    )
+
+
+def job(
+    name: str, state: JobState = JobState.ACTIVE, *, digest: str = DIGEST, stage: Stage = "install", uid: str = ""
+) -> NodeJob:
+    return NodeJob(
+        name=f"kata-deploy-{stage}-{name}",
+        uid=uid or f"job-{name}",
+        node=name,
+        node_uid=f"uid-{name}",
+        stage=stage,
+        digest=digest,
+        state=state,
+        failure="BackoffLimitExceeded" if state is JobState.FAILED else "",
+    )

@@ -1,0 +1,125 @@
+"""What the plan says of each node, and why."""
+
+import pytest
+
+from kata_components.names import RUNTIME_LABEL
+from kata_components.rollout.jobs import JobState, NodeJob
+from kata_components.rollout.plan import Action, Rules, cleanup_plan, plan, unclaimed
+from tests.rollout.builders import DIGEST, job, mark_of, node
+
+RULES = Rules(suffix="", digests={1: DIGEST})
+LABELLED = {RUNTIME_LABEL: "true"}
+
+
+def action_of(nodes_: object, jobs: list[NodeJob] | None = None, rules: Rules = RULES) -> Action:
+    [step] = plan([nodes_], jobs or [], rules).steps  # type: ignore[list-item] # a Node
+    return step.action
+
+
+def test_a_node_without_anything_is_installed() -> None:
+    assert action_of(node("a")) is Action.INSTALL
+
+
+def test_a_node_with_the_mark_of_this_digest_is_up_to_date() -> None:
+    assert action_of(node("a", marked=mark_of("a"))) is Action.UP_TO_DATE
+
+
+def test_a_node_with_the_mark_of_another_digest_is_upgraded() -> None:
+    assert action_of(node("a", marked=mark_of("a", digest="bbbbbbbbbbbb"))) is Action.UPGRADE
+
+
+@pytest.mark.parametrize("other", [{"uid": "new"}, {"machine": "new"}])
+def test_a_mark_of_another_machine_means_rebuilt(other: dict[str, str]) -> None:
+    assert action_of(node("a", marked=mark_of("a"), **other)) is Action.REBUILT  # type: ignore[arg-type] # str fields
+
+
+def test_an_unreadable_mark_means_install() -> None:
+    broken = node("a")
+    broken.metadata.annotations = {"kata-deploy.katacontainers.io/installed-default": "{not json"}
+    assert action_of(broken) is Action.INSTALL
+
+
+@pytest.mark.parametrize(("state", "expected"), [(JobState.FAILED, Action.RETRY), (JobState.ACTIVE, Action.RESUME)])
+def test_a_job_of_this_digest_is_gone_on_with(state: JobState, expected: Action) -> None:
+    assert action_of(node("a"), [job("a", state)]) is expected
+
+
+def test_a_job_that_succeeded_is_resumed_while_the_node_has_its_label() -> None:
+    assert action_of(node("a", labels=LABELLED), [job("a", JobState.SUCCEEDED)]) is Action.RESUME
+
+
+def test_a_job_that_succeeded_before_a_cleanup_proves_nothing() -> None:
+    [step] = plan([node("a")], [job("a", JobState.SUCCEEDED)], RULES).steps
+    assert (step.action, step.stale_job) == (Action.INSTALL, "job-a")
+
+
+def test_a_job_of_an_older_digest_is_replaced() -> None:
+    old = job("a", JobState.FAILED, digest="older")
+    assert action_of(node("a"), [old]) is Action.INSTALL
+
+
+@pytest.mark.parametrize(("rule", "expected"), [("skip", Action.SKIPPED), ("attempt", Action.INSTALL)])
+def test_a_node_that_is_not_ready_follows_the_rule(rule: str, expected: Action) -> None:
+    rules = Rules(suffix="", digests={1: DIGEST}, not_ready=rule)  # type: ignore[arg-type] # one of the two
+    assert action_of(node("a", ready=False), rules=rules) is expected
+
+
+def test_a_node_that_is_done_stays_done_while_not_ready() -> None:
+    assert action_of(node("a", ready=False, marked=mark_of("a"))) is Action.UP_TO_DATE
+
+
+@pytest.mark.parametrize(
+    ("existing", "expected"), [(None, Action.SKIPPED), ("adopt", Action.ADOPT), ("install", Action.INSTALL)]
+)
+def test_a_label_without_mark_waits_for_a_decision(existing: str | None, expected: Action) -> None:
+    rules = Rules(suffix="", digests={1: DIGEST}, existing=existing)  # type: ignore[arg-type] # one of the three
+    planned = plan([node("a", labels=LABELLED)], [], rules)
+    assert planned.steps[0].action is expected
+    assert unclaimed(planned) == (["a"] if existing is None else [])
+
+
+def test_a_mark_of_an_older_recipe_is_compared_by_that_recipe() -> None:
+    rules = Rules(suffix="", digests={1: DIGEST, 0: "older-recipe"})
+    old = mark_of("a", digest="older-recipe")
+    marked = node("a", marked=type(old)(**{**old.__dict__, "schema": 0}))
+    assert action_of(marked, rules=rules) is Action.UP_TO_DATE
+
+
+def test_one_canary_of_each_kind_comes_first() -> None:
+    nodes = [node(f"x{n}") for n in range(4)] + [node(f"y{n}", arch="arm64") for n in range(4)]
+    steps = plan(nodes, [], Rules(suffix="", digests={1: DIGEST}, sizes=("canary", "50%", "100%"))).steps
+    assert [(s.node, s.wave, s.canary) for s in steps[:2]] == [("x0", 0, True), ("y0", 0, True)]
+    assert [s.wave for s in steps[2:]] == [1, 1, 2, 2, 2, 2]
+
+
+def test_a_kind_that_is_proven_needs_no_canary() -> None:
+    nodes = [node("a", marked=mark_of("a")), node("b"), node("c")]
+    steps = plan(nodes, [], Rules(suffix="", digests={1: DIGEST}, sizes=("canary", "100%"))).pending
+    assert [(s.wave, s.canary) for s in steps] == [(1, False), (1, False)]
+
+
+def test_failed_nodes_are_tried_again_before_fresh_ones_start() -> None:
+    nodes = [node("a"), node("b")]
+    steps = plan(nodes, [job("b", JobState.FAILED)], Rules(suffix="", digests={1: DIGEST}, sizes=("canary",))).steps
+    assert [(s.node, s.action, s.canary) for s in steps] == [("b", Action.RETRY, False), ("a", Action.INSTALL, True)]
+
+
+def test_a_last_wave_below_the_fleet_leaves_the_rest_alone() -> None:
+    steps = plan([node(str(n)) for n in range(10)], [], Rules(suffix="", digests={1: DIGEST}, sizes=("20%",)))
+    assert steps.counts == {"install": 2, "skipped": 8}
+
+
+def test_zones_take_turns() -> None:
+    nodes = [node("a1"), node("a2"), node("b1", zone="b"), node("b2", zone="b")]
+    assert [s.node for s in plan(nodes, [], RULES).steps] == ["a1", "b1", "a2", "b2"]
+
+
+def test_the_order_of_the_input_does_not_matter() -> None:
+    nodes = [node(f"n{n}", zone="ab"[n % 2]) for n in range(9)]
+    assert plan(nodes, [], RULES) == plan(nodes[::-1], [], RULES)
+
+
+def test_cleanup_takes_marked_nodes_and_those_an_install_was_begun_on() -> None:
+    nodes = [node("a", marked=mark_of("a")), node("b"), node("c"), node("d", ready=False, marked=mark_of("d"))]
+    steps = cleanup_plan(nodes, [job("b", JobState.FAILED)], "", "cleanup-digest").steps
+    assert {s.node: s.action for s in steps} == {"a": Action.CLEANUP, "b": Action.CLEANUP, "d": Action.SKIPPED}

@@ -1,0 +1,175 @@
+"""A configuration is either honoured in full or refused with every problem in one line each."""
+
+from typing import Any
+
+import pytest
+
+from kata_components.errors import SettingsError
+from kata_components.settings.load import load_settings
+from kata_components.settings.settings import Settings
+from tests.manifests import chart
+
+MINIMAL = {"kataVersion": "4.0.0", "cluster": {"context": "c"}}
+
+
+def load(**config: Any) -> Settings:
+    return load_settings(MINIMAL | config)
+
+
+def problems(**config: Any) -> tuple[str, ...]:
+    with pytest.raises(SettingsError) as caught:
+        load(**config)
+    return caught.value.problems
+
+
+def test_defaults_are_the_charts_and_ours() -> None:
+    settings = load()
+    assert settings.deployment_mode == "daemonset"
+    assert settings.namespace == "kube-system"
+    assert settings.helm_release_name == "kata-deploy"
+    assert settings.rollout.waves == ("canary", "10%", "100%")
+    assert (settings.rollout.max_failures, settings.rollout.soak_seconds) == (3, 0)
+    assert (settings.rollout.node_timeout_seconds, settings.rollout.not_ready) == (3600, "skip")
+    assert (settings.rollout.runs_in, settings.rollout.existing, settings.rollout.report_dir) == ("pulumi", None, None)
+    assert (settings.job.parallelism, settings.job.backoff_limit) == (100, 3)
+    assert len(settings.shims.enabled) == 24
+
+
+def test_maps_merge_and_lists_replace() -> None:
+    settings = load(
+        deploymentMode="job", job={"nodeSelectorExpressions": []}, shims={"qemu": {"agent": {"noProxy": "x"}}}
+    )
+    assert settings.job.node_selector_expressions == ()
+    assert settings.job.parallelism == 100
+    assert settings.shims.enabled["qemu"].agent.no_proxy == "x"
+    assert settings.shims.enabled["qemu"].supported_arches == ("amd64", "arm64", "s390x", "ppc64le")
+
+
+def test_shim_without_own_word_follows_disable_all() -> None:
+    settings = load(shims={"disableAll": True, "qemu": {"enabled": True}, "clh": {"enabled": None}})
+    assert list(settings.shims.enabled) == ["qemu"]
+
+
+def test_null_removes_an_optional_map() -> None:
+    assert load(resources=None).resources == {}
+
+
+def test_label_values_may_be_numbers_and_booleans() -> None:
+    settings = load(deploymentMode="job", job={"nodeSelector": {"pool": True, "rack": 7}})
+    assert settings.job.node_selector == {"pool": "true", "rack": "7"}
+
+
+def test_all_problems_come_at_once_in_lines_of_their_own() -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings({"deploymentMode": "job", "job": {"paralelism": 5, "backoffLimit": -1}, "debugg": True})
+    assert caught.value.problems == (
+        "cluster.context: is required; run `pulumi config set --path cluster.context <a context of your kubeconfig>`",
+        "debugg: no such key at 4.0.0; did you mean debug?",
+        "job.backoffLimit: must be greater than or equal to 0, got -1",
+        "job.paralelism: no such key at 4.0.0; did you mean parallelism?",
+        "kataVersion: is required; run `pulumi config set kataVersion 4.0.0`",
+    )
+
+
+@pytest.mark.parametrize(
+    ("config", "line"),
+    [
+        ({"kataVersion": "4.1.0"}, "kataVersion: 4.1.0 is not supported yet; use 4.0.0"),
+        ({"kataVersion": 4.0}, "kataVersion: must be the text 4.0.0, got 4.0"),
+        ({"kataVersion": "4.0"}, "kataVersion: must be the text 4.0.0, got '4.0'; did you mean 4.0.0?"),
+        ({"deploymentMode": "jobs"}, "deploymentMode: must be 'daemonset' or 'job', got 'jobs'; did you mean job?"),
+        ({"namespace": "Kube"}, "namespace: must be at most 63 lower-case letters, digits and hyphens, got 'Kube'"),
+        ({"cluster": {"context": ""}}, "cluster.context: must have at least 1 character, got ''"),
+        ({"debug": "yes"}, "debug: must be a valid boolean, got 'yes'"),
+        ({"valuesFile": "v.yaml"}, "valuesFile: 'v.yaml' is not supported yet; leave it out"),
+        ({"monitor": {"enabled": True}}, "monitor.enabled: True is not supported yet; leave it out"),
+        ({"shims": {"qemu": {"dropIn": "x"}}}, "shims.qemu.dropIn: 'x' is not supported yet; leave it out"),
+        ({"shims": {"qemo": {}}}, "shims.qemo: no such key at 4.0.0; did you mean qemu or remote?"),
+        ({"shims": {"qemu": {"enable": True}}}, "shims.qemu.enable: no such key at 4.0.0; did you mean enabled?"),
+        ({"shims": {"disableAll": True}}, "shims: all are off; enable at least one with `shims.<name>.enabled: true`"),
+        (
+            {"defaultShim": {"amd64": "dragonbal"}},
+            "defaultShim.amd64: 'dragonbal' is no shim of 4.0.0; did you mean dragonball?",
+        ),
+        (
+            {"runtimeClasses": {"zzz": 1}},
+            "runtimeClasses.zzz: no such key at 4.0.0; allowed: createDefault, defaultName, enabled, overheadEnabled",
+        ),
+        ({"tolerations": [{"kye": "x"}]}, "tolerations.0.kye: no such key at 4.0.0; did you mean key?"),
+        ({"image": {"tag": None}}, "image.tag: is required; it cannot be removed with null"),
+        (
+            {"env": {"installationPrefix": "opt"}},
+            "env.installationPrefix: must be an absolute path or empty, got 'opt'",
+        ),
+        (
+            {"rollout": {"soakSeconds": 5}},
+            "rollout.soakSeconds: has no effect in daemonset mode; remove it, updateStrategy paces the DaemonSet",
+        ),
+        (
+            {"job": {"parallelism": 5}},
+            "job.parallelism: 5 has no effect in daemonset mode; remove it, or set deploymentMode to job",
+        ),
+    ],
+)
+def test_problem_names_path_value_and_fix(config: dict[str, Any], line: str) -> None:
+    assert problems(**config) == (line,)
+
+
+@pytest.mark.parametrize(
+    ("config", "line"),
+    [
+        ({"nodeSelector": {"a": "b"}}, "nodeSelector: {'a': 'b'} has no effect in job mode; use job.nodeSelector"),
+        (
+            {"affinity": {"nodeAffinity": {}}},
+            "affinity: {'nodeAffinity': {}} has no effect in job mode; use job.nodeSelectorExpressions",
+        ),
+        ({"logLevel": "info"}, "logLevel: 'info' has no effect in job mode; use debug"),
+        ({"rollout": {"runsIn": "cluster"}}, "rollout.runsIn: 'cluster' is not supported yet; use 'pulumi'"),
+        (
+            {"rollout": {"cleanupDeselected": True}},
+            "rollout.cleanupDeselected: True is not supported yet; leave it out",
+        ),
+        (
+            {"rollout": {"approvedPlan": "p.json"}},
+            "rollout.approvedPlan: 'p.json' is not supported yet; leave it out",
+        ),
+        ({"rollout": {"waves": [5, 3]}}, "rollout.waves: the sizes are cumulative and must not shrink, got [5, 3]"),
+        (
+            {"rollout": {"waves": ["50%", "canary"]}},
+            "rollout.waves: \"canary\" can only be the first wave, got ['50%', 'canary']",
+        ),
+        (
+            {"rollout": {"waves": ["101%"]}},
+            'rollout.waves.0: must be "canary", a number of nodes from 1, or a percentage from "1%" to "100%", '
+            "got '101%'",
+        ),
+        (
+            {"rollout": {"maxFailures": True}},
+            'rollout.maxFailures: must be a number of nodes from 0, or a percentage from "0%" to "100%", got True',
+        ),
+        (
+            {"job": {"nodeSelectorExpressions": [{"key": "a", "operator": "In"}]}},
+            "job.nodeSelectorExpressions.0: In and NotIn need `values`; Exists and DoesNotExist have none, "
+            "got {'key': 'a', 'operator': 'In'}",
+        ),
+    ],
+)
+def test_problem_of_job_mode_names_path_value_and_fix(config: dict[str, Any], line: str) -> None:
+    assert problems(deploymentMode="job", **config) == (line,)
+
+
+def test_keys_at_their_default_are_not_refused() -> None:
+    assert load(valuesFile=None, monitor={"enabled": False}, job={"parallelism": 100}, nameOverride=None) == load()
+
+
+def test_waves_may_be_empty_and_mixed() -> None:
+    waves = ["canary", 5, "10%", 20, "100%"]
+    assert load(deploymentMode="job", rollout={"waves": []}).rollout.waves == ()
+    assert load(deploymentMode="job", rollout={"waves": waves}).rollout.waves == tuple(waves)
+
+
+@pytest.mark.skipif(not chart.FIXTURES.is_dir(), reason="the renders of the chart are not beside the checkout")
+@pytest.mark.parametrize("case", chart.invalid_cases())
+def test_values_that_the_chart_refuses_are_refused(case: str) -> None:
+    with pytest.raises(SettingsError):
+        load_settings(chart.whole_config_of(f"invalid/{case}"))
