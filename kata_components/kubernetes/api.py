@@ -45,7 +45,7 @@ class KubeApi(Protocol):
         """Yield changes from that position on, reconnecting as needed; `ExpiredError` means list again."""
 
     async def create_job(self, namespace: str, manifest: Manifest) -> Job:
-        """Create a Job; 409 when one of that name exists."""
+        """Create a Job and return its metadata, without spec and status; 409 when one of that name exists."""
 
     async def delete_job(self, namespace: str, name: str, uid: str) -> None:
         """Delete the Job with that UID and, in the background, its pods."""

@@ -1,0 +1,288 @@
+"""The real implementation of `KubeApi`: paths, media types and records, over one `Connection`.
+
+Reads are repeated after transient failures, writes are one attempt. Answers of writes are asked for as metadata alone
+(`PartialObjectMetadata`): nothing else of them is used, and a deletecollection would send back every object.
+"""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
+from http import HTTPStatus
+from typing import Any, Final, Generic, TypeVar
+from urllib.parse import quote, urlencode
+
+import msgspec
+
+from kata_components.errors import ApiError, ClusterError, ExpiredError
+from kata_components.kubernetes.api import Manifest
+from kata_components.kubernetes.connection import REQUEST_TIMEOUT, Call, Connection
+from kata_components.kubernetes.failures import bounded
+from kata_components.kubernetes.objects import (
+    DaemonSet,
+    Job,
+    JobEvent,
+    JobList,
+    Lease,
+    Node,
+    ObjectMetadata,
+    Pod,
+    Slim,
+)
+from kata_components.kubernetes.retry import Retry
+from kata_components.kubernetes.watch import JobWatcher
+
+PAGE_SIZE: Final = 500
+IDLE_LIMIT: Final = 90.0
+"""Seconds of silence after which a watch counts as lost; bookmarks usually come once a minute.
+
+The only defence against connections that are open on one side alone.
+"""
+_WATCH_SECONDS: Final = 240
+_WATCH_SPREAD: Final = 120
+"""Watches end after 240 to 360 s, so that many clients do not reconnect together."""
+_RELISTS: Final = 5
+_LOG_BYTES: Final = 65536
+_COLLECTION_TIMEOUT: Final = 120.0
+"""A deletecollection deletes its objects one after another before it answers."""
+
+_CORE: Final = "/api/v1"
+_BATCH: Final = "/apis/batch/v1"
+_APPS: Final = "/apis/apps/v1"
+_COORDINATION: Final = "/apis/coordination.k8s.io/v1"
+_REVIEWS: Final = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+
+_JSON: Final = "application/json"
+_METADATA: Final = "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io"
+_METADATA_LIST: Final = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
+_MERGE_PATCH: Final = "application/merge-patch+json"
+
+T = TypeVar("T")
+
+
+class _ListMetadata(Slim):
+    resource_version: str = ""
+    continue_: str | None = msgspec.field(default=None, name="continue")
+
+
+class _Page(Slim, Generic[T]):
+    metadata: _ListMetadata
+    items: list[T] | None = None
+
+
+class _ReviewStatus(Slim):
+    allowed: bool = False
+
+
+class _Review(Slim):
+    status: _ReviewStatus | None = None
+
+
+class HttpKubeApi:
+    """Calls on the cluster of one connection; see `KubeApi` for each."""
+
+    def __init__(self, connection: Connection, retry: Retry, idle_limit: float = IDLE_LIMIT) -> None:
+        self._connection = connection
+        self._retry = retry
+        self._idle_limit = idle_limit
+        self._watchers: dict[tuple[str, str], JobWatcher] = {}
+
+    async def list_nodes(self, selector: str = "") -> list[Node]:
+        """Return the nodes a label selector matches, all for the empty one."""
+        return (await self._list(f"{_CORE}/nodes", selector, _Page[Node]))[0]
+
+    async def list_node_metadata(self, selector: str = "") -> list[ObjectMetadata]:
+        """Return the metadata alone of the nodes a label selector matches."""
+        return (await self._list(f"{_CORE}/nodes", selector, _Page[ObjectMetadata], _METADATA_LIST))[0]
+
+    async def get_node(self, name: str) -> Node:
+        """Return one node."""
+        return await self._get(_object(_CORE, "nodes", name), Node)
+
+    async def annotate_node(self, name: str, uid: str, annotations: Mapping[str, str | None]) -> None:
+        """Set (or with None remove) annotations of the node with that UID; a node of another UID is a 409."""
+        patch = {"metadata": {"uid": uid, "annotations": dict(annotations)}}
+        await self._write("PATCH", _object(_CORE, "nodes", name), patch, content_type=_MERGE_PATCH)
+
+    async def list_jobs(self, namespace: str, selector: str) -> JobList:
+        """Return the Jobs a label selector matches, with the position to watch from."""
+        jobs, position = await self._list(_collection(_BATCH, "jobs", namespace), selector, _Page[Job])
+        return JobList(items=jobs, resource_version=position)
+
+    def watch_jobs(self, namespace: str, selector: str, resource_version: str) -> AsyncGenerator[JobEvent, None]:
+        """Yield changes from that position on; `ExpiredError` means list again, `aclose` ends it at once."""
+        watcher = self._watchers.get((namespace, selector))
+        if watcher is None:
+
+            def open_watch(position: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+                return self._open_watch(_collection(_BATCH, "jobs", namespace), selector, position)
+
+            watcher = self._watchers[namespace, selector] = JobWatcher(open_watch, self._retry)
+        return watcher.events(resource_version)
+
+    async def create_job(self, namespace: str, manifest: Manifest) -> Job:
+        """Create a Job and return its metadata; 409 when one of that name exists."""
+        return _decode(await self._write("POST", _collection(_BATCH, "jobs", namespace), manifest), Job)
+
+    async def delete_job(self, namespace: str, name: str, uid: str) -> None:
+        """Delete the Job with that UID and, in the background, its pods."""
+        await self._write("DELETE", _object(_BATCH, "jobs", name, namespace), _deletion(uid))
+
+    async def delete_jobs(self, namespace: str, selector: str, field_selector: str = "") -> None:
+        """Delete all Jobs that label and field selector match, with one deletecollection."""
+        if not selector:
+            raise ValueError("delete_jobs wants a label selector: without one it would delete every Job there is")
+        query = {"labelSelector": selector, "fieldSelector": field_selector}
+        path = _with_query(_collection(_BATCH, "jobs", namespace), query)
+        await self._write("DELETE", path, _deletion(), accept=_METADATA_LIST, time_limit=_COLLECTION_TIMEOUT)
+
+    async def list_pods(self, namespace: str, selector: str) -> list[Pod]:
+        """Return the pods a label selector matches."""
+        return (await self._list(_collection(_CORE, "pods", namespace), selector, _Page[Pod]))[0]
+
+    async def pod_log(self, namespace: str, pod: str, container: str, tail_lines: int) -> str:
+        """Return the last lines a container wrote, at most 64 KiB."""
+        query = {"container": container, "tailLines": str(tail_lines), "limitBytes": str(_LOG_BYTES)}
+        path = _with_query(f"{_object(_CORE, 'pods', pod, namespace)}/log", query)
+        return (await self._read(Call(path=path, accept="*/*"))).decode("utf-8", "replace")
+
+    async def get_lease(self, namespace: str, name: str) -> Lease:
+        """Return one Lease."""
+        return await self._get(_object(_COORDINATION, "leases", name, namespace), Lease)
+
+    async def create_lease(self, namespace: str, manifest: Manifest) -> Lease:
+        """Create a Lease; 409 when it exists."""
+        path = _collection(_COORDINATION, "leases", namespace)
+        return _decode(await self._write("POST", path, manifest, accept=_JSON), Lease)
+
+    async def replace_lease(self, namespace: str, name: str, manifest: Manifest) -> Lease:
+        """Replace a Lease; with `metadata.resourceVersion` in the manifest, 409 when it changed since."""
+        path = _object(_COORDINATION, "leases", name, namespace)
+        return _decode(await self._write("PUT", path, manifest, accept=_JSON), Lease)
+
+    async def delete_lease(self, namespace: str, name: str, uid: str) -> None:
+        """Delete the Lease with that UID."""
+        await self._write("DELETE", _object(_COORDINATION, "leases", name, namespace), _deletion(uid))
+
+    async def get_daemon_set(self, namespace: str, name: str) -> DaemonSet:
+        """Return one DaemonSet."""
+        return await self._get(_object(_APPS, "daemonsets", name, namespace), DaemonSet)
+
+    async def get_namespace(self, name: str) -> ObjectMetadata:
+        """Return the metadata of a namespace."""
+        return await self._get(_object(_CORE, "namespaces", name), ObjectMetadata, _METADATA)
+
+    async def get_metadata(self, api_version: str, plural: str, namespace: str, name: str) -> ObjectMetadata | None:
+        """Return the metadata of any object, None when there is none or the cluster does not know its kind."""
+        prefix = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
+        try:
+            return await self._get(_object(prefix, plural, name, namespace), ObjectMetadata, _METADATA)
+        except ApiError as error:
+            if error.status == HTTPStatus.NOT_FOUND:
+                return None
+            raise
+
+    async def allowed(self, verb: str, group: str, resource: str, namespace: str = "") -> bool:
+        """Return whether this identity may do that; `resource` may be `pods/log`."""
+        kind, _, subresource = resource.partition("/")
+        attributes = {
+            "verb": verb,
+            "group": group,
+            "resource": kind,
+            "subresource": subresource,
+            "namespace": namespace,
+        }
+        review = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SelfSubjectAccessReview",
+            "spec": {"resourceAttributes": attributes},
+        }
+        # A POST that changes nothing, so it is repeated as reads are.
+        answer = await self._read(Call(method="POST", path=_REVIEWS, body=msgspec.json.encode(review)))
+        status = _decode(answer, _Review).status
+        return status is not None and status.allowed
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._connection.aclose()
+
+    async def _read(self, call: Call) -> bytes:
+        return await self._retry.read(lambda: self._connection.request(call))
+
+    async def _get(self, path: str, kind: type[T], accept: str = _JSON) -> T:
+        return _decode(await self._read(Call(path=path, accept=accept)), kind)
+
+    async def _write(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any],
+        *,
+        accept: str = _METADATA,
+        content_type: str = _JSON,
+        time_limit: float = REQUEST_TIMEOUT,
+    ) -> bytes:
+        call = Call(
+            method=method,
+            path=path,
+            body=msgspec.json.encode(body),
+            accept=accept,
+            content_type=content_type,
+            time_limit=time_limit,
+        )
+        return await self._connection.request(call)
+
+    async def _list(self, path: str, selector: str, page: type[_Page[T]], accept: str = _JSON) -> tuple[list[T], str]:
+        """Return all items of a consistent list and its position; a list that expires half-way begins again."""
+        for _ in range(_RELISTS - 1):
+            try:
+                return await self._pages(path, selector, page, accept)
+            except ExpiredError:
+                continue
+        return await self._pages(path, selector, page, accept)
+
+    async def _pages(self, path: str, selector: str, page: type[_Page[T]], accept: str) -> tuple[list[T], str]:
+        items: list[T] = []
+        query = {"limit": str(PAGE_SIZE), "labelSelector": selector, "continue": ""}
+        while True:
+            answer = await self._get(_with_query(path, query), page, accept)
+            items += answer.items or []
+            query["continue"] = answer.metadata.continue_ or ""
+            if not query["continue"]:
+                return items, answer.metadata.resource_version
+
+    def _open_watch(self, path: str, selector: str, position: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        query = {
+            "watch": "1",
+            "allowWatchBookmarks": "true",
+            "labelSelector": selector,
+            "resourceVersion": position,
+            "timeoutSeconds": str(round(_WATCH_SECONDS + _WATCH_SPREAD * self._retry.random())),
+        }
+        # Uncompressed: what compresses a stream may hold events back.
+        return self._connection.stream(Call(path=_with_query(path, query), compressed=False), self._idle_limit)
+
+
+def _decode(answer: bytes, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(answer, type=kind)
+    except msgspec.DecodeError as error:
+        raise ClusterError(
+            f"the answer is not what a Kubernetes API server sends ({bounded(str(error))}): "
+            "does the server URL in the kubeconfig lead to a login page or a proxy?"
+        ) from error
+
+
+def _collection(prefix: str, plural: str, namespace: str = "") -> str:
+    return f"{prefix}/namespaces/{quote(namespace)}/{plural}" if namespace else f"{prefix}/{plural}"
+
+
+def _object(prefix: str, plural: str, name: str, namespace: str = "") -> str:
+    return f"{_collection(prefix, plural, namespace)}/{quote(name)}"
+
+
+def _with_query(path: str, query: Mapping[str, str]) -> str:
+    return f"{path}?{urlencode({key: value for key, value in query.items() if value})}"
+
+
+def _deletion(uid: str = "") -> dict[str, Any]:
+    options: dict[str, Any] = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"}
+    return options | {"preconditions": {"uid": uid}} if uid else options

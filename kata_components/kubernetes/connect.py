@@ -1,0 +1,63 @@
+"""Opens the cluster a stack names: kubeconfig, credentials, connection and client put together."""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+from importlib import metadata
+
+import httpx2
+
+from kata_components.kubernetes import kubeconfig as kubeconfigs
+from kata_components.kubernetes.auth import Clock, credential_source
+from kata_components.kubernetes.client import HttpKubeApi
+from kata_components.kubernetes.connection import Connection
+from kata_components.kubernetes.retry import Retry
+
+_DISTRIBUTION = "kata-deploy-pulumi"
+
+
+def connect(
+    context: str,
+    kubeconfig: kubeconfigs.Source = None,
+    concurrency: int = 30,
+    *,
+    clock: Clock = time.time,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    uniform: Callable[[], float] = random.random,
+    transport: httpx2.AsyncBaseTransport | None = None,
+) -> HttpKubeApi:
+    """Return a client of the cluster that `context` names; it connects when first used.
+
+    It belongs to one event loop; close it there with `aclose`.
+
+    Args:
+        context: the name of a kubeconfig context, never the current one by default.
+        kubeconfig: a path, the text or the content of a kubeconfig; None for `KUBECONFIG`, else `~/.kube/config`;
+            `in-cluster` for the ServiceAccount of the pod this runs in.
+        concurrency: how many calls the caller has under way at most.
+        clock: the wall clock, seconds since the epoch.
+        sleep: waits between repetitions.
+        uniform: returns jitter in [0, 1).
+        transport: answers requests in place of a network.
+
+    Raises:
+        KubeconfigError: the kubeconfig, its context or its way to log in cannot be used.
+    """
+    target = kubeconfigs.load(context, kubeconfig)
+    connection = Connection(
+        target,
+        credential_source(target, clock),
+        concurrency=concurrency,
+        user_agent=f"{_DISTRIBUTION}/{_version()}",
+        transport=transport,
+    )
+    return HttpKubeApi(connection, Retry(sleep=sleep, random=uniform))
+
+
+def _version() -> str:
+    """Return the version of the distribution; a checkout that was never installed has none."""
+    try:
+        return metadata.version(_DISTRIBUTION)
+    except metadata.PackageNotFoundError:
+        return "checkout"

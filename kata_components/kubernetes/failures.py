@@ -1,0 +1,131 @@
+"""Turns error answers and lost connections into this project's errors, with complete and bounded texts.
+
+Knows what the API server's error bodies look like, and no HTTP client. Secrets never reach it but through a server
+that echoes them; `bounded` limits what such a one can do, `connection` strikes out the token.
+"""
+
+import os
+import ssl
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Final
+
+import msgspec
+
+from kata_components.errors import ApiError, ClusterError, ExpiredError, KubeconfigError, UnreachableError
+from kata_components.kubernetes.objects import Slim
+
+LONGEST: Final = 500
+"""Characters of foreign text that are quoted."""
+
+_UID_FIELD: Final = "metadata.uid"
+
+
+class Cause(Slim):
+    """One entry of `details.causes` of a Status."""
+
+    field: str | None = None
+
+
+class StatusDetails(Slim):
+    """`details` of a Status."""
+
+    causes: list[Cause] | None = None
+    retry_after_seconds: float | None = None
+
+
+class Status(Slim):
+    """The API server's error object."""
+
+    message: str | None = None
+    reason: str | None = None
+    code: int | None = None
+    details: StatusDetails | None = None
+
+
+_status_decoder = msgspec.json.Decoder(Status)
+
+
+def bounded(text: str) -> str:
+    """Return foreign text as one line of limited length."""
+    line = " ".join(text.split())
+    return line if len(line) <= LONGEST else f"{line[:LONGEST]}…"
+
+
+def api_error(request: str, http_status: int, headers: Mapping[str, str], body: bytes) -> ApiError:
+    """Return the error an answer stands for. `request` says what was asked of which context.
+
+    The body is a Status object or any text: the API server's overload answer (429) and proxies send `text/plain`.
+    """
+    try:
+        status = _status_decoder.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        status = Status(message=body[: 8 * LONGEST].decode("utf-8", "replace"))
+    return status_error(request, http_status, status, _seconds(headers.get("retry-after")))
+
+
+def status_error(request: str, http_status: int, status: Status, retry_after: float | None = None) -> ApiError:
+    """Return the error a Status object stands for."""
+    details = status.details or StatusDetails()
+    if http_status == HTTPStatus.UNPROCESSABLE_ENTITY and any(c.field == _UID_FIELD for c in details.causes or []):
+        # A merge patch that names another UID asks to change an immutable field; what it means is a conflict.
+        http_status = HTTPStatus.CONFLICT
+    if retry_after is None:
+        retry_after = details.retry_after_seconds
+    said = bounded(status.message or "") or "the server gave no reason"
+    text = f"{request} was answered {http_status} {_phrase(http_status)}: {said}"
+    kind = ExpiredError if http_status == HTTPStatus.GONE else ApiError
+    return kind(http_status, bounded(status.reason or ""), text, retry_after)
+
+
+def unauthorized(context: str, server: str, hint: str) -> ApiError:
+    """Return the error of credentials the server does not take (any more)."""
+    return ApiError(
+        HTTPStatus.UNAUTHORIZED,
+        "Unauthorized",
+        f'the credential of context "{context}" expired or was rejected by {server}: {hint}',
+    )
+
+
+def no_answer(context: str, server: str, error: Exception) -> ClusterError:
+    """Return the error of a request that got no answer: `UnreachableError`, or what is wrong with the certificate."""
+    cause = _root(error)
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return KubeconfigError(
+            f'{server} (context "{context}") is not the server the kubeconfig trusts: {cause.verify_message}. '
+            "Check server, certificate-authority and tls-server-name, or fetch a new kubeconfig"
+        )
+    return UnreachableError(
+        f'the API server {server} (context "{context}") gave no answer: {bounded(_reason(cause))}. '
+        "Is the VPN up, and is this the right context?"
+    )
+
+
+def _root(error: BaseException) -> BaseException:
+    """Return the deepest cause that says something: HTTP libraries wrap the operating system's words several times."""
+    telling = inner = error
+    while (cause := inner.__cause__ or inner.__context__) is not None:
+        inner = cause.exceptions[0] if isinstance(cause, BaseExceptionGroup) else cause
+        if isinstance(inner, TimeoutError) or (isinstance(inner, Exception) and str(inner)):
+            telling = inner
+    return telling
+
+
+def _reason(cause: BaseException) -> str:
+    if isinstance(cause, ConnectionError) and cause.errno:
+        return os.strerror(cause.errno).lower()
+    if isinstance(cause, TimeoutError):
+        return "timed out"
+    return str(getattr(cause, "strerror", None) or cause) or type(cause).__name__
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "(not a standard status)"
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    """Return the seconds of a Retry-After header; its other form, a date, is not used by the API server."""
+    return float(retry_after) if retry_after and retry_after.strip().isdecimal() else None

@@ -1,0 +1,258 @@
+"""Reads kubeconfigs: which server, which trust and which credentials a context stands for.
+
+Merges and resolves as kubectl does it (kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig):
+the first file that defines a name wins whole, relative paths belong to the file they stand in. Unlike kubectl it never
+falls back to the current context: a fleet is named, not met by accident.
+
+Leaves out what is done with the answer: credentials are obtained in `auth`, connections made in `connection`.
+"""
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final, NamedTuple, TypeVar
+
+import msgspec
+
+from kata_components.errors import KubeconfigError
+
+Source = str | os.PathLike[str] | Mapping[str, Any] | None
+"""A path, the text of a kubeconfig, or its content; None for `KUBECONFIG`, else `~/.kube/config`."""
+
+IN_CLUSTER: Final = "in-cluster"
+"""As a source: the ServiceAccount of the pod this program runs in. Never chosen unless asked for."""
+
+_SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+_EXEC_EXTENSION: Final = "client.authentication.k8s.io/exec"
+
+
+class Cluster(msgspec.Struct, rename="kebab", frozen=True):
+    """`cluster` of a kubeconfig; paths are absolute once resolved."""
+
+    server: str = ""
+    certificate_authority: str | None = None
+    certificate_authority_data: str | None = None
+    insecure_skip_tls_verify: bool = False
+    tls_server_name: str | None = None
+    proxy_url: str | None = None
+    extensions: list[dict[str, Any]] | None = None
+
+    def exec_config(self) -> Any:  # noqa: ANN401 - any JSON value, handed on to the plugin as it is
+        """Return what the cluster says to credential plugins, None when nothing."""
+        entries = self.extensions or []
+        return next((entry.get("extension") for entry in entries if entry.get("name") == _EXEC_EXTENSION), None)
+
+
+class EnvVar(msgspec.Struct, frozen=True):
+    """One environment variable of a credential plugin."""
+
+    name: str
+    value: str
+
+
+class ExecPlugin(msgspec.Struct, rename="camel", frozen=True):
+    """`exec` of a user: a program that prints credentials."""
+
+    api_version: str
+    command: str
+    args: list[str] | None = None
+    env: list[EnvVar] | None = None
+    provide_cluster_info: bool = False
+    interactive_mode: str = "IfAvailable"
+    install_hint: str | None = None
+
+    def __repr__(self) -> str:
+        """Leave out arguments and environment, which may hold secrets."""
+        return f"ExecPlugin(command={self.command!r})"
+
+
+class User(msgspec.Struct, rename="kebab", frozen=True):
+    """`user` of a kubeconfig; paths are absolute once resolved."""
+
+    token: str | None = None
+    token_file: str | None = msgspec.field(default=None, name="tokenFile")
+    client_certificate: str | None = None
+    client_certificate_data: str | None = None
+    client_key: str | None = None
+    client_key_data: str | None = None
+    username: str | None = None
+    password: str | None = None
+    exec: ExecPlugin | None = None
+    auth_provider: dict[str, Any] | None = None
+    impersonate: str | None = msgspec.field(default=None, name="as")
+    impersonate_uid: str | None = msgspec.field(default=None, name="as-uid")
+    impersonate_groups: list[str] | None = msgspec.field(default=None, name="as-groups")
+    impersonate_extra: dict[str, list[str]] | None = msgspec.field(default=None, name="as-user-extra")
+
+    def __repr__(self) -> str:
+        """Leave out everything: almost every field is a secret."""
+        return "User(...)"
+
+
+class Context(msgspec.Struct, frozen=True):
+    """`context` of a kubeconfig."""
+
+    cluster: str = ""
+    user: str = ""
+
+
+class Target(NamedTuple):
+    """What one context stands for."""
+
+    context: str
+    cluster: Cluster
+    user: User
+
+
+class _NamedCluster(msgspec.Struct):
+    name: str
+    cluster: Cluster | None = None
+
+
+class _NamedUser(msgspec.Struct):
+    name: str
+    user: User | None = None
+
+
+class _NamedContext(msgspec.Struct):
+    name: str
+    context: Context | None = None
+
+
+class _Kubeconfig(msgspec.Struct):
+    clusters: list[_NamedCluster] | None = None
+    users: list[_NamedUser] | None = None
+    contexts: list[_NamedContext] | None = None
+
+
+class _Document(NamedTuple):
+    origin: str
+    folder: Path
+    content: Any
+
+
+def load(context: str, source: Source = None) -> Target:
+    """Return what `context` stands for, with absolute paths.
+
+    Raises:
+        KubeconfigError: a file is missing or wrong, or the context is not in it (the text lists those that are).
+    """
+    if source == IN_CLUSTER:
+        return _in_cluster(context)
+    clusters: dict[str, Cluster] = {}
+    users: dict[str, User] = {}
+    contexts: dict[str, Context] = {}
+    documents = _documents(source)
+    for document in documents:
+        config = _converted(document)
+        for named in config.contexts or []:
+            contexts.setdefault(named.name, named.context or Context())
+        for named_cluster in config.clusters or []:
+            clusters.setdefault(named_cluster.name, _resolved_cluster(named_cluster.cluster, document.folder))
+        for named_user in config.users or []:
+            users.setdefault(named_user.name, _resolved_user(named_user.user, document.folder))
+
+    where = ", ".join(document.origin for document in documents)
+    chosen = _entry("context", context, contexts, where)
+    cluster = _entry("cluster", chosen.cluster, clusters, where)
+    if not cluster.server:
+        raise KubeconfigError(f'cluster "{chosen.cluster}" in {where} has no server: add its URL')
+    user = _entry("user", chosen.user, users, where) if chosen.user else User()
+    return Target(context, cluster, user)
+
+
+_T = TypeVar("_T")
+
+
+def _entry(kind: str, name: str, entries: Mapping[str, _T], where: str) -> _T:
+    if name not in entries:
+        known = ", ".join(sorted(entries)) or "none"
+        raise KubeconfigError(f'there is no {kind} "{name}" in {where}; known: {known}')
+    return entries[name]
+
+
+def _documents(source: Source) -> list[_Document]:
+    if isinstance(source, Mapping):
+        return [_Document("the given kubeconfig", Path.cwd(), source)]
+    if isinstance(source, str) and ("\n" in source or source.lstrip().startswith("{")):
+        return [_Document("the given kubeconfig", Path.cwd(), _parsed(source, "the given kubeconfig"))]
+    if source:
+        return [_read(Path(source).expanduser())]
+    listed = [Path(entry) for entry in os.environ.get("KUBECONFIG", "").split(os.pathsep) if entry]
+    paths = listed or [Path("~/.kube/config").expanduser()]
+    present = [path for path in paths if path.exists()]
+    if not present:
+        raise _missing(paths)
+    return [_read(path) for path in present]
+
+
+def _missing(paths: Iterable[Path]) -> KubeconfigError:
+    names = ", ".join(str(path) for path in paths)
+    return KubeconfigError(f"no kubeconfig at {names}: set cluster.kubeconfig or KUBECONFIG to the path of yours")
+
+
+def _read(path: Path) -> _Document:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise _missing([path]) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise KubeconfigError(f"kubeconfig {path} cannot be read: {error}") from error
+    return _Document(str(path), path.absolute().parent, _parsed(text, str(path)))
+
+
+def _parsed(text: str, origin: str) -> Any:  # noqa: ANN401 - typed by the conversion that follows
+    import yaml  # noqa: PLC0415 - only those who read a kubeconfig pay for it
+
+    try:
+        return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both loaders are safe ones
+    except yaml.YAMLError as error:
+        # The error's own text quotes the line, which may hold a token.
+        mark = getattr(error, "problem_mark", None)
+        line = f" near line {mark.line + 1}" if mark else ""
+        raise KubeconfigError(f"{origin} is not valid YAML{line}") from None
+
+
+def _converted(document: _Document) -> _Kubeconfig:
+    try:
+        return msgspec.convert(document.content or {}, _Kubeconfig)
+    except msgspec.ValidationError as error:
+        raise KubeconfigError(f"{document.origin} is not a kubeconfig: {error}") from None
+
+
+def _resolved_cluster(cluster: Cluster | None, folder: Path) -> Cluster:
+    cluster = cluster or Cluster()
+    return msgspec.structs.replace(cluster, certificate_authority=_beside(folder, cluster.certificate_authority))
+
+
+def _resolved_user(user: User | None, folder: Path) -> User:
+    user = user or User()
+    plugin = user.exec
+    if plugin and os.sep in plugin.command:
+        plugin = msgspec.structs.replace(plugin, command=str(folder / plugin.command))
+    return msgspec.structs.replace(
+        user,
+        token_file=_beside(folder, user.token_file),
+        client_certificate=_beside(folder, user.client_certificate),
+        client_key=_beside(folder, user.client_key),
+        exec=plugin,
+    )
+
+
+def _beside(folder: Path, path: str | None) -> str | None:
+    return str(folder / path) if path else None
+
+
+def _in_cluster(context: str) -> Target:
+    host, port = os.environ.get("KUBERNETES_SERVICE_HOST"), os.environ.get("KUBERNETES_SERVICE_PORT")
+    if not host or not port:
+        raise KubeconfigError(
+            f"cluster.kubeconfig is {IN_CLUSTER}, but this program does not run in a pod "
+            "(KUBERNETES_SERVICE_HOST is not set): set it to the path of a kubeconfig"
+        )
+    address = f"[{host}]" if ":" in host else host
+    return Target(
+        context,
+        Cluster(server=f"https://{address}:{port}", certificate_authority=str(_SERVICE_ACCOUNT / "ca.crt")),
+        User(token_file=str(_SERVICE_ACCOUNT / "token")),
+    )

@@ -1,0 +1,56 @@
+"""Repeats reads that failed in passing, and says how long to wait before which repetition.
+
+Writes are not repeated here: whether a lost write was applied is decided by the one who plans it. One layer retries,
+or unknown outcomes would be hidden and delays multiplied.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from kata_components.errors import ApiError, UnreachableError
+
+_FIRST_DELAY: Final = 0.2
+_LONGEST_DELAY: Final = 30.0
+_LONGEST_RETRY_AFTER: Final = 60.0
+"""A server that asks for more is waited for this long: minutes of silence look like a hang."""
+_TRANSIENT: Final = frozenset({429, 500, 502, 503, 504})
+
+T = TypeVar("T")
+
+
+def is_transient(error: Exception) -> bool:
+    """Return whether the same request may succeed a moment later."""
+    return isinstance(error, UnreachableError) or (isinstance(error, ApiError) and error.status in _TRANSIENT)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Retry:
+    """Exponential back-off with jitter, at least as long as the server asks for."""
+
+    attempts: int = 6
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    random: Callable[[], float] = random.random
+
+    async def read(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Return what `call` returns, repeating it after transient failures; the last failure is raised."""
+        for failures in range(self.attempts - 1):
+            try:
+                return await call()
+            except (ApiError, UnreachableError) as error:
+                if not is_transient(error):
+                    raise
+                await self.pause(failures, error)
+        return await call()
+
+    async def pause(self, failures: int, error: Exception | None = None) -> None:
+        """Wait after one more failure, `failures` having gone before it in a row."""
+        await self.sleep(self.delay(failures, getattr(error, "retry_after", None)))
+
+    def delay(self, failures: int, retry_after: float | None = None) -> float:
+        """Return the seconds to wait: min(30, 0.2 · 2^failures), of that 50 to 100 %."""
+        # The exponent is bounded because a watch may fail for days.
+        backoff = min(_LONGEST_DELAY, _FIRST_DELAY * 2.0 ** min(failures, 10)) * (0.5 + 0.5 * self.random())
+        return max(backoff, min(retry_after or 0.0, _LONGEST_RETRY_AFTER))

@@ -1,0 +1,187 @@
+"""A scripted API server, over real sockets (`FakeServer`) or inside the process (`InProcess`).
+
+Both are given one function from what was asked to what is answered, and record what was asked.
+"""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from types import TracebackType
+from typing import Any, Literal, Self
+from urllib.parse import parse_qsl, urlsplit
+
+import httpx2
+import msgspec
+
+
+@dataclass(frozen=True)
+class Asked:
+    method: str
+    path: str
+    query: dict[str, str]
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return msgspec.json.decode(self.body)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """`chunks` make it a stream, which then ends, breaks off (`reset`) or falls silent (`silence`)."""
+
+    status: int = 200
+    body: bytes = b"{}"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    chunks: Sequence[bytes] | None = None
+    end: Literal["close", "reset", "silence"] = "close"
+
+
+Script = Callable[[Asked], Reply]
+
+
+def ok(content: Any, status: int = 200) -> Reply:
+    return Reply(status, msgspec.json.encode(content), {"content-type": "application/json"})
+
+
+def refused(status: int, message: str = "", reason: str = "", headers: Mapping[str, str] | None = None) -> Reply:
+    content = {"kind": "Status", "status": "Failure", "message": message, "reason": reason, "code": status}
+    return Reply(status, msgspec.json.encode(content), {"content-type": "application/json", **(headers or {})})
+
+
+def stream(*events: Any, end: Literal["close", "reset", "silence"] = "close") -> Reply:
+    """A watch: dicts become lines, bytes go out as they are."""
+    lines = [event if isinstance(event, bytes) else msgspec.json.encode(event) + b"\n" for event in events]
+    return Reply(chunks=lines, end=end)
+
+
+def in_turn(*replies: Reply) -> Script:
+    """Answer each request with the next reply, and with the last one from then on."""
+    left = list(replies)
+    return lambda _: left.pop(0) if len(left) > 1 else left[0]
+
+
+def _asked(method: str, target: str, headers: Mapping[str, str], body: bytes) -> Asked:
+    url = urlsplit(target)
+    return Asked(method, url.path, dict(parse_qsl(url.query)), dict(headers), body)
+
+
+class _Stream(httpx2.AsyncByteStream):
+    def __init__(self, reply: Reply) -> None:
+        self._reply = reply
+        self.closed = False
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for chunk in self._reply.chunks or ():
+            yield chunk
+        if self._reply.end == "reset":
+            raise httpx2.ReadError("connection reset")
+        if self._reply.end == "silence":
+            await asyncio.Event().wait()
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+
+class InProcess(httpx2.AsyncBaseTransport):
+    """Answers requests of the real client without sockets."""
+
+    def __init__(self, script: Script) -> None:
+        self.script = script
+        self.asked: list[Asked] = []
+        self.streams: list[_Stream] = []
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        await asyncio.sleep(0)
+        asked = _asked(request.method, request.url.raw_path.decode(), request.headers, await request.aread())
+        self.asked.append(asked)
+        reply = self.script(asked)
+        if reply.chunks is None:
+            return httpx2.Response(reply.status, headers=dict(reply.headers), content=reply.body)
+        self.streams.append(_Stream(reply))
+        return httpx2.Response(reply.status, headers=dict(reply.headers), stream=self.streams[-1])
+
+
+class FakeServer:
+    """Answers requests on a port of its own, with TLS if given a context."""
+
+    def __init__(self, script: Script, tls: ssl.SSLContext | None = None, port: int = 0) -> None:
+        self.script = script
+        self.asked: list[Asked] = []
+        self.peer_names: list[str | None] = []
+        self.port = port
+        self.connections = 0
+        self._tls = tls
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def url(self) -> str:
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port, ssl=self._tls)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._server.wait_closed()
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        self.connections += 1
+        certificate = writer.get_extra_info("peercert") or {}
+        subject = dict(pair for entry in certificate.get("subject", ()) for pair in entry)
+        try:
+            while True:
+                asked = await _read(reader)
+                self.asked.append(asked)
+                self.peer_names.append(subject.get("commonName"))
+                await self._answer(self.script(asked), writer)
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            pass
+        finally:
+            self._tasks.discard(task)
+            # Aborted, so that nobody waits for a peer that has gone.
+            writer.transport.abort()
+
+    async def _answer(self, reply: Reply, writer: asyncio.StreamWriter) -> None:
+        headers = dict(reply.headers)
+        if reply.chunks is None:
+            headers["content-length"] = str(len(reply.body))
+        else:
+            headers["transfer-encoding"] = "chunked"
+        lines = [f"{name}: {value}\r\n" for name, value in headers.items()]
+        head = f"HTTP/1.1 {reply.status} {HTTPStatus(reply.status).phrase}\r\n{''.join(lines)}\r\n"
+        writer.write(head.encode() + (reply.body if reply.chunks is None else b""))
+        for chunk in reply.chunks or ():
+            writer.write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
+            await writer.drain()
+        if reply.end == "silence":
+            await asyncio.Event().wait()
+        if reply.end == "reset":
+            # What was written goes out first; then the peer sees a connection that breaks off.
+            await asyncio.sleep(0.01)
+            raise ConnectionResetError
+        if reply.chunks is not None:
+            writer.write(b"0\r\n\r\n")
+        await writer.drain()
+
+
+async def _read(reader: asyncio.StreamReader) -> Asked:
+    head = (await reader.readuntil(b"\r\n\r\n")).decode()
+    first, *lines = head.strip().split("\r\n")
+    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    body = await reader.readexactly(int(headers.get("content-length", 0)))
+    method, target, _ = first.split(" ")
+    return _asked(method, target, headers, body)

@@ -1,0 +1,51 @@
+"""What the tests of the client share: a kubeconfig, a stand-in for sleeping, a client wired to a scripted server."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kata_components.kubernetes.client import HttpKubeApi
+from tests.kubernetes.fake_server import InProcess
+
+CONTEXT = "prod"
+
+Opened = Callable[..., HttpKubeApi]
+
+
+def kubeconfig(
+    server: str = "http://api.test", user: Mapping[str, Any] | None = None, more: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return a kubeconfig of one context; `more` are further fields of its cluster."""
+    return {
+        "clusters": [{"name": "c", "cluster": {"server": server, **(more or {})}}],
+        "users": [{"name": "u", "user": dict(user or {})}],
+        "contexts": [{"name": CONTEXT, "context": {"cluster": "c", "user": "u"}}],
+    }
+
+
+@dataclass
+class Pauses:
+    """Stands for sleeping: takes no time, remembers how long."""
+
+    seconds: list[float] = field(default_factory=list)
+
+    async def __call__(self, seconds: float) -> None:
+        self.seconds.append(seconds)
+
+
+@dataclass
+class Wired:
+    """A real client on a scripted server inside the process."""
+
+    api: HttpKubeApi
+    server: InProcess
+    pauses: Pauses
+
+
+@dataclass(frozen=True)
+class Certificates:
+    folder: Path
+
+    def text(self, name: str) -> str:
+        return (self.folder / name).read_text()

@@ -1,0 +1,255 @@
+import asyncio
+import gzip
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+import pytest
+
+from kata_components.errors import ApiError, ClusterError
+from kata_components.kubernetes.api import KubeApi
+from kata_components.kubernetes.objects import Job, Node, NodeInfo
+from tests.kubernetes.fake_server import FakeServer, Reply, Script, in_turn, ok, refused
+from tests.kubernetes.support import Opened, Wired, kubeconfig
+
+pytestmark = pytest.mark.anyio
+
+Wire = Callable[[Script], Wired]
+JOBS = "/apis/batch/v1/namespaces/ns/jobs"
+LEASES = "/apis/coordination.k8s.io/v1/namespaces/ns/leases"
+AS_METADATA = "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io"
+AS_METADATA_LIST = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
+
+
+def page(*names: str, more: str | None = None, version: str = "7") -> Reply:
+    items = [{"metadata": {"name": name, "uid": f"uid-{name}"}} for name in names]
+    return ok({"metadata": {"resourceVersion": version, "continue": more}, "items": items})
+
+
+async def test_lists_are_paged_and_consistent(wired: Wire) -> None:
+    wire = wired(in_turn(page("a", "b", more="next"), page("c", more=""), page()))
+
+    nodes = await wire.api.list_nodes("k=v,!w")
+
+    assert [node.metadata.name for node in nodes] == ["a", "b", "c"]
+    assert [asked.query for asked in wire.server.asked] == [
+        {"limit": "500", "labelSelector": "k=v,!w"},
+        {"limit": "500", "labelSelector": "k=v,!w", "continue": "next"},
+    ]
+
+
+async def test_a_list_that_expires_half_way_begins_again(wired: Wire) -> None:
+    wire = wired(in_turn(page("a", "b", more="old"), refused(410, "expired"), page("b", more="new"), page("c")))
+    assert [node.metadata.name for node in await wire.api.list_nodes()] == ["b", "c"]
+
+
+async def test_a_list_that_expires_for_ever_ends(wired: Wire) -> None:
+    wire = wired(lambda asked: refused(410, "expired") if "continue" in asked.query else page("a", more="x"))
+    with pytest.raises(ApiError, match="410 Gone: expired"):
+        await wire.api.list_nodes()
+    assert len(wire.server.asked) == 10
+
+
+async def test_a_page_that_fails_is_repeated_alone(wired: Wire) -> None:
+    wire = wired(in_turn(page("a", more="x"), refused(503), page("b")))
+    assert [node.metadata.name for node in await wire.api.list_nodes()] == ["a", "b"]
+    assert [asked.query.get("continue") for asked in wire.server.asked] == [None, "x", "x"]
+
+
+async def test_null_lists_missing_status_and_unknown_fields_are_fine(wired: Wire) -> None:
+    odd = {"metadata": {"name": "n", "labels": None, "managedFields": [{}]}, "spec": {"x": 1}, "kind": "Node"}
+    wire = wired(
+        in_turn(ok({"metadata": {"resourceVersion": "1"}, "items": None}), ok({"metadata": {}, "items": [odd]}))
+    )
+
+    assert await wire.api.list_nodes() == []
+    [node] = await wire.api.list_nodes()
+
+    assert (node.ready, node.info, node.metadata.label("a")) == (False, NodeInfo(), None)
+
+
+async def test_of_a_node_its_readiness_and_machine_are_read(wired: Wire) -> None:
+    status = {
+        "conditions": [{"type": "Ready", "status": "True", "lastHeartbeatTime": "x"}],
+        "nodeInfo": {"machineID": "m", "osImage": "o", "kernelVersion": "6.1", "architecture": "amd64", "bootID": "b"},
+        "images": None,
+    }
+    wire = wired(lambda _: ok({"metadata": {"name": "n"}, "status": status}))
+
+    node = await wire.api.get_node("n")
+
+    assert node.ready
+    assert (node.info.machine_id, node.info.os_image, node.info.kernel_version) == ("m", "o", "6.1")
+
+
+async def test_metadata_alone_is_asked_for_as_such(wired: Wire) -> None:
+    wire = wired(in_turn(page("a"), ok({"metadata": {"uid": "u"}}), ok({"metadata": {"uid": "v"}})))
+
+    await wire.api.list_node_metadata("a=b")
+    await wire.api.get_namespace("kube-system")
+    await wire.api.get_metadata("rbac.authorization.k8s.io/v1", "clusterroles", "", "r")
+
+    paths = [asked.path for asked in wire.server.asked]
+    assert paths == [
+        "/api/v1/nodes",
+        "/api/v1/namespaces/kube-system",
+        "/apis/rbac.authorization.k8s.io/v1/clusterroles/r",
+    ]
+    assert [asked.headers["accept"] for asked in wire.server.asked] == [AS_METADATA_LIST, AS_METADATA, AS_METADATA]
+
+
+async def test_metadata_of_what_is_not_there_is_none(wired: Wire) -> None:
+    absent = Reply(404, b"404 page not found\n", {"content-type": "text/plain"})
+    wire = wired(in_turn(refused(404, reason="NotFound"), absent, refused(403, "no")))
+
+    assert await wire.api.get_metadata("v1", "configmaps", "ns", "c") is None
+    assert await wire.api.get_metadata("monitoring.coreos.com/v1", "podmonitors", "ns", "m") is None
+    with pytest.raises(ApiError, match="403"):
+        await wire.api.get_metadata("v1", "secrets", "ns", "s")
+
+
+@pytest.mark.parametrize(
+    ("call", "method", "path", "body"),
+    [
+        (lambda api: api.create_job("ns", {"kind": "Job"}), "POST", JOBS, {"kind": "Job"}),
+        (
+            lambda api: api.delete_job("ns", "j", "u"),
+            "DELETE",
+            f"{JOBS}/j",
+            {
+                "apiVersion": "v1",
+                "kind": "DeleteOptions",
+                "propagationPolicy": "Background",
+                "preconditions": {"uid": "u"},
+            },
+        ),
+        (
+            lambda api: api.annotate_node("n", "u", {"a": "b", "c": None}),
+            "PATCH",
+            "/api/v1/nodes/n",
+            {"metadata": {"uid": "u", "annotations": {"a": "b", "c": None}}},
+        ),
+        (lambda api: api.create_lease("ns", {"kind": "Lease"}), "POST", LEASES, {"kind": "Lease"}),
+        (lambda api: api.replace_lease("ns", "l", {"kind": "Lease"}), "PUT", f"{LEASES}/l", {"kind": "Lease"}),
+    ],
+)
+async def test_writes_go_where_they_belong(
+    wired: Wire, call: Callable[[KubeApi], Awaitable[Any]], method: str, path: str, body: Any
+) -> None:
+    wire = wired(lambda _: ok({"metadata": {"name": "x"}}))
+
+    await call(wire.api)
+
+    [asked] = wire.server.asked
+    assert (asked.method, asked.path, asked.json) == (method, path, body)
+    media_type = "application/merge-patch+json" if method == "PATCH" else "application/json"
+    assert asked.headers["content-type"] == media_type
+
+
+async def test_many_jobs_are_deleted_with_one_request(wired: Wire) -> None:
+    wire = wired(lambda _: page())
+
+    await wire.api.delete_jobs("ns", "a=b", "status.successful=1")
+
+    [asked] = wire.server.asked
+    assert (asked.method, asked.path) == ("DELETE", JOBS)
+    assert asked.query == {"labelSelector": "a=b", "fieldSelector": "status.successful=1"}
+    assert asked.json["propagationPolicy"] == "Background"
+    assert asked.headers["accept"] == AS_METADATA_LIST
+
+
+async def test_deleting_jobs_without_a_selector_is_a_mistake(wired: Wire) -> None:
+    with pytest.raises(ValueError, match="label selector"):
+        await wired(in_turn(ok({}))).api.delete_jobs("ns", "")
+
+
+async def test_a_rebuilt_node_is_a_conflict_and_a_wrong_annotation_is_not(wired: Wire) -> None:
+    def invalid(field: str) -> Reply:
+        return ok({"message": f"{field} is wrong", "reason": "Invalid", "details": {"causes": [{"field": field}]}}, 422)
+
+    wire = wired(in_turn(invalid("metadata.uid"), invalid("metadata.annotations")))
+
+    with pytest.raises(ApiError) as rebuilt:
+        await wire.api.annotate_node("n", "u", {"a": "b"})
+    with pytest.raises(ApiError) as wrong:
+        await wire.api.annotate_node("n", "u", {"a b": "c"})
+
+    assert (rebuilt.value.status, wrong.value.status) == (409, 422)
+
+
+async def test_rights_are_asked_for_with_subresources(wired: Wire) -> None:
+    wire = wired(in_turn(ok({"status": {"allowed": True}}, 201), ok({"status": {"allowed": False}}, 201), ok({}, 201)))
+
+    assert await wire.api.allowed("get", "", "pods/log", "ns")
+    assert not await wire.api.allowed("patch", "", "nodes")
+    assert not await wire.api.allowed("patch", "", "nodes")
+
+    assert wire.server.asked[0].json["spec"]["resourceAttributes"] == {
+        "verb": "get",
+        "group": "",
+        "resource": "pods",
+        "subresource": "log",
+        "namespace": "ns",
+    }
+
+
+async def test_a_log_is_bounded_and_need_not_be_text(wired: Wire) -> None:
+    wire = wired(lambda _: Reply(body=b"line \xff\n"))
+    assert await wire.api.pod_log("ns", "p", "c", 20) == "line \N{REPLACEMENT CHARACTER}\n"
+    assert wire.server.asked[0].query == {"container": "c", "tailLines": "20", "limitBytes": "65536"}
+
+
+async def test_a_login_page_is_not_taken_for_an_answer(wired: Wire) -> None:
+    wire = wired(in_turn(Reply(body=b"<html>log in"), Reply(302, b"", {"location": "/login"})))
+    with pytest.raises(ClusterError, match="login page or a proxy"):
+        await wire.api.list_nodes()
+    with pytest.raises(ApiError, match="302 Found"):
+        await wire.api.list_nodes()
+
+
+async def test_the_token_is_struck_out_of_what_a_server_echoes(opened: Opened, wired: Wire) -> None:
+    server = wired(lambda asked: Reply(400, f"you sent {asked.headers['authorization']}".encode())).server
+    api = opened(kubeconfig(user={"token": "s3cr3t"}), transport=server)
+    with pytest.raises(ApiError, match=r"you sent Bearer \*\*\*"):
+        await api.get_node("n")
+
+
+async def test_requests_say_who_asks_and_take_compressed_answers(wired: Wire) -> None:
+    body = gzip.compress(msgspec.json.encode({"metadata": {}, "items": []}))
+    wire = wired(lambda _: Reply(body=body, headers={"content-encoding": "gzip"}))
+    assert await wire.api.list_nodes() == []
+    assert wire.server.asked[0].headers["accept-encoding"] == "gzip"
+    assert wire.server.asked[0].headers["user-agent"].startswith("kata-deploy-pulumi/")
+
+
+async def test_a_path_in_the_server_url_is_kept(opened: Opened, wired: Wire) -> None:
+    server = wired(lambda _: page()).server
+    await opened(kubeconfig("http://rancher/k8s/clusters/c-1/"), transport=server).list_nodes()
+    assert server.asked[0].path == "/k8s/clusters/c-1/api/v1/nodes"
+
+
+async def test_acting_as_another_user_is_passed_on(opened: Opened, wired: Wire) -> None:
+    server = wired(lambda _: page()).server
+    user = {"as": "ann", "as-uid": "1", "as-groups": ["ops"], "as-user-extra": {"reason": ["r"]}}
+    await opened(kubeconfig(user=user), transport=server).list_nodes()
+    headers = server.asked[0].headers
+    assert [headers[f"impersonate-{part}"] for part in ("user", "uid", "group", "extra-reason")] == [
+        "ann",
+        "1",
+        "ops",
+        "r",
+    ]
+
+
+async def test_many_calls_share_few_connections_and_lose_nothing(opened: Opened) -> None:
+    async with FakeServer(lambda asked: ok(asked.json, 201)) as server:
+        api = opened(kubeconfig(server.url), concurrency=5)
+        made = await asyncio.gather(*(api.create_job("ns", {"metadata": {"name": f"j{n}"}}) for n in range(50)))
+    assert [job.metadata.name for job in made] == [f"j{n}" for n in range(50)]
+    assert server.connections <= 9
+
+
+def test_records_are_small_parts_of_what_is_sent() -> None:
+    decoded = msgspec.json.decode(b'{"metadata":{"name":"j"},"status":{"conditions":null},"x":[1]}', type=Job)
+    assert decoded.condition("Complete") is None
+    assert msgspec.json.decode(b'{"metadata":{}}', type=Node).info.machine_id == ""

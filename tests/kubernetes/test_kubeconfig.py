@@ -1,0 +1,158 @@
+import base64
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kata_components.errors import KubeconfigError
+from kata_components.kubernetes.kubeconfig import IN_CLUSTER, load
+from tests.kubernetes.support import CONTEXT, kubeconfig
+
+TEXT = """
+clusters: [{name: c, cluster: {server: "https://text"}}]
+users: [{name: u, user: {token: from-text}}]
+contexts: [{name: prod, context: {cluster: c, user: u}}]
+"""
+
+
+def file_with(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def named(server: str, context: str = CONTEXT) -> str:
+    return TEXT.replace("https://text", server).replace("prod", context)
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for name in ("KUBECONFIG", "KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path / "home"
+
+
+def test_text_path_and_content_are_accepted(tmp_path: Path) -> None:
+    path = file_with(tmp_path / "config", named("https://file"))
+
+    assert load(CONTEXT, TEXT).cluster.server == "https://text"
+    assert load(CONTEXT, path).cluster.server == "https://file"
+    assert load(CONTEXT, str(path)).cluster.server == "https://file"
+    assert load(CONTEXT, kubeconfig("https://content")).cluster.server == "https://content"
+    assert load(CONTEXT, '{"clusters": [{"name": "c", "cluster": {"server": "https://json"}}], "contexts": '
+                '[{"name": "prod", "context": {"cluster": "c"}}]}').cluster.server == "https://json"  # fmt: skip
+
+
+def test_argument_beats_environment_beats_home_and_the_pod_is_never_met_by_accident(
+    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "443")
+    with pytest.raises(KubeconfigError, match=r"no kubeconfig at .*home/\.kube/config"):
+        load(CONTEXT)
+
+    file_with(home / ".kube/config", named("https://home"))
+    assert load(CONTEXT).cluster.server == "https://home"
+    monkeypatch.setenv("KUBECONFIG", str(file_with(tmp_path / "environment", named("https://environment"))))
+    assert load(CONTEXT).cluster.server == "https://environment"
+    argument = file_with(tmp_path / "argument", named("https://argument"))
+    assert load(CONTEXT, str(argument)).cluster.server == "https://argument"
+
+
+def test_the_pod_is_used_when_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "fd00::1")
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "6443")
+
+    target = load(CONTEXT, IN_CLUSTER)
+
+    assert target.cluster.server == "https://[fd00::1]:6443"
+    assert target.user.token_file == "/var/run/secrets/kubernetes.io/serviceaccount/token"
+
+
+def test_asking_for_the_pod_elsewhere_is_an_error() -> None:
+    with pytest.raises(KubeconfigError, match="does not run in a pod"):
+        load(CONTEXT, IN_CLUSTER)
+
+
+def test_of_several_files_the_first_definition_wins_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = file_with(
+        tmp_path / "a/config",
+        "clusters: [{name: c, cluster: {server: 'https://first', certificate-authority: pki/ca.crt}}]\n"
+        "users: [{name: u, user: {tokenFile: token}}]\n",
+    )
+    second = file_with(
+        tmp_path / "b/config",
+        "clusters: [{name: c, cluster: {server: 'https://second', tls-server-name: second}}]\n"
+        "users: [{name: v, user: {client-certificate: v.crt, client-key: /abs/v.key, exec: {apiVersion: x,"
+        " command: bin/plugin}}}]\n"
+        "contexts: [{name: one, context: {cluster: c, user: u}}, {name: two, context: {cluster: c, user: v}}]\n",
+    )
+    monkeypatch.setenv("KUBECONFIG", f"{first}:{tmp_path / 'absent'}::{second}")
+
+    one, two = load("one"), load("two")
+
+    assert one.cluster.server == "https://first"
+    assert one.cluster.tls_server_name is None
+    assert one.cluster.certificate_authority == str(tmp_path / "a/pki/ca.crt")
+    assert one.user.token_file == str(tmp_path / "a/token")
+    assert two.user.client_certificate == str(tmp_path / "b/v.crt")
+    assert two.user.client_key == "/abs/v.key"
+    assert two.user.exec
+    assert two.user.exec.command == str(tmp_path / "b/bin/plugin")
+
+
+def test_a_command_without_a_slash_is_looked_up_on_path() -> None:
+    plugin = {"exec": {"apiVersion": "x", "command": "aws"}}
+    user = load(CONTEXT, kubeconfig(user=plugin)).user
+    assert user.exec
+    assert user.exec.command == "aws"
+
+
+def test_an_unknown_context_lists_the_known_ones(tmp_path: Path) -> None:
+    path = file_with(tmp_path / "config", TEXT)
+    with pytest.raises(KubeconfigError, match=r'no context "production" in .*config; known: prod'):
+        load("production", path)
+
+
+def test_no_context_never_means_the_current_one() -> None:
+    with pytest.raises(KubeconfigError, match="known: prod"):
+        load("", {**kubeconfig(), "current-context": CONTEXT})
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ({"contexts": [{"name": "prod", "context": {"cluster": "gone"}}]}, 'no cluster "gone"'),
+        ({**kubeconfig(), "users": None}, 'no user "u"'),
+        (kubeconfig(server=""), "has no server"),
+        ({"contexts": [{"name": 3}]}, r"not a kubeconfig: Expected `str`, got `int` - at `\$.contexts\[0\].name`"),
+        ("a: [\nb", "not valid YAML near line"),
+        ("just\ntext", "not a kubeconfig"),
+    ],
+)
+def test_what_is_wrong_is_named(content: Any, complaint: str) -> None:
+    with pytest.raises(KubeconfigError, match=complaint):
+        load(CONTEXT, content)
+
+
+def test_an_unreadable_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(KubeconfigError, match=f"{tmp_path} cannot be read"):
+        load(CONTEXT, tmp_path)
+    with pytest.raises(KubeconfigError, match="no kubeconfig at"):
+        load(CONTEXT, tmp_path / "absent")
+
+
+def test_secrets_are_in_no_text() -> None:
+    secret = "s3cr3t"
+    data = base64.b64encode(secret.encode()).decode()
+    plugin = {"apiVersion": "x", "command": "p", "args": [secret], "env": [{"name": "A", "value": secret}]}
+    user = load(
+        CONTEXT, kubeconfig(user={"token": secret, "password": secret, "client-key-data": data, "exec": plugin})
+    ).user
+    with pytest.raises(KubeconfigError) as broken:
+        load(CONTEXT, f"users: [{{name: u, user: {{token: '{secret}\n")
+
+    for text in (repr(user), repr(user.exec), str(broken.value)):
+        assert secret not in text
+        assert data not in text
