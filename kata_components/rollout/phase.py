@@ -21,7 +21,6 @@ class Phase(Enum):
     DEPARTED = auto()
 
 
-FINAL = (Phase.DONE, Phase.FAILED, Phase.DEPARTED)
 HOLDS_SLOT = (Phase.DELETING, Phase.CREATING, Phase.RUNNING)
 
 
@@ -53,18 +52,19 @@ class Failure:
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """Counts of nodes at one moment."""
+    """Counts of nodes at one moment. `running` hold a slot; `finishing` have no Job any more but are not settled."""
 
     total: int
     done: int
     running: int
+    finishing: int
     failed: int
     departed: int
 
     @property
     def remaining(self) -> int:
         """Nodes that have not started."""
-        return self.total - self.done - self.running - self.failed - self.departed
+        return self.total - self.done - self.running - self.finishing - self.failed - self.departed
 
 
 class NodeRuns:
@@ -101,19 +101,20 @@ class NodeRuns:
     @property
     def idle(self) -> bool:
         """Whether every node is settled or has not started."""
-        return self.progress.running == 0
+        progress = self.progress
+        return progress.running + progress.finishing == 0
 
     @property
     def progress(self) -> Progress:
         """The counts of this moment."""
         counts = self._counts
-        settled = sum(counts[phase] for phase in FINAL)
         return Progress(
             total=len(self._runs),
             done=counts[Phase.DONE],
             failed=counts[Phase.FAILED],
             departed=counts[Phase.DEPARTED],
-            running=len(self._runs) - counts[Phase.QUEUED] - settled,
+            running=sum(counts[phase] for phase in HOLDS_SLOT),
+            finishing=counts[Phase.RECORDING] + counts[Phase.INSPECTING],
         )
 
     @property

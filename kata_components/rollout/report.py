@@ -66,28 +66,33 @@ def plan_summary(plan: Plan, parallelism: int) -> str:
 def plan_lines(plan: Plan, *, parallelism: int, full_list: str | None) -> list[str]:
     """Return the summary, then a line for each of the first nodes; `full_list` says where all of them are."""
     notable = [step for step in plan.steps if step.action.pending or step.action.value == "skipped"]
-    lines = [plan_summary(plan, parallelism), *(_step_line(step) for step in notable[:SHOWN_NODES])]
+    staged = len({step.wave for step in plan.pending}) > 1
+    lines = [plan_summary(plan, parallelism), *(_step_line(step, staged=staged) for step in notable[:SHOWN_NODES])]
     if len(notable) > SHOWN_NODES:
         where = f"all in {full_list}" if full_list else "set rollout.reportDir to get them all in a plan.json"
         lines.append(f"  and {len(notable) - SHOWN_NODES} more; {where}")
     return lines
 
 
-def _step_line(step: Step) -> str:
-    canary = ", canary" if step.canary else ""
-    wave = f" [wave {step.wave + 1}{canary}]" if step.action.pending else ""
-    return f"  {step.action.value} {step.node}: {step.reason}{wave}"
+def _step_line(step: Step, *, staged: bool) -> str:
+    where = [f"wave {step.wave + 1}"] if staged and step.action.pending else []
+    if step.canary:
+        where.append("canary")
+    place = f" [{', '.join(where)}]" if where else ""
+    return f"  {step.action.value} {step.node}: {step.reason}{place}"
 
 
 def progress_line(verb: str, progress: Progress, seconds: float) -> str:
     """Return the status of a running rollout: counts, rate and the time left at that rate."""
     parts = [f"{progress.done}/{progress.total} {verb}", f"{progress.running} running"]
+    if progress.finishing:
+        parts.append(f"{progress.finishing} finishing")
     if progress.failed:
         parts.append(f"{progress.failed} failed")
     parts.append(f"{progress.remaining} waiting")
     rate = progress.done / seconds if seconds > 0 else 0.0
     if progress.done and progress.remaining + progress.running:
-        left = (progress.remaining + progress.running) / rate
+        left = (progress.remaining + progress.running + progress.finishing) / rate
         parts.append(f"{rate * _MINUTE:.0f}/min, about {duration(left)} left")
     return ", ".join(parts)
 

@@ -150,7 +150,7 @@ async def end(
     async with held(api, ending.namespace, name, say=say) as lock:
         if ending.cleanup:
             await cleanup.clean(api, ending.cleanup, lock, say=say, on_progress=on_progress)
-        await api.delete_lease(ending.namespace, name, lock.lease.metadata.uid)
+        await lock.delete()
 
 
 async def _refuse_without_lease(api: KubeApi, ending: Ending, name: str) -> None:

@@ -64,6 +64,7 @@ class Driver:
             async with asyncio.TaskGroup() as group:
                 background = [group.create_task(self._lease.keep()), group.create_task(self._tick())]
                 await self._pace(group)
+                self._on_progress(self._pacer.nodes.progress)
                 self._closing = True
                 for task in [*background, *filter(None, [self._watch])]:
                     task.cancel()

@@ -49,7 +49,8 @@ def lease_manifest(
         "annotations": {names.INSTALLATION_ANNOTATION: installation, names.STACK_ANNOTATION: stack},
     }
     if previous:
-        metadata["resourceVersion"] = previous.metadata.resource_version
+        # The UID too: a PUT on a Lease that was deleted would make it again.
+        metadata |= {"resourceVersion": previous.metadata.resource_version, "uid": previous.metadata.uid}
     spec: dict[str, Any] = {}
     if holder:
         now = timestamp()
@@ -129,8 +130,12 @@ class HeldLease:
             "nothing new was started. Run `pulumi up` again to go on from here."
         )
 
+    async def delete(self) -> None:
+        """Remove the Lease itself: the end of the installation."""
+        await self.api.delete_lease(self.namespace, self.name, self.lease.metadata.uid)
+
     async def release(self) -> None:
-        """Give the lock back, keeping the identity. Failing is harmless: the Lease then runs out."""
+        """Give the lock back, keeping the identity. Failing is harmless: the Lease runs out, or was deleted."""
         with contextlib.suppress(ClusterError, TimeoutError):
             async with asyncio.timeout(RENEW_SECONDS):
                 await self.api.replace_lease(self.namespace, self.name, _again(self.name, self.lease, None))
