@@ -80,8 +80,11 @@ class KubeApi(Protocol):
     async def get_metadata(self, api_version: str, plural: str, namespace: str, name: str) -> ObjectMetadata | None:
         """Return the metadata of any object, None when there is none; an empty namespace means cluster-scoped."""
 
-    async def allowed(self, verb: str, group: str, resource: str, namespace: str = "") -> bool:
-        """Return whether this identity may do that (SelfSubjectAccessReview); `resource` may be `pods/log`."""
+    async def allowed(self, verb: str, group: str, resource: str, namespace: str = "", name: str = "") -> bool:
+        """Return whether this identity may do that (SelfSubjectAccessReview); `resource` may be `pods/log`.
+
+        Without a name: on all objects of the resource.
+        """
 
     async def aclose(self) -> None:
         """Close all connections."""

@@ -180,7 +180,7 @@ class HttpKubeApi:
                 return None
             raise
 
-    async def allowed(self, verb: str, group: str, resource: str, namespace: str = "") -> bool:
+    async def allowed(self, verb: str, group: str, resource: str, namespace: str = "", name: str = "") -> bool:
         """Return whether this identity may do that; `resource` may be `pods/log`."""
         kind, _, subresource = resource.partition("/")
         attributes = {
@@ -189,6 +189,7 @@ class HttpKubeApi:
             "resource": kind,
             "subresource": subresource,
             "namespace": namespace,
+            "name": name,
         }
         review = {
             "apiVersion": "authorization.k8s.io/v1",

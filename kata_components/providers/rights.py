@@ -5,40 +5,45 @@
 
 import asyncio
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from kata_components.kubernetes.api import KubeApi
 
 
 class Right(NamedTuple):
-    """One verb on one resource; `namespaced` ones are needed in the installation's namespace."""
+    """One verb on one resource; `namespaced` ones are needed in the installation's namespace, some on one object."""
 
     verb: str
     group: str
     resource: str
     namespaced: bool
+    name: str = ""
 
     def __str__(self) -> str:
         """Return it as `kubectl auth can-i` takes it."""
-        return f"{self.verb} {self.resource}{self.group and '.' + self.group}"
+        return f"{self.verb} {self.resource}{self.group and '.' + self.group}{self.name and '/' + self.name}"
 
 
-ROLLOUT_RIGHTS: Final = (
-    Right("list", "", "nodes", namespaced=False),
-    Right("get", "", "nodes", namespaced=False),
-    Right("patch", "", "nodes", namespaced=False),
-    *(Right(verb, "batch", "jobs", namespaced=True) for verb in ("create", "list", "watch", "delete")),
-    Right("deletecollection", "batch", "jobs", namespaced=True),
-    Right("list", "", "pods", namespaced=True),
-    *(Right(verb, "coordination.k8s.io", "leases", namespaced=True) for verb in ("get", "create", "update", "delete")),
-)
+def rollout_rights(lease: str) -> list[Right]:
+    """Return what a rollout and the cleanup after it need; `lease` is the Lease of the installation."""
+    leases = "coordination.k8s.io"
+    return [
+        *(Right(verb, "", "nodes", namespaced=False) for verb in ("get", "list", "patch")),
+        *(
+            Right(verb, "batch", "jobs", namespaced=True)
+            for verb in ("create", "list", "watch", "delete", "deletecollection")
+        ),
+        Right("list", "", "pods", namespaced=True),
+        Right("create", leases, "leases", namespaced=True),
+        *(Right(verb, leases, "leases", namespaced=True, name=lease) for verb in ("get", "update", "delete")),
+    ]
 
 
 async def missing_rights(api: KubeApi, namespace: str, rights: Iterable[Right]) -> list[str]:
     """Return one refusal that names all missing rights, or nothing."""
     wanted = list(rights)
     answers = await asyncio.gather(
-        *(api.allowed(r.verb, r.group, r.resource, namespace if r.namespaced else "") for r in wanted)
+        *(api.allowed(r.verb, r.group, r.resource, namespace if r.namespaced else "", r.name) for r in wanted)
     )
     missing = [right for right, allowed in zip(wanted, answers, strict=True) if not allowed]
     if not missing:

@@ -23,11 +23,12 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
+from kata_components import names
 from kata_components.errors import ClusterError, KataDeployError
 from kata_components.kubernetes.api import KubeApi
 from kata_components.providers import cancellation, engine, session
 from kata_components.providers.boundary import boundary
-from kata_components.providers.rights import ROLLOUT_RIGHTS, missing_rights
+from kata_components.providers.rights import missing_rights, rollout_rights
 from kata_components.providers.wire import WireModel, has_unknowns
 from kata_components.rollout import report
 from kata_components.rollout.phase import Progress
@@ -150,8 +151,10 @@ class RolloutProvider(ResourceProvider):
 
 async def _plan(api: KubeApi, request: InstallRequest) -> tuple[Preview, list[str]]:
     found = await preview(api, request)
-    missing = await missing_rights(api, request.namespace, ROLLOUT_RIGHTS) if found.plan.pending else []
-    return found, missing
+    if not found.plan.pending:
+        return found, []
+    needed = rollout_rights(names.base(request.suffix))
+    return found, await missing_rights(api, request.namespace, needed)
 
 
 async def _carry_out(api: KubeApi, inputs: RolloutInputs) -> Installed:

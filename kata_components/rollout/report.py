@@ -108,7 +108,7 @@ def duration(seconds: float) -> str:
 
 def failure_text(verb: str, failures: Sequence[Failure], *, failed: int, remaining: int, stop_reason: str) -> str:
     """Return the complete text of a rollout that did not get everywhere: summary first, then a line per node."""
-    head = f"{failed} nodes could not be {verb}"
+    head = f"{failed} {'node' if failed == 1 else 'nodes'} could not be {verb}"
     if stop_reason:
         head += f", {remaining} were not started ({stop_reason})"
     lines = [head, *(f"  {failure.node}: {failure.text}" for failure in failures[:SHOWN_NODES])]

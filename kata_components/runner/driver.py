@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from kata_components.errors import ApiError, ClusterError, ExpiredError, KubeconfigError, UnreachableError
+from kata_components.errors import ApiError, ClusterError, ExpiredError, UnreachableError
 from kata_components.kubernetes.api import KubeApi
+from kata_components.kubernetes.retry import is_transient
 from kata_components.rollout import jobs
 from kata_components.rollout.commands import Code, Command, CreateJob, DeleteJob, Inspect, ListJobs, Record, Result
 from kata_components.rollout.jobs import JobStamp
@@ -128,9 +129,9 @@ class Driver:
             self._watch.cancel()
         try:
             found = await self._api.list_jobs(self._orders.namespace, jobs.selector(self._orders.suffix))
-        except KubeconfigError:
-            raise
-        except ClusterError:
+        except ClusterError as error:
+            if not is_transient(error) and not isinstance(error, ExpiredError):
+                raise
             self._pacer.on_list(asyncio.get_running_loop().time(), command, None)
             return
         observed = [jobs.observed(job) for job in found.items]

@@ -11,7 +11,7 @@ import getpass
 import os
 import socket
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -72,12 +72,8 @@ class HeldLease:
     namespace: str
     name: str
     lease: Lease
-    clock: Callable[[], float] = elapsed
-    _renewed: float = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Count the acquisition as the first renewal."""
-        self._renewed = self.clock()
+    clock: Callable[[], float]
+    _renewed: float
 
     @property
     def fresh(self) -> bool:
@@ -150,17 +146,24 @@ async def held(
     Raises:
         LeaseHeldError: another run holds it and is alive.
     """
-    lease = HeldLease(api, namespace, name, await _acquire(api, namespace, name, say), clock)
+    free = await _free(api, namespace, name, say)
+    # As with renewals: counted from before the request.
+    asked = clock()
+    lease = HeldLease(api, namespace, name, await _acquire(api, namespace, name, free), clock, asked)
     try:
         yield lease
     finally:
         await lease.release()
 
 
-async def _acquire(api: KubeApi, namespace: str, name: str, say: Callable[[str], None]) -> Lease:
+async def _free(api: KubeApi, namespace: str, name: str, say: Callable[[str], None]) -> Lease:
     lease = await api.get_lease(namespace, name)
     if lease.spec and lease.spec.holder_identity:
-        lease = await _wait_until_dead(api, namespace, lease, say)
+        return await _wait_until_dead(api, namespace, lease, say)
+    return lease
+
+
+async def _acquire(api: KubeApi, namespace: str, name: str, lease: Lease) -> Lease:
     try:
         return await api.replace_lease(namespace, name, _again(name, lease, holder_name()))
     except ApiError as error:

@@ -1,0 +1,139 @@
+"""A Pulumi stack driven through the real CLI, as a person would."""
+
+import json
+import os
+import signal
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from sandbox.cluster import Cluster
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+SECONDS = 180.0
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a command ended and everything it printed."""
+
+    code: int
+    text: str
+
+    @property
+    def ok(self) -> bool:
+        return self.code == 0
+
+
+class Stack:
+    """One stack with state and configuration of its own; nothing is written into the checkout."""
+
+    def __init__(self, home: Path, cluster: Cluster, variables: dict[str, str], *, user: str) -> None:
+        self.cluster = cluster
+        self.config_file = home / "Pulumi.e2e.yaml"
+        self.reports = home / "reports"
+        state = home / "state"
+        state.mkdir()
+        self.variables = {
+            **os.environ,
+            **variables,
+            "KUBECONFIG": str(cluster.kubeconfig_of(user)),
+            "PULUMI_BACKEND_URL": f"file://{state}",
+        }
+        self.config: dict[str, Any] = {
+            "kataVersion": "4.0.0",
+            "deploymentMode": "job",
+            "cluster": {"context": cluster.context},
+            "job": {"parallelism": 10},
+            "rollout": {"reportDir": str(self.reports)},
+        }
+        self.run("stack", "init", "e2e", "--no-select", config=False)
+
+    def configure(self, **keys: Any) -> None:
+        """Set configuration keys; None removes one, a dict is merged into the one that is there."""
+        for key, value in keys.items():
+            if value is None:
+                self.config.pop(key, None)
+            elif isinstance(value, dict):
+                self.config[key] = {**self.config.get(key, {}), **value}
+            else:
+                self.config[key] = value
+
+    def preview(self, *arguments: str) -> Run:
+        return self.run("preview", *arguments)
+
+    def up(self, *arguments: str) -> Run:
+        return self.run("up", "--yes", "--skip-preview", *arguments)
+
+    def destroy(self) -> Run:
+        return self.run("destroy", "--yes", "--skip-preview")
+
+    def cancel(self) -> Run:
+        return self.run("cancel", "--yes", "e2e", config=False)
+
+    def outputs(self) -> dict[str, Any]:
+        outputs: dict[str, Any] = json.loads(self.run("stack", "output", "--json", config=False).text)
+        return outputs
+
+    def state(self) -> str:
+        return self.run("stack", "export", config=False).text
+
+    def run(self, *arguments: str, config: bool = True) -> Run:
+        process = self.start(*arguments, config=config)
+        text, _ = process.communicate(timeout=SECONDS)
+        return Run(process.returncode, text)
+
+    def start(self, *arguments: str, config: bool = True) -> "subprocess.Popen[str]":
+        """Start a command in a process group of its own, so that signals reach just it."""
+        command = ["pulumi", *arguments, "--non-interactive", "--color", "never"]
+        if arguments[:2] != ("stack", "init") and arguments[0] != "cancel":
+            command += ["--stack", "e2e"]
+        if config:
+            values = {f"kata-deploy:{key}": value for key, value in self.config.items()}
+            self.config_file.write_text(yaml.safe_dump({"config": values}))
+            command += ["--config-file", str(self.config_file)]
+        return subprocess.Popen(
+            command,
+            cwd=CHECKOUT,
+            env=self.variables,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+
+def read_until(process: "subprocess.Popen[str]", words: str) -> str:
+    """Read what a command prints until a line has `words`; the text so far."""
+    assert process.stdout is not None
+    lines: list[str] = []
+    for line in process.stdout:
+        lines.append(line)
+        if words in line:
+            return "".join(lines)
+    raise AssertionError(f"{words!r} was never printed:\n{''.join(lines)}")
+
+
+def provider_pids(state_home: str) -> list[int]:
+    """Return the dynamic provider processes of a stack, told by its backend in their environment."""
+    pids = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            command = (entry / "cmdline").read_bytes()
+            environment = (entry / "environ").read_bytes()
+        except OSError:
+            continue
+        if b"pulumi.dynamic" in command and state_home.encode() in environment:
+            pids.append(int(entry.name))
+    return pids
+
+
+def kill(pids: list[int]) -> None:
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
