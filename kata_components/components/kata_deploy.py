@@ -59,8 +59,10 @@ class KataDeploy(pulumi.ComponentResource):
             context=cluster.context,
             kubeconfig=cluster.kubeconfig,
             enable_config_map_mutable=True,
-            # A kill between a create and its checkpoint leaves objects that the next up has to take over.
+            # A kill between a create and its checkpoint leaves objects that the next up has to take over, with the
+            # fields that the lost run owns. Objects of a Helm release were refused before.
             upsert_existing_objects=True,
+            enable_patch_force=True,
             opts=pulumi.ResourceOptions(parent=self),
         )
 

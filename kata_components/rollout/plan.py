@@ -208,5 +208,15 @@ def cleanup_plan(nodes: Sequence[Node], jobs: Iterable[NodeJob], suffix: str, di
         if marked or node.metadata.name in touched:
             reason = "carries our mark" if marked else "had an install Job of ours"
             verdict = (Action.CLEANUP, reason) if node.ready else (Action.SKIPPED, "node is NotReady")
-            steps.append(_step(node, *verdict, cleanups.get(node.metadata.name)))
+            job = cleanups.get(node.metadata.name)
+            # A Job that cleaned the node as it is now only waits for the mark to be removed, so it is not stale.
+            fits = node.metadata.name not in touched and _cleaned(node, job, digest)
+            steps.append(_step(node, *verdict, None if fits else job))
     return Plan(digest=digest, steps=tuple(steps))
+
+
+def _cleaned(node: Node, job: NodeJob | None, digest: str) -> bool:
+    """Return whether that cleanup Job is of this machine, succeeded, and no install has succeeded since."""
+    if job is None or job.digest != digest or job.node_uid != node.metadata.uid:
+        return False
+    return job.state is JobState.SUCCEEDED and node.metadata.label(names.RUNTIME_LABEL) is None

@@ -14,7 +14,7 @@ from kata_components.rollout import guards
 from kata_components.rollout.phase import Progress
 from kata_components.runner import cleanup, fleet
 from kata_components.runner.cleanup import CleanupRequest
-from kata_components.runner.lease import held, lease_manifest
+from kata_components.runner.lease import held, lease_manifest, renamed
 
 _HTTP_NOT_FOUND: Final = 404
 _HTTP_CONFLICT: Final = 409
@@ -93,9 +93,7 @@ async def establish(api: KubeApi, namespace: str, name: str, *, stack: str) -> s
     refusal = guards.other_stack(existing.metadata.annotation(names.STACK_ANNOTATION), stack, f"{namespace}/{name}")
     if refusal:
         raise GuardError(refusal)
-    taken = lease_manifest(name, installation=installation, stack=stack, previous=existing)
-    taken["spec"] = {}
-    await api.replace_lease(namespace, name, taken)
+    await api.replace_lease(namespace, name, renamed(existing, installation=installation, stack=stack))
     return installation
 
 

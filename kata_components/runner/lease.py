@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
+import msgspec
+
 from kata_components import names
 from kata_components.errors import ApiError, ClusterError, LeaseHeldError, RolloutStoppedError
 from kata_components.kubernetes.api import KubeApi
@@ -58,6 +60,13 @@ def lease_manifest(
         held_before = previous and previous.spec and previous.spec.holder_identity == holder
         spec["acquireTime"] = previous.spec.acquire_time if held_before and previous and previous.spec else now
     return {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": spec}
+
+
+def renamed(lease: Lease, *, installation: str, stack: str) -> dict[str, Any]:
+    """Return the Lease under a new installation id. Who holds it stays: a run that works must not lose its lock."""
+    manifest = lease_manifest(lease.metadata.name, installation=installation, stack=stack, previous=lease)
+    manifest["spec"] = msgspec.to_builtins(lease.spec) if lease.spec else {}
+    return manifest
 
 
 @dataclass

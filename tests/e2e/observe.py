@@ -24,7 +24,7 @@ class Audit:
         with self._log.open() as log:
             log.seek(self._from)
             events = [json.loads(line) for line in log if line.endswith("}\n")]
-        return [event for event in events if event["user"]["username"] == user]
+        return [event for event in events if event["user"].get("username") == user]
 
     def writes(self, user: str = "operator") -> list[tuple[str, str, str]]:
         """Return verb, resource and name of the requests that change something; reviews of rights do not."""

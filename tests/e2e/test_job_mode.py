@@ -14,6 +14,7 @@ pytestmark = pytest.mark.e2e
 
 
 def test_install_newcomers_and_a_run_without_work(stack: Stack, cluster: Cluster, kube: Kube, audit: Audit) -> None:
+    stack.configure(shims=None, defaultShim=None)
     before = everything(kube)
     preview = stack.preview()
     assert preview.ok, preview.text

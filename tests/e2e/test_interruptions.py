@@ -1,0 +1,107 @@
+"""Killed at any moment, the next command goes on: no node lost, none done twice, nobody pacing on as an orphan."""
+
+import os
+import signal
+import subprocess
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from sandbox.cluster import Cluster
+from sandbox.kube import Kube
+from tests.e2e.conftest import WORKERS
+from tests.e2e.observe import Audit, everything, jobs, marked
+from tests.e2e.stack import Stack, kill, provider_pids, read_until
+
+pytestmark = pytest.mark.e2e
+
+
+def interrupted_up(stack: Stack) -> "subprocess.Popen[str]":
+    """Start an up and return in the middle of its rollout."""
+    stack.configure(rollout={"waves": []}, job={"parallelism": 3})
+    process = stack.start("up", "--yes", "--skip-preview")
+    read_until(process, f"3/{WORKERS} installed")
+    return process
+
+
+def goes_on(stack: Stack, cluster: Cluster, kube: Kube, audit: Audit) -> None:
+    """Run up again; every node is done, each by one Job."""
+    up = stack.up()
+    assert up.ok, up.text
+    assert marked(kube) == set(cluster.workers())
+    assert set(Counter(audit.job_nodes()).values()) == {1}
+
+
+def test_kill_9_of_the_cli(stack: Stack, cluster: Cluster, kube: Kube, audit: Audit) -> None:
+    process = interrupted_up(stack)
+    orphans = provider_pids(stack.variables["PULUMI_BACKEND_URL"])
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert orphans
+    # The provider sees that the engine is gone and stops; what is in flight then may still end.
+    time.sleep(6)
+    count = len(audit.job_nodes())
+    time.sleep(4)
+    assert len(audit.job_nodes()) == count < WORKERS
+    kill([pid for pid in orphans if Path(f"/proc/{pid}").exists()])
+
+    locked = stack.up()
+    assert locked.code != 0
+    assert "pulumi cancel" in locked.text
+    stack.cancel()
+    goes_on(stack, cluster, kube, audit)
+
+
+def test_kill_9_of_the_provider(stack: Stack, cluster: Cluster, kube: Kube, audit: Audit) -> None:
+    process = interrupted_up(stack)
+    kill(provider_pids(stack.variables["PULUMI_BACKEND_URL"]))
+    text, _ = process.communicate(timeout=60)
+    assert process.returncode != 0, text
+    goes_on(stack, cluster, kube, audit)
+
+
+def test_ctrl_c_ends_cleanly_and_soon(stack: Stack, cluster: Cluster, kube: Kube, audit: Audit) -> None:
+    process = interrupted_up(stack)
+    began = time.monotonic()
+    os.kill(process.pid, signal.SIGINT)
+    text, _ = process.communicate(timeout=60)
+    assert time.monotonic() - began < 10
+    assert process.returncode != 0
+    assert "cancelled. Jobs that run go on" in text
+    assert "Traceback" not in text
+    assert 'pending_operations": [' not in stack.state().replace("\n", "").replace(" ", "")
+    goes_on(stack, cluster, kube, audit)
+
+
+def test_destroy_cleans_after_a_first_up_that_was_killed(stack: Stack, kube: Kube) -> None:
+    before = everything(kube)
+    process = interrupted_up(stack)
+    kill(provider_pids(stack.variables["PULUMI_BACKEND_URL"]))
+    process.communicate(timeout=60)
+    destroyed = stack.destroy()
+    assert destroyed.ok, destroyed.text
+    assert everything(kube) == before
+    assert jobs(kube) == []
+
+
+def test_a_second_up_elsewhere_is_told_who_is_at_work(stack: Stack, cluster: Cluster, kube: Kube, audit: Audit) -> None:
+    process = interrupted_up(stack)
+    # Pulumi's own lock is per backend: another checkout with a copy of the state does not see it.
+    copied = stack.config_file.parent / "state.json"
+    copied.write_text(stack.state())
+    second = Stack.__new__(Stack)
+    second.__dict__.update(stack.__dict__)
+    elsewhere = stack.config_file.parent / "elsewhere"
+    elsewhere.mkdir()
+    second.variables = {**stack.variables, "PULUMI_BACKEND_URL": f"file://{elsewhere}"}
+    second.run("stack", "init", "e2e", "--no-select", config=False)
+    second.run("stack", "import", "--force", "--file", str(copied), config=False)
+    refused = second.up()
+    assert refused.code != 0
+    assert "another run works on this installation" in refused.text
+    text, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, text
+    assert set(Counter(audit.job_nodes()).values()) == {1}
+    assert marked(kube) == set(cluster.workers())

@@ -1,0 +1,141 @@
+"""What is refused: one clear message, exit code not 0, nothing written."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from sandbox.cluster import Cluster
+from sandbox.control_plane import ADMIN, OPERATOR
+from sandbox.kube import Kube
+from tests.e2e.observe import Audit
+from tests.e2e.stack import Stack
+
+pytestmark = pytest.mark.e2e
+
+
+def refused(stack: Stack, audit: Audit, *words: str, user: str = OPERATOR) -> None:
+    run = stack.run("up", "--yes")
+    assert run.code != 0, run.text
+    assert "Previewing update" in run.text
+    assert "Updating" not in run.text
+    for word in words:
+        assert word in run.text
+    assert "Traceback" not in run.text
+    assert audit.writes(user) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"job": {"paralelism": 5}}, ("job.paralelism", "parallelism")),
+        ({"job": {"parallelism": "many"}}, ("job.parallelism", "many")),
+        ({"cluster": {"context": None}}, ("cluster.context",)),
+        ({"cluster": {"context": "elsewhere"}}, ("elsewhere", "kwok-kata-deploy-e2e")),
+        ({"namespace": "not-there"}, ("namespace not-there does not exist", "kubectl create namespace")),
+        ({"job": {"nodes": ["worker-0001", "worker-x"]}}, ("job.nodes names worker-x",)),
+    ],
+    ids=["typo", "type", "no-context", "unknown-context", "no-namespace", "unknown-node"],
+)
+def test_a_bad_configuration(stack: Stack, audit: Audit, change: dict[str, Any], words: tuple[str, ...]) -> None:
+    stack.configure(**change)
+    refused(stack, audit, *words)
+    stack.configure(cluster={"context": stack.cluster.context}, namespace=None, job={"nodes": []})
+
+
+def with_kubeconfig(stack: Stack, change: Callable[[dict[str, Any]], None]) -> None:
+    config = yaml.safe_load(Path(stack.variables["KUBECONFIG"]).read_text())
+    change(config)
+    broken = stack.config_file.parent / "kubeconfig"
+    broken.write_text(yaml.safe_dump(config))
+    stack.variables["KUBECONFIG"] = str(broken)
+
+
+def test_an_api_server_that_is_down(stack: Stack, audit: Audit) -> None:
+    def nobody_there(config: dict[str, Any]) -> None:
+        config["clusters"][0]["cluster"]["server"] = "https://127.0.0.1:9"
+
+    good = stack.variables["KUBECONFIG"]
+    with_kubeconfig(stack, nobody_there)
+    refused(stack, audit, "https://127.0.0.1:9", stack.cluster.context)
+    stack.variables["KUBECONFIG"] = good
+
+
+def test_a_credential_that_expired(stack: Stack, audit: Audit) -> None:
+    def expired(config: dict[str, Any]) -> None:
+        config["users"][0]["user"] = {"token": "expired"}
+
+    good = stack.variables["KUBECONFIG"]
+    with_kubeconfig(stack, expired)
+    refused(stack, audit, stack.cluster.context, "log in")
+    stack.variables["KUBECONFIG"] = good
+
+
+@pytest.mark.parametrize(
+    ("kind", "resource", "word"),
+    [("clusterroles", "nodes", "nodes"), ("namespaces/kube-system/roles", "jobs", "jobs")],
+)
+def test_a_missing_right(stack: Stack, audit: Audit, kube: Kube, kind: str, resource: str, word: str) -> None:
+    path = f"/apis/rbac.authorization.k8s.io/v1/{kind}/kata-deploy-operator"
+    role = kube.get(path)
+    less = [rule for rule in role["rules"] if resource not in rule["resources"]]
+    if resource == "jobs":
+        less.append({"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["list", "watch"]})
+    kube.merge(path, {"rules": less})
+    try:
+        refused(stack, audit, word)
+    finally:
+        kube.merge(path, {"rules": role["rules"]})
+
+
+def test_changes_that_would_orphan_a_fleet(stack: Stack, cluster: Cluster) -> None:
+    assert stack.up().ok
+    # The operator's role names the objects of this very installation; others would be refused by the API server first.
+    stack.variables["KUBECONFIG"] = str(cluster.kubeconfig_of(ADMIN))
+    audit = Audit(cluster.audit_log)
+    good = json.loads(json.dumps(stack.config))
+    changes: list[tuple[dict[str, Any], str]] = [
+        ({"deploymentMode": "daemonset", "job": None, "rollout": None}, "deploymentMode job → daemonset"),
+        ({"env": {"multiInstallSuffix": "dev"}}, "suffix (none) → dev"),
+        ({"namespace": "default"}, "namespace kube-system → default"),
+        ({"job": {"nodeSelector": {"no": "such"}}}, "24 nodes are installed by this stack"),
+    ]
+    for change, words in changes:
+        stack.configure(**change)
+        refused(stack, audit, words, user=ADMIN)
+        stack.config = json.loads(json.dumps(good))
+
+
+def test_nodes_and_objects_of_a_helm_release(stack: Stack, kube: Kube, audit: Audit) -> None:
+    label = "katacontainers.io/kata-runtime"
+    kube.merge("/api/v1/nodes/worker-0001", {"metadata": {"labels": {label: "true"}}})
+    refused(stack, audit, "1 node is labelled", "worker-0001", "rollout.existing adopt")
+    kube.merge("/api/v1/nodes/worker-0001", {"metadata": {"labels": {label: None}}})
+
+    accounts = "/api/v1/namespaces/kube-system/serviceaccounts"
+    helm = {"app.kubernetes.io/managed-by": "Helm"}
+    kube.create(accounts, {"metadata": {"name": "kata-deploy-sa", "labels": helm}})
+    refused(stack, audit, "belong to a Helm release", "kata-deploy-sa")
+    kube.delete(f"{accounts}/kata-deploy-sa")
+
+
+def test_another_cluster_under_the_same_stack(stack: Stack, cluster: Cluster) -> None:
+    assert stack.up().ok
+    exported = json.loads(stack.state())
+    [installation] = [r for r in exported["deployment"]["resources"] if "kata:Installation::" in r["urn"]]
+    original = json.dumps(exported)
+    installation["inputs"]["clusterUid"] = installation["outputs"]["clusterUid"] = "another-cluster"
+    changed = stack.config_file.parent / "state.json"
+    changed.write_text(json.dumps(exported))
+    stack.run("stack", "import", "--file", str(changed), config=False)
+    here = Audit(cluster.audit_log)
+    refused(stack, here, "is another cluster than the one this stack installed on")
+    destroyed = stack.destroy()
+    assert destroyed.code != 0
+    assert "not the cluster the stack installed on" in destroyed.text
+    assert here.writes() == []
+    changed.write_text(original)
+    stack.run("stack", "import", "--file", str(changed), config=False)

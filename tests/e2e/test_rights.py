@@ -1,0 +1,79 @@
+"""The operator's role: all of it is used, and nothing beyond it."""
+
+import pytest
+import yaml
+
+from sandbox.cluster import Cluster
+from sandbox.kube import Kube
+from tests.e2e.observe import Audit
+from tests.e2e.stack import CHECKOUT, Stack
+
+pytestmark = pytest.mark.e2e
+
+APPLIED = {
+    ("rbac.authorization.k8s.io", "clusterroles"),
+    ("rbac.authorization.k8s.io", "clusterrolebindings"),
+    ("node.k8s.io", "runtimeclasses"),
+    ("apps", "daemonsets"),
+    ("", "configmaps"),
+    ("", "serviceaccounts"),
+}
+UNSEEN = {
+    # Checked inside the API server: when a role is granted, and when a patch creates its object.
+    ("escalate", "rbac.authorization.k8s.io", "clusterroles"),
+    ("bind", "rbac.authorization.k8s.io", "clusterroles"),
+    *(("create", *kind) for kind in APPLIED),
+    # Only needed for a deletion that takes a while.
+    *(("watch", *kind) for kind in APPLIED),
+    # The official Kubernetes plugin watches the pods of a DaemonSet; its stand-in reads the DaemonSet's status.
+    ("watch", "", "pods"),
+}
+# What every authenticated identity may do: ask which rights it has, and which version the server is.
+ANYBODY = {("create", "authorization.k8s.io", "selfsubjectaccessreviews")}
+
+
+def granted() -> set[tuple[str, str, str]]:
+    documents = yaml.safe_load_all((CHECKOUT / "docs" / "operator-rbac.yaml").read_text())
+    rules = [rule for document in documents for rule in document.get("rules", [])]
+    return {
+        (verb, group, resource)
+        for rule in rules
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+
+
+def test_what_is_granted_is_what_is_used(stack: Stack, cluster: Cluster, audit: Audit) -> None:
+    stack.configure(job={"backoffLimit": 0}, rollout={"waves": []})
+    cluster.behave("worker-0001", fail="cri")
+    assert stack.up().code != 0
+    cluster.behave("worker-0001", fail=None)
+    stack.configure(job={"parallelism": 8}, priorityClassName="system-cluster-critical")
+    assert stack.up().ok
+    assert stack.destroy().ok
+    stack.configure(deploymentMode="daemonset", job=None, rollout=None)
+    assert stack.up().ok
+    stack.configure(resources={"requests": {"cpu": "30m"}}, debug=True)
+    assert stack.up().ok
+    assert stack.destroy().ok
+
+    used = audit.used()
+    assert used - ANYBODY - granted() == set()
+    assert granted() - used - UNSEEN == set()
+    refused = [e for e in audit.requests() if e["responseStatus"]["code"] == 403]
+    assert refused == []
+
+
+@pytest.mark.parametrize("verb", ["escalate", "bind"])
+def test_the_rights_the_audit_log_cannot_show_are_needed(stack: Stack, kube: Kube, verb: str) -> None:
+    path = "/apis/rbac.authorization.k8s.io/v1/clusterroles/kata-deploy-operator"
+    role = kube.get(path)
+    less = [{**rule, "verbs": [v for v in rule["verbs"] if v != verb]} for rule in role["rules"]]
+    kube.merge(path, {"rules": less})
+    try:
+        up = stack.up()
+        assert up.code != 0
+        assert "forbidden" in up.text
+    finally:
+        kube.merge(path, {"rules": role["rules"]})
