@@ -1,0 +1,54 @@
+"""Reads what the tests need out of Markdown: tables, fenced blocks, links, headings."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+CHECKOUT = Path(__file__).parents[2]
+README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
+DOCUMENTS = [CHECKOUT / "README.md", CHECKOUT / "CHANGELOG.md", *sorted((CHECKOUT / "docs").rglob("*.md"))]
+
+_FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+
+
+def section(text: str, heading: str) -> str:
+    """Return the text below a heading, up to the next one of its level or above."""
+    level = len(heading) - len(heading.lstrip("#"))
+    match = re.search(rf"^{re.escape(heading)}$(.*?)(?=^#{{1,{level}}} |\Z)", text, re.DOTALL | re.MULTILINE)
+    assert match, f"there is no heading {heading!r}"
+    return match[1]
+
+
+def paragraph(text: str, beginning: str) -> str:
+    """Return the paragraph that begins with those words, on one line."""
+    match = re.search(rf"^{re.escape(beginning)}.*?(?=\n\n)", text, re.DOTALL | re.MULTILINE)
+    assert match, f"no paragraph begins with {beginning!r}"
+    return match[0].replace("\n", " ")
+
+
+def table(text: str) -> list[list[str]]:
+    """Return the cells of the first table, without its head."""
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def blocks(text: str, language: str = "text") -> list[str]:
+    """Return the content of the fenced blocks of a language."""
+    return [content for found, content in _FENCE.findall(text) if found == language]
+
+
+def in_code(text: str) -> list[str]:
+    """Return what stands between backticks."""
+    return re.findall(r"`([^`\n]+)`", text)
+
+
+def links(text: str) -> Iterator[str]:
+    """Yield the targets of all links outside fenced blocks."""
+    yield from _LINK.findall(_FENCE.sub("", text))
+
+
+def anchors(text: str) -> set[str]:
+    """Return the fragments that headings make."""
+    headings = re.findall(r"^#+ (.+)$", _FENCE.sub("", text), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings}

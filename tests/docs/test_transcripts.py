@@ -1,0 +1,112 @@
+"""The transcripts of the README are what the program says: planned again here, on nodes like the local cluster's."""
+
+import json
+import re
+from typing import Any
+
+import msgspec
+import pytest
+import yaml
+
+from kata_components import names
+from kata_components.errors import RolloutFailedError, SettingsError
+from kata_components.kubernetes.objects import Node
+from kata_components.manifests.job_templates import install_job
+from kata_components.rollout import mark, report
+from kata_components.rollout.digest import current, host_digests
+from kata_components.rollout.phase import Failure
+from kata_components.rollout.plan import Plan, Rules, plan
+from kata_components.settings.load import load_settings, parse_stack_config
+from kata_components.settings.settings import Settings
+from sandbox import nodes
+from tests.docs.markdown import CHECKOUT, README, blocks
+
+BLOCKS = blocks(README)
+PROBLEMATIC = {
+    "kataVersion": "4.0.0",
+    "deploymentMode": "job",
+    "cluster": {"context": "any"},
+    "nodeSelector": {"pool": "kata"},
+    "job": {"paralelism": 10},
+    "shims": {"qemu-tdxx": {"enabled": True}},
+    "rollout": {"runsIn": "cluster", "waves": ["canary", "50%", "10%"], "maxFailures": "12"},
+    "monitor": {"enabled": True},
+}
+
+
+def local_settings() -> Settings:
+    stack = yaml.safe_load((CHECKOUT / "stacks" / "Pulumi.local.yaml").read_text(encoding="utf-8"))
+    raw = {key: value if isinstance(value, str) else json.dumps(value) for key, value in stack["config"].items()}
+    return load_settings(parse_stack_config(raw))
+
+
+SETTINGS = local_settings()
+DIGESTS = host_digests(install_job(SETTINGS))
+
+
+def worker(number: int, *, installed: bool) -> Node:
+    made: dict[str, Any] = nodes.worker(number)
+    made["metadata"]["uid"] = f"uid-{number}"
+    made["status"]["conditions"] = [{"type": "Ready", "status": "True"}]
+    if installed:
+        machine = made["status"]["nodeInfo"]["machineID"]
+        done = mark.Mark(
+            kata_version="4.0.0", digest=current(DIGESTS), node_uid=f"uid-{number}", machine_id=machine, time="then"
+        )
+        made["metadata"]["annotations"][names.mark_annotation("")] = mark.render(done)
+    return msgspec.convert(made, Node)
+
+
+def plan_of(workers: int, *, installed: int) -> Plan:
+    fleet = [worker(number, installed=number <= installed) for number in range(1, workers + 1)]
+    return plan(fleet, [], Rules(suffix="", digests=DIGESTS, sizes=SETTINGS.rollout.waves))
+
+
+def shown(lines: list[str]) -> str:
+    return "\n".join(f"    {line}" for line in lines)
+
+
+@pytest.mark.parametrize(("workers", "installed"), [(24, 0), (26, 24), (24, 24)])
+def test_plan_is_shown_as_in_the_readme(workers: int, installed: int) -> None:
+    planned = plan_of(workers, installed=installed)
+    lines = report.plan_lines(planned, parallelism=SETTINGS.job.parallelism, full_list=None)
+    assert any(shown(lines) in block for block in BLOCKS), f"README.md shows no plan like this:\n{shown(lines)}"
+
+
+def test_annotation_of_the_mark_is_named() -> None:
+    assert f"`{names.mark_annotation('')}`" in README
+
+
+def test_every_plan_line_has_the_form_of_the_program() -> None:
+    words = re.sub(r"[0-9a-f]{12}|\d+", "N", report.plan_summary(plan_of(24, installed=0), 10)).split(" (")[0]
+    pattern = re.escape(words).replace("N", r"\d+").replace(r"\d+,\ \d+", r"\d+(?:,\ \d+)*")
+    lines = [line for block in BLOCKS for line in re.findall(r"plan: .+ in waves of .+", block)]
+    assert lines
+    assert [line for line in lines if not re.match(pattern, line)] == []
+
+
+def test_failure_is_shown_as_in_the_readme() -> None:
+    block = next(block for block in BLOCKS if "error: after hook" in block)
+    node, reason = re.findall(r"^ +(worker-\d+): (.+)$", block, re.MULTILINE)[0]
+    text = report.failure_text("installed", [Failure(node, reason)], failed=1, remaining=0, stop_reason="")
+    expected = [f'error: after hook "kata-deploy-rollout-outcome" failed: {RolloutFailedError(text)}']
+    assert shown("\n".join(expected).splitlines()) in block
+
+
+def test_outputs_are_those_of_the_program() -> None:
+    block = next(block for block in BLOCKS if "36 created" in block)
+    outcome = re.search(r"rollout +: \{\n(.*?)\n +\}", block, re.DOTALL)
+    assert outcome
+    keys = [line.split(":")[0].strip() for line in outcome[1].splitlines()]
+    made = report.Outcome(
+        selected=24, up_to_date=0, installed=24, adopted=0, cleaned=0, failed=0, skipped=0, remaining=0,
+        failed_nodes=(), seconds=12.5, digest=current(DIGESTS),
+    )  # fmt: skip
+    assert keys == sorted(made.output())
+    assert f'digest     : "{current(DIGESTS)}"' in block
+
+
+def test_problems_of_a_configuration_are_shown_as_in_the_readme() -> None:
+    with pytest.raises(SettingsError) as raised:
+        load_settings(PROBLEMATIC)
+    assert any(shown(f"error: {raised.value}".splitlines()) in block for block in BLOCKS), str(raised.value)

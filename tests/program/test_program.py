@@ -1,0 +1,122 @@
+"""The whole program in both modes: what it registers, in which order, and what it says of itself."""
+
+import json
+import traceback
+from typing import Any
+
+import pulumi
+import pytest
+
+from tests.program.conftest import Program
+
+JOB = {"kataVersion": "4.0.0", "deploymentMode": "job", "cluster": {"context": "c"}}
+DAEMONSET = {**JOB, "deploymentMode": "daemonset"}
+ONE_SHIM = {"shims": {"disableAll": True, "qemu": {"enabled": True}}}
+
+COMMON = {
+    "kata-deploy": ("kata:index:KataDeploy", "kata-deploy-test"),
+    "kata-deploy-cluster": ("pulumi:providers:kubernetes", "kata-deploy"),
+    "kata-deploy-node-rbac": ("kata:index:NodeRbac", "kata-deploy"),
+    "kata-deploy-node-rbac-service-account": ("kubernetes:core/v1:ServiceAccount", "kata-deploy-node-rbac"),
+    "kata-deploy-node-rbac-cluster-role": (
+        "kubernetes:rbac.authorization.k8s.io/v1:ClusterRole",
+        "kata-deploy-node-rbac",
+    ),
+    "kata-deploy-node-rbac-cluster-role-binding": (
+        "kubernetes:rbac.authorization.k8s.io/v1:ClusterRoleBinding",
+        "kata-deploy-node-rbac",
+    ),
+    "kata-deploy-runtime-classes": ("kata:index:RuntimeClasses", "kata-deploy"),
+    "kata-deploy-runtime-classes-kata-qemu": ("kubernetes:node.k8s.io/v1:RuntimeClass", "kata-deploy-runtime-classes"),
+    "kata-deploy-installation": ("pulumi-python:dynamic/kata:Installation", "kata-deploy"),
+}
+JOB_MODE = {
+    "kata-deploy-job-templates": ("kata:index:JobTemplates", "kata-deploy"),
+    "kata-deploy-job-templates-config-map": ("kubernetes:core/v1:ConfigMap", "kata-deploy-job-templates"),
+    "kata-deploy-rollout": ("pulumi-python:dynamic/kata:Rollout", "kata-deploy"),
+}
+DAEMONSET_MODE = {
+    "kata-deploy-daemon-set-installer": ("kata:index:DaemonSetInstaller", "kata-deploy"),
+    "kata-deploy-daemon-set-installer-daemon-set": (
+        "kubernetes:apps/v1:DaemonSet",
+        "kata-deploy-daemon-set-installer",
+    ),
+}
+
+
+@pytest.mark.parametrize(("config", "own"), [(JOB, JOB_MODE), (DAEMONSET, DAEMONSET_MODE)])
+def test_each_mode_registers_exactly_its_resources(
+    program: Program, config: dict[str, Any], own: dict[str, tuple[str, str]]
+) -> None:
+    run = program({**config, **ONE_SHIM})
+    assert {name: resource.type_and_parent for name, resource in run.resources.items()} == COMMON | own
+
+
+def test_rollout_comes_after_the_installation_and_that_after_what_cleaning_needs(program: Program) -> None:
+    run = program({**JOB, **ONE_SHIM})
+    needed = {
+        "kata-deploy-node-rbac-service-account",
+        "kata-deploy-node-rbac-cluster-role",
+        "kata-deploy-node-rbac-cluster-role-binding",
+        "kata-deploy-runtime-classes-kata-qemu",
+        "kata-deploy-job-templates-config-map",
+    }
+    assert run.resources["kata-deploy-installation"].depends_on == needed
+    assert run.resources["kata-deploy-rollout"].depends_on == {"kata-deploy-installation"}
+    first, second = "kata-deploy-installation", "kata-deploy-rollout"
+    assert run.order(second, first) == [first, second]
+
+
+def test_objects_are_registered_through_the_provider_of_the_stacks_cluster(program: Program) -> None:
+    config = {**JOB, "cluster": {"context": "prod", "kubeconfig": "/home/me/kubeconfig"}}
+    cluster = program(config).resources["kata-deploy-cluster"]
+    assert (cluster.inputs["context"], cluster.inputs["kubeconfig"]) == ("prod", "/home/me/kubeconfig")
+
+
+@pytest.mark.parametrize("config", [JOB, DAEMONSET])
+def test_stack_outputs_are_mode_version_and_rollout(program: Program, config: dict[str, Any]) -> None:
+    outputs = program(config).outputs
+    assert outputs["mode"] == config["deploymentMode"]
+    assert outputs["kataVersion"] == "4.0.0"
+    assert outputs.get("rollout") is None, "no rollout has ended under mocks, and daemonset mode has none"
+    assert set(outputs) <= {"mode", "kataVersion", "rollout"}
+
+
+def test_registrations_do_not_grow_with_the_fleet(program: Program) -> None:
+    # Node names that the configuration gives are the only ones the program ever knows.
+    run = program({**JOB, "job": {"nodes": ["node-one", "node-two"]}})
+    naming = [name for name, resource in run.resources.items() if "node-one" in json.dumps(resource.inputs)]
+    assert naming == ["kata-deploy-rollout"]
+    assert run.resources["kata-deploy-rollout"].inputs["nodes"] == ["node-one", "node-two"]
+
+
+@pytest.mark.parametrize("secretive", ["kubeconfig", "/home/me"])
+def test_nothing_of_the_kubeconfig_is_kept_in_our_own_resources(program: Program, secretive: str) -> None:
+    run = program({**JOB, "cluster": {"context": "prod", "kubeconfig": "/home/me/kubeconfig"}})
+    ours = {name: r.inputs for name, r in run.resources.items() if r.type.startswith("pulumi-python:")}
+    assert len(ours) == 2
+    assert secretive not in json.dumps(ours)
+
+
+@pytest.mark.parametrize("name", ["kata-deploy-installation", "kata-deploy-rollout"], ids=["installation", "rollout"])
+def test_dynamic_resources_are_told_their_own_urn(program: Program, name: str) -> None:
+    resource = program(JOB).resources[name]
+    assert resource.inputs["urn"] == resource.urn
+    kind = {"kata-deploy-installation": "Installation", "kata-deploy-rollout": "Rollout"}[name]
+    assert resource.urn == (
+        f"urn:pulumi:test::kata-deploy::kata:index:KataDeploy$pulumi-python:dynamic/kata:{kind}::{name}"
+    )
+
+
+def test_wrong_configuration_ends_the_run_with_its_problems_and_no_traceback(program: Program) -> None:
+    wrong = {**JOB, "job": {"paralelism": 5}, "rollout": {"maxFailures": -1}}
+    with pytest.raises(pulumi.RunError) as caught:
+        program(wrong)
+    text = str(caught.value)
+    assert text.startswith("2 problems in the stack configuration:\n")
+    assert "job.paralelism: no such key at 4.0.0; did you mean parallelism?" in text
+    assert "rollout.maxFailures: " in text
+    assert "Traceback" not in text
+    # The language host prints the text of a RunError alone, unless a cause is shown with it.
+    assert caught.value.__suppress_context__
+    assert "SettingsError" not in "".join(traceback.format_exception_only(caught.value))

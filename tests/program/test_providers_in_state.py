@@ -1,0 +1,42 @@
+"""What users' state holds of the dynamic providers: a pickle that names a class and carries nothing else."""
+
+import base64
+import pickletools
+
+import pytest
+from pulumi.dynamic import ResourceProvider
+from pulumi.dynamic.dynamic import serialize_provider
+
+from kata_components.providers.installation import InstallationProvider
+from kata_components.providers.rollout import RolloutProvider
+from tests.program.conftest import Program
+
+JOB = {"kataVersion": "4.0.0", "deploymentMode": "job", "cluster": {"context": "c"}}
+
+INSTALLATION = (
+    "gASVRgAAAAAAAACMJmthdGFfY29tcG9uZW50cy5wcm92aWRlcnMuaW5zdGFsbGF0aW9ulIwUSW5zdGFsbGF0aW9uUHJvdmlkZXKUk5QpgZQu"
+)
+ROLLOUT = "gASVPAAAAAAAAACMIWthdGFfY29tcG9uZW50cy5wcm92aWRlcnMucm9sbG91dJSMD1JvbGxvdXRQcm92aWRlcpSTlCmBlC4="
+KEPT = {
+    "kata-deploy-installation": (INSTALLATION, InstallationProvider),
+    "kata-deploy-rollout": (ROLLOUT, RolloutProvider),
+}
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_the_program_stores_the_golden_provider(program: Program, name: str) -> None:
+    # Another text shows as a change of every user's resource, and one that cannot be loaded breaks their destroy.
+    assert program(JOB).resources[name].inputs["__provider"] == KEPT[name][0]
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_the_golden_provider_names_its_class_by_a_path_that_is_there(name: str) -> None:
+    golden, kind = KEPT[name]
+    texts = [argument for _, argument, _ in pickletools.genops(base64.b64decode(golden)) if isinstance(argument, str)]
+    assert texts == [kind.__module__, kind.__qualname__]
+    assert kind.__module__ in {"kata_components.providers.installation", "kata_components.providers.rollout"}
+
+
+@pytest.mark.parametrize("kind", [InstallationProvider, RolloutProvider])
+def test_a_provider_is_serialised_the_same_every_time(kind: type[ResourceProvider]) -> None:
+    assert serialize_provider(kind()) == serialize_provider(kind())

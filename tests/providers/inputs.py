@@ -1,0 +1,54 @@
+"""Inputs of the dynamic resources as the program gives them, with only what a test cares about spelled out."""
+
+from typing import Any
+
+from pulumi.output import Unknown
+
+from kata_components.manifests.job_templates import config_map
+from kata_components.providers.installation import InstallationInputs
+from kata_components.providers.rollout import RolloutInputs
+from kata_components.settings.load import load_settings
+
+UNKNOWN = Unknown()  # type: ignore[no-untyped-call] # the SDK leaves it without types
+"""What a preview has in place of a value that only the update will know."""
+
+STACK = "kata-deploy/test"
+ROLLOUT_URN = "urn:pulumi:test::kata-deploy::t::kata-deploy-rollout"
+INSTALLATION_URN = "urn:pulumi:test::kata-deploy::t::kata-deploy-installation"
+
+TEMPLATES: dict[str, str] = config_map(
+    load_settings({"kataVersion": "4.0.0", "cluster": {"context": "c"}, "deploymentMode": "job"})
+)["data"]
+
+
+def rollout(**changes: Any) -> dict[str, Any]:
+    """Return the inputs of a `Rollout`; keys of `changes` are as on the wire."""
+    values: dict[str, Any] = {
+        "urn": ROLLOUT_URN,
+        "namespace": "kube-system",
+        "kataVersion": "4.0.0",
+        "installJob": TEMPLATES["install-job.yaml"],
+        "parallelism": 3,
+        "waves": ["canary", "100%"],
+        "maxFailures": 3,
+        "soakSeconds": 0,
+        "nodeTimeoutSeconds": 600,
+        "notReady": "skip",
+    }
+    return RolloutInputs.of(values | changes).props()
+
+
+def installation(**changes: Any) -> dict[str, Any]:
+    """Return the inputs of an `Installation`; keys of `changes` are as on the wire."""
+    values: dict[str, Any] = {
+        "urn": INSTALLATION_URN,
+        "stack": STACK,
+        "kataVersion": "4.0.0",
+        "deploymentMode": "job",
+        "namespace": "kube-system",
+        "parallelism": 3,
+        "nodeTimeoutSeconds": 600,
+        "cleanupJob": TEMPLATES["cleanup-job.yaml"],
+        "objects": ["v1 configmaps kube-system kata-deploy-job-templates", "node.k8s.io/v1 runtimeclasses  kata-qemu"],
+    }
+    return InstallationInputs.of(values | changes).props()

@@ -1,0 +1,60 @@
+"""The engine as a provider reaches it, and what happens where it cannot be reached."""
+
+import sys
+from collections.abc import Iterator
+
+import pytest
+from pulumi.runtime.proto import engine_pb2
+
+from kata_components.providers import engine
+from tests.providers.process import Engine, Message
+
+URN = "urn:pulumi:test::kata-deploy::t::n"
+
+
+@pytest.fixture(autouse=True)
+def _own_stub() -> Iterator[None]:
+    """Let each test look for its engine anew."""
+    engine._stub.cache_clear()
+    yield
+    engine._stub.cache_clear()
+
+
+def at(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    monkeypatch.setattr(sys, "argv", ["plugin", address])
+
+
+def test_messages_arrive_with_severity_and_resource(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Engine() as there:
+        at(monkeypatch, there.address)
+        engine.info("plan", URN)
+        engine.warning("beware")
+        assert there.messages == [
+            Message("plan", URN, engine_pb2.INFO, status=False),
+            Message("beware", "", engine_pb2.WARNING, status=False),
+        ]
+        assert not engine.is_gone()
+
+
+def test_an_engine_that_ended_is_gone_and_its_messages_are_printed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Engine() as there:
+        at(monkeypatch, there.address)
+        assert not engine.is_gone()
+    assert engine.is_gone()
+    engine.info("the last words", URN)
+    engine.status("1/2 installed", URN)
+    assert capsys.readouterr().err == "the last words\n"
+
+
+@pytest.mark.parametrize("argument", ["", "plugin", "127.0.0.1:", ":8080", "host:port", "-q"])
+def test_without_an_engine_messages_are_printed_and_work_goes_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], argument: str
+) -> None:
+    at(monkeypatch, argument)
+    engine.info("plan", URN)
+    engine.warning("beware", URN)
+    engine.status("1/2 installed", URN)
+    assert capsys.readouterr().out == "plan\nbeware\n"
+    assert not engine.is_gone()

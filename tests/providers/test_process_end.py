@@ -1,0 +1,85 @@
+"""How a provider process ends its work: cancelled, orphaned, or without a cluster to work on."""
+
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+
+from tests.providers import inputs
+from tests.providers.api_model import ApiServer
+from tests.providers.conftest import Running
+from tests.providers.process import Engine, Provider
+from tests.runner.cluster import Cluster
+
+Creating = Any
+"""A call under way; the SDK has no types for it."""
+
+STAYS = "Jobs that run go on; nothing new was started. Run the same command again to go on from here."
+
+
+@pytest.fixture
+def rolling_out(fresh: Running, api: ApiServer, cluster: Cluster) -> Creating:
+    """A create in the middle of its first three nodes, whose Jobs do not end by themselves."""
+    cluster.fates.update(dict.fromkeys(cluster.nodes, "hangs"))
+    fresh.installation.create(fresh.installation.check(inputs.installation()).inputs)
+    creating = fresh.rollout.start_create(fresh.rollout.check(inputs.rollout(waves=[])).inputs)
+    api.until(lambda: len(cluster.starts) == 3)
+    return creating
+
+
+def end_all_jobs(api: ApiServer, cluster: Cluster) -> None:
+    def end() -> None:
+        for name in cluster.jobs:
+            cluster.end_job(name)
+
+    api.do(end)
+
+
+def test_cancel_ends_a_rollout_within_a_second_with_a_clean_text(
+    fresh: Running, rolling_out: Creating, api: ApiServer, cluster: Cluster
+) -> None:
+    asked = time.monotonic()
+    fresh.provider.cancel()
+    error = rolling_out.exception()
+    assert time.monotonic() - asked < 1.0
+    assert isinstance(error, grpc.RpcError)
+    assert (error.details() or "").endswith(f"cancelled. {STAYS}")
+    assert "Traceback" not in (error.details() or "") + fresh.provider.errors.read_text()
+    assert cluster.leases["kata-deploy"]["spec"] == {}, "the next run need not wait for it"
+    end_all_jobs(api, cluster)
+    assert len(cluster.starts) == 3
+
+
+def test_work_that_begins_after_a_cancel_ends_at_once(fresh: Running, cluster: Cluster) -> None:
+    checked = fresh.installation.check(inputs.installation())
+    fresh.provider.cancel()
+    with pytest.raises(grpc.RpcError, match="cancelled"):
+        fresh.installation.create(checked.inputs)
+    assert cluster.starts == []
+
+
+def test_orphaned_provider_starts_nothing_more(
+    fresh: Running, rolling_out: Creating, api: ApiServer, cluster: Cluster
+) -> None:
+    fresh.engine.stop()
+    error = rolling_out.exception()
+    assert isinstance(error, grpc.RpcError)
+    assert (error.details() or "").endswith(f"the Pulumi engine is gone. {STAYS}")
+    end_all_jobs(api, cluster)
+    assert len(cluster.starts) == 3
+
+
+def test_unknown_context_is_one_failure_of_every_check(tmp_path: Path, api: ApiServer) -> None:
+    kubeconfig = tmp_path / "kubeconfig"
+    api.write_kubeconfig(kubeconfig)
+    with ExitStack() as stack:
+        engine = stack.enter_context(Engine())
+        provider = stack.enter_context(Provider(engine, kubeconfig, tmp_path / "stderr", context="prdo"))
+        running = Running(engine, provider, kubeconfig)
+        for resource, props in ((running.rollout, inputs.rollout()), (running.installation, inputs.installation())):
+            (failure,) = resource.check(props).failures
+            assert "prdo" in failure
+            assert "prod" in failure, "the contexts there are"

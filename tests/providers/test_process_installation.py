@@ -1,0 +1,197 @@
+"""`Installation` as the engine drives it: a real provider process, over gRPC, against an API server."""
+
+from typing import Any
+
+import grpc
+import pytest
+
+from kata_components import names
+from tests.providers import inputs
+from tests.providers.api_model import ApiServer
+from tests.providers.conftest import Running
+from tests.providers.inputs import INSTALLATION_URN
+from tests.runner.cluster import Cluster
+
+LEASE = "kata-deploy"
+
+
+def create(running: Running) -> tuple[str, dict[str, Any]]:
+    """Check and create, as a first `up` does."""
+    checked = running.installation.check(inputs.installation())
+    assert checked.failures == []
+    return running.installation.create(checked.inputs)
+
+
+def install(running: Running) -> tuple[str, dict[str, Any]]:
+    """Create the installation and roll out to every node."""
+    made = create(running)
+    running.rollout.create(running.rollout.check(inputs.rollout()).inputs)
+    return made
+
+
+def refusal(running: Running, olds: dict[str, Any] | None = None, **changes: Any) -> str:
+    """Return the only failure of a check."""
+    (failure,) = running.installation.check(inputs.installation(**changes), olds).failures
+    return failure
+
+
+def test_first_check_only_reads_and_knows_the_cluster(running: Running, api: ApiServer) -> None:
+    checked = running.installation.check(inputs.installation())
+    assert (checked.failures, api.writes) == ([], [])
+    assert checked.inputs["clusterUid"] == "cluster-1"
+
+
+def test_create_names_the_installation_in_the_cluster(running: Running, cluster: Cluster) -> None:
+    identity, outputs = create(running)
+    annotations = cluster.leases[LEASE]["metadata"]["annotations"]
+    assert annotations == {names.INSTALLATION_ANNOTATION: identity, names.STACK_ANNOTATION: inputs.STACK}
+    assert outputs["installationId"] == identity
+    assert outputs["cleanupJob"] == inputs.TEMPLATES["cleanup-job.yaml"]
+
+
+def test_unchanged_installation_is_no_difference(running: Running, api: ApiServer) -> None:
+    _, outputs = create(running)
+    before = len(api.writes)
+    checked = running.installation.check(inputs.installation(), outputs)
+    assert checked.failures == []
+    assert not running.installation.differs(checked.inputs, outputs)
+    assert len(api.writes) == before
+
+
+def test_deleted_lease_is_restored_by_the_next_up(running: Running, api: ApiServer, cluster: Cluster) -> None:
+    identity, outputs = create(running)
+    api.do(cluster.leases.clear)
+    checked = running.installation.check(inputs.installation(), outputs)
+    assert running.installation.differs(checked.inputs, outputs)
+    updated = running.installation.update(identity, outputs, checked.inputs)
+    assert cluster.leases[LEASE]["metadata"]["annotations"][names.INSTALLATION_ANNOTATION] == identity
+    again = running.installation.check(inputs.installation(), updated)
+    assert not running.installation.differs(again.inputs, updated)
+
+
+def test_delete_cleans_every_node_and_removes_the_lease(running: Running, cluster: Cluster) -> None:
+    identity, outputs = install(running)
+    cluster.starts.clear()
+    running.installation.delete(identity, outputs)
+    assert sorted(cluster.starts) == sorted(cluster.nodes)
+    assert cluster.most_active <= 3
+    assert cluster.violations == []
+    assert (cluster.jobs, cluster.leases, cluster.marked()) == ({}, {}, [])
+    lines = running.engine.lines(INSTALLATION_URN)
+    assert lines[0] == "cleanup: 5 cleanup, at most 3 at a time"
+    assert lines[-1].startswith("cleaned 5 nodes in ")
+
+
+def test_delete_that_leaves_a_node_is_an_error_with_its_reason(running: Running, cluster: Cluster) -> None:
+    identity, outputs = install(running)
+    cluster.fates["node-1"] = "fails"
+    with pytest.raises(grpc.RpcError) as caught:
+        running.installation.delete(identity, outputs)
+    text = caught.value.details() or ""
+    assert "1 node could not be cleaned\n  node-1: stage artifacts ended with exit code 1" in text
+    assert "`pulumi destroy` can be run again" in text
+    assert "Traceback" not in text
+    assert list(cluster.leases) == [LEASE]
+
+
+def test_a_replaced_installation_cleans_nothing_when_it_is_deleted(running: Running, cluster: Cluster) -> None:
+    old = install(running)
+    new = create(running)
+    assert old[0] != new[0]
+    cluster.starts.clear()
+    running.installation.delete(*old)
+    assert (cluster.starts, cluster.marked()) == ([], sorted(cluster.nodes))
+    assert running.engine.lines(INSTALLATION_URN)[-1] == (
+        "a newer Installation of this stack has taken over; no node is touched"
+    )
+    running.installation.delete(*new)
+    assert (cluster.leases, cluster.marked()) == ({}, [])
+
+
+def test_delete_on_another_cluster_touches_nothing(running: Running, api: ApiServer, cluster: Cluster) -> None:
+    identity, outputs = install(running)
+    cluster.objects["namespaces/kube-system"]["metadata"]["uid"] = "cluster-2"
+    before = len(api.writes)
+    with pytest.raises(grpc.RpcError, match="this is not the cluster the stack installed on"):
+        running.installation.delete(identity, outputs)
+    assert len(api.writes) == before
+
+
+def test_read_never_loses_the_anchor(running: Running, api: ApiServer, cluster: Cluster) -> None:
+    identity, outputs = create(running)
+    api.do(cluster.leases.clear)
+    read, read_inputs = running.installation.read(identity, outputs)
+    assert read == outputs
+    assert read_inputs == {key: value for key, value in outputs.items() if key != "installationId"}
+
+
+def test_another_cluster_is_refused(running: Running, cluster: Cluster) -> None:
+    _, outputs = create(running)
+    cluster.objects["namespaces/kube-system"]["metadata"]["uid"] = "cluster-2"
+    assert "context prod is another cluster than the one this stack installed on" in refusal(running, outputs)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"deploymentMode": "daemonset"}, "deploymentMode job → daemonset"),
+        ({"suffix": "b"}, "suffix (none) → b"),
+        ({"kataVersion": "3.9.0"}, "kataVersion 4.0.0 → 3.9.0 is a downgrade"),
+    ],
+)
+def test_changes_that_would_orphan_nodes_are_refused_with_their_number(
+    running: Running, api: ApiServer, change: dict[str, str], says: str
+) -> None:
+    _, outputs = install(running)
+    before = len(api.writes)
+    text = refusal(running, outputs, **change)
+    assert text.startswith(says)
+    assert "5 nodes are installed now" in text or "the 5 nodes that are installed now" in text
+    assert "The safe way: " in text
+    assert len(api.writes) == before
+
+
+def test_absent_namespace_is_refused_with_the_command_that_makes_it(running: Running) -> None:
+    assert refusal(running, namespace="kata") == (
+        "namespace kata does not exist; create it (`kubectl create namespace kata`)"
+    )
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"labels": {"app.kubernetes.io/managed-by": "Helm"}},
+        {"annotations": {"meta.helm.sh/release-name": "kata"}},
+    ],
+)
+def test_objects_of_a_helm_release_are_refused(running: Running, cluster: Cluster, metadata: dict[str, Any]) -> None:
+    cluster.objects["runtimeclasses/kata-qemu"] = {"metadata": {"name": "kata-qemu", **metadata}}
+    assert refusal(running).startswith(
+        "1 objects of this installation belong to a Helm release (runtimeclasses/kata-qemu)"
+    )
+
+
+def test_objects_that_an_interrupted_create_left_are_no_reason_to_refuse(running: Running, cluster: Cluster) -> None:
+    cluster.objects["runtimeclasses/kata-qemu"] = {"metadata": {"name": "kata-qemu"}}
+    assert running.installation.check(inputs.installation()).failures == []
+
+
+def test_installation_of_another_stack_is_refused(running: Running) -> None:
+    create(running)
+    assert "belongs to the stack kata-deploy/test (Lease kube-system/kata-deploy), this is kata-deploy/b" in (
+        refusal(running, stack="kata-deploy/b")
+    )
+
+
+def test_change_of_the_daemon_set_says_how_many_nodes_it_restarts(running: Running, cluster: Cluster) -> None:
+    mode: dict[str, Any] = {"deploymentMode": "daemonset", "cleanupJob": None}
+    checked = running.installation.check(inputs.installation(**mode, podTemplate="aaa"))
+    _, outputs = running.installation.create(checked.inputs)
+    cluster.objects["namespaces/kube-system/daemonsets/kata-deploy"] = {
+        "metadata": {"name": "kata-deploy"},
+        "status": {"currentNumberScheduled": 5},
+    }
+    changed = running.installation.check(inputs.installation(**mode, podTemplate="bbb"), outputs)
+    assert changed.failures == []
+    (line,) = running.engine.lines(INSTALLATION_URN)
+    assert line.startswith("this change restarts the pods of DaemonSet kata-deploy on 5 nodes")

@@ -1,0 +1,149 @@
+"""`Rollout` as the engine drives it: a real provider process, over gRPC, against an API server."""
+
+from typing import Any
+
+import grpc
+import pytest
+import yaml
+
+from kata_components import names
+from tests.providers import inputs
+from tests.providers.api_model import ApiServer
+from tests.providers.conftest import Running
+from tests.providers.inputs import ROLLOUT_URN
+from tests.runner.cluster import Cluster
+
+
+@pytest.fixture
+def installed(running: Running) -> dict[str, Any]:
+    """The installation that a rollout needs."""
+    checked = running.installation.check(inputs.installation())
+    assert checked.failures == []
+    _, outputs = running.installation.create(checked.inputs)
+    return outputs
+
+
+def up(running: Running, **changes: Any) -> dict[str, Any]:
+    """Check and create, as a first `up` does; return the outputs."""
+    checked = running.rollout.check(inputs.rollout(**changes))
+    assert checked.failures == []
+    return running.rollout.create(checked.inputs)[1]
+
+
+def test_check_puts_the_plan_in_and_tells_it_on_the_resource(running: Running, api: ApiServer) -> None:
+    checked = running.rollout.check(inputs.rollout())
+    assert checked.failures == []
+    plan = yaml.safe_load(checked.inputs["plan"])
+    assert (plan["selected"], plan["pending"], plan["install"]) == (5, 5, 5)
+    assert "node-0" not in checked.inputs["plan"]
+    lines = running.engine.lines(ROLLOUT_URN)
+    assert lines[0].startswith("plan: 5 of 5 selected nodes in waves of 1, 4, at most 3 at a time (5 install)")
+    assert lines[1] == "  install node-0: new node [wave 1, canary]"
+    assert len(lines) == 6
+    assert api.writes == []
+
+
+@pytest.mark.usefixtures("installed")
+def test_create_installs_and_returns_the_outcome(running: Running, cluster: Cluster) -> None:
+    outputs = up(running)
+    outcome = outputs["outcome"]
+    assert (outcome["selected"], outcome["installed"], outcome["failed"], outputs["failure"]) == (5, 5, 0, "")
+    assert cluster.marked() == sorted(cluster.nodes)
+    assert cluster.most_active <= 3
+    assert (cluster.violations, cluster.jobs) == ([], {})
+    running.engine.until(
+        lambda said: said.status and said.urn == ROLLOUT_URN and said.text.startswith("5/5 installed, 0 running")
+    )
+
+
+@pytest.mark.usefixtures("installed")
+def test_second_up_finds_nothing_to_do_and_writes_nothing(running: Running, api: ApiServer) -> None:
+    outputs = up(running)
+    before = len(api.writes)
+    checked = running.rollout.check(inputs.rollout(), outputs)
+    assert yaml.safe_load(checked.inputs["plan"])["pending"] == 0
+    assert not running.rollout.differs(checked.inputs, outputs)
+    assert len(api.writes) == before
+
+
+@pytest.mark.usefixtures("installed")
+def test_new_node_is_a_difference_and_update_installs_it_alone(
+    running: Running, api: ApiServer, cluster: Cluster
+) -> None:
+    outputs = up(running)
+    api.do(lambda: cluster.add_nodes("node-new"))
+    cluster.starts.clear()
+    checked = running.rollout.check(inputs.rollout(), outputs)
+    assert running.rollout.differs(checked.inputs, outputs)
+    outcome = running.rollout.update("id", outputs, checked.inputs)["outcome"]
+    assert cluster.starts == ["node-new"]
+    assert (outcome["upToDate"], outcome["installed"]) == (5, 1)
+
+
+@pytest.mark.usefixtures("installed")
+def test_failed_node_is_an_outcome_with_its_text_and_no_error(running: Running, cluster: Cluster) -> None:
+    cluster.fates["node-3"] = "fails"
+    outputs = up(running)
+    outcome = outputs["outcome"]
+    assert (outcome["installed"], outcome["failed"], outcome["failedNodes"]) == (4, 1, ["node-3"])
+    assert (
+        "node-3: stage artifacts ended with exit code 1, Error: unpacking | no space left on device"
+        in (outputs["failure"])
+    )
+    checked = running.rollout.check(inputs.rollout(), outputs)
+    assert running.rollout.differs(checked.inputs, outputs), "the next up tries again"
+
+
+@pytest.mark.usefixtures("installed")
+def test_refresh_keeps_what_is_known(running: Running) -> None:
+    outputs = up(running)
+    read, read_inputs = running.rollout.read("id", outputs)
+    assert read == outputs
+    assert read_inputs == {key: value for key, value in outputs.items() if key not in {"outcome", "failure"}}
+
+
+@pytest.mark.usefixtures("installed")
+def test_deleting_the_rollout_touches_nothing(running: Running, api: ApiServer) -> None:
+    outputs = up(running)
+    before = len(api.writes)
+    running.rollout.delete("id", outputs)
+    assert len(api.writes) == before
+
+
+def test_nodes_that_something_else_installed_are_refused(running: Running, cluster: Cluster, api: ApiServer) -> None:
+    cluster.add_nodes("node-new", labels={names.RUNTIME_LABEL: "true"})
+    (failure,) = running.rollout.check(inputs.rollout()).failures
+    assert failure.startswith(f"1 node is labelled {names.RUNTIME_LABEL} without a mark of this stack (node-new)")
+    assert "rollout.existing adopt" in failure
+    assert (running.engine.lines(ROLLOUT_URN), api.writes) == ([], [])
+
+
+def test_unknown_node_names_are_refused(running: Running, api: ApiServer) -> None:
+    (failure,) = running.rollout.check(inputs.rollout(nodes=["node-0", "node-9"])).failures
+    assert failure.startswith("job.nodes names node-9, which the cluster does not have")
+    assert (running.engine.lines(ROLLOUT_URN), api.writes) == ([], [])
+
+
+@pytest.mark.usefixtures("installed")
+def test_empty_selection_of_an_installed_fleet_is_refused(running: Running) -> None:
+    outputs = up(running)
+    (failure,) = running.rollout.check(inputs.rollout(selector="pool=typo"), outputs).failures
+    assert failure.startswith("no node matches the node selector 'pool=typo', but 5 nodes are installed")
+
+
+def test_missing_rights_are_told_together_before_anything_is_written(running: Running, api: ApiServer) -> None:
+    api.denied = {"patch nodes", "create jobs"}
+    (failure,) = running.rollout.check(inputs.rollout()).failures
+    assert "may not patch nodes, create jobs.batch in kube-system" in failure
+    assert "docs/operator-rbac.yaml" in failure
+
+
+def test_create_without_an_installation_is_one_clean_error(running: Running, cluster: Cluster) -> None:
+    checked = running.rollout.check(inputs.rollout())
+    with pytest.raises(grpc.RpcError) as caught:
+        running.rollout.create(checked.inputs)
+    text = caught.value.details() or ""
+    assert "leases/kata-deploy" in text
+    assert "404 Not Found" in text
+    assert "Traceback" not in text
+    assert cluster.starts == []

@@ -1,0 +1,32 @@
+"""What an identity may not do is said in one text, as `kubectl` names it."""
+# ruff: noqa: ARG002 - the protocol gives the arguments of methods
+
+from kata_components.providers.rights import missing_rights, rollout_rights
+from tests.runner.cluster import Cluster
+from tests.runner.fake_api import FakeKubeApi
+from tests.runner.virtual_loop import simulate
+
+
+class Asking(FakeKubeApi):
+    """Denies some rights."""
+
+    def __init__(self, *denied: str) -> None:
+        super().__init__(Cluster())
+        self.denied = denied
+
+    async def allowed(self, verb: str, group: str, resource: str, namespace: str = "", name: str = "") -> bool:
+        return f"{verb} {resource} {namespace} {name}".strip() not in self.denied
+
+
+def test_missing_rights_are_named_as_kubectl_names_them() -> None:
+    api = Asking("patch nodes", "watch jobs kata", "get leases kata kata-deploy")
+    (text,) = simulate(missing_rights(api, "kata", rollout_rights("kata-deploy")))
+    assert text.startswith(
+        "this identity may not patch nodes, watch jobs.batch in kata, "
+        "get leases.coordination.k8s.io/kata-deploy in kata"
+    )
+    assert text.endswith("nothing was written.")
+
+
+def test_with_all_rights_there_is_nothing_to_say() -> None:
+    assert simulate(missing_rights(Asking(), "kata", rollout_rights("kata-deploy"))) == []

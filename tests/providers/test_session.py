@@ -1,0 +1,153 @@
+"""Work for a provider's method: connected to the stack's cluster, supervised, ended in time."""
+
+import asyncio
+import functools
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+from kata_components.errors import GuardError, KubeconfigError, RolloutStoppedError, UnreachableError
+from kata_components.kubernetes import connect
+from kata_components.kubernetes.api import KubeApi
+from kata_components.providers import cancellation, engine, session
+from kata_components.providers.installation import InstallationProvider
+from kata_components.providers.rollout import RolloutProvider
+from kata_components.providers.session import Target
+from tests.kubernetes.support import CONTEXT, Pauses, kubeconfig
+from tests.providers import inputs
+from tests.providers.process import Engine
+from tests.runner.cluster import Cluster
+from tests.runner.fake_api import FakeKubeApi
+
+STAYS = "Jobs that run go on; nothing new was started. Run the same command again to go on from here."
+WHERE = Target(context=CONTEXT)
+
+
+class Closing(FakeKubeApi):
+    """Remembers whether it was closed."""
+
+    closed = False
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+
+@pytest.fixture
+def api(monkeypatch: pytest.MonkeyPatch) -> Closing:
+    made = Closing(Cluster())
+    monkeypatch.setattr(connect, "connect", lambda _context, _kubeconfig: made)
+    monkeypatch.setattr(cancellation, "_requested", False)
+    monkeypatch.setattr(cancellation, "_listeners", [])
+    return made
+
+
+async def for_ever(_: KubeApi) -> NoReturn:
+    await asyncio.Event().wait()
+    raise AssertionError("nothing sets the event")
+
+
+def test_target_is_read_from_the_configuration_as_the_engine_gives_it() -> None:
+    assert session.target('{"context": "prod", "kubeconfig": "/k"}') == Target("prod", "/k")
+    assert session.target({"context": "prod"}) == Target("prod", None)
+
+
+@pytest.mark.parametrize("cluster", [None, "", "{}", "[]", "7", "not json", '{"kubeconfig": "/k"}'])
+def test_target_without_a_context_is_refused_with_the_command_that_sets_it(cluster: str | None) -> None:
+    with pytest.raises(KubeconfigError, match=r"pulumi config set --path kata-deploy:cluster.context <name>"):
+        session.target(cluster)
+
+
+def test_result_of_the_work_comes_back_and_the_connection_is_closed(api: Closing) -> None:
+    async def work(given: KubeApi) -> str:
+        assert given is api
+        return "done"
+
+    assert session.run(WHERE, work) == session.read(WHERE, work) == "done"
+    assert api.closed
+
+
+@pytest.mark.parametrize("method", [session.run, session.read])
+def test_errors_of_the_work_pass_through(api: Closing, method: Callable[..., Any]) -> None:
+    async def refused(_: KubeApi) -> None:
+        raise GuardError("no, because")
+
+    with pytest.raises(GuardError, match=r"^no, because$"):
+        method(WHERE, refused)
+    assert api.closed
+
+
+def test_cancelled_work_ends_as_stopped(api: Closing) -> None:
+    async def cancelled(given: KubeApi) -> None:
+        asyncio.get_running_loop().call_soon(cancellation.request)
+        await for_ever(given)
+
+    with pytest.raises(RolloutStoppedError, match=f"^cancelled. {STAYS}$"):
+        session.run(WHERE, cancelled)
+    assert api.closed
+
+
+def test_work_without_an_engine_ends_as_stopped(api: Closing, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "_LIFELINE_SECONDS", 0.01)
+    answers = iter([False, False, True])
+    monkeypatch.setattr(engine, "is_gone", lambda: next(answers))
+    with pytest.raises(RolloutStoppedError, match=f"^the Pulumi engine is gone. {STAYS}$"):
+        session.run(WHERE, for_ever)
+    assert api.closed
+
+
+@pytest.mark.usefixtures("api")
+def test_work_that_cleans_up_while_it_is_stopped_is_waited_for() -> None:
+    cleaned = []
+
+    async def cancelled(given: KubeApi) -> None:
+        cancellation.request()
+        try:
+            await for_ever(given)
+        finally:
+            await asyncio.sleep(0)
+            cleaned.append("released")
+
+    with pytest.raises(RolloutStoppedError):
+        session.run(WHERE, cancelled)
+    assert cleaned == ["released"]
+
+
+@pytest.mark.usefixtures("api")
+def test_listener_leaves_with_the_work() -> None:
+    async def work(_: KubeApi) -> None:
+        pass
+
+    session.run(WHERE, work)
+    assert cancellation._listeners == []
+
+
+@pytest.mark.usefixtures("api")
+def test_reading_is_bounded_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "_READ_SECONDS", 0.01)
+    with pytest.raises(UnreachableError, match="the API server of context prod did not answer all questions in"):
+        session.read(WHERE, for_ever)
+
+
+@pytest.mark.parametrize(
+    ("provider", "props"),
+    [(RolloutProvider(), inputs.rollout()), (InstallationProvider(), inputs.installation())],
+    ids=["rollout", "installation"],
+)
+def test_a_cluster_that_does_not_answer_is_one_failure_of_the_check(
+    provider: RolloutProvider | InstallationProvider,
+    props: dict[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with Engine() as was_there:
+        # A port that is certainly nobody's API server: it has just been given back.
+        closed = was_there.address
+    path = tmp_path / "kubeconfig"
+    path.write_text(json.dumps(kubeconfig(f"http://{closed}")))
+    monkeypatch.setattr(connect, "connect", functools.partial(connect.connect, sleep=Pauses()))
+    provider._cluster = json.dumps({"context": CONTEXT, "kubeconfig": str(path)})
+    (failure,) = provider.check({}, props).failures
+    assert failure.reason.startswith(f'the API server http://{closed} (context "prod") gave no answer: connection ref')

@@ -1,0 +1,93 @@
+"""What the tests of the runner share: a cluster with an installation, requests, and runs of a rollout."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from kata_components import names
+from kata_components.rollout.digest import current, host_digests
+from kata_components.rollout.phase import Progress
+from kata_components.rollout.waves import Size
+from kata_components.runner.fleet import Selection
+from kata_components.runner.install import Installed, InstallRequest, install, preview
+from kata_components.runner.lease import lease_manifest
+from tests.runner.cluster import Cluster
+from tests.runner.fake_api import FakeKubeApi
+
+NAMESPACE = "kube-system"
+LEASE = "kata-deploy"
+STACK = "kata-deploy/test"
+INSTALLATION = "installation-1"
+SINCE = "2026-01-01T00:00:00.000000Z"
+
+
+def template(stage: str, image: str = "kata:4.0.0") -> dict[str, Any]:
+    container = {"name": "cri", "image": image, "command": [f"{stage}-stage-cri"]}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"labels": {names.STAGE_LABEL: stage}},
+        "spec": {"ttlSecondsAfterFinished": 60, "template": {"spec": {"containers": [container]}}},
+    }
+
+
+def digest(stage: str = "install") -> str:
+    return current(host_digests(template(stage)))
+
+
+def request(parallelism: int = 3, *, waves: tuple[Size, ...] = (), **changes: Any) -> InstallRequest:
+    values: dict[str, Any] = {
+        "namespace": NAMESPACE,
+        "suffix": "",
+        "kata_version": "4.0.0",
+        "selection": Selection(),
+        "job": template("install"),
+        "parallelism": parallelism,
+        "sizes": waves,
+        "max_failures": "100%",
+        "soak_seconds": 0,
+        "node_timeout_seconds": 600,
+        "not_ready": "skip",
+        "existing": None,
+    }
+    return InstallRequest(**values | changes)
+
+
+def cluster(nodes: int, **settings: Any) -> Cluster:
+    """Return a cluster with an installation that nobody works on."""
+    made = Cluster(**settings)
+    made.add_nodes(*(f"node-{number:02d}" for number in range(nodes)))
+    made.create_lease(NAMESPACE, lease_manifest(LEASE, installation=INSTALLATION, stack=STACK))
+    return made
+
+
+def hold_lease(on: Cluster, holder: str) -> None:
+    lease = on.leases[LEASE]
+    spec = {"holderIdentity": holder, "leaseDurationSeconds": 15, "acquireTime": SINCE}
+    on.replace_lease(LEASE, lease | {"spec": spec})
+
+
+@dataclass
+class Told:
+    """What a run said and how far it was, second by second."""
+
+    lines: list[str] = field(default_factory=list)
+    progress: list[Progress] = field(default_factory=list)
+    seconds: float = 0.0
+
+    def say(self, text: str) -> None:
+        self.lines.append(text)
+
+    def on_progress(self, progress: Progress, seconds: float) -> None:
+        self.progress.append(progress)
+        self.seconds = seconds
+
+
+async def roll_out(api: FakeKubeApi, wanted: InstallRequest, told: Told | None = None) -> Installed:
+    """Plan and carry it out, as one `up` does; whatever happens, no promise on Jobs may be broken."""
+    told = told or Told()
+    found = await preview(api, wanted)
+    assert not found.refusals
+    try:
+        return await install(api, wanted, found.plan, say=told.say, on_progress=told.on_progress)
+    finally:
+        assert not api.cluster.violations

@@ -1,0 +1,190 @@
+"""The end of an installation: nodes cleaned and paced, then nothing left; and what must stop it."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from kata_components import names
+from kata_components.errors import ApiError, GuardError, RolloutFailedError
+from kata_components.runner import anchor
+from kata_components.runner.anchor import Ending
+from kata_components.runner.cleanup import CleanupRequest
+from tests.runner import fake_api
+from tests.runner.cluster import Cluster
+from tests.runner.fake_api import FakeKubeApi
+from tests.runner.support import (
+    INSTALLATION,
+    LEASE,
+    NAMESPACE,
+    STACK,
+    Told,
+    cluster,
+    request,
+    roll_out,
+    template,
+)
+from tests.runner.virtual_loop import simulate
+
+CLEANUP = CleanupRequest(
+    namespace=NAMESPACE, suffix="", job=template("cleanup"), parallelism=3, node_timeout_seconds=600
+)
+ENDING = Ending(
+    namespace=NAMESPACE,
+    suffix="",
+    stack=STACK,
+    installation=INSTALLATION,
+    cluster_uid="cluster-1",
+    cleanup=CLEANUP,
+)
+
+
+def installed(nodes: int) -> Cluster:
+    on = cluster(nodes)
+    simulate(roll_out(FakeKubeApi(on), request()))
+    on.starts.clear()
+    return on
+
+
+async def end(on: Cluster, ending: Ending = ENDING, told: Told | None = None) -> FakeKubeApi:
+    api, told = FakeKubeApi(on), told or Told()
+    await anchor.end(api, ending, say=told.say, on_progress=told.on_progress)
+    assert on.violations == []
+    return api
+
+
+def labelled(on: Cluster) -> list[str]:
+    return [name for name, node in on.nodes.items() if names.RUNTIME_LABEL in node["metadata"]["labels"]]
+
+
+def test_every_node_is_cleaned_paced_and_nothing_stays() -> None:
+    on, told = installed(7), Told()
+    simulate(end(on, told=told))
+    assert sorted(on.starts) == sorted(on.nodes)
+    assert on.most_active == 3
+    assert (on.jobs, on.leases, on.marked(), labelled(on)) == ({}, {}, [], [])
+    assert told.lines[0] == "cleanup: 7 cleanup, at most 3 at a time"
+    assert told.lines[-1].startswith("cleaned 7 nodes in ")
+
+
+def test_nodes_with_a_failed_install_are_cleaned_too() -> None:
+    on = cluster(3, fates={"node-01": "fails"})
+
+    async def install_and_end() -> None:
+        await roll_out(FakeKubeApi(on), request())
+        on.fates.clear()
+        on.starts.clear()
+        await end(on)
+
+    simulate(install_and_end())
+    assert sorted(on.starts) == sorted(on.nodes)
+    assert on.jobs == {}
+
+
+def test_node_that_cannot_be_cleaned_keeps_everything_for_another_try() -> None:
+    on = installed(4)
+    on.fates["node-02"] = "fails"
+    with pytest.raises(RolloutFailedError) as caught:
+        simulate(end(on))
+    text = str(caught.value)
+    assert text.startswith("1 node could not be cleaned\n  node-02: stage artifacts ended with exit code 1, Error")
+    assert text.endswith("Everything else is kept so that `pulumi destroy` can be run again.")
+    assert on.marked() == ["node-02"]
+    assert LEASE in on.leases
+    on.fates.clear()
+    on.starts.clear()
+    simulate(end(on))
+    assert on.starts == ["node-02"]
+    assert (on.jobs, on.leases, on.marked()) == ({}, {}, [])
+
+
+def test_dead_node_is_named_with_the_ways_out() -> None:
+    on = installed(3)
+    on.nodes["node-01"]["status"]["conditions"][0]["status"] = "Unknown"
+    with pytest.raises(RolloutFailedError, match=r"NotReady.*: node-01.*kubectl delete node"):
+        simulate(end(on))
+    assert "node-01" not in on.starts
+    del on.nodes["node-01"]
+    simulate(end(on))
+    assert on.leases == {}
+
+
+def test_end_goes_on_after_a_kill() -> None:
+    on = installed(9)
+
+    async def killed_and_again() -> None:
+        first = FakeKubeApi(on)
+        task = asyncio.create_task(
+            anchor.end(first, ENDING, say=lambda _: None, on_progress=lambda _progress, _seconds: None)
+        )
+        await asyncio.sleep(6.0)
+        first.dead = True
+        await end(on)
+        task.cancel()
+
+    simulate(killed_and_again())
+    assert sorted(on.starts) == sorted(on.nodes)
+    assert (on.most_active, on.jobs, on.leases, on.marked()) == (3, {}, {}, [])
+
+
+def test_without_nodes_to_clean_only_the_lease_goes() -> None:
+    on = cluster(2)
+    api = simulate(end(on, replace(ENDING, cleanup=None)))
+    assert on.leases == {}
+    assert "create_job" not in api.asked
+
+
+@pytest.mark.parametrize(
+    ("ending", "says"),
+    [
+        (replace(ENDING, cluster_uid="cluster-0"), "this is not the cluster the stack installed on"),
+        (replace(ENDING, installation="x", stack="kata-deploy/other"), "belongs to the stack kata-deploy/test"),
+    ],
+)
+def test_foreign_cluster_or_installation_is_left_alone(ending: Ending, says: str) -> None:
+    on = installed(2)
+    with pytest.raises(GuardError, match=says):
+        simulate(end(on, ending))
+    assert (on.starts, len(on.marked()), list(on.leases)) == ([], 2, [LEASE])
+
+
+def test_an_older_installation_of_the_stack_touches_no_node() -> None:
+    on, told = installed(2), Told()
+    simulate(end(on, replace(ENDING, installation="older"), told))
+    assert told.lines == ["a newer Installation of this stack has taken over; no node is touched"]
+    assert (on.starts, len(on.marked()), list(on.leases)) == ([], 2, [LEASE])
+
+
+def test_deleted_lease_with_marked_nodes_is_refused_with_the_way_out() -> None:
+    on = installed(2)
+    on.leases.clear()
+    with pytest.raises(GuardError, match=r"2\s+nodes still carry its mark. Run `pulumi up` to restore the Lease"):
+        simulate(end(on))
+    assert on.starts == []
+
+
+def test_establish_takes_over_what_the_same_stack_left() -> None:
+    on = cluster(0)
+    api = FakeKubeApi(on)
+    made = simulate(anchor.establish(api, NAMESPACE, LEASE, stack=STACK))
+    assert made != INSTALLATION
+    assert on.leases[LEASE]["metadata"]["annotations"][names.INSTALLATION_ANNOTATION] == made
+
+
+def test_establish_refuses_the_installation_of_another_stack() -> None:
+    with pytest.raises(GuardError, match="belongs to the stack kata-deploy/test"):
+        simulate(anchor.establish(FakeKubeApi(cluster(0)), NAMESPACE, LEASE, stack="kata-deploy/other"))
+
+
+def test_restore_writes_a_deleted_lease_again_with_its_identity() -> None:
+    on = Cluster()
+    simulate(anchor.restore(FakeKubeApi(on), NAMESPACE, LEASE, stack=STACK, installation=INSTALLATION))
+    annotations = on.leases[LEASE]["metadata"]["annotations"]
+    assert annotations == {names.INSTALLATION_ANNOTATION: INSTALLATION, names.STACK_ANNOTATION: STACK}
+
+
+def test_server_error_is_not_taken_for_an_absent_lease() -> None:
+    api = FakeKubeApi(cluster(0))
+    api.refuse("get_lease", fake_api.server_error())
+    with pytest.raises(ApiError, match="etcdserver"):
+        simulate(anchor.find_lease(api, NAMESPACE, LEASE))

@@ -1,0 +1,125 @@
+"""Why a Job failed, from what its pods tell."""
+
+from typing import Any
+
+import pytest
+
+from kata_components.errors import ApiError, UnreachableError
+from kata_components.rollout.commands import Code, Result
+from kata_components.rollout.plan import Action, Step
+from kata_components.runner.diagnosis import inspect
+from tests.runner import fake_api
+from tests.runner.cluster import Cluster
+from tests.runner.fake_api import FakeKubeApi
+from tests.runner.support import NAMESPACE, cluster
+from tests.runner.virtual_loop import simulate
+
+JOB = "kata-deploy-install-node-00"
+SEE = f"; see `kubectl -n {NAMESPACE} describe job {JOB}`"
+STEP = Step(node="node-00", node_uid="uid-node-00", machine_id="m", action=Action.INSTALL, reason="new node")
+
+
+def pod(status: dict[str, Any], created: str = "2026-01-01T00:00:00Z") -> dict[str, Any]:
+    labels = {"job-name": JOB}
+    return {"metadata": {"name": f"pod-{created}", "creationTimestamp": created, "labels": labels}, "status": status}
+
+
+def terminated(stage: str, code: int, message: str | None = None, reason: str = "Error") -> dict[str, Any]:
+    return {"name": stage, "state": {"terminated": {"exitCode": code, "reason": reason, "message": message}}}
+
+
+def waiting(stage: str, reason: str, message: str | None = None) -> dict[str, Any]:
+    return {"name": stage, "state": {"waiting": {"reason": reason, "message": message}}}
+
+
+def with_pods(*pods: dict[str, Any]) -> Cluster:
+    on = cluster(1)
+    on.pods |= {str(number): made for number, made in enumerate(pods)}
+    return on
+
+
+def why(on: Cluster | FakeKubeApi, job: str = JOB, failure: str = "") -> Result:
+    api = on if isinstance(on, FakeKubeApi) else FakeKubeApi(on)
+    return simulate(inspect(api, NAMESPACE, STEP, job, failure))
+
+
+@pytest.mark.parametrize(
+    ("status", "text"),
+    [
+        (
+            {"initContainerStatuses": [terminated("host-check", 0), terminated("artifacts", 3, "no\nspace")]},
+            "stage artifacts ended with exit code 3, Error: no | space",
+        ),
+        (
+            {"containerStatuses": [terminated("label", 137, "killed", "OOMKilled")]},
+            "stage label ended with exit code 137, OOMKilled: killed",
+        ),
+        (
+            {"initContainerStatuses": [waiting("artifacts", "ImagePullBackOff", "not found")]},
+            "stage artifacts could not start: ImagePullBackOff: not found",
+        ),
+        (
+            {
+                "initContainerStatuses": [waiting("artifacts", "PodInitializing")],
+                "reason": "DeadlineExceeded",
+                "message": "too slow",
+            },
+            "pod DeadlineExceeded: too slow",
+        ),
+    ],
+)
+def test_the_pod_tells_which_stage_ended_how(status: dict[str, Any], text: str) -> None:
+    assert why(with_pods(pod(status))) == Result(code=Code.DONE, text=text + SEE)
+
+
+def test_the_newest_pod_that_tells_something_counts() -> None:
+    older = pod({"containerStatuses": [terminated("cri", 1, "old")]}, "2026-01-01T00:00:00Z")
+    newer = pod({"containerStatuses": [terminated("cri", 2, "new")]}, "2026-01-01T00:05:00Z")
+    silent = pod({"containerStatuses": [waiting("cri", "PodInitializing")]}, "2026-01-01T00:09:00Z")
+    assert why(with_pods(older, newer, silent)).text == f"stage cri ended with exit code 2, Error: new{SEE}"
+
+
+def test_without_a_message_the_end_of_the_log_is_told() -> None:
+    text = why(with_pods(pod({"containerStatuses": [terminated("cri", 1)]}))).text
+    assert text == f"stage cri ended with exit code 1, Error: unpacking | no space left on device{SEE}"
+
+
+@pytest.mark.parametrize("error", [fake_api.unreachable(), fake_api.server_error(), fake_api.forbidden("read logs")])
+def test_a_log_that_cannot_be_had_is_done_without(error: Exception) -> None:
+    api = FakeKubeApi(with_pods(pod({"containerStatuses": [terminated("cri", 1)]})))
+    api.refuse("pod_log", error)
+    assert why(api).text == f"stage cri ended with exit code 1, Error{SEE}"
+
+
+@pytest.mark.parametrize(
+    ("failure", "text"),
+    [("BackoffLimitExceeded: reached", "BackoffLimitExceeded: reached"), ("", "the Job gives no reason")],
+)
+def test_without_pods_the_job_controllers_reason_stands(failure: str, text: str) -> None:
+    assert why(with_pods(), failure=failure).text == text + SEE
+
+
+def test_a_node_that_went_down_is_told_so() -> None:
+    on = with_pods()
+    on.nodes["node-00"]["status"]["conditions"][0]["status"] = "Unknown"
+    assert why(on, failure="DeadlineExceeded").text == f"DeadlineExceeded (the node is NotReady now){SEE}"
+
+
+def test_a_job_that_kept_vanishing_is_told_so() -> None:
+    assert why(with_pods(), job="").text == "its Job was deleted several times while it ran"
+
+
+def test_a_node_that_is_gone_or_another_machine_is_no_failure() -> None:
+    on = with_pods()
+    on.nodes["node-00"]["metadata"]["uid"] = "another"
+    assert why(on).code is Code.GONE
+    on.nodes.clear()
+    assert why(on).code is Code.GONE
+
+
+@pytest.mark.parametrize("error", [fake_api.unreachable(), fake_api.server_error()])
+def test_a_node_that_cannot_be_read_is_no_verdict(error: UnreachableError | ApiError) -> None:
+    api = FakeKubeApi(with_pods())
+    api.refuse("get_node", error)
+    with pytest.raises(type(error)):
+        why(api)

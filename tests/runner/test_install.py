@@ -1,0 +1,157 @@
+"""A rollout from plan to outcome: paced, recorded, resumed, and honest about what failed."""
+
+import asyncio
+from collections import Counter
+
+import pytest
+
+from kata_components import names
+from kata_components.rollout import mark
+from tests.runner.fake_api import FakeKubeApi
+from tests.runner.support import (
+    NAMESPACE,
+    Told,
+    cluster,
+    digest,
+    request,
+    roll_out,
+)
+from tests.runner.virtual_loop import simulate
+
+
+def test_every_node_is_installed_once_and_marked_for_its_machine() -> None:
+    on = cluster(7)
+    done = simulate(roll_out(FakeKubeApi(on), request()))
+    assert (done.outcome.installed, done.outcome.failed, done.failure) == (7, 0, "")
+    assert sorted(on.starts) == on.marked() == sorted(on.nodes)
+    written = mark.parse(on.nodes["node-00"]["metadata"]["annotations"][names.mark_annotation("")])
+    assert written is not None
+    assert (written.digest, written.node_uid, written.machine_id) == (digest(), "uid-node-00", "machine-node-00")
+
+
+@pytest.mark.parametrize("parallelism", [1, 4, 50])
+def test_never_more_jobs_than_parallelism_and_always_as_many(parallelism: int) -> None:
+    on = cluster(20)
+    simulate(roll_out(FakeKubeApi(on), request(parallelism)))
+    assert on.most_active == min(parallelism, 20)
+
+
+def test_a_freed_slot_is_taken_at_once() -> None:
+    on = cluster(20, job_seconds=10.0)
+    done = simulate(roll_out(FakeKubeApi(on), request(5)))
+    # 4 rounds of 10 s; what is above is the latency of some calls.
+    assert 40 <= done.outcome.seconds < 42
+
+
+def test_requests_are_two_per_node_and_a_few() -> None:
+    api = FakeKubeApi(cluster(100))
+    simulate(roll_out(api, request(10)))
+    asked = Counter(api.asked)
+    renewals = asked.pop("replace_lease")
+    assert (asked["create_job"], asked["annotate_node"]) == (100, 100)
+    assert sum(asked.values()) <= 2 * 100 + 7, asked
+    assert renewals <= 15, "a renewal each 4 s of 45 s"
+
+
+def test_succeeded_jobs_go_and_failed_ones_stay() -> None:
+    on = cluster(4, fates={"node-02": "fails"})
+    simulate(roll_out(FakeKubeApi(on), request()))
+    assert list(on.jobs) == ["kata-deploy-install-node-02"]
+
+
+def test_failed_node_is_told_with_stage_exit_code_reason_and_last_lines() -> None:
+    on = cluster(4, fates={"node-02": "fails"})
+    done = simulate(roll_out(FakeKubeApi(on), request()))
+    assert (done.outcome.installed, done.outcome.failed, done.outcome.failed_nodes) == (3, 1, ("node-02",))
+    assert done.failure == (
+        "1 node could not be installed\n"
+        "  node-02: stage artifacts ended with exit code 1, Error: unpacking | no space left on device; "
+        "see `kubectl -n kube-system describe job kata-deploy-install-node-02`"
+    )
+    assert on.marked() == ["node-00", "node-01", "node-03"]
+
+
+def test_failed_canary_leaves_the_other_nodes_alone() -> None:
+    on = cluster(5, fates={"node-00": "fails"})
+    done = simulate(roll_out(FakeKubeApi(on), request(waves=("canary", "100%"))))
+    assert on.starts == ["node-00"]
+    assert (done.outcome.failed, done.outcome.remaining) == (1, 4)
+    assert done.failure.startswith("1 node could not be installed, 4 were not started (canary node-00 failed)")
+
+
+def test_failed_node_is_tried_again_by_the_next_run_and_no_other() -> None:
+    on = cluster(4, fates={"node-02": "fails"})
+
+    async def twice() -> int:
+        await roll_out(FakeKubeApi(on), request())
+        on.fates.clear()
+        return (await roll_out(FakeKubeApi(on), request())).outcome.installed
+
+    assert simulate(twice()) == 1
+    assert Counter(on.starts) == {"node-00": 1, "node-01": 1, "node-02": 2, "node-03": 1}
+    assert on.marked() == sorted(on.nodes)
+    assert on.jobs == {}
+
+
+def test_a_finished_fleet_is_only_read() -> None:
+    on = cluster(4)
+
+    async def twice() -> list[str]:
+        await roll_out(FakeKubeApi(on), request())
+        again = FakeKubeApi(on)
+        await roll_out(again, request())
+        return again.asked
+
+    assert sorted(simulate(twice())) == ["list_jobs", "list_nodes"]
+
+
+def test_node_deleted_under_its_job_is_no_failure() -> None:
+    on = cluster(3, fates={"node-01": "fails"})
+
+    async def with_deletion() -> tuple[int, int, str]:
+        task = asyncio.create_task(roll_out(FakeKubeApi(on), request()))
+        await asyncio.sleep(2.0)
+        del on.nodes["node-01"]
+        done = await task
+        return done.outcome.installed, done.outcome.failed, done.failure
+
+    assert simulate(with_deletion()) == (2, 0, "")
+
+
+def test_job_deleted_by_hand_is_created_again() -> None:
+    on = cluster(2)
+
+    async def with_deletion() -> int:
+        task = asyncio.create_task(roll_out(FakeKubeApi(on), request()))
+        await asyncio.sleep(2.0)
+        on.delete_job("kata-deploy-install-node-01", None)
+        return (await task).outcome.installed
+
+    assert simulate(with_deletion()) == 2
+    assert Counter(on.starts) == {"node-00": 1, "node-01": 2}
+
+
+def test_progress_is_told_every_second_and_ends_complete() -> None:
+    told = Told()
+    done = simulate(roll_out(FakeKubeApi(cluster(6)), request(), told))
+    assert len(told.progress) >= int(done.outcome.seconds)
+    assert (told.progress[-1].done, told.progress[-1].remaining) == (6, 0)
+    assert [p.done for p in told.progress] == sorted(p.done for p in told.progress)
+
+
+def test_adopted_nodes_are_marked_without_a_job() -> None:
+    on = cluster(0)
+    on.add_nodes("a", "b", labels={names.RUNTIME_LABEL: "true"})
+    done = simulate(roll_out(FakeKubeApi(on), request(existing="adopt")))
+    assert (done.outcome.adopted, done.outcome.installed) == (2, 0)
+    assert (on.starts, on.marked()) == ([], ["a", "b"])
+
+
+def test_jobs_carry_the_node_the_deadline_and_no_ttl() -> None:
+    on = cluster(1, fates={"node-00": "fails"})
+    simulate(roll_out(FakeKubeApi(on), request()))
+    job = on.jobs["kata-deploy-install-node-00"]
+    assert job["metadata"]["namespace"] == NAMESPACE
+    assert job["spec"]["template"]["spec"]["nodeName"] == "node-00"
+    assert job["spec"]["activeDeadlineSeconds"] == 600
+    assert "ttlSecondsAfterFinished" not in job["spec"]

@@ -1,0 +1,246 @@
+"""The Lease: who may work on an installation, for how long, and what stays of it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from kata_components import names
+from kata_components.errors import ApiError, LeaseHeldError, RolloutStoppedError
+from kata_components.runner import lease as leases
+from kata_components.runner.lease import HeldLease, held
+from tests.runner import fake_api
+from tests.runner.cluster import Cluster
+from tests.runner.fake_api import FakeKubeApi
+from tests.runner.support import INSTALLATION, LEASE, NAMESPACE, SINCE, STACK, Told, cluster, hold_lease
+from tests.runner.virtual_loop import now, simulate
+
+
+@asynccontextmanager
+async def kept(
+    api: FakeKubeApi, clock: Callable[[], float] = now, say: Callable[[str], None] = print
+) -> AsyncIterator[tuple[HeldLease, asyncio.Task[None]]]:
+    """Hold the Lease and renew it, as a run does."""
+    async with held(api, NAMESPACE, LEASE, say=say, clock=clock) as lock:
+        keeping = asyncio.create_task(lock.keep())
+        try:
+            yield lock, keeping
+        finally:
+            keeping.cancel()
+
+
+def spec(on: Cluster) -> dict[str, Any]:
+    found: dict[str, Any] = on.leases[LEASE]["spec"]
+    return found
+
+
+def test_holder_is_in_the_lease_while_it_is_held_and_only_then() -> None:
+    on = cluster(0)
+
+    async def hold() -> None:
+        async with kept(FakeKubeApi(on)) as (lock, _):
+            assert spec(on)["holderIdentity"] == leases.holder_name()
+            assert spec(on)["leaseDurationSeconds"] == 15
+            assert lock.fresh
+
+    simulate(hold())
+    assert spec(on) == {}
+
+
+def test_release_keeps_what_the_installation_is_found_by() -> None:
+    on = cluster(0)
+    uid = on.leases[LEASE]["metadata"]["uid"]
+
+    async def hold() -> None:
+        async with kept(FakeKubeApi(on)):
+            await asyncio.sleep(20.0)
+
+    simulate(hold())
+    metadata = on.leases[LEASE]["metadata"]
+    assert metadata["uid"] == uid
+    assert metadata["annotations"] == {names.INSTALLATION_ANNOTATION: INSTALLATION, names.STACK_ANNOTATION: STACK}
+
+
+def test_renewals_keep_the_time_of_acquisition() -> None:
+    on = cluster(0)
+
+    async def hold() -> tuple[dict[str, Any], dict[str, Any]]:
+        async with kept(FakeKubeApi(on)):
+            first = spec(on)
+            await asyncio.sleep(20.0)
+            return first, spec(on)
+
+    first, later = simulate(hold())
+    assert later["acquireTime"] == first["acquireTime"]
+    assert later["renewTime"] > first["renewTime"]
+
+
+def test_live_holder_is_refused_with_its_name_and_since_when() -> None:
+    on = cluster(0)
+    hold_lease(on, "ben@laptop (pid 7)")
+
+    async def refused() -> float:
+        asyncio.get_running_loop().call_at(3.0, hold_lease, on, "ben@laptop (pid 7)")
+        with pytest.raises(LeaseHeldError) as caught:
+            async with kept(FakeKubeApi(on)):
+                pass
+        assert f"ben@laptop (pid 7) since {SINCE} (Lease kube-system/kata-deploy)" in str(caught.value)
+        assert "Nothing was started" in str(caught.value)
+        return now()
+
+    assert simulate(refused()) < 5.0
+    assert spec(on)["holderIdentity"] == "ben@laptop (pid 7)"
+
+
+def test_dead_holder_is_replaced_after_one_duration_without_renewal() -> None:
+    on, told = cluster(0), Told()
+    hold_lease(on, "ben@laptop (pid 7)")
+
+    async def take_over() -> float:
+        async with kept(FakeKubeApi(on), say=told.say):
+            assert spec(on)["holderIdentity"] == leases.holder_name()
+            return now()
+
+    assert 15.0 <= simulate(take_over()) < 16.0
+    assert told.lines == [
+        f"the Lease kube-system/kata-deploy is held by ben@laptop (pid 7) since {SINCE}; waiting 15 s to see whether "
+        "that run is alive"
+    ]
+
+
+def test_holder_that_ends_meanwhile_is_followed_at_once() -> None:
+    on = cluster(0)
+    hold_lease(on, "ben@laptop (pid 7)")
+
+    async def follow() -> float:
+        loop = asyncio.get_running_loop()
+        loop.call_at(2.5, lambda: on.replace_lease(LEASE, on.leases[LEASE] | {"spec": {}}))
+        async with kept(FakeKubeApi(on)):
+            return now()
+
+    assert simulate(follow()) < 4.0
+
+
+def test_of_two_that_take_a_free_lease_one_gets_it() -> None:
+    on = cluster(0)
+
+    async def hold() -> str:
+        async with held(FakeKubeApi(on), NAMESPACE, LEASE, say=print, clock=now):
+            await asyncio.sleep(1.0)
+            return "held"
+
+    async def both() -> tuple[str | BaseException, str | BaseException]:
+        return await asyncio.gather(hold(), hold(), return_exceptions=True)
+
+    first, second = simulate(both())
+    assert first == "held"
+    assert isinstance(second, LeaseHeldError)
+
+
+def test_lease_is_fresh_until_shortly_before_its_end() -> None:
+    api = FakeKubeApi(cluster(0))
+
+    async def without_renewal() -> list[bool]:
+        async with held(api, NAMESPACE, LEASE, say=print, clock=now) as lock:
+            await asyncio.sleep(11.9)
+            shortly_before = lock.fresh
+            await asyncio.sleep(0.2)
+            return [shortly_before, lock.fresh]
+
+    assert simulate(without_renewal()) == [True, False]
+
+
+def test_freshness_counts_from_before_the_request_that_took_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fake_api, "LATENCY", 9.0)
+
+    async def slow() -> bool:
+        async with held(FakeKubeApi(cluster(0)), NAMESPACE, LEASE, say=print, clock=now) as lock:
+            await asyncio.sleep(4.0)
+            return lock.fresh
+
+    assert not simulate(slow()), "13 of 15 s may have passed on the server"
+
+
+def test_a_machine_that_slept_starts_nothing_until_it_has_renewed() -> None:
+    api = FakeKubeApi(cluster(0))
+    asleep = 0.0
+
+    def clock() -> float:
+        return now() + asleep
+
+    async def sleep() -> list[bool]:
+        nonlocal asleep
+        async with kept(api, clock) as (lock, _):
+            await asyncio.sleep(5.0)
+            fresh = [lock.fresh]
+            asleep = 3600.0
+            fresh.append(lock.fresh)
+            await asyncio.sleep(leases.RENEW_SECONDS + 1.0)
+            return [*fresh, lock.fresh]
+
+    assert simulate(sleep()) == [True, False, True]
+
+
+def test_renewal_whose_answer_got_lost_is_no_theft() -> None:
+    on = cluster(0)
+    api = FakeKubeApi(on)
+
+    async def lost() -> bool:
+        async with kept(api) as (lock, keeping):
+            api.lose_answer("replace_lease", fake_api.unreachable(), fake_api.server_error())
+            await asyncio.sleep(30.0)
+            return lock.fresh and not keeping.done()
+
+    assert simulate(lost())
+
+
+def test_taken_lease_ends_the_keeping_with_the_name_of_the_taker() -> None:
+    on, thief = cluster(0), "ben@laptop (pid 7)"
+
+    async def stolen() -> str:
+        async with kept(FakeKubeApi(on)) as (_, keeping):
+            hold_lease(on, thief)
+            with pytest.raises(RolloutStoppedError) as caught:
+                await keeping
+            return str(caught.value)
+
+    assert f"({thief} has taken it). Jobs that run go on; nothing new was started" in simulate(stolen())
+    assert spec(on)["holderIdentity"] == thief
+
+
+def test_deleted_lease_is_not_made_again() -> None:
+    on = cluster(0)
+
+    async def deleted() -> bool:
+        async with kept(FakeKubeApi(on)) as (lock, _):
+            del on.leases[LEASE]
+            await asyncio.sleep(14.0)
+            return lock.fresh
+
+    assert simulate(deleted()) is False
+    assert on.leases == {}
+
+
+def test_deleted_and_remade_lease_is_not_taken_for_ours() -> None:
+    on = cluster(0)
+
+    async def remade() -> None:
+        async with kept(FakeKubeApi(on)) as (_, keeping):
+            del on.leases[LEASE]
+            on.create_lease(NAMESPACE, leases.lease_manifest(LEASE, installation="other", stack="other/stack"))
+            with pytest.raises(RolloutStoppedError, match="somebody has taken it"):
+                await keeping
+
+    simulate(remade())
+    assert on.leases[LEASE]["metadata"]["annotations"][names.INSTALLATION_ANNOTATION] == "other"
+
+
+def test_lease_that_is_not_there_is_an_error_of_the_server() -> None:
+    async def absent() -> None:
+        async with kept(FakeKubeApi(Cluster())):
+            pass
+
+    with pytest.raises(ApiError, match="kata-deploy not found"):
+        simulate(absent())
