@@ -4,6 +4,7 @@ The SDK offers a dynamic provider neither. The engine's address is the plugin's 
 another SDK), messages are printed and the engine counts as present.
 """
 
+import os
 import sys
 from functools import cache
 from typing import Final
@@ -39,6 +40,12 @@ def is_gone() -> bool:
     except grpc.RpcError as error:
         return bool(error.code() is grpc.StatusCode.UNAVAILABLE)
     return False
+
+
+def end_process() -> None:
+    """End this plugin process after its engine: it would wait for calls for ever. Nothing happens outside of one."""
+    if _stub() is not None:
+        os._exit(1)
 
 
 def _log(severity: engine_pb2.LogSeverity.ValueType, text: str, urn: str, *, ephemeral: bool) -> None:

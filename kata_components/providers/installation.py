@@ -184,12 +184,10 @@ async def _check(
     refusal = guards.cluster(before.cluster_uid if before else None, uid, context)
     if refusal:
         return wanted, [refusal]
-    if not await anchor.namespace_exists(api, wanted.namespace):
-        missing = (
-            f"namespace {wanted.namespace} does not exist; create it (`kubectl create namespace {wanted.namespace}`)"
-        )
-        return wanted, [missing]
-    refusals = await (_check_change(api, before, wanted) if before else _check_first(api, wanted))
+    changed = await _check_change(api, before, wanted) if before else []
+    if not changed and not await anchor.namespace_exists(api, wanted.namespace):
+        return wanted, [f"namespace {wanted.namespace} does not exist: `kubectl create namespace {wanted.namespace}`"]
+    refusals = changed if before else await _check_first(api, wanted)
     lease = await anchor.find_lease(api, wanted.namespace, wanted.lease_name)
     state = _MISSING if before and lease is None else None
     return wanted.model_copy(update={"cluster_uid": uid, "lease": state}), refusals

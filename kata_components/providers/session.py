@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
-from kata_components.errors import KubeconfigError, RolloutStoppedError, UnreachableError
+from kata_components.errors import ApiError, ClusterError, KubeconfigError, RolloutStoppedError, UnreachableError
 from kata_components.kubernetes.api import KubeApi
 from kata_components.providers import cancellation, engine
 
@@ -16,6 +16,8 @@ Work = Callable[[KubeApi], Awaitable[T]]
 
 _LIFELINE_SECONDS: Final = 2.0
 _READ_SECONDS: Final = 60.0
+_HTTP_FORBIDDEN: Final = 403
+_ENGINE_GONE: Final = "the Pulumi engine is gone"
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,13 @@ def read(where: Target, work: Work[T]) -> T:
         try:
             async with asyncio.timeout(_READ_SECONDS):
                 return await work(api)
+        except ApiError as error:
+            if error.status != _HTTP_FORBIDDEN:
+                raise
+            msg = (
+                f"{error}. docs/operator-rbac.yaml is what a rollout needs: `kubectl apply -f docs/operator-rbac.yaml`"
+            )
+            raise ClusterError(msg) from None
         except TimeoutError:
             msg = f"the API server of context {where.context} did not answer all questions in {_READ_SECONDS:.0f} s"
             raise UnreachableError(msg) from None
@@ -80,6 +89,9 @@ def run(where: Target, work: Work[T]) -> T:
         finally:
             guard.cancel()
             await asyncio.gather(guard, return_exceptions=True)
+        if reason == _ENGINE_GONE:
+            await api.aclose()
+            engine.end_process()
         msg = f"{reason}. Jobs that run go on; nothing new was started. Run the same command again to go on from here."
         raise RolloutStoppedError(msg)
 
@@ -107,7 +119,7 @@ async def _supervise(task: asyncio.Task[Any]) -> str:
             except TimeoutError:
                 if not await asyncio.to_thread(engine.is_gone):
                     continue
-                reason = "the Pulumi engine is gone"
+                reason = _ENGINE_GONE
             else:
                 reason = "cancelled"
             task.cancel()

@@ -117,14 +117,16 @@ def _waves(ordered: Sequence[Node], steps: Mapping[str, Step], rules: Rules) -> 
     """Return the pending steps that the waves let in, in order.
 
     Nodes in the middle of things come before fresh ones, whatever the wave: a running Job is waited for, and a failed
-    node is known to the budget already, so trying it again costs nothing new.
+    node is known to the budget already, so trying it again costs nothing new. Where no node of their kind is done, they
+    are its canaries: running `up` again must not break one node more each time.
     """
-    begun = [step for step in steps.values() if step.action in {Action.RESUME, Action.RETRY}]
-    yield from begun
-    early = {step.node for step in begun}
     done = [node for node in ordered if steps[node.metadata.name].action is Action.UP_TO_DATE]
-    fresh = [n for n in ordered if steps[n.metadata.name].action.pending and n.metadata.name not in early]
-    cut = waves.split(fresh, done=done, begun=len(begun), sizes=rules.sizes, total=len(ordered))
+    begun = [node for node in ordered if steps[node.metadata.name].action in {Action.RESUME, Action.RETRY}]
+    fresh = [n for n in ordered if steps[n.metadata.name].action.pending and n not in begun]
+    canaries = waves.canaries(begun, done) if waves.CANARY in rules.sizes else []
+    for node in begun:
+        yield replace(steps[node.metadata.name], canary=node in canaries)
+    cut = waves.split(fresh, done=done, begun=begun, sizes=rules.sizes, total=len(ordered))
     for number, nodes in enumerate(cut):
         canary = bool(rules.sizes) and rules.sizes[number] == waves.CANARY
         for node in nodes:
@@ -147,7 +149,9 @@ def _verdict(node: Node, job: NodeJob | None, rules: Rules) -> tuple[Action, str
     """Return what to do with one node and why, waves aside."""
     mark = node_mark.parse(node.metadata.annotation(names.mark_annotation(rules.suffix)))
     if mark and mark.is_of(node) and rules.digests.get(mark.schema) == mark.digest:
-        return Action.UP_TO_DATE, f"installed {mark.time}"
+        if job is None or job.node_uid != mark.node_uid or job.digest == mark.digest:
+            return Action.UP_TO_DATE, f"installed {mark.time}"
+        return Action.UPGRADE, f"a Job of digest {job.digest} has worked on it since it was installed"
     if not node.ready and rules.not_ready == "skip":
         return Action.SKIPPED, "node is NotReady"
     return _of_job(node, job, rules) or _of_mark(node, mark) or _of_label(node, job, rules)

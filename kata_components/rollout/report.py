@@ -6,9 +6,10 @@ from itertools import groupby
 from typing import Any, Final
 
 from kata_components.rollout.phase import Failure, Progress
-from kata_components.rollout.plan import Plan, Step
+from kata_components.rollout.plan import Action, Plan, Step
 
 SHOWN_NODES: Final = 20
+_SHOWN_SKIPPED: Final = 5
 _MINUTE: Final = 60
 
 
@@ -50,6 +51,11 @@ def counts(counted: Mapping[str, int]) -> str:
     return ", ".join(f"{number} {action}" for action, number in counted.items()) or "no nodes"
 
 
+def nodes(count: int) -> str:
+    """Return `1 node` or `N nodes`."""
+    return "1 node" if count == 1 else f"{count} nodes"
+
+
 def plan_summary(plan: Plan, parallelism: int) -> str:
     """Return the one line that names what will happen."""
     total = len(plan.steps)
@@ -65,17 +71,20 @@ def plan_summary(plan: Plan, parallelism: int) -> str:
 
 def plan_lines(plan: Plan, *, parallelism: int, full_list: str | None) -> list[str]:
     """Return the summary, then a line for each of the first nodes; `full_list` says where all of them are."""
-    notable = [step for step in plan.steps if step.action.pending or step.action.value == "skipped"]
-    staged = len({step.wave for step in plan.pending}) > 1
-    lines = [plan_summary(plan, parallelism), *(_step_line(step, staged=staged) for step in notable[:SHOWN_NODES])]
-    if len(notable) > SHOWN_NODES:
+    skipped = [step for step in plan.steps if step.action is Action.SKIPPED]
+    notable = [*skipped[:_SHOWN_SKIPPED], *plan.pending]
+    waves = sorted({step.wave for step in plan.pending})
+    lines = [plan_summary(plan, parallelism), *(_step_line(step, waves) for step in notable[:SHOWN_NODES])]
+    hidden = len(skipped) + len(plan.pending) - min(len(notable), SHOWN_NODES)
+    if hidden:
         where = f"all in {full_list}" if full_list else "set rollout.reportDir to get them all in a plan.json"
-        lines.append(f"  and {len(notable) - SHOWN_NODES} more; {where}")
+        lines.append(f"  and {hidden} more; {where}")
     return lines
 
 
-def _step_line(step: Step, *, staged: bool) -> str:
-    where = [f"wave {step.wave + 1}"] if staged and step.action.pending else []
+def _step_line(step: Step, waves: Sequence[int]) -> str:
+    """Return the line of a node. Waves are counted among those with work, as the summary lists them."""
+    where = [f"wave {waves.index(step.wave) + 1}"] if len(waves) > 1 and step.action.pending else []
     if step.canary:
         where.append("canary")
     place = f" [{', '.join(where)}]" if where else ""
@@ -108,7 +117,7 @@ def duration(seconds: float) -> str:
 
 def failure_text(verb: str, failures: Sequence[Failure], *, failed: int, remaining: int, stop_reason: str) -> str:
     """Return the complete text of a rollout that did not get everywhere: summary first, then a line per node."""
-    head = f"{failed} {'node' if failed == 1 else 'nodes'} could not be {verb}"
+    head = f"{nodes(failed)} could not be {verb}"
     if stop_reason:
         head += f", {remaining} were not started ({stop_reason})"
     lines = [head, *(f"  {failure.node}: {failure.text}" for failure in failures[:SHOWN_NODES])]

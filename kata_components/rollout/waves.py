@@ -63,21 +63,22 @@ def canaries(waiting: Sequence[Node], done: Iterable[Node]) -> list[Node]:
 
 
 def split(
-    waiting: Sequence[Node], *, done: Sequence[Node], begun: int = 0, sizes: Sequence[Size], total: int
+    waiting: Sequence[Node], *, done: Sequence[Node], begun: Sequence[Node] = (), sizes: Sequence[Size], total: int
 ) -> list[list[Node]]:
     """Return `waiting` cut into waves; a last wave smaller than the fleet leaves the rest out.
 
-    `begun` nodes count for the sizes, but prove nothing of their kind yet. `total` is what percentages are of: all
-    selected nodes. No sizes means one wave with everything. Waves that have
+    `begun` nodes count like done ones: they come before and stand for their kind. `total` is what percentages are of:
+    all selected nodes. No sizes means one wave with everything. Waves that have
     nothing left to do are empty lists, so that a wave keeps its number over a resumed rollout.
     """
     if not sizes:
         return [list(waiting)]
     rest = list(waiting)
     waves: list[list[Node]] = []
-    started = len(done) + begun
+    before = [*done, *begun]
+    started = len(before)
     for size in sizes:
-        chosen = canaries(rest, done) if size == CANARY else rest[: max(0, share(size, total) - started)]
+        chosen = canaries(rest, before) if size == CANARY else rest[: max(0, share(size, total) - started)]
         taken = {node.metadata.name for node in chosen}
         rest = [node for node in rest if node.metadata.name not in taken]
         started += len(chosen)

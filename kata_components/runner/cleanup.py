@@ -50,7 +50,8 @@ async def clean(
     digest = current(host_digests(request.job))
     now = await fleet.read(api, request.namespace, request.suffix, Selection())
     planned = cleanup_plan(now.nodes, now.jobs, request.suffix, digest)
-    say(f"cleanup: {report.counts(planned.counts)}, at most {request.parallelism} at a time")
+    pace = f", at most {request.parallelism} at a time" if planned.pending else ""
+    say(f"cleanup: {report.counts(planned.counts)}{pace}")
     pacer = Pacer(planned.pending, stage="cleanup", digest=digest, parallelism=request.parallelism, budget=Budget())
     loop = asyncio.get_running_loop()
     began = loop.time()
@@ -59,7 +60,7 @@ async def clean(
     ).run()
     _refuse_leftovers(planned, pacer)
     await api.delete_jobs(request.namespace, jobs.selector(request.suffix))
-    say(f"cleaned {len(pacer.nodes.within(Phase.DONE))} nodes in {report.duration(loop.time() - began)}")
+    say(f"cleaned {report.nodes(len(pacer.nodes.within(Phase.DONE)))} in {report.duration(loop.time() - began)}")
 
 
 def _orders(request: CleanupRequest, planned: Plan) -> Orders:
@@ -88,8 +89,8 @@ def _refuse_leftovers(planned: Plan, pacer: Pacer) -> None:
     if dead:
         shown = ", ".join(dead[: report.SHOWN_NODES])
         problems.append(
-            f"{len(dead)} nodes are NotReady and still carry the installation: {shown}. Bring them back, or remove "
-            "them from the cluster (`kubectl delete node <name>`)."
+            f"not Ready, so still carrying the installation: {report.nodes(len(dead))} ({shown}). Bring them back, or "
+            "remove them from the cluster (`kubectl delete node <name>`)."
         )
     if problems:
         msg = "\n".join([*problems, "Everything else is kept so that `pulumi destroy` can be run again."])

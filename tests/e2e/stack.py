@@ -54,6 +54,8 @@ class Stack:
             "defaultShim": dict.fromkeys(("amd64", "arm64", "s390x", "ppc64le"), "qemu"),
         }
         self.run("stack", "init", "e2e", "--no-select", config=False)
+        # Created with the stack, beside those of the project; this one has its configuration elsewhere.
+        (CHECKOUT / "stacks" / "Pulumi.e2e.yaml").unlink(missing_ok=True)
 
     def configure(self, **keys: Any) -> None:
         """Set configuration keys; None removes one, a dict is merged into the one that is there."""

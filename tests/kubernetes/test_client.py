@@ -190,6 +190,7 @@ async def test_rights_are_asked_for_with_subresources(wired: Wire) -> None:
         "resource": "pods",
         "subresource": "log",
         "namespace": "ns",
+        "name": "",
     }
 
 

@@ -124,6 +124,10 @@ class Provider:
     def resource(self, provider: ResourceProvider) -> "Dynamic":
         return Dynamic(self._stub, serialize_provider(provider))
 
+    def ended(self) -> int:
+        """Wait for the process to end by itself; its exit code."""
+        return self._process.wait(_TIMEOUT)
+
     def cancel(self) -> None:
         self._stub.Cancel(empty_pb2.Empty(), timeout=_TIMEOUT)
 

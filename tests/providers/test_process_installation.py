@@ -152,9 +152,7 @@ def test_changes_that_would_orphan_nodes_are_refused_with_their_number(
 
 
 def test_absent_namespace_is_refused_with_the_command_that_makes_it(running: Running) -> None:
-    assert refusal(running, namespace="kata") == (
-        "namespace kata does not exist; create it (`kubectl create namespace kata`)"
-    )
+    assert refusal(running, namespace="kata") == ("namespace kata does not exist: `kubectl create namespace kata`")
 
 
 @pytest.mark.parametrize(

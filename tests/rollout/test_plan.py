@@ -101,7 +101,26 @@ def test_a_kind_that_is_proven_needs_no_canary() -> None:
 def test_failed_nodes_are_tried_again_before_fresh_ones_start() -> None:
     nodes = [node("a"), node("b")]
     steps = plan(nodes, [job("b", JobState.FAILED)], Rules(suffix="", digests={1: DIGEST}, sizes=("canary",))).steps
-    assert [(s.node, s.action, s.canary) for s in steps] == [("b", Action.RETRY, False), ("a", Action.INSTALL, True)]
+    assert [(s.node, s.action) for s in steps] == [("b", Action.RETRY), ("a", Action.SKIPPED)]
+
+
+@pytest.mark.parametrize("state", [JobState.FAILED, JobState.ACTIVE])
+def test_a_begun_node_is_the_canary_of_its_kind(state: JobState) -> None:
+    rules = Rules(suffix="", digests={1: DIGEST}, sizes=("canary", "100%"))
+    steps = plan([node("a"), node("b"), node("c", arch="arm64")], [job("b", state)], rules).steps
+    assert [(s.node, s.wave, s.canary) for s in steps] == [("b", 0, True), ("c", 0, True), ("a", 1, False)]
+
+
+def test_a_failed_node_of_a_proven_kind_is_no_canary() -> None:
+    nodes = [node("a", marked=mark_of("a")), node("b")]
+    rules = Rules(suffix="", digests={1: DIGEST}, sizes=("canary", "100%"))
+    assert not plan(nodes, [job("b", JobState.FAILED)], rules).steps[0].canary
+
+
+@pytest.mark.parametrize("state", list(JobState))
+def test_going_back_installs_again_where_the_newer_digest_was_begun(state: JobState) -> None:
+    newer = job("a", state, digest="newer")
+    assert action_of(node("a", marked=mark_of("a")), [newer]) is Action.UPGRADE
 
 
 def test_a_last_wave_below_the_fleet_leaves_the_rest_alone() -> None:

@@ -101,7 +101,7 @@ def test_node_that_cannot_be_cleaned_keeps_everything_for_another_try() -> None:
 def test_dead_node_is_named_with_the_ways_out() -> None:
     on = installed(3)
     on.nodes["node-01"]["status"]["conditions"][0]["status"] = "Unknown"
-    with pytest.raises(RolloutFailedError, match=r"NotReady.*: node-01.*kubectl delete node"):
+    with pytest.raises(RolloutFailedError, match=r"not Ready.*1 node \(node-01\).*kubectl delete node"):
         simulate(end(on))
     assert "node-01" not in on.starts
     del on.nodes["node-01"]

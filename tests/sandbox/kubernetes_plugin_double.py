@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 import grpc
+from google.protobuf.empty_pb2 import Empty
 
 from sandbox.kubernetes_plugin.protocol import engine_pb2, engine_pb2_grpc
 
@@ -98,7 +99,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     api: FakeApiServer
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - name given by the base class
+    def log_message(self, format: str, *args: Any) -> None:
         pass
 
     def handle_any(self) -> None:
@@ -178,9 +179,9 @@ class RecordingEngine(engine_pb2_grpc.EngineServicer):
         self,
         request: engine_pb2.LogRequest,
         context: grpc.ServicerContext,  # noqa: ARG002 - given by the protocol
-    ) -> Any:
+    ) -> Empty:
         self.messages.put(request)
-        return engine_pb2_grpc.google_dot_protobuf_dot_empty__pb2.Empty()
+        return Empty()
 
     @contextmanager
     def running(self) -> Iterator[str]:

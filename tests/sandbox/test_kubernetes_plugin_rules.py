@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from sandbox.kubernetes_plugin import kinds, objects, quantities, settings
@@ -30,6 +31,7 @@ def replaced(old: dict[str, Any], new: dict[str, Any], *, mutable: bool = True) 
     return [path_text(difference.path) for difference in found if difference.replaces]
 
 
+@hypothesis_settings(max_examples=40)
 @given(st.dictionaries(st.text(), VALUES))
 def test_properties_survive_the_wire(properties: dict[str, Any]) -> None:
     assert from_struct(to_struct(properties)) == properties

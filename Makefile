@@ -1,0 +1,72 @@
+# The verbs of this project. All of them work on the local cluster and the stack `local`, never on another.
+#
+#   make up NODES=100     start the local cluster (first time: build its tools) and install Kata on its nodes
+
+.DEFAULT_GOAL := up
+.PHONY: up preview down env test lint bench clean
+.SILENT:
+
+PYTHON ?= python3.11
+NODES ?=
+VENV := .venv
+BIN := $(VENV)/bin
+SANDBOX := $(BIN)/python -m sandbox
+RUNTIME := requirements/product.txt requirements/sandbox.txt
+CHECKS := requirements/test.txt requirements/lint.txt
+# A failing `env` must stop the recipe, which `eval "$(...)"` alone would not.
+IN_SANDBOX := variables="$$($(SANDBOX) env)" && eval "$$variables" &&
+START := $(SANDBOX) start $(if $(NODES),--nodes $(NODES))
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+TESTS ?= tests
+
+up: $(VENV)/.runtime
+	$(START)
+	$(IN_SANDBOX) pulumi up --yes --stack local
+	echo
+	echo "Next:  eval \"\$$(make -s env)\"        then pulumi, kubectl and kwokctl work on this cluster"
+	echo "       kubectl get nodes -L katacontainers.io/kata-runtime"
+	echo "       $(SANDBOX) add-nodes 2   then make preview: the new nodes are what up would do"
+	echo "       make down                  takes Kata off all nodes again"
+
+preview: $(VENV)/.runtime
+	$(START)
+	$(IN_SANDBOX) pulumi preview --stack local
+
+down: $(VENV)/.runtime
+	$(SANDBOX) status
+	$(SANDBOX) start
+	$(IN_SANDBOX) pulumi destroy --yes --stack local
+
+env: $(VENV)/.runtime
+	$(SANDBOX) env
+
+test: $(VENV)/.checks
+	$(BIN)/python -m pytest $(TESTS)
+
+lint: $(VENV)/.checks
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.checks
+	if [ -e scripts/bench.py ]; then $(BIN)/python scripts/bench.py; else $(BIN)/python -m bench; fi
+
+clean:
+	if [ -e $(BIN)/python ]; then $(SANDBOX) delete; fi
+	rm -rf build $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+# Messages go to stderr: stdout of `make -s env` is for a shell.
+$(VENV)/.runtime: $(RUNTIME) | $(BIN)/python
+	echo "installing Python packages into $(VENV)" >&2
+	$(PIP_INSTALL) $(RUNTIME:%=-r %) >&2
+	touch $@
+
+$(VENV)/.checks: $(CHECKS) $(VENV)/.runtime
+	echo "installing Python packages for tests and checks into $(VENV)" >&2
+	$(PIP_INSTALL) $(CHECKS:%=-r %) >&2
+	touch $@

@@ -1,0 +1,103 @@
+"""`python -m sandbox <verb>`: the local cluster for a person at a terminal and for `make`."""
+
+import argparse
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+
+from sandbox import shell
+from sandbox.behaviour import SWITCHES
+from sandbox.cluster import DEFAULT_NAME, Cluster
+from sandbox.errors import SandboxError
+from sandbox.paths import cache_dir
+from sandbox.tools import ensure_tools
+
+Verb = Callable[[Cluster, argparse.Namespace], None]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb and return the exit code; an error is told in its own words, without a traceback."""
+    options = _parser().parse_args(arguments)
+    verb: Verb = options.verb
+    try:
+        verb(Cluster(options.cluster), options)
+    except SandboxError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m sandbox", description=__doc__)
+    parser.add_argument("--cluster", default=DEFAULT_NAME, metavar="NAME", help="name of the cluster (%(default)s)")
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+
+    def add(name: str, verb: Verb, text: str) -> argparse.ArgumentParser:
+        subparser = verbs.add_parser(name, help=text, description=text)
+        subparser.set_defaults(verb=verb)
+        return subparser
+
+    add("tools", _tools, "build what is missing and print the folder of all tools")
+    start = add("start", _start, "start the cluster, creating it when there is none")
+    start.add_argument("--nodes", type=int, metavar="N", help="number of workers; default: 24, or those it has")
+    add("stop", lambda cluster, _: cluster.stop(), "stop the processes; the content stays")
+    add("delete", _delete, "remove the cluster, and the state of the stack that describes it")
+    add("status", _status, "say what there is; an error when there is no cluster")
+    add("env", _env, "print `export` lines for a shell: tools, kubeconfig, local stack")
+    add("add-nodes", _add, "add workers").add_argument("count", type=int)
+    remove = add("remove-nodes", lambda cluster, o: cluster.remove_nodes(o.names), "remove nodes")
+    remove.add_argument("names", nargs="+", metavar="NODE")
+    replace = add(
+        "replace-node", lambda cluster, o: cluster.replace_node(o.name), "put a new machine in a node's place"
+    )
+    replace.add_argument("name", metavar="NODE")
+    _add_behave(add("behave", _behave, "choose how the kubelet of a node behaves; without options: as usual"))
+    return parser
+
+
+def _add_behave(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("node")
+    parser.add_argument("--fail", metavar="CONTAINER", help="this container ends with exit code 1")
+    parser.add_argument("--fail-times", metavar="K", help="the main container fails K times, then succeeds")
+    parser.add_argument("--never-finishes", action="store_const", const="true", help="the main container runs on")
+    parser.add_argument("--not-ready", action="store_const", const="true", help="the kubelet is silent")
+    parser.add_argument("--seconds", metavar="S", help="how long a pod takes")
+
+
+def _tools(_: Cluster, __: argparse.Namespace) -> None:
+    print(ensure_tools())
+
+
+def _start(cluster: Cluster, options: argparse.Namespace) -> None:
+    cluster.start(options.nodes)
+    print(cluster.status())
+
+
+def _delete(cluster: Cluster, _: argparse.Namespace) -> None:
+    cluster.delete()
+    shutil.rmtree(shell.state_dir(cluster, cache_dir()), ignore_errors=True)
+
+
+def _status(cluster: Cluster, _: argparse.Namespace) -> None:
+    if not cluster.control_plane.exists():
+        raise SandboxError(f"there is no cluster {cluster.name}; `make up` creates it")
+    print(cluster.status())
+
+
+def _env(cluster: Cluster, _: argparse.Namespace) -> None:
+    variables = shell.environment(cluster, cache_dir())
+    shell.select_stack(variables)
+    for name, value in variables.items():
+        print(shell.export_line(name, value))
+
+
+def _add(cluster: Cluster, options: argparse.Namespace) -> None:
+    print("\n".join(cluster.add_nodes(options.count)))
+
+
+def _behave(cluster: Cluster, options: argparse.Namespace) -> None:
+    cluster.behave(options.node, **{name: getattr(options, name.replace("-", "_")) for name in SWITCHES})
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,195 @@
+"""The local cluster: a real control plane with simulated nodes that a person or a test changes at will.
+
+Owns the nodes and how they behave. The processes behind it are `control_plane`, what a node looks like is `nodes`,
+what its kubelet does is `behaviour`.
+"""
+
+import itertools
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from sandbox import behaviour, nodes
+from sandbox.control_plane import ADMIN, ControlPlane
+from sandbox.errors import SandboxError
+from sandbox.kube import Kube, Manifest, in_parallel
+from sandbox.paths import cache_dir
+
+DEFAULT_NAME = "kata-deploy"
+DEFAULT_WORKERS = 24
+MAX_WORKERS = 9999
+_SECONDS_TO_LEARN = 20.0
+_POLL_EVERY = 0.05
+_NODES = "/api/v1/nodes"
+_ADMISSION = "/apis/admissionregistration.k8s.io/v1"
+
+
+class Cluster:
+    """A local cluster; several with different names run beside each other."""
+
+    def __init__(self, name: str = DEFAULT_NAME, root: Path | None = None) -> None:
+        self.name = name
+        self.control_plane = ControlPlane(name, root or cache_dir())
+
+    @property
+    def context(self) -> str:
+        """The kubeconfig context."""
+        return self.control_plane.context
+
+    @property
+    def kubeconfig(self) -> Path:
+        """The kubeconfig of a user who may do everything."""
+        return self.kubeconfig_of(ADMIN)
+
+    @property
+    def audit_log(self) -> Path:
+        """The audit log: one JSON object per line and answered request."""
+        return self.control_plane.audit_log
+
+    def kubeconfig_of(self, user: str) -> Path:
+        """Return the kubeconfig of one of `control_plane.USERS`."""
+        return self.control_plane.kubeconfig(user)
+
+    def connect(self) -> Kube:
+        """Return a connection with all rights."""
+        return self.control_plane.connect()
+
+    def start(self, workers: int | None = None) -> None:
+        """Start the cluster, creating it first when there is none, and bring it to that number of workers.
+
+        Without a number a new cluster gets 24 workers and an existing one keeps its nodes.
+
+        Raises:
+            SandboxError: It did not start, or the number is out of range.
+        """
+        if workers is not None and not 0 <= workers <= MAX_WORKERS:
+            raise SandboxError(f"NODES={workers} is not possible: choose 0 to {MAX_WORKERS}")
+        if self.control_plane.exists():
+            self.control_plane.start()
+        else:
+            self.control_plane.create()
+            workers = DEFAULT_WORKERS if workers is None else workers
+        self._set_up()
+        if workers is not None:
+            self._scale(workers)
+
+    def stop(self) -> None:
+        """Stop the processes; nodes and objects are there again after the next start."""
+        if self.control_plane.exists():
+            self.control_plane.stop()
+
+    def delete(self) -> None:
+        """Remove the cluster with everything in it."""
+        self.control_plane.delete()
+
+    def kill_apiserver(self) -> None:
+        """Kill the API server as a crash would."""
+        self.control_plane.kill_apiserver()
+
+    def start_apiserver(self) -> None:
+        """Start the API server again and wait until it is ready."""
+        self.control_plane.start()
+
+    def status(self) -> str:
+        """Return one line that says what there is."""
+        if not self.control_plane.exists():
+            return f"{self.name}: not created"
+        if not self.control_plane.runs():
+            return f"{self.name}: stopped"
+        return f"{self.name}: running, {len(self.workers())} workers, context {self.context}, {self.kubeconfig}"
+
+    def workers(self) -> list[str]:
+        """Return the names of all workers, in order."""
+        with self.connect() as kube:
+            names = [node["metadata"]["name"] for node in kube.get(_NODES)["items"]]
+        return sorted(name for name in names if nodes.worker_number(name) is not None)
+
+    def add_nodes(self, count: int) -> list[str]:
+        """Add workers with the lowest free numbers and return their names."""
+        taken = {nodes.worker_number(name) for name in self.workers()}
+        free = (number for number in itertools.count(1) if number not in taken)
+        numbers = list(itertools.islice(free, count))
+        with self.connect() as kube:
+            in_parallel(lambda number: kube.create(_NODES, nodes.worker(number)), numbers)
+        return [nodes.worker_name(number) for number in numbers]
+
+    def remove_nodes(self, names: Sequence[str]) -> None:
+        """Remove nodes as a machine that was given back."""
+        with self.connect() as kube:
+            in_parallel(lambda name: kube.delete(f"{_NODES}/{name}"), names)
+
+    def replace_node(self, name: str) -> None:
+        """Put a new machine in place of a worker: same name, another UID and machine id, nothing installed."""
+        number = nodes.worker_number(name)
+        if number is None:
+            raise SandboxError(f"{name} is not a worker; workers are named like {nodes.worker_name(1)}")
+        self.remove_nodes([name])
+        with self.connect() as kube:
+            kube.create(_NODES, nodes.worker(number))
+
+    def behave(self, node: str, **switches: str | None) -> None:
+        """Set switches of a node (`fail_times="2"`), or clear them (None); they count for pods created from now on.
+
+        A node that becomes ready again also starts the pods that wait on it.
+
+        Raises:
+            SandboxError: No such switch or node.
+        """
+        chosen = {name.replace("_", "-"): value for name, value in switches.items()}
+        if unknown := sorted(set(chosen) - set(behaviour.SWITCHES)):
+            raise SandboxError(f"no switch {', '.join(unknown)}; there are {', '.join(behaviour.SWITCHES)}")
+        labels = {behaviour.switch(name): value for name, value in chosen.items()}
+        with self.connect() as kube:
+            kube.merge(f"{_NODES}/{node}", {"metadata": {"labels": labels}})
+            _wait_until_pods_see(kube, node, labels)
+            if chosen.get("not-ready", "true") != "true":
+                self._start_waiting_pods(kube, node)
+
+    def pod_seconds(self, seconds: float | None, namespace: str = "kube-system") -> None:
+        """Set how long each pod of a namespace takes from now on; None means the default."""
+        text = None if seconds is None else str(seconds)
+        patch = {"metadata": {"annotations": {behaviour.switch("seconds"): text}}}
+        with self.connect() as kube:
+            kube.merge(f"/api/v1/namespaces/{namespace}", patch)
+
+    def _set_up(self) -> None:
+        with self.connect() as kube:
+            for policy in behaviour.policies():
+                plural = "mutatingadmissionpolic" + ("ies" if policy["kind"].endswith("Policy") else "ybindings")
+                kube.apply(f"{_ADMISSION}/{plural}/{policy['metadata']['name']}", policy)
+            present = {node["metadata"]["name"] for node in kube.get(_NODES)["items"]}
+            control_planes = map(nodes.control_plane, range(1, nodes.CONTROL_PLANES + 1))
+            missing = [node for node in control_planes if node["metadata"]["name"] not in present]
+            in_parallel(lambda node: kube.create(_NODES, node), missing)
+
+    def _scale(self, workers: int) -> None:
+        present = self.workers()
+        self.remove_nodes(present[workers:])
+        self.add_nodes(max(0, workers - len(present)))
+
+    @staticmethod
+    def _start_waiting_pods(kube: Kube, node: str) -> None:
+        pods: list[Manifest] = kube.get("/api/v1/pods", fieldSelector=f"spec.nodeName={node}")["items"]
+        patch = {"metadata": {"annotations": {behaviour.switch("not-ready"): None}}}
+        for pod in (pod["metadata"] for pod in pods):
+            kube.merge(f"/api/v1/namespaces/{pod['namespace']}/pods/{pod['name']}", patch)
+
+
+def _wait_until_pods_see(kube: Kube, node: str, switches: Mapping[str, str | None]) -> None:
+    """Wait until the admission policy copies these switches: it learns of a label some milliseconds later."""
+    container = {"name": "probe", "image": "none"}
+    probe = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "sandbox-probe"},
+        "spec": {"nodeName": node, "automountServiceAccountToken": False, "containers": [container]},
+    }
+    deadline = time.monotonic() + _SECONDS_TO_LEARN
+    while True:
+        made = kube.create("/api/v1/namespaces/kube-system/pods", probe, dryRun="All")
+        seen = made["metadata"].get("annotations", {})
+        if all(seen.get(key) == value for key, value in switches.items()):
+            return
+        if time.monotonic() > deadline:
+            raise SandboxError(f"pods on {node} do not see {switches} after {_SECONDS_TO_LEARN} s: {seen}")
+        time.sleep(_POLL_EVERY)

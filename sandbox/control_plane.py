@@ -1,0 +1,244 @@
+"""The processes of a local cluster: etcd, API server, controller manager, scheduler and kwok, run by `kwokctl`.
+
+Owns the cluster's folder and its files: kwok's configuration, audit policy, users, kubeconfigs. What lives in the
+cluster (nodes and their behaviour) is `cluster`.
+"""
+
+import csv
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from sandbox import behaviour
+from sandbox.errors import SandboxError
+from sandbox.kube import Kube
+from sandbox.tools import ensure_tools
+from sandbox.tools.catalog import KUBERNETES_VERSION
+
+ADMIN = "local-admin"
+OPERATOR = "operator"
+USERS = {ADMIN: "system:masters", OPERATOR: ""}
+"""Users of the cluster and their groups. `operator` may do nothing until a test or a person grants it something."""
+
+_COMPONENTS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd")
+_KWOK = "kwok-controller"
+_NODE_LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
+_SECONDS_TO_START = 120.0
+_POLL_EVERY = 0.1
+_AUDIT_POLICY = {
+    "apiVersion": "audit.k8s.io/v1",
+    "kind": "Policy",
+    "omitStages": ["RequestReceived"],
+    "rules": [{"level": "Metadata"}],
+}
+_COMPONENT_ENVIRONMENT = {"GOGC": "400"}
+"""Memory for time: collecting garbage at the usual rate takes a quarter of the API server's time."""
+
+_AUDIT_LOG_MEGABYTES = 4000
+"""Rotate late: a test that reads the log must see all of it."""
+
+
+class ControlPlane:
+    """One cluster's processes and files, under `<root>/clusters/<name>`."""
+
+    def __init__(self, name: str, root: Path) -> None:
+        self.name = name
+        self._work = root / "kwok"
+        self._home = root / "clusters" / name
+
+    @property
+    def context(self) -> str:
+        """The context name in every kubeconfig of this cluster."""
+        return f"kwok-{self.name}"
+
+    @property
+    def audit_log(self) -> Path:
+        """The API server's audit log: one JSON object per line and answered request, metadata only."""
+        return self._kwok_home / "logs" / "audit.log"
+
+    @property
+    def _kwok_home(self) -> Path:
+        return self._work / "clusters" / self.name
+
+    @property
+    def _certificate_authority(self) -> Path:
+        return self._kwok_home / "pki" / "ca.crt"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What `kwokctl` needs to know of this cluster."""
+        return {"KWOK_WORKDIR": str(self._work), "KWOK_KUBE_VERSION": KUBERNETES_VERSION}
+
+    def kubeconfig(self, user: str = ADMIN) -> Path:
+        """Return the path of the kubeconfig of a user of `USERS`."""
+        return self._home / f"{user}.kubeconfig"
+
+    def exists(self) -> bool:
+        """Return whether the cluster was created, running or not."""
+        return self.kubeconfig().exists()
+
+    def runs(self) -> bool:
+        """Return whether the API server is up and ready."""
+        if not self.exists():
+            return False
+        with self.connect() as kube:
+            return kube.answers()
+
+    def connect(self, user: str = ADMIN) -> Kube:
+        """Return a connection to the API server."""
+        config = yaml.safe_load(self.kubeconfig(user).read_text(encoding="utf-8"))
+        server = config["clusters"][0]["cluster"]["server"]
+        return Kube(server, str(self._certificate_authority), config["users"][0]["user"]["token"])
+
+    def create(self) -> None:
+        """Create and start the cluster; what an interrupted creation left is removed first.
+
+        Raises:
+            SandboxError: It did not become ready; the message names the logs.
+        """
+        self.delete()
+        self._home.mkdir(parents=True)
+        tokens = self._write_users()
+        tools = ensure_tools()
+        arguments = ["create", "cluster", "--runtime", "binary", "--wait", f"{_SECONDS_TO_START:.0f}s"]
+        arguments += ["--disable-qps-limits", "--heartbeat-factor", "20"]
+        arguments += [
+            "--config",
+            str(self._write_configuration(tools)),
+            "--kube-audit-policy",
+            str(self._write_audit()),
+        ]
+        extra = [
+            "etcd=unsafe-no-fsync=true",
+            f"kube-apiserver=token-auth-file={self._home / 'users.csv'}",
+            f"kube-apiserver=audit-log-maxsize={_AUDIT_LOG_MEGABYTES}",
+            # Alone, a component has nobody to lose an election to: on a busy machine it would only end itself.
+            "kube-controller-manager=leader-elect=false",
+            "kube-scheduler=leader-elect=false",
+        ]
+        arguments += [word for argument in extra for word in ("--extra-args", argument)]
+        self._kwokctl(*arguments, "--kubeconfig", str(self._home / "kwokctl.kubeconfig"))
+        for user, token in tokens.items():
+            self._write_kubeconfig(user, token)
+
+    def start(self) -> None:
+        """Start whatever process of the cluster is not running, and wait until the API server is ready.
+
+        Raises:
+            SandboxError: It did not become ready; the message names the logs.
+        """
+        self._forget_dead_processes()
+        kwok_runs = self._process_file(_KWOK).exists()
+        self._start_processes()
+        if not kwok_runs:
+            self._free_nodes()
+
+    def _start_processes(self) -> None:
+        self._kwokctl("start", "cluster")
+        deadline = time.monotonic() + _SECONDS_TO_START
+        with self.connect() as kube:
+            while not kube.answers():
+                if time.monotonic() > deadline:
+                    raise SandboxError(f"the API server of {self.name} is not ready; see {self._kwok_home / 'logs'}")
+                time.sleep(_POLL_EVERY)
+
+    def _free_nodes(self) -> None:
+        """Take the nodes from a kwok that is gone: a new one leaves them alone until their leases end, 13 minutes."""
+        self._kill(_KWOK)
+        with self.connect() as kube:
+            kube.delete(_NODE_LEASES)
+        self._forget_dead_processes()
+        self._start_processes()
+
+    def stop(self) -> None:
+        """Stop all processes; the content stays."""
+        self._kwokctl("stop", "cluster")
+
+    def kill_apiserver(self) -> None:
+        """Kill the API server as a crash would; `start` brings it back."""
+        self._kill("kube-apiserver")
+
+    def _kill(self, component: str) -> None:
+        """Kill a process and wait until it is gone."""
+        os.kill(int(self._process_file(component).read_text(encoding="utf-8")), signal.SIGKILL)
+        while self._alive(self._process_file(component)):
+            time.sleep(_POLL_EVERY)
+
+    def _forget_dead_processes(self) -> None:
+        """Remove what kwokctl remembers of processes that are gone: it takes a zombie or a reused id for alive."""
+        for file in (self._kwok_home / "pids").glob("*.pid"):
+            if not self._alive(file):
+                file.unlink()
+
+    def _alive(self, process_file: Path) -> bool:
+        command = ["ps", "-o", "args=", "-p", process_file.read_text(encoding="utf-8").strip()]
+        answer = subprocess.run(command, capture_output=True, text=True, check=False)
+        return str(self._kwok_home) in answer.stdout
+
+    def _process_file(self, component: str) -> Path:
+        return self._kwok_home / "pids" / f"{component}.pid"
+
+    def delete(self) -> None:
+        """Stop and remove the cluster with all its content and files; nothing happens when there is none."""
+        if self._kwok_home.exists():
+            self._kwokctl("delete", "cluster", "--kubeconfig", str(self._home / "kwokctl.kubeconfig"))
+        shutil.rmtree(self._home, ignore_errors=True)
+
+    def _kwokctl(self, *arguments: str) -> None:
+        command = [str(ensure_tools() / "kwokctl"), *arguments, "--name", self.name]
+        environment = {**os.environ, **self.environment, **_COMPONENT_ENVIRONMENT}
+        answer = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        if answer.returncode != 0:
+            raise SandboxError(
+                f"kwokctl {arguments[0]} cluster {self.name} failed (logs: {self._kwok_home / 'logs'}):\n"
+                f"{answer.stderr.strip()}"
+            )
+
+    def _write_users(self) -> dict[str, str]:
+        tokens = {user: secrets.token_hex(16) for user in USERS}
+        path = self._home / "users.csv"
+        path.touch(mode=0o600)
+        with path.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows([token, user, user, USERS[user]] for user, token in tokens.items())
+        return tokens
+
+    def _write_configuration(self, tools: Path) -> Path:
+        binaries = {f"{_camel_case(name)}Binary": str(tools / name) for name in _COMPONENTS}
+        options = {**binaries, "kwokControllerBinary": str(tools / "kwok"), "bindAddress": "127.0.0.1"}
+        version = "config.kwok.x-k8s.io/v1alpha1"
+        configuration: dict[str, Any] = {"apiVersion": version, "kind": "KwokctlConfiguration", "options": options}
+        return self._write("kwok.yaml", [configuration, *behaviour.stages(), behaviour.logs()])
+
+    def _write_audit(self) -> Path:
+        return self._write("audit-policy.yaml", [_AUDIT_POLICY])
+
+    def _write(self, name: str, documents: list[dict[str, Any]]) -> Path:
+        path = self._home / name
+        path.write_text(yaml.safe_dump_all(documents, sort_keys=False), encoding="utf-8")
+        return path
+
+    def _write_kubeconfig(self, user: str, token: str) -> None:
+        made = yaml.safe_load((self._home / "kwokctl.kubeconfig").read_text(encoding="utf-8"))
+        config = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [entry for entry in made["clusters"] if entry["name"] == self.context],
+            "users": [{"name": user, "user": {"token": token}}],
+            "contexts": [{"name": self.context, "context": {"cluster": self.context, "user": user}}],
+            "current-context": self.context,
+        }
+        path = self.kubeconfig(user)
+        path.touch(mode=0o600)
+        path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+
+
+def _camel_case(name: str) -> str:
+    first, *others = name.split("-")
+    return first + "".join(map(str.capitalize, others))

@@ -1,0 +1,123 @@
+"""Builds tools into the cache: once, whole or not at all, and safe when several processes want the same one.
+
+A build goes to a temporary folder that is renamed when complete, so an interrupted one leaves nothing that looks
+finished; a file lock makes a second process wait for the first and then use its result.
+"""
+
+import fcntl
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sandbox.errors import SandboxError
+from sandbox.tools.catalog import PULUMI_SCRIPTS, PULUMI_SDK, TOOLS, Tool
+from sandbox.tools.golang import find_go, go_environment
+
+_REPORT_EVERY = 30.0
+_ERROR_LINES = 30
+
+
+def say(text: str) -> None:
+    """Tell the person what happens; on stderr, since stdout of `make env` is for the shell."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def made_once(directory: Path, make: Callable[[Path], None]) -> Path:
+    """Return `directory`, filled by `make` if it does not exist yet; `make` gets a temporary folder to fill."""
+    if directory.exists():
+        return directory
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(directory.with_name(f".{directory.name}.lock")):
+        if directory.exists():
+            return directory
+        with tempfile.TemporaryDirectory(prefix=f".{directory.name}-", dir=directory.parent) as temporary:
+            content = Path(temporary) / "content"
+            content.mkdir()
+            make(content)
+            content.rename(directory)
+    return directory
+
+
+def text_key(text: str) -> str:
+    """Return a short name for a folder whose content depends on `text` alone."""
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say(f"waiting for another process that makes {path.stem.removeprefix(chr(46))}")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def build(tool: Tool, directory: Path) -> None:
+    """Build all binaries of `tool` into `directory`.
+
+    Raises:
+        SandboxError: The build failed; carries the last lines of its output.
+    """
+    names = ", ".join(binary.name for binary in tool.binaries)
+    say(f"building {names} {tool.version} (about {tool.minutes:g} min on 2 cores) ...")
+    packages = [binary.package for binary in tool.binaries]
+    # Several packages need a folder as target and are named by their paths; a lone one may be named otherwise.
+    target = f"{directory}/" if len(packages) > 1 else str(directory / tool.binaries[0].name)
+    command = [str(find_go()), "build", *tool.build_flags, "-o", target, *packages]
+    started = time.monotonic()
+    with tempfile.TemporaryFile("w+") as output:
+        with subprocess.Popen(
+            command, cwd=tool.directory, env=go_environment(), stdout=output, stderr=subprocess.STDOUT
+        ) as process:
+            code = _wait(process, names, started)
+        if code != 0:
+            output.seek(0)
+            tail = "".join(output.readlines()[-_ERROR_LINES:])
+            raise SandboxError(f"building {names} {tool.version} failed (exit code {code}):\n{tail}")
+    say(f"built {names} in {_elapsed(started)}")
+
+
+def _wait(process: subprocess.Popen[bytes], names: str, started: float) -> int:
+    try:
+        while True:
+            try:
+                return process.wait(timeout=_REPORT_EVERY)
+            except subprocess.TimeoutExpired:
+                say(f"  still building {names}: {_elapsed(started)}")
+    except BaseException:
+        process.kill()
+        raise
+
+
+def _elapsed(started: float) -> str:
+    minutes, seconds = divmod(round(time.monotonic() - started), 60)
+    return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
+
+
+def copy_pulumi_scripts(directory: Path) -> None:
+    """Copy the scripts that the Pulumi CLI starts Python with, from the source of its SDK, into `directory`.
+
+    Raises:
+        SandboxError: Go cannot provide the module.
+    """
+    pulumi = next(tool for tool in TOOLS if tool.module == "pulumi")
+    command = [str(find_go()), "mod", "download", "-json", PULUMI_SDK]
+    answer = subprocess.run(
+        command, cwd=pulumi.directory, env=go_environment(), capture_output=True, text=True, check=False
+    )
+    if answer.returncode != 0:
+        raise SandboxError(f"the source of {PULUMI_SDK} cannot be had:\n{answer.stderr or answer.stdout}")
+    source = Path(json.loads(answer.stdout)["Dir"])
+    for script in PULUMI_SCRIPTS:
+        copy = directory / Path(script).name
+        shutil.copyfile(source / script, copy)
+        copy.chmod(0o755)

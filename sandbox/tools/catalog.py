@@ -1,0 +1,114 @@
+"""The tools the sandbox needs: their versions, the pinned Go module each is built from, how to recognise them.
+
+The versions here name what the `go.mod` files in `go/` pin (a test compares them). How a tool is found on PATH or
+built is `finder` and `builder`.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+MODULES = Path(__file__).parent / "go"
+PULUMI_VERSION = "v3.259.0"
+KUBERNETES_VERSION = "v1.36.3"
+PULUMI_SDK = "github.com/pulumi/pulumi/sdk/v3"
+_COMPONENT = "k8s.io/component-base/version"
+
+
+@dataclass(frozen=True)
+class Binary:
+    """One executable: its name, the Go package it is built from, and the arguments that make it print its version.
+
+    Without arguments a binary cannot tell its version: one found on PATH counts only beside `companion`, with which
+    it is released.
+    """
+
+    name: str
+    package: str
+    version_args: tuple[str, ...] = ()
+    companion: str = ""
+
+
+@dataclass(frozen=True)
+class Tool:
+    """Binaries that share a pinned module; `minutes` is what a cold build took on 2 cores."""
+
+    module: str
+    version: str
+    minutes: float
+    binaries: tuple[Binary, ...]
+    link_variables: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def directory(self) -> Path:
+        """The folder with the tool's `go.mod` and `go.sum`."""
+        return MODULES / self.module
+
+    @property
+    def build_flags(self) -> tuple[str, ...]:
+        """Flags of `go build`: no paths, no debug information, the version linked in."""
+        variables = "".join(f" -X {name}={value}" for name, value in self.link_variables.items())
+        return ("-trimpath", "-ldflags", f"-s -w{variables}")
+
+    @property
+    def key(self) -> str:
+        """What the built binaries depend on, as the name of their folder in the cache."""
+        digest = hashlib.sha256()
+        for name in ("go.mod", "go.sum"):
+            digest.update((self.directory / name).read_bytes())
+        digest.update(repr((self.build_flags, self.binaries)).encode())
+        return f"{self.module}-{self.version}-{digest.hexdigest()[:12]}"
+
+
+def _kubernetes(name: str, *version_args: str) -> Binary:
+    return Binary(name, f"k8s.io/kubernetes/cmd/{name}", version_args or ("--version",))
+
+
+TOOLS = (
+    Tool("etcd", "v3.6.8", 1, (Binary("etcd", "go.etcd.io/etcd/server/v3", ("--version",)),)),
+    Tool(
+        "kwok",
+        "v0.8.0",
+        2.5,
+        tuple(Binary(name, f"sigs.k8s.io/kwok/cmd/{name}", ("--version",)) for name in ("kwok", "kwokctl")),
+    ),
+    Tool(
+        "pulumi",
+        PULUMI_VERSION,
+        6,
+        (Binary("pulumi", "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi", ("version",)),),
+        {"github.com/pulumi/pulumi/sdk/v3/go/common/version.Version": PULUMI_VERSION},
+    ),
+    Tool(
+        "pulumi-language-python",
+        "v3.79.0",
+        1,
+        (
+            Binary(
+                "pulumi-language-python",
+                "github.com/pulumi/pulumi/sdk/v3/python/cmd/pulumi-language-python",
+                companion="pulumi",
+            ),
+        ),
+    ),
+    Tool(
+        "kubernetes",
+        KUBERNETES_VERSION,
+        8,
+        (
+            _kubernetes("kube-apiserver"),
+            _kubernetes("kube-controller-manager"),
+            _kubernetes("kube-scheduler"),
+            _kubernetes("kubectl", "version", "--client=true"),
+        ),
+        {
+            f"{_COMPONENT}.gitVersion": KUBERNETES_VERSION,
+            f"{_COMPONENT}.gitMajor": "1",
+            f"{_COMPONENT}.gitMinor": "36",
+        },
+    ),
+)
+
+PULUMI_SCRIPTS = ("python/cmd/pulumi-language-python-exec", "python/dist/pulumi-resource-pulumi-python")
+"""Scripts beside the Pulumi CLI, as paths inside the source of `PULUMI_SDK` at `PULUMI_VERSION`."""

@@ -1,0 +1,198 @@
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from sandbox.errors import SandboxError
+from sandbox.paths import CHECKOUT
+from sandbox.tools import builder, catalog, finder, golang
+from sandbox.tools.catalog import TOOLS, Binary, Tool
+
+ETCD = next(tool for tool in TOOLS if tool.module == "etcd")
+LANGUAGE_HOST = next(tool for tool in TOOLS if tool.module == "pulumi-language-python")
+
+
+def program(place: Path, body: str) -> Path:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text(f"#!{sys.executable}\n{textwrap.dedent(body)}", encoding="utf-8")
+    place.chmod(0o755)
+    return place
+
+
+def printing(place: Path, text: str) -> Path:
+    return program(place, f"print({text!r})")
+
+
+@pytest.fixture
+def fake_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A Go that writes its arguments into the file it is asked to build, and counts its runs."""
+    body = f"""
+        import sys
+        from pathlib import Path
+        with Path({str(tmp_path / "runs")!r}).open("a") as runs:
+            runs.write("run\\n")
+        target = sys.argv[sys.argv.index("-o") + 1]
+        Path(target).write_text(" ".join(sys.argv[1:]))
+    """
+    go = program(tmp_path / "go", body)
+    monkeypatch.setattr(builder, "find_go", lambda: go)
+    return go
+
+
+def runs(tmp_path: Path) -> int:
+    return len((tmp_path / "runs").read_text(encoding="utf-8").splitlines())
+
+
+def build_etcd(directory: Path) -> Path:
+    return builder.made_once(directory, lambda target: builder.build(ETCD, target))
+
+
+@pytest.mark.parametrize(
+    ("printed", "version"),
+    [
+        ("etcd Version: 3.6.8\nGo Version: go1.26.8", "3.6.8"),
+        ("Kubernetes v1.36.3", "1.36.3"),
+        ('{"clientVersion": {"major": "1", "gitVersion": "v1.36.3"}}', "1.36.3"),
+        ("go version go1.26.8 linux/amd64", "1.26.8"),
+        ("no version here", ""),
+    ],
+)
+def test_finds_the_version_in_what_a_tool_prints(printed: str, version: str) -> None:
+    assert finder.version_in(printed) == version
+
+
+def test_takes_a_tool_from_path_in_the_pinned_version(tmp_path: Path) -> None:
+    place = printing(tmp_path / "etcd", "etcd Version: 3.6.8")
+    assert finder.find_on_path(ETCD, str(tmp_path)) == {"etcd": place}
+
+
+@pytest.mark.parametrize("printed", ["etcd Version: 3.6.80", "etcd Version: 3.5.9", ""])
+def test_leaves_a_tool_of_another_version_alone(tmp_path: Path, printed: str) -> None:
+    printing(tmp_path / "etcd", printed)
+    assert finder.find_on_path(ETCD, str(tmp_path)) is None
+
+
+def test_leaves_a_tool_alone_that_fails_when_asked_for_its_version(tmp_path: Path) -> None:
+    program(tmp_path / "etcd", "print('etcd Version: 3.6.8'); raise SystemExit(3)")
+    assert finder.find_on_path(ETCD, str(tmp_path)) is None
+
+
+def test_needs_every_binary_of_a_tool_on_path(tmp_path: Path) -> None:
+    both = Tool("etcd", "v3.6.8", 1, (*ETCD.binaries, Binary("etcdctl", "", ("version",))))
+    printing(tmp_path / "etcd", "etcd Version: 3.6.8")
+    assert finder.find_on_path(both, str(tmp_path)) is None
+
+
+def test_takes_a_tool_without_version_only_beside_what_it_is_released_with(tmp_path: Path) -> None:
+    place = printing(tmp_path / "pulumi-language-python", "")
+    assert finder.find_on_path(LANGUAGE_HOST, str(tmp_path)) is None
+    printing(tmp_path / "pulumi", "v3.259.0")
+    assert finder.find_on_path(LANGUAGE_HOST, str(tmp_path)) == {"pulumi-language-python": place}
+
+
+def test_builds_once_and_then_uses_the_result(tmp_path: Path, fake_go: Path) -> None:
+    assert fake_go.exists()
+    first = build_etcd(tmp_path / "store" / "etcd")
+    second = build_etcd(tmp_path / "store" / "etcd")
+    assert first == second
+    assert runs(tmp_path) == 1
+    assert "-trimpath" in (first / "etcd").read_text(encoding="utf-8")
+
+
+def test_a_failed_build_tells_what_go_said_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    go = program(tmp_path / "go", "print('undefined: frobnicate'); raise SystemExit(1)")
+    monkeypatch.setattr(builder, "find_go", lambda: go)
+    with pytest.raises(SandboxError, match=r"building etcd v3\.6\.8 failed.*\n.*undefined: frobnicate"):
+        build_etcd(tmp_path / "store" / "etcd")
+    assert [path.name for path in (tmp_path / "store").iterdir()] == [".etcd.lock"]
+
+
+def test_an_interrupted_build_leaves_nothing_that_looks_finished(
+    tmp_path: Path, fake_go: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> int:
+        raise KeyboardInterrupt
+
+    directory = tmp_path / "store" / "etcd"
+    with monkeypatch.context() as patch:
+        patch.setattr(builder, "_wait", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            build_etcd(directory)
+    assert not directory.exists()
+    assert (build_etcd(directory) / "etcd").exists()
+    assert fake_go.exists()
+
+
+def test_processes_that_want_the_same_tool_at_once_build_it_once(tmp_path: Path) -> None:
+    script = program(
+        tmp_path / "wants",
+        f"""
+        import sys, time
+        from pathlib import Path
+        from sandbox.tools.builder import made_once
+
+        def make(target):
+            with Path({str(tmp_path / "runs")!r}).open("a") as runs:
+                runs.write("run\\n")
+            time.sleep(0.3)  # long enough for the others to arrive
+            (target / "tool").write_text("whole")
+
+        print((made_once(Path({str(tmp_path / "store" / "tool")!r}), make) / "tool").read_text())
+        """,
+    )
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
+    processes = [
+        subprocess.Popen([sys.executable, script], env=environment, stdout=subprocess.PIPE, text=True) for _ in range(4)
+    ]
+    assert [process.communicate()[0] for process in processes] == ["whole\n"] * 4
+    assert runs(tmp_path) == 1
+
+
+def test_a_change_of_pins_or_flags_is_another_folder_in_the_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalog, "MODULES", tmp_path)
+    (tmp_path / "etcd").mkdir()
+    (tmp_path / "etcd" / "go.mod").write_text("module a", encoding="utf-8")
+    (tmp_path / "etcd" / "go.sum").write_text("", encoding="utf-8")
+    before = ETCD.key
+    (tmp_path / "etcd" / "go.sum").write_text("b", encoding="utf-8")
+    after = ETCD.key
+    flagged = Tool("etcd", "v3.6.8", 1, ETCD.binaries, {"main.version": "1"}).key
+    assert len({before, after, flagged}) == 3
+
+
+@pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.module)
+def test_the_catalog_names_the_version_that_go_mod_pins(tool: Tool) -> None:
+    module = (tool.directory / "go.mod").read_text(encoding="utf-8")
+    pinned = [
+        line.split() for line in module.splitlines() if line.split()[1:2] == [tool.version] or tool.version in line
+    ]
+    packages = [binary.package for binary in tool.binaries]
+    assert all(any(package.startswith(word) for line in pinned for word in line if "/" in word) for package in packages)
+
+
+def test_uses_a_go_on_path_that_is_new_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    go = printing(tmp_path / "go", "go version go1.99.0 linux/amd64")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    golang.find_go.cache_clear()
+    assert golang.find_go() == go
+    golang.find_go.cache_clear()
+
+
+def test_says_what_to_do_when_there_is_no_go_and_no_wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    printing(tmp_path / "go", "go version go1.12 linux/amd64")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(sys, "executable", str(program(tmp_path / "python", "raise SystemExit(1)")))
+    golang.find_go.cache_clear()
+    with pytest.raises(SandboxError, match="Install Go"):
+        golang.find_go()
+
+
+def test_every_pinned_module_can_be_built_by_the_go_that_comes_as_a_wheel() -> None:
+    wheel = (CHECKOUT / "requirements" / "go.in").read_text(encoding="utf-8")
+    version = tuple(int(part) for part in finder.version_in(wheel).split("."))
+    assert version >= golang.needed_version()
