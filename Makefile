@@ -50,7 +50,7 @@ lint: $(VENV)/.checks
 	$(BIN)/lint-imports
 
 bench: $(VENV)/.checks
-	if [ -e scripts/bench.py ]; then $(BIN)/python scripts/bench.py; else $(BIN)/python -m bench; fi
+	$(BIN)/python -m bench
 
 clean:
 	if [ -e $(BIN)/python ]; then $(SANDBOX) delete; fi

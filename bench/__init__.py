@@ -1,0 +1,1 @@
+"""Measures rollouts on the local control plane: `make bench`."""
