@@ -6,6 +6,7 @@ another SDK), messages are printed and the engine counts as present.
 
 import os
 import sys
+from collections import deque
 from functools import cache
 from typing import Final
 
@@ -13,6 +14,8 @@ import grpc
 from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc
 
 _TIMEOUT_SECONDS: Final = 5.0
+_statuses: Final[deque[object]] = deque(maxlen=8)
+"""The last calls that nobody waits for."""
 
 
 def info(text: str, urn: str = "") -> None:
@@ -56,8 +59,8 @@ def _log(severity: engine_pb2.LogSeverity.ValueType, text: str, urn: str, *, eph
         return
     request = engine_pb2.LogRequest(severity=severity, message=text, urn=urn, streamId=0, ephemeral=ephemeral)
     if ephemeral:
-        # Not waited for: a slow terminal must not slow the rollout.
-        stub.Log.future(request, timeout=_TIMEOUT_SECONDS)
+        # Not waited for: a slow terminal must not slow the rollout. But kept: gRPC cancels a call nobody refers to.
+        _statuses.append(stub.Log.future(request, timeout=_TIMEOUT_SECONDS))
         return
     try:
         stub.Log(request, timeout=_TIMEOUT_SECONDS)

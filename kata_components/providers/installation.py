@@ -13,20 +13,19 @@ import yaml
 from pulumi.dynamic import (
     CheckFailure,
     CheckResult,
-    ConfigureRequest,
     CreateResult,
     DiffResult,
     ReadResult,
     Resource,
-    ResourceProvider,
     UpdateResult,
 )
 
 from kata_components import names
 from kata_components.errors import ApiError, ClusterError
 from kata_components.kubernetes.api import KubeApi
-from kata_components.providers import cancellation, engine, session
+from kata_components.providers import engine, session
 from kata_components.providers.boundary import boundary
+from kata_components.providers.cluster_provider import ClusterProvider
 from kata_components.providers.wire import WireModel, has_unknowns
 from kata_components.rollout import guards, report
 from kata_components.rollout.phase import Progress
@@ -93,16 +92,8 @@ class InstallationOutputs(InstallationInputs):
         )
 
 
-class InstallationProvider(ResourceProvider):
-    """Guards, identifies and ends an installation. Stateless; the cluster's address comes from the stack's config."""
-
-    serialize_as_secret_always = False
-    _cluster: str | None = None
-
-    def configure(self, req: ConfigureRequest) -> None:
-        """Take the stack's configuration; called once per process, before anything else."""
-        self._cluster = req.config.get("cluster")
-        cancellation.install()
+class InstallationProvider(ClusterProvider):
+    """Guards, identifies and ends an installation. Stateless."""
 
     def check(self, olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Refuse what the next up must not do; reads only. `olds` are the last checked inputs, empty on create."""
@@ -112,7 +103,7 @@ class InstallationProvider(ResourceProvider):
         with boundary("checking the installation"):
             wanted = InstallationInputs.of(inputs)
             before = InstallationInputs.of(olds) if olds and "clusterUid" in olds else None
-            where = session.target(self._cluster)
+            where = self.target
             try:
                 checked, refusals = session.read(
                     where, functools.partial(_check, before=before, wanted=wanted, context=where.context)
@@ -133,7 +124,7 @@ class InstallationProvider(ResourceProvider):
         with boundary("creating the installation"):
             inputs = InstallationInputs.of(props)
             identity = session.run(
-                session.target(self._cluster),
+                self.target,
                 lambda api: anchor.establish(api, inputs.namespace, inputs.lease_name, stack=inputs.stack),
             )
             return CreateResult(identity, _outputs(inputs, identity))
@@ -143,7 +134,7 @@ class InstallationProvider(ResourceProvider):
         with boundary("updating the installation"):
             inputs = InstallationInputs.of(news)
             session.run(
-                session.target(self._cluster),
+                self.target,
                 lambda api: anchor.restore(
                     api, inputs.namespace, inputs.lease_name, stack=inputs.stack, installation=id_
                 ),
@@ -167,7 +158,7 @@ class InstallationProvider(ResourceProvider):
                 engine.status(report.progress_line("cleaned", progress, seconds), known.urn)
 
             session.run(
-                session.target(self._cluster),
+                self.target,
                 lambda api: anchor.end(api, known.ending(), say=say, on_progress=on_progress),
             )
 

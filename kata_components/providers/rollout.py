@@ -14,20 +14,19 @@ import yaml
 from pulumi.dynamic import (
     CheckFailure,
     CheckResult,
-    ConfigureRequest,
     CreateResult,
     DiffResult,
     ReadResult,
     Resource,
-    ResourceProvider,
     UpdateResult,
 )
 
 from kata_components import names
 from kata_components.errors import ClusterError, KataDeployError
 from kata_components.kubernetes.api import KubeApi
-from kata_components.providers import cancellation, engine, session
+from kata_components.providers import engine, session
 from kata_components.providers.boundary import boundary
+from kata_components.providers.cluster_provider import ClusterProvider
 from kata_components.providers.rights import missing_rights, rollout_rights
 from kata_components.providers.wire import WireModel, has_unknowns
 from kata_components.rollout import report
@@ -77,16 +76,8 @@ class RolloutInputs(WireModel):
         )
 
 
-class RolloutProvider(ResourceProvider):
-    """Plans and paces installs. Stateless; the cluster's address comes from the stack's configuration."""
-
-    serialize_as_secret_always = False
-    _cluster: str | None = None
-
-    def configure(self, req: ConfigureRequest) -> None:
-        """Take the stack's configuration; called once per process, before anything else."""
-        self._cluster = req.config.get("cluster")
-        cancellation.install()
+class RolloutProvider(ClusterProvider):
+    """Plans and paces installs. Stateless."""
 
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Plan against the live cluster, in preview and again in up; reads only.
@@ -99,9 +90,7 @@ class RolloutProvider(ResourceProvider):
         with boundary("planning the rollout"):
             wanted = RolloutInputs.of(inputs)
             try:
-                found, missing = session.read(
-                    session.target(self._cluster), functools.partial(_plan, request=wanted.request)
-                )
+                found, missing = session.read(self.target, functools.partial(_plan, request=wanted.request))
             except ClusterError as error:
                 return CheckResult(inputs, [CheckFailure("", str(error))])
             refusals = [*found.refusals, *missing]
@@ -144,7 +133,7 @@ class RolloutProvider(ResourceProvider):
     def _rollout(self, inputs: RolloutInputs) -> dict[str, Any]:
         """Plan once more, say so before the first write, and carry it out; return the outputs."""
         with boundary("the rollout"):
-            done = session.run(session.target(self._cluster), functools.partial(_carry_out, inputs=inputs))
+            done = session.run(self.target, functools.partial(_carry_out, inputs=inputs))
             _write(inputs, "rollout.json", done.outcome.output() | {"failure": done.failure})
             return inputs.props() | {"outcome": done.outcome.output(), "failure": done.failure}
 
