@@ -92,7 +92,9 @@ def run(where: Target, work: Work[T]) -> T:
         if reason == _ENGINE_GONE:
             await api.aclose()
             engine.end_process()
-        msg = f"{reason}. Jobs that run go on; nothing new was started. Run the same command again to go on from here."
+        msg = (
+            f"{reason}. Jobs that run go on; no further one is started. Run the same command again to go on from here."
+        )
         raise RolloutStoppedError(msg)
 
     return asyncio.run(_connected(where, supervised))

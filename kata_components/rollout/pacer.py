@@ -14,6 +14,7 @@ list settles it. Jobs are told apart by UID, since names are used again.
 
 import heapq
 from collections.abc import Iterable, Iterator, Sequence
+from math import inf
 from typing import Final
 
 from kata_components.rollout.budget import Budget
@@ -29,6 +30,10 @@ NodeCommand = CreateJob | DeleteJob | Record | Inspect
 RELIST_SECONDS: Final = 300.0
 """A list this often repairs what a watch lost."""
 _MAX_BACKOFF: Final = 30.0
+_GRACE_SECONDS: Final = 120.0
+"""So long after its deadline the Job controller may take to report a Job as failed."""
+_MAX_ANSWERED: Final = 10
+"""So often in a row the server may answer a command with an error of its own before the node counts as failed."""
 _MAX_VANISHED: Final = 3
 """So often a Job may disappear from under a node before the node counts as failed."""
 
@@ -37,8 +42,7 @@ class Pacer:
     """Paces the pending steps of one plan.
 
     `stage` and `digest` say which Jobs are ours; others on the same node are waited for, never deleted while active.
-    At most `parallelism` per-node Jobs are in flight, those of other runs, stages and digests included. `nodes` tells
-    how far each node is.
+    At most `parallelism` per-node Jobs are in flight, those of other runs included. `nodes` tells how far each node is.
     """
 
     def __init__(
@@ -50,11 +54,13 @@ class Pacer:
         parallelism: int,
         budget: Budget,
         soak_seconds: float = 0.0,
+        node_timeout_seconds: float = inf,
     ) -> None:
         self.budget = budget
         self._stage = stage
         self._digest = digest
         self._parallelism = parallelism
+        self._patience = node_timeout_seconds + _GRACE_SECONDS
         self.nodes = NodeRuns(steps)
         self._queue = WaveQueue(steps, soak_seconds=soak_seconds)
         self._jobs = JobsSeen(stage)
@@ -143,9 +149,9 @@ class Pacer:
         if result.code is Code.THROTTLED:
             self._paused_until = max(self._paused_until, now + max(result.retry_after, 1.0))
             self._again(self._paused_until, run)
-        elif result.code is Code.UNKNOWN:
+        elif result.code is Code.UNKNOWN and not (result.text and run.tries >= _MAX_ANSWERED):
             run.tries += 1
-            self._again(now + min(_MAX_BACKOFF, 0.2 * 2**run.tries), run)
+            self._again(now + min(_MAX_BACKOFF, 0.2 * 2 ** min(run.tries, _MAX_ANSWERED)), run)
         else:
             run.tries = 0
             self._settle(now, command, run, result)
@@ -172,8 +178,7 @@ class Pacer:
             self._again(now, run)
             return
         if result.code is Code.DONE:
-            run.job_uid = result.uid
-            self._enter(run, Phase.RUNNING)
+            self._running(now, run, result.uid)
         elif result.code is Code.CONFLICT:
             # Ours, by an answer that got lost, or somebody else's: the list tells.
             self._relist_at = now
@@ -204,23 +209,26 @@ class Pacer:
         run = self.nodes.get(job.node)
         if run is None or self._jobs.is_deleted(job) or not self._is_ours(job, run.step):
             return
-        if run.phase is Phase.QUEUED and (job.active or self._continues(job, run.step)):
+        # A Job that ended before this run took the node up is its own unless the plan knew that it is stale.
+        succeeded = job.state is JobState.SUCCEEDED and job.uid != run.step.stale_job
+        if run.phase is Phase.QUEUED and (job.active or succeeded):
             self._queue.remove(run.step)
             self._enter(run, Phase.CREATING)
         if run.phase is Phase.CREATING:
-            run.job_uid = job.uid
-            self._enter(run, Phase.RUNNING)
+            self._running(now, run, job.uid)
         if run.phase is Phase.RUNNING and run.job_uid == job.uid and not job.active:
             self._enter(run, Phase.RECORDING if job.state is JobState.SUCCEEDED else Phase.INSPECTING)
             self._again(now, run)
 
+    def _running(self, now: float, run: NodeRun, job_uid: str) -> None:
+        run.job_uid = job_uid
+        run.deadline = now + self._patience
+        self._enter(run, Phase.RUNNING)
+        if run.deadline < inf:
+            self._again(run.deadline, run)
+
     def _is_ours(self, job: NodeJob, step: Step) -> bool:
         return job.stage == self._stage and job.digest == self._digest and job.node_uid == step.node_uid
-
-    @staticmethod
-    def _continues(job: NodeJob, step: Step) -> bool:
-        """Whether a Job that ended before this run began it is this step's own."""
-        return job.state is JobState.SUCCEEDED and job.uid != step.stale_job
 
     def _vanished(self, now: float, run: NodeRun) -> None:
         run.vanished += 1
@@ -232,7 +240,10 @@ class Pacer:
     def _repeats(self, now: float) -> Iterator[Command]:
         while self._due and self._due[0][0] <= now:
             run = self.nodes[heapq.heappop(self._due)[2]]
-            if not run.busy:
+            if run.phase is Phase.RUNNING and now >= run.deadline:
+                # Kubernetes ends no Job whose pod hangs on a dead node. It keeps its slot and its host.
+                self._final(run, Phase.FAILED, "its Job did not end in time; is the node alive?")
+            elif not run.busy:
                 yield from self._commands(run)
 
     def _starts(self, now: float) -> Iterator[Command]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
+from math import inf
 
 from kata_components.rollout.plan import Step
 
@@ -30,6 +31,7 @@ class NodeRun:
 
     `busy`: a command about it is under way. `tries`: commands in a row without an answer. `vanished`: Jobs that were
     deleted under it. `touched`: the epoch of its last command or answer; an older list says nothing of its absence.
+    `deadline`: when its running Job must have ended.
     """
 
     step: Step
@@ -40,6 +42,7 @@ class NodeRun:
     vanished: int = 0
     touched: int = 0
     failure: str = ""
+    deadline: float = inf
 
 
 @dataclass(frozen=True)

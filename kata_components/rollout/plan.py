@@ -97,12 +97,15 @@ class Plan:
 
 def plan(nodes: Sequence[Node], jobs: Iterable[NodeJob], rules: Rules) -> Plan:
     """Return the plan for the selected nodes, given the per-node Jobs the cluster holds."""
-    by_node = {job.node: job for job in jobs if job.stage == "install"}
+    known = list(jobs)
+    by_node = {job.node: job for job in known if job.stage == "install"}
+    cleanups = {job.node: job for job in known if job.stage == "cleanup"}
     ordered = waves.interleaved(nodes)
     steps = {}
     for node in ordered:
         job = by_node.get(node.metadata.name)
-        steps[node.metadata.name] = _step(node, *_verdict(node, job, rules), job)
+        verdict = _verdict(node, job, cleanups.get(node.metadata.name), rules)
+        steps[node.metadata.name] = _step(node, *verdict, job)
     pending = list(_waves(ordered, steps, rules))
     placed = {step.node for step in pending}
     settled = [
@@ -145,16 +148,38 @@ def _step(node: Node, action: Action, reason: str, job: NodeJob | None) -> Step:
     )
 
 
-def _verdict(node: Node, job: NodeJob | None, rules: Rules) -> tuple[Action, str]:
+def _verdict(node: Node, job: NodeJob | None, cleanup: NodeJob | None, rules: Rules) -> tuple[Action, str]:
     """Return what to do with one node and why, waves aside."""
+    undone = _is_undone(node, cleanup)
     mark = node_mark.parse(node.metadata.annotation(names.mark_annotation(rules.suffix)))
-    if mark and mark.is_of(node) and rules.digests.get(mark.schema) == mark.digest:
+    if mark and mark.is_of(node) and rules.digests.get(mark.schema) == mark.digest and not undone:
         if job is None or job.node_uid != mark.node_uid or job.digest == mark.digest:
             return Action.UP_TO_DATE, f"installed {mark.time}"
         return Action.UPGRADE, f"a Job of digest {job.digest} has worked on it since it was installed"
+    if not undone and _is_installed_by(node, job, rules):
+        return Action.RESUME, "its Job succeeded, the mark is missing"
     if not node.ready and rules.not_ready == "skip":
         return Action.SKIPPED, "node is NotReady"
+    if undone:
+        return Action.INSTALL, "its cleanup was begun"
     return _of_job(node, job, rules) or _of_mark(node, mark) or _of_label(node, job, rules)
+
+
+def _is_undone(node: Node, cleanup: NodeJob | None) -> bool:
+    """Return whether a cleanup has begun on that machine: it runs, or has taken the label, which goes first."""
+    if cleanup is None or cleanup.node_uid != node.metadata.uid:
+        return False
+    return cleanup.active or node.metadata.label(names.RUNTIME_LABEL) is None
+
+
+def _is_installed_by(node: Node, job: NodeJob | None, rules: Rules) -> bool:
+    """Return whether that Job has succeeded on this machine at this digest, and nothing has cleaned since.
+
+    Such a node needs no Job any more, so it does not matter whether it is Ready.
+    """
+    if job is None or job.digest != rules.digest or job.node_uid != node.metadata.uid:
+        return False
+    return job.state is JobState.SUCCEEDED and node.metadata.label(names.RUNTIME_LABEL) == "true"
 
 
 def _of_job(node: Node, job: NodeJob | None, rules: Rules) -> tuple[Action, str] | None:
@@ -162,12 +187,8 @@ def _of_job(node: Node, job: NodeJob | None, rules: Rules) -> tuple[Action, str]
         return None
     if job.state is JobState.FAILED:
         return Action.RETRY, f"failed before: {job.failure or 'no reason given'}"
-    if job.active:
-        return Action.RESUME, "its Job is running"
-    if node.metadata.label(names.RUNTIME_LABEL) == "true":
-        return Action.RESUME, "its Job succeeded, the mark is missing"
-    # Cleaned since: the Job that succeeded says nothing of the host any more.
-    return None
+    # One that succeeded and was cleaned since says nothing of the host any more.
+    return (Action.RESUME, "its Job is running") if job.active else None
 
 
 def _of_mark(node: Node, mark: Mark | None) -> tuple[Action, str] | None:
@@ -180,7 +201,8 @@ def _of_mark(node: Node, mark: Mark | None) -> tuple[Action, str] | None:
 
 def _of_label(node: Node, job: NodeJob | None, rules: Rules) -> tuple[Action, str]:
     value = node.metadata.label(names.RUNTIME_LABEL)
-    if value is None or job is not None:
+    ours = job is not None and job.node_uid == node.metadata.uid
+    if value is None or ours:
         return Action.INSTALL, "new node"
     if rules.existing is None:
         return Action.SKIPPED, _UNCLAIMED

@@ -17,14 +17,13 @@ from kata_components.runner.cleanup import CleanupRequest
 from kata_components.runner.lease import held, lease_manifest, renamed
 
 _HTTP_NOT_FOUND: Final = 404
-_HTTP_CONFLICT: Final = 409
 _CLUSTER_NAMESPACE: Final = "kube-system"
 _HELM: Final = "Helm"
 
 
 @dataclass(frozen=True, kw_only=True)
 class ObjectName:
-    """A Kubernetes object by name; an empty namespace means cluster-scoped. Written as `kind/namespace/name`."""
+    """A Kubernetes object by name; an empty namespace means cluster-scoped. Written as `plural/namespace/name`."""
 
     api_version: str
     plural: str

@@ -52,14 +52,21 @@ async def clean(
     planned = cleanup_plan(now.nodes, now.jobs, request.suffix, digest)
     pace = f", at most {request.parallelism} at a time" if planned.pending else ""
     say(f"cleanup: {report.counts(planned.counts)}{pace}")
-    pacer = Pacer(planned.pending, stage="cleanup", digest=digest, parallelism=request.parallelism, budget=Budget())
+    pacer = Pacer(
+        planned.pending,
+        stage="cleanup",
+        digest=digest,
+        parallelism=request.parallelism,
+        budget=Budget(),
+        node_timeout_seconds=request.node_timeout_seconds,
+    )
     loop = asyncio.get_running_loop()
     began = loop.time()
     await Driver(
         api, pacer, _orders(request, planned), lease, on_progress=lambda p: on_progress(p, loop.time() - began)
     ).run()
     _refuse_leftovers(planned, pacer)
-    await api.delete_jobs(request.namespace, jobs.selector(request.suffix))
+    await lease.kept(api.delete_jobs(request.namespace, jobs.selector(request.suffix)))
     say(f"cleaned {report.nodes(len(pacer.nodes.within(Phase.DONE)))} in {report.duration(loop.time() - began)}")
 
 

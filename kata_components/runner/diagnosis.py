@@ -1,5 +1,6 @@
 """Why a node's Job failed: the stage, its exit code and reason, and the last lines the API has."""
 
+import asyncio
 import contextlib
 from typing import Final
 
@@ -10,6 +11,7 @@ from kata_components.rollout.commands import Code, Result
 from kata_components.rollout.plan import Step
 
 _LOG_LINES: Final = 3
+_LOG_SECONDS: Final = 3.0
 _MAX_TEXT: Final = 400
 _HTTP_NOT_FOUND: Final = 404
 
@@ -58,8 +60,9 @@ async def _stage_failure(api: KubeApi, namespace: str, pod: Pod, stage: str, end
     words = ended.message or ""
     if not words:
         # The log is a help, not a need: the kubelet may be unreachable or the container removed.
-        with contextlib.suppress(ClusterError):
-            words = await api.pod_log(namespace, pod.metadata.name, stage, _LOG_LINES)
+        with contextlib.suppress(ClusterError, TimeoutError):
+            async with asyncio.timeout(_LOG_SECONDS):
+                words = await api.pod_log(namespace, pod.metadata.name, stage, _LOG_LINES)
     lines = " | ".join(line.strip() for line in words.splitlines()[-_LOG_LINES:] if line.strip())
     return f"stage {stage} ended with exit code {ended.exit_code}, {_joined(ended.reason, lines)}"
 

@@ -20,7 +20,9 @@ from kata_components.runner.lease import HeldLease
 
 _CALL_SECONDS: Final = 10.0
 _TICK_SECONDS: Final = 1.0
-_CODES: Final = {404: Code.GONE, 409: Code.CONFLICT, 429: Code.THROTTLED}
+_NOT_FOUND: Final = 404
+_CONFLICT: Final = 409
+_CODES: Final = {_NOT_FOUND: Code.GONE, _CONFLICT: Code.CONFLICT, 429: Code.THROTTLED}
 _SERVER_ERROR: Final = 500
 
 
@@ -98,12 +100,29 @@ class Driver:
 
     async def _call(self, command: CreateJob | DeleteJob | Record | Inspect) -> Result:
         try:
-            async with asyncio.timeout(_CALL_SECONDS):
+            async with asyncio.timeout(self._seconds_for(command)):
                 return await self._send(command)
         except ApiError as error:
+            if isinstance(command, Record) and error.status == _CONFLICT and await self._is_still_there(command):
+                return Result(code=Code.UNKNOWN)
             return Result(code=_code(command, error.status), text=str(error), retry_after=error.retry_after or 0.0)
         except (UnreachableError, TimeoutError):
             return Result(code=Code.UNKNOWN)
+
+    def _seconds_for(self, command: Command) -> float:
+        """Return how long a call may take: what starts or removes Jobs must land while the Lease is surely ours."""
+        if isinstance(command, CreateJob | DeleteJob):
+            return max(0.0, min(_CALL_SECONDS, self._lease.remaining))
+        return _CALL_SECONDS
+
+    async def _is_still_there(self, command: Record) -> bool:
+        """Return whether a conflict was only about a busy object: the node of that name is the one of the plan."""
+        step = self._orders.steps[command.node]
+        try:
+            node = await self._api.get_node(step.node)
+        except ClusterError as error:
+            return not (isinstance(error, ApiError) and error.status == _NOT_FOUND)
+        return node.metadata.uid == step.node_uid
 
     async def _send(self, command: CreateJob | DeleteJob | Record | Inspect) -> Result:
         orders, step = self._orders, self._orders.steps[command.node]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from kata_components import names
+from kata_components.errors import ClusterError, GuardError
 from kata_components.kubernetes.api import KubeApi
 from kata_components.rollout import guards, jobs, mark, report, waves
 from kata_components.rollout.budget import Budget
@@ -88,6 +89,8 @@ async def install(
 ) -> Installed:
     """Carry a plan out, paced, holding the Lease; return when nothing is left that may be started.
 
+    The plan is made again once the Lease is held, since another run may have worked on until then.
+
     Raises:
         LeaseHeldError: another run works on this installation; nothing was started.
         RolloutStoppedError: the Lease was lost on the way.
@@ -98,13 +101,24 @@ async def install(
     pacer = _pacer(request, planned)
     if planned.pending:
         async with held(api, request.namespace, names.base(request.suffix), say=say) as lease:
+            planned = await _settled_plan(api, request, planned, say)
+            pacer = _pacer(request, planned)
             orders = _orders(request, planned)
             driver = Driver(
                 api, pacer, orders, lease, on_progress=lambda progress: on_progress(progress, loop.time() - began)
             )
             await driver.run()
-            await _tidy(api, request)
+            await lease.kept(_tidy(api, request, planned, pacer, say))
     return _installed(planned, pacer, loop.time() - began)
+
+
+async def _settled_plan(api: KubeApi, request: InstallRequest, planned: Plan, say: Callable[[str], None]) -> Plan:
+    found = await preview(api, request)
+    if found.refusals:
+        raise GuardError("\n".join(found.refusals))
+    if found.plan != planned:
+        say(report.plan_summary(found.plan, request.parallelism))
+    return found.plan
 
 
 def _pacer(request: InstallRequest, planned: Plan) -> Pacer:
@@ -117,6 +131,7 @@ def _pacer(request: InstallRequest, planned: Plan) -> Pacer:
         parallelism=request.parallelism,
         budget=Budget(allowed, earlier=earlier),
         soak_seconds=request.soak_seconds,
+        node_timeout_seconds=request.node_timeout_seconds,
     )
 
 
@@ -148,11 +163,24 @@ def _orders(request: InstallRequest, planned: Plan) -> Orders:
     )
 
 
-async def _tidy(api: KubeApi, request: InstallRequest) -> None:
-    """Remove the succeeded Jobs with one request; the failed ones stay for diagnosis."""
-    await api.delete_jobs(
-        request.namespace, jobs.selector(request.suffix, "install"), field_selector="status.successful=1"
-    )
+async def _tidy(api: KubeApi, request: InstallRequest, planned: Plan, pacer: Pacer, say: Callable[[str], None]) -> None:
+    """Remove the succeeded Jobs of marked nodes; failed ones stay for diagnosis, and others are all the trace there is.
+
+    With one request, as a rule. Failing is no failure of the rollout: the next one removes them.
+    """
+    marked = {*pacer.nodes.within(Phase.DONE), *(s.node for s in planned.steps if s.action is Action.UP_TO_DATE)}
+    selector = jobs.selector(request.suffix, "install")
+    try:
+        found = [jobs.observed(job) for job in (await api.list_jobs(request.namespace, selector)).items]
+        succeeded = [job for job in found if job.state is jobs.JobState.SUCCEEDED]
+        if all(job.node in marked for job in succeeded):
+            await api.delete_jobs(request.namespace, selector, field_selector="status.successful=1")
+            return
+        for job in succeeded:
+            if job.node in marked:
+                await api.delete_job(request.namespace, job.name, job.uid)
+    except ClusterError as error:
+        say(f"finished Jobs could not be removed, the next rollout does it: {error}")
 
 
 def _installed(planned: Plan, pacer: Pacer, seconds: float) -> Installed:

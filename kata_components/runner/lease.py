@@ -10,10 +10,11 @@ import contextlib
 import getpass
 import os
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, NoReturn, TypeVar
+from uuid import uuid4
 
 import msgspec
 
@@ -30,11 +31,20 @@ _MARGIN_SECONDS: Final = 3.0
 _GIVE_UP_SECONDS: Final = 300.0
 """So long the API server may be out of reach before a run stops; until then it starts nothing and waits."""
 _HTTP_CONFLICT: Final = 409
+_RUN: Final = uuid4().hex[:8]
+
+
+T = TypeVar("T")
 
 
 def holder_name() -> str:
-    """Return what a Lease calls this process: `user@host (pid N)`."""
-    return f"{getpass.getuser()}@{socket.gethostname()} (pid {os.getpid()})"
+    """Return what a Lease calls this process: `user@host (pid N, run X)`, unique over containers that look alike."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        # A container may run as a user that has no name.
+        user = f"uid {os.getuid()}"
+    return f"{user}@{socket.gethostname()} (pid {os.getpid()}, run {_RUN})"
 
 
 def timestamp() -> str:
@@ -87,9 +97,29 @@ class HeldLease:
     @property
     def fresh(self) -> bool:
         """Whether nobody else can have taken the Lease yet."""
-        return self.clock() - self._renewed < DURATION_SECONDS - _MARGIN_SECONDS
+        return self.remaining > 0
 
-    async def keep(self) -> None:
+    @property
+    def remaining(self) -> float:
+        """For how many seconds nobody else can have taken it, less a margin."""
+        return DURATION_SECONDS - _MARGIN_SECONDS - (self.clock() - self._renewed)
+
+    async def kept(self, work: Coroutine[Any, Any, T]) -> T:
+        """Await work while renewing; losing the Lease ends it.
+
+        Raises:
+            RolloutStoppedError: the Lease could not be kept.
+        """
+        keeper, task = asyncio.create_task(self.keep()), asyncio.create_task(work)
+        try:
+            await asyncio.wait({keeper, task}, return_when=asyncio.FIRST_COMPLETED)
+            return task.result() if task.done() else keeper.result()
+        finally:
+            for either in (keeper, task):
+                either.cancel()
+            await asyncio.gather(keeper, task, return_exceptions=True)
+
+    async def keep(self) -> NoReturn:
         """Renew for ever.
 
         Raises:
@@ -132,11 +162,16 @@ class HeldLease:
     def _stopped(self, reason: str) -> RolloutStoppedError:
         return RolloutStoppedError(
             f"stopped: the Lease {self.namespace}/{self.name} could not be kept ({reason}). Jobs that run go on; "
-            "nothing new was started. Run `pulumi up` again to go on from here."
+            "no further one is started. Run `pulumi up` again to go on from here."
         )
 
     async def delete(self) -> None:
-        """Remove the Lease itself: the end of the installation."""
+        """Remove the Lease itself: the end of the installation.
+
+        Raises:
+            RolloutStoppedError: somebody else has taken it.
+        """
+        await self._check_holder()
         await self.api.delete_lease(self.namespace, self.name, self.lease.metadata.uid)
 
     async def release(self) -> None:

@@ -15,6 +15,7 @@ from tests.e2e.observe import Audit
 from tests.e2e.stack import CHECKOUT, Stack
 
 WORKERS = 24
+POD_SECONDS = 0.5
 
 
 @pytest.fixture(scope="session")
@@ -84,6 +85,7 @@ def fresh_fleet(cluster: Cluster) -> None:
 
 
 def fresh_behaviour(cluster: Cluster) -> None:
+    cluster.pod_seconds(POD_SECONDS)
     with cluster.connect() as kube:
         nodes = kube.get("/api/v1/nodes")["items"]
     for node in nodes:

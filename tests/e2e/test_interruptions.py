@@ -11,7 +11,7 @@ import pytest
 
 from sandbox.cluster import Cluster
 from sandbox.kube import Kube
-from tests.e2e.conftest import WORKERS
+from tests.e2e.conftest import POD_SECONDS, WORKERS
 from tests.e2e.observe import Audit, everything, jobs, marked
 from tests.e2e.stack import Stack, kill, provider_pids, read_until
 
@@ -19,15 +19,25 @@ pytestmark = pytest.mark.e2e
 
 
 def interrupted_up(stack: Stack) -> "subprocess.Popen[str]":
-    """Start an up and return in the middle of its rollout."""
+    """Start an up and return in the middle of its rollout, which is slow enough to have one."""
+    stack.cluster.pod_seconds(1.5)
     stack.configure(rollout={"waves": []}, job={"parallelism": 3})
     process = stack.start("up", "--yes", "--skip-preview")
-    read_until(process, f"3/{WORKERS} installed")
+    read_until(process, " installed, 3 running")
     return process
+
+
+def wait_until_gone(pids: list[int]) -> None:
+    """Wait for processes to end by themselves; whoever is left could still pace."""
+    deadline = time.monotonic() + 20
+    while left := [pid for pid in pids if Path(f"/proc/{pid}/exe").exists()]:
+        assert time.monotonic() < deadline, f"processes {left} outlive their engine"
+        time.sleep(0.1)
 
 
 def goes_on(stack: Stack, cluster: Cluster, kube: Kube, audit: Audit) -> None:
     """Run up again; every node is done, each by one Job."""
+    cluster.pod_seconds(POD_SECONDS)
     up = stack.up()
     assert up.ok, up.text
     assert marked(kube) == set(cluster.workers())
@@ -40,12 +50,8 @@ def test_kill_9_of_the_cli(stack: Stack, cluster: Cluster, kube: Kube, audit: Au
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
     assert orphans
-    # The provider sees that the engine is gone and stops; what is in flight then may still end.
-    time.sleep(6)
-    count = len(audit.job_nodes())
-    time.sleep(4)
-    assert len(audit.job_nodes()) == count < WORKERS
-    kill([pid for pid in orphans if Path(f"/proc/{pid}").exists()])
+    wait_until_gone(orphans)
+    assert len(audit.job_nodes()) < WORKERS
 
     locked = stack.up()
     assert locked.code != 0

@@ -17,7 +17,7 @@ from tests.runner.cluster import Cluster
 Creating = Any
 """A call under way; the SDK has no types for it."""
 
-STAYS = "Jobs that run go on; nothing new was started. Run the same command again to go on from here."
+STAYS = "Jobs that run go on; no further one is started. Run the same command again to go on from here."
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from tests.providers.process import Engine
 from tests.runner.cluster import Cluster
 from tests.runner.fake_api import FakeKubeApi
 
-STAYS = "Jobs that run go on; nothing new was started. Run the same command again to go on from here."
+STAYS = "Jobs that run go on; no further one is started. Run the same command again to go on from here."
 WHERE = Target(context=CONTEXT)
 
 

@@ -1,5 +1,7 @@
 """What the plan says of each node, and why."""
 
+from dataclasses import replace
+
 import pytest
 
 from kata_components.names import RUNTIME_LABEL
@@ -142,3 +144,25 @@ def test_cleanup_takes_marked_nodes_and_those_an_install_was_begun_on() -> None:
     nodes = [node("a", marked=mark_of("a")), node("b"), node("c"), node("d", ready=False, marked=mark_of("d"))]
     steps = cleanup_plan(nodes, [job("b", JobState.FAILED)], "", "cleanup-digest").steps
     assert {s.node: s.action for s in steps} == {"a": Action.CLEANUP, "b": Action.CLEANUP, "d": Action.SKIPPED}
+
+
+@pytest.mark.parametrize(
+    ("state", "labels"), [(JobState.ACTIVE, LABELLED), (JobState.SUCCEEDED, {}), (JobState.FAILED, {})]
+)
+def test_a_node_whose_cleanup_was_begun_is_not_up_to_date(state: JobState, labels: dict[str, str]) -> None:
+    begun = node("a", marked=mark_of("a"), labels=labels)
+    assert action_of(begun, [job("a", state, stage="cleanup")]) is Action.INSTALL
+
+
+def test_an_installed_node_that_was_cleaned_long_before_is_up_to_date() -> None:
+    installed = node("a", marked=mark_of("a"), labels=LABELLED)
+    assert action_of(installed, [job("a", JobState.SUCCEEDED, stage="cleanup")]) is Action.UP_TO_DATE
+
+
+def test_a_node_that_only_lacks_its_mark_need_not_be_ready() -> None:
+    assert action_of(node("a", ready=False, labels=LABELLED), [job("a", JobState.SUCCEEDED)]) is Action.RESUME
+
+
+def test_a_foreign_job_does_not_make_a_labelled_node_ours() -> None:
+    foreign = replace(job("a", JobState.SUCCEEDED, digest=""), node_uid="")
+    assert unclaimed(plan([node("a", labels=LABELLED)], [foreign], RULES)) == ["a"]

@@ -45,7 +45,9 @@ def test_second_run_beside_a_live_one_stops_and_says_who_works() -> None:
     async def both() -> int:
         first = asyncio.create_task(roll_out(FakeKubeApi(on), request()))
         await asyncio.sleep(2.0)
-        with pytest.raises(LeaseHeldError, match=r"another run works on this installation: .*@.* \(pid \d+\) since 2"):
+        with pytest.raises(
+            LeaseHeldError, match=r"another run works on this installation: .*@.* \(pid \d+, run \w+\) since 2"
+        ):
             await roll_out(FakeKubeApi(on), request())
         return (await first).outcome.installed
 
@@ -100,7 +102,9 @@ def test_watch_that_expires_is_replaced_by_a_list() -> None:
         return (await roll_out(api, request(2))).outcome.installed
 
     assert simulate(with_compactions()) == 6
-    assert Counter(api.asked)["list_jobs"] == 1 + 1 + 3, "the plan's, the first of the run, one per compaction"
+    assert Counter(api.asked)["list_jobs"] == 2 + 1 + 3 + 1, (
+        "both plans, the first of the run, one per compaction, the end"
+    )
 
 
 def test_api_server_may_be_away_for_a_while() -> None:

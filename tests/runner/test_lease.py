@@ -206,7 +206,7 @@ def test_taken_lease_ends_the_keeping_with_the_name_of_the_taker() -> None:
                 await keeping
             return str(caught.value)
 
-    assert f"({thief} has taken it). Jobs that run go on; nothing new was started" in simulate(stolen())
+    assert f"({thief} has taken it). Jobs that run go on; no further one is started" in simulate(stolen())
     assert spec(on)["holderIdentity"] == thief
 
 
