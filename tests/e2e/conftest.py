@@ -71,16 +71,17 @@ def stack(cluster: Cluster, new_stack: Callable[..., Stack]) -> Iterator[Stack]:
     made = new_stack()
     yield made
     fresh_behaviour(cluster)
-    left = made.destroy()
-    if not left.ok:
-        made.cancel()
+    if made.has_resources():
         left = made.destroy()
-    fresh_fleet(cluster)
-    assert left.ok, left.text
+        if not left.ok:
+            made.cancel()
+            left = made.destroy()
+        assert left.ok, left.text
 
 
 def fresh_fleet(cluster: Cluster) -> None:
-    cluster.start(workers=WORKERS)
+    if len(cluster.workers()) != WORKERS:
+        cluster.start(workers=WORKERS)
     fresh_behaviour(cluster)
 
 

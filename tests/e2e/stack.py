@@ -86,6 +86,11 @@ class Stack:
     def state(self) -> str:
         return self.run("stack", "export", config=False).text
 
+    def has_resources(self) -> bool:
+        """Return whether there is anything to destroy, also when the last run was killed."""
+        deployment: dict[str, Any] = json.loads(self.state())["deployment"]
+        return bool(deployment.get("resources") or deployment.get("pending_operations"))
+
     def run(self, *arguments: str, config: bool = True) -> Run:
         process = self.start(*arguments, config=config)
         text, _ = process.communicate(timeout=SECONDS)
