@@ -16,6 +16,7 @@ The text of each is complete: what is wrong, with which value, and what to do ne
 """
 
 from collections.abc import Sequence
+from http import HTTPStatus
 
 
 class KataDeployError(Exception):
@@ -61,6 +62,16 @@ class ApiError(ClusterError):
         self.status = status
         self.reason = reason
         self.retry_after = retry_after
+
+    @property
+    def not_found(self) -> bool:
+        """Whether what was asked for is not there (HTTP 404)."""
+        return self.status == HTTPStatus.NOT_FOUND
+
+    @property
+    def conflict(self) -> bool:
+        """Whether another object or another version of it stands against the request (HTTP 409)."""
+        return self.status == HTTPStatus.CONFLICT
 
 
 class ExpiredError(ApiError):

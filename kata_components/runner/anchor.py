@@ -16,7 +16,6 @@ from kata_components.runner import cleanup, fleet
 from kata_components.runner.cleanup import CleanupRequest
 from kata_components.runner.lease import held, lease_manifest, renamed
 
-_HTTP_NOT_FOUND: Final = 404
 _CLUSTER_NAMESPACE: Final = "kube-system"
 _HELM: Final = "Helm"
 
@@ -45,7 +44,7 @@ async def namespace_exists(api: KubeApi, namespace: str) -> bool:
     try:
         await api.get_namespace(namespace)
     except ApiError as error:
-        if error.status != _HTTP_NOT_FOUND:
+        if not error.not_found:
             raise
         return False
     return True
@@ -56,7 +55,7 @@ async def find_lease(api: KubeApi, namespace: str, name: str) -> Lease | None:
     try:
         return await api.get_lease(namespace, name)
     except ApiError as error:
-        if error.status != _HTTP_NOT_FOUND:
+        if not error.not_found:
             raise
         return None
 

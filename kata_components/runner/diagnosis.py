@@ -13,7 +13,6 @@ from kata_components.rollout.plan import Step
 _LOG_LINES: Final = 3
 _LOG_SECONDS: Final = 3.0
 _MAX_TEXT: Final = 400
-_HTTP_NOT_FOUND: Final = 404
 
 
 async def inspect(api: KubeApi, namespace: str, step: Step, job: str, failure: str) -> Result:
@@ -27,7 +26,7 @@ async def inspect(api: KubeApi, namespace: str, step: Step, job: str, failure: s
     try:
         node = await api.get_node(step.node)
     except ApiError as error:
-        if error.status != _HTTP_NOT_FOUND:
+        if not error.not_found:
             raise
         return Result(code=Code.GONE)
     if node.metadata.uid != step.node_uid:

@@ -20,9 +20,7 @@ from kata_components.runner.lease import HeldLease
 
 _CALL_SECONDS: Final = 10.0
 _TICK_SECONDS: Final = 1.0
-_NOT_FOUND: Final = 404
-_CONFLICT: Final = 409
-_CODES: Final = {_NOT_FOUND: Code.GONE, _CONFLICT: Code.CONFLICT, 429: Code.THROTTLED}
+_CODES: Final = {404: Code.GONE, 409: Code.CONFLICT, 429: Code.THROTTLED}
 _SERVER_ERROR: Final = 500
 
 
@@ -103,7 +101,7 @@ class Driver:
             async with asyncio.timeout(self._seconds_for(command)):
                 return await self._send(command)
         except ApiError as error:
-            if isinstance(command, Record) and error.status == _CONFLICT and await self._is_still_there(command):
+            if isinstance(command, Record) and error.conflict and await self._is_still_there(command):
                 return Result(code=Code.UNKNOWN)
             return Result(code=_code(command, error.status), text=str(error), retry_after=error.retry_after or 0.0)
         except (UnreachableError, TimeoutError):
@@ -121,7 +119,7 @@ class Driver:
         try:
             node = await self._api.get_node(step.node)
         except ClusterError as error:
-            return not (isinstance(error, ApiError) and error.status == _NOT_FOUND)
+            return not (isinstance(error, ApiError) and error.not_found)
         return node.metadata.uid == step.node_uid
 
     async def _send(self, command: CreateJob | DeleteJob | Record | Inspect) -> Result:

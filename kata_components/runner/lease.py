@@ -30,7 +30,6 @@ _MARGIN_SECONDS: Final = 3.0
 """A Lease this close to its end is not fresh enough to start something on."""
 _GIVE_UP_SECONDS: Final = 300.0
 """So long the API server may be out of reach before a run stops; until then it starts nothing and waits."""
-_HTTP_CONFLICT: Final = 409
 _RUN: Final = uuid4().hex[:8]
 
 
@@ -139,7 +138,7 @@ class HeldLease:
         try:
             self.lease = await self._replace(self.lease)
         except ApiError as error:
-            if error.status != _HTTP_CONFLICT:
+            if not error.conflict:
                 raise
             # Our own renewal whose answer got lost changes the version too: look who holds it.
             await self._check_holder()
@@ -211,7 +210,7 @@ async def _acquire(api: KubeApi, namespace: str, name: str, lease: Lease) -> Lea
     try:
         return await api.replace_lease(namespace, name, _again(name, lease, holder_name()))
     except ApiError as error:
-        if error.status != _HTTP_CONFLICT:
+        if not error.conflict:
             raise
         raise _held_by(await api.get_lease(namespace, name)) from None
 
