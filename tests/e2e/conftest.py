@@ -1,5 +1,6 @@
 """The real thing: Pulumi's CLI, a real control plane, simulated nodes, and the operator's rights from docs/."""
 
+import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,8 +21,8 @@ POD_SECONDS = 0.5
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
-    """A cluster of the tests' own, with the operator's rights granted."""
-    local = Cluster("kata-deploy-e2e")
+    """A cluster of the tests' own, with the operator's rights granted; another checkout has another one."""
+    local = Cluster(f"kata-deploy-e2e-{hashlib.sha256(str(CHECKOUT).encode()).hexdigest()[:6]}")
     local.start(workers=WORKERS)
     with local.connect() as kube:
         for manifest in yaml.safe_load_all((CHECKOUT / "docs" / "operator-rbac.yaml").read_text()):

@@ -34,7 +34,7 @@ def refused(stack: Stack, audit: Audit, *words: str, user: str = OPERATOR) -> No
         ({"job": {"paralelism": 5}}, ("job.paralelism", "parallelism")),
         ({"job": {"parallelism": "many"}}, ("job.parallelism", "many")),
         ({"cluster": {"context": None}}, ("cluster.context",)),
-        ({"cluster": {"context": "elsewhere"}}, ("elsewhere", "kwok-kata-deploy-e2e")),
+        ({"cluster": {"context": "elsewhere"}}, ("elsewhere", "kwok-kata-deploy-e2e-")),
         ({"namespace": "not-there"}, ("namespace not-there does not exist", "kubectl create namespace")),
         ({"job": {"nodes": ["worker-0001", "worker-x"]}}, ("job.nodes names worker-x",)),
     ],
