@@ -10,8 +10,8 @@ import contextlib
 import getpass
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final, NoReturn, TypeVar
 from uuid import uuid4
@@ -55,10 +55,9 @@ def lease_manifest(
     name: str, *, installation: str, stack: str, holder: str | None = None, previous: Lease | None = None
 ) -> dict[str, Any]:
     """Return a Lease; without `holder` it only names the installation. `previous` makes it a guarded replacement."""
-    metadata: dict[str, Any] = {
-        "name": name,
-        "annotations": {names.INSTALLATION_ANNOTATION: installation, names.STACK_ANNOTATION: stack},
-    }
+    ours = {names.INSTALLATION_ANNOTATION: installation, names.STACK_ANNOTATION: stack}
+    kept = (previous.metadata.annotations or {}) if previous else {}
+    metadata: dict[str, Any] = {"name": name, "annotations": kept | ours}
     if previous:
         # The UID too: a PUT on a Lease that was deleted would make it again.
         metadata |= {"resourceVersion": previous.metadata.resource_version, "uid": previous.metadata.uid}
@@ -92,6 +91,7 @@ class HeldLease:
     lease: Lease
     clock: Callable[[], float]
     _renewed: float
+    _claim: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def fresh(self) -> bool:
@@ -102,6 +102,10 @@ class HeldLease:
     def remaining(self) -> float:
         """For how many seconds nobody else can have taken it, less a margin."""
         return DURATION_SECONDS - _MARGIN_SECONDS - (self.clock() - self._renewed)
+
+    def claim(self, selection: str) -> None:
+        """Note which nodes the installation is given; the next renewal or the release writes it."""
+        self._claim = {names.CLAIM_ANNOTATION: selection}
 
     async def kept(self, work: Coroutine[Any, Any, T]) -> T:
         """Await work while renewing; losing the Lease ends it.
@@ -136,7 +140,7 @@ class HeldLease:
     async def _renew(self) -> None:
         sent = self.clock()
         try:
-            self.lease = await self._replace(self.lease)
+            self.lease = await self._put(self.lease, self.lease.spec.holder_identity if self.lease.spec else None)
         except ApiError as error:
             if not error.conflict:
                 raise
@@ -154,8 +158,9 @@ class HeldLease:
             raise self._stopped(f"{theirs or 'somebody'} has taken it")
         self.lease = current
 
-    async def _replace(self, lease: Lease) -> Lease:
-        manifest = _again(self.name, lease, lease.spec.holder_identity if lease.spec else None)
+    async def _put(self, lease: Lease, holder: str | None) -> Lease:
+        manifest = _again(self.name, lease, holder)
+        manifest["metadata"]["annotations"] |= self._claim
         return await self.api.replace_lease(self.namespace, self.name, manifest)
 
     def _stopped(self, reason: str) -> RolloutStoppedError:
@@ -177,7 +182,7 @@ class HeldLease:
         """Give the lock back, keeping the identity. Failing is harmless: the Lease runs out, or was deleted."""
         with contextlib.suppress(ClusterError, TimeoutError):
             async with asyncio.timeout(RENEW_SECONDS):
-                await self.api.replace_lease(self.namespace, self.name, _again(self.name, self.lease, None))
+                await self._put(self.lease, None)
 
 
 @contextlib.asynccontextmanager
