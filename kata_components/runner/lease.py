@@ -25,7 +25,8 @@ from kata_components.kubernetes.objects import Lease
 from kata_components.runner.clock import elapsed
 
 DURATION_SECONDS: Final = 15
-RENEW_SECONDS: Final = 4.0
+RENEW_SECONDS: Final = 5.0
+_ANSWER_SECONDS: Final = 3.0
 _MARGIN_SECONDS: Final = 3.0
 """A Lease this close to its end is not fresh enough to start something on."""
 _GIVE_UP_SECONDS: Final = 300.0
@@ -131,7 +132,7 @@ class HeldLease:
         while True:
             await asyncio.sleep(RENEW_SECONDS)
             try:
-                async with asyncio.timeout(RENEW_SECONDS):
+                async with asyncio.timeout(_ANSWER_SECONDS):
                     await self._renew()
             except (ClusterError, TimeoutError) as error:
                 if self.clock() - self._renewed > _GIVE_UP_SECONDS:
@@ -181,7 +182,7 @@ class HeldLease:
     async def release(self) -> None:
         """Give the lock back, keeping the identity. Failing is harmless: the Lease runs out, or was deleted."""
         with contextlib.suppress(ClusterError, TimeoutError):
-            async with asyncio.timeout(RENEW_SECONDS):
+            async with asyncio.timeout(_ANSWER_SECONDS):
                 await self._put(self.lease, None)
 
 

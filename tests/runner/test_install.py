@@ -63,7 +63,7 @@ def test_requests_are_two_per_node_and_a_few() -> None:
     renewals = asked.pop("replace_lease")
     assert (asked["create_job"], asked["annotate_node"]) == (100, 100)
     assert sum(asked.values()) <= 2 * 100 + 11, asked
-    assert renewals <= 15, "a renewal each 4 s of 45 s"
+    assert renewals <= 12, "a renewal each 5 s of 45 s"
 
 
 def test_succeeded_jobs_go_and_failed_ones_stay() -> None:
