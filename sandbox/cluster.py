@@ -7,6 +7,7 @@ what its kubelet does is `behaviour`.
 import itertools
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from sandbox import behaviour, nodes
@@ -91,6 +92,10 @@ class Cluster:
     def start_apiserver(self) -> None:
         """Start the API server again and wait until it is ready."""
         self.control_plane.start()
+
+    def etcd_stopped(self) -> AbstractContextManager[None]:
+        """Suspend etcd, so that the API server can neither write nor read consistently, until the context ends."""
+        return self.control_plane.stopped("etcd")
 
     def status(self) -> str:
         """Return one line that says what there is."""

@@ -11,6 +11,8 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +166,16 @@ class ControlPlane:
     def kill_apiserver(self) -> None:
         """Kill the API server as a crash would; `start` brings it back."""
         self._kill("kube-apiserver")
+
+    @contextmanager
+    def stopped(self, component: str) -> Iterator[None]:
+        """Suspend a process: it neither works nor closes its connections."""
+        process = int(self._process_file(component).read_text(encoding="utf-8"))
+        os.kill(process, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(process, signal.SIGCONT)
 
     def _kill(self, component: str) -> None:
         """Kill a process and wait until it is gone."""

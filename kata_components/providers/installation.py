@@ -183,23 +183,23 @@ async def _check(
     approved = plan_file.approval(wanted.approved_plan)
     uid = await anchor.cluster_uid(api)
     met = [guards.cluster(before.cluster_uid if before else None, uid, context)]
-    elsewhere = met[0] is not None
-    if before and not elsewhere:
+    if before and not any(met):
         met += await _check_change(api, before, wanted)
-    elif not elsewhere:
+    elif not any(met):
         met += await _check_first(api, wanted)
     refusals = guards.unconfirmed(met, approved.guards if approved else ())
     if refusals:
         return wanted, refusals
-    if not await anchor.namespace_exists(api, wanted.namespace):
-        text = f"namespace {wanted.namespace} does not exist: `kubectl create namespace {wanted.namespace}`"
-        return wanted, [Refusal(text)]
+    if before and not await anchor.namespace_exists(api, wanted.namespace):
+        return wanted, [guards.absent_namespace(wanted.namespace)]
     lease = await anchor.find_lease(api, wanted.namespace, wanted.lease_name)
     state = _MISSING if before and lease is None else None
     return wanted.model_copy(update={"cluster_uid": uid, "lease": state}), []
 
 
 async def _check_first(api: KubeApi, wanted: InstallationInputs) -> list[Refusal | None]:
+    if not await anchor.namespace_exists(api, wanted.namespace):
+        return [guards.absent_namespace(wanted.namespace)]
     lease = await anchor.find_lease(api, wanted.namespace, wanted.lease_name)
     owner = lease.metadata.annotation(names.STACK_ANNOTATION) if lease else None
     foreign = await anchor.helm_objects(api, [_object(text) for text in wanted.objects])

@@ -44,6 +44,11 @@ def cluster(old_uid: str | None, uid: str, context: str) -> Refusal | None:
     return Refusal(text, f"cluster {old_uid} → {uid}")
 
 
+def absent_namespace(namespace: str) -> Refusal:
+    """Refuse a namespace that is not there: it is never created here."""
+    return Refusal(f"namespace {namespace} does not exist: `kubectl create namespace {namespace}`")
+
+
 def identity(old: Mapping[str, Any], new: Mapping[str, Any], marked: int) -> Refusal | None:
     """Refuse a change of mode, suffix or namespace while an installation exists; `marked` is how many nodes have it."""
     changed = [key for key in _IDENTITY if key in old and old[key] != new[key]]
