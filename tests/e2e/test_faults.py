@@ -35,7 +35,12 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 SECONDS = 180.0
 LEASE = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/kata-deploy"
 ACCOUNT = "/api/v1/namespaces/kube-system/serviceaccounts"
-PACE = {"parallelism": 8, "waves": [], "nodeTimeoutSeconds": 600}
+PACE = {
+    "parallelism": 8,
+    "waves": [],
+    "nodeTimeoutSeconds": 600,
+    "selector": "!node-role.kubernetes.io/control-plane",
+}
 
 
 @dataclass
@@ -72,7 +77,13 @@ class Site:
 def site(cluster: Cluster, kube: Kube, tmp_path: Path) -> Iterator[Site]:
     fresh_fleet(cluster)
     kube.create(ACCOUNT, {"metadata": {"name": "kata-deploy-sa"}})
-    yield Site(cluster, kube, tmp_path, cluster.kubeconfig_of(OPERATOR))
+    made = Site(cluster, kube, tmp_path, cluster.kubeconfig_of(OPERATOR))
+    yield made
+    if marked(kube) or jobs(kube):
+        # What a test that failed has left must not fail the next one too.
+        made.kubeconfig = cluster.kubeconfig_of(OPERATOR)
+        with made.provider() as (provider, _):
+            provider.resource(InstallationProvider()).start_delete(*made.establish(), SECONDS).result()
     kube.delete(f"{ACCOUNT}/kata-deploy-sa")
 
 

@@ -166,4 +166,8 @@ def server_error() -> ApiError:
 
 
 def forbidden(what: str) -> ApiError:
-    return ApiError(403, "Forbidden", f"user ann may not {what}")
+    return ApiError(403, "Forbidden", f'forbidden: User "ann" cannot {what}')
+
+
+def denied_by_admission() -> ApiError:
+    return ApiError(403, "Forbidden", 'admission webhook "policy" denied the request: privileged')
