@@ -1,6 +1,5 @@
 """Reads what planning needs: the selected nodes, the installation's Jobs, the marked nodes."""
 
-import asyncio
 from dataclasses import dataclass
 
 from kata_components import names
@@ -39,10 +38,9 @@ async def read(api: KubeApi, namespace: str, suffix: str, selection: Selection) 
     Raises:
         ClusterError: the cluster could not be asked.
     """
-    found, listed = await asyncio.gather(
-        api.list_nodes("" if selection.nodes else selection.selector),
-        api.list_jobs(namespace, jobs.selector(suffix)),
-    )
+    # Jobs first: what a Job has done to its node must be seen on the node, else a Job that ends in between looks undone.
+    listed = await api.list_jobs(namespace, jobs.selector(suffix))
+    found = await api.list_nodes("" if selection.nodes else selection.selector)
     wanted = set(selection.nodes)
     nodes = [node for node in found if not wanted or node.metadata.name in wanted]
     missing = sorted(wanted - {node.metadata.name for node in nodes})

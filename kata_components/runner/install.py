@@ -123,7 +123,7 @@ async def _settled_plan(api: KubeApi, request: InstallRequest, planned: Plan, sa
 
 def _pacer(request: InstallRequest, planned: Plan) -> Pacer:
     allowed = waves.share(request.max_failures, len(planned.steps))
-    earlier = [step.node for step in planned.steps if step.action is Action.RETRY]
+    earlier = [step.node for step in planned.steps if step.failed_before]
     return Pacer(
         planned.pending,
         stage="install",
@@ -138,13 +138,14 @@ def _pacer(request: InstallRequest, planned: Plan) -> Pacer:
 def _orders(request: InstallRequest, planned: Plan) -> Orders:
     key = names.mark_annotation(request.suffix)
 
-    def marks(step: Step) -> Mapping[str, str]:
+    def marks(step: Step, digest: str = planned.digest, failed: str = "") -> Mapping[str, str]:
         made = mark.Mark(
             kata_version=request.kata_version,
-            digest=planned.digest,
+            digest=digest,
             node_uid=step.node_uid,
             machine_id=step.machine_id,
             time=timestamp(),
+            failed=failed,
         )
         return {key: mark.render(made)}
 
@@ -160,6 +161,7 @@ def _orders(request: InstallRequest, planned: Plan) -> Orders:
             node_timeout_seconds=request.node_timeout_seconds,
         ),
         marks=marks,
+        traces=lambda step: marks(step, digest="", failed=planned.digest if step.failed_before else ""),
     )
 
 

@@ -175,9 +175,19 @@ class HeldLease:
 
     async def release(self) -> None:
         """Give the lock back, keeping the identity. Failing is harmless: the Lease runs out, or was deleted."""
-        with contextlib.suppress(ClusterError, TimeoutError):
+        with contextlib.suppress(ClusterError, RolloutStoppedError, TimeoutError):
             async with asyncio.timeout(RENEW_SECONDS):
-                await self.api.replace_lease(self.namespace, self.name, _again(self.name, self.lease, None))
+                try:
+                    await self._give_back()
+                except ApiError as error:
+                    if not error.conflict:
+                        raise
+                    # A renewal that was cut off with the work may have landed since.
+                    await self._check_holder()
+                    await self._give_back()
+
+    async def _give_back(self) -> None:
+        await self.api.replace_lease(self.namespace, self.name, _again(self.name, self.lease, None))
 
 
 @contextlib.asynccontextmanager
