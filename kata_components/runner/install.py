@@ -174,12 +174,12 @@ async def _tidy(api: KubeApi, request: InstallRequest, planned: Plan, pacer: Pac
     selector = jobs.selector(request.suffix, "install")
     try:
         found = [jobs.observed(job) for job in (await api.list_jobs(request.namespace, selector)).items]
-        succeeded = [job for job in found if job.state is jobs.JobState.SUCCEEDED]
-        if all(job.node in marked for job in succeeded):
+        # One that still runs may succeed before the request below: then its node must keep it.
+        if all(job.node in marked or job.state is jobs.JobState.FAILED for job in found):
             await api.delete_jobs(request.namespace, selector, field_selector="status.successful=1")
             return
-        for job in succeeded:
-            if job.node in marked:
+        for job in found:
+            if job.node in marked and job.state is jobs.JobState.SUCCEEDED:
                 await api.delete_job(request.namespace, job.name, job.uid)
     except ClusterError as error:
         say(f"finished Jobs could not be removed, the next rollout does it: {error}")

@@ -214,6 +214,9 @@ class History:
         )
         await anchor.end(api, ending, say=_nothing, on_progress=_nothing)
         self.stack.installation = ""
+        if all(run.ended or run is CURRENT.get() for run in self.world.processes):
+            site = self.world.site
+            self.world.promises.nothing_left(site.nodes, site.jobs, site.leases)
 
 
 def _nothing(*_: Any) -> None:

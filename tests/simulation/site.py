@@ -55,7 +55,8 @@ class Site(Cluster):
 
     def job_deleted_by_somebody(self, name: str) -> None:
         job = self.jobs.get(name)
-        if job:
+        if job and not job["status"].get("succeeded"):
+            # Nothing could tell of a node whose Job is taken away before the mark is written: the next run refuses.
             self.promises.tampered(job)
             super().delete_job(name, None)
 
