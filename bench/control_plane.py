@@ -1,6 +1,7 @@
 """What the control plane itself can do: the yardsticks that rollouts are compared with."""
 
 import asyncio
+import functools
 import statistics
 import time
 from typing import Any, Final
@@ -45,7 +46,7 @@ async def _with_jobs(cluster: Cluster, work: Any) -> float:  # noqa: ANN401 - on
 
 async def _all_at_once(api: KubeApi, workers: list[str]) -> float:
     began = time.monotonic()
-    await asyncio.gather(*(api.create_job(_NAMESPACE, _stamp().manifest(node, "")) for node in workers))
+    await asyncio.gather(*(api.create_job(_NAMESPACE, _job(node)) for node in workers))
     await _ended(api, len(workers))
     return time.monotonic() - began
 
@@ -54,7 +55,7 @@ async def _one_by_one(api: KubeApi, workers: list[str]) -> float:
     samples = []
     for count, node in enumerate(workers[:_SAMPLES], start=1):
         began = time.monotonic()
-        await api.create_job(_NAMESPACE, _stamp().manifest(node, ""))
+        await api.create_job(_NAMESPACE, _job(node))
         await _ended(api, count)
         samples.append(time.monotonic() - began)
     return statistics.median(samples)
@@ -75,6 +76,11 @@ async def _ended(api: KubeApi, count: int) -> None:
             return
 
 
+def _job(node: str) -> dict[str, Any]:
+    return _stamp().manifest(node, node_uid="", machine_id="")
+
+
+@functools.cache
 def _stamp() -> JobStamp:
     config = {"kataVersion": "4.0.0", "deploymentMode": "job", "cluster": {"context": "any"}}
     template = yaml.safe_load(config_map(load_settings(config))["data"]["install-job.yaml"])

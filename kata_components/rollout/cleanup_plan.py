@@ -63,6 +63,6 @@ def _reason(node: Node, suffix: str, *, touched: bool, claimed: bool) -> str:
 
 def _cleaned(node: Node, job: NodeJob | None, digest: str) -> bool:
     """Return whether that cleanup Job is of this machine, succeeded, and no install has succeeded since."""
-    if job is None or job.digest != digest or job.node_uid != node.metadata.uid:
+    if job is None or job.digest != digest or not job.is_of(node):
         return False
     return job.state is JobState.SUCCEEDED and node.metadata.label(names.RUNTIME_LABEL) is None

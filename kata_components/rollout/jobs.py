@@ -1,7 +1,7 @@
 """Per-node Jobs: stamping one from a template, and what a Job found in the cluster means.
 
 A Job is recognised by the labels and annotations of the contract (section 5.6, D32 to D34); beside them it carries
-the host digest and the UID of the node it was stamped for.
+the host digest, and UID and machine ID of the node it was stamped for.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Any, Final, Literal
 
 from kata_components import names
-from kata_components.kubernetes.objects import Job
+from kata_components.kubernetes.objects import Job, Node
 
 Stage = Literal["install", "cleanup"]
 STAGES: Final[tuple[Stage, ...]] = ("install", "cleanup")
@@ -33,6 +33,7 @@ class NodeJob:
     uid: str
     node: str
     node_uid: str
+    machine_id: str
     stage: str
     digest: str
     state: JobState
@@ -42,6 +43,10 @@ class NodeJob:
     def active(self) -> bool:
         """Whether it may still change its host."""
         return self.state is JobState.ACTIVE
+
+    def is_of(self, node: Node) -> bool:
+        """Whether it was stamped for this very machine, not for one that had the name before."""
+        return self.node_uid == node.metadata.uid and self.machine_id == node.info.machine_id
 
 
 def selector(suffix: str, *stages: Stage) -> str:
@@ -60,6 +65,7 @@ def observed(job: Job) -> NodeJob:
         uid=metadata.uid,
         node=metadata.annotation(names.NODE_NAME_ANNOTATION) or (pod and pod.node_name) or "",
         node_uid=metadata.annotation(names.NODE_UID_ANNOTATION) or "",
+        machine_id=metadata.annotation(names.MACHINE_ID_ANNOTATION) or "",
         stage=metadata.label(names.STAGE_LABEL) or "",
         digest=metadata.annotation(names.DIGEST_ANNOTATION) or "",
         state=state,
@@ -95,13 +101,14 @@ class JobStamp:
         """Return the name of the Job of a node."""
         return names.job_name(names.job_prefix(self.suffix, self.stage), node)
 
-    def manifest(self, node: str, node_uid: str) -> dict[str, Any]:
-        """Return the Job for one node. Parts of the template are shared, not copied: do not change them."""
+    def manifest(self, node: str, *, node_uid: str, machine_id: str) -> dict[str, Any]:
+        """Return the Job for one machine. Parts of the template are shared, not copied: do not change them."""
         owner = {names.OWNER_LABEL: names.job_prefix(self.suffix, self.stage)}
         labels = owner | {names.NODE_LABEL: names.sanitised(node)[: names.MAX_NAME].strip("-")}
         annotations = {
             names.NODE_NAME_ANNOTATION: node,
             names.NODE_UID_ANNOTATION: node_uid,
+            names.MACHINE_ID_ANNOTATION: machine_id,
             names.DIGEST_ANNOTATION: self.digest,
         }
         job = copy(dict(self.template))

@@ -15,13 +15,19 @@ SCHEMA: Final = 1
 
 @dataclass(frozen=True, kw_only=True)
 class Mark:
-    """What was installed (`digest`: 12 hex digits) on which machine, and when (`time`: RFC 3339, UTC)."""
+    """What was installed (`digest`: 12 hex digits) on which machine, and when (`time`: RFC 3339, UTC).
+
+    Without a digest: an install was begun and is not whole. Written before a finished Job makes room for the next of
+    its name, since otherwise nothing would tell of the node in between; `failed` is the digest at which that one
+    failed, empty when it did not.
+    """
 
     kata_version: str
     digest: str
     node_uid: str
     machine_id: str
     time: str
+    failed: str = ""
     schema: int = SCHEMA
 
     def is_of(self, node: Node) -> bool:
@@ -37,20 +43,23 @@ _WIRE: Final = {
     "machine_id": "machineId",
     "time": "time",
 }
+_FAILED: Final = "failed"
+"""Only in the marks of installs that are not whole."""
 
 
 def render(mark: Mark) -> str:
     """Return the annotation's value."""
     values = asdict(mark)
-    return json.dumps({wire: values[field] for field, wire in _WIRE.items()}, separators=(",", ":"))
+    wire = {wire: values[field] for field, wire in _WIRE.items()} | ({_FAILED: mark.failed} if mark.failed else {})
+    return json.dumps(wire, separators=(",", ":"))
 
 
 def parse(value: str | None) -> Mark | None:
     """Return the mark an annotation holds; None when there is none or it cannot be read (then: install)."""
     try:
         wire: Any = json.loads(value or "")
-        fields = {field: wire[key] for field, key in _WIRE.items()}
-    except (ValueError, TypeError, KeyError):
+        fields = {field: wire[key] for field, key in _WIRE.items()} | {"failed": wire.get(_FAILED, "")}
+    except (ValueError, TypeError, KeyError, AttributeError):
         return None
     texts = {field: text for field, text in fields.items() if field != "schema"}
     if not isinstance(fields["schema"], int) or not all(isinstance(text, str) for text in texts.values()):

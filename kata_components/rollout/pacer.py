@@ -197,10 +197,10 @@ class Pacer:
     def _final(self, run: NodeRun, phase: Phase, text: str = "") -> None:
         run.failure = text
         self._enter(run, phase)
-        if phase is Phase.FAILED:
-            self.budget.failed(run.step.node, canary=run.step.canary)
-        else:
+        if phase is Phase.DONE:
             self.budget.recovered(run.step.node)
+        elif phase is Phase.DEPARTED:
+            self.budget.departed(run.step.node, canary=run.step.canary)
         self._queue.settled(run.step)
 
     # How Jobs move nodes on.
@@ -228,7 +228,8 @@ class Pacer:
             self._again(run.deadline, run)
 
     def _is_ours(self, job: NodeJob, step: Step) -> bool:
-        return job.stage == self._stage and job.digest == self._digest and job.node_uid == step.node_uid
+        of_machine = (job.node_uid, job.machine_id) == (step.node_uid, step.machine_id)
+        return of_machine and job.stage == self._stage and job.digest == self._digest
 
     def _vanished(self, now: float, run: NodeRun) -> None:
         run.vanished += 1
@@ -289,6 +290,9 @@ class Pacer:
         return not self._jobs.is_active_on(node) and self.budget.allows(node)
 
     def _enter(self, run: NodeRun, phase: Phase) -> None:
+        if phase in {Phase.INSPECTING, Phase.FAILED}:
+            # Before it is known why: until then the next nodes would fail too.
+            self.budget.failed(run.step.node, canary=run.step.canary)
         self.nodes.enter(run, phase)
         self._touch(run)
 

@@ -39,7 +39,8 @@ class Step:
     """One node of the plan.
 
     `wave` counts from 0; `canary` marks the nodes whose failure stops everything. `stale_job` is the UID of a Job that
-    ended before and says nothing about this step: it has to go before the step's own.
+    ended before and says nothing about this step: it has to go before the step's own. `failed_before`: its Job at this
+    digest failed, which counts even where the node is left alone now.
     """
 
     node: str
@@ -50,6 +51,7 @@ class Step:
     wave: int = 0
     canary: bool = False
     stale_job: str = ""
+    failed_before: bool = False
 
     def skipped(self, reason: str) -> Self:
         """Return the step as one that is not taken."""
@@ -104,7 +106,8 @@ def plan(nodes: Sequence[Node], jobs: Iterable[NodeJob], rules: Rules) -> Plan:
     for node in ordered:
         job = by_node.get(node.metadata.name)
         verdict = _verdict(node, job, cleanups.get(node.metadata.name), rules)
-        steps[node.metadata.name] = step_of(node, *verdict, job)
+        failed = verdict[0] is Action.RETRY or (verdict[0] is Action.SKIPPED and _has_failed(node, job, rules))
+        steps[node.metadata.name] = replace(step_of(node, *verdict, job), failed_before=failed)
     pending = list(_waves(ordered, steps, rules))
     placed = {step.node for step in pending}
     settled = [
@@ -152,22 +155,31 @@ def _verdict(node: Node, job: NodeJob | None, cleanup: NodeJob | None, rules: Ru
     """Return what to do with one node and why, waves aside."""
     undone = _is_undone(node, cleanup)
     mark = node_mark.parse(node.metadata.annotation(names.mark_annotation(rules.suffix)))
-    if mark and mark.is_of(node) and rules.digests.get(mark.schema) == mark.digest and not undone:
-        if job is None or job.node_uid != mark.node_uid or job.digest == mark.digest:
-            return Action.UP_TO_DATE, f"installed {mark.time}"
-        return Action.UPGRADE, f"a Job of digest {job.digest} has worked on it since it was installed"
+    if mark and mark.is_of(node) and _is_current(mark, rules) and not undone and not _has_worked_since(node, job, mark):
+        return Action.UP_TO_DATE, f"installed {mark.time}"
     if not undone and _is_installed_by(node, job, rules):
         return Action.RESUME, "its Job succeeded, the mark is missing"
     if not node.ready and rules.not_ready == "skip":
         return Action.SKIPPED, "node is NotReady"
     if undone:
         return Action.INSTALL, "its cleanup was begun"
-    return _of_job(node, job, rules) or _of_mark(node, mark) or _of_label(node, job, rules)
+    return _of_job(node, job, rules) or _of_mark(node, mark, job, rules) or _of_label(node, job, rules)
+
+
+def _is_current(mark: Mark, rules: Rules) -> bool:
+    return rules.digests.get(mark.schema) == mark.digest
+
+
+def _has_worked_since(node: Node, job: NodeJob | None, mark: Mark) -> bool:
+    """Return whether a Job is on that machine that is not the one the mark was written for."""
+    if job is None or not job.is_of(node):
+        return False
+    return (job.digest, job.state) != (mark.digest, JobState.SUCCEEDED)
 
 
 def _is_undone(node: Node, cleanup: NodeJob | None) -> bool:
     """Return whether a cleanup has begun on that machine: it runs, or has taken the label, which goes first."""
-    if cleanup is None or cleanup.node_uid != node.metadata.uid:
+    if cleanup is None or not cleanup.is_of(node):
         return False
     return cleanup.active or node.metadata.label(names.RUNTIME_LABEL) is None
 
@@ -177,13 +189,21 @@ def _is_installed_by(node: Node, job: NodeJob | None, rules: Rules) -> bool:
 
     Such a node needs no Job any more, so it does not matter whether it is Ready.
     """
-    if job is None or job.digest != rules.digest or job.node_uid != node.metadata.uid:
+    if job is None or not _is_of(job, node, rules):
         return False
     return job.state is JobState.SUCCEEDED and node.metadata.label(names.RUNTIME_LABEL) == "true"
 
 
+def _has_failed(node: Node, job: NodeJob | None, rules: Rules) -> bool:
+    return job is not None and job.state is JobState.FAILED and _is_of(job, node, rules)
+
+
+def _is_of(job: NodeJob, node: Node, rules: Rules) -> bool:
+    return job.digest == rules.digest and job.is_of(node)
+
+
 def _of_job(node: Node, job: NodeJob | None, rules: Rules) -> tuple[Action, str] | None:
-    if job is None or job.digest != rules.digest or job.node_uid != node.metadata.uid:
+    if job is None or not _is_of(job, node, rules):
         return None
     if job.state is JobState.FAILED:
         return Action.RETRY, f"failed before: {job.failure or 'no reason given'}"
@@ -191,18 +211,24 @@ def _of_job(node: Node, job: NodeJob | None, rules: Rules) -> tuple[Action, str]
     return (Action.RESUME, "its Job is running") if job.active else None
 
 
-def _of_mark(node: Node, mark: Mark | None) -> tuple[Action, str] | None:
+def _of_mark(node: Node, mark: Mark | None, job: NodeJob | None, rules: Rules) -> tuple[Action, str] | None:
     if mark is None:
         return None
     if not mark.is_of(node):
         return Action.REBUILT, f"the machine marked {mark.time} is gone, this is another one"
+    if mark.failed == rules.digest:
+        return Action.RETRY, "failed before, and the next try was cut off"
+    if not mark.digest:
+        return Action.INSTALL, "an earlier install was cut off"
+    if job and _is_current(mark, rules):
+        return Action.UPGRADE, f"a Job of digest {job.digest} has worked on it since it was installed"
     return Action.UPGRADE, f"kata {mark.kata_version} digest {mark.digest} is installed"
 
 
 def _of_label(node: Node, job: NodeJob | None, rules: Rules) -> tuple[Action, str]:
     value = node.metadata.label(names.RUNTIME_LABEL)
-    ours = job is not None and job.node_uid == node.metadata.uid
-    if value is None or ours:
+    # Also a Job stamped for the machine before: when that was replaced in mid-work, its Job labelled this one.
+    if value is None or (job is not None and job.digest):
         return Action.INSTALL, "new node"
     if rules.existing is None:
         return Action.SKIPPED, _UNCLAIMED

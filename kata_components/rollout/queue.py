@@ -55,5 +55,7 @@ class WaveQueue:
         self._waiting[step.wave].appendleft(step.node)
 
     def __iter__(self) -> Iterator[str]:
-        """Iterate over all waiting nodes, open or not."""
-        return (node for wave in self._waiting for node in wave)
+        """Iterate over the waiting nodes whose turn may still come: those up to the first wave that is unsettled."""
+        unsettled = (number for number, count in enumerate(self._unsettled) if count and number >= self._current)
+        last = next(unsettled, self._current)
+        return (node for wave in self._waiting[: last + 1] for node in wave)

@@ -10,7 +10,7 @@ from kata_components import names
 from kata_components.errors import ApiError, GuardError
 from kata_components.kubernetes.api import KubeApi
 from kata_components.kubernetes.objects import Lease
-from kata_components.rollout import guards
+from kata_components.rollout import guards, jobs
 from kata_components.rollout.phase import Progress
 from kata_components.runner import fleet
 from kata_components.runner.cleanup import CleanupRequest, Uninstall
@@ -97,9 +97,14 @@ async def establish(api: KubeApi, namespace: str, name: str, *, stack: str) -> s
 
 
 async def restore(api: KubeApi, namespace: str, name: str, *, stack: str, installation: str) -> None:
-    """Write the Lease of a known installation again if somebody deleted it."""
+    """Write the Lease of a known installation again if somebody deleted it.
+
+    A run may have held it, and works on for as long as it may believe so: the new one has a holder that never renews.
+    """
     if await find_lease(api, namespace, name) is None:
-        await api.create_lease(namespace, lease_manifest(name, installation=installation, stack=stack))
+        holder = "a run that may have held it before it was deleted"
+        manifest = lease_manifest(name, installation=installation, stack=stack, holder=holder)
+        await api.create_lease(namespace, manifest)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,10 +162,14 @@ async def end(
 
 
 async def _refuse_without_lease(api: KubeApi, ending: Ending, name: str) -> None:
-    marked = await fleet.marked_nodes(api, ending.suffix)
-    if marked and ending.cleanup:
+    if ending.cleanup is None:
+        return
+    touched = set(await fleet.marked_nodes(api, ending.suffix))
+    listed = await api.list_jobs(ending.namespace, jobs.selector(ending.suffix))
+    touched |= {jobs.observed(job).node for job in listed.items}
+    if touched:
         msg = (
-            f"the Lease {ending.namespace}/{name}, which identifies this installation, was deleted, but {len(marked)} "
-            "nodes still carry its mark. Run `pulumi up` to restore the Lease, then `pulumi destroy`."
+            f"the Lease {ending.namespace}/{name}, which identifies this installation, was deleted, but {len(touched)} "
+            "nodes still carry its mark or have its Jobs. Run `pulumi up` to restore the Lease, then `pulumi destroy`."
         )
         raise GuardError(msg)

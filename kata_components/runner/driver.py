@@ -30,7 +30,8 @@ _UNAUTHORIZED_SECONDS: Final = 60.0
 class Orders:
     """What the pacer's commands mean for one stage.
 
-    `marks` returns the annotations to set on a node (None removes one) once its Job succeeded.
+    `marks` returns the annotations to set on a node (None removes one) once its Job succeeded, `traces` those to set
+    before a finished Job makes room for the next: killed between the two, a run must leave a trace of the node.
     """
 
     namespace: str
@@ -38,6 +39,7 @@ class Orders:
     steps: Mapping[str, Step]
     stamp: JobStamp
     marks: Callable[[Step], Mapping[str, str | None]]
+    traces: Callable[[Step], Mapping[str, str | None]] | None = None
 
 
 class Driver:
@@ -104,7 +106,7 @@ class Driver:
             async with asyncio.timeout(self._seconds_for(command)):
                 return await self._send(command)
         except ApiError as error:
-            if isinstance(command, Record) and error.conflict and await self._is_still_there(command):
+            if isinstance(command, Record) and error.conflict and await self._is_still_there(command.node):
                 return Result(code=Code.UNKNOWN)
             return Result(code=_code(command, error), text=str(error), retry_after=error.retry_after or 0.0)
         except (UnreachableError, TimeoutError):
@@ -116,9 +118,20 @@ class Driver:
             return max(0.0, min(_CALL_SECONDS, self._lease.remaining))
         return _CALL_SECONDS
 
-    async def _is_still_there(self, command: Record) -> bool:
+    async def _is_traced(self, step: Step) -> bool:
+        """Leave a trace on the node; return whether it is there. A node that is gone needs none."""
+        try:
+            if self._orders.traces:
+                await self._api.annotate_node(step.node, step.node_uid, self._orders.traces(step))
+        except ApiError as error:
+            if not (error.not_found or error.conflict):
+                raise
+            return error.not_found or not await self._is_still_there(step.node)
+        return True
+
+    async def _is_still_there(self, name: str) -> bool:
         """Return whether a conflict was only about a busy object: the node of that name is the one of the plan."""
-        step = self._orders.steps[command.node]
+        step = self._orders.steps[name]
         try:
             node = await self._api.get_node(step.node)
         except ClusterError as error:
@@ -132,8 +145,11 @@ class Driver:
                 # Somebody else may work already; the pacer asks again after a while.
                 return Result(code=Code.UNKNOWN)
             case CreateJob():
-                job = await self._api.create_job(orders.namespace, orders.stamp.manifest(step.node, step.node_uid))
+                manifest = orders.stamp.manifest(step.node, node_uid=step.node_uid, machine_id=step.machine_id)
+                job = await self._api.create_job(orders.namespace, manifest)
                 return Result(code=Code.DONE, uid=job.metadata.uid)
+            case DeleteJob() if not await self._is_traced(step):
+                return Result(code=Code.UNKNOWN)
             case DeleteJob():
                 await self._api.delete_job(orders.namespace, command.job, command.uid)
             case Record():

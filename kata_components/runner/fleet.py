@@ -60,10 +60,10 @@ async def read(api: KubeApi, namespace: str, suffix: str, selection: Selection) 
     Raises:
         ClusterError: the cluster could not be asked.
     """
-    found, listed, marked = await asyncio.gather(
-        api.list_nodes("" if selection.nodes else selection.selector),
-        api.list_jobs(namespace, jobs.selector(suffix)),
-        marked_nodes(api, suffix),
+    # Jobs first: one that ends in between is then seen as running on a node that already shows what it did.
+    listed = await api.list_jobs(namespace, jobs.selector(suffix))
+    found, marked = await asyncio.gather(
+        api.list_nodes("" if selection.nodes else selection.selector), marked_nodes(api, suffix)
     )
     wanted = set(selection.nodes)
     nodes = [node for node in found if not wanted or node.metadata.name in wanted]

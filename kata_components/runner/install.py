@@ -158,7 +158,7 @@ def _unfinished(pacer: Pacer) -> bool:
 
 def _pacer(request: InstallRequest, planned: Plan) -> Pacer:
     allowed = waves.share(request.max_failures, len(planned.steps))
-    earlier = [step.node for step in planned.steps if step.action is Action.RETRY]
+    earlier = [step.node for step in planned.steps if step.failed_before]
     return Pacer(
         planned.pending,
         stage="install",
@@ -173,13 +173,14 @@ def _pacer(request: InstallRequest, planned: Plan) -> Pacer:
 def _orders(request: InstallRequest, planned: Plan) -> Orders:
     key = names.mark_annotation(request.suffix)
 
-    def marks(step: Step) -> Mapping[str, str]:
+    def marks(step: Step, digest: str = planned.digest, failed: str = "") -> Mapping[str, str]:
         made = mark.Mark(
             kata_version=request.kata_version,
-            digest=planned.digest,
+            digest=digest,
             node_uid=step.node_uid,
             machine_id=step.machine_id,
             time=timestamp(),
+            failed=failed,
         )
         return {key: mark.render(made)}
 
@@ -195,6 +196,7 @@ def _orders(request: InstallRequest, planned: Plan) -> Orders:
             node_timeout_seconds=request.node_timeout_seconds,
         ),
         marks=marks,
+        traces=lambda step: marks(step, digest="", failed=planned.digest if step.failed_before else ""),
     )
 
 
@@ -207,12 +209,12 @@ async def _tidy(api: KubeApi, request: InstallRequest, planned: Plan, pacer: Pac
     selector = jobs.selector(request.suffix, "install")
     try:
         found = [jobs.observed(job) for job in (await api.list_jobs(request.namespace, selector)).items]
-        succeeded = [job for job in found if job.state is jobs.JobState.SUCCEEDED]
-        if all(job.node in marked for job in succeeded):
+        # One that still runs may succeed before the request below: then its node must keep it.
+        if all(job.node in marked or job.state is jobs.JobState.FAILED for job in found):
             await api.delete_jobs(request.namespace, selector, field_selector="status.successful=1")
             return
-        for job in succeeded:
-            if job.node in marked:
+        for job in found:
+            if job.node in marked and job.state is jobs.JobState.SUCCEEDED:
                 await api.delete_job(request.namespace, job.name, job.uid)
     except ClusterError as error:
         say(f"finished Jobs could not be removed, the next rollout does it: {error}")

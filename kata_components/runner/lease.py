@@ -181,9 +181,16 @@ class HeldLease:
 
     async def release(self) -> None:
         """Give the lock back, keeping the identity. Failing is harmless: the Lease runs out, or was deleted."""
-        with contextlib.suppress(ClusterError, TimeoutError):
+        with contextlib.suppress(ClusterError, RolloutStoppedError, TimeoutError):
             async with asyncio.timeout(_ANSWER_SECONDS):
-                await self._put(self.lease, None)
+                try:
+                    await self._put(self.lease, None)
+                except ApiError as error:
+                    if not error.conflict:
+                        raise
+                    # A renewal that was cut off with the work may have landed since.
+                    await self._check_holder()
+                    await self._put(self.lease, None)
 
 
 @contextlib.asynccontextmanager

@@ -58,6 +58,7 @@ def job(
         uid=uid or f"job-{name}",
         node=name,
         node_uid=f"uid-{name}",
+        machine_id=f"machine-{name}",
         stage=stage,
         digest=digest,
         state=state,

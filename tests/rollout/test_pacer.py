@@ -11,7 +11,15 @@ from tests.rollout.builders import DIGEST, job
 
 def pacer(*nodes: str, parallelism: int = 1, timeout: float = 60.0) -> Pacer:
     steps = [
-        Step(node=n, node_uid=f"uid-{n}", machine_id=n, action=Action.INSTALL, reason="", wave=0, canary=False)
+        Step(
+            node=n,
+            node_uid=f"uid-{n}",
+            machine_id=f"machine-{n}",
+            action=Action.INSTALL,
+            reason="",
+            wave=0,
+            canary=False,
+        )
         for n in nodes
     ]
     made = Pacer(

@@ -87,6 +87,7 @@ class World:
                     uid=self._uid(),
                     node=node,
                     node_uid=node,
+                    machine_id=node,
                     stage="install",
                     digest=OLD_DIGEST,
                     state=JobState.ACTIVE,
@@ -221,7 +222,14 @@ class World:
             over = len(self.failed_now) > self.max_failures + self.parallelism
             self._check(not (fresh and over), f"{node} started over the failure budget")
         job = NodeJob(
-            name=node, uid=self._uid(), node=node, node_uid=node, stage="install", digest=DIGEST, state=JobState.ACTIVE
+            name=node,
+            uid=self._uid(),
+            node=node,
+            node_uid=node,
+            machine_id=node,
+            stage="install",
+            digest=DIGEST,
+            state=JobState.ACTIVE,
         )
         self._check(node not in self.succeeded, f"{node} installed twice")
         self._start(job)

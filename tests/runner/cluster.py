@@ -88,7 +88,7 @@ class Cluster:
         reason = {"reason": "BackoffLimitExceeded", "message": "Job has reached the specified backoff limit"}
         condition = {"type": kind, "status": "True"} | (reason if kind == "Failed" else {})
         job["status"] = {"conditions": [condition], "succeeded": int(kind == "Complete")}
-        node = self.nodes.get(_node_of(job))
+        node = self.nodes.get(node_of(job))
         if kind == "Failed":
             self._add_failed_pod(job)
         elif node:
@@ -115,17 +115,14 @@ class Cluster:
             raise RefusedError(409, "AlreadyExists")
         job = copy.deepcopy(manifest) | {"status": {}}
         job["metadata"] |= {"namespace": namespace, "uid": self._next_uid()}
-        node = _node_of(job)
-        if any(_node_of(other) == node for other in self.active):
+        node = node_of(job)
+        if any(node_of(other) == node for other in self.active):
             self.violations.append(f"two Jobs on {node}")
         self.jobs[name] = job
         self.starts.append(node)
         self.most_active = max(self.most_active, len(self.active))
         self._tell("ADDED", job)
-        fate = self.fates.get(node, "succeeds")
-        if fate != "hangs":
-            uid = job["metadata"]["uid"]
-            asyncio.get_running_loop().call_later(self.job_seconds, self._end_if_there, name, uid, fate)
+        self._end_later(job)
         return copy.deepcopy(job)
 
     def delete_job(self, name: str, uid: str | None) -> None:
@@ -205,6 +202,12 @@ class Cluster:
         self.forgotten = int(self._next_version())
         self._wake()
 
+    def _end_later(self, job: Object) -> None:
+        fate = self.fates.get(node_of(job), "succeeds")
+        if fate != "hangs":
+            name, uid = job["metadata"]["name"], job["metadata"]["uid"]
+            asyncio.get_running_loop().call_later(self.job_seconds, self._end_if_there, name, uid, fate)
+
     def _end_if_there(self, name: str, uid: str, fate: Fate) -> None:
         if name in self.jobs and self.jobs[name]["metadata"]["uid"] == uid:
             self.end_job(name, fate)
@@ -238,7 +241,7 @@ class Cluster:
         return f"uid-{self._version}"
 
 
-def _node_of(job: Object) -> str:
+def node_of(job: Object) -> str:
     node: str = job["metadata"]["annotations"][names.NODE_NAME_ANNOTATION]
     return node
 

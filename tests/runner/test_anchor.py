@@ -205,7 +205,9 @@ def test_an_older_installation_of_the_stack_touches_no_node() -> None:
 def test_deleted_lease_with_marked_nodes_is_refused_with_the_way_out() -> None:
     on = installed(2)
     on.leases.clear()
-    with pytest.raises(GuardError, match=r"2\s+nodes still carry its mark. Run `pulumi up` to restore the Lease"):
+    with pytest.raises(
+        GuardError, match=r"2\s+nodes still carry its mark or have its Jobs. Run `pulumi up` to restore the Lease"
+    ):
         simulate(end(on))
     assert on.starts == []
 
