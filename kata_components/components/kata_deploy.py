@@ -82,6 +82,8 @@ class KataDeploy(pulumi.ComponentResource):
             node_timeout_seconds=settings.rollout.node_timeout_seconds,
             cleanup_job=config_map(settings)["data"]["cleanup-job.yaml"] if job_mode else None,
             pod_template=None if job_mode else _digest(pods),
+            existing=settings.rollout.existing,
+            pods=json.dumps(pods) if pods and settings.rollout.existing == "adopt" else None,
             objects=tuple(_object(manifest) for manifest in objects.all_objects(settings)),
         )
         return Installation(name, inputs, pulumi.ResourceOptions(parent=self, depends_on=needed))

@@ -6,7 +6,8 @@ run the program. `kata_components.providers.installation.InstallationProvider` i
 """
 
 import functools
-from typing import Any, Literal
+import json
+from typing import Any, Literal, Self
 
 import pulumi
 import yaml
@@ -21,7 +22,7 @@ from pulumi.dynamic import (
 )
 
 from kata_components import names
-from kata_components.errors import ApiError, ClusterError
+from kata_components.errors import ClusterError
 from kata_components.kubernetes.api import KubeApi
 from kata_components.providers import engine, session
 from kata_components.providers.boundary import boundary
@@ -29,9 +30,10 @@ from kata_components.providers.cluster_provider import ClusterProvider
 from kata_components.providers.wire import WireModel, has_unknowns
 from kata_components.rollout import guards, report
 from kata_components.rollout.phase import Progress
-from kata_components.runner import anchor, fleet
-from kata_components.runner.anchor import Ending, ObjectName
+from kata_components.runner import anchor, fleet, takeover
+from kata_components.runner.anchor import Ending
 from kata_components.runner.cleanup import CleanupRequest
+from kata_components.runner.takeover import ObjectName, TakeoverRequest
 
 _MISSING = "missing"
 
@@ -41,6 +43,7 @@ class InstallationInputs(WireModel):
 
     `cleanup_job` is the Job template as YAML (job mode only); `objects` are the Kubernetes objects of the program as
     `apiVersion plural namespace name`; `pod_template` is a digest of the DaemonSet's pods (daemonset mode only).
+    `existing` is `adopt` where objects of a Helm release may be taken over; then `pods` is the pod template as JSON.
     `cluster_uid` and `lease` are put in by check.
     """
 
@@ -55,6 +58,8 @@ class InstallationInputs(WireModel):
     cleanup_job: str | None = None
     pod_template: str | None = None
     objects: tuple[str, ...] = ()
+    existing: Literal["adopt", "install"] | None = None
+    pods: str | None = None
     cluster_uid: str | None = None
     lease: str | None = None
 
@@ -62,6 +67,23 @@ class InstallationInputs(WireModel):
     def lease_name(self) -> str:
         """The name of the Lease in the cluster."""
         return names.base(self.suffix)
+
+    @property
+    def lasting(self) -> Self:
+        """What is kept and compared: how to deal with a Helm release matters while it is taken over, no longer."""
+        return self.model_copy(update={"existing": None, "pods": None})
+
+    def takeover(self, before: "InstallationInputs | None" = None) -> TakeoverRequest:
+        """Return how to deal with a Helm release that has objects of this installation which it had not before."""
+        known = before.objects if before else ()
+        return TakeoverRequest(
+            objects=tuple(_object(text) for text in self.objects if text not in known),
+            adopt=self.existing == "adopt",
+            mode=self.deployment_mode,
+            namespace=self.namespace,
+            suffix=self.suffix,
+            pods=json.loads(self.pods) if self.pods else None,
+        )
 
     def guarded(self) -> dict[str, Any]:
         """Return what must not change while the installation exists."""
@@ -117,28 +139,20 @@ class InstallationProvider(ClusterProvider):
         if has_unknowns(news):
             return DiffResult(changes=True)
         wanted, known = InstallationInputs.of(news), InstallationInputs.of(olds)
-        return DiffResult(changes=wanted != known)
+        return DiffResult(changes=wanted.lasting != known.lasting)
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Name the installation in the cluster. Instant."""
         with boundary("creating the installation"):
             inputs = InstallationInputs.of(props)
-            identity = session.run(
-                self.target,
-                lambda api: anchor.establish(api, inputs.namespace, inputs.lease_name, stack=inputs.stack),
-            )
+            identity = session.run(self.target, functools.partial(_establish, inputs=inputs))
             return CreateResult(identity, _outputs(inputs, identity))
 
     def update(self, id_: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
         """Keep what cleaning needs up to date; restore the Lease if it was deleted."""
         with boundary("updating the installation"):
             inputs = InstallationInputs.of(news)
-            session.run(
-                self.target,
-                lambda api: anchor.restore(
-                    api, inputs.namespace, inputs.lease_name, stack=inputs.stack, installation=id_
-                ),
-            )
+            session.run(self.target, functools.partial(_restore, inputs=inputs, identity=id_))
             return UpdateResult(_outputs(inputs, id_))
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
@@ -164,8 +178,25 @@ class InstallationProvider(ClusterProvider):
 
 
 def _outputs(inputs: InstallationInputs, identity: str) -> dict[str, Any]:
-    settled = inputs.model_copy(update={"lease": None})
+    settled = inputs.lasting.model_copy(update={"lease": None})
     return settled.props() | {"installationId": identity}
+
+
+async def _establish(api: KubeApi, inputs: InstallationInputs) -> str:
+    identity = await anchor.establish(api, inputs.namespace, inputs.lease_name, stack=inputs.stack)
+    await _take_over(api, inputs)
+    return identity
+
+
+async def _restore(api: KubeApi, inputs: InstallationInputs, identity: str) -> None:
+    await anchor.restore(api, inputs.namespace, inputs.lease_name, stack=inputs.stack, installation=identity)
+    await _take_over(api, inputs)
+
+
+async def _take_over(api: KubeApi, inputs: InstallationInputs) -> None:
+    done = await takeover.carry_out(api, inputs.takeover())
+    if done:
+        engine.warning(done, inputs.urn)
 
 
 async def _check(
@@ -178,7 +209,7 @@ async def _check(
     changed = await _check_change(api, before, wanted) if before else []
     if not changed and not await anchor.namespace_exists(api, wanted.namespace):
         return wanted, [f"namespace {wanted.namespace} does not exist: `kubectl create namespace {wanted.namespace}`"]
-    refusals = changed if before else await _check_first(api, wanted)
+    refusals = [*(changed if before else await _check_first(api, wanted)), *await _check_helm(api, before, wanted)]
     lease = await anchor.find_lease(api, wanted.namespace, wanted.lease_name)
     state = _MISSING if before and lease is None else None
     return wanted.model_copy(update={"cluster_uid": uid, "lease": state}), refusals
@@ -187,12 +218,16 @@ async def _check(
 async def _check_first(api: KubeApi, wanted: InstallationInputs) -> list[str]:
     lease = await anchor.find_lease(api, wanted.namespace, wanted.lease_name)
     owner = lease.metadata.annotation(names.STACK_ANNOTATION) if lease else None
-    foreign = await anchor.helm_objects(api, [_object(text) for text in wanted.objects])
-    refusals = (
-        guards.other_stack(owner, wanted.stack, f"{wanted.namespace}/{wanted.lease_name}"),
-        guards.foreign_objects(foreign),
-    )
-    return [text for text in refusals if text]
+    refusal = guards.other_stack(owner, wanted.stack, f"{wanted.namespace}/{wanted.lease_name}")
+    return [refusal] if refusal else []
+
+
+async def _check_helm(api: KubeApi, before: InstallationInputs | None, wanted: InstallationInputs) -> list[str]:
+    """Refuse objects of a Helm release, or say what taking them over means."""
+    found = await takeover.examine(api, wanted.takeover(before))
+    if found.announcement:
+        engine.warning(found.announcement, wanted.urn)
+    return [found.refusal] if found.refusal else []
 
 
 async def _check_change(api: KubeApi, before: InstallationInputs, wanted: InstallationInputs) -> list[str]:
@@ -212,14 +247,12 @@ async def _announce_restart(api: KubeApi, before: InstallationInputs, wanted: In
     """Say how many pods a change of the DaemonSet restarts, and Kata's artefacts and the runtime with them."""
     if before.pod_template == wanted.pod_template or wanted.deployment_mode != "daemonset":
         return
-    try:
-        status = (await api.get_daemon_set(wanted.namespace, wanted.lease_name)).status
-    except ApiError:
-        return  # Not there yet, so nothing restarts.
-    count = (status and status.current_number_scheduled) or 0
+    live = await fleet.daemon_set(api, wanted.namespace, wanted.lease_name)
+    if live is None:
+        return
     engine.warning(
-        f"this change restarts the pods of DaemonSet {wanted.lease_name} on {count} nodes: each removes Kata, installs "
-        "it again and restarts the node's container runtime (upstream #12761)",
+        f"this change restarts the pods of DaemonSet {wanted.lease_name} on {live.scheduled} nodes: each removes Kata, "
+        "installs it again and restarts the node's container runtime (upstream #12761)",
         wanted.urn,
     )
 

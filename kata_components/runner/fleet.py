@@ -4,8 +4,9 @@ import asyncio
 from dataclasses import dataclass
 
 from kata_components import names
+from kata_components.errors import ApiError
 from kata_components.kubernetes.api import KubeApi
-from kata_components.kubernetes.objects import Node
+from kata_components.kubernetes.objects import DaemonSet, Node
 from kata_components.rollout import jobs
 from kata_components.rollout.jobs import NodeJob
 
@@ -54,3 +55,13 @@ async def marked_nodes(api: KubeApi, suffix: str) -> list[str]:
     key = names.mark_annotation(suffix)
     nodes = await api.list_node_metadata()
     return sorted(node.metadata.name for node in nodes if node.metadata.annotation(key) is not None)
+
+
+async def daemon_set(api: KubeApi, namespace: str, name: str) -> DaemonSet | None:
+    """Return the DaemonSet of daemonset mode, None when there is none."""
+    try:
+        return await api.get_daemon_set(namespace, name)
+    except ApiError as error:
+        if not error.not_found:
+            raise
+        return None
