@@ -8,7 +8,12 @@ _KEYS: Final = ("name", "mountPath")
 
 
 def covers(live: Any, wanted: Any) -> bool:  # noqa: ANN401 - any part of a Kubernetes object
-    """Return whether a live object has every field of a manifest already; it may have more, such as defaults."""
+    """Return whether a live object has every field of a manifest already; it may have more, such as defaults.
+
+    Absent and empty are the same: the API server leaves out what is empty.
+    """
+    if live is None:
+        return not wanted
     if isinstance(wanted, Mapping):
         return isinstance(live, Mapping) and all(covers(live.get(key), value) for key, value in wanted.items())
     if isinstance(wanted, list):

@@ -40,7 +40,10 @@ def as_helm_applies(manifest: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture
 def helm_install(kube: Kube) -> Iterator[Install]:
-    """Make the objects of a release as Helm makes them, with its record; return their paths. Removed afterwards."""
+    """Make the objects of a release as Helm makes them, with its record; return their paths.
+
+    Asked for before the stack, so that what is left is removed after the stack was destroyed.
+    """
     made: list[str] = []
 
     def install(config: dict[str, Any]) -> list[str]:
@@ -58,6 +61,7 @@ def helm_install(kube: Kube) -> Iterator[Install]:
         collection, _, name = path.rpartition("/")
         if any(item["metadata"]["name"] == name for item in kube.get(collection)["items"]):
             kube.delete(path)
+    wait_until(lambda: not pod_uids(kube) and not kube.get("/api/v1/nodes", labelSelector=LABEL)["items"])
 
 
 def _rights_of_the_dispatcher(settings: Settings) -> list[dict[str, Any]]:
@@ -74,13 +78,13 @@ def helms(kube: Kube, paths: list[str]) -> list[str]:
     for path in paths:
         metadata = kube.get(path)["metadata"]
         traces = [key for key in (*metadata.get("annotations", {}), *metadata.get("labels", {})) if "helm.sh/" in key]
-        managers = [entry["manager"] for entry in metadata["managedFields"]]
+        managers = [entry["manager"] for entry in metadata.get("managedFields", [])]
         if traces or metadata.get("labels", {}).get("app.kubernetes.io/managed-by") == "Helm" or "helm" in managers:
             found.append(path)
     return found
 
 
-def test_a_release_of_job_mode(stack: Stack, cluster: Cluster, kube: Kube, helm_install: Install, audit: Audit) -> None:
+def test_a_release_of_job_mode(helm_install: Install, stack: Stack, cluster: Cluster, kube: Kube, audit: Audit) -> None:
     before = everything(kube)
     taken = [path for path in helm_install(stack.config) if "dispatcher" not in path]
     for node in cluster.workers():
@@ -121,7 +125,7 @@ def test_a_release_of_job_mode(stack: Stack, cluster: Cluster, kube: Kube, helm_
     assert not [item for item in left if "dispatcher" not in item and "sh.helm.release" not in item]
 
 
-def test_a_release_of_daemonset_mode(stack: Stack, cluster: Cluster, kube: Kube, helm_install: Install) -> None:
+def test_a_release_of_daemonset_mode(helm_install: Install, stack: Stack, cluster: Cluster, kube: Kube) -> None:
     stack.configure(deploymentMode="daemonset", job=None, rollout=None)
     paths = helm_install(stack.config)
     wait_until_installed(kube)
@@ -148,7 +152,7 @@ def test_a_release_of_daemonset_mode(stack: Stack, cluster: Cluster, kube: Kube,
     assert stack.destroy().ok
 
 
-def test_a_release_with_other_pods_is_announced(stack: Stack, kube: Kube, helm_install: Install) -> None:
+def test_a_release_with_other_pods_is_announced(helm_install: Install, stack: Stack, kube: Kube) -> None:
     stack.configure(deploymentMode="daemonset", job=None, rollout=None)
     helm_install({**stack.config, "debug": True})
     wait_until_installed(kube)
@@ -169,10 +173,16 @@ def pod_uids(kube: Kube) -> set[str]:
 
 def wait_until_installed(kube: Kube) -> None:
     """Wait until the DaemonSet has installed everywhere, as `helm install --wait` does."""
+
+    def installed() -> bool:
+        status: dict[str, int] = kube.get(DAEMON_SET)["status"]
+        return status.get("numberReady", 0) == status.get("desiredNumberScheduled", 0) > 0
+
+    wait_until(installed)
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 60
-    while True:
-        status = kube.get(DAEMON_SET)["status"]
-        if status.get("numberReady", 0) == status.get("desiredNumberScheduled", 0) > 0:
-            return
-        assert time.monotonic() < deadline, status
+    while not holds():
+        assert time.monotonic() < deadline
         time.sleep(0.2)

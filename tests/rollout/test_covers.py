@@ -22,7 +22,9 @@ def live() -> dict[str, Any]:
     pod = template["spec"]
     pod |= {"dnsPolicy": "ClusterFirst", "schedulerName": "default-scheduler", "restartPolicy": "Always"}
     (container,) = pod["containers"]
-    container["env"] = [{"name": "ADDED", "value": "1"}, *reversed(container["env"])]
+    # The API server drops empty values.
+    variables = [{key: value for key, value in variable.items() if value != ""} for variable in container["env"]]
+    container["env"] = [{"name": "ADDED", "value": "1"}, *reversed(variables)]
     container["startupProbe"]["successThreshold"] = 1
     return template
 
