@@ -1,6 +1,8 @@
 """A Helm release becomes a stack: its objects stay, nothing is installed again, and Helm is told to forget it."""
 
 import re
+import shlex
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,10 +14,11 @@ from kata_components.manifests.objects import all_objects
 from kata_components.settings.load import load_settings
 from kata_components.settings.settings import Settings
 from sandbox.cluster import Cluster
+from sandbox.control_plane import ADMIN
 from sandbox.kube import Kube
 from tests.e2e.conftest import path_of
 from tests.e2e.observe import Audit, everything, jobs, marked
-from tests.e2e.stack import Stack
+from tests.e2e.stack import CHECKOUT, Stack
 
 pytestmark = pytest.mark.e2e
 
@@ -25,6 +28,8 @@ LABEL = "katacontainers.io/kata-runtime"
 NOTE = {"meta.helm.sh/release-name": RELEASE, "meta.helm.sh/release-namespace": "kube-system"}
 DAEMON_SET = "/apis/apps/v1/namespaces/kube-system/daemonsets/kata-deploy"
 FORGET = f"kubectl -n kube-system delete secret -l owner=helm,name={RELEASE}"
+
+GUIDE = CHECKOUT / "docs" / "migrating-from-helm.md"
 
 Install = Callable[[dict[str, Any]], list[str]]
 
@@ -119,10 +124,17 @@ def test_a_release_of_job_mode(helm_install: Install, stack: Stack, cluster: Clu
     assert quiet.writes() == []
     assert "Helm" not in again.text
 
+    for command in commands_of_the_guide():
+        kubectl = [
+            "kubectl",
+            "--context",
+            cluster.context,
+            *shlex.split(command.replace("--context my-context", ""))[1:],
+        ]
+        subprocess.run(kubectl, env=stack.variables | {"KUBECONFIG": str(cluster.kubeconfig_of(ADMIN))}, check=True)
     destroyed = stack.destroy()
     assert destroyed.ok, destroyed.text
-    left = everything(kube) - before
-    assert not [item for item in left if "dispatcher" not in item and "sh.helm.release" not in item]
+    assert everything(kube) == before
 
 
 def test_a_release_of_daemonset_mode(helm_install: Install, stack: Stack, cluster: Cluster, kube: Kube) -> None:
@@ -164,6 +176,13 @@ def test_a_release_with_other_pods_is_announced(helm_install: Install, stack: St
     refused = stack.preview()
     assert refused.code != 0
     assert "installs with deploymentMode daemonset (it has daemonsets/kube-system/kata-deploy)" in refused.text
+
+
+def commands_of_the_guide() -> list[str]:
+    """Return what the guide says to type into kubectl: Helm forgets the release, what it needed goes."""
+    commands = re.findall(r"^ {4}(kubectl .+)$", GUIDE.read_text(), re.MULTILINE)
+    assert len(commands) == 4
+    return commands
 
 
 def pod_uids(kube: Kube) -> set[str]:
