@@ -46,6 +46,11 @@ def suffixed(name: str, suffix: str) -> str:
     return f"{name}-{suffix}" if suffix else name
 
 
+def job_templates(suffix: str) -> str:
+    """Return the name of the ConfigMap with the templates of the per-node Jobs."""
+    return truncated(f"{base(suffix)}-job-templates")
+
+
 def mark_annotation(suffix: str) -> str:
     """Return the key of the node annotation that says what this installation put on the node."""
     return f"{_MARK_PREFIX}{suffix or 'default'}"

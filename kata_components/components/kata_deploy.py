@@ -19,7 +19,8 @@ from kata_components.manifests import objects
 from kata_components.manifests.daemon_set import daemon_set
 from kata_components.manifests.job_templates import config_map
 from kata_components.manifests.selector import label_selector
-from kata_components.providers.installation import Installation, InstallationInputs
+from kata_components.providers.installation import Installation
+from kata_components.providers.installation_inputs import InstallationInputs
 from kata_components.providers.rollout import Rollout, RolloutInputs
 from kata_components.settings.settings import Settings
 
@@ -82,6 +83,8 @@ class KataDeploy(pulumi.ComponentResource):
             node_timeout_seconds=settings.rollout.node_timeout_seconds,
             cleanup_job=config_map(settings)["data"]["cleanup-job.yaml"] if job_mode else None,
             pod_template=None if job_mode else _digest(pods),
+            existing=settings.rollout.existing,
+            pods=json.dumps(pods) if pods and settings.rollout.existing == "adopt" else None,
             objects=tuple(_object(manifest) for manifest in objects.all_objects(settings)),
             report_dir=settings.rollout.report_dir if job_mode else None,
             approved_plan=settings.rollout.approved_plan if job_mode else None,

@@ -11,6 +11,7 @@ from kata_components.kubernetes.objects import (
     Lease,
     Node,
     ObjectMetadata,
+    OwnedObject,
     Pod,
 )
 
@@ -79,8 +80,13 @@ class KubeApi(Protocol):
     async def get_namespace(self, name: str) -> ObjectMetadata:
         """Return the metadata of a namespace."""
 
-    async def get_metadata(self, api_version: str, plural: str, namespace: str, name: str) -> ObjectMetadata | None:
+    async def get_metadata(self, api_version: str, plural: str, namespace: str, name: str) -> OwnedObject | None:
         """Return the metadata of any object, None when there is none; an empty namespace means cluster-scoped."""
+
+    async def patch_metadata(
+        self, api_version: str, plural: str, namespace: str, name: str, metadata: Mapping[str, Any]
+    ) -> None:
+        """Merge into the metadata of any object, None removes; with `resourceVersion`, 409 when it changed since."""
 
     async def allowed(self, verb: str, group: str, resource: str, namespace: str = "", name: str = "") -> bool:
         """Return whether this identity may do that (SelfSubjectAccessReview); `resource` may be `pods/log`.

@@ -24,6 +24,7 @@ from kata_components.kubernetes.objects import (
     Lease,
     Node,
     ObjectMetadata,
+    OwnedObject,
     Pod,
     Slim,
 )
@@ -172,15 +173,21 @@ class HttpKubeApi:
         """Return the metadata of a namespace."""
         return await self._get(_object(_CORE, "namespaces", name), ObjectMetadata, _METADATA)
 
-    async def get_metadata(self, api_version: str, plural: str, namespace: str, name: str) -> ObjectMetadata | None:
+    async def get_metadata(self, api_version: str, plural: str, namespace: str, name: str) -> OwnedObject | None:
         """Return the metadata of any object, None when there is none or the cluster does not know its kind."""
-        prefix = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
         try:
-            return await self._get(_object(prefix, plural, name, namespace), ObjectMetadata, _METADATA)
+            return await self._get(_object(_prefix(api_version), plural, name, namespace), OwnedObject, _METADATA)
         except ApiError as error:
             if error.status == HTTPStatus.NOT_FOUND:
                 return None
             raise
+
+    async def patch_metadata(
+        self, api_version: str, plural: str, namespace: str, name: str, metadata: Mapping[str, Any]
+    ) -> None:
+        """Merge into the metadata of any object, None removes; with `resourceVersion`, 409 when it changed since."""
+        path = _object(_prefix(api_version), plural, name, namespace)
+        await self._write("PATCH", path, {"metadata": dict(metadata)}, content_type=_MERGE_PATCH)
 
     async def allowed(self, verb: str, group: str, resource: str, namespace: str = "", name: str = "") -> bool:
         """Return whether this identity may do that; `resource` may be `pods/log`."""
@@ -272,6 +279,10 @@ def _decode(answer: bytes, kind: type[T]) -> T:
             f"the answer is not what a Kubernetes API server sends ({bounded(str(error))}): "
             "does the server URL in the kubeconfig lead to a login page or a proxy?"
         ) from error
+
+
+def _prefix(api_version: str) -> str:
+    return f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
 
 
 def _collection(prefix: str, plural: str, namespace: str = "") -> str:

@@ -7,7 +7,7 @@ and deadline.
 from dataclasses import dataclass
 
 from kata_components import names
-from kata_components.manifests.builders import Manifest, base, chart_labels
+from kata_components.manifests.builders import Manifest, chart_labels
 from kata_components.manifests.node_pod import node_container, node_pod
 from kata_components.manifests.yaml_text import yaml_text
 from kata_components.settings.settings import Settings
@@ -37,7 +37,7 @@ def cleanup_job(settings: Settings) -> Manifest:
 
 def config_map_name(settings: Settings) -> str:
     """Return the name of the ConfigMap with the templates."""
-    return names.truncated(f"{base(settings)}-job-templates")
+    return names.job_templates(settings.env.multi_install_suffix)
 
 
 def config_map(settings: Settings) -> Manifest:

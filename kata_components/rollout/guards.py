@@ -4,10 +4,11 @@ Each function returns the refusal, or None when there is nothing to refuse. A re
 many nodes and the safe way.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from kata_components import names
+from kata_components.rollout.helm import Release
 
 _SHOWN: Final = 5
 _CLEANING_SHARE: Final = 0.1
@@ -125,14 +126,37 @@ def unclaimed(nodes: Sequence[str]) -> Refusal | None:
     )
 
 
-def foreign_objects(objects: Sequence[str]) -> Refusal | None:
-    """Refuse to take over objects that Helm manages."""
+def foreign_objects(objects: Sequence[str], releases: Collection[Release]) -> Refusal | None:
+    """Refuse to take over objects that Helm manages without being told to."""
     if not objects:
         return None
     return Refusal(
-        f"{len(objects)} objects of this installation belong to a Helm release ({_some(objects)}). Taking them over "
-        "would break that release. Uninstall it first (`helm uninstall`), or install beside it with another "
-        "env.multiInstallSuffix."
+        f"{_objects(objects)} to {_releases(releases)} ({_some(objects)}). To take it over, with nothing installed "
+        "again: `pulumi config set --path kata-deploy:rollout.existing adopt`, see docs/migrating-from-helm.md. "
+        "Otherwise uninstall it first (`helm uninstall`), or install beside it with another env.multiInstallSuffix."
+    )
+
+
+def takeover(releases: Collection[Release], namespace: str, mode: str, of_other_mode: str | None) -> Refusal | None:
+    """Refuse to take over what is not one release like this stack: same namespace, same mode.
+
+    `of_other_mode` is the release's object that only the other deployment mode has, None when it has none.
+    """
+    if len(releases) > 1:
+        return Refusal(f"objects of this installation belong to {_releases(releases)}: only one can be taken over")
+    elsewhere = next((r for r in releases if r.namespace not in ("", namespace)), None)
+    if elsewhere:
+        return Refusal(
+            f"{_releases(releases)} cannot be taken over into namespace {namespace}: its pods would be left behind "
+            f"in its own. Set `namespace` to {elsewhere.namespace}."
+        )
+    if of_other_mode is None:
+        return None
+    other = "daemonset" if mode == "job" else "job"
+    return Refusal(
+        f"{_releases(releases)} installs with deploymentMode {other} (it has {of_other_mode}), this stack with {mode}. "
+        "Both would work on the same nodes. Take it over with deploymentMode "
+        f"{other}; to change the mode later, run `pulumi destroy`, then `pulumi up` with {mode}."
     )
 
 
@@ -155,6 +179,16 @@ def unconfirmed(refusals: Iterable[Refusal | None], confirmed: Iterable[str]) ->
 
 def _version(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.split("."))
+
+
+def _objects(objects: Sequence[str]) -> str:
+    count = len(objects)
+    return "1 object of this installation belongs" if count == 1 else f"{count} objects of this installation belong"
+
+
+def _releases(releases: Collection[Release]) -> str:
+    listed = sorted(map(str, releases))
+    return f"the Helm release {listed[0]}" if len(listed) == 1 else f"the Helm releases {_some(listed)}"
 
 
 def _nodes(count: int) -> str:

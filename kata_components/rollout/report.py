@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Final
 
+from kata_components.rollout.helm import Release
 from kata_components.rollout.phase import Failure, Progress
 from kata_components.rollout.plan import NOTHING, Action, Plan, Step
 
@@ -54,6 +55,35 @@ def counts(counted: Mapping[str, int]) -> str:
 def nodes(count: int) -> str:
     """Return `1 node` or `N nodes`."""
     return "1 node" if count == 1 else f"{count} nodes"
+
+
+def takeover_plan(objects: int, release: Release, restarted: int | None) -> str:
+    """Return what taking over a Helm release means; `restarted` is how many pods of its DaemonSet, None without one."""
+    lines = [f"takes over {_objects(objects)} of the Helm release {release}; they stay, Helm's labels on them go"]
+    if restarted == 0:
+        lines.append("its DaemonSet has the pods of this configuration already: none restarts")
+    elif restarted:
+        lines.append(
+            f"its DaemonSet has other pods than this configuration: they restart on {nodes(restarted)}, and each "
+            "removes Kata, installs it again and restarts the node's container runtime. To avoid that, use the values "
+            "of the release"
+        )
+    lines.append("from then on never run `helm uninstall` or `helm upgrade` on it: they would remove or change them")
+    lines.append(f"after `pulumi up`, make Helm forget the release: {_forget(release)}")
+    return "\n  ".join(lines)
+
+
+def taken_over(objects: int, release: Release) -> str:
+    """Return what is left to do after a Helm release was taken over."""
+    return f"took over {_objects(objects)} of the Helm release {release}. Now make Helm forget it: {_forget(release)}"
+
+
+def _forget(release: Release) -> str:
+    return f"`{release.forget}`" if release.name else "its objects do not say its name, see `helm list -A`"
+
+
+def _objects(count: int) -> str:
+    return "1 object" if count == 1 else f"{count} objects"
 
 
 def plan_summary(plan: Plan, parallelism: int) -> str:

@@ -1,7 +1,6 @@
 """The anchor of an installation in the cluster: which cluster this is, who made the installation, and its end."""
 
-import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 from uuid import uuid4
@@ -18,21 +17,6 @@ from kata_components.runner.fleet import Selection
 from kata_components.runner.lease import held, lease_manifest, renamed
 
 _CLUSTER_NAMESPACE: Final = "kube-system"
-_HELM: Final = "Helm"
-
-
-@dataclass(frozen=True, kw_only=True)
-class ObjectName:
-    """A Kubernetes object by name; an empty namespace means cluster-scoped. Written as `plural/namespace/name`."""
-
-    api_version: str
-    plural: str
-    namespace: str
-    name: str
-
-    def __str__(self) -> str:
-        """Return it as messages name it."""
-        return "/".join(filter(None, (self.plural, self.namespace, self.name)))
 
 
 async def cluster_uid(api: KubeApi) -> str:
@@ -59,20 +43,6 @@ async def find_lease(api: KubeApi, namespace: str, name: str) -> Lease | None:
         if not error.not_found:
             raise
         return None
-
-
-async def helm_objects(api: KubeApi, objects: Sequence[ObjectName]) -> list[str]:
-    """Return those of the objects that exist and belong to a Helm release."""
-    found = await asyncio.gather(*(api.get_metadata(o.api_version, o.plural, o.namespace, o.name) for o in objects))
-    return [
-        str(wanted)
-        for wanted, there in zip(objects, found, strict=True)
-        if there
-        and (
-            there.metadata.label("app.kubernetes.io/managed-by") == _HELM
-            or there.metadata.annotation("meta.helm.sh/release-name") is not None
-        )
-    ]
 
 
 async def establish(api: KubeApi, namespace: str, name: str, *, stack: str) -> str:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from kata_components import names
+from kata_components.errors import ApiError
 from kata_components.kubernetes.api import KubeApi
-from kata_components.kubernetes.objects import Node
+from kata_components.kubernetes.objects import DaemonSet, Node
 from kata_components.rollout import jobs
 from kata_components.rollout.jobs import NodeJob
 
@@ -89,3 +90,13 @@ async def selected_names(api: KubeApi, selection: Selection) -> frozenset[str]:
     if selection.nodes:
         return frozenset(selection.nodes)
     return frozenset(node.metadata.name for node in await api.list_node_metadata(selection.selector))
+
+
+async def daemon_set(api: KubeApi, namespace: str, name: str) -> DaemonSet | None:
+    """Return the DaemonSet of daemonset mode, None when there is none."""
+    try:
+        return await api.get_daemon_set(namespace, name)
+    except ApiError as error:
+        if not error.not_found:
+            raise
+        return None

@@ -14,6 +14,9 @@ from kata_components.settings.merge import Path, Tree, merged
 SUPPORTED_VERSIONS = ("4.0.0",)
 COMING_VERSIONS = ("4.1.0",)
 
+OWN_KEYS = frozenset({"kataVersion", "cluster", "namespace", "helmReleaseName", "valuesFile", "rollout"})
+"""The top-level keys that the chart does not have."""
+
 _DEFAULTS = FilePath(__file__).parent / "defaults"
 
 

@@ -36,12 +36,18 @@ def _budget(value: object) -> str | int:
     raise ValueError('must be a number of nodes from 0, or a percentage from "0%" to "100%"')
 
 
+# What an editor is told; the functions above check, and say more.
+_Percentage = Annotated[str, Field(pattern=r"^(\d{1,2}|100)%$")]
+_WaveShape = Literal["canary"] | Annotated[int, Field(ge=1)] | _Percentage
+_BudgetShape = Annotated[int, Field(ge=0)] | _Percentage
+
+
 class Rollout(Model):
     """Pacing of a rollout; times in seconds."""
 
     runs_in: Literal["pulumi", "cluster"]
-    waves: Many[Annotated[str | int, PlainValidator(_wave, json_schema_input_type=str | int)]]
-    max_failures: Annotated[str | int, PlainValidator(_budget, json_schema_input_type=str | int)]
+    waves: Many[Annotated[str | int, PlainValidator(_wave, json_schema_input_type=_WaveShape)]]
+    max_failures: Annotated[str | int, PlainValidator(_budget, json_schema_input_type=_BudgetShape)]
     soak_seconds: Annotated[int, Field(ge=0)]
     node_timeout_seconds: Annotated[int, Field(ge=1)]
     not_ready: Literal["skip", "attempt"]

@@ -29,8 +29,10 @@ def keys_of_the_other_mode(config: Mapping[str, Any], profile: Profile, mode: ob
                 yield f"{dotted(path)}: {shown(value)} has no effect in {mode} mode; {instead}"
     rollout = config.get("rollout")
     if mode == "daemonset" and isinstance(rollout, Mapping):
-        for key in rollout:
-            yield f"rollout.{key}: has no effect in daemonset mode; remove it, updateStrategy paces the DaemonSet"
+        for key, value in rollout.items():
+            # Taking over a Helm release concerns its objects in either mode.
+            if (key, value) != ("existing", "adopt"):
+                yield f"rollout.{key}: has no effect in daemonset mode; remove it, updateStrategy paces the DaemonSet"
 
 
 def unknown_shims(config: Mapping[str, Any], profile: Profile, version: str) -> Iterator[str]:

@@ -24,6 +24,7 @@ class Settings(Model):
     cluster: Cluster
     namespace: DnsLabel
     helm_release_name: Annotated[DnsLabel, Field(max_length=53)]
+    values_file: Annotated[str | None, Field(min_length=1)] = None
     rollout: Rollout
 
     deployment_mode: Literal["daemonset", "job"]

@@ -5,7 +5,7 @@ from typing import Any
 from pulumi.output import Unknown
 
 from kata_components.manifests.job_templates import config_map
-from kata_components.providers.installation import InstallationInputs
+from kata_components.providers.installation_inputs import InstallationInputs
 from kata_components.providers.rollout import RolloutInputs
 from kata_components.settings.load import load_settings
 

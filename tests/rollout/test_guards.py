@@ -1,13 +1,8 @@
 """Guard rails: what is refused, and that a refusal says how many nodes and the safe way."""
 
 from kata_components.rollout import guards
-from kata_components.rollout.guards import Refusal
-
-
-def text_of(refusal: Refusal | None) -> str:
-    assert refusal
-    return refusal.text
-
+from kata_components.rollout.helm import Release
+from tests.rollout.builders import text_of
 
 OLD = {"deploymentMode": "job", "suffix": "", "namespace": "kube-system"}
 
@@ -60,7 +55,7 @@ def test_the_stack_that_made_the_installation_may_go_on() -> None:
 
 def test_nothing_found_is_nothing_refused() -> None:
     assert guards.unclaimed([]) is None
-    assert guards.foreign_objects([]) is None
+    assert guards.foreign_objects([], set()) is None
     assert guards.unknown_nodes([]) is None
 
 
@@ -84,3 +79,30 @@ def test_a_confirmed_guard_rail_does_not_refuse_and_others_do() -> None:
 def test_nothing_confirms_a_change_of_mode_or_an_unclaimed_node() -> None:
     mode = guards.identity(OLD, {**OLD, "deploymentMode": "daemonset"}, 7)
     assert guards.unconfirmed([mode, guards.unclaimed(["a"])], [""]) == [mode, guards.unclaimed(["a"])]
+
+
+KATA = Release("kata", "kube-system")
+
+
+def test_objects_of_a_release_are_named_with_it_and_the_way_to_take_it_over() -> None:
+    text = text_of(guards.foreign_objects(["daemonsets/kube-system/kata-deploy"], {KATA}))
+    assert text.startswith(
+        "1 object of this installation belongs to the Helm release kata in namespace kube-system "
+        "(daemonsets/kube-system/kata-deploy)."
+    )
+    assert "`pulumi config set --path kata-deploy:rollout.existing adopt`" in text
+    assert "env.multiInstallSuffix" in text
+
+
+def test_one_release_of_the_same_namespace_and_mode_can_be_taken_over() -> None:
+    assert guards.takeover({KATA}, "kube-system", "job", None) is None
+    assert guards.takeover({Release("", "")}, "kube-system", "job", None) is None
+
+
+def test_what_cannot_be_taken_over_is_refused_with_what_to_set() -> None:
+    two = text_of(guards.takeover({KATA, Release("b", "kube-system")}, "kube-system", "job", None))
+    assert "the Helm releases b in namespace kube-system, kata in namespace kube-system" in two
+    assert "Set `namespace` to kube-system" in text_of(guards.takeover({KATA}, "kata", "job", None))
+    other = text_of(guards.takeover({KATA}, "kube-system", "job", "daemonsets/kube-system/kata-deploy"))
+    assert "with deploymentMode daemonset (it has daemonsets/kube-system/kata-deploy), this stack with job" in other
+    assert "with deploymentMode job" in text_of(guards.takeover({KATA}, "kube-system", "daemonset", "configmaps/c"))

@@ -151,6 +151,17 @@ class Cluster:
             merged = {**metadata[kind], **changes}
             self.nodes[name]["metadata"][kind] = {k: v for k, v in merged.items() if v is not None}
 
+    def patch_metadata(self, path: str, patch: Object) -> None:
+        """Merge into the metadata of one of `objects`, as a merge patch does."""
+        metadata = self.find(self.objects, path)["metadata"]
+        if patch.get("resourceVersion", "") != metadata.get("resourceVersion", ""):
+            raise RefusedError(409, "Conflict", "the object has been modified")
+        for key, value in patch.items():
+            if isinstance(value, dict):
+                value = {k: v for k, v in {**metadata.get(key, {}), **value}.items() if v is not None}  # noqa: PLW2901
+            metadata[key] = value
+        self.objects[path]["metadata"] = metadata | {"resourceVersion": self._next_version()}
+
     def create_lease(self, namespace: str, manifest: Object) -> Object:
         name = manifest["metadata"]["name"]
         if name in self.leases:

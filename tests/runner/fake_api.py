@@ -18,6 +18,7 @@ from kata_components.kubernetes.objects import (
     Lease,
     Node,
     ObjectMetadata,
+    OwnedObject,
     Pod,
 )
 from tests.runner.cluster import LOG, Cluster, RefusedError
@@ -140,8 +141,19 @@ class FakeKubeApi:
     async def get_namespace(self, name: str) -> ObjectMetadata:
         return await self._get("get_namespace", self.cluster.objects, f"namespaces/{name}", ObjectMetadata)
 
-    async def get_metadata(self, api_version: str, plural: str, namespace: str, name: str) -> ObjectMetadata | None:
-        raise AssertionError(f"nothing here asks for {api_version} {plural} {namespace}/{name}")
+    async def get_metadata(self, api_version: str, plural: str, namespace: str, name: str) -> OwnedObject | None:
+        try:
+            return await self._get("get_metadata", self.cluster.objects, path_of(plural, namespace, name), OwnedObject)
+        except ApiError as error:
+            if not error.not_found:
+                raise
+            return None
+
+    async def patch_metadata(
+        self, api_version: str, plural: str, namespace: str, name: str, metadata: Mapping[str, Any]
+    ) -> None:
+        path = path_of(plural, namespace, name)
+        await self._call("patch_metadata", lambda: self.cluster.patch_metadata(path, dict(metadata)))
 
     async def allowed(self, verb: str, group: str, resource: str, namespace: str = "", name: str = "") -> bool:
         raise AssertionError(f"nothing here asks whether it may {verb} {group} {resource} {namespace} {name}")
@@ -155,6 +167,11 @@ class FakeKubeApi:
 
     async def _get(self, call: str, kept: dict[str, Any], name: str, kind: type[T]) -> T:
         return msgspec.convert(await self._call(call, lambda: self.cluster.find(kept, name)), kind)
+
+
+def path_of(plural: str, namespace: str, name: str) -> str:
+    """Return where the model of the cluster keeps an object."""
+    return f"namespaces/{namespace}/{plural}/{name}" if namespace else f"{plural}/{name}"
 
 
 def unreachable() -> UnreachableError:

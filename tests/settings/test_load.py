@@ -81,7 +81,7 @@ def test_all_problems_come_at_once_in_lines_of_their_own() -> None:
         ({"namespace": "Kube"}, "namespace: must be at most 63 lower-case letters, digits and hyphens, got 'Kube'"),
         ({"cluster": {"context": ""}}, "cluster.context: must have at least 1 character, got ''"),
         ({"debug": "yes"}, "debug: must be a valid boolean, got 'yes'"),
-        ({"valuesFile": "v.yaml"}, "valuesFile: 'v.yaml' is not supported yet; leave it out"),
+        ({"valuesFile": 5}, "valuesFile: must be a valid string, got 5"),
         ({"monitor": {"enabled": True}}, "monitor.enabled: True is not supported yet; leave it out"),
         ({"shims": {"qemu": {"dropIn": "x"}}}, "shims.qemu.dropIn: 'x' is not supported yet; leave it out"),
         ({"shims": {"qemo": {}}}, "shims.qemo: no such key at 4.0.0; did you mean qemu or remote?"),
