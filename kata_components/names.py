@@ -46,6 +46,11 @@ def mark_annotation(suffix: str) -> str:
     return f"{ANNOTATION_PREFIX}/installed-{suffix or 'default'}"
 
 
+def mark_label(suffix: str) -> str:
+    """Return the key of the node label by which upstream's dispatcher marks this installation's nodes (4.1.0)."""
+    return f"{ANNOTATION_PREFIX}/{suffix or 'default'}"
+
+
 def job_prefix(suffix: str, stage: str) -> str:
     """Return the name prefix of the per-node Jobs of a stage (`install` or `cleanup`); also their owner label."""
     return f"{base(suffix)}-{stage}"

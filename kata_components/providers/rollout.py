@@ -38,7 +38,10 @@ from kata_components.runner.install import Installed, InstallRequest, Preview, i
 
 
 class RolloutInputs(WireModel):
-    """What the program asks for. `install_job` is the Job template as YAML; `plan` is put in by check."""
+    """What the program asks for; `plan` is put in by check.
+
+    `install_job` is the Job template as YAML, `mounted` has fingerprints of the files in the ConfigMaps it mounts.
+    """
 
     urn: str
     namespace: str
@@ -47,6 +50,7 @@ class RolloutInputs(WireModel):
     nodes: tuple[str, ...] = ()
     selector: str = ""
     install_job: str
+    mounted: dict[str, dict[str, str]] | None = None
     parallelism: int
     waves: tuple[Size, ...] = ()
     max_failures: Size
@@ -66,6 +70,7 @@ class RolloutInputs(WireModel):
             kata_version=self.kata_version,
             selection=Selection(nodes=self.nodes, selector=self.selector),
             job=yaml.safe_load(self.install_job),
+            mounted=self.mounted or {},
             parallelism=self.parallelism,
             sizes=self.waves,
             max_failures=self.max_failures,

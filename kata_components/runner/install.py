@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from kata_components import names
@@ -10,7 +10,7 @@ from kata_components.errors import ClusterError, GuardError
 from kata_components.kubernetes.api import KubeApi
 from kata_components.rollout import guards, jobs, mark, report, waves
 from kata_components.rollout.budget import Budget
-from kata_components.rollout.digest import current, host_digests
+from kata_components.rollout.digest import Contents, current, host_digests
 from kata_components.rollout.jobs import JobStamp
 from kata_components.rollout.pacer import Pacer
 from kata_components.rollout.phase import Phase, Progress
@@ -23,7 +23,10 @@ from kata_components.runner.lease import held, timestamp
 
 @dataclass(frozen=True, kw_only=True)
 class InstallRequest:
-    """What the configuration asks of a rollout. `job` is the install Job's template; times are in seconds."""
+    """What the configuration asks of a rollout. `job` is the install Job's template; times are in seconds.
+
+    `mounted` stands for the contents of the ConfigMaps that the Job mounts.
+    """
 
     namespace: str
     suffix: str
@@ -37,13 +40,14 @@ class InstallRequest:
     node_timeout_seconds: int
     not_ready: Literal["skip", "attempt"]
     existing: Literal["adopt", "install"] | None
+    mounted: Contents = field(default_factory=dict)
 
     @property
     def rules(self) -> Rules:
         """What planning needs of it."""
         return Rules(
             suffix=self.suffix,
-            digests=host_digests(self.job),
+            digests=host_digests(self.job, self.mounted),
             sizes=self.sizes,
             not_ready=self.not_ready,
             existing=self.existing,

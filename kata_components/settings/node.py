@@ -23,10 +23,15 @@ class Env(Model):
 
 
 class Containerd(Model):
-    """Where containerd keeps its configuration; empty means as the distribution has it."""
+    """Where containerd keeps its configuration; empty means as the distribution has it.
+
+    `user_drop_in` is TOML text that containerd reads last; `runtime_socket` concerns kata-monitor.
+    """
 
     config_dir: AbsolutePathOrEmpty
     config_file_name: _FileNameOrEmpty
+    runtime_socket: Annotated[str, matching(r"(\S*/\S+)?", "a socket such as unix:///run/containerd.sock, or empty")]
+    user_drop_in: str
 
 
 class Snapshotter(Model):

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from kata_components.settings.model import DnsName, Labels, Many, Model, matching
 
@@ -31,11 +31,16 @@ class ShimAgent(Model):
     no_proxy: str
 
 
+def _as_text(value: object) -> object:
+    """Return a quantity as text: `cpu: 1` is a number in YAML."""
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
 class Overhead(Model):
     """What a pod of this class costs beside its containers."""
 
-    memory: _Quantity
-    cpu: _Quantity
+    memory: Annotated[_Quantity, BeforeValidator(_as_text)]
+    cpu: Annotated[_Quantity, BeforeValidator(_as_text)]
 
 
 class ShimRuntimeClass(Model):
@@ -47,11 +52,12 @@ class ShimRuntimeClass(Model):
 
 
 class Shim(Model):
-    """One shim; `enabled` None follows `shims.disableAll`."""
+    """One shim; `enabled` None follows `shims.disableAll`, `drop_in` is TOML text over its configuration."""
 
     enabled: bool | None = None
     supported_arches: Many[Arch]
     allowed_hypervisor_annotations: Many[str]
+    drop_in: str = ""
     containerd: ShimContainerd
     crio: ShimCrio
     agent: ShimAgent

@@ -104,5 +104,5 @@ def test_dispatcher_job_changes_with_the_templates_only(recorder: Recorder) -> N
 
 def test_type_tokens_belong_to_one_package() -> None:
     values = [value for name, value in vars(tokens).items() if name.isupper()]
-    assert len(values) == len(set(values)) == 7
+    assert len(values) == len(set(values)) == 14
     assert all(value.startswith("kata:index:") for value in values)
