@@ -16,7 +16,7 @@ from kata_components.components.manifest_component import ManifestComponent
 from kata_components.components.monitor import Monitor
 from kata_components.components.mounted_configs import MountedConfigs
 from kata_components.components.node_feature_discovery import NodeFeatureDiscovery
-from kata_components.components.node_feature_rules import NodeFeatureRules
+from kata_components.components.node_feature_rules import NodeFeatureRules, NodeFeatureRulesArgs
 from kata_components.components.node_rbac import NodeRbac
 from kata_components.components.outcome_hook import fail_on_outcome
 from kata_components.components.runtime_classes import RuntimeClasses
@@ -63,11 +63,11 @@ class KataDeploy(pulumi.ComponentResource):
             needed.append(JobTemplates(f"{name}-job-templates", args, on_cluster))
         installation = self._installation([resource for part in needed for resource in part.resources])
         rollout = self._rollout(installation) if args.deployment_mode == "job" else None
+        if args.monitor.enabled:
+            Monitor(f"{name}-monitor", args, on_cluster)
         if args.verification.enabled:
-            verified = VerificationArgs(
-                settings=args, needs=[*installed, installation, *([rollout] if rollout else [])]
-            )
-            Verification(f"{name}-verification", verified, on_cluster)
+            installed.append(rollout or installation)
+            Verification(f"{name}-verification", VerificationArgs(settings=args, needs=installed), on_cluster)
         self.rollout = rollout.outcome if rollout else None
         self.register_outputs({"rollout": self.rollout})
 
@@ -77,7 +77,7 @@ class KataDeploy(pulumi.ComponentResource):
         return [MountedConfigs(f"{self._base}-mounted-configs", self._settings, on_cluster)]
 
     def _beside(self, on_cluster: pulumi.ResourceOptions) -> Iterator[_Part]:
-        """Register what most installations do not have, before the anchor."""
+        """Register what not every installation has; it is there before the anchor and goes after it."""
         args, name = self._settings, self._base
         if args.traits.state_config_map:
             yield State(f"{name}-state", args, on_cluster)
@@ -89,10 +89,8 @@ class KataDeploy(pulumi.ComponentResource):
             discovery = chart.resources
             yield chart
         if rules_are_active(args):
-            after = pulumi.ResourceOptions.merge(on_cluster, pulumi.ResourceOptions(depends_on=discovery))
-            yield NodeFeatureRules(f"{name}-node-feature-rules", args, after)
-        if args.monitor.enabled:
-            yield Monitor(f"{name}-monitor", args, on_cluster)
+            wanted = NodeFeatureRulesArgs(settings=args, needs=discovery)
+            yield NodeFeatureRules(f"{name}-node-feature-rules", wanted, on_cluster)
 
     def _on_cluster(self) -> pulumi_kubernetes.Provider:
         cluster = self._settings.cluster

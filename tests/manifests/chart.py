@@ -36,8 +36,7 @@ class Case(NamedTuple):
     @property
     def values(self) -> dict[str, Any]:
         """The values that are given to the chart."""
-        text = (FIXTURES / self.version / f"{self.name}.values.yaml").read_text(encoding="utf-8")
-        return yaml.load(text, Loader=yaml.CSafeLoader) or {}
+        return _values(self)
 
     @property
     def config(self) -> dict[str, Any]:
@@ -74,6 +73,12 @@ class Case(NamedTuple):
         """Return the objects that the chart makes."""
         text = (FIXTURES / self.version / f"{self.name}.rendered.yaml").read_text(encoding="utf-8")
         return [document for document in yaml.load_all(text, Loader=yaml.CSafeLoader) if document]
+
+
+@cache
+def _values(case: Case) -> dict[str, Any]:
+    text = (FIXTURES / case.version / f"{case.name}.values.yaml").read_text(encoding="utf-8")
+    return yaml.load(text, Loader=yaml.CSafeLoader) or {}
 
 
 @cache
