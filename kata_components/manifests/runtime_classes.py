@@ -87,7 +87,8 @@ def _overhead(settings: Settings, shim: str) -> dict[str, str]:
     own: Shim = settings.shims.enabled[shim]
     globally = settings.runtime_classes.overhead_enabled
     enabled = globally if own.runtime_class.overhead_enabled is None else own.runtime_class.overhead_enabled
-    fixed: dict[str, str] = own.runtime_class.overhead.model_dump() if enabled else {}
+    overhead = own.runtime_class.overhead or settings.built_in_overheads[shim]
+    fixed: dict[str, str] = overhead.model_dump() if enabled else {}
     if rules_are_active(settings) and (resource := key_resource(shim)):
         fixed[resource] = "1"
     return fixed

@@ -34,7 +34,7 @@ class Expression(Model):
 class Selection(Model):
     """Nodes by name or, when there are no names, by labels: all of `node_selector` and all expressions hold."""
 
-    nodes: Many[DnsName]
+    nodes: Many[DnsName] = ()
     node_selector: Labels = Field(default_factory=dict)
     node_selector_expressions: Many[Expression] = ()
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from kata_components.settings.images import Image
-from kata_components.settings.model import Model, matching
+from kata_components.settings.model import Model, SocketOrEmpty, matching
 
 
 class Monitor(Model):
@@ -14,8 +14,8 @@ class Monitor(Model):
     enabled: bool
     image: Image
     listen_address: Annotated[str, matching(r"\S*:\d+", "an address with a port such as 0.0.0.0:8090")]
-    runtime_endpoint: Annotated[str, matching(r"(\S*/\S+)?", "a socket such as unix:///run/containerd.sock, or empty")]
-    log_level: Annotated[str, matching(r"[a-z]*", "a log level or empty")]
+    runtime_endpoint: SocketOrEmpty = ""
+    log_level: Annotated[str, matching(r"[a-z]*", "a log level or empty")] = ""
     port: Annotated[int, Field(ge=1, le=65535)]
     security_context: dict[str, Any] = Field(default_factory=dict)
     resources: dict[str, Any] = Field(default_factory=dict)

@@ -133,9 +133,13 @@ def unknown_shims(config: Mapping[str, Any], profile: Profile, version: str) -> 
 
 
 def no_shims(tree: Tree) -> Iterator[str]:
-    """Yield a line when every shim is off: the node program would then install all it has (contract 4.6)."""
+    """Yield a line when every shim is off: the node program would then install all it has (contract 4.6).
+
+    With custom runtimes that is meant: their shims have to come from somewhere.
+    """
     shims = tree.get("shims")
-    if not isinstance(shims, Mapping):
+    only_custom = at(tree, ("customRuntimes", "enabled")) is True and at(tree, ("customRuntimes", "runtimes"))
+    if not isinstance(shims, Mapping) or only_custom:
         return
     by_default = shims.get("disableAll") is not True
     states = [shim.get("enabled") for shim in shims.values() if isinstance(shim, Mapping)]

@@ -38,24 +38,24 @@ class Settings(Model):
     rollout: Rollout
 
     deployment_mode: Literal["daemonset", "job"]
-    debug: bool
+    debug: bool = False
     devkit: bool = False
-    log_level: Literal["", "error", "warn", "info", "debug", "trace"]
+    log_level: Literal["", "error", "warn", "info", "debug", "trace"] = ""
     k8s_distribution: Annotated[Literal["k8s", "k3s", "rke2", "k0s", "microk8s"], Field(alias="k8sDistribution")]
     image: Image
     image_pull_policy: PullPolicy
-    image_pull_secrets: Many[PullSecret]
+    image_pull_secrets: Many[PullSecret] = ()
     kubectl_image: Image
     name_override: _Name | None = None
     fullname_override: _Name | None = None
     job: Job
-    node_selector: Labels
-    affinity: Affinity
-    tolerations: Many[Toleration]
-    startup_taints: Many[Annotated[str, matching(r"[^\s,:]+(:[A-Za-z]+)?", "`key` or `key:effect`")]]
-    pod_labels: Labels
-    pod_annotations: Annotations
-    priority_class_name: str
+    node_selector: Labels = Field(default_factory=dict)
+    affinity: Affinity = Affinity()
+    tolerations: Many[Toleration] = ()
+    startup_taints: Many[Annotated[str, matching(r"[^\s,:]+(:[A-Za-z]+)?", "`key` or `key:effect`")]] = ()
+    pod_labels: Labels = Field(default_factory=dict)
+    pod_annotations: Annotations = Field(default_factory=dict)
+    priority_class_name: str = ""
     update_strategy: dict[str, Any]
     resources: dict[str, Any] = Field(default_factory=dict)
     health: Health

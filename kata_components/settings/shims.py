@@ -14,21 +14,21 @@ _Quantity = Annotated[str, matching(r"[0-9]+(\.[0-9]+)?(m|[kMGT]i?|Ki)?", "a qua
 class ShimContainerd(Model):
     """How containerd serves a shim; an empty snapshotter means containerd's own."""
 
-    snapshotter: str
-    force_guest_pull: bool
+    snapshotter: str = ""
+    force_guest_pull: bool = False
 
 
 class ShimCrio(Model):
     """How CRI-O serves a shim."""
 
-    guest_pull: bool
+    guest_pull: bool = False
 
 
 class ShimAgent(Model):
     """Proxies of the guest agent."""
 
-    https_proxy: str
-    no_proxy: str
+    https_proxy: str = ""
+    no_proxy: str = ""
 
 
 def _as_text(value: object) -> object:
@@ -44,24 +44,24 @@ class Overhead(Model):
 
 
 class ShimRuntimeClass(Model):
-    """The RuntimeClass of a shim; None follows `runtimeClasses.overheadEnabled`."""
+    """The RuntimeClass of a shim; None follows `runtimeClasses.overheadEnabled`, or means the chart's own overhead."""
 
-    node_selector: Labels
+    node_selector: Labels = Field(default_factory=dict)
     overhead_enabled: bool | None = None
-    overhead: Overhead
+    overhead: Overhead | None = None
 
 
 class Shim(Model):
     """One shim; `enabled` None follows `shims.disableAll`, `drop_in` is TOML text over its configuration."""
 
     enabled: bool | None = None
-    supported_arches: Many[Arch]
-    allowed_hypervisor_annotations: Many[str]
+    supported_arches: Many[Arch] = ()
+    allowed_hypervisor_annotations: Many[str] = ()
     drop_in: str = ""
-    containerd: ShimContainerd
-    crio: ShimCrio
-    agent: ShimAgent
-    runtime_class: ShimRuntimeClass
+    containerd: ShimContainerd = ShimContainerd()
+    crio: ShimCrio = ShimCrio()
+    agent: ShimAgent = ShimAgent()
+    runtime_class: ShimRuntimeClass = ShimRuntimeClass()
 
     @property
     def guest_pull(self) -> bool:

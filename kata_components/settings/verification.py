@@ -20,7 +20,7 @@ class Verification(Model):
     namespace: DnsLabel
     timeout: Annotated[int, Field(ge=1)]
     daemonset_timeout: Annotated[int, Field(ge=1)]
-    pod: Annotated[str, AfterValidator(_pod)]
+    pod: Annotated[str, AfterValidator(_pod)] = ""
 
     @property
     def enabled(self) -> bool:

@@ -18,6 +18,9 @@ from kata_components.settings.settings import Settings
 REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 
 
+DISCOVERY: dict[str, Any] = {"node-feature-discovery": {"enabled": True}}
+
+
 def settings(version: str = "4.1.0", mode: str = "daemonset", **values: Any) -> Settings:
     paced = {"rollout": {"runsIn": "cluster"}} if version == "4.1.0" and mode == "job" else {}
     base = {"kataVersion": version, "cluster": {"context": "c"}, "deploymentMode": mode}
@@ -84,13 +87,12 @@ def test_node_affinity_becomes_one_selector_per_term(values: dict[str, Any], sel
 
 
 def test_feature_discovery_narrows_each_term_to_machines_with_virtualization() -> None:
-    discovery = {"node-feature-discovery": {"enabled": True}}
     both = terms([{"key": "a", "operator": "Exists"}], [{"key": "b", "operator": "Exists"}])
-    assert len(install_selectors(settings(mode="job", **discovery))) == 6
-    found = install_selectors(settings(mode="job", affinity=both, **discovery))
+    assert len(install_selectors(settings(mode="job", **DISCOVERY))) == 6
+    found = install_selectors(settings(mode="job", affinity=both, **DISCOVERY))
     assert len(found) == 12
     assert found[0] == "feature.node.kubernetes.io/cpu-cpuid.VMX in (true),kubernetes.io/arch in (amd64),a"
-    pod = pod_of(daemon_set(settings(affinity=both, **discovery)))
+    pod = pod_of(daemon_set(settings(affinity=both, **DISCOVERY)))
     assert len(pod["affinity"]["nodeAffinity"][REQUIRED]["nodeSelectorTerms"]) == 12
 
 
@@ -98,7 +100,7 @@ def test_feature_discovery_keeps_the_rest_of_the_affinity() -> None:
     preferred = [{"weight": 1, "preference": {"matchExpressions": [{"key": "a", "operator": "Exists"}]}}]
     key = "preferredDuringSchedulingIgnoredDuringExecution"
     affinity = {"nodeAffinity": {key: preferred}, "podAntiAffinity": {REQUIRED: []}}
-    made = pod_of(daemon_set(settings(affinity=affinity, **{"node-feature-discovery": {"enabled": True}})))["affinity"]
+    made = pod_of(daemon_set(settings(affinity=affinity, **DISCOVERY)))["affinity"]
     assert made["nodeAffinity"][key] == preferred
     assert made["podAntiAffinity"] == {REQUIRED: []}
     assert len(made["nodeAffinity"][REQUIRED]["nodeSelectorTerms"]) == 6
@@ -159,6 +161,11 @@ def test_gate_of_the_runtime_classes_cannot_be_changed() -> None:
         "kata-deploy.katacontainers.io/default": "true",
         "disk": "ssd",
     }
+
+
+def test_class_without_own_overhead_has_the_charts() -> None:
+    args = settings(shims={"disableAll": True, "qemu": {"enabled": True, "runtimeClass": None}})
+    assert [m["overhead"] for m in runtime_classes(args)] == [{"podFixed": {"memory": "320Mi", "cpu": "250m"}}]
 
 
 def test_checksum_changes_with_the_content_and_only_with_it() -> None:

@@ -1,5 +1,6 @@
 """Properties as they cross the engine."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from kata_components.manifests.job_templates import config_map
@@ -29,7 +30,7 @@ def test_unknown_values_of_a_preview_are_seen() -> None:
 
 
 def test_digest_of_a_rollout_changes_with_the_files_its_jobs_mount_and_with_nothing_else_of_them() -> None:
-    def digests(drop_in: str, **values: Any) -> dict[int, str]:
+    def digests(drop_in: str, **values: Any) -> Mapping[int, str]:
         config = {"kataVersion": "4.0.0", "cluster": {"context": "c"}, "deploymentMode": "job", **values}
         settings = load_settings(config | {"containerd": {"userDropIn": drop_in}})
         job = config_map(settings)["data"]["install-job.yaml"]

@@ -49,8 +49,13 @@ def test_shim_without_own_word_follows_disable_all() -> None:
     assert list(settings.shims.enabled) == ["qemu"]
 
 
-def test_null_removes_an_optional_map() -> None:
+def test_null_removes_what_may_be_empty() -> None:
     assert load(resources=None).resources == {}
+    assert load(snapshotter={"setup": None}).snapshotter.setup == ()
+    assert load(image={"tag": None}).image.name("4.0.0").endswith(":4.0.0")
+    shims = load(shims={"qemu-snp": {"containerd": None, "crio": None, "runtimeClass": None}}).shims.enabled
+    assert not shims["qemu-snp"].guest_pull
+    assert shims["qemu-snp"].runtime_class.overhead is None
 
 
 def test_label_values_may_be_numbers_and_booleans() -> None:
@@ -95,7 +100,7 @@ def test_all_problems_come_at_once_in_lines_of_their_own() -> None:
             "runtimeClasses.zzz: no such key at 4.0.0; allowed: createDefault, defaultName, enabled, overheadEnabled",
         ),
         ({"tolerations": [{"kye": "x"}]}, "tolerations.0.kye: no such key at 4.0.0; did you mean key?"),
-        ({"image": {"tag": None}}, "image.tag: is required; it cannot be removed with null"),
+        ({"image": {"reference": None}}, "image.reference: is required; it cannot be removed with null"),
         (
             {"env": {"installationPrefix": "opt"}},
             "env.installationPrefix: must be an absolute path or empty, got 'opt'",

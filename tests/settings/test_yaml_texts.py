@@ -81,5 +81,11 @@ def test_verification_pod_has_to_be_a_pod_with_a_name(pod: str) -> None:
     assert problem(verification={"pod": pod}).startswith("verification.pod: must be a Pod")
 
 
+def test_custom_runtimes_may_be_the_only_ones() -> None:
+    only = load(shims={"disableAll": True}, customRuntimes={"enabled": True, "runtimes": {"a": runtime()}})
+    assert only.shims.enabled == {}
+    assert problem(shims={"disableAll": True}, customRuntimes={"enabled": False}).startswith("shims: all are off")
+
+
 def test_verification_is_off_without_a_pod() -> None:
     assert not load(verification={"pod": " \n"}).verification.enabled
