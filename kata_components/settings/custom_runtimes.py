@@ -21,10 +21,10 @@ def _runtime_class(text: str) -> str:
         raise ValueError("must be a RuntimeClass with a handler")  # noqa: TRY004 - pydantic reports ValueErrors
     if unknown := found.keys() - _FIELDS:
         raise ValueError(f"must be a RuntimeClass, which has no field {min(map(str, unknown))[:60]!r}")
-    overhead, scheduling = found.get("overhead") or {}, found.get("scheduling") or {}
-    maps = (overhead, scheduling) if not isinstance(overhead, dict) else (overhead.get("podFixed") or {}, scheduling)
-    if not all(isinstance(part, dict) for part in maps):
-        raise ValueError("must be a RuntimeClass, whose overhead.podFixed and scheduling are maps")
+    for field, part in (("overhead", "podFixed"), ("scheduling", "nodeSelector")):
+        value = found.get(field) or {}
+        if not isinstance(value, dict) or not isinstance(value.get(part) or {}, dict):
+            raise ValueError(f"must be a RuntimeClass, whose {field}.{part} is a map")  # noqa: TRY004 - as above
     return text
 
 

@@ -3,7 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import hypothesis
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kata_components.errors import SettingsError
 from kata_components.settings.load import load_settings
@@ -152,3 +155,24 @@ def test_key_that_only_the_monitor_reads_is_accepted_with_it(config: dict[str, A
         assert [line.partition(":")[0] for line in problems("4.0.0", deploymentMode="job", **config)] == refused
     else:
         assert load("4.0.0", deploymentMode="job", **config).monitor.enabled
+
+
+WORDS = st.sampled_from(["job", "qemu", "Exists", "[", "kind: Pod"])
+SCALARS = st.none() | st.booleans() | st.integers() | st.text(max_size=8) | WORDS
+KEYS = st.sampled_from(
+    f"nodeAffinity {REQUIRED} nodeSelectorTerms matchExpressions matchFields key operator values cleanup nodes enabled "
+    "runtimes runtimeClass baseConfig containerd pod create image".split()
+)
+GARBAGE = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(KEYS, inner, max_size=3))
+AREAS = ["affinity", "job", "customRuntimes", "verification", "monitor", "nodeFeatureRules", "node-feature-discovery"]
+
+
+@given(st.sampled_from(SUPPORTED_VERSIONS), st.sampled_from(["job", "daemonset"]), st.sampled_from(AREAS), GARBAGE)
+@hypothesis.settings(deadline=None, database=None)
+def test_garbage_in_any_area_is_refused_in_lines_or_understood(version: str, mode: str, area: str, value: Any) -> None:
+    try:
+        lines: tuple[str, ...] = ()
+        load(version, deploymentMode=mode, **{area: value})
+    except SettingsError as error:
+        lines = error.problems
+    assert all("\n" not in line and len(line) < 1_000 for line in lines)

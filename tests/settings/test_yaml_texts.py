@@ -45,6 +45,12 @@ def test_quoted_handler_is_read_as_yaml() -> None:
     )
 
 
+def test_dates_stay_text() -> None:
+    text = runtime(metadata={"name": "kata-x"})["runtimeClass"] + "overhead: {podFixed: {since: 2026-01-01}}\n"
+    loaded = load(customRuntimes={"enabled": True, "runtimes": {"a": {"baseConfig": "qemu", "runtimeClass": text}}})
+    assert loaded.custom_runtimes.active["a"].class_object["overhead"] == {"podFixed": {"since": "2026-01-01"}}
+
+
 @pytest.mark.parametrize(
     ("spec", "what"),
     [
@@ -57,7 +63,7 @@ def test_quoted_handler_is_read_as_yaml() -> None:
         (runtime(handlr="x"), "runtimeClass: must be a RuntimeClass, which has no field 'handlr'"),
         (
             runtime(overhead="1Gi"),
-            "runtimeClass: must be a RuntimeClass, whose overhead.podFixed and scheduling are maps",
+            "runtimeClass: must be a RuntimeClass, whose overhead.podFixed is a map",
         ),
         (runtime(scheduling=[]) | {"crio": {"pullType": "never"}}, "crio.pullType: must be '' or 'guest-pull'"),
         (runtime(handler="kata-qemu"), "runtimeClass: 'kata-qemu' is that of a shim; use another name"),
