@@ -123,6 +123,8 @@ class KataDeploy(pulumi.ComponentResource):
             cleanup_job=config_map(settings)["data"]["cleanup-job.yaml"] if job_mode else None,
             pod_template=None if job_mode else _digest(pods),
             objects=tuple(_object(manifest) for manifest in objects.all_objects(settings)),
+            report_dir=settings.rollout.report_dir if job_mode else None,
+            approved_plan=settings.rollout.approved_plan if job_mode else None,
         )
         return Installation(name, inputs, pulumi.ResourceOptions(parent=self, depends_on=needed))
 
@@ -147,6 +149,8 @@ class KataDeploy(pulumi.ComponentResource):
             not_ready=pace.not_ready,
             existing=pace.existing,
             report_dir=pace.report_dir,
+            approved_plan=pace.approved_plan,
+            cleanup_job=config_map(settings)["data"]["cleanup-job.yaml"] if pace.cleanup_deselected else None,
         )
         opts = pulumi.ResourceOptions(parent=self, depends_on=[installation], hooks=fail_on_outcome(name))
         return Rollout(name, inputs, opts)

@@ -12,8 +12,9 @@ from kata_components.kubernetes.api import KubeApi
 from kata_components.kubernetes.objects import Lease
 from kata_components.rollout import guards
 from kata_components.rollout.phase import Progress
-from kata_components.runner import cleanup, fleet
-from kata_components.runner.cleanup import CleanupRequest
+from kata_components.runner import fleet
+from kata_components.runner.cleanup import CleanupRequest, Uninstall
+from kata_components.runner.fleet import Selection
 from kata_components.runner.lease import held, lease_manifest, renamed
 
 _CLUSTER_NAMESPACE: Final = "kube-system"
@@ -90,7 +91,7 @@ async def establish(api: KubeApi, namespace: str, name: str, *, stack: str) -> s
         return installation
     refusal = guards.other_stack(existing.metadata.annotation(names.STACK_ANNOTATION), stack, f"{namespace}/{name}")
     if refusal:
-        raise GuardError(refusal)
+        raise GuardError(refusal.text)
     await api.replace_lease(namespace, name, renamed(existing, installation=installation, stack=stack))
     return installation
 
@@ -103,7 +104,10 @@ async def restore(api: KubeApi, namespace: str, name: str, *, stack: str, instal
 
 @dataclass(frozen=True, kw_only=True)
 class Ending:
-    """What is to end: the installation as the stack's state knows it. Without `cleanup` there are no nodes to clean."""
+    """What is to end: the installation as the stack's state knows it. Without `cleanup` there are no nodes to clean.
+
+    `abandoned` names nodes to give up if they are dead.
+    """
 
     namespace: str
     suffix: str
@@ -111,6 +115,7 @@ class Ending:
     installation: str
     cluster_uid: str
     cleanup: CleanupRequest | None
+    abandoned: frozenset[str] = frozenset()
 
 
 async def end(
@@ -140,12 +145,14 @@ async def end(
         owner = lease.metadata.annotation(names.STACK_ANNOTATION)
         refusal = guards.other_stack(owner, ending.stack, f"{ending.namespace}/{name}")
         if refusal:
-            raise GuardError(refusal)
+            raise GuardError(refusal.text)
         say("a newer Installation of this stack has taken over; no node is touched")
         return
     async with held(api, ending.namespace, name, say=say) as lock:
         if ending.cleanup:
-            await cleanup.clean(api, ending.cleanup, lock, say=say, on_progress=on_progress)
+            claim = Selection.parse(lease.metadata.annotation(names.CLAIM_ANNOTATION))
+            uninstall = Uninstall(request=ending.cleanup, claim=claim, abandoned=ending.abandoned)
+            await uninstall.run(api, lock, say=say, on_progress=on_progress)
         await lock.delete()
 
 
