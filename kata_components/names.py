@@ -61,6 +61,11 @@ def is_mark_annotation(key: str) -> bool:
     return key.startswith(_MARK_PREFIX)
 
 
+def mark_label(suffix: str) -> str:
+    """Return the key of the node label by which upstream's dispatcher marks this installation's nodes (4.1.0)."""
+    return f"{ANNOTATION_PREFIX}/{suffix or 'default'}"
+
+
 def job_prefix(suffix: str, stage: str) -> str:
     """Return the name prefix of the per-node Jobs of a stage (`install` or `cleanup`); also their owner label."""
     return f"{base(suffix)}-{stage}"

@@ -2,22 +2,31 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pulumi
 import pulumi_kubernetes
 
 from kata_components.components import tokens
+from kata_components.components.custom_runtimes import CustomRuntimes
 from kata_components.components.daemon_set_installer import DaemonSetInstaller, DaemonSetInstallerArgs
 from kata_components.components.job_templates import JobTemplates
 from kata_components.components.manifest_component import ManifestComponent
+from kata_components.components.monitor import Monitor
+from kata_components.components.mounted_configs import MountedConfigs
+from kata_components.components.node_feature_discovery import NodeFeatureDiscovery
+from kata_components.components.node_feature_rules import NodeFeatureRules, NodeFeatureRulesArgs
 from kata_components.components.node_rbac import NodeRbac
 from kata_components.components.outcome_hook import fail_on_outcome
 from kata_components.components.runtime_classes import RuntimeClasses
+from kata_components.components.state import State
+from kata_components.components.verification import Verification, VerificationArgs
 from kata_components.manifests import objects
 from kata_components.manifests.daemon_set import daemon_set
 from kata_components.manifests.job_templates import config_map
+from kata_components.manifests.mounted_configs import mounted_configs, mounted_fingerprints
+from kata_components.manifests.node_feature_rules import rules_are_active
 from kata_components.manifests.selector import label_selector
 from kata_components.providers.installation import Installation
 from kata_components.providers.installation_inputs import InstallationInputs
@@ -25,6 +34,7 @@ from kata_components.providers.rollout import Rollout, RolloutInputs
 from kata_components.settings.settings import Settings
 
 _DYNAMIC = "pulumi-python:dynamic/kata"
+_Part = ManifestComponent | NodeFeatureDiscovery
 
 
 class KataDeploy(pulumi.ComponentResource):
@@ -43,15 +53,45 @@ class KataDeploy(pulumi.ComponentResource):
         on_cluster = pulumi.ResourceOptions(parent=self, provider=self._on_cluster())
         rbac = NodeRbac(f"{name}-node-rbac", args, on_cluster)
         classes = RuntimeClasses(f"{name}-runtime-classes", args, on_cluster)
-        needed: list[ManifestComponent] = [rbac, classes]
+        configs = self._mounted_configs(on_cluster)
+        needed: list[_Part] = [rbac, classes, *configs, *self._beside(on_cluster)]
+        installed: list[pulumi.Resource] = []
         if args.deployment_mode == "daemonset":
-            installer = DaemonSetInstallerArgs(settings=args, needs=rbac.resources)
-            DaemonSetInstaller(f"{name}-daemon-set-installer", installer, on_cluster)
+            needs = [resource for part in (rbac, *configs) for resource in part.resources]
+            installer = DaemonSetInstallerArgs(settings=args, needs=needs)
+            installed += DaemonSetInstaller(f"{name}-daemon-set-installer", installer, on_cluster).resources
         else:
             needed.append(JobTemplates(f"{name}-job-templates", args, on_cluster))
         installation = self._installation([resource for part in needed for resource in part.resources])
-        self.rollout = self._rollout(installation).outcome if args.deployment_mode == "job" else None
+        rollout = self._rollout(installation) if args.deployment_mode == "job" else None
+        if args.monitor.enabled:
+            Monitor(f"{name}-monitor", args, on_cluster)
+        if args.verification.enabled:
+            installed.append(rollout or installation)
+            Verification(f"{name}-verification", VerificationArgs(settings=args, needs=installed), on_cluster)
+        self.rollout = rollout.outcome if rollout else None
         self.register_outputs({"rollout": self.rollout})
+
+    def _mounted_configs(self, on_cluster: pulumi.ResourceOptions) -> list[MountedConfigs]:
+        if not mounted_configs(self._settings):
+            return []
+        return [MountedConfigs(f"{self._base}-mounted-configs", self._settings, on_cluster)]
+
+    def _beside(self, on_cluster: pulumi.ResourceOptions) -> Iterator[_Part]:
+        """Register what not every installation has; it is there before the anchor and goes after it."""
+        args, name = self._settings, self._base
+        if args.traits.state_config_map:
+            yield State(f"{name}-state", args, on_cluster)
+        if args.custom_runtimes.active:
+            yield CustomRuntimes(f"{name}-custom-runtimes", args, on_cluster)
+        discovery: list[pulumi.Resource] = []
+        if args.node_feature_discovery.enabled:
+            chart = NodeFeatureDiscovery(f"{name}-node-feature-discovery", args, on_cluster)
+            discovery = chart.resources
+            yield chart
+        if rules_are_active(args):
+            wanted = NodeFeatureRulesArgs(settings=args, needs=discovery)
+            yield NodeFeatureRules(f"{name}-node-feature-rules", wanted, on_cluster)
 
     def _on_cluster(self) -> pulumi_kubernetes.Provider:
         cluster = self._settings.cluster
@@ -103,6 +143,7 @@ class KataDeploy(pulumi.ComponentResource):
             nodes=settings.job.nodes,
             selector=label_selector(settings),
             install_job=config_map(settings)["data"]["install-job.yaml"],
+            mounted=mounted_fingerprints(settings) or None,
             parallelism=settings.job.parallelism,
             waves=pace.waves,
             max_failures=pace.max_failures,

@@ -39,7 +39,7 @@ class RolloutInputs(WireModel):
     """What the program asks for.
 
     `install_job` and `cleanup_job` are Job templates as YAML; with the latter, nodes that are not selected any more are
-    cleaned. `plan` is put in by check.
+    cleaned. `mounted` has fingerprints of the files in the ConfigMaps they mount. `plan` is put in by check.
     """
 
     urn: str
@@ -49,6 +49,7 @@ class RolloutInputs(WireModel):
     nodes: tuple[str, ...] = ()
     selector: str = ""
     install_job: str
+    mounted: dict[str, dict[str, str]] | None = None
     parallelism: int
     waves: tuple[Size, ...] = ()
     max_failures: Size
@@ -74,6 +75,7 @@ class RolloutInputs(WireModel):
             kata_version=self.kata_version,
             selection=Selection(nodes=self.nodes, selector=self.selector),
             job=yaml.safe_load(self.install_job),
+            mounted=self.mounted or {},
             parallelism=self.parallelism,
             sizes=self.waves,
             max_failures=self.max_failures,

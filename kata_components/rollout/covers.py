@@ -22,8 +22,12 @@ def covers(live: Any, wanted: Any) -> bool:  # noqa: ANN401 - any part of a Kube
 
 
 def _list_covers(live: Sequence[Any], wanted: Sequence[Any]) -> bool:
-    key = next((k for k in _KEYS if all(isinstance(i, Mapping) and k in i for i in (*live, *wanted))), None)
+    key = next((k for k in _KEYS if all(_is_named(item, k) for item in (*live, *wanted))), None)
     if key is None or not wanted:
         return len(live) == len(wanted) and all(map(covers, live, wanted))
     known = {item[key]: item for item in live}
     return all(covers(known.get(item[key]), item) for item in wanted)
+
+
+def _is_named(item: object, key: str) -> bool:
+    return isinstance(item, Mapping) and isinstance(item.get(key), str)

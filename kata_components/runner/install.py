@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from kata_components import names
@@ -12,7 +12,7 @@ from kata_components.rollout import guards, jobs, mark, report, waves
 from kata_components.rollout.approval import Approval
 from kata_components.rollout.budget import Budget
 from kata_components.rollout.cleanup_plan import deselected_plan
-from kata_components.rollout.digest import current, host_digests
+from kata_components.rollout.digest import Contents, current, host_digests
 from kata_components.rollout.jobs import JobStamp
 from kata_components.rollout.pacer import Pacer
 from kata_components.rollout.phase import Phase, Progress
@@ -28,7 +28,8 @@ from kata_components.runner.lease import held, timestamp
 class InstallRequest:
     """What the configuration asks of a rollout. `job` is the install Job's template; times are in seconds.
 
-    With `cleanup`, nodes that carry the mark and are not selected any more are cleaned. An `approval` binds the plan.
+    `mounted` stands for the contents of the ConfigMaps that the Job mounts. With `cleanup`, nodes that carry the mark
+    and are not selected any more are cleaned. An `approval` binds the plan.
     """
 
     namespace: str
@@ -43,6 +44,7 @@ class InstallRequest:
     node_timeout_seconds: int
     not_ready: Literal["skip", "attempt"]
     existing: Literal["adopt", "install"] | None
+    mounted: Contents = field(default_factory=dict)
     cleanup: CleanupRequest | None = None
     approval: Approval | None = None
 
@@ -51,7 +53,7 @@ class InstallRequest:
         """What planning needs of it."""
         return Rules(
             suffix=self.suffix,
-            digests=host_digests(self.job),
+            digests=host_digests(self.job, self.mounted),
             sizes=self.sizes,
             not_ready=self.not_ready,
             existing=self.existing,

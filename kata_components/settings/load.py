@@ -10,8 +10,18 @@ from kata_components import names
 from kata_components.errors import SettingsError
 from kata_components.settings.merge import Tree, layered, merged, without
 from kata_components.settings.problems import closest, shown, validation_problems
-from kata_components.settings.profile import COMING_VERSIONS, OWN_KEYS, SUPPORTED_VERSIONS, Profile, load_profile
-from kata_components.settings.rules import keys_of_the_other_mode, no_shims, unknown_shims, unsupported_keys
+from kata_components.settings.profile import OWN_KEYS, SUPPORTED_VERSIONS, Profile, load_profile
+from kata_components.settings.rules import (
+    affinity_in_job_mode,
+    clashing_runtimes,
+    keys_of_another_version,
+    keys_of_the_other_mode,
+    no_shims,
+    places_of_pacing,
+    retention_in_job_mode,
+    unknown_shims,
+    unsupported_keys,
+)
 from kata_components.settings.settings import Settings
 from kata_components.settings.values_file import read_values_file
 
@@ -85,21 +95,20 @@ def _validated(config: Mapping[str, object]) -> tuple[Settings | None, list[str]
     tree = _tree(config, profile)
     problems = list(_rule_problems(config, profile, tree, version))
     try:
-        return Settings.model_validate(tree), problems
+        settings = Settings.model_validate(tree)
     except ValidationError as error:
         return None, [*problems, *validation_problems(error, profile.values, version)]
+    return settings, [*problems, *clashing_runtimes(settings)]
 
 
 def _version(config: Mapping[str, object]) -> str:
     """Return the version to read the configuration by: which keys there are depends on it."""
     version = config.get("kataVersion")
     if version is None:
-        return SUPPORTED_VERSIONS[-1]
+        return SUPPORTED_VERSIONS[0]
     if isinstance(version, str) and version in SUPPORTED_VERSIONS:
         return version
     allowed = " or ".join(SUPPORTED_VERSIONS)
-    if isinstance(version, str) and version in COMING_VERSIONS:
-        raise SettingsError([f"kataVersion: {version} is not supported yet; use {allowed}"])
     hint = closest(version, SUPPORTED_VERSIONS)
     raise SettingsError([f"kataVersion: must be the text {allowed}, got {shown(version)}{hint}"])
 
@@ -107,7 +116,7 @@ def _version(config: Mapping[str, object]) -> str:
 def _tree(config: Mapping[str, object], profile: Profile) -> Tree:
     """Return the configuration over the defaults, less what has its own rule."""
     tree = merged(profile.values, config)
-    for pattern in profile.not_supported_yet:
+    for pattern in (*profile.not_supported_yet, *(tuple(key.split(".")) for key in profile.instead)):
         tree = without(tree, pattern)
     if isinstance(shims := tree.get("shims"), Mapping):
         tree["shims"] = {name: shim for name, shim in shims.items() if name in profile.values["shims"]}
@@ -116,6 +125,10 @@ def _tree(config: Mapping[str, object], profile: Profile) -> Tree:
 
 def _rule_problems(config: Mapping[str, object], profile: Profile, tree: Tree, version: str) -> Iterator[str]:
     yield from unsupported_keys(config, profile)
+    yield from places_of_pacing(tree, profile, version)
+    yield from keys_of_another_version(config, profile, version)
     yield from keys_of_the_other_mode(config, profile, tree.get("deploymentMode"))
+    yield from affinity_in_job_mode(tree, profile)
+    yield from retention_in_job_mode(tree, profile)
     yield from unknown_shims(config, profile, version)
     yield from no_shims(tree)

@@ -68,4 +68,7 @@ DnsLabel = Annotated[str, matching(_DNS_LABEL, "at most 63 lower-case letters, d
 DnsName = Annotated[
     str, matching(rf"{_DNS_LABEL}(\.{_DNS_LABEL})*", "a name of lower-case letters, digits, hyphens and dots")
 ]
+SocketOrEmpty = Annotated[
+    str, matching(r"(\S*/\S+)?", "a socket such as unix:///run/containerd/containerd.sock, or empty", 4096)
+]
 AbsolutePathOrEmpty = Annotated[str, matching(r"(/\S*)?", "an absolute path or empty", 4096)]

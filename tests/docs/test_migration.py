@@ -13,7 +13,7 @@ from kata_components.manifests.objects import all_objects
 from kata_components.rollout import report
 from kata_components.rollout.helm import Release
 from kata_components.settings.load import load_settings
-from tests.docs.markdown import CHECKOUT, blocks, in_code, section, table
+from tests.docs.markdown import CHECKOUT, blocks, in_code, section, tables
 from tests.manifests import chart
 
 GUIDE = (CHECKOUT / "docs" / "migrating-from-helm.md").read_text(encoding="utf-8")
@@ -67,10 +67,10 @@ def test_commands_remove_exactly_the_rights_of_the_dispatcher() -> None:
 
 @pytest.mark.skipif(not chart.FIXTURES.is_dir(), reason="the renders of the chart are not beside the checkout")
 def test_what_stays_behind_is_what_the_chart_has_beyond_a_stack() -> None:
-    documents = yaml.safe_load_all((chart.FIXTURES / "job-default.rendered.yaml").read_text(encoding="utf-8"))
+    documents = yaml.safe_load_all((chart.FIXTURES / "4.0.0" / "job-default.rendered.yaml").read_text(encoding="utf-8"))
     theirs = {document["metadata"]["name"] for document in documents if document}
     ours = {o["metadata"]["name"] for o in all_objects(load_settings({**STACK, "deploymentMode": "job"}))}
-    named = [name for row in table(section(GUIDE, "## What stays behind")) for name in in_code(row[0])]
+    named = [name for row in tables(section(GUIDE, "## What stays behind")) for name in in_code(row[0])]
     account = next(name for name in named if name.endswith("-dispatcher-sa"))
     whole = {account.removesuffix("-sa") + name if name.startswith("-") else name for name in named}
     assert theirs - ours == whole

@@ -31,7 +31,7 @@ PROBLEMATIC = {
     "job": {"paralelism": 10},
     "shims": {"qemu-tdxx": {"enabled": True}},
     "rollout": {"runsIn": "cluster", "waves": ["canary", "50%", "10%"], "maxFailures": "12"},
-    "monitor": {"enabled": True},
+    "devkit": True,
 }
 
 

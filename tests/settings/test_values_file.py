@@ -46,10 +46,10 @@ def test_the_file_stands_between_the_defaults_and_the_stack() -> None:
 def test_maps_inside_lists_and_free_maps_merge_as_in_helm() -> None:
     affinity = {"podAffinity": {"b": 2}}
     settings = load(
-        "affinity: {nodeAffinity: {a: 1}, podAffinity: {b: 1}}\ntolerations: [{key: x}, {key: y}]",
+        "affinity: {podAntiAffinity: {a: 1}, podAffinity: {b: 1}}\ntolerations: [{key: x}, {key: y}]",
         deploymentMode="daemonset", affinity=affinity, tolerations=[{"operator": "Exists"}],
     )  # fmt: skip
-    assert settings.affinity == {"nodeAffinity": {"a": 1}, "podAffinity": {"b": 2}}
+    assert (settings.affinity.pod_anti_affinity, settings.affinity.pod_affinity) == ({"a": 1}, {"b": 2})
     assert [t.operator for t in settings.tolerations] == ["Exists"]
 
 
@@ -175,8 +175,8 @@ def test_layers_may_both_be_as_deep_as_a_file_can_be() -> None:
     inner: dict[str, Any] = {"stack": 1}
     for _ in range(200):
         inner = {"a": inner}
-    text = "affinity: " + "{a: " * 200 + "{file: 1}" + "}" * 200
-    found: Any = load(text, deploymentMode="daemonset", affinity=inner).affinity
+    text = "affinity: {podAffinity: " + "{a: " * 200 + "{file: 1}" + "}" * 201
+    found: Any = load(text, deploymentMode="daemonset", affinity={"podAffinity": inner}).affinity.pod_affinity
     for _ in range(200):
         found = found["a"]
     assert found == {"file": 1, "stack": 1}
@@ -187,14 +187,14 @@ def test_path_that_looks_like_a_number_is_text() -> None:
 
 
 @pytest.mark.skipif(not chart.FIXTURES.is_dir(), reason="the renders of the chart are not beside the checkout")
-@pytest.mark.parametrize("case", [*chart.cases(), *(f"invalid/{case}" for case in chart.invalid_cases())])
-def test_values_mean_the_same_from_a_file_as_in_the_stack(case: str) -> None:
+@pytest.mark.parametrize("case", [*chart.cases(), *chart.invalid_cases()], ids=str)
+def test_values_mean_the_same_from_a_file_as_in_the_stack(case: chart.Case) -> None:
     def outcome(config: dict[str, Any]) -> Settings | list[str]:
         try:
             return load_settings(config).model_copy(update={"values_file": None})
         except SettingsError as error:
             return [line.removesuffix(f" (in {file})") for line in error.problems]
 
-    file = chart.FIXTURES / f"{case}.values.yaml"
-    own = {"kataVersion": "4.0.0", "cluster": {"context": "test"}}
-    assert outcome({**own, "valuesFile": str(file)}) == outcome(chart.whole_config_of(case))
+    file = chart.FIXTURES / case.version / f"{case.name}.values.yaml"
+    own = {key: value for key, value in case.config.items() if key not in case.values}
+    assert outcome({**own, "valuesFile": str(file)}) == outcome(case.config)
