@@ -1,10 +1,14 @@
 """The templates of the per-node Jobs, kept in the cluster for whoever paces them."""
 
+from functools import partial
+
 import pulumi
 
 from kata_components.components import tokens
 from kata_components.components.manifest_component import ManifestComponent
+from kata_components.manifests.builders import Manifest
 from kata_components.manifests.job_templates import config_map
+from kata_components.rollout.dispatch import node_template
 from kata_components.settings.settings import Settings
 
 
@@ -12,4 +16,12 @@ class JobTemplates(ManifestComponent):
     """The ConfigMap with the install Job and the cleanup Job."""
 
     def __init__(self, name: str, args: Settings, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__(tokens.JOB_TEMPLATES, name, [config_map(args)], opts)
+        super().__init__(tokens.JOB_TEMPLATES, name, [templates(args)], opts)
+
+
+def templates(settings: Settings) -> Manifest:
+    """Return the ConfigMap as its reader needs it: upstream's dispatcher stamps no more than name and node."""
+    if settings.rollout.runs_in == "pulumi":
+        return config_map(settings)
+    timeout = settings.rollout.node_timeout_seconds
+    return config_map(settings, prepared=partial(node_template, node_timeout_seconds=timeout))

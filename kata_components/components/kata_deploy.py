@@ -10,6 +10,7 @@ import pulumi_kubernetes
 
 from kata_components.components import tokens
 from kata_components.components.daemon_set_installer import DaemonSetInstaller, DaemonSetInstallerArgs
+from kata_components.components.dispatcher_hook import DispatcherHook
 from kata_components.components.job_templates import JobTemplates
 from kata_components.components.manifest_component import ManifestComponent
 from kata_components.components.node_rbac import NodeRbac
@@ -27,7 +28,7 @@ _DYNAMIC = "pulumi-python:dynamic/kata"
 
 
 class KataDeploy(pulumi.ComponentResource):
-    """Rights, templates and classes; then the anchor; then, in job mode, the rollout.
+    """Rights, templates and classes; then the anchor; then, in job mode, the rollout. The dispatcher where that paces.
 
     The anchor depends on everything that cleaning a node needs, so a destroy cleans the nodes first. `rollout` is the
     outcome of the last rollout, None in daemonset mode.
@@ -42,12 +43,16 @@ class KataDeploy(pulumi.ComponentResource):
         on_cluster = pulumi.ResourceOptions(parent=self, provider=self._on_cluster())
         rbac = NodeRbac(f"{name}-node-rbac", args, on_cluster)
         classes = RuntimeClasses(f"{name}-runtime-classes", args, on_cluster)
-        needed: list[ManifestComponent] = [rbac, classes]
+        needed: list[ManifestComponent | DispatcherHook] = [rbac, classes]
+        self._hook = None
         if args.deployment_mode == "daemonset":
             installer = DaemonSetInstallerArgs(settings=args, needs=rbac.resources)
             DaemonSetInstaller(f"{name}-daemon-set-installer", installer, on_cluster)
         else:
             needed.append(JobTemplates(f"{name}-job-templates", args, on_cluster))
+        if args.deployment_mode == "job" and args.rollout.runs_in == "cluster":
+            self._hook = DispatcherHook(f"{name}-dispatcher", args, on_cluster)
+            needed.append(self._hook)
         installation = self._installation([resource for part in needed for resource in part.resources])
         self.rollout = self._rollout(installation).outcome if args.deployment_mode == "job" else None
         self.register_outputs({"rollout": self.rollout})
@@ -81,8 +86,9 @@ class KataDeploy(pulumi.ComponentResource):
             parallelism=settings.job.parallelism,
             node_timeout_seconds=settings.rollout.node_timeout_seconds,
             cleanup_job=config_map(settings)["data"]["cleanup-job.yaml"] if job_mode else None,
+            dispatcher_job=self._hook.cleanup_job if self._hook else None,
             pod_template=None if job_mode else _digest(pods),
-            objects=tuple(_object(manifest) for manifest in objects.all_objects(settings)),
+            objects=tuple(_object(manifest) for manifest in objects.kept_objects(settings)),
         )
         return Installation(name, inputs, pulumi.ResourceOptions(parent=self, depends_on=needed))
 
@@ -98,6 +104,7 @@ class KataDeploy(pulumi.ComponentResource):
             nodes=settings.job.nodes,
             selector=label_selector(settings),
             install_job=config_map(settings)["data"]["install-job.yaml"],
+            dispatcher_job=self._hook.install_job if self._hook else None,
             parallelism=settings.job.parallelism,
             waves=pace.waves,
             max_failures=pace.max_failures,

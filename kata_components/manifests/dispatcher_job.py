@@ -1,7 +1,7 @@
 """The Jobs that run upstream's dispatcher in the cluster: one for installing, one for cleaning (contract 3.4, 3.5)."""
 
 from kata_components import names
-from kata_components.manifests.builders import Manifest, base, chart_labels, pod_basics
+from kata_components.manifests.builders import Manifest, chart_labels, pod_basics
 from kata_components.manifests.dispatcher_rbac import dispatcher_account_name
 from kata_components.manifests.job_templates import config_map_name
 from kata_components.manifests.selector import selector_of
@@ -24,8 +24,8 @@ def cleanup_dispatcher_job(settings: Settings) -> Manifest:
 
 
 def _job(settings: Settings, purpose: str, selection: Selection) -> Manifest:
-    name = names.truncated(f"{base(settings)}-{purpose}-dispatcher")
-    labels = {**chart_labels(settings), "kata-deploy/dispatcher": purpose}
+    name = names.dispatcher_name(settings.env.multi_install_suffix, purpose)
+    labels = {**chart_labels(settings), names.DISPATCHER_LABEL: purpose}
     command = [
         _PROGRAM,
         f"--job-template={_TEMPLATES}/{purpose}-job.yaml",

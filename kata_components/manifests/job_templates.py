@@ -4,6 +4,7 @@ A stage is a container: all but the last run as initContainers, in order. Whoeve
 and deadline.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from kata_components import names
@@ -40,8 +41,8 @@ def config_map_name(settings: Settings) -> str:
     return names.truncated(f"{base(settings)}-job-templates")
 
 
-def config_map(settings: Settings) -> Manifest:
-    """Return the ConfigMap with both Jobs as YAML text."""
+def config_map(settings: Settings, prepared: Callable[[Manifest], Manifest] = dict) -> Manifest:
+    """Return the ConfigMap with both Jobs as YAML text; `prepared` makes of each what its reader needs."""
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
@@ -51,8 +52,8 @@ def config_map(settings: Settings) -> Manifest:
             "labels": chart_labels(settings),
         },
         "data": {
-            "install-job.yaml": yaml_text(install_job(settings)),
-            "cleanup-job.yaml": yaml_text(cleanup_job(settings)),
+            "install-job.yaml": yaml_text(prepared(install_job(settings))),
+            "cleanup-job.yaml": yaml_text(prepared(cleanup_job(settings))),
         },
     }
 

@@ -6,8 +6,9 @@ fleet. `kata_components.providers.rollout.RolloutProvider` is stored in users' s
 
 import functools
 import json
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import pulumi
 import yaml
@@ -29,16 +30,28 @@ from kata_components.providers.boundary import boundary
 from kata_components.providers.cluster_provider import ClusterProvider
 from kata_components.providers.rights import missing_rights, rollout_rights
 from kata_components.providers.wire import WireModel, has_unknowns
-from kata_components.rollout import report
+from kata_components.rollout import dispatch, report
+from kata_components.rollout.dispatch import Batch
 from kata_components.rollout.phase import Progress
 from kata_components.rollout.plan import Plan
 from kata_components.rollout.waves import Size
+from kata_components.runner import dispatch_install
+from kata_components.runner.dispatch_install import install_runs
+from kata_components.runner.dispatcher import retired
 from kata_components.runner.fleet import Selection
-from kata_components.runner.install import Installed, InstallRequest, Preview, install, preview
+from kata_components.runner.install import Installed, InstallRequest, install, preview
+
+_DISPATCHED: Final = "The dispatcher in the cluster goes on by itself"
+_WIDE: Final = 1_000_000
+"""Columns; no text of a manifest is broken."""
 
 
 class RolloutInputs(WireModel):
-    """What the program asks for. `install_job` is the Job template as YAML; `plan` is put in by check."""
+    """What the program asks for. `install_job` is the Job template as YAML; `plan` is put in by check.
+
+    `dispatcher_job` is the Job of upstream's dispatcher as YAML, where that paces: as the contract has it from the
+    program, told its nodes by check.
+    """
 
     urn: str
     namespace: str
@@ -47,6 +60,7 @@ class RolloutInputs(WireModel):
     nodes: tuple[str, ...] = ()
     selector: str = ""
     install_job: str
+    dispatcher_job: str | None = None
     parallelism: int
     waves: tuple[Size, ...] = ()
     max_failures: Size
@@ -56,6 +70,11 @@ class RolloutInputs(WireModel):
     existing: Literal["adopt", "install"] | None = None
     report_dir: str | None = None
     plan: str | None = None
+
+    @functools.cached_property
+    def dispatcher(self) -> dict[str, Any] | None:
+        """The Job of upstream's dispatcher, where that paces."""
+        return yaml.safe_load(self.dispatcher_job) if self.dispatcher_job else None
 
     @functools.cached_property
     def request(self) -> InstallRequest:
@@ -90,14 +109,14 @@ class RolloutProvider(ClusterProvider):
         with boundary("planning the rollout"):
             wanted = RolloutInputs.of(inputs)
             try:
-                found, missing = session.read(self.target, functools.partial(_plan, request=wanted.request))
+                found = session.read(self.target, functools.partial(_plan, inputs=wanted))
             except ClusterError as error:
                 return CheckResult(inputs, [CheckFailure("", str(error))])
-            refusals = [*found.refusals, *missing]
-            if not refusals:
-                _show(found.plan, wanted)
-            planned = wanted.model_copy(update={"plan": _counts(found.plan)})
-            return CheckResult(planned.props(), [CheckFailure("", text) for text in refusals])
+            if not found.refusals:
+                _show(found, wanted)
+            told = {"plan": _counts(found.plan), "dispatcher_job": _told(wanted, found)}
+            planned = wanted.model_copy(update=told)
+            return CheckResult(planned.props(), [CheckFailure("", text) for text in found.refusals])
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
         """Say whether an update has work to do: nodes to install, another digest, or an old failure to settle.
@@ -133,21 +152,34 @@ class RolloutProvider(ClusterProvider):
     def _rollout(self, inputs: RolloutInputs) -> dict[str, Any]:
         """Plan once more, say so before the first write, and carry it out; return the outputs."""
         with boundary("the rollout"):
-            done = session.run(self.target, functools.partial(_carry_out, inputs=inputs))
+            left = _DISPATCHED if inputs.dispatcher else session.PACED
+            done = session.run(self.target, functools.partial(_carry_out, inputs=inputs), left=left)
             _write(inputs, "rollout.json", done.outcome.output() | {"failure": done.failure})
             return inputs.props() | {"outcome": done.outcome.output(), "failure": done.failure}
 
 
-async def _plan(api: KubeApi, request: InstallRequest) -> tuple[Preview, list[str]]:
+@dataclass(frozen=True, kw_only=True)
+class _Planned:
+    """What check finds: the plan, the dispatcher runs it needs where that paces, and what stands against it."""
+
+    plan: Plan
+    runs: list[Batch]
+    refusals: list[str]
+
+
+async def _plan(api: KubeApi, inputs: RolloutInputs) -> _Planned:
+    request = inputs.request
     found = await preview(api, request)
-    if not found.plan.pending:
-        return found, []
-    needed = rollout_rights(names.base(request.suffix))
-    return found, await missing_rights(api, request.namespace, needed)
+    runs, missing = [], []
+    if found.plan.pending:
+        missing = await missing_rights(api, request.namespace, rollout_rights(names.base(request.suffix)))
+        runs = await install_runs(api, request.selection, found.plan) if inputs.dispatcher else []
+    return _Planned(plan=found.plan, runs=runs, refusals=[*found.refusals, *missing])
 
 
 async def _carry_out(api: KubeApi, inputs: RolloutInputs) -> Installed:
-    found = await preview(api, inputs.request)
+    request = inputs.request
+    found = await preview(api, request)
     if found.refusals:
         raise KataDeployError("\n".join(found.refusals))
     engine.info(report.plan_summary(found.plan, inputs.parallelism), inputs.urn)
@@ -158,7 +190,20 @@ async def _carry_out(api: KubeApi, inputs: RolloutInputs) -> Installed:
     def say(text: str) -> None:
         engine.info(text, inputs.urn)
 
-    return await install(api, inputs.request, found.plan, say=say, on_progress=on_progress)
+    if inputs.dispatcher:
+        return await dispatch_install.install(
+            api, request, inputs.dispatcher, found.plan, say=say, on_progress=on_progress
+        )
+    async with retired(api, request.namespace, request.suffix, request.job, say):
+        return await install(api, request, found.plan, say=say, on_progress=on_progress)
+
+
+def _told(inputs: RolloutInputs, found: _Planned) -> str | None:
+    """Return the dispatcher's Job for the first run; the program's where there is nothing to run."""
+    if not inputs.dispatcher or not found.runs:
+        return inputs.dispatcher_job
+    job = dispatch.dispatcher_job(inputs.dispatcher, found.runs[0], found.plan.digest)
+    return yaml.safe_dump(job, sort_keys=False, width=_WIDE)
 
 
 def _counts(plan: Plan) -> str:
@@ -167,9 +212,11 @@ def _counts(plan: Plan) -> str:
     return yaml.safe_dump(counts, sort_keys=False)
 
 
-def _show(plan: Plan, inputs: RolloutInputs) -> None:
-    written = _write(inputs, "plan.json", plan.document())
-    lines = report.plan_lines(plan, parallelism=inputs.parallelism, full_list=written)
+def _show(found: _Planned, inputs: RolloutInputs) -> None:
+    written = _write(inputs, "plan.json", found.plan.document())
+    lines = report.plan_lines(found.plan, parallelism=inputs.parallelism, full_list=written)
+    if inputs.dispatcher:
+        lines += filter(None, [dispatch.summary(found.runs, len(found.plan.pending))])
     engine.info("\n".join(lines), inputs.urn)
 
 

@@ -4,14 +4,14 @@ A Job is recognised by the labels and annotations of the contract (section 5.6, 
 the host digest and the UID of the node it was stamped for.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, Final, Literal
 
 from kata_components import names
-from kata_components.kubernetes.objects import Job
+from kata_components.kubernetes.objects import Job, Node
 
 Stage = Literal["install", "cleanup"]
 STAGES: Final[tuple[Stage, ...]] = ("install", "cleanup")
@@ -27,7 +27,10 @@ class JobState(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class NodeJob:
-    """A per-node Job as it was last seen. `failure` is the Job controller's own reason when it failed."""
+    """A per-node Job as it was last seen. `failure` is the Job controller's own reason when it failed.
+
+    `node_uid` is empty where it was not stamped, by upstream's dispatcher; `created` is RFC 3339, UTC.
+    """
 
     name: str
     uid: str
@@ -37,11 +40,16 @@ class NodeJob:
     digest: str
     state: JobState
     failure: str = ""
+    created: str = ""
 
     @property
     def active(self) -> bool:
         """Whether it may still change its host."""
         return self.state is JobState.ACTIVE
+
+    def may_be_of(self, node_uid: str) -> bool:
+        """Whether nothing says that it was made for another machine of that name; planning has looked closer."""
+        return self.node_uid in {"", node_uid}
 
 
 def selector(suffix: str, *stages: Stage) -> str:
@@ -64,7 +72,22 @@ def observed(job: Job) -> NodeJob:
         digest=metadata.annotation(names.DIGEST_ANNOTATION) or "",
         state=state,
         failure=failure,
+        created=metadata.creation_timestamp or "",
     )
+
+
+def identified(jobs: Iterable[NodeJob], nodes: Iterable[Node]) -> list[NodeJob]:
+    """Return the Jobs with the UID of their machine where only its name is known.
+
+    Upstream's dispatcher stamps no UID. A Job that is not older than the node of its name was made for that very node.
+    """
+    by_name = {node.metadata.name: node.metadata for node in nodes}
+
+    def uid(job: NodeJob) -> str:
+        node = by_name.get(job.node)
+        return node.uid if node and job.created >= (node.creation_timestamp or "") else ""
+
+    return [job if job.node_uid else replace(job, node_uid=uid(job)) for job in jobs]
 
 
 def _state(job: Job) -> tuple[JobState, str]:

@@ -228,7 +228,7 @@ class Pacer:
             self._again(run.deadline, run)
 
     def _is_ours(self, job: NodeJob, step: Step) -> bool:
-        return job.stage == self._stage and job.digest == self._digest and job.node_uid == step.node_uid
+        return job.stage == self._stage and job.digest == self._digest and job.may_be_of(step.node_uid)
 
     def _vanished(self, now: float, run: NodeRun) -> None:
         run.vanished += 1

@@ -12,8 +12,9 @@ from kata_components.kubernetes.api import KubeApi
 from kata_components.kubernetes.objects import Lease
 from kata_components.rollout import guards
 from kata_components.rollout.phase import Progress
-from kata_components.runner import cleanup, fleet
+from kata_components.runner import cleanup, dispatch_cleanup, fleet
 from kata_components.runner.cleanup import CleanupRequest
+from kata_components.runner.dispatcher import retired
 from kata_components.runner.lease import held, lease_manifest, renamed
 
 _CLUSTER_NAMESPACE: Final = "kube-system"
@@ -144,8 +145,12 @@ async def end(
         say("a newer Installation of this stack has taken over; no node is touched")
         return
     async with held(api, ending.namespace, name, say=say) as lock:
-        if ending.cleanup:
-            await cleanup.clean(api, ending.cleanup, lock, say=say, on_progress=on_progress)
+        if ending.cleanup and ending.cleanup.dispatcher_job:
+            job = ending.cleanup.dispatcher_job
+            await dispatch_cleanup.clean(api, ending.cleanup, job, lock, say=say, on_progress=on_progress)
+        elif ending.cleanup:
+            async with retired(api, ending.namespace, ending.suffix, ending.cleanup.job, say):
+                await cleanup.clean(api, ending.cleanup, lock, say=say, on_progress=on_progress)
         await lock.delete()
 
 

@@ -1,7 +1,7 @@
 """Cleanup: takes an installation off its nodes, paced, and then leaves nothing of it in the cluster."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from kata_components.rollout.budget import Budget
 from kata_components.rollout.digest import current, host_digests
 from kata_components.rollout.jobs import JobStamp
 from kata_components.rollout.pacer import Pacer
-from kata_components.rollout.phase import Phase, Progress
+from kata_components.rollout.phase import Failure, Phase, Progress
 from kata_components.rollout.plan import Action, Plan, cleanup_plan
 from kata_components.runner import fleet
 from kata_components.runner.driver import Driver, Orders
@@ -23,13 +23,17 @@ from kata_components.runner.lease import HeldLease
 
 @dataclass(frozen=True, kw_only=True)
 class CleanupRequest:
-    """What cleaning needs; all of it comes from the stack's state. `job` is the cleanup Job's template."""
+    """What cleaning needs; all of it comes from the stack's state.
+
+    `job` is the cleanup Job's template; `dispatcher_job` the Job of upstream's dispatcher, if that is to pace.
+    """
 
     namespace: str
     suffix: str
     job: Mapping[str, Any]
     parallelism: int
     node_timeout_seconds: int
+    dispatcher_job: Mapping[str, Any] | None = None
 
 
 async def clean(
@@ -63,14 +67,15 @@ async def clean(
     loop = asyncio.get_running_loop()
     began = loop.time()
     await Driver(
-        api, pacer, _orders(request, planned), lease, on_progress=lambda p: on_progress(p, loop.time() - began)
+        api, pacer, orders(request, planned), lease, on_progress=lambda p: on_progress(p, loop.time() - began)
     ).run()
-    _refuse_leftovers(planned, pacer)
+    refuse_leftovers(planned, pacer.nodes.failures)
     await lease.kept(api.delete_jobs(request.namespace, jobs.selector(request.suffix)))
     say(f"cleaned {report.nodes(len(pacer.nodes.within(Phase.DONE)))} in {report.duration(loop.time() - began)}")
 
 
-def _orders(request: CleanupRequest, planned: Plan) -> Orders:
+def orders(request: CleanupRequest, planned: Plan) -> Orders:
+    """Return what the pacer's commands mean for cleanups."""
     marks = {names.mark_annotation(request.suffix): None}
     return Orders(
         namespace=request.namespace,
@@ -87,10 +92,14 @@ def _orders(request: CleanupRequest, planned: Plan) -> Orders:
     )
 
 
-def _refuse_leftovers(planned: Plan, pacer: Pacer) -> None:
+def refuse_leftovers(planned: Plan, failures: Sequence[Failure]) -> None:
+    """Refuse to go on to the end of the installation while nodes carry it.
+
+    Raises:
+        RolloutFailedError: nodes failed, or are NotReady and were skipped.
+    """
     problems = []
-    if pacer.nodes.failures:
-        failures = pacer.nodes.failures
+    if failures:
         problems.append(report.failure_text("cleaned", failures, failed=len(failures), remaining=0, stop_reason=""))
     dead = [step.node for step in planned.steps if step.action is Action.SKIPPED]
     if dead:

@@ -46,7 +46,8 @@ async def read(api: KubeApi, namespace: str, suffix: str, selection: Selection) 
     wanted = set(selection.nodes)
     nodes = [node for node in found if not wanted or node.metadata.name in wanted]
     missing = sorted(wanted - {node.metadata.name for node in nodes})
-    return Fleet(nodes=nodes, missing=missing, jobs=[jobs.observed(job) for job in listed.items])
+    seen = jobs.identified((jobs.observed(job) for job in listed.items), found)
+    return Fleet(nodes=nodes, missing=missing, jobs=seen)
 
 
 async def marked_nodes(api: KubeApi, suffix: str) -> list[str]:

@@ -13,7 +13,7 @@ from kata_components.rollout.budget import Budget
 from kata_components.rollout.digest import current, host_digests
 from kata_components.rollout.jobs import JobStamp
 from kata_components.rollout.pacer import Pacer
-from kata_components.rollout.phase import Phase, Progress
+from kata_components.rollout.phase import NodeRuns, Phase, Progress
 from kata_components.rollout.plan import Action, Plan, Rules, Step, plan, unclaimed
 from kata_components.runner import fleet
 from kata_components.runner.driver import Driver, Orders
@@ -103,12 +103,15 @@ async def install(
         async with held(api, request.namespace, names.base(request.suffix), say=say) as lease:
             planned = await _settled_plan(api, request, planned, say)
             pacer = _pacer(request, planned)
-            orders = _orders(request, planned)
             driver = Driver(
-                api, pacer, orders, lease, on_progress=lambda progress: on_progress(progress, loop.time() - began)
+                api,
+                pacer,
+                orders(request, planned),
+                lease,
+                on_progress=lambda progress: on_progress(progress, loop.time() - began),
             )
             await driver.run()
-            await lease.kept(_tidy(api, request, planned, pacer, say))
+            await lease.kept(tidy(api, request, planned, pacer.nodes, say))
     return _installed(planned, pacer, loop.time() - began)
 
 
@@ -135,7 +138,8 @@ def _pacer(request: InstallRequest, planned: Plan) -> Pacer:
     )
 
 
-def _orders(request: InstallRequest, planned: Plan) -> Orders:
+def orders(request: InstallRequest, planned: Plan) -> Orders:
+    """Return what the pacer's commands mean for installs."""
     key = names.mark_annotation(request.suffix)
 
     def marks(step: Step) -> Mapping[str, str]:
@@ -163,12 +167,14 @@ def _orders(request: InstallRequest, planned: Plan) -> Orders:
     )
 
 
-async def _tidy(api: KubeApi, request: InstallRequest, planned: Plan, pacer: Pacer, say: Callable[[str], None]) -> None:
+async def tidy(
+    api: KubeApi, request: InstallRequest, planned: Plan, nodes: NodeRuns, say: Callable[[str], None]
+) -> None:
     """Remove the succeeded Jobs of marked nodes; failed ones stay for diagnosis, and others are all the trace there is.
 
     With one request, as a rule. Failing is no failure of the rollout: the next one removes them.
     """
-    marked = {*pacer.nodes.within(Phase.DONE), *(s.node for s in planned.steps if s.action is Action.UP_TO_DATE)}
+    marked = {*nodes.within(Phase.DONE), *(s.node for s in planned.steps if s.action is Action.UP_TO_DATE)}
     selector = jobs.selector(request.suffix, "install")
     try:
         found = [jobs.observed(job) for job in (await api.list_jobs(request.namespace, selector)).items]

@@ -16,8 +16,6 @@ def unsupported_keys(config: Mapping[str, Any], profile: Profile) -> Iterator[st
         for path, value in select(config, pattern):
             for key, different in differences(value, at(profile.values, path), path):
                 yield f"{dotted(key)}: {shown(different)} {_NOT_YET}"
-    if at(config, ("rollout", "runsIn")) == "cluster":
-        yield "rollout.runsIn: 'cluster' is not supported yet; use 'pulumi'"
 
 
 def keys_of_the_other_mode(config: Mapping[str, Any], profile: Profile, mode: object) -> Iterator[str]:

@@ -85,10 +85,7 @@ def test_shims_are_all_named() -> None:
 
 
 def test_keys_that_are_refused_are_all_named() -> None:
-    assert in_code(paragraph(README, "Refused today")) == [
-        *(".".join(key) for key in PROFILE.not_supported_yet),
-        "rollout.runsIn: cluster",
-    ]
+    assert in_code(paragraph(README, "Refused today")) == [".".join(key) for key in PROFILE.not_supported_yet]
 
 
 def test_version_of_the_readme_is_supported() -> None:

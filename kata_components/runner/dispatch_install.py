@@ -1,0 +1,110 @@
+"""Installs paced by upstream's dispatcher in the cluster (`rollout.runsIn: cluster`)."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from kata_components import names
+from kata_components.errors import GuardError
+from kata_components.kubernetes.api import KubeApi
+from kata_components.rollout import dispatch, report
+from kata_components.rollout.dispatch import Batch, needs_job
+from kata_components.rollout.phase import Failure, NodeRuns, Phase, Progress
+from kata_components.rollout.plan import Action, Plan
+from kata_components.runner.dispatch import Dispatching, matched
+from kata_components.runner.fleet import Selection
+from kata_components.runner.install import Installed, InstallRequest, orders, preview, tidy
+from kata_components.runner.lease import held
+
+
+async def install_runs(api: KubeApi, selection: Selection, planned: Plan) -> list[Batch]:
+    """Return the dispatcher runs that a plan needs, as the cluster is now.
+
+    Fresh and failed nodes do not carry the label of an installed one, so a selector tells them apart from the others.
+    """
+    wanted = [step.node for step in planned.pending if needs_job(step)]
+    if not wanted or selection.nodes:
+        return dispatch.batches(wanted, {}, named=len(selection.nodes))
+    own = (selection.selector,)
+    return dispatch.batches(wanted, await matched(api, [dispatch.without_installed(own), own]))
+
+
+async def install(
+    api: KubeApi,
+    request: InstallRequest,
+    job: Mapping[str, Any],
+    planned: Plan,
+    *,
+    say: Callable[[str], None],
+    on_progress: Callable[[Progress, float], None],
+) -> Installed:
+    """Carry a plan out through the dispatcher, holding the Lease; return when it has ended and nodes are marked.
+
+    A dispatcher that an interrupted run has left at work is followed. The plan is made again after it. `job` is the
+    dispatcher's Job as the contract has it.
+
+    Raises:
+        LeaseHeldError: another run works on this installation; nothing was started.
+        RolloutStoppedError: the Lease was lost on the way, or the dispatcher cannot be started.
+        ClusterError: the API server refuses for good to be asked.
+    """
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    async with held(api, request.namespace, names.base(request.suffix), say=say) as lease:
+        work = Dispatching(
+            api=api,
+            lease=lease,
+            namespace=request.namespace,
+            suffix=request.suffix,
+            stage="install",
+            digest=planned.digest,
+            job=job,
+            say=say,
+            on_progress=on_progress,
+        )
+        await work.settle()
+        planned = await _planned_again(api, request, planned, say)
+        runs = await install_runs(api, request.selection, planned)
+        if runs:
+            say(dispatch.summary(runs, len(planned.pending)).strip())
+        seen = await work.run(runs) if runs else await work.dispatcher.listed()
+        after = (await preview(api, request)).plan
+        # With nothing at work any more, to resume a node is to record that its Job has succeeded.
+        ready = [step for step in after.pending if not needs_job(step)]
+        nodes = await work.record(ready, orders(request, replace(after, steps=tuple(ready))))
+        behind = {step.node for step in after.pending if needs_job(step)}
+        left = [step for step in planned.pending if step.node in behind]
+        failures = [*nodes.failures, *await work.failures(left, seen)]
+        await lease.kept(tidy(api, request, after, nodes, say))
+        if not failures:
+            await lease.kept(work.dispatcher.remove())
+    return _installed(planned, nodes, failures, loop.time() - began)
+
+
+async def _planned_again(api: KubeApi, request: InstallRequest, planned: Plan, say: Callable[[str], None]) -> Plan:
+    found = await preview(api, request)
+    if found.refusals:
+        raise GuardError("\n".join(found.refusals))
+    if found.plan != planned:
+        say(report.plan_summary(found.plan, request.parallelism))
+    return found.plan
+
+
+def _installed(planned: Plan, nodes: NodeRuns, failures: Sequence[Failure], seconds: float) -> Installed:
+    adopted = planned.counts.get(Action.ADOPT, 0)
+    outcome = report.Outcome(
+        selected=len(planned.steps),
+        up_to_date=planned.counts.get(Action.UP_TO_DATE, 0),
+        installed=len(nodes.within(Phase.DONE)) - adopted,
+        adopted=adopted,
+        cleaned=0,
+        failed=len(failures),
+        skipped=planned.counts.get(Action.SKIPPED, 0),
+        remaining=0,
+        failed_nodes=tuple(failure.node for failure in failures),
+        seconds=seconds,
+        digest=planned.digest,
+    )
+    text = report.failure_text("installed", failures, failed=len(failures), remaining=0, stop_reason="")
+    return Installed(outcome=outcome, failure=text if failures else "")

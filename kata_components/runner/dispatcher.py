@@ -1,0 +1,240 @@
+"""Upstream's dispatcher in the cluster: waits for it, makes way for it, starts it, follows it, removes it."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any, Final
+
+from kata_components import names
+from kata_components.errors import ApiError, ClusterError, ExpiredError, RolloutStoppedError, UnreachableError
+from kata_components.kubernetes.api import KubeApi
+from kata_components.kubernetes.objects import Job
+from kata_components.kubernetes.retry import is_transient
+from kata_components.rollout import jobs
+from kata_components.rollout.dispatch import Batch, family
+from kata_components.rollout.jobs import STAGES, NodeJob, Stage
+from kata_components.runner.diagnosis import explain
+from kata_components.runner.lease import HeldLease
+
+_TRIES: Final = 30
+_PAUSE_SECONDS: Final = 1.0
+_START_TRIES: Final = 60
+_START_PAUSE_SECONDS: Final = 10.0
+"""Ten minutes for an image pull; upstream waits for ever."""
+_ENDED: Final = {"Succeeded", "Failed"}
+
+
+class Seen:
+    """The Jobs of one installation as a list and a watch have shown them: its dispatchers, and the per-node Jobs."""
+
+    def __init__(self, suffix: str) -> None:
+        self._owners = {names.job_prefix(suffix, stage) for stage in STAGES}
+        self._names = {names.dispatcher_name(suffix, stage): stage for stage in STAGES}
+        self._nodes: dict[str, NodeJob] = {}
+        self.dispatchers: dict[Stage, NodeJob] = {}
+
+    def put(self, job: Job) -> None:
+        """Take one Job as it is now; one of another installation is ignored."""
+        observed = jobs.observed(job)
+        if job.metadata.label(names.OWNER_LABEL) in self._owners:
+            self._nodes[observed.uid] = observed
+        elif observed.name in self._names and job.metadata.label(names.DISPATCHER_LABEL):
+            self.dispatchers[self._names[observed.name]] = observed
+
+    def remove(self, job: Job) -> None:
+        """Take the deletion of a Job. What a per-node Job came to stays known."""
+        stage = self._names.get(job.metadata.name)
+        if stage:
+            self.dispatchers.pop(stage, None)
+        seen = self._nodes.get(job.metadata.uid)
+        if seen and seen.active:
+            del self._nodes[job.metadata.uid]
+
+    @property
+    def active(self) -> bool:
+        """Whether a dispatcher or a per-node Job runs."""
+        return any(job.active for job in (*self.dispatchers.values(), *self._nodes.values()))
+
+    def jobs(self, stage: Stage) -> list[NodeJob]:
+        """Return the per-node Jobs of a stage, older ones first."""
+        return sorted((job for job in self._nodes.values() if job.stage == stage), key=lambda job: job.created)
+
+    def by_node(self, stage: Stage) -> dict[str, NodeJob]:
+        """Return the newest Job of a stage for each node."""
+        return {job.node: job for job in self.jobs(stage)}
+
+
+class Dispatcher:
+    """The dispatchers of one installation. `like` is any Job of it: its labels say which those are."""
+
+    def __init__(
+        self, api: KubeApi, namespace: str, suffix: str, like: Mapping[str, Any], say: Callable[[str], None]
+    ) -> None:
+        self._api = api
+        self._namespace = namespace
+        self._suffix = suffix
+        self._selector = family(like)
+        self._say = say
+
+    async def listed(self) -> Seen:
+        """Return what there is now."""
+        return (await self._list())[0]
+
+    async def settle(self, stage: Stage, digest: str, on_change: Callable[[Seen], None]) -> Seen:
+        """Wait until nothing of an earlier run works; return what there is then.
+
+        A dispatcher that does what this run is about to do is followed to its end, any other is stopped.
+        """
+        for its_stage, job in (await self.listed()).dispatchers.items():
+            if job.active and (its_stage != stage or job.digest != digest):
+                await self.stop(its_stage, job)
+        return await self._quiet(on_change)
+
+    async def stop(self, stage: Stage, job: NodeJob) -> None:
+        """End a dispatcher at work: it starts nothing more, and the Jobs that run go on.
+
+        Raises:
+            RolloutStoppedError: its pod does not end.
+        """
+        self._say(f"stopping the {stage} dispatcher of digest {job.digest or 'unknown'}; Jobs that run go on")
+        await self._delete(job)
+        for _ in range(_TRIES):
+            pods = await self._api.list_pods(self._namespace, f"job-name={job.name}")
+            if all(pod.status and pod.status.phase in _ENDED for pod in pods):
+                return
+            await asyncio.sleep(_PAUSE_SECONDS)
+        raise self._stopped(f"the pod of the dispatcher {job.name} does not end")
+
+    async def run(
+        self,
+        stage: Stage,
+        manifest: Mapping[str, Any],
+        batch: Batch,
+        lease: HeldLease,
+        on_change: Callable[[Seen], None],
+    ) -> Seen:
+        """Start a dispatcher and return what there is at its end; before, what earlier runs left has to go.
+
+        4.0.0 takes a finished Job of a node for its own success.
+
+        Raises:
+            RolloutStoppedError: it cannot be started.
+        """
+        await self._clear(stage, set(batch.nodes))
+        await self._create(manifest, lease)
+        starting = asyncio.create_task(self._wait_for_start(manifest["metadata"]["name"]))
+        working = asyncio.create_task(self._quiet(on_change))
+        try:
+            await asyncio.wait({starting, working}, return_when=asyncio.FIRST_COMPLETED)
+            if not working.done():
+                starting.result()
+            return await working
+        finally:
+            for task in (starting, working):
+                task.cancel()
+            await asyncio.gather(starting, working, return_exceptions=True)
+
+    async def _wait_for_start(self, job: str) -> None:
+        """Return when the dispatcher's pod has started."""
+        for _ in range(_START_TRIES):
+            pods = await self._api.list_pods(self._namespace, f"job-name={job}")
+            if any(pod.status and pod.status.phase not in {None, "Pending"} for pod in pods):
+                return
+            await asyncio.sleep(_START_PAUSE_SECONDS)
+        why = await explain(self._api, self._namespace, job) or "no pod of it was started"
+        raise self._stopped(
+            f"the dispatcher {job} has not started in {_START_TRIES * _START_PAUSE_SECONDS:.0f} s: {why}"
+        )
+
+    async def remove(self) -> None:
+        """Remove the dispatchers."""
+        for job in (await self.listed()).dispatchers.values():
+            await self._delete(job)
+
+    async def _quiet(self, on_change: Callable[[Seen], None]) -> Seen:
+        """Wait until no dispatcher and no per-node Job runs."""
+        while True:
+            try:
+                return await self._followed(on_change)
+            except ClusterError as error:
+                if not is_transient(error) and not isinstance(error, ExpiredError):
+                    raise
+            await asyncio.sleep(_PAUSE_SECONDS)
+
+    async def _list(self) -> tuple[Seen, str]:
+        seen = Seen(self._suffix)
+        found = await self._api.list_jobs(self._namespace, self._selector)
+        for job in found.items:
+            seen.put(job)
+        return seen, found.resource_version
+
+    async def _followed(self, on_change: Callable[[Seen], None]) -> Seen:
+        seen, position = await self._list()
+        on_change(seen)
+        if not seen.active:
+            return seen
+        async for event in self._api.watch_jobs(self._namespace, self._selector, position):
+            if event.type == "DELETED":
+                seen.remove(event.object)
+            else:
+                seen.put(event.object)
+            on_change(seen)
+            if not seen.active:
+                break
+        return seen
+
+    async def _clear(self, stage: Stage, nodes: set[str]) -> None:
+        for attempt in range(_TRIES):
+            await asyncio.sleep(_PAUSE_SECONDS if attempt > 1 else 0.0)
+            seen = await self.listed()
+            left = [job for job in seen.jobs(stage) if job.node in nodes]
+            left += [job for its_stage, job in seen.dispatchers.items() if its_stage == stage]
+            if not left:
+                return
+            await asyncio.gather(*map(self._delete, left))
+        raise self._stopped("Jobs of an earlier run are not gone")
+
+    async def _delete(self, job: NodeJob) -> None:
+        try:
+            await self._api.delete_job(self._namespace, job.name, job.uid)
+        except ApiError as error:
+            if not error.not_found:
+                raise
+
+    async def _create(self, manifest: Mapping[str, Any], lease: HeldLease) -> None:
+        """Create the Job; a lost answer is asked for again, and then the Job that stands there is that one."""
+        for _ in range(_TRIES):
+            if lease.fresh:
+                try:
+                    await self._api.create_job(self._namespace, manifest)
+                except ApiError as error:
+                    if error.conflict:
+                        return
+                    if not is_transient(error):
+                        raise
+                except UnreachableError:
+                    pass
+                else:
+                    return
+            await asyncio.sleep(_PAUSE_SECONDS)
+        raise self._stopped("the API server does not take the dispatcher's Job")
+
+    def _stopped(self, reason: str) -> RolloutStoppedError:
+        return RolloutStoppedError(
+            f"stopped: {reason} (namespace {self._namespace}). No further Job is started; run the same command again."
+        )
+
+
+@contextlib.asynccontextmanager
+async def retired(
+    api: KubeApi, namespace: str, suffix: str, like: Mapping[str, Any], say: Callable[[str], None]
+) -> AsyncIterator[None]:
+    """Work without a dispatcher: stop one that an earlier run has left at work, and remove it in the end."""
+    dispatcher = Dispatcher(api, namespace, suffix, like, say)
+    seen = await dispatcher.listed()
+    for stage, job in seen.dispatchers.items():
+        if job.active:
+            await dispatcher.stop(stage, job)
+    yield
+    if seen.dispatchers:
+        await dispatcher.remove()

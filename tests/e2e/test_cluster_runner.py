@@ -1,0 +1,119 @@
+"""`rollout.runsIn: cluster`: upstream's dispatcher paces in the cluster, with rights of its own and no more."""
+
+from collections.abc import Iterator
+
+import pytest
+import yaml
+
+from sandbox.cluster import Cluster
+from sandbox.kube import Kube
+from tests.e2e.conftest import WORKERS, path_of
+from tests.e2e.observe import Audit, everything, jobs, marked
+from tests.e2e.stack import CHECKOUT, Stack
+
+pytestmark = pytest.mark.e2e
+
+DISPATCHER = "system:serviceaccount:kube-system:kata-deploy-dispatcher-sa"
+LABEL = "katacontainers.io/kata-runtime"
+ROLES = ("clusterroles/kata-deploy-dispatcher-noderole", "namespaces/kube-system/roles/kata-deploy-dispatcher-role")
+UNUSED = {
+    # Granted for the chart's --owner-job-name and for replacing Jobs, from 4.1.0: this dispatcher deletes none.
+    ("delete", "batch", "jobs"),
+}
+
+
+@pytest.fixture(autouse=True)
+def _rights_of_the_operator(cluster: Cluster) -> Iterator[None]:
+    """The operator's rights with both files; the second is there for these tests only."""
+    manifests = list(yaml.safe_load_all((CHECKOUT / "docs" / "operator-rbac-cluster.yaml").read_text()))
+    with cluster.connect() as kube:
+        for manifest in manifests:
+            kube.apply(path_of(manifest), manifest)
+    yield
+    with cluster.connect() as kube:
+        for manifest in manifests:
+            kube.delete(path_of(manifest))
+
+
+@pytest.fixture
+def stack(stack: Stack) -> Stack:
+    stack.configure(job={"backoffLimit": 0}, rollout={"runsIn": "cluster"})
+    return stack
+
+
+def dispatched(audit: Audit) -> list[str]:
+    """Return the nodes that the dispatcher has made Jobs for, sorted."""
+    return sorted(audit.job_nodes(DISPATCHER))
+
+
+def granted(kube: Kube) -> set[tuple[str, str, str]]:
+    rules = [rule for role in ROLES for rule in kube.get(f"/apis/rbac.authorization.k8s.io/v1/{role}")["rules"]]
+    return {
+        (verb, group, resource)
+        for rule in rules
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+
+
+def nothing_is_left_over(kube: Kube) -> None:
+    assert [job["metadata"]["name"] for job in jobs(kube)] == []
+
+
+def test_from_the_first_preview_to_the_last_destroy(stack: Stack, cluster: Cluster, kube: Kube) -> None:
+    before = everything(kube)
+    whole = Audit(cluster.audit_log)
+    preview = stack.preview("--diff")
+    assert preview.ok, preview.text
+    assert f"plan: {WORKERS} of {WORKERS} selected nodes, at most 10 at a time" in preview.text
+    assert "the dispatcher is told them by --node-selector=" in preview.text
+    assert "kata-deploy-install-dispatcher" in preview.text
+    assert whole.writes() == []
+
+    up = stack.up()
+    assert up.ok, up.text
+    workers = cluster.workers()
+    assert marked(kube) == set(workers)
+    assert dispatched(whole) == workers
+    assert stack.outputs()["rollout"]["installed"] == WORKERS
+    nothing_is_left_over(kube)
+
+    added = cluster.add_nodes(2)
+    cluster.behave(added[0], fail="host-check")
+    audit = Audit(cluster.audit_log)
+    failed = stack.up()
+    assert failed.code != 0
+    assert f"plan: 2 of {WORKERS + 2} selected nodes" in failed.text
+    assert f"{added[0]}: stage host-check ended with exit code 1" in failed.text
+    assert "Traceback" not in failed.text
+    assert dispatched(audit) == added
+    assert marked(kube) == {*workers, added[1]}
+
+    cluster.behave(added[0], fail=None)
+    audit = Audit(cluster.audit_log)
+    retried = stack.up()
+    assert retried.ok, retried.text
+    assert f"retry {added[0]}: failed before" in retried.text
+    assert dispatched(audit) == added[:1]
+    nothing_is_left_over(kube)
+
+    stack.configure(image={"tag": "4.0.0-next"})
+    audit = Audit(cluster.audit_log)
+    upgraded = stack.up()
+    assert upgraded.ok, upgraded.text
+    assert f"plan: {WORKERS + 2} of {WORKERS + 2} selected nodes" in upgraded.text
+    assert f"({WORKERS + 2} upgrade)" in upgraded.text
+    assert dispatched(audit) == sorted([*workers, *added])
+    nothing_is_left_over(kube)
+
+    used = whole.used(DISPATCHER)
+    assert used <= granted(kube)
+    assert granted(kube) - used == UNUSED
+    audit = Audit(cluster.audit_log)
+    destroyed = stack.destroy()
+    assert destroyed.ok, destroyed.text
+    assert dispatched(audit) == sorted([*workers, *added])
+    assert [event for event in whole.requests() if event["responseStatus"]["code"] == 403] == []
+    cluster.remove_nodes(added)
+    assert everything(kube) == before
