@@ -59,7 +59,7 @@ class Dispatching:
 
     async def settle(self) -> Seen:
         """Wait until nothing works any more, stopping what does something else than this run."""
-        return await self.lease.kept(self.dispatcher.settle(self.stage, self.digest, lambda _: None))
+        return await self.lease.kept(self.dispatcher.settle(self.stage, self.digest))
 
     async def run(self, runs: Sequence[Batch]) -> Seen:
         """Run the dispatcher for each batch; return the Jobs there are at the end."""
@@ -78,21 +78,28 @@ class Dispatching:
 
     async def _run(self, runs: Sequence[Batch]) -> Seen:
         loop = asyncio.get_running_loop()
-        began, shown = loop.time(), 0.0
+        began = loop.time()
         nodes = [node for batch in runs for node in batch.nodes]
 
-        def on_change(seen: Seen) -> None:
-            nonlocal shown
-            now = loop.time()
-            if now - shown >= _PROGRESS_SECONDS or not seen.active:
-                shown = now
-                self.on_progress(dispatch.progress(nodes, seen.by_node(self.stage), self.stage), now - began)
+        def show() -> None:
+            jobs = self.dispatcher.seen.by_node(self.stage)
+            self.on_progress(dispatch.progress(nodes, jobs, self.stage), loop.time() - began)
 
-        seen = Seen(self.suffix)
-        for batch in runs:
-            manifest = dispatch.dispatcher_job(self.job, batch, self.digest)
-            seen = await self.dispatcher.run(self.stage, manifest, batch, self.lease, on_change)
-        return seen
+        async def tick() -> None:
+            while True:
+                await asyncio.sleep(_PROGRESS_SECONDS)
+                show()
+
+        ticking = asyncio.create_task(tick())
+        try:
+            for batch in runs:
+                manifest = dispatch.dispatcher_job(self.job, batch, self.digest)
+                await self.dispatcher.run(self.stage, manifest, batch, self.lease)
+            show()
+        finally:
+            ticking.cancel()
+            await asyncio.gather(ticking, return_exceptions=True)
+        return self.dispatcher.seen
 
     async def _failures(self, steps: Sequence[Step], seen: Seen) -> list[Failure]:
         own_words = await self._own_words(seen)

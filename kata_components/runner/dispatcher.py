@@ -65,7 +65,10 @@ class Seen:
 
 
 class Dispatcher:
-    """The dispatchers of one installation. `like` is any Job of it: its labels say which those are."""
+    """The dispatchers of one installation. `like` is any Job of it: its labels say which those are.
+
+    `seen` is what the last list showed, kept up to date while something is followed.
+    """
 
     def __init__(
         self, api: KubeApi, namespace: str, suffix: str, like: Mapping[str, Any], say: Callable[[str], None]
@@ -75,12 +78,13 @@ class Dispatcher:
         self._suffix = suffix
         self._selector = family(like)
         self._say = say
+        self.seen = Seen(suffix)
 
     async def listed(self) -> Seen:
         """Return what there is now."""
         return (await self._list())[0]
 
-    async def settle(self, stage: Stage, digest: str, on_change: Callable[[Seen], None]) -> Seen:
+    async def settle(self, stage: Stage, digest: str) -> Seen:
         """Wait until nothing of an earlier run works; return what there is then.
 
         A dispatcher that does what this run is about to do is followed to its end, any other is stopped.
@@ -88,7 +92,7 @@ class Dispatcher:
         for its_stage, job in (await self.listed()).dispatchers.items():
             if job.active and (its_stage != stage or job.digest != digest):
                 await self.stop(its_stage, job)
-        return await self._quiet(on_change)
+        return await self._quiet()
 
     async def stop(self, stage: Stage, job: NodeJob) -> None:
         """End a dispatcher at work: it starts nothing more, and the Jobs that run go on.
@@ -105,14 +109,7 @@ class Dispatcher:
             await asyncio.sleep(_PAUSE_SECONDS)
         raise self._stopped(f"the pod of the dispatcher {job.name} does not end")
 
-    async def run(
-        self,
-        stage: Stage,
-        manifest: Mapping[str, Any],
-        batch: Batch,
-        lease: HeldLease,
-        on_change: Callable[[Seen], None],
-    ) -> Seen:
+    async def run(self, stage: Stage, manifest: Mapping[str, Any], batch: Batch, lease: HeldLease) -> Seen:
         """Start a dispatcher and return what there is at its end; before, what earlier runs left has to go.
 
         4.0.0 takes a finished Job of a node for its own success.
@@ -123,7 +120,7 @@ class Dispatcher:
         await self._clear(stage, set(batch.nodes))
         await self._create(manifest, lease)
         starting = asyncio.create_task(self._wait_for_start(manifest["metadata"]["name"]))
-        working = asyncio.create_task(self._quiet(on_change))
+        working = asyncio.create_task(self._quiet())
         try:
             await asyncio.wait({starting, working}, return_when=asyncio.FIRST_COMPLETED)
             if not working.done():
@@ -137,9 +134,10 @@ class Dispatcher:
     async def _wait_for_start(self, job: str) -> None:
         """Return when the dispatcher's pod has started."""
         for _ in range(_START_TRIES):
-            pods = await self._api.list_pods(self._namespace, f"job-name={job}")
-            if any(pod.status and pod.status.phase not in {None, "Pending"} for pod in pods):
-                return
+            with contextlib.suppress(UnreachableError):
+                pods = await self._api.list_pods(self._namespace, f"job-name={job}")
+                if any(pod.status and pod.status.phase not in {None, "Pending"} for pod in pods):
+                    return
             await asyncio.sleep(_START_PAUSE_SECONDS)
         why = await explain(self._api, self._namespace, job) or "no pod of it was started"
         raise self._stopped(
@@ -151,11 +149,11 @@ class Dispatcher:
         for job in (await self.listed()).dispatchers.values():
             await self._delete(job)
 
-    async def _quiet(self, on_change: Callable[[Seen], None]) -> Seen:
+    async def _quiet(self) -> Seen:
         """Wait until no dispatcher and no per-node Job runs."""
         while True:
             try:
-                return await self._followed(on_change)
+                return await self._followed()
             except ClusterError as error:
                 if not is_transient(error) and not isinstance(error, ExpiredError):
                     raise
@@ -168,20 +166,19 @@ class Dispatcher:
             seen.put(job)
         return seen, found.resource_version
 
-    async def _followed(self, on_change: Callable[[Seen], None]) -> Seen:
-        seen, position = await self._list()
-        on_change(seen)
-        if not seen.active:
-            return seen
-        async for event in self._api.watch_jobs(self._namespace, self._selector, position):
-            if event.type == "DELETED":
-                seen.remove(event.object)
-            else:
-                seen.put(event.object)
-            on_change(seen)
-            if not seen.active:
-                break
-        return seen
+    async def _followed(self) -> Seen:
+        self.seen, position = await self._list()
+        if not self.seen.active:
+            return self.seen
+        async with contextlib.aclosing(self._api.watch_jobs(self._namespace, self._selector, position)) as events:
+            async for event in events:
+                if event.type == "DELETED":
+                    self.seen.remove(event.object)
+                else:
+                    self.seen.put(event.object)
+                if not self.seen.active:
+                    break
+        return self.seen
 
     async def _clear(self, stage: Stage, nodes: set[str]) -> None:
         for attempt in range(_TRIES):

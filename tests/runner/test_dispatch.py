@@ -1,0 +1,363 @@
+"""Rollouts and cleanups through upstream's dispatcher: exact, resumed, and with nothing left over."""
+
+import asyncio
+import functools
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from kata_components import names
+from kata_components.errors import RolloutFailedError, RolloutStoppedError
+from kata_components.manifests.dispatcher_job import cleanup_dispatcher_job, install_dispatcher_job
+from kata_components.manifests.job_templates import cleanup_job, install_job
+from kata_components.manifests.selector import label_selector
+from kata_components.rollout.dispatch import node_template
+from kata_components.runner import anchor, dispatch_install
+from kata_components.runner.cleanup import CleanupRequest
+from kata_components.runner.fleet import Selection
+from kata_components.runner.install import Installed, InstallRequest, preview
+from kata_components.settings.load import load_settings
+from kata_components.settings.settings import Settings
+from tests.runner.cluster import Cluster
+from tests.runner.fake_api import FakeKubeApi, unreachable
+from tests.runner.support import INSTALLATION, NAMESPACE, STACK, Told, cluster
+from tests.runner.virtual_loop import simulate
+
+NARROWED = "--node-selector=!node-role.kubernetes.io/control-plane,!node-role.kubernetes.io/master"
+DISPATCHER = "kata-deploy-install-dispatcher"
+
+
+def settings(tag: str = "4.0.0", **job: Any) -> Settings:
+    config = {"kataVersion": "4.0.0", "cluster": {"context": "c"}, "deploymentMode": "job", "image": {"tag": tag}}
+    return load_settings(config | {"rollout": {"runsIn": "cluster"}, "job": {"parallelism": 3, **job}})
+
+
+def request(wanted: Settings) -> InstallRequest:
+    return InstallRequest(
+        namespace=NAMESPACE,
+        suffix="",
+        kata_version="4.0.0",
+        selection=Selection(nodes=wanted.job.nodes, selector=label_selector(wanted)),
+        job=install_job(wanted),
+        parallelism=wanted.job.parallelism,
+        sizes=(),
+        max_failures="100%",
+        soak_seconds=0,
+        node_timeout_seconds=600,
+        not_ready="attempt",
+        existing=None,
+    )
+
+
+async def up(api: FakeKubeApi, wanted: Settings | None = None, told: Told | None = None) -> Installed:
+    """Do what one `up` does: write the templates, plan, carry it out. No promise on Jobs may be broken."""
+    wanted, told = wanted or settings(), told or Told()
+    stamped = functools.partial(node_template, node_timeout_seconds=600)
+    api.cluster.templates = {
+        "install-job.yaml": stamped(install_job(wanted)),
+        "cleanup-job.yaml": stamped(cleanup_job(wanted)),
+    }
+    found = await preview(api, request(wanted))
+    assert not found.refusals
+    try:
+        job = install_dispatcher_job(wanted)
+        return await dispatch_install.install(
+            api, request(wanted), job, found.plan, say=told.say, on_progress=told.on_progress
+        )
+    finally:
+        assert not api.cluster.violations
+
+
+async def destroy(api: FakeKubeApi, wanted: Settings | None = None, told: Told | None = None) -> None:
+    wanted, told = wanted or settings(), told or Told()
+    ending = anchor.Ending(
+        namespace=NAMESPACE,
+        suffix="",
+        stack=STACK,
+        installation=INSTALLATION,
+        cluster_uid="cluster-1",
+        cleanup=CleanupRequest(
+            namespace=NAMESPACE,
+            suffix="",
+            job=cleanup_job(wanted),
+            parallelism=3,
+            node_timeout_seconds=600,
+            dispatcher_job=cleanup_dispatcher_job(wanted),
+        ),
+    )
+    try:
+        await anchor.end(api, ending, say=told.say, on_progress=told.on_progress)
+    finally:
+        assert not api.cluster.violations
+
+
+async def interrupted(work: Any, seconds: float) -> None:
+    """Let it work for a while, then end it as Ctrl-C does."""
+    task = asyncio.create_task(work)
+    await asyncio.sleep(seconds)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def told_nodes(on: Cluster) -> list[str]:
+    """Return how each dispatcher was told its nodes."""
+    return [words[-1] for words in on.dispatchers]
+
+
+def test_every_node_gets_one_job_and_its_mark_and_nothing_is_left() -> None:
+    on, told = cluster(7), Told()
+    done = simulate(up(FakeKubeApi(on), told=told))
+    assert (done.outcome.installed, done.outcome.failed, done.failure) == (7, 0, "")
+    assert sorted(on.starts) == on.marked() == sorted(on.nodes)
+    assert told_nodes(on) == [f"{NARROWED},katacontainers.io/kata-runtime!=true"]
+    assert on.most_active == 3
+    assert on.jobs == {}
+    assert (told.progress[-1].done, told.progress[-1].total) == (7, 7)
+
+
+def test_only_newcomers_get_a_job() -> None:
+    on = cluster(5)
+
+    async def story() -> Installed:
+        await up(FakeKubeApi(on))
+        on.add_nodes("new-1", "new-2")
+        on.starts.clear()
+        return await up(FakeKubeApi(on))
+
+    done = simulate(story())
+    assert (done.outcome.up_to_date, done.outcome.installed) == (5, 2)
+    assert sorted(on.starts) == ["new-1", "new-2"]
+
+
+def test_failed_node_is_named_with_its_reason_and_only_it_is_tried_again() -> None:
+    on = cluster(4, fates={"node-02": "fails"})
+
+    async def story() -> tuple[Installed, Installed]:
+        first = await up(FakeKubeApi(on))
+        assert set(on.jobs) == {DISPATCHER, "kata-deploy-install-node-02"}
+        on.fates.clear()
+        on.starts.clear()
+        return first, await up(FakeKubeApi(on))
+
+    first, second = simulate(story())
+    assert first.outcome.failed_nodes == ("node-02",)
+    assert "node-02: stage artifacts ended with exit code 1" in first.failure
+    assert (second.outcome.installed, second.failure) == (1, "")
+    assert on.starts == ["node-02"]
+    assert on.jobs == {}
+    assert len(on.marked()) == 4
+
+
+def test_changed_template_goes_to_all_nodes_by_the_users_selector() -> None:
+    on = cluster(4)
+
+    async def story() -> Installed:
+        await up(FakeKubeApi(on))
+        return await up(FakeKubeApi(on), settings("4.0.0-next"))
+
+    done = simulate(story())
+    assert done.outcome.installed == 4
+    assert told_nodes(on)[-1] == NARROWED
+    assert set(Counter(on.starts).values()) == {2}
+
+
+def test_node_left_behind_by_an_upgrade_is_told_by_name() -> None:
+    on = cluster(4)
+
+    async def story() -> Installed:
+        await up(FakeKubeApi(on))
+        on.fates["node-01"] = "fails"
+        await up(FakeKubeApi(on), settings("4.0.0-next"))
+        on.fates.clear()
+        on.starts.clear()
+        on.add_nodes("new")
+        return await up(FakeKubeApi(on), settings("4.0.0-next"))
+
+    done = simulate(story())
+    assert (done.outcome.up_to_date, done.outcome.installed) == (3, 2)
+    assert told_nodes(on)[-1] == "--nodes=new,node-01"
+    assert sorted(on.starts) == ["new", "node-01"]
+
+
+def test_named_nodes_are_told_by_name_less_those_that_are_done() -> None:
+    on = cluster(4)
+
+    async def story() -> None:
+        await up(FakeKubeApi(on), settings(nodes=["node-00", "node-01"]))
+        await up(FakeKubeApi(on), settings(nodes=["node-00", "node-01", "node-03"]))
+
+    simulate(story())
+    assert told_nodes(on) == ["--nodes=node-00,node-01", "--nodes=node-03"]
+
+
+def test_more_nodes_than_may_be_named_are_taken_in_several_runs() -> None:
+    on = cluster(120, job_seconds=0.1)
+    stopped = 3
+
+    async def story() -> Installed:
+        await up(FakeKubeApi(on), settings(parallelism=200))
+        await interrupted(up(FakeKubeApi(on), settings("4.0.0-next", parallelism=stopped)), 6.0)
+        on.delete_job(DISPATCHER, None)
+        on.starts.clear()
+        return await up(FakeKubeApi(on), settings("4.0.0-next", parallelism=200))
+
+    done = simulate(story())
+    assert done.outcome.installed == 120
+    assert [words.count(",") + 1 for words in told_nodes(on)[-2:]] == [100, 20 - stopped]
+    assert set(Counter(on.starts).values()) == {1}
+    assert on.jobs == {}
+
+
+def test_killed_run_leaves_the_dispatcher_at_work_and_the_next_follows_it() -> None:
+    on = cluster(9)
+
+    async def story() -> Installed:
+        await interrupted(up(FakeKubeApi(on)), 12.0)
+        assert DISPATCHER in on.jobs
+        return await up(FakeKubeApi(on))
+
+    done = simulate(story())
+    assert done.outcome.installed == 9
+    assert len(on.dispatchers) == 1
+    assert set(Counter(on.starts).values()) == {1}
+    assert (len(on.marked()), on.jobs) == (9, {})
+
+
+def test_dispatcher_that_ended_unseen_is_only_recorded() -> None:
+    on = cluster(5)
+
+    async def story() -> Installed:
+        await interrupted(up(FakeKubeApi(on)), 4.0)
+        await asyncio.sleep(3600)
+        return await up(FakeKubeApi(on))
+
+    done = simulate(story())
+    assert (done.outcome.installed, len(on.dispatchers), on.jobs) == (5, 1, {})
+    assert set(Counter(on.starts).values()) == {1}
+
+
+def test_dispatcher_of_another_configuration_is_stopped_and_its_running_jobs_are_waited_for() -> None:
+    on, told = cluster(9), Told()
+
+    async def story() -> Installed:
+        await interrupted(up(FakeKubeApi(on)), 4.0)
+        assert len(on.active) == 3
+        return await up(FakeKubeApi(on), settings("4.0.0-next"), told)
+
+    done = simulate(story())
+    assert done.outcome.installed == 9
+    assert sorted(Counter(on.starts).values()) == [1] * 6 + [2] * 3
+    assert any(line.startswith("stopping the install dispatcher of digest ") for line in told.lines)
+
+
+def test_dispatcher_that_does_not_start_ends_the_run_with_the_reason() -> None:
+    on = cluster(2, dispatcher_starts=False)
+    with pytest.raises(
+        RolloutStoppedError, match=r"has not started in 600 s: .*dispatcher .*ImagePullBackOff: no such"
+    ):
+        simulate(up(FakeKubeApi(on)))
+
+
+def test_lost_answer_to_the_creation_makes_no_second_dispatcher() -> None:
+    on = cluster(3)
+    api = FakeKubeApi(on)
+    api.lose_answer("create_job", unreachable())
+    done = simulate(up(api))
+    assert (done.outcome.installed, len(on.dispatchers)) == (3, 1)
+
+
+def test_api_server_out_of_reach_for_a_while_is_waited_for() -> None:
+    on = cluster(6)
+    api = FakeKubeApi(on)
+
+    async def story() -> Installed:
+        asyncio.get_running_loop().call_later(5.0, setattr, api, "down_until", 65.0)
+        return await up(api)
+
+    assert simulate(story()).outcome.installed == 6
+
+
+def test_node_that_leaves_during_the_run_is_no_failure() -> None:
+    on = cluster(3, fates={"node-01": "fails"})
+
+    async def story() -> Installed:
+        asyncio.get_running_loop().call_later(5.0, on.nodes.pop, "node-01")
+        return await up(FakeKubeApi(on))
+
+    done = simulate(story())
+    assert (done.outcome.installed, done.outcome.failed, done.failure) == (2, 0, "")
+
+
+def test_destroy_cleans_every_node_and_leaves_nothing() -> None:
+    on, told = cluster(5), Told()
+
+    async def story() -> None:
+        await up(FakeKubeApi(on))
+        on.starts.clear()
+        await destroy(FakeKubeApi(on), told=told)
+
+    simulate(story())
+    assert sorted(on.starts) == sorted(on.nodes)
+    assert told_nodes(on)[-1] == "--node-selector=katacontainers.io/kata-runtime"
+    assert (on.marked(), on.jobs, on.leases) == ([], {}, {})
+    assert told.lines[-1].startswith("cleaned 5 nodes in ")
+
+
+def test_destroy_reaches_nodes_whose_install_failed_by_name() -> None:
+    on = cluster(3, fates={"node-01": "fails"})
+
+    async def story() -> None:
+        await up(FakeKubeApi(on))
+        on.fates.clear()
+        on.starts.clear()
+        await destroy(FakeKubeApi(on))
+
+    simulate(story())
+    assert sorted(on.starts) == sorted(on.nodes)
+    assert told_nodes(on)[-1] == "--nodes=node-00,node-01,node-02"
+    assert (on.marked(), on.jobs, on.leases) == ([], {}, {})
+
+
+@pytest.mark.parametrize("seconds", [1.0, 4.0, 9.0, 3600.0])
+def test_interrupted_destroy_resumes(seconds: float) -> None:
+    on = cluster(7)
+
+    async def story() -> None:
+        await up(FakeKubeApi(on))
+        on.starts.clear()
+        await interrupted(destroy(FakeKubeApi(on)), min(seconds, 9.0))
+        await asyncio.sleep(max(0.0, seconds - 9.0))
+        await destroy(FakeKubeApi(on))
+
+    simulate(story())
+    assert set(Counter(on.starts).values()) == {1}
+    assert (on.marked(), on.jobs, on.leases) == ([], {}, {})
+
+
+def test_destroy_stops_an_install_dispatcher_first() -> None:
+    on = cluster(9)
+
+    async def story() -> None:
+        await interrupted(up(FakeKubeApi(on)), 4.0)
+        await destroy(FakeKubeApi(on))
+
+    simulate(story())
+    assert len([node for node in on.nodes.values() if names.RUNTIME_LABEL in node["metadata"]["labels"]]) == 0
+    assert (on.marked(), on.jobs, on.leases) == ([], {}, {})
+
+
+def test_failed_cleanup_keeps_what_the_next_destroy_needs() -> None:
+    on = cluster(3)
+
+    async def story() -> None:
+        await up(FakeKubeApi(on))
+        on.fates["node-01"] = "fails"
+        with pytest.raises(RolloutFailedError, match="1 node could not be cleaned\n  node-01: stage artifacts"):
+            await destroy(FakeKubeApi(on))
+        assert (on.marked(), list(on.leases)) == (["node-01"], ["kata-deploy"])
+        on.fates.clear()
+        await destroy(FakeKubeApi(on))
+
+    simulate(story())
+    assert (on.marked(), on.jobs, on.leases) == ([], {}, {})
