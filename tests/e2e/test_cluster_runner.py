@@ -1,5 +1,8 @@
 """`rollout.runsIn: cluster`: upstream's dispatcher paces in the cluster, with rights of its own and no more."""
 
+import os
+import signal
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -9,7 +12,8 @@ from sandbox.cluster import Cluster
 from sandbox.kube import Kube
 from tests.e2e.conftest import WORKERS, path_of
 from tests.e2e.observe import Audit, everything, jobs, marked
-from tests.e2e.stack import CHECKOUT, Stack
+from tests.e2e.stack import CHECKOUT, Stack, kill, provider_pids, read_until
+from tests.sandbox.waiting import until
 
 pytestmark = pytest.mark.e2e
 
@@ -117,3 +121,51 @@ def test_from_the_first_preview_to_the_last_destroy(stack: Stack, cluster: Clust
     assert [event for event in whole.requests() if event["responseStatus"]["code"] == 403] == []
     cluster.remove_nodes(added)
     assert everything(kube) == before
+
+
+def has_ended(kube: Kube) -> bool:
+    """Whether the dispatcher and all its per-node Jobs have succeeded."""
+    ended = [job for job in jobs(kube) if job["status"].get("succeeded")]
+    return len(ended) == WORKERS + 1
+
+
+def test_it_goes_on_without_anybody_and_changing_who_paces_touches_no_node(
+    stack: Stack, cluster: Cluster, kube: Kube
+) -> None:
+    whole = Audit(cluster.audit_log)
+    stack.configure(job={"parallelism": 8})
+    cluster.pod_seconds(1.5)
+    process = stack.start("up", "--yes", "--skip-preview")
+    read_until(process, " installed, 8 running")
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    until(lambda: has_ended(kube), seconds=90)
+    assert marked(kube) == set()
+
+    stack.cancel()
+    audit = Audit(cluster.audit_log)
+    recorded = stack.up()
+    assert recorded.ok, recorded.text
+    assert f"({WORKERS} resume)" in recorded.text
+    assert marked(kube) == set(cluster.workers())
+    nothing_is_left_over(kube)
+    rights = "/apis/rbac.authorization.k8s.io/v1/namespaces/kube-system/roles"
+    for who, roles in (("pulumi", []), ("cluster", ["kata-deploy-dispatcher-role"])):
+        stack.configure(rollout={"runsIn": who})
+        switched = stack.up()
+        assert switched.ok, switched.text
+        found = [role["metadata"]["name"] for role in kube.get(rights)["items"]]
+        assert [name for name in found if "dispatcher" in name] == roles
+    assert (audit.job_nodes(), dispatched(audit)) == ([], [])
+    assert set(Counter(dispatched(whole)).values()) == {1}
+
+    cluster.pod_seconds(1.5)
+    process = stack.start("destroy", "--yes", "--skip-preview")
+    read_until(process, " cleaned, 8 running")
+    kill(provider_pids(stack.variables["PULUMI_BACKEND_URL"]))
+    process.communicate(timeout=60)
+    destroyed = stack.destroy()
+    assert destroyed.ok, destroyed.text
+    assert set(Counter(dispatched(audit)).values()) == {1}
+    nothing_is_left_over(kube)
+    assert marked(kube) == set()
