@@ -181,7 +181,7 @@ class ControlPlane:
                 file.unlink()
 
     def _alive(self, process_file: Path) -> bool:
-        command = ["ps", "-o", "args=", "-p", process_file.read_text(encoding="utf-8").strip()]
+        command = ["ps", "-ww", "-o", "args=", "-p", process_file.read_text(encoding="utf-8").strip()]
         answer = subprocess.run(command, capture_output=True, text=True, check=False)
         return str(self._kwok_home) in answer.stdout
 

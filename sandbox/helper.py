@@ -60,7 +60,7 @@ class Helper:
             return None
         pid = int(self._file.read_text(encoding="utf-8"))
         answer = subprocess.run(
-            ["ps", "-o", "stat=,args=", "-p", str(pid)], capture_output=True, text=True, check=False
+            ["ps", "-ww", "-o", "stat=,args=", "-p", str(pid)], capture_output=True, text=True, check=False
         ).stdout.strip()
         state, _, arguments = answer.partition(" ")
         runs = not state.startswith("Z") and " ".join(self._command[1:]) in arguments

@@ -112,7 +112,7 @@ class Dispatching:
 
     async def _failure(self, step: Step, job: NodeJob | None, own_words: str) -> Failure | None:
         if job is None:
-            return Failure(step.node, f"the dispatcher has made no Job for it{own_words}")
+            return Failure(step.node, f"the dispatcher has made no Job for it, or it was deleted{own_words}")
         if job.state is not JobState.FAILED:
             return Failure(step.node, f"its Job {job.name} succeeded, but its label {names.RUNTIME_LABEL} is not set")
         try:
@@ -126,7 +126,7 @@ class Dispatching:
         if ended is None or ended.state is not JobState.FAILED:
             return ""
         words = await explain(self.api, self.namespace, ended.name) or ended.failure
-        return f" and has failed: {words}"
+        return f"; it has failed: {words}"
 
 
 def settled(steps: Sequence[Step], seen: Seen, stage: Stage) -> tuple[list[Step], list[Step]]:

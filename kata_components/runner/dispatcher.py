@@ -18,9 +18,11 @@ from kata_components.runner.lease import HeldLease
 
 _TRIES: Final = 30
 _PAUSE_SECONDS: Final = 1.0
-_START_TRIES: Final = 60
-_START_PAUSE_SECONDS: Final = 10.0
+_LOOK_SECONDS: Final = 10.0
+_START_LOOKS: Final = 60
 """Ten minutes for an image pull; upstream waits for ever."""
+_STALLED_SECONDS: Final = 900.0
+"""So long nothing may happen; from 4.1.0 a dispatcher waits up to eight minutes for a node behind its Job."""
 _ENDED: Final = {"Succeeded", "Failed"}
 
 
@@ -89,10 +91,13 @@ class Dispatcher:
 
         A dispatcher that does what this run is about to do is followed to its end, any other is stopped.
         """
-        for its_stage, job in (await self.listed()).dispatchers.items():
-            if job.active and (its_stage != stage or job.digest != digest):
+        working = {its: job for its, job in (await self.listed()).dispatchers.items() if job.active}
+        ours = working.get(stage)
+        followed = ours if ours and ours.digest == digest else None
+        for its_stage, job in working.items():
+            if job is not followed:
                 await self.stop(its_stage, job)
-        return await self._quiet()
+        return await (self._followed_to_its_end(stage) if followed else self._quiet())
 
     async def stop(self, stage: Stage, job: NodeJob) -> None:
         """End a dispatcher at work: it starts nothing more, and the Jobs that run go on.
@@ -119,30 +124,44 @@ class Dispatcher:
         """
         await self._clear(stage, set(batch.nodes))
         await self._create(manifest, lease)
-        starting = asyncio.create_task(self._wait_for_start(manifest["metadata"]["name"]))
-        working = asyncio.create_task(self._quiet())
+        return await self._followed_to_its_end(stage)
+
+    async def _followed_to_its_end(self, stage: Stage) -> Seen:
+        working, guarding = asyncio.create_task(self._quiet()), asyncio.create_task(self._guard(stage))
         try:
-            await asyncio.wait({starting, working}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({working, guarding}, return_when=asyncio.FIRST_COMPLETED)
             if not working.done():
-                starting.result()
+                guarding.result()
             return await working
         finally:
-            for task in (starting, working):
+            for task in (working, guarding):
                 task.cancel()
-            await asyncio.gather(starting, working, return_exceptions=True)
+            await asyncio.gather(working, guarding, return_exceptions=True)
+
+    async def _guard(self, stage: Stage) -> None:
+        """Stop a dispatcher that waits for nothing: 4.0.0 waits for ever for a per-node Job that was deleted."""
+        await self._wait_for_start(names.dispatcher_name(self._suffix, stage))
+        loop = asyncio.get_running_loop()
+        moved, jobs_then = loop.time(), self.seen.jobs(stage)
+        while loop.time() - moved < _STALLED_SECONDS:
+            await asyncio.sleep(_LOOK_SECONDS)
+            jobs_now = self.seen.jobs(stage)
+            if jobs_now != jobs_then or any(job.active for job in jobs_now):
+                moved, jobs_then = loop.time(), jobs_now
+        stalled = self.seen.dispatchers.get(stage)
+        if stalled:
+            await self.stop(stage, stalled)
 
     async def _wait_for_start(self, job: str) -> None:
         """Return when the dispatcher's pod has started."""
-        for _ in range(_START_TRIES):
+        for _ in range(_START_LOOKS):
             with contextlib.suppress(UnreachableError):
                 pods = await self._api.list_pods(self._namespace, f"job-name={job}")
                 if any(pod.status and pod.status.phase not in {None, "Pending"} for pod in pods):
                     return
-            await asyncio.sleep(_START_PAUSE_SECONDS)
+            await asyncio.sleep(_LOOK_SECONDS)
         why = await explain(self._api, self._namespace, job) or "no pod of it was started"
-        raise self._stopped(
-            f"the dispatcher {job} has not started in {_START_TRIES * _START_PAUSE_SECONDS:.0f} s: {why}"
-        )
+        raise self._stopped(f"the dispatcher {job} has not started in {_START_LOOKS * _LOOK_SECONDS:.0f} s: {why}")
 
     async def remove(self) -> None:
         """Remove the dispatchers."""

@@ -46,7 +46,7 @@ class Cluster:
     """The Jobs that a dispatcher reads, by the names of their files."""
     dispatchers: list[list[str]] = field(default_factory=list)
     """The command lines of all dispatchers that were started, in order."""
-    dispatcher_starts: bool = True
+    dispatcher_fate: Literal["works", "waits", "crashes"] = "works"
     objects: dict[str, Object] = field(default_factory=dict)
     """Other objects by their path behind the API version: `namespaces/kube-system`."""
     starts: list[str] = field(default_factory=list)

@@ -37,7 +37,7 @@ class DispatcherModel:
         metadata = {"name": f"{self._name}-x", "labels": {"job-name": self._name}}
         self._pod: Object = {"metadata": metadata, "status": {"phase": "Pending"}}
         cluster.pods[f"{self._name}-x"] = self._pod
-        if not cluster.dispatcher_starts:
+        if cluster.dispatcher_fate == "waits":
             state = {"waiting": {"reason": "ImagePullBackOff", "message": "no such"}}
             self._pod["status"]["containerStatuses"] = [{"name": "dispatcher", "state": state}]
             return
@@ -47,6 +47,12 @@ class DispatcherModel:
         if not self._lives:
             return
         self._pod["status"]["phase"] = "Running"
+        if self._cluster.dispatcher_fate == "crashes":
+            ended = {"exitCode": 1, "reason": "Error", "message": "Error: nodes is forbidden"}
+            self._pod["status"]["containerStatuses"] = [{"name": "dispatcher", "state": {"terminated": ended}}]
+            self._failed = ["it"]
+            self._end()
+            return
         selected = [n for n, node in self._cluster.nodes.items() if self._takes(node)]
         self._waiting = deque(self._told.nodes or sorted(selected))
         self._look()

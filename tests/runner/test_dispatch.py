@@ -252,11 +252,32 @@ def test_dispatcher_of_another_configuration_is_stopped_and_its_running_jobs_are
 
 
 def test_dispatcher_that_does_not_start_ends_the_run_with_the_reason() -> None:
-    on = cluster(2, dispatcher_starts=False)
+    on = cluster(2, dispatcher_fate="waits")
     with pytest.raises(
         RolloutStoppedError, match=r"has not started in 600 s: .*dispatcher .*ImagePullBackOff: no such"
     ):
         simulate(up(FakeKubeApi(on)))
+
+
+def test_dispatcher_that_fails_by_itself_is_quoted() -> None:
+    done = simulate(up(FakeKubeApi(cluster(2, dispatcher_fate="crashes"))))
+    assert done.outcome.failed == 2
+    assert "node-00: the dispatcher has made no Job for it, or it was deleted; it has failed: " in done.failure
+    assert "stage dispatcher ended with exit code 1, Error: Error: nodes is forbidden" in done.failure
+
+
+def test_dispatcher_that_waits_for_a_deleted_job_is_stopped() -> None:
+    on, told = cluster(4), Told()
+
+    async def story() -> tuple[Installed, Installed]:
+        asyncio.get_running_loop().call_later(4.0, on.delete_job, "kata-deploy-install-node-01", None)
+        return await up(FakeKubeApi(on), told=told), await up(FakeKubeApi(on))
+
+    first, second = simulate(story())
+    assert first.outcome.failed_nodes == ("node-01",)
+    assert first.outcome.seconds < 1200
+    assert any(line.startswith("stopping the install dispatcher") for line in told.lines)
+    assert (second.outcome.installed, on.jobs) == (1, {})
 
 
 def test_lost_answer_to_the_creation_makes_no_second_dispatcher() -> None:
