@@ -37,11 +37,9 @@ from kata_components.rollout.plan import Plan
 from kata_components.rollout.waves import Size
 from kata_components.runner import dispatch_install
 from kata_components.runner.dispatch_install import install_runs
-from kata_components.runner.dispatcher import retired
 from kata_components.runner.fleet import Selection
 from kata_components.runner.install import Installed, InstallRequest, install, preview
 
-_DISPATCHED: Final = "The dispatcher in the cluster goes on by itself"
 _WIDE: Final = 1_000_000
 """Columns; no text of a manifest is broken."""
 
@@ -152,7 +150,7 @@ class RolloutProvider(ClusterProvider):
     def _rollout(self, inputs: RolloutInputs) -> dict[str, Any]:
         """Plan once more, say so before the first write, and carry it out; return the outputs."""
         with boundary("the rollout"):
-            left = _DISPATCHED if inputs.dispatcher else session.PACED
+            left = session.DISPATCHED if inputs.dispatcher else session.PACED
             done = session.run(self.target, functools.partial(_carry_out, inputs=inputs), left=left)
             _write(inputs, "rollout.json", done.outcome.output() | {"failure": done.failure})
             return inputs.props() | {"outcome": done.outcome.output(), "failure": done.failure}
@@ -194,8 +192,7 @@ async def _carry_out(api: KubeApi, inputs: RolloutInputs) -> Installed:
         return await dispatch_install.install(
             api, request, inputs.dispatcher, found.plan, say=say, on_progress=on_progress
         )
-    async with retired(api, request.namespace, request.suffix, request.job, say):
-        return await install(api, request, found.plan, say=say, on_progress=on_progress)
+    return await install(api, request, found.plan, say=say, on_progress=on_progress)
 
 
 def _told(inputs: RolloutInputs, found: _Planned) -> str | None:

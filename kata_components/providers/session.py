@@ -18,6 +18,7 @@ _LIFELINE_SECONDS: Final = 2.0
 _READ_SECONDS: Final = 60.0
 _HTTP_FORBIDDEN: Final = 403
 PACED: Final = "Jobs that run go on; no further one is started"
+DISPATCHED: Final = "The dispatcher in the cluster goes on by itself"
 _ENGINE_GONE: Final = "the Pulumi engine is gone"
 
 

@@ -6,13 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 from kata_components import names
-from kata_components.errors import GuardError
+from kata_components.errors import ClusterError, GuardError
 from kata_components.kubernetes.api import KubeApi
 from kata_components.rollout import dispatch, report
 from kata_components.rollout.dispatch import Batch, needs_job
 from kata_components.rollout.phase import Failure, NodeRuns, Phase, Progress
 from kata_components.rollout.plan import Action, Plan
 from kata_components.runner.dispatch import Dispatching, matched
+from kata_components.runner.dispatcher import Dispatcher
 from kata_components.runner.fleet import Selection
 from kata_components.runner.install import Installed, InstallRequest, orders, preview, tidy
 from kata_components.runner.lease import held
@@ -78,8 +79,16 @@ async def install(
         failures = [*nodes.failures, *await work.failures(left, seen)]
         await lease.kept(tidy(api, request, after, nodes, say))
         if not failures:
-            await lease.kept(work.dispatcher.remove())
+            await lease.kept(_remove(work.dispatcher, say))
     return _installed(planned, nodes, failures, loop.time() - began)
+
+
+async def _remove(dispatcher: Dispatcher, say: Callable[[str], None]) -> None:
+    """Remove what has done its work; failing is no failure of the rollout."""
+    try:
+        await dispatcher.remove()
+    except ClusterError as error:
+        say(f"the dispatcher's Job could not be removed, the next rollout does it: {error}")
 
 
 async def _planned_again(api: KubeApi, request: InstallRequest, planned: Plan, say: Callable[[str], None]) -> Plan:

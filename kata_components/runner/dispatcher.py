@@ -18,6 +18,8 @@ from kata_components.runner.lease import HeldLease
 
 _TRIES: Final = 30
 _PAUSE_SECONDS: Final = 1.0
+_END_TRIES: Final = 120
+"""The program does not listen to the signal that asks it to end, so the kubelet kills it after half a minute."""
 _LOOK_SECONDS: Final = 10.0
 _START_LOOKS: Final = 60
 """Ten minutes for an image pull; upstream waits for ever."""
@@ -100,19 +102,10 @@ class Dispatcher:
         return await (self._followed_to_its_end(stage) if followed else self._quiet())
 
     async def stop(self, stage: Stage, job: NodeJob) -> None:
-        """End a dispatcher at work: it starts nothing more, and the Jobs that run go on.
-
-        Raises:
-            RolloutStoppedError: its pod does not end.
-        """
+        """End a dispatcher at work: it starts nothing more, and the Jobs that run go on."""
         self._say(f"stopping the {stage} dispatcher of digest {job.digest or 'unknown'}; Jobs that run go on")
         await self._delete(job)
-        for _ in range(_TRIES):
-            pods = await self._api.list_pods(self._namespace, f"job-name={job.name}")
-            if all(pod.status and pod.status.phase in _ENDED for pod in pods):
-                return
-            await asyncio.sleep(_PAUSE_SECONDS)
-        raise self._stopped(f"the pod of the dispatcher {job.name} does not end")
+        await self._wait_for_end(job.name)
 
     async def run(self, stage: Stage, manifest: Mapping[str, Any], batch: Batch, lease: HeldLease) -> Seen:
         """Start a dispatcher and return what there is at its end; before, what earlier runs left has to go.
@@ -123,6 +116,7 @@ class Dispatcher:
             RolloutStoppedError: it cannot be started.
         """
         await self._clear(stage, set(batch.nodes))
+        await self._wait_for_end(manifest["metadata"]["name"])
         await self._create(manifest, lease)
         return await self._followed_to_its_end(stage)
 
@@ -151,6 +145,15 @@ class Dispatcher:
         stalled = self.seen.dispatchers.get(stage)
         if stalled:
             await self.stop(stage, stalled)
+
+    async def _wait_for_end(self, job: str) -> None:
+        """Return when no pod of a dispatcher works any more, also of one whose Job is gone already."""
+        for _ in range(_END_TRIES):
+            pods = await self._api.list_pods(self._namespace, f"job-name={job}")
+            if all(pod.status and pod.status.phase in _ENDED for pod in pods):
+                return
+            await asyncio.sleep(_PAUSE_SECONDS)
+        raise self._stopped(f"the pod of the dispatcher {job} does not end")
 
     async def _wait_for_start(self, job: str) -> None:
         """Return when the dispatcher's pod has started."""

@@ -16,6 +16,7 @@ from kata_components.rollout.pacer import Pacer
 from kata_components.rollout.phase import NodeRuns, Phase, Progress
 from kata_components.rollout.plan import Action, Plan, Rules, Step, plan, unclaimed
 from kata_components.runner import fleet
+from kata_components.runner.dispatcher import retired
 from kata_components.runner.driver import Driver, Orders
 from kata_components.runner.fleet import Selection
 from kata_components.runner.lease import held, timestamp
@@ -100,7 +101,10 @@ async def install(
     began = loop.time()
     pacer = _pacer(request, planned)
     if planned.pending:
-        async with held(api, request.namespace, names.base(request.suffix), say=say) as lease:
+        async with (
+            held(api, request.namespace, names.base(request.suffix), say=say) as lease,
+            retired(api, request.namespace, request.suffix, request.job, say),
+        ):
             planned = await _settled_plan(api, request, planned, say)
             pacer = _pacer(request, planned)
             driver = Driver(

@@ -13,6 +13,7 @@ from sandbox.kube import Kube
 from tests.e2e.conftest import WORKERS, path_of
 from tests.e2e.observe import Audit, everything, jobs, marked
 from tests.e2e.stack import CHECKOUT, Stack, kill, provider_pids, read_until
+from tests.e2e.test_rights import granted
 from tests.sandbox.waiting import until
 
 pytestmark = pytest.mark.e2e
@@ -20,6 +21,13 @@ pytestmark = pytest.mark.e2e
 DISPATCHER = "system:serviceaccount:kube-system:kata-deploy-dispatcher-sa"
 LABEL = "katacontainers.io/kata-runtime"
 ROLES = ("clusterroles/kata-deploy-dispatcher-noderole", "namespaces/kube-system/roles/kata-deploy-dispatcher-role")
+UNSEEN = {
+    # Checked inside the API server, as for the roles of operator-rbac.yaml, or only needed for a slow deletion.
+    "create",
+    "escalate",
+    "bind",
+    "watch",
+}
 UNUSED = {
     # Granted for the chart's --owner-job-name and for replacing Jobs, from 4.1.0: this dispatcher deletes none.
     ("delete", "batch", "jobs"),
@@ -50,7 +58,7 @@ def dispatched(audit: Audit) -> list[str]:
     return sorted(audit.job_nodes(DISPATCHER))
 
 
-def granted(kube: Kube) -> set[tuple[str, str, str]]:
+def granted_to_the_dispatcher(kube: Kube) -> set[tuple[str, str, str]]:
     rules = [rule for role in ROLES for rule in kube.get(f"/apis/rbac.authorization.k8s.io/v1/{role}")["rules"]]
     return {
         (verb, group, resource)
@@ -59,6 +67,18 @@ def granted(kube: Kube) -> set[tuple[str, str, str]]:
         for resource in rule["resources"]
         for verb in rule["verbs"]
     }
+
+
+def nothing_but_what_is_granted_is_used(audit: Audit, kube: Kube) -> None:
+    used = audit.used(DISPATCHER)
+    assert used <= granted_to_the_dispatcher(kube)
+    assert granted_to_the_dispatcher(kube) - used == UNUSED
+
+
+def nothing_is_granted_to_the_operator_in_vain(audit: Audit) -> None:
+    assert [event for event in audit.requests() if event["responseStatus"]["code"] == 403] == []
+    unused = granted("operator-rbac-cluster.yaml") - audit.used()
+    assert [right for right in unused if right[0] not in UNSEEN] == []
 
 
 def nothing_is_left_over(kube: Kube) -> None:
@@ -111,14 +131,12 @@ def test_from_the_first_preview_to_the_last_destroy(stack: Stack, cluster: Clust
     assert dispatched(audit) == sorted([*workers, *added])
     nothing_is_left_over(kube)
 
-    used = whole.used(DISPATCHER)
-    assert used <= granted(kube)
-    assert granted(kube) - used == UNUSED
+    nothing_but_what_is_granted_is_used(whole, kube)
     audit = Audit(cluster.audit_log)
     destroyed = stack.destroy()
     assert destroyed.ok, destroyed.text
     assert dispatched(audit) == sorted([*workers, *added])
-    assert [event for event in whole.requests() if event["responseStatus"]["code"] == 403] == []
+    nothing_is_granted_to_the_operator_in_vain(whole)
     cluster.remove_nodes(added)
     assert everything(kube) == before
 

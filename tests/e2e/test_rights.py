@@ -34,8 +34,8 @@ UNSEEN = {
 ANYBODY = {("create", "authorization.k8s.io", "selfsubjectaccessreviews")}
 
 
-def granted() -> set[tuple[str, str, str]]:
-    documents = yaml.safe_load_all((CHECKOUT / "docs" / "operator-rbac.yaml").read_text())
+def granted(file: str = "operator-rbac.yaml") -> set[tuple[str, str, str]]:
+    documents = yaml.safe_load_all((CHECKOUT / "docs" / file).read_text())
     rules = [rule for document in documents for rule in document.get("rules", [])]
     return {
         (verb, group, resource)

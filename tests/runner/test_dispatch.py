@@ -3,12 +3,12 @@
 import asyncio
 import functools
 from collections import Counter
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
 from kata_components import names
-from kata_components.errors import RolloutFailedError, RolloutStoppedError
+from kata_components.errors import LeaseHeldError, RolloutFailedError, RolloutStoppedError
 from kata_components.manifests.dispatcher_job import cleanup_dispatcher_job, install_dispatcher_job
 from kata_components.manifests.job_templates import cleanup_job, install_job
 from kata_components.manifests.selector import label_selector
@@ -21,7 +21,7 @@ from kata_components.settings.load import load_settings
 from kata_components.settings.settings import Settings
 from tests.runner.cluster import Cluster
 from tests.runner.fake_api import FakeKubeApi, unreachable
-from tests.runner.support import INSTALLATION, NAMESPACE, STACK, Told, cluster
+from tests.runner.support import INSTALLATION, NAMESPACE, STACK, Told, cluster, roll_out
 from tests.runner.virtual_loop import simulate
 
 NARROWED = "--node-selector=!node-role.kubernetes.io/control-plane,!node-role.kubernetes.io/master"
@@ -33,7 +33,7 @@ def settings(tag: str = "4.0.0", **job: Any) -> Settings:
     return load_settings(config | {"rollout": {"runsIn": "cluster"}, "job": {"parallelism": 3, **job}})
 
 
-def request(wanted: Settings) -> InstallRequest:
+def request(wanted: Settings, existing: Literal["adopt", "install"] | None = None) -> InstallRequest:
     return InstallRequest(
         namespace=NAMESPACE,
         suffix="",
@@ -46,11 +46,16 @@ def request(wanted: Settings) -> InstallRequest:
         soak_seconds=0,
         node_timeout_seconds=600,
         not_ready="attempt",
-        existing=None,
+        existing=existing,
     )
 
 
-async def up(api: FakeKubeApi, wanted: Settings | None = None, told: Told | None = None) -> Installed:
+async def up(
+    api: FakeKubeApi,
+    wanted: Settings | None = None,
+    told: Told | None = None,
+    existing: Literal["adopt", "install"] | None = None,
+) -> Installed:
     """Do what one `up` does: write the templates, plan, carry it out. No promise on Jobs may be broken."""
     wanted, told = wanted or settings(), told or Told()
     stamped = functools.partial(node_template, node_timeout_seconds=600)
@@ -58,12 +63,12 @@ async def up(api: FakeKubeApi, wanted: Settings | None = None, told: Told | None
         "install-job.yaml": stamped(install_job(wanted)),
         "cleanup-job.yaml": stamped(cleanup_job(wanted)),
     }
-    found = await preview(api, request(wanted))
+    found = await preview(api, request(wanted, existing))
     assert not found.refusals
     try:
         job = install_dispatcher_job(wanted)
         return await dispatch_install.install(
-            api, request(wanted), job, found.plan, say=told.say, on_progress=told.on_progress
+            api, request(wanted, existing), job, found.plan, say=told.say, on_progress=told.on_progress
         )
     finally:
         assert not api.cluster.violations
@@ -288,6 +293,15 @@ def test_lost_answer_to_the_creation_makes_no_second_dispatcher() -> None:
     assert (done.outcome.installed, len(on.dispatchers)) == (3, 1)
 
 
+def test_dispatcher_that_cannot_be_removed_in_the_end_is_no_failure() -> None:
+    on, told = cluster(3), Told()
+    api = FakeKubeApi(on)
+    api.refuse("delete_job", unreachable())
+    done = simulate(up(api, told=told))
+    assert (done.outcome.installed, done.failure) == (3, "")
+    assert told.lines[-1].startswith("the dispatcher's Job could not be removed, the next rollout does it: ")
+
+
 def test_api_server_out_of_reach_for_a_while_is_waited_for() -> None:
     on = cluster(6)
     api = FakeKubeApi(on)
@@ -308,6 +322,48 @@ def test_node_that_leaves_during_the_run_is_no_failure() -> None:
 
     done = simulate(story())
     assert (done.outcome.installed, done.outcome.failed, done.failure) == (2, 0, "")
+
+
+@pytest.mark.parametrize(("existing", "jobs"), [("adopt", ["new"]), ("install", ["helms", "new"])])
+def test_nodes_of_something_else_are_adopted_without_a_job_or_installed_by_name(
+    existing: Literal["adopt", "install"], jobs: list[str]
+) -> None:
+    on = cluster(0)
+    on.add_nodes("helms", labels={names.RUNTIME_LABEL: "true"})
+    on.add_nodes("new")
+    done = simulate(up(FakeKubeApi(on), existing=existing))
+    assert (done.outcome.adopted, done.outcome.installed) == (2 - len(jobs), len(jobs))
+    assert sorted(on.starts) == jobs
+    assert on.marked() == ["helms", "new"]
+
+
+def test_second_run_elsewhere_does_not_touch_the_dispatcher() -> None:
+    on = cluster(6)
+
+    async def story() -> Installed:
+        first = asyncio.create_task(up(FakeKubeApi(on)))
+        await asyncio.sleep(4.0)
+        with pytest.raises(LeaseHeldError):
+            await roll_out(FakeKubeApi(on), request(settings("4.0.0-next")))
+        return await first
+
+    assert simulate(story()).outcome.installed == 6
+    assert len(on.dispatchers) == 1
+
+
+def test_rollout_without_the_dispatcher_stops_one_that_is_at_work() -> None:
+    on, told = cluster(9), Told()
+
+    async def story() -> Installed:
+        await interrupted(up(FakeKubeApi(on)), 4.0)
+        return await roll_out(FakeKubeApi(on), request(settings()), told)
+
+    done = simulate(story())
+    assert done.outcome.installed == 9
+    assert on.most_active == 3
+    assert set(Counter(on.starts).values()) == {1}
+    assert (len(on.marked()), on.jobs) == (9, {})
+    assert any(line.startswith("stopping the install dispatcher") for line in told.lines)
 
 
 def test_destroy_cleans_every_node_and_leaves_nothing() -> None:
