@@ -66,21 +66,27 @@ async def install(
         )
         await work.settle()
         planned = await _planned_again(api, request, planned, say)
-        runs = await install_runs(api, request.selection, planned)
-        if runs:
-            say(dispatch.summary(runs, len(planned.pending)).strip())
-        seen = await work.run(runs) if runs else await work.dispatcher.listed()
-        after = (await preview(api, request)).plan
-        # With nothing at work any more, to resume a node is to record that its Job has succeeded.
-        ready = [step for step in after.pending if not needs_job(step)]
-        nodes = await work.record(ready, orders(request, replace(after, steps=tuple(ready))))
-        behind = {step.node for step in after.pending if needs_job(step)}
-        left = [step for step in planned.pending if step.node in behind]
-        failures = [*nodes.failures, *await work.failures(left, seen)]
-        await lease.kept(tidy(api, request, after, nodes, say))
+        nodes, failures = await _work_off(work, request, planned)
         if not failures:
             await lease.kept(_remove(work.dispatcher, say))
     return _installed(planned, nodes, failures, loop.time() - began)
+
+
+async def _work_off(work: Dispatching, request: InstallRequest, planned: Plan) -> tuple[NodeRuns, list[Failure]]:
+    """Run the dispatcher for the plan, then mark what has succeeded; return the marked nodes and the failures."""
+    runs = await install_runs(work.api, request.selection, planned)
+    if runs:
+        work.say(dispatch.summary(runs, len(planned.pending)).strip())
+    seen = await work.run(runs) if runs else await work.dispatcher.listed()
+    after = (await preview(work.api, request)).plan
+    # With nothing at work any more, to resume a node is to record that its Job has succeeded.
+    ready = [step for step in after.pending if not needs_job(step)]
+    nodes = await work.record(ready, orders(request, replace(after, steps=tuple(ready))))
+    behind = {step.node for step in after.pending if needs_job(step)}
+    left = [step for step in planned.pending if step.node in behind]
+    failures = [*nodes.failures, *await work.failures(left, seen)]
+    await work.lease.kept(tidy(work.api, request, after, nodes, work.say))
+    return nodes, failures
 
 
 async def _remove(dispatcher: Dispatcher, say: Callable[[str], None]) -> None:

@@ -1,113 +1,18 @@
-"""Rollouts and cleanups through upstream's dispatcher: exact, resumed, and with nothing left over."""
+"""Rollouts through upstream's dispatcher: exact, resumed, and with nothing left over."""
 
 import asyncio
-import functools
 from collections import Counter
-from typing import Any, Literal
+from typing import Literal
 
 import pytest
 
 from kata_components import names
-from kata_components.errors import LeaseHeldError, RolloutFailedError, RolloutStoppedError
-from kata_components.manifests.dispatcher_job import cleanup_dispatcher_job, install_dispatcher_job
-from kata_components.manifests.job_templates import cleanup_job, install_job
-from kata_components.manifests.selector import label_selector
-from kata_components.rollout.dispatch import node_template
-from kata_components.runner import anchor, dispatch_install
-from kata_components.runner.cleanup import CleanupRequest
-from kata_components.runner.fleet import Selection
-from kata_components.runner.install import Installed, InstallRequest, preview
-from kata_components.settings.load import load_settings
-from kata_components.settings.settings import Settings
-from tests.runner.cluster import Cluster
+from kata_components.errors import LeaseHeldError, RolloutStoppedError
+from kata_components.runner.install import Installed
+from tests.runner.dispatching import DISPATCHER, NARROWED, interrupted, request, settings, told_nodes, up
 from tests.runner.fake_api import FakeKubeApi, unreachable
-from tests.runner.support import INSTALLATION, NAMESPACE, STACK, Told, cluster, roll_out
+from tests.runner.support import Told, cluster, roll_out
 from tests.runner.virtual_loop import simulate
-
-NARROWED = "--node-selector=!node-role.kubernetes.io/control-plane,!node-role.kubernetes.io/master"
-DISPATCHER = "kata-deploy-install-dispatcher"
-
-
-def settings(tag: str = "4.0.0", **job: Any) -> Settings:
-    config = {"kataVersion": "4.0.0", "cluster": {"context": "c"}, "deploymentMode": "job", "image": {"tag": tag}}
-    return load_settings(config | {"rollout": {"runsIn": "cluster"}, "job": {"parallelism": 3, **job}})
-
-
-def request(wanted: Settings, existing: Literal["adopt", "install"] | None = None) -> InstallRequest:
-    return InstallRequest(
-        namespace=NAMESPACE,
-        suffix="",
-        kata_version="4.0.0",
-        selection=Selection(nodes=wanted.job.nodes, selector=label_selector(wanted)),
-        job=install_job(wanted),
-        parallelism=wanted.job.parallelism,
-        sizes=(),
-        max_failures="100%",
-        soak_seconds=0,
-        node_timeout_seconds=600,
-        not_ready="attempt",
-        existing=existing,
-    )
-
-
-async def up(
-    api: FakeKubeApi,
-    wanted: Settings | None = None,
-    told: Told | None = None,
-    existing: Literal["adopt", "install"] | None = None,
-) -> Installed:
-    """Do what one `up` does: write the templates, plan, carry it out. No promise on Jobs may be broken."""
-    wanted, told = wanted or settings(), told or Told()
-    stamped = functools.partial(node_template, node_timeout_seconds=600)
-    api.cluster.templates = {
-        "install-job.yaml": stamped(install_job(wanted)),
-        "cleanup-job.yaml": stamped(cleanup_job(wanted)),
-    }
-    found = await preview(api, request(wanted, existing))
-    assert not found.refusals
-    try:
-        job = install_dispatcher_job(wanted)
-        return await dispatch_install.install(
-            api, request(wanted, existing), job, found.plan, say=told.say, on_progress=told.on_progress
-        )
-    finally:
-        assert not api.cluster.violations
-
-
-async def destroy(api: FakeKubeApi, wanted: Settings | None = None, told: Told | None = None) -> None:
-    wanted, told = wanted or settings(), told or Told()
-    ending = anchor.Ending(
-        namespace=NAMESPACE,
-        suffix="",
-        stack=STACK,
-        installation=INSTALLATION,
-        cluster_uid="cluster-1",
-        cleanup=CleanupRequest(
-            namespace=NAMESPACE,
-            suffix="",
-            job=cleanup_job(wanted),
-            parallelism=3,
-            node_timeout_seconds=600,
-            dispatcher_job=cleanup_dispatcher_job(wanted),
-        ),
-    )
-    try:
-        await anchor.end(api, ending, say=told.say, on_progress=told.on_progress)
-    finally:
-        assert not api.cluster.violations
-
-
-async def interrupted(work: Any, seconds: float) -> None:
-    """Let it work for a while, then end it as Ctrl-C does."""
-    task = asyncio.create_task(work)
-    await asyncio.sleep(seconds)
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-
-
-def told_nodes(on: Cluster) -> list[str]:
-    """Return how each dispatcher was told its nodes."""
-    return [words[-1] for words in on.dispatchers]
 
 
 def test_every_node_gets_one_job_and_its_mark_and_nothing_is_left() -> None:
@@ -364,77 +269,3 @@ def test_rollout_without_the_dispatcher_stops_one_that_is_at_work() -> None:
     assert set(Counter(on.starts).values()) == {1}
     assert (len(on.marked()), on.jobs) == (9, {})
     assert any(line.startswith("stopping the install dispatcher") for line in told.lines)
-
-
-def test_destroy_cleans_every_node_and_leaves_nothing() -> None:
-    on, told = cluster(5), Told()
-
-    async def story() -> None:
-        await up(FakeKubeApi(on))
-        on.starts.clear()
-        await destroy(FakeKubeApi(on), told=told)
-
-    simulate(story())
-    assert sorted(on.starts) == sorted(on.nodes)
-    assert told_nodes(on)[-1] == "--node-selector=katacontainers.io/kata-runtime"
-    assert (on.marked(), on.jobs, on.leases) == ([], {}, {})
-    assert told.lines[-1].startswith("cleaned 5 nodes in ")
-
-
-def test_destroy_reaches_nodes_whose_install_failed_by_name() -> None:
-    on = cluster(3, fates={"node-01": "fails"})
-
-    async def story() -> None:
-        await up(FakeKubeApi(on))
-        on.fates.clear()
-        on.starts.clear()
-        await destroy(FakeKubeApi(on))
-
-    simulate(story())
-    assert sorted(on.starts) == sorted(on.nodes)
-    assert told_nodes(on)[-1] == "--nodes=node-00,node-01,node-02"
-    assert (on.marked(), on.jobs, on.leases) == ([], {}, {})
-
-
-@pytest.mark.parametrize("seconds", [1.0, 4.0, 9.0, 3600.0])
-def test_interrupted_destroy_resumes(seconds: float) -> None:
-    on = cluster(7)
-
-    async def story() -> None:
-        await up(FakeKubeApi(on))
-        on.starts.clear()
-        await interrupted(destroy(FakeKubeApi(on)), min(seconds, 9.0))
-        await asyncio.sleep(max(0.0, seconds - 9.0))
-        await destroy(FakeKubeApi(on))
-
-    simulate(story())
-    assert set(Counter(on.starts).values()) == {1}
-    assert (on.marked(), on.jobs, on.leases) == ([], {}, {})
-
-
-def test_destroy_stops_an_install_dispatcher_first() -> None:
-    on = cluster(9)
-
-    async def story() -> None:
-        await interrupted(up(FakeKubeApi(on)), 4.0)
-        await destroy(FakeKubeApi(on))
-
-    simulate(story())
-    assert len([node for node in on.nodes.values() if names.RUNTIME_LABEL in node["metadata"]["labels"]]) == 0
-    assert (on.marked(), on.jobs, on.leases) == ([], {}, {})
-
-
-def test_failed_cleanup_keeps_what_the_next_destroy_needs() -> None:
-    on = cluster(3)
-
-    async def story() -> None:
-        await up(FakeKubeApi(on))
-        on.fates["node-01"] = "fails"
-        with pytest.raises(RolloutFailedError, match="1 node could not be cleaned\n  node-01: stage artifacts"):
-            await destroy(FakeKubeApi(on))
-        assert (on.marked(), list(on.leases)) == (["node-01"], ["kata-deploy"])
-        on.fates.clear()
-        await destroy(FakeKubeApi(on))
-
-    simulate(story())
-    assert (on.marked(), on.jobs, on.leases) == ([], {}, {})
