@@ -28,6 +28,9 @@ INSTALLATION_ANNOTATION: Final = f"{ANNOTATION_PREFIX}/installation"
 """On the Lease: the id of the installation it belongs to."""
 STACK_ANNOTATION: Final = f"{ANNOTATION_PREFIX}/stack"
 """On the Lease: the Pulumi stack that made the installation, as `project/stack`."""
+CLAIM_ANNOTATION: Final = f"{ANNOTATION_PREFIX}/claim"
+"""On the Lease: which nodes the installation was given by its last rollout, as JSON."""
+_MARK_PREFIX: Final = f"{ANNOTATION_PREFIX}/installed-"
 
 MAX_NAME: Final = 63
 _HASH_LENGTH: Final = 24
@@ -45,7 +48,12 @@ def suffixed(name: str, suffix: str) -> str:
 
 def mark_annotation(suffix: str) -> str:
     """Return the key of the node annotation that says what this installation put on the node."""
-    return f"{ANNOTATION_PREFIX}/installed-{suffix or 'default'}"
+    return f"{_MARK_PREFIX}{suffix or 'default'}"
+
+
+def is_mark_annotation(key: str) -> bool:
+    """Whether a node annotation is the mark of some installation."""
+    return key.startswith(_MARK_PREFIX)
 
 
 def job_prefix(suffix: str, stage: str) -> str:

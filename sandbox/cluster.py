@@ -19,6 +19,7 @@ DEFAULT_NAME = "kata-deploy"
 DEFAULT_WORKERS = 24
 MAX_WORKERS = 9999
 _SECONDS_TO_LEARN = 20.0
+_SECONDS_TO_BE_READY = 60.0
 _POLL_EVERY = 0.05
 _NODES = "/api/v1/nodes"
 _ADMISSION = "/apis/admissionregistration.k8s.io/v1"
@@ -72,6 +73,7 @@ class Cluster:
         self._set_up()
         if workers is not None:
             self._scale(workers)
+        self._wait_until_ready()
 
     def stop(self) -> None:
         """Stop the processes; nodes and objects are there again after the next start."""
@@ -111,6 +113,7 @@ class Cluster:
         numbers = list(itertools.islice(free, count))
         with self.connect() as kube:
             in_parallel(lambda number: kube.create(_NODES, nodes.worker(number)), numbers)
+        self._wait_until_ready()
         return [nodes.worker_name(number) for number in numbers]
 
     def remove_nodes(self, names: Sequence[str]) -> None:
@@ -162,6 +165,19 @@ class Cluster:
             missing = [node for node in control_planes if node["metadata"]["name"] not in present]
             in_parallel(lambda node: kube.create(_NODES, node), missing)
 
+    def _wait_until_ready(self) -> None:
+        """Wait until every node is Ready but those that are switched off: a new node is not, for some moments."""
+        began = time.monotonic()
+        with self.connect() as kube:
+            while True:
+                present: list[Manifest] = kube.get(_NODES)["items"]
+                waiting = [node["metadata"]["name"] for node in present if not (_is_ready(node) or _is_off(node))]
+                if not waiting:
+                    return
+                if time.monotonic() > began + _SECONDS_TO_BE_READY + len(present) / 10:
+                    raise SandboxError(f"{len(waiting)} nodes did not become Ready, {waiting[0]} among them")
+                time.sleep(_POLL_EVERY + len(present) / 1000)
+
     def _scale(self, workers: int) -> None:
         present = self.workers()
         self.remove_nodes(present[workers:])
@@ -173,6 +189,15 @@ class Cluster:
         patch = {"metadata": {"annotations": {behaviour.switch("not-ready"): None}}}
         for pod in (pod["metadata"] for pod in pods):
             kube.merge(f"/api/v1/namespaces/{pod['namespace']}/pods/{pod['name']}", patch)
+
+
+def _is_ready(node: Manifest) -> bool:
+    conditions = node.get("status", {}).get("conditions", [])
+    return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
+
+
+def _is_off(node: Manifest) -> bool:
+    return bool(node["metadata"].get("labels", {}).get(behaviour.switch("not-ready")) == "true")
 
 
 def _wait_until_pods_see(kube: Kube, node: str, switches: Mapping[str, str | None]) -> None:

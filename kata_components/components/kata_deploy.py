@@ -89,6 +89,8 @@ class KataDeploy(pulumi.ComponentResource):
             dispatcher_job=self._hook.cleanup_job if self._hook else None,
             pod_template=None if job_mode else _digest(pods),
             objects=tuple(_object(manifest) for manifest in objects.kept_objects(settings)),
+            report_dir=settings.rollout.report_dir if job_mode else None,
+            approved_plan=settings.rollout.approved_plan if job_mode else None,
         )
         return Installation(name, inputs, pulumi.ResourceOptions(parent=self, depends_on=needed))
 
@@ -105,6 +107,7 @@ class KataDeploy(pulumi.ComponentResource):
             selector=label_selector(settings),
             install_job=config_map(settings)["data"]["install-job.yaml"],
             dispatcher_job=self._hook.install_job if self._hook else None,
+            cleanup_dispatcher_job=self._hook.cleanup_job if self._hook and pace.cleanup_deselected else None,
             parallelism=settings.job.parallelism,
             waves=pace.waves,
             max_failures=pace.max_failures,
@@ -113,6 +116,8 @@ class KataDeploy(pulumi.ComponentResource):
             not_ready=pace.not_ready,
             existing=pace.existing,
             report_dir=pace.report_dir,
+            approved_plan=pace.approved_plan,
+            cleanup_job=config_map(settings)["data"]["cleanup-job.yaml"] if pace.cleanup_deselected else None,
         )
         opts = pulumi.ResourceOptions(parent=self, depends_on=[installation], hooks=fail_on_outcome(name))
         return Rollout(name, inputs, opts)

@@ -35,8 +35,10 @@ class KubeApi(Protocol):
     async def get_node(self, name: str) -> Node:
         """Return one node."""
 
-    async def annotate_node(self, name: str, uid: str, annotations: Mapping[str, str | None]) -> None:
-        """Set (or with None remove) annotations of the node with that UID; a node of another UID is a 409."""
+    async def annotate_node(
+        self, name: str, uid: str, annotations: Mapping[str, str | None], labels: Mapping[str, str | None] | None = None
+    ) -> None:
+        """Set (or with None remove) annotations and labels of the node with that UID; one of another UID is a 409."""
 
     async def list_jobs(self, namespace: str, selector: str) -> JobList:
         """Return the Jobs a label selector matches, with the position to watch from."""

@@ -97,10 +97,12 @@ class HttpKubeApi:
         """Return one node."""
         return await self._get(_object(_CORE, "nodes", name), Node)
 
-    async def annotate_node(self, name: str, uid: str, annotations: Mapping[str, str | None]) -> None:
-        """Set (or with None remove) annotations of the node with that UID; a node of another UID is a 409."""
-        patch = {"metadata": {"uid": uid, "annotations": dict(annotations)}}
-        await self._write("PATCH", _object(_CORE, "nodes", name), patch, content_type=_MERGE_PATCH)
+    async def annotate_node(
+        self, name: str, uid: str, annotations: Mapping[str, str | None], labels: Mapping[str, str | None] | None = None
+    ) -> None:
+        """Set (or with None remove) annotations and labels of the node with that UID; one of another UID is a 409."""
+        metadata = {"uid": uid, "annotations": dict(annotations)} | ({"labels": dict(labels)} if labels else {})
+        await self._write("PATCH", _object(_CORE, "nodes", name), {"metadata": metadata}, content_type=_MERGE_PATCH)
 
     async def list_jobs(self, namespace: str, selector: str) -> JobList:
         """Return the Jobs a label selector matches, with the position to watch from."""

@@ -6,7 +6,9 @@ run the program. `kata_components.providers.installation.InstallationProvider` i
 """
 
 import functools
-from typing import Any, Literal
+import os
+from collections.abc import Sequence
+from typing import Any, Final, Literal
 
 import pulumi
 import yaml
@@ -21,19 +23,22 @@ from pulumi.dynamic import (
 )
 
 from kata_components import names
-from kata_components.errors import ApiError, ClusterError
+from kata_components.errors import ApiError, ClusterError, GuardError
 from kata_components.kubernetes.api import KubeApi
-from kata_components.providers import engine, session
+from kata_components.providers import engine, plan_file, session
 from kata_components.providers.boundary import boundary
 from kata_components.providers.cluster_provider import ClusterProvider
 from kata_components.providers.wire import WireModel, has_unknowns
-from kata_components.rollout import guards, report
+from kata_components.rollout import approval, guards, report
+from kata_components.rollout.guards import Refusal
 from kata_components.rollout.phase import Progress
 from kata_components.runner import anchor, fleet
 from kata_components.runner.anchor import Ending, ObjectName
-from kata_components.runner.cleanup import CleanupRequest
+from kata_components.runner.cleanup import ABANDON_VARIABLE, CleanupRequest
 
 _MISSING = "missing"
+_OF_ONE_RUN: Final = {"approved_plan": None, "report_dir": None}
+"""Inputs that say nothing about the installation."""
 
 
 class InstallationInputs(WireModel):
@@ -42,7 +47,7 @@ class InstallationInputs(WireModel):
     `cleanup_job` is the Job template as YAML (job mode only), `dispatcher_job` the Job of upstream's dispatcher as YAML
     (only where that paces). `objects` are the Kubernetes objects of the program as `apiVersion plural namespace name`;
     `pod_template` is a digest of the DaemonSet's pods (daemonset mode only).
-    `cluster_uid` and `lease` are put in by check.
+    `cluster_uid` and `lease` are put in by check; `report_dir` and `approved_plan` are as in `RolloutInputs`.
     """
 
     urn: str
@@ -57,6 +62,8 @@ class InstallationInputs(WireModel):
     dispatcher_job: str | None = None
     pod_template: str | None = None
     objects: tuple[str, ...] = ()
+    report_dir: str | None = None
+    approved_plan: str | None = None
     cluster_uid: str | None = None
     lease: str | None = None
 
@@ -92,6 +99,7 @@ class InstallationOutputs(InstallationInputs):
             installation=self.installation_id,
             cluster_uid=self.cluster_uid or "",
             cleanup=cleanup or None,
+            abandoned=frozenset(filter(None, os.environ.get(ABANDON_VARIABLE, "").split(","))),
         )
 
 
@@ -111,15 +119,15 @@ class InstallationProvider(ClusterProvider):
                 checked, refusals = session.read(
                     where, functools.partial(_check, before=before, wanted=wanted, context=where.context)
                 )
-            except ClusterError as error:
+            except (ClusterError, GuardError) as error:
                 return CheckResult(inputs, [CheckFailure("", str(error))])
-            return CheckResult(checked.props(), [CheckFailure("", text) for text in refusals])
+            return CheckResult(checked.props(), [CheckFailure("", text) for text in _told(refusals, wanted)])
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
         """Say whether what cleaning needs has changed, or the Lease has to be restored."""
         if has_unknowns(news):
             return DiffResult(changes=True)
-        wanted, known = InstallationInputs.of(news), InstallationInputs.of(olds)
+        wanted, known = (InstallationInputs.of(props).model_copy(update=_OF_ONE_RUN) for props in (news, olds))
         return DiffResult(changes=wanted != known)
 
     def create(self, props: dict[str, Any]) -> CreateResult:
@@ -174,42 +182,57 @@ def _outputs(inputs: InstallationInputs, identity: str) -> dict[str, Any]:
 
 async def _check(
     api: KubeApi, before: InstallationInputs | None, wanted: InstallationInputs, context: str
-) -> tuple[InstallationInputs, list[str]]:
+) -> tuple[InstallationInputs, list[Refusal]]:
+    """Return the inputs with what the cluster adds, and the refusals that no approved plan confirms."""
+    approved = plan_file.approval(wanted.approved_plan)
     uid = await anchor.cluster_uid(api)
-    refusal = guards.cluster(before.cluster_uid if before else None, uid, context)
-    if refusal:
-        return wanted, [refusal]
-    changed = await _check_change(api, before, wanted) if before else []
-    if not changed and not await anchor.namespace_exists(api, wanted.namespace):
-        return wanted, [f"namespace {wanted.namespace} does not exist: `kubectl create namespace {wanted.namespace}`"]
-    refusals = changed if before else await _check_first(api, wanted)
+    met = [guards.cluster(before.cluster_uid if before else None, uid, context)]
+    elsewhere = met[0] is not None
+    if before and not elsewhere:
+        met += await _check_change(api, before, wanted)
+    elif not elsewhere:
+        met += await _check_first(api, wanted)
+    refusals = guards.unconfirmed(met, approved.guards if approved else ())
+    if refusals:
+        return wanted, refusals
+    if not await anchor.namespace_exists(api, wanted.namespace):
+        text = f"namespace {wanted.namespace} does not exist: `kubectl create namespace {wanted.namespace}`"
+        return wanted, [Refusal(text)]
     lease = await anchor.find_lease(api, wanted.namespace, wanted.lease_name)
     state = _MISSING if before and lease is None else None
-    return wanted.model_copy(update={"cluster_uid": uid, "lease": state}), refusals
+    return wanted.model_copy(update={"cluster_uid": uid, "lease": state}), []
 
 
-async def _check_first(api: KubeApi, wanted: InstallationInputs) -> list[str]:
+async def _check_first(api: KubeApi, wanted: InstallationInputs) -> list[Refusal | None]:
     lease = await anchor.find_lease(api, wanted.namespace, wanted.lease_name)
     owner = lease.metadata.annotation(names.STACK_ANNOTATION) if lease else None
     foreign = await anchor.helm_objects(api, [_object(text) for text in wanted.objects])
-    refusals = (
+    return [
         guards.other_stack(owner, wanted.stack, f"{wanted.namespace}/{wanted.lease_name}"),
         guards.foreign_objects(foreign),
-    )
-    return [text for text in refusals if text]
+    ]
 
 
-async def _check_change(api: KubeApi, before: InstallationInputs, wanted: InstallationInputs) -> list[str]:
-    lower = guards.downgrade(before.kata_version, wanted.kata_version, 0)
+async def _check_change(api: KubeApi, before: InstallationInputs, wanted: InstallationInputs) -> list[Refusal | None]:
+    lower = guards.is_downgrade(before.kata_version, wanted.kata_version)
     if before.guarded() == wanted.guarded() and not lower:
         await _announce_restart(api, before, wanted)
         return []
     marked = len(await fleet.marked_nodes(api, before.suffix))
-    refusals = (
+    return [
         guards.identity(before.guarded(), wanted.guarded(), marked),
         guards.downgrade(before.kata_version, wanted.kata_version, marked),
-    )
-    return [text for text in refusals if text]
+    ]
+
+
+def _told(refusals: Sequence[Refusal], wanted: InstallationInputs) -> list[str]:
+    """Return the texts of refusals. Where an approved plan could confirm them all, write one that names them."""
+    texts = [refusal.text for refusal in refusals]
+    if not refusals or wanted.deployment_mode != "job" or not all(refusal.guard for refusal in refusals):
+        return texts
+    document = approval.guards_only(refusal.guard for refusal in refusals)
+    written = plan_file.write(wanted.report_dir, plan_file.PLAN, document, wanted.urn)
+    return plan_file.with_way_out(texts, written)
 
 
 async def _announce_restart(api: KubeApi, before: InstallationInputs, wanted: InstallationInputs) -> None:

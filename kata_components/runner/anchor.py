@@ -13,8 +13,9 @@ from kata_components.kubernetes.objects import Lease
 from kata_components.rollout import guards
 from kata_components.rollout.phase import Progress
 from kata_components.runner import cleanup, dispatch_cleanup, fleet
-from kata_components.runner.cleanup import CleanupRequest
+from kata_components.runner.cleanup import CleanupRequest, Uninstall
 from kata_components.runner.dispatcher import retired
+from kata_components.runner.fleet import Selection
 from kata_components.runner.lease import held, lease_manifest, renamed
 
 _CLUSTER_NAMESPACE: Final = "kube-system"
@@ -91,7 +92,7 @@ async def establish(api: KubeApi, namespace: str, name: str, *, stack: str) -> s
         return installation
     refusal = guards.other_stack(existing.metadata.annotation(names.STACK_ANNOTATION), stack, f"{namespace}/{name}")
     if refusal:
-        raise GuardError(refusal)
+        raise GuardError(refusal.text)
     await api.replace_lease(namespace, name, renamed(existing, installation=installation, stack=stack))
     return installation
 
@@ -104,7 +105,10 @@ async def restore(api: KubeApi, namespace: str, name: str, *, stack: str, instal
 
 @dataclass(frozen=True, kw_only=True)
 class Ending:
-    """What is to end: the installation as the stack's state knows it. Without `cleanup` there are no nodes to clean."""
+    """What is to end: the installation as the stack's state knows it. Without `cleanup` there are no nodes to clean.
+
+    `abandoned` names nodes to give up if they are dead.
+    """
 
     namespace: str
     suffix: str
@@ -112,6 +116,7 @@ class Ending:
     installation: str
     cluster_uid: str
     cleanup: CleanupRequest | None
+    abandoned: frozenset[str] = frozenset()
 
 
 async def end(
@@ -141,16 +146,24 @@ async def end(
         owner = lease.metadata.annotation(names.STACK_ANNOTATION)
         refusal = guards.other_stack(owner, ending.stack, f"{ending.namespace}/{name}")
         if refusal:
-            raise GuardError(refusal)
+            raise GuardError(refusal.text)
         say("a newer Installation of this stack has taken over; no node is touched")
         return
     async with held(api, ending.namespace, name, say=say) as lock:
-        if ending.cleanup and ending.cleanup.dispatcher_job:
-            job = ending.cleanup.dispatcher_job
-            await dispatch_cleanup.clean(api, ending.cleanup, job, lock, say=say, on_progress=on_progress)
-        elif ending.cleanup:
-            async with retired(api, ending.namespace, ending.suffix, ending.cleanup.job, say):
-                await cleanup.clean(api, ending.cleanup, lock, say=say, on_progress=on_progress)
+        if ending.cleanup:
+            claim = Selection.parse(lease.metadata.annotation(names.CLAIM_ANNOTATION))
+            like, follows = (
+                ending.cleanup.dispatcher_job or ending.cleanup.job,
+                ending.cleanup.dispatcher_job is not None,
+            )
+            uninstall = Uninstall(
+                request=ending.cleanup,
+                claim=claim,
+                abandoned=ending.abandoned,
+                pace=dispatch_cleanup.pace if follows else cleanup.pace,
+            )
+            async with retired(api, ending.namespace, ending.suffix, like, say, follows="cleanup" if follows else None):
+                await uninstall.run(api, lock, say=say, on_progress=on_progress)
         await lock.delete()
 
 

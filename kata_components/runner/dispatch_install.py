@@ -12,6 +12,8 @@ from kata_components.rollout import dispatch, report
 from kata_components.rollout.dispatch import Batch, needs_job
 from kata_components.rollout.phase import Failure, NodeRuns, Phase, Progress
 from kata_components.rollout.plan import Action, Plan
+from kata_components.runner import dispatch_cleanup
+from kata_components.runner.cleanup import Cleaned, drop_jobs
 from kata_components.runner.dispatch import Dispatching, matched
 from kata_components.runner.dispatcher import Dispatcher
 from kata_components.runner.fleet import Selection
@@ -35,23 +37,24 @@ async def install(
     api: KubeApi,
     request: InstallRequest,
     job: Mapping[str, Any],
-    planned: Plan,
     *,
     say: Callable[[str], None],
     on_progress: Callable[[Progress, float], None],
 ) -> Installed:
-    """Carry a plan out through the dispatcher, holding the Lease; return when it has ended and nodes are marked.
+    """Plan and carry the plan out through the dispatcher, holding the Lease; return when it has ended.
 
-    A dispatcher that an interrupted run has left at work is followed. The plan is made again after it. `job` is the
-    dispatcher's Job as the contract has it.
+    A dispatcher that an interrupted run has left at work is followed before. `job` is the dispatcher's Job as the
+    contract has it. Nodes that are to be cleaned come last, and only when all installs went well.
 
     Raises:
+        GuardError: a guard rail stands against the plan; nothing was started.
         LeaseHeldError: another run works on this installation; nothing was started.
         RolloutStoppedError: the Lease was lost on the way, or the dispatcher cannot be started.
         ClusterError: the API server refuses for good to be asked.
     """
     loop = asyncio.get_running_loop()
     began = loop.time()
+    cleaned = Cleaned(nodes=[], failures=[])
     async with held(api, request.namespace, names.base(request.suffix), say=say) as lease:
         work = Dispatching(
             api=api,
@@ -59,17 +62,25 @@ async def install(
             namespace=request.namespace,
             suffix=request.suffix,
             stage="install",
-            digest=planned.digest,
+            digest=request.rules.digest,
             job=job,
             say=say,
             on_progress=on_progress,
         )
         await work.settle()
-        planned = await _planned_again(api, request, planned, say)
-        nodes, failures = await _work_off(work, request, planned)
-        if not failures:
+        found = await lease.kept(preview(api, request))
+        if found.refusals:
+            raise GuardError("\n".join(found.refusals))
+        lease.claim(request.selection.render())
+        say(report.plan_summary(found.plan, request.parallelism))
+        nodes, failures = await _work_off(work, request, found.plan)
+        if request.cleanup and found.cleanup.pending and not failures:
+            say(f"cleanup: {report.counts(found.cleanup.counts)}")
+            cleaned = await dispatch_cleanup.pace(api, request.cleanup, found.cleanup, lease, on_progress)
+            await lease.kept(drop_jobs(api, request.cleanup, cleaned.nodes))
+        if not failures and not cleaned.failures:
             await lease.kept(_remove(work.dispatcher, say))
-    return _installed(planned, nodes, failures, loop.time() - began)
+    return _installed(found.plan, nodes, failures, cleaned, loop.time() - began)
 
 
 async def _work_off(work: Dispatching, request: InstallRequest, planned: Plan) -> tuple[NodeRuns, list[Failure]]:
@@ -97,29 +108,24 @@ async def _remove(dispatcher: Dispatcher, say: Callable[[str], None]) -> None:
         say(f"the dispatcher's Job could not be removed, the next rollout does it: {error}")
 
 
-async def _planned_again(api: KubeApi, request: InstallRequest, planned: Plan, say: Callable[[str], None]) -> Plan:
-    found = await preview(api, request)
-    if found.refusals:
-        raise GuardError("\n".join(found.refusals))
-    if found.plan != planned:
-        say(report.plan_summary(found.plan, request.parallelism))
-    return found.plan
-
-
-def _installed(planned: Plan, nodes: NodeRuns, failures: Sequence[Failure], seconds: float) -> Installed:
+def _installed(
+    planned: Plan, nodes: NodeRuns, failures: Sequence[Failure], cleaned: Cleaned, seconds: float
+) -> Installed:
     adopted = planned.counts.get(Action.ADOPT, 0)
+    failed = [*failures, *cleaned.failures]
     outcome = report.Outcome(
         selected=len(planned.steps),
         up_to_date=planned.counts.get(Action.UP_TO_DATE, 0),
         installed=len(nodes.within(Phase.DONE)) - adopted,
         adopted=adopted,
-        cleaned=0,
-        failed=len(failures),
+        cleaned=len(cleaned.nodes),
+        failed=len(failed),
         skipped=planned.counts.get(Action.SKIPPED, 0),
         remaining=0,
-        failed_nodes=tuple(failure.node for failure in failures),
+        failed_nodes=tuple(failure.node for failure in failed),
         seconds=seconds,
         digest=planned.digest,
     )
-    text = report.failure_text("installed", failures, failed=len(failures), remaining=0, stop_reason="")
-    return Installed(outcome=outcome, failure=text if failures else "")
+    verb = "cleaned" if cleaned.failures else "installed"
+    text = report.failure_text(verb, failed, failed=len(failed), remaining=0, stop_reason="")
+    return Installed(outcome=outcome, failure=text if failed else "")

@@ -246,14 +246,23 @@ class Dispatcher:
 
 @contextlib.asynccontextmanager
 async def retired(
-    api: KubeApi, namespace: str, suffix: str, like: Mapping[str, Any], say: Callable[[str], None]
+    api: KubeApi,
+    namespace: str,
+    suffix: str,
+    like: Mapping[str, Any],
+    say: Callable[[str], None],
+    *,
+    follows: Stage | None = None,
 ) -> AsyncIterator[None]:
-    """Work without a dispatcher: stop one that an earlier run has left at work, and remove it in the end."""
+    """Stop the dispatchers that an earlier run has left at work, and remove them when the work inside has gone well.
+
+    Those of the stage that the work itself `follows` are left to it, and removed in the end.
+    """
     dispatcher = Dispatcher(api, namespace, suffix, like, say)
-    seen = await dispatcher.listed()
-    for stage, job in seen.dispatchers.items():
-        if job.active:
+    found = (await dispatcher.listed()).dispatchers
+    for stage, job in found.items():
+        if job.active and stage != follows:
             await dispatcher.stop(stage, job)
     yield
-    if seen.dispatchers:
+    if found or follows:
         await dispatcher.remove()

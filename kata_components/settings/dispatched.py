@@ -11,7 +11,6 @@ _PACING: Final[Mapping[str, tuple[object, str]]] = {
     "maxFailures": ("100%", "goes on whatever fails"),
     "soakSeconds": (0, "has no waves to wait between"),
     "notReady": ("attempt", "takes NotReady nodes as well"),
-    "cleanupDeselected": (False, "knows the selected nodes only"),
 }
 """How the dispatcher behaves, as the value that says so, and in words."""
 

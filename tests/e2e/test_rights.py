@@ -54,7 +54,9 @@ def test_what_is_granted_is_what_is_used(stack: Stack, cluster: Cluster, audit: 
     stack.configure(job={"parallelism": 8}, priorityClassName="system-cluster-critical")
     assert stack.up().ok
     assert stack.destroy().ok
-    stack.configure(deploymentMode="daemonset", job=None, rollout=None)
+    # All pods at once: one after the other they take minutes.
+    at_once = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "100%"}}
+    stack.configure(deploymentMode="daemonset", job=None, rollout=None, updateStrategy=at_once)
     assert stack.up().ok
     stack.configure(resources={"requests": {"cpu": "30m"}}, debug=True)
     assert stack.up().ok

@@ -134,7 +134,7 @@ class ApiServer:
 
     def _annotate(self, asked: Asked, node: str) -> None:
         metadata = asked.json["metadata"]
-        self.cluster.annotate_node(node, metadata["uid"], metadata["annotations"])
+        self.cluster.annotate_node(node, metadata["uid"], metadata["annotations"], metadata.get("labels"))
 
     def _review(self, asked: Asked) -> dict[str, Any]:
         attributes = asked.json["spec"]["resourceAttributes"]

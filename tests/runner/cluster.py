@@ -5,7 +5,7 @@ It knows no transport: `FakeKubeApi` calls it in virtual time, the server of the
 
 import asyncio
 import copy
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
@@ -157,12 +157,15 @@ class Cluster:
             if not succeeded_only or job["status"].get("succeeded") == 1:
                 self.delete_job(job["metadata"]["name"], None)
 
-    def annotate_node(self, name: str, uid: str, annotations: dict[str, str | None]) -> None:
+    def annotate_node(
+        self, name: str, uid: str, annotations: Mapping[str, str | None], labels: Mapping[str, str | None] | None = None
+    ) -> None:
         metadata = self.find(self.nodes, name)["metadata"]
         if metadata["uid"] != uid:
             raise RefusedError(409, "Conflict", "the node has another UID")
-        merged = metadata["annotations"] | annotations
-        self.nodes[name]["metadata"]["annotations"] = {k: v for k, v in merged.items() if v is not None}
+        for kind, changes in (("annotations", annotations), ("labels", labels or {})):
+            merged = {**metadata[kind], **changes}
+            self.nodes[name]["metadata"][kind] = {k: v for k, v in merged.items() if v is not None}
 
     def create_lease(self, namespace: str, manifest: Object) -> Object:
         name = manifest["metadata"]["name"]

@@ -11,7 +11,7 @@ from kata_components.rollout.dispatch import node_template
 from kata_components.runner import anchor, dispatch_install
 from kata_components.runner.cleanup import CleanupRequest
 from kata_components.runner.fleet import Selection
-from kata_components.runner.install import Installed, InstallRequest, preview
+from kata_components.runner.install import Installed, InstallRequest
 from kata_components.settings.load import load_settings
 from kata_components.settings.settings import Settings
 from tests.runner.cluster import Cluster
@@ -57,12 +57,10 @@ async def up(
         "install-job.yaml": stamped(install_job(wanted)),
         "cleanup-job.yaml": stamped(cleanup_job(wanted)),
     }
-    found = await preview(api, request(wanted, existing))
-    assert not found.refusals
     try:
         job = install_dispatcher_job(wanted)
         return await dispatch_install.install(
-            api, request(wanted, existing), job, found.plan, say=told.say, on_progress=told.on_progress
+            api, request(wanted, existing), job, say=told.say, on_progress=told.on_progress
         )
     finally:
         assert not api.cluster.violations

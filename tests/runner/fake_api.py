@@ -79,8 +79,10 @@ class FakeKubeApi:
     async def get_node(self, name: str) -> Node:
         return await self._get("get_node", self.cluster.nodes, name, Node)
 
-    async def annotate_node(self, name: str, uid: str, annotations: Mapping[str, str | None]) -> None:
-        await self._call("annotate_node", lambda: self.cluster.annotate_node(name, uid, dict(annotations)))
+    async def annotate_node(
+        self, name: str, uid: str, annotations: Mapping[str, str | None], labels: Mapping[str, str | None] | None = None
+    ) -> None:
+        await self._call("annotate_node", lambda: self.cluster.annotate_node(name, uid, dict(annotations), labels))
 
     async def list_jobs(self, namespace: str, selector: str) -> JobList:
         def listed() -> JobList:

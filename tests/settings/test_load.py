@@ -130,12 +130,8 @@ def test_problem_names_path_value_and_fix(config: dict[str, Any], line: str) -> 
             "whatever fails; leave it out, or use runsIn 'pulumi'",
         ),
         (
-            {"rollout": {"cleanupDeselected": True}},
-            "rollout.cleanupDeselected: True is not supported yet; leave it out",
-        ),
-        (
-            {"rollout": {"approvedPlan": "p.json"}},
-            "rollout.approvedPlan: 'p.json' is not supported yet; leave it out",
+            {"rollout": {"approvedPlan": "r/plan.json", "reportDir": "r/"}},
+            "rollout.approvedPlan: is the file that each preview writes; approve a copy of it, got 'r/plan.json'",
         ),
         ({"rollout": {"waves": [5, 3]}}, "rollout.waves: the sizes are cumulative and must not shrink, got [5, 3]"),
         (
