@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+from dataclasses import replace
 from typing import Any, Literal
 
 from kata_components.manifests.dispatcher_job import cleanup_dispatcher_job, install_dispatcher_job
@@ -49,6 +50,7 @@ async def up(
     wanted: Settings | None = None,
     told: Told | None = None,
     existing: Literal["adopt", "install"] | None = None,
+    cleanup: CleanupRequest | None = None,
 ) -> Installed:
     """Do what one `up` does: write the templates, plan, carry it out. No promise on Jobs may be broken."""
     wanted, told = wanted or settings(), told or Told()
@@ -60,10 +62,21 @@ async def up(
     try:
         job = install_dispatcher_job(wanted)
         return await dispatch_install.install(
-            api, request(wanted, existing), job, say=told.say, on_progress=told.on_progress
+            api, replace(request(wanted, existing), cleanup=cleanup), job, say=told.say, on_progress=told.on_progress
         )
     finally:
         assert not api.cluster.violations
+
+
+def cleanup_request(wanted: Settings) -> CleanupRequest:
+    return CleanupRequest(
+        namespace=NAMESPACE,
+        suffix="",
+        job=cleanup_job(wanted),
+        parallelism=wanted.job.parallelism,
+        node_timeout_seconds=600,
+        dispatcher_job=cleanup_dispatcher_job(wanted),
+    )
 
 
 async def destroy(api: FakeKubeApi, wanted: Settings | None = None, told: Told | None = None) -> None:
@@ -74,14 +87,7 @@ async def destroy(api: FakeKubeApi, wanted: Settings | None = None, told: Told |
         stack=STACK,
         installation=INSTALLATION,
         cluster_uid="cluster-1",
-        cleanup=CleanupRequest(
-            namespace=NAMESPACE,
-            suffix="",
-            job=cleanup_job(wanted),
-            parallelism=3,
-            node_timeout_seconds=600,
-            dispatcher_job=cleanup_dispatcher_job(wanted),
-        ),
+        cleanup=cleanup_request(wanted),
     )
     try:
         await anchor.end(api, ending, say=told.say, on_progress=told.on_progress)

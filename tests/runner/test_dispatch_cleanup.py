@@ -7,7 +7,8 @@ import pytest
 
 from kata_components import names
 from kata_components.errors import RolloutFailedError
-from tests.runner.dispatching import destroy, interrupted, told_nodes, up
+from kata_components.runner.install import Installed
+from tests.runner.dispatching import cleanup_request, destroy, interrupted, settings, told_nodes, up
 from tests.runner.fake_api import FakeKubeApi
 from tests.runner.support import Told, cluster
 from tests.runner.virtual_loop import simulate
@@ -85,3 +86,22 @@ def test_failed_cleanup_keeps_what_the_next_destroy_needs() -> None:
 
     simulate(story())
     assert (on.marked(), on.jobs, on.leases) == ([], {}, {})
+
+
+def test_nodes_that_are_not_selected_any_more_are_cleaned_by_name_after_the_installs() -> None:
+    on = cluster(2)
+    on.add_nodes(*(f"kata-{number:02}" for number in range(20)), labels={"pool": "kata"})
+    narrower = settings(nodeSelector={"pool": "kata"}, parallelism=30)
+
+    async def story() -> Installed:
+        await up(FakeKubeApi(on), settings(parallelism=30))
+        on.starts.clear()
+        on.add_nodes("new", labels={"pool": "kata"})
+        return await up(FakeKubeApi(on), narrower, cleanup=cleanup_request(narrower))
+
+    done = simulate(story())
+    assert (done.outcome.installed, done.outcome.cleaned, done.failure) == (1, 2, "")
+    assert on.starts == ["new", "node-00", "node-01"]
+    assert told_nodes(on)[-1] == "--nodes=node-00,node-01"
+    assert not {"node-00", "node-01"} & set(on.marked())
+    assert on.jobs == {}
