@@ -13,6 +13,8 @@ RUNTIME_LABEL: Final = "katacontainers.io/kata-runtime"
 """Upstream's node label, which RuntimeClasses select by."""
 
 STAGE_LABEL: Final = "kata-deploy/stage"
+DISPATCHER_LABEL: Final = "kata-deploy/dispatcher"
+"""On upstream's dispatcher Jobs and their pods: `install` or `cleanup`."""
 OWNER_LABEL: Final = "kata-deploy-job-dispatcher/owner"
 NODE_LABEL: Final = "kata-deploy-job-dispatcher/node"
 NODE_NAME_ANNOTATION: Final = "kata-deploy-job-dispatcher/node-name"
@@ -69,6 +71,11 @@ def mark_label(suffix: str) -> str:
 def job_prefix(suffix: str, stage: str) -> str:
     """Return the name prefix of the per-node Jobs of a stage (`install` or `cleanup`); also their owner label."""
     return f"{base(suffix)}-{stage}"
+
+
+def dispatcher_name(suffix: str, stage: str) -> str:
+    """Return the name of the dispatcher Job of a stage (`install` or `cleanup`)."""
+    return truncated(f"{base(suffix)}-{stage}-dispatcher")
 
 
 def sanitised(text: str) -> str:

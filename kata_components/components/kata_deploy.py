@@ -11,6 +11,7 @@ import pulumi_kubernetes
 from kata_components.components import tokens
 from kata_components.components.custom_runtimes import CustomRuntimes
 from kata_components.components.daemon_set_installer import DaemonSetInstaller, DaemonSetInstallerArgs
+from kata_components.components.dispatcher_hook import DispatcherHook
 from kata_components.components.job_templates import JobTemplates
 from kata_components.components.manifest_component import ManifestComponent
 from kata_components.components.monitor import Monitor
@@ -34,11 +35,11 @@ from kata_components.providers.rollout import Rollout, RolloutInputs
 from kata_components.settings.settings import Settings
 
 _DYNAMIC = "pulumi-python:dynamic/kata"
-_Part = ManifestComponent | NodeFeatureDiscovery
+_Part = ManifestComponent | NodeFeatureDiscovery | DispatcherHook
 
 
 class KataDeploy(pulumi.ComponentResource):
-    """Rights, templates and classes; then the anchor; then, in job mode, the rollout.
+    """Rights, templates and classes; then the anchor; then, in job mode, the rollout. The dispatcher where that paces.
 
     The anchor depends on everything that cleaning a node needs, so a destroy cleans the nodes first. `rollout` is the
     outcome of the last rollout, None in daemonset mode.
@@ -56,12 +57,16 @@ class KataDeploy(pulumi.ComponentResource):
         configs = self._mounted_configs(on_cluster)
         needed: list[_Part] = [rbac, classes, *configs, *self._beside(on_cluster)]
         installed: list[pulumi.Resource] = []
+        self._hook = None
         if args.deployment_mode == "daemonset":
             needs = [resource for part in (rbac, *configs) for resource in part.resources]
             installer = DaemonSetInstallerArgs(settings=args, needs=needs)
             installed += DaemonSetInstaller(f"{name}-daemon-set-installer", installer, on_cluster).resources
         else:
             needed.append(JobTemplates(f"{name}-job-templates", args, on_cluster))
+        if args.deployment_mode == "job" and args.rollout.runs_in == "cluster":
+            self._hook = DispatcherHook(f"{name}-dispatcher", args, on_cluster)
+            needed.append(self._hook)
         installation = self._installation([resource for part in needed for resource in part.resources])
         rollout = self._rollout(installation) if args.deployment_mode == "job" else None
         if args.monitor.enabled:
@@ -122,10 +127,11 @@ class KataDeploy(pulumi.ComponentResource):
             parallelism=settings.job.parallelism,
             node_timeout_seconds=settings.rollout.node_timeout_seconds,
             cleanup_job=config_map(settings)["data"]["cleanup-job.yaml"] if job_mode else None,
+            dispatcher_job=self._hook.cleanup_job if self._hook else None,
             pod_template=None if job_mode else _digest(pods),
             existing=settings.rollout.existing,
             pods=json.dumps(pods) if pods and settings.rollout.existing == "adopt" else None,
-            objects=tuple(_object(manifest) for manifest in objects.all_objects(settings)),
+            objects=tuple(_object(manifest) for manifest in objects.kept_objects(settings)),
             report_dir=settings.rollout.report_dir if job_mode else None,
             approved_plan=settings.rollout.approved_plan if job_mode else None,
         )
@@ -144,6 +150,8 @@ class KataDeploy(pulumi.ComponentResource):
             selector=label_selector(settings),
             install_job=config_map(settings)["data"]["install-job.yaml"],
             mounted=mounted_fingerprints(settings) or None,
+            dispatcher_job=self._hook.install_job if self._hook else None,
+            cleanup_dispatcher_job=self._hook.cleanup_job if self._hook and pace.cleanup_deselected else None,
             parallelism=settings.job.parallelism,
             waves=pace.waves,
             max_failures=pace.max_failures,

@@ -23,5 +23,5 @@ def stack_settings() -> Settings:
 
 
 def _refuse_what_cannot_run(settings: Settings) -> None:
-    if settings.deployment_mode == "job" and settings.rollout.runs_in == "cluster":
+    if settings.deployment_mode == "job" and settings.traits.dispatcher_does_node_work:
         raise SettingsError([f"kataVersion: {settings.kata_version} is not supported yet in job mode; use 4.0.0"])

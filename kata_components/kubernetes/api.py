@@ -1,6 +1,6 @@
 """The part of the Kubernetes API this project uses, as a protocol: the real client and test doubles implement it."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any, Protocol
 
 from kata_components.kubernetes.objects import (
@@ -44,8 +44,11 @@ class KubeApi(Protocol):
     async def list_jobs(self, namespace: str, selector: str) -> JobList:
         """Return the Jobs a label selector matches, with the position to watch from."""
 
-    def watch_jobs(self, namespace: str, selector: str, resource_version: str) -> AsyncIterator[JobEvent]:
-        """Yield changes from that position on, reconnecting as needed; `ExpiredError` means list again."""
+    def watch_jobs(self, namespace: str, selector: str, resource_version: str) -> AsyncGenerator[JobEvent, None]:
+        """Yield changes from that position on, reconnecting as needed; `ExpiredError` means list again.
+
+        Close it (`aclose`) when it is not read to its end.
+        """
 
     async def create_job(self, namespace: str, manifest: Manifest) -> Job:
         """Create a Job and return its metadata, without spec and status; 409 when one of that name exists."""

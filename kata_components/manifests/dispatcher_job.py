@@ -6,7 +6,6 @@ from kata_components import names
 from kata_components.manifests.builders import (
     Manifest,
     as_written,
-    base,
     chart_labels,
     checksum,
     given,
@@ -42,8 +41,8 @@ def cleanup_dispatcher_job(settings: Settings) -> Manifest:
 
 
 def _job(settings: Settings, purpose: str, flags: Iterable[str]) -> Manifest:
-    name = names.truncated(f"{base(settings)}-{purpose}-dispatcher")
-    labels = {**chart_labels(settings), "kata-deploy/dispatcher": purpose}
+    name = names.dispatcher_name(settings.env.multi_install_suffix, purpose)
+    labels = {**chart_labels(settings), names.DISPATCHER_LABEL: purpose}
     command = [
         _PROGRAM,
         f"--job-template={_TEMPLATES}/{purpose}-job.yaml",

@@ -17,7 +17,13 @@ from kata_components.settings.settings import Settings
 
 
 def all_objects(settings: Settings) -> list[Manifest]:
-    """Return every object that the program makes in the configured mode, per-node Jobs apart."""
+    """Return every object that is made in the configured mode, per-node Jobs apart, as the chart has them."""
+    dispatchers = [install_dispatcher_job(settings), cleanup_dispatcher_job(settings)]
+    return [*kept_objects(settings), *(dispatchers if _dispatched(settings) else [])]
+
+
+def kept_objects(settings: Settings) -> list[Manifest]:
+    """Return the objects that are resources of the program: all but the dispatcher's Jobs."""
     return [
         *state(settings),
         *node_rbac(settings),
@@ -34,11 +40,8 @@ def all_objects(settings: Settings) -> list[Manifest]:
 def _installer(settings: Settings) -> list[Manifest]:
     if settings.deployment_mode == "daemonset":
         return [daemon_set(settings)]
-    if settings.rollout.runs_in == "pulumi":
-        return [config_map(settings)]
-    return [
-        config_map(settings),
-        *dispatcher_rbac(settings),
-        install_dispatcher_job(settings),
-        cleanup_dispatcher_job(settings),
-    ]
+    return [config_map(settings), *(dispatcher_rbac(settings) if _dispatched(settings) else [])]
+
+
+def _dispatched(settings: Settings) -> bool:
+    return settings.deployment_mode == "job" and settings.rollout.runs_in == "cluster"

@@ -92,6 +92,7 @@ class InstallationProvider(ClusterProvider):
             session.run(
                 self.target,
                 lambda api: anchor.end(api, known.ending(), say=say, on_progress=on_progress),
+                left=session.DISPATCHED if known.dispatcher_job else session.PACED,
             )
 
 

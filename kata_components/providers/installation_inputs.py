@@ -16,7 +16,8 @@ from kata_components.runner.takeover import ObjectName, TakeoverRequest
 class InstallationInputs(WireModel):
     """What the program asks for.
 
-    `cleanup_job` is the Job template as YAML (job mode only); `objects` are the Kubernetes objects of the program as
+    `cleanup_job` is the Job template as YAML (job mode only), `dispatcher_job` the Job of upstream's dispatcher as YAML
+    (only where that paces); `objects` are the Kubernetes objects of the program as
     `apiVersion plural namespace name`; `pod_template` is a digest of the DaemonSet's pods (daemonset mode only).
     `existing` is `adopt` where objects of a Helm release may be taken over; then `pods` is the pod template as JSON.
     `report_dir` and `approved_plan` are as in `RolloutInputs`; `cluster_uid` and `lease` are put in by check.
@@ -31,6 +32,7 @@ class InstallationInputs(WireModel):
     parallelism: int = 1
     node_timeout_seconds: int = 3600
     cleanup_job: str | None = None
+    dispatcher_job: str | None = None
     pod_template: str | None = None
     objects: tuple[str, ...] = ()
     existing: Literal["adopt", "install"] | None = None
@@ -80,6 +82,7 @@ class InstallationOutputs(InstallationInputs):
             job=yaml.safe_load(self.cleanup_job),
             parallelism=self.parallelism,
             node_timeout_seconds=self.node_timeout_seconds,
+            dispatcher_job=yaml.safe_load(self.dispatcher_job) if self.dispatcher_job else None,
         )
         return Ending(
             namespace=self.namespace,

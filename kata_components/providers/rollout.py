@@ -5,7 +5,8 @@ fleet. `kata_components.providers.rollout.RolloutProvider` is stored in users' s
 """
 
 import functools
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any, Final, Literal
 
 import pulumi
 import yaml
@@ -27,19 +28,27 @@ from kata_components.providers.boundary import boundary
 from kata_components.providers.cluster_provider import ClusterProvider
 from kata_components.providers.rights import missing_rights, rollout_rights
 from kata_components.providers.wire import WireModel, has_unknowns
-from kata_components.rollout import approval, report
+from kata_components.rollout import approval, dispatch, report
+from kata_components.rollout.dispatch import Batch
 from kata_components.rollout.phase import Progress
 from kata_components.rollout.waves import Size
+from kata_components.runner import dispatch_install
 from kata_components.runner.cleanup import CleanupRequest
+from kata_components.runner.dispatch_install import install_runs
 from kata_components.runner.fleet import Selection
 from kata_components.runner.install import InstallRequest, Preview, install, preview
+
+_WIDE: Final = 1_000_000
+"""Columns; no text of a manifest is broken."""
 
 
 class RolloutInputs(WireModel):
     """What the program asks for.
 
     `install_job` and `cleanup_job` are Job templates as YAML; with the latter, nodes that are not selected any more are
-    cleaned. `mounted` has fingerprints of the files in the ConfigMaps they mount. `plan` is put in by check.
+    cleaned. `mounted` has fingerprints of the files in the ConfigMaps they mount. `dispatcher_job` and
+    `cleanup_dispatcher_job` are the Jobs of upstream's dispatcher as YAML, where that paces: as the contract has them
+    from the program, the former told its nodes by check. `plan` is put in by check.
     """
 
     urn: str
@@ -60,7 +69,14 @@ class RolloutInputs(WireModel):
     report_dir: str | None = None
     approved_plan: str | None = None
     cleanup_job: str | None = None
+    dispatcher_job: str | None = None
+    cleanup_dispatcher_job: str | None = None
     plan: str | None = None
+
+    @functools.cached_property
+    def dispatcher(self) -> dict[str, Any] | None:
+        """The Job of upstream's dispatcher, where that paces."""
+        return yaml.safe_load(self.dispatcher_job) if self.dispatcher_job else None
 
     @functools.cached_property
     def request(self) -> InstallRequest:
@@ -97,6 +113,7 @@ class RolloutInputs(WireModel):
             job=yaml.safe_load(self.cleanup_job),
             parallelism=self.parallelism,
             node_timeout_seconds=self.node_timeout_seconds,
+            dispatcher_job=yaml.safe_load(self.cleanup_dispatcher_job) if self.cleanup_dispatcher_job else None,
         )
 
 
@@ -114,12 +131,12 @@ class RolloutProvider(ClusterProvider):
         with boundary("planning the rollout"):
             wanted = RolloutInputs.of(inputs)
             try:
-                found, missing = session.read(self.target, functools.partial(_plan, request=wanted.request))
+                planned = session.read(self.target, functools.partial(_plan, inputs=wanted))
             except (ClusterError, GuardError) as error:
                 return CheckResult(inputs, [CheckFailure("", str(error))])
-            refusals = [*_shown(found, wanted), *missing]
-            planned = wanted.model_copy(update={"plan": _counts(found)})
-            return CheckResult(planned.props(), [CheckFailure("", text) for text in refusals])
+            refusals = [*_shown(planned, wanted), *planned.missing_rights]
+            told = {"plan": _counts(planned.found), "dispatcher_job": _told(wanted, planned)}
+            return CheckResult(wanted.model_copy(update=told).props(), [CheckFailure("", text) for text in refusals])
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
         """Say whether an update has work to do: nodes to install, another digest, or an old failure to settle.
@@ -163,18 +180,41 @@ class RolloutProvider(ClusterProvider):
 
         with boundary("the rollout"):
             work = functools.partial(install, request=inputs.request, say=say, on_progress=on_progress)
-            done = session.run(self.target, work)
+            if inputs.dispatcher:
+                dispatched = functools.partial(dispatch_install.install, job=inputs.dispatcher)
+                work = functools.partial(dispatched, request=inputs.request, say=say, on_progress=on_progress)
+            left = session.DISPATCHED if inputs.dispatcher else session.PACED
+            done = session.run(self.target, work, left=left)
             outcome = done.outcome.output() | {"failure": done.failure}
             plan_file.write(inputs.report_dir, "rollout.json", outcome, inputs.urn)
             return inputs.props() | {"outcome": done.outcome.output(), "failure": done.failure}
 
 
-async def _plan(api: KubeApi, request: InstallRequest) -> tuple[Preview, list[str]]:
+@dataclass(frozen=True, kw_only=True)
+class _Planned:
+    """What check finds; `runs` are the dispatcher's, where that paces."""
+
+    found: Preview
+    runs: list[Batch]
+    missing_rights: list[str]
+
+
+async def _plan(api: KubeApi, inputs: RolloutInputs) -> _Planned:
+    request = inputs.request
     found = await preview(api, request)
     if not found.plan.pending and not found.cleanup.pending:
-        return found, []
-    needed = rollout_rights(names.base(request.suffix))
-    return found, await missing_rights(api, request.namespace, needed)
+        return _Planned(found=found, runs=[], missing_rights=[])
+    missing = await missing_rights(api, request.namespace, rollout_rights(names.base(request.suffix)))
+    runs = await install_runs(api, request.selection, found.plan) if inputs.dispatcher else []
+    return _Planned(found=found, runs=runs, missing_rights=missing)
+
+
+def _told(inputs: RolloutInputs, planned: _Planned) -> str | None:
+    """Return the dispatcher's Job for the first run; the program's where there is nothing to run."""
+    if not inputs.dispatcher or not planned.runs:
+        return inputs.dispatcher_job
+    job = dispatch.dispatcher_job(inputs.dispatcher, planned.runs[0], planned.found.plan.digest)
+    return yaml.safe_dump(job, sort_keys=False, width=_WIDE)
 
 
 def _counts(found: Preview) -> str:
@@ -187,8 +227,9 @@ def _counts(found: Preview) -> str:
     return yaml.safe_dump(counts, sort_keys=False)
 
 
-def _shown(found: Preview, inputs: RolloutInputs) -> list[str]:
+def _shown(planned: _Planned, inputs: RolloutInputs) -> list[str]:
     """Tell the plan and write plan.json, or return the refusals; with those that can be confirmed, how."""
+    found = planned.found
     if found.refusals and not found.guards:
         return found.refusals
     written = plan_file.write(inputs.report_dir, plan_file.PLAN, _document(found, inputs), inputs.urn)
@@ -201,6 +242,8 @@ def _shown(found: Preview, inputs: RolloutInputs) -> list[str]:
         deselected=found.deselected,
         full_list=written,
     )
+    if inputs.dispatcher:
+        lines += filter(None, [dispatch.summary(planned.runs, len(found.plan.pending))])
     engine.info("\n".join(lines), inputs.urn)
     return []
 

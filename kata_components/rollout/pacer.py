@@ -228,7 +228,7 @@ class Pacer:
             self._again(run.deadline, run)
 
     def _is_ours(self, job: NodeJob, step: Step) -> bool:
-        of_machine = (job.node_uid, job.machine_id) == (step.node_uid, step.machine_id)
+        of_machine = job.may_be_of(step.node_uid, step.machine_id)
         return of_machine and job.stage == self._stage and job.digest == self._digest
 
     def _vanished(self, now: float, run: NodeRun) -> None:

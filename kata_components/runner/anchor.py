@@ -11,8 +11,9 @@ from kata_components.kubernetes.api import KubeApi
 from kata_components.kubernetes.objects import Lease
 from kata_components.rollout import guards, jobs
 from kata_components.rollout.phase import Progress
-from kata_components.runner import fleet
+from kata_components.runner import cleanup, dispatch_cleanup, fleet
 from kata_components.runner.cleanup import CleanupRequest, Uninstall
+from kata_components.runner.dispatcher import retired
 from kata_components.runner.fleet import Selection
 from kata_components.runner.lease import held, lease_manifest, renamed
 
@@ -126,8 +127,18 @@ async def end(
     async with held(api, ending.namespace, name, say=say) as lock:
         if ending.cleanup:
             claim = Selection.parse(lease.metadata.annotation(names.CLAIM_ANNOTATION))
-            uninstall = Uninstall(request=ending.cleanup, claim=claim, abandoned=ending.abandoned)
-            await uninstall.run(api, lock, say=say, on_progress=on_progress)
+            like, follows = (
+                ending.cleanup.dispatcher_job or ending.cleanup.job,
+                ending.cleanup.dispatcher_job is not None,
+            )
+            uninstall = Uninstall(
+                request=ending.cleanup,
+                claim=claim,
+                abandoned=ending.abandoned,
+                pace=dispatch_cleanup.pace if follows else cleanup.pace,
+            )
+            async with retired(api, ending.namespace, ending.suffix, like, say, follows="cleanup" if follows else None):
+                await uninstall.run(api, lock, say=say, on_progress=on_progress)
         await lock.delete()
 
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from kata_components import names
 from kata_components.errors import RolloutFailedError
@@ -30,13 +30,17 @@ ABANDON_VARIABLE: Final = "KATA_DEPLOY_ABANDON_NODES"
 
 @dataclass(frozen=True, kw_only=True)
 class CleanupRequest:
-    """What cleaning needs; all of it comes from the stack's state. `job` is the cleanup Job's template."""
+    """What cleaning needs; all of it comes from the stack's state.
+
+    `job` is the cleanup Job's template, `dispatcher_job` the Job of upstream's dispatcher where that paces.
+    """
 
     namespace: str
     suffix: str
     job: Mapping[str, Any]
     parallelism: int
     node_timeout_seconds: int
+    dispatcher_job: Mapping[str, Any] | None = None
 
     @property
     def digest(self) -> str:
@@ -76,14 +80,28 @@ async def pace(
     loop = asyncio.get_running_loop()
     began = loop.time()
     await Driver(
-        api, pacer, _orders(request, planned), lease, on_progress=lambda p: on_progress(p, loop.time() - began)
+        api, pacer, orders(request, planned), lease, on_progress=lambda p: on_progress(p, loop.time() - began)
     ).run()
     return Cleaned(nodes=pacer.nodes.within(Phase.DONE), failures=pacer.nodes.failures)
 
 
+class Pace(Protocol):
+    """Carries out a cleanup plan, as `pace` does."""
+
+    async def __call__(
+        self,
+        api: KubeApi,
+        request: CleanupRequest,
+        planned: Plan,
+        lease: HeldLease,
+        on_progress: Callable[[Progress, float], None],
+    ) -> Cleaned:
+        """Return when every node of the plan is settled."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Uninstall:
-    """The cleanup at the end of an installation.
+    """The cleanup at the end of an installation, paced by `pace`.
 
     `claim` are the nodes it was given (None: unknown); `abandoned` names nodes that need not be cleaned when they are
     NotReady: their mark and label go, what is on their disks stays.
@@ -92,6 +110,7 @@ class Uninstall:
     request: CleanupRequest
     claim: Selection | None
     abandoned: Collection[str] = ()
+    pace: Pace = pace
 
     async def run(
         self,
@@ -115,7 +134,7 @@ class Uninstall:
         planned = await lease.kept(self._plan(api))
         at_most = f", at most {self.request.parallelism} at a time" if planned.pending else ""
         say(f"cleanup: {report.counts(planned.counts)}{at_most}")
-        cleaned = await pace(api, self.request, planned, lease, on_progress)
+        cleaned = await self.pace(api, self.request, planned, lease, on_progress)
         count, deadline = len(cleaned.nodes), loop.time() + DEAD_NODE_SECONDS
         if self._dead(planned):
             say(f"waiting {DEAD_NODE_SECONDS:.0f}s for nodes that are NotReady: {_some(self._dead(planned))}")
@@ -123,7 +142,7 @@ class Uninstall:
             await lease.kept(asyncio.sleep(_LOOK_SECONDS))
             planned = await lease.kept(self._plan(api))
             if planned.pending:
-                cleaned = await pace(api, self.request, planned, lease, on_progress)
+                cleaned = await self.pace(api, self.request, planned, lease, on_progress)
                 count += len(cleaned.nodes)
         _refuse_leftovers(cleaned.failures, self._dead(planned))
         await lease.kept(self._abandon(api, planned))
@@ -153,7 +172,8 @@ def _no_marks(request: CleanupRequest) -> dict[str, None]:
     return {names.mark_annotation(request.suffix): None}
 
 
-def _orders(request: CleanupRequest, planned: Plan) -> Orders:
+def orders(request: CleanupRequest, planned: Plan) -> Orders:
+    """Return what the pacer's commands mean for cleanups."""
     marks = _no_marks(request)
     return Orders(
         namespace=request.namespace,

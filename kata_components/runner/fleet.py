@@ -72,7 +72,7 @@ async def read(api: KubeApi, namespace: str, suffix: str, selection: Selection) 
     return Fleet(
         nodes=nodes,
         missing=sorted(wanted - selected),
-        jobs=[jobs.observed(job) for job in listed.items],
+        jobs=jobs.identified((jobs.observed(job) for job in listed.items), found),
         marked=len(marked),
         deselected=[name for name in marked if name not in selected],
     )

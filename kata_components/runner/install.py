@@ -15,10 +15,11 @@ from kata_components.rollout.cleanup_plan import deselected_plan
 from kata_components.rollout.digest import Contents, current, host_digests
 from kata_components.rollout.jobs import JobStamp
 from kata_components.rollout.pacer import Pacer
-from kata_components.rollout.phase import Phase, Progress
+from kata_components.rollout.phase import NodeRuns, Phase, Progress
 from kata_components.rollout.plan import NOTHING, Action, Plan, Rules, Step, plan, unclaimed
 from kata_components.runner import fleet
 from kata_components.runner.cleanup import Cleaned, CleanupRequest, drop_jobs, pace
+from kata_components.runner.dispatcher import retired
 from kata_components.runner.driver import Driver, Orders
 from kata_components.runner.fleet import Fleet, Selection
 from kata_components.runner.lease import held, timestamp
@@ -105,7 +106,7 @@ async def _cleanup_plan(api: KubeApi, request: InstallRequest, now: Fleet) -> Pl
         return NOTHING
     gone = set(now.deselected)
     nodes = [node for node in await api.list_nodes() if node.metadata.name in gone] if gone else []
-    return deselected_plan(nodes, now.jobs, request.suffix, request.cleanup.digest)
+    return deselected_plan(nodes, jobs.identified(now.jobs, nodes), request.suffix, request.cleanup.digest)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,7 +137,10 @@ async def install(
     loop = asyncio.get_running_loop()
     began = loop.time()
     cleaned = Cleaned(nodes=[], failures=[])
-    async with held(api, request.namespace, names.base(request.suffix), say=say) as lease:
+    async with (
+        held(api, request.namespace, names.base(request.suffix), say=say) as lease,
+        retired(api, request.namespace, request.suffix, request.job, say),
+    ):
         found = await lease.kept(preview(api, request))
         if found.refusals:
             raise GuardError("\n".join(found.refusals))
@@ -144,9 +148,9 @@ async def install(
         say(report.plan_summary(found.plan, request.parallelism))
         pacer = _pacer(request, found.plan)
         if found.plan.pending:
-            orders = _orders(request, found.plan)
-            await Driver(api, pacer, orders, lease, lambda p: on_progress(p, loop.time() - began)).run()
-            await lease.kept(_tidy(api, request, found.plan, pacer, say))
+            wanted = orders(request, found.plan)
+            await Driver(api, pacer, wanted, lease, lambda p: on_progress(p, loop.time() - began)).run()
+            await lease.kept(tidy(api, request, found.plan, pacer.nodes, say))
         if request.cleanup and found.cleanup.pending and not _unfinished(pacer):
             say(f"cleanup: {report.counts(found.cleanup.counts)}")
             cleaned = await pace(api, request.cleanup, found.cleanup, lease, on_progress)
@@ -172,7 +176,8 @@ def _pacer(request: InstallRequest, planned: Plan) -> Pacer:
     )
 
 
-def _orders(request: InstallRequest, planned: Plan) -> Orders:
+def orders(request: InstallRequest, planned: Plan) -> Orders:
+    """Return what the pacer's commands mean for installs."""
     key = names.mark_annotation(request.suffix)
 
     def marks(step: Step, digest: str = planned.digest, failed: str = "") -> Mapping[str, str]:
@@ -202,12 +207,14 @@ def _orders(request: InstallRequest, planned: Plan) -> Orders:
     )
 
 
-async def _tidy(api: KubeApi, request: InstallRequest, planned: Plan, pacer: Pacer, say: Callable[[str], None]) -> None:
+async def tidy(
+    api: KubeApi, request: InstallRequest, planned: Plan, nodes: NodeRuns, say: Callable[[str], None]
+) -> None:
     """Remove the succeeded Jobs of marked nodes; failed ones stay for diagnosis, and others are all the trace there is.
 
     With one request, as a rule. Failing is no failure of the rollout: the next one removes them.
     """
-    marked = {*pacer.nodes.within(Phase.DONE), *(s.node for s in planned.steps if s.action is Action.UP_TO_DATE)}
+    marked = {*nodes.within(Phase.DONE), *(s.node for s in planned.steps if s.action is Action.UP_TO_DATE)}
     selector = jobs.selector(request.suffix, "install")
     try:
         found = [jobs.observed(job) for job in (await api.list_jobs(request.namespace, selector)).items]

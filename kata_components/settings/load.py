@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from kata_components import names
 from kata_components.errors import SettingsError
+from kata_components.settings.dispatched import dispatched_defaults, keys_the_dispatcher_cannot_honour
 from kata_components.settings.merge import Tree, layered, merged, without
 from kata_components.settings.problems import closest, shown, validation_problems
 from kata_components.settings.profile import OWN_KEYS, SUPPORTED_VERSIONS, Profile, load_profile
@@ -115,7 +116,7 @@ def _version(config: Mapping[str, object]) -> str:
 
 def _tree(config: Mapping[str, object], profile: Profile) -> Tree:
     """Return the configuration over the defaults, less what has its own rule."""
-    tree = merged(profile.values, config)
+    tree = merged(dispatched_defaults(profile.values, config), config)
     for pattern in (*profile.not_supported_yet, *(tuple(key.split(".")) for key in profile.instead)):
         tree = without(tree, pattern)
     if isinstance(shims := tree.get("shims"), Mapping):
@@ -125,6 +126,7 @@ def _tree(config: Mapping[str, object], profile: Profile) -> Tree:
 
 def _rule_problems(config: Mapping[str, object], profile: Profile, tree: Tree, version: str) -> Iterator[str]:
     yield from unsupported_keys(config, profile)
+    yield from keys_the_dispatcher_cannot_honour(config)
     yield from places_of_pacing(tree, profile, version)
     yield from keys_of_another_version(config, profile, version)
     yield from keys_of_the_other_mode(config, profile, tree.get("deploymentMode"))

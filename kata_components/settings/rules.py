@@ -35,8 +35,6 @@ def places_of_pacing(tree: Tree, profile: Profile, version: str) -> Iterator[str
             f"rollout.runsIn: 'pulumi' is not supported yet with kataVersion {version}: its per-node Jobs leave the "
             "labels and the taints of a node to the dispatcher; use 'cluster', or kataVersion 4.0.0"
         )
-    if place == "cluster" and not profile.traits.dispatcher_does_node_work:
-        yield "rollout.runsIn: 'cluster' is not supported yet; use 'pulumi'"
 
 
 def keys_of_another_version(config: Mapping[str, Any], profile: Profile, version: str) -> Iterator[str]:

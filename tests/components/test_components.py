@@ -5,13 +5,14 @@ from typing import Any
 
 import pulumi
 import pytest
+import yaml
 
+from kata_components import names
 from kata_components.components import tokens
 from kata_components.components.custom_runtimes import CustomRuntimes
 from kata_components.components.daemon_set_installer import DaemonSetInstaller, DaemonSetInstallerArgs
-from kata_components.components.dispatcher_hook import DispatcherHook, DispatcherHookArgs
-from kata_components.components.dispatcher_rbac import DispatcherRbac
-from kata_components.components.job_templates import JobTemplates
+from kata_components.components.dispatcher_hook import DispatcherHook
+from kata_components.components.job_templates import JobTemplates, templates
 from kata_components.components.manifest_component import ManifestComponent
 from kata_components.components.monitor import Monitor
 from kata_components.components.mounted_configs import MountedConfigs
@@ -22,6 +23,7 @@ from kata_components.components.state import State
 from kata_components.components.verification import Verification, VerificationArgs
 from kata_components.manifests.objects import all_objects
 from kata_components.names import DIGEST_ANNOTATION
+from kata_components.rollout.digest import current, host_digests
 from kata_components.settings.load import load_settings
 from kata_components.settings.settings import Settings
 from tests.components.recorder import Recorder, run
@@ -80,33 +82,36 @@ def test_logical_names_are_stable(recorder: Recorder) -> None:
     }
 
 
-def test_dispatcher_components_register_rights_and_job(recorder: Recorder) -> None:
-    args = settings("job")
-
-    def program(opts: pulumi.ResourceOptions) -> None:
-        rbac = DispatcherRbac("dispatcher-rbac", args, opts)
-        DispatcherHook("dispatcher", DispatcherHookArgs(settings=args, needs=rbac.resources), opts)
-
-    run(program)
-    assert recorder.resources["dispatcher-job"].typ == "kubernetes:batch/v1:Job"
-    assert {m["kind"] for m in objects(recorder)} == {
-        "ServiceAccount",
-        "ClusterRole",
-        "ClusterRoleBinding",
-        "Role",
-        "RoleBinding",
-        "Job",
+def test_dispatcher_hook_registers_the_rights_and_has_both_jobs_as_the_chart_does(recorder: Recorder) -> None:
+    args = settings("job", rollout={"runsIn": "cluster"})
+    hooks: list[DispatcherHook] = []
+    run(lambda opts: hooks.append(DispatcherHook("dispatcher", args, opts)))
+    jobs = [yaml.safe_load(text) for text in (hooks[0].install_job, hooks[0].cleanup_job)]
+    everything = by_identity(all_objects(args))
+    assert all(everything["Job", job["metadata"]["name"]] == job for job in jobs)
+    assert set(recorder.resources) - {"cluster"} == {
+        "dispatcher",
+        "dispatcher-rbac",
+        "dispatcher-rbac-service-account",
+        "dispatcher-rbac-cluster-role",
+        "dispatcher-rbac-cluster-role-binding",
+        "dispatcher-rbac-role",
+        "dispatcher-rbac-role-binding",
     }
+    assert {(r.provider or "").split("::")[-2] for r in recorder.kubernetes_objects()} == {"cluster"}
 
 
-def test_dispatcher_job_changes_with_the_templates_only(recorder: Recorder) -> None:
-    def hook(name: str, **values: object) -> Callable[[pulumi.ResourceOptions], object]:
-        return lambda opts: DispatcherHook(name, DispatcherHookArgs(settings=settings("job", **values), needs=[]), opts)
-
-    variants = [hook("a"), hook("b", rollout={"maxFailures": 9}), hook("c", debug=True)]
-    run(lambda opts: [variant(opts) for variant in variants])
-    a, b, c = (recorder.resources[f"{n}-job"].inputs["metadata"]["annotations"] for n in "abc")
-    assert a == b != c
+def test_templates_in_the_cluster_differ_for_the_dispatcher_in_what_it_does_not_stamp_itself() -> None:
+    usual, dispatched = (
+        yaml.safe_load(templates(settings("job", rollout={"runsIn": where}))["data"]["install-job.yaml"])
+        for where in ("pulumi", "cluster")
+    )
+    digest = current(host_digests(usual))
+    assert dispatched["metadata"].pop("annotations") == {names.DIGEST_ANNOTATION: digest}
+    assert dispatched["spec"].pop("activeDeadlineSeconds") == 3600
+    assert usual["spec"].pop("ttlSecondsAfterFinished") == 600
+    assert dispatched == usual
+    assert current(host_digests(dispatched)) == digest
 
 
 def test_optional_components_register_their_objects_and_nothing_when_not_asked_for(recorder: Recorder) -> None:

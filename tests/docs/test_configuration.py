@@ -99,10 +99,6 @@ def test_shims_are_all_named() -> None:
     assert in_code(paragraph(README, f"Shims at {VERSIONS[-1]} only: ")) == [n for n in newest if n not in first]
 
 
-def test_keys_that_are_refused_are_all_named() -> None:
-    assert in_code(paragraph(README, "Refused today")) == [*OWN["notSupportedYet"], "rollout.runsIn: cluster"]
-
-
 @pytest.mark.parametrize("version", VERSIONS)
 def test_versions_of_the_readme_are_supported(version: str) -> None:
     assert in_code(OWN_TABLE["kataVersion"][1]) == list(VERSIONS)

@@ -30,7 +30,7 @@ PROBLEMATIC = {
     "nodeSelector": {"pool": "kata"},
     "job": {"paralelism": 10},
     "shims": {"qemu-tdxx": {"enabled": True}},
-    "rollout": {"runsIn": "cluster", "waves": ["canary", "50%", "10%"], "maxFailures": "12"},
+    "rollout": {"waves": ["canary", "50%", "10%"], "maxFailures": "12"},
     "devkit": True,
 }
 

@@ -34,10 +34,10 @@ UNSEEN = {
 ANYBODY = {("create", "authorization.k8s.io", "selfsubjectaccessreviews")}
 
 
-def granted() -> set[tuple[str, str, str]]:
+def granted(file: str = "operator-rbac.yaml") -> set[tuple[str, str, str]]:
     """Return verb, API group and resource of what the operator always needs; the options are for other stacks."""
-    documents = yaml.safe_load_all((CHECKOUT / "docs" / "operator-rbac.yaml").read_text())
-    always = [document for document in documents if document["metadata"]["name"] == "kata-deploy-operator"]
+    documents = yaml.safe_load_all((CHECKOUT / "docs" / file).read_text())
+    always = [document for document in documents if not document["metadata"]["name"].endswith("-options")]
     rules = [rule for document in always for rule in document.get("rules", [])]
     return {
         (verb, group, resource)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from kata_components import names
+from tests.runner.dispatcher import DispatcherModel, is_dispatcher
 from tests.runner.selectors import matches
 
 Object = dict[str, Any]
@@ -41,6 +42,11 @@ class Cluster:
     jobs: dict[str, Object] = field(default_factory=dict)
     pods: dict[str, Object] = field(default_factory=dict)
     leases: dict[str, Object] = field(default_factory=dict)
+    templates: dict[str, Object] = field(default_factory=dict)
+    """The Jobs that a dispatcher reads, by the names of their files."""
+    dispatchers: list[list[str]] = field(default_factory=list)
+    """The command lines of all dispatchers that were started, in order."""
+    dispatcher_fate: Literal["works", "waits", "crashes"] = "works"
     objects: dict[str, Object] = field(default_factory=dict)
     """Other objects by their path behind the API version: `namespaces/kube-system`."""
     starts: list[str] = field(default_factory=list)
@@ -80,7 +86,8 @@ class Cluster:
 
     @property
     def active(self) -> list[Object]:
-        return [job for job in self.jobs.values() if not job["status"].get("conditions")]
+        """The per-node Jobs that work."""
+        return [j for j in self.jobs.values() if not j["status"].get("conditions") and not is_dispatcher(j)]
 
     def end_job(self, name: str, fate: Fate = "succeeds") -> None:
         job = self.jobs[name]
@@ -88,8 +95,8 @@ class Cluster:
         reason = {"reason": "BackoffLimitExceeded", "message": "Job has reached the specified backoff limit"}
         condition = {"type": kind, "status": "True"} | (reason if kind == "Failed" else {})
         job["status"] = {"conditions": [condition], "succeeded": int(kind == "Complete")}
-        node = self.nodes.get(node_of(job))
-        if kind == "Failed":
+        node = None if is_dispatcher(job) else self.nodes.get(node_of(job))
+        if kind == "Failed" and not is_dispatcher(job):
             self._add_failed_pod(job)
         elif node:
             labels = node["metadata"]["labels"]
@@ -115,6 +122,12 @@ class Cluster:
             raise RefusedError(409, "AlreadyExists")
         job = copy.deepcopy(manifest) | {"status": {}}
         job["metadata"] |= {"namespace": namespace, "uid": self._next_uid()}
+        if is_dispatcher(job):
+            self.jobs[name] = job
+            self.dispatchers.append(job["spec"]["template"]["spec"]["containers"][0]["command"])
+            self._tell("ADDED", job)
+            DispatcherModel(self, job)
+            return copy.deepcopy(job)
         node = node_of(job)
         if any(node_of(other) == node for other in self.active):
             self.violations.append(f"two Jobs on {node}")

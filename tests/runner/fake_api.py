@@ -3,7 +3,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -92,7 +92,7 @@ class FakeKubeApi:
 
         return await self._call("list_jobs", listed)
 
-    async def watch_jobs(self, namespace: str, selector: str, resource_version: str) -> AsyncIterator[JobEvent]:
+    async def watch_jobs(self, namespace: str, selector: str, resource_version: str) -> AsyncGenerator[JobEvent, None]:
         await self._call("watch_jobs", lambda: None)
         try:
             async for event in self.cluster.follow(selector, resource_version):

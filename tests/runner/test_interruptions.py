@@ -102,8 +102,8 @@ def test_watch_that_expires_is_replaced_by_a_list() -> None:
         return (await roll_out(api, request(2))).outcome.installed
 
     assert simulate(with_compactions()) == 6
-    assert Counter(api.asked)["list_jobs"] == 2 + 1 + 3 + 1, (
-        "both plans, the first of the run, one per compaction, the end"
+    assert Counter(api.asked)["list_jobs"] == 2 + 1 + 1 + 3 + 1, (
+        "both plans, a look for a dispatcher, the first of the run, one per compaction, the end"
     )
 
 

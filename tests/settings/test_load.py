@@ -128,7 +128,11 @@ def test_problem_names_path_value_and_fix(config: dict[str, Any], line: str) -> 
             "affinity: {'nodeAffinity': {}} has no effect in job mode; use job.nodeSelectorExpressions",
         ),
         ({"logLevel": "info"}, "logLevel: 'info' has no effect in job mode; use debug"),
-        ({"rollout": {"runsIn": "cluster"}}, "rollout.runsIn: 'cluster' is not supported yet; use 'pulumi'"),
+        (
+            {"rollout": {"runsIn": "cluster", "maxFailures": 3}},
+            "rollout.maxFailures: 3 cannot be honoured with rollout.runsIn 'cluster': upstream's dispatcher goes on "
+            "whatever fails; leave it out, or use runsIn 'pulumi'",
+        ),
         (
             {"rollout": {"approvedPlan": "r/plan.json", "reportDir": "r/"}},
             "rollout.approvedPlan: is the file that each preview writes; approve a copy of it, got 'r/plan.json'",
@@ -166,3 +170,25 @@ def test_waves_may_be_empty_and_mixed() -> None:
     waves = ["canary", 5, "10%", 20, "100%"]
     assert load(deploymentMode="job", rollout={"waves": []}).rollout.waves == ()
     assert load(deploymentMode="job", rollout={"waves": waves}).rollout.waves == tuple(waves)
+
+
+def test_dispatcher_paces_in_its_own_way_unless_told_the_same() -> None:
+    for said in ({}, {"waves": [], "maxFailures": "100%", "soakSeconds": 0, "notReady": "attempt"}):
+        rollout = load(deploymentMode="job", rollout={"runsIn": "cluster", **said}).rollout
+        assert (rollout.waves, rollout.max_failures) == ((), "100%")
+        assert (rollout.soak_seconds, rollout.not_ready) == (0, "attempt")
+
+
+@pytest.mark.parametrize(
+    "said", [{"waves": ["canary", "100%"]}, {"maxFailures": 0}, {"soakSeconds": 1}, {"notReady": "skip"}]
+)
+def test_what_the_dispatcher_does_not_do_is_refused_and_keys_it_can_honour_are_not(said: dict[str, Any]) -> None:
+    asked = {"runsIn": "cluster", "nodeTimeoutSeconds": 60, "existing": "adopt", "reportDir": "reports"}
+    (line,) = problems(deploymentMode="job", rollout=asked | said)
+    assert line.startswith(f"rollout.{next(iter(said))}: ")
+    assert "cannot be honoured with rollout.runsIn 'cluster'" in line
+
+
+def test_garbage_beside_the_dispatcher_is_a_problem_of_its_own() -> None:
+    assert problems(deploymentMode="job", rollout={"runsIn": "cluster", "waves": 7})
+    assert problems(deploymentMode="job", rollout={"runsIn": ["cluster"]})
