@@ -6,15 +6,15 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Final
 
 from kata_components import names
-from kata_components.errors import ApiError, ClusterError, ExpiredError, RolloutStoppedError, UnreachableError
+from kata_components.errors import ApiError, ClusterError, RolloutStoppedError, UnreachableError
 from kata_components.kubernetes.api import KubeApi
 from kata_components.kubernetes.objects import Job
-from kata_components.kubernetes.retry import is_transient
 from kata_components.rollout import jobs
 from kata_components.rollout.dispatch import Batch, family
 from kata_components.rollout.jobs import STAGES, NodeJob, Stage
 from kata_components.runner.diagnosis import explain
 from kata_components.runner.lease import HeldLease
+from kata_components.runner.patience import Patience
 
 _TRIES: Final = 30
 _PAUSE_SECONDS: Final = 1.0
@@ -82,6 +82,7 @@ class Dispatcher:
         self._suffix = suffix
         self._selector = family(like)
         self._say = say
+        self._patience = Patience()
         self.seen = Seen(suffix)
 
     async def listed(self) -> Seen:
@@ -177,7 +178,7 @@ class Dispatcher:
             try:
                 return await self._followed()
             except ClusterError as error:
-                if not is_transient(error) and not isinstance(error, ExpiredError):
+                if not self._patience.passes(error):
                     raise
             await asyncio.sleep(_PAUSE_SECONDS)
 
@@ -190,6 +191,7 @@ class Dispatcher:
 
     async def _followed(self) -> Seen:
         self.seen, position = await self._list()
+        self._patience.answered()
         if not self.seen.active:
             return self.seen
         async with contextlib.aclosing(self._api.watch_jobs(self._namespace, self._selector, position)) as events:
@@ -229,7 +231,7 @@ class Dispatcher:
                 except ApiError as error:
                     if error.conflict:
                         return
-                    if not is_transient(error):
+                    if not self._patience.passes(error):
                         raise
                 except UnreachableError:
                     pass

@@ -6,9 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from kata_components.errors import ApiError, ClusterError, ExpiredError, UnreachableError
+from kata_components.errors import ApiError, ClusterError, UnreachableError
 from kata_components.kubernetes.api import KubeApi
-from kata_components.kubernetes.retry import is_transient
 from kata_components.rollout import jobs
 from kata_components.rollout.commands import Code, Command, CreateJob, DeleteJob, Inspect, ListJobs, Record, Result
 from kata_components.rollout.jobs import JobStamp
@@ -17,13 +16,12 @@ from kata_components.rollout.phase import Progress
 from kata_components.rollout.plan import Step
 from kata_components.runner.diagnosis import inspect
 from kata_components.runner.lease import HeldLease
+from kata_components.runner.patience import Patience
 
 _CALL_SECONDS: Final = 10.0
 _TICK_SECONDS: Final = 1.0
 _CODES: Final = {404: Code.GONE, 409: Code.CONFLICT, 429: Code.THROTTLED}
 _SERVER_ERROR: Final = 500
-_UNAUTHORIZED_SECONDS: Final = 60.0
-"""So long an API server may say that we may not list Jobs: one that has just started does not know all roles yet."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +54,7 @@ class Driver:
         self._changed = asyncio.Event()
         self._watch: asyncio.Task[None] | None = None
         self._failures: dict[str, str] = {}
-        self._unauthorized_since: float | None = None
+        self._patience = Patience()
         self._closing = False
 
     async def run(self) -> None:
@@ -166,11 +164,11 @@ class Driver:
         try:
             found = await self._api.list_jobs(self._orders.namespace, jobs.selector(self._orders.suffix))
         except ClusterError as error:
-            if not self._passes(error):
+            if not self._patience.passes(error):
                 raise
             self._pacer.on_list(asyncio.get_running_loop().time(), command, None)
             return
-        self._unauthorized_since = None
+        self._patience.answered()
         observed = [jobs.observed(job) for job in found.items]
         self._failures |= {job.uid: job.failure for job in observed if job.failure}
         self._pacer.on_list(asyncio.get_running_loop().time(), command, observed)
@@ -188,23 +186,10 @@ class Driver:
                 self._pacer.on_job(loop.time(), job, deleted=event.type == "DELETED")
                 self._changed.set()
         except ApiError as error:
-            if not self._passes(error):
+            if not self._patience.passes(error):
                 raise
             self._pacer.on_expired(loop.time())
             self._changed.set()
-
-    def _passes(self, error: ClusterError) -> bool:
-        """Return whether the next list may be answered: rights were there when the run began."""
-        if is_transient(error) or isinstance(error, ExpiredError):
-            return True
-        now = asyncio.get_running_loop().time()
-        if self._unauthorized_since is None:
-            self._unauthorized_since = now
-        return (
-            isinstance(error, ApiError)
-            and error.unauthorized
-            and now - self._unauthorized_since < _UNAUTHORIZED_SECONDS
-        )
 
 
 def _code(command: Command, error: ApiError) -> Code:
