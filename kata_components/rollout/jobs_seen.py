@@ -3,13 +3,18 @@
 from collections.abc import Iterable
 
 from kata_components.rollout.jobs import NodeJob, Stage
+from kata_components.rollout.plan import Step
 
 
 class JobsSeen:
-    """Active Jobs of all stages by node, and the last finished one of the paced stage."""
+    """Active Jobs of all stages by node, and the last finished one of the paced stage.
 
-    def __init__(self, stage: Stage) -> None:
+    `stage` and `digest` are those of the Jobs that this run makes.
+    """
+
+    def __init__(self, stage: Stage, digest: str) -> None:
         self._stage = stage
+        self._digest = digest
         self._active: dict[str, dict[str, NodeJob]] = {}
         self._finished: dict[str, NodeJob] = {}
         self._deleted: set[str] = set()
@@ -47,6 +52,11 @@ class JobsSeen:
     def is_deleted(self, job: NodeJob) -> bool:
         """Whether that very Job is known to be gone."""
         return job.uid in self._deleted
+
+    def is_ours(self, job: NodeJob, step: Step) -> bool:
+        """Whether it does what this run wants, on the machine that the step is about."""
+        of_machine = (job.node_uid, job.machine_id) == (step.node_uid, step.machine_id)
+        return of_machine and job.stage == self._stage and job.digest == self._digest
 
     def is_active_on(self, node: str) -> bool:
         """Whether any Job works on that host."""

@@ -57,13 +57,11 @@ class Pacer:
         node_timeout_seconds: float = inf,
     ) -> None:
         self.budget = budget
-        self._stage = stage
-        self._digest = digest
         self._parallelism = parallelism
         self._patience = node_timeout_seconds + _GRACE_SECONDS
         self.nodes = NodeRuns(steps)
         self._queue = WaveQueue(steps, soak_seconds=soak_seconds)
-        self._jobs = JobsSeen(stage)
+        self._jobs = JobsSeen(stage, digest)
         self._due: list[tuple[float, int, str]] = []
         self._epoch = 0
         self._paused_until = 0.0
@@ -207,7 +205,7 @@ class Pacer:
 
     def _advance(self, now: float, job: NodeJob) -> None:
         run = self.nodes.get(job.node)
-        if run is None or self._jobs.is_deleted(job) or not self._is_ours(job, run.step):
+        if run is None or self._jobs.is_deleted(job) or not self._jobs.is_ours(job, run.step):
             return
         # A Job that ended before this run took the node up is its own unless the plan knew that it is stale.
         succeeded = job.state is JobState.SUCCEEDED and job.uid != run.step.stale_job
@@ -226,10 +224,6 @@ class Pacer:
         self._enter(run, Phase.RUNNING)
         if run.deadline < inf:
             self._again(run.deadline, run)
-
-    def _is_ours(self, job: NodeJob, step: Step) -> bool:
-        of_machine = (job.node_uid, job.machine_id) == (step.node_uid, step.machine_id)
-        return of_machine and job.stage == self._stage and job.digest == self._digest
 
     def _vanished(self, now: float, run: NodeRun) -> None:
         run.vanished += 1

@@ -38,7 +38,7 @@ async def read(api: KubeApi, namespace: str, suffix: str, selection: Selection) 
     Raises:
         ClusterError: the cluster could not be asked.
     """
-    # Jobs first: what a Job has done to its node must be seen on the node, else a Job that ends in between looks undone.
+    # Jobs first: one that ended must be seen with what it did to its node, or it looks as if that was undone since.
     listed = await api.list_jobs(namespace, jobs.selector(suffix))
     found = await api.list_nodes("" if selection.nodes else selection.selector)
     wanted = set(selection.nodes)

@@ -8,6 +8,7 @@ duration on our own clock, never by comparing clocks of two machines.
 import asyncio
 import contextlib
 import getpass
+import math
 import os
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -92,6 +93,8 @@ class HeldLease:
     lease: Lease
     clock: Callable[[], float]
     _renewed: float
+    _unanswered: float = -math.inf
+    _deleted: bool = False
 
     @property
     def fresh(self) -> bool:
@@ -102,6 +105,10 @@ class HeldLease:
     def remaining(self) -> float:
         """For how many seconds nobody else can have taken it, less a margin."""
         return DURATION_SECONDS - _MARGIN_SECONDS - (self.clock() - self._renewed)
+
+    def unanswered(self) -> None:
+        """Take note that a request that writes was given up: it may land a little later."""
+        self._unanswered = self.clock()
 
     async def kept(self, work: Coroutine[Any, Any, T]) -> T:
         """Await work while renewing; losing the Lease ends it.
@@ -172,9 +179,15 @@ class HeldLease:
         """
         await self._check_holder()
         await self.api.delete_lease(self.namespace, self.name, self.lease.metadata.uid)
+        self._deleted = True
 
     async def release(self) -> None:
-        """Give the lock back, keeping the identity. Failing is harmless: the Lease runs out, or was deleted."""
+        """Give the lock back, keeping the identity. Failing is harmless: the Lease runs out, or was deleted.
+
+        It is left to run out when the next run could meet a late request of this one.
+        """
+        if self._deleted or self.clock() - self._unanswered < _MARGIN_SECONDS:
+            return
         with contextlib.suppress(ClusterError, RolloutStoppedError, TimeoutError):
             async with asyncio.timeout(RENEW_SECONDS):
                 try:

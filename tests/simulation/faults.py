@@ -54,7 +54,7 @@ class Faults:
             watch_stalls=0.02,
             watch_expires=0.02,
             event_lost=0.01,
-            job_fails=0.15,
+            job_fails=0.2,
             job_deleted=0.02,
             node_deleted=0.02,
             node_replaced=0.03,
@@ -68,8 +68,8 @@ class Faults:
             company=0.3,
             lease_deleted=0.3,
             clock_jumps=0.1,
-            destroys=0.15,
-            other_digest=0.15,
+            destroys=0.3,
+            other_digest=0.3,
         )
 
     @property

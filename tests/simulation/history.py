@@ -35,11 +35,14 @@ def simulated() -> Iterator[None]:
     def clock() -> float:
         return CURRENT.get().boot_time()
 
+    def name_of_run() -> str:
+        return CURRENT.get().name
+
     held = functools.partial(lease.held, clock=clock)
     with (
         mock.patch.object(install, "held", held),
         mock.patch.object(anchor, "held", held),
-        mock.patch.object(lease, "holder_name", lambda: CURRENT.get().name),
+        mock.patch.object(lease, "holder_name", name_of_run),
     ):
         yield
 
@@ -212,9 +215,11 @@ class History:
             cluster_uid="cluster-1",
             cleanup=cleanup,
         )
+        number = self.runs
+        alone = all(run.ended or run is CURRENT.get() for run in self.world.processes)
         await anchor.end(api, ending, say=_nothing, on_progress=_nothing)
         self.stack.installation = ""
-        if all(run.ended or run is CURRENT.get() for run in self.world.processes):
+        if alone and self.runs == number:
             site = self.world.site
             self.world.promises.nothing_left(site.nodes, site.jobs, site.leases)
 
@@ -244,5 +249,3 @@ def play(seed: int) -> History:
     finally:
         history.close()
     return history
-
-

@@ -23,7 +23,6 @@ T = TypeVar("T")
 
 LANDS_WITHIN = 2.9
 _READ_TIMEOUT = 60.0
-_NEVER = 1e9
 
 
 class _Request:
@@ -76,27 +75,36 @@ class NetworkApi(FakeKubeApi):
         world.after(delay, arrive)
 
     def _arrive(self, name: str, apply: Callable[[], Any], request: _Request) -> None:
-        world, faults, chance = self._world, self._world.faults, self._world.chance
-        read = name.startswith(("get", "list", "pod", "watch"))
-        if self._process.asleep_until and world.now > self._process.now + LANDS_WITHIN:
-            return self._fail(request, unreachable())
-        if world.now < world.down_until or chance(faults.lost_request):
-            return self._fail(request, unreachable())
-        if chance(faults.throttled) and not read:
-            return self._fail(request, ApiError(429, "TooManyRequests", "slow down", world.rng.choice([None, 1.0, 3.0])))
-        if chance(faults.server_error):
-            return self._fail(request, server_error())
-        if chance(faults.silent):
-            if world.rng.random() < 0.5 and not read:
-                self._applied(apply)
-            return self._fail(request, unreachable(), _READ_TIMEOUT)
-        if name == "annotate_node" and chance(faults.busy_object):
-            return self._fail(request, ApiError(409, "Conflict", "the object has been modified"))
+        world = self._world
+        error, delay = self._fault(name, apply) or (None, 0.2)
+        if error:
+            self._deliver(request, error, delay)
+            return
         result = self._applied(apply)
-        if chance(faults.lost_answer):
-            return self._fail(request, unreachable() if world.rng.random() < 0.7 else server_error())
-        world.crash_point(self._process)
+        if world.chance(world.faults.lost_answer):
+            result = unreachable() if world.rng.random() < 0.7 else server_error()
+        else:
+            world.crash_point(self._process)
         self._deliver(request, result, world.rng.uniform(0.001, 0.3))
+
+    def _fault(self, name: str, apply: Callable[[], Any]) -> tuple[Exception, float] | None:
+        """Return the error that a request is answered with instead, and after how long."""
+        world, faults, chance = self._world, self._world.faults, self._world.chance
+        writes = name.startswith(("annotate", "create", "replace", "delete"))
+        too_late = self._process.asleep_until and world.now > self._process.now + LANDS_WITHIN
+        if too_late or world.now < world.down_until or chance(faults.lost_request):
+            return unreachable(), 0.2
+        if writes and chance(faults.throttled):
+            return ApiError(429, "TooManyRequests", "slow down", world.rng.choice([None, 1.0, 3.0])), 0.2
+        if chance(faults.server_error):
+            return server_error(), 0.2
+        if name == "annotate_node" and chance(faults.busy_object):
+            return ApiError(409, "Conflict", "the object has been modified"), 0.2
+        if chance(faults.silent):
+            if writes and world.rng.random() < 0.5:
+                self._applied(apply)
+            return unreachable(), _READ_TIMEOUT
+        return None
 
     def _applied(self, apply: Callable[[], Any]) -> Any:
         try:
@@ -105,9 +113,6 @@ class NetworkApi(FakeKubeApi):
             return ApiError(error.status, error.reason, str(error))
         finally:
             self._world.check()
-
-    def _fail(self, request: _Request, error: Exception, delay: float = 0.2) -> None:
-        self._deliver(request, error, delay)
 
     def _deliver(self, request: _Request, result: Any, delay: float) -> None:
         def deliver() -> None:
@@ -125,7 +130,7 @@ class NetworkApi(FakeKubeApi):
 
         self._world.after(delay, deliver)
 
-    async def watch_jobs(self, namespace: str, selector: str, resource_version: str) -> AsyncIterator[JobEvent]:
+    async def watch_jobs(self, _namespace: str, selector: str, resource_version: str) -> AsyncIterator[JobEvent]:
         await self._call("watch_jobs", lambda: None)
         watch = Watch(self._world, self._process, selector, int(resource_version))
         try:

@@ -11,8 +11,14 @@ import selectors
 from collections.abc import Coroutine
 from typing import Any
 
+from tests.simulation.promises import BrokenPromiseError
+
 CURRENT: contextvars.ContextVar["Process"] = contextvars.ContextVar("process")
 """The process that the running code belongs to."""
+
+
+_MOST_TURNS = 10_000
+"""So many turns may an event loop take at one moment."""
 
 
 class _Idle(selectors.SelectSelector):
@@ -20,11 +26,15 @@ class _Idle(selectors.SelectSelector):
 
     loop: asyncio.AbstractEventLoop
     wait = 0.0
+    turns = 0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         self.wait = math.inf if timeout is None else timeout
         if self.wait > 0:
             self.loop.stop()
+        self.turns += 1
+        if self.turns > _MOST_TURNS:
+            raise BrokenPromiseError("a run turns in circles, and no time passes")
         return []
 
 
@@ -74,6 +84,7 @@ class Process:
             self.asleep_until = 0.0
         self.now = now
         self.loop.now = now - self._slept
+        self._selector.turns = 0
         self.loop.run_forever()
         # Some time must pass, or rounding keeps a timer for ever a little ahead.
         self.wakes_at = now + max(self._selector.wait, 1e-6)
@@ -100,6 +111,7 @@ class Process:
         for _ in range(100):
             for task in asyncio.all_tasks(self.loop):
                 task.cancel()
+            self._selector.turns = 0
             self.loop.run_forever()
             if not asyncio.all_tasks(self.loop):
                 break

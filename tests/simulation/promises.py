@@ -81,6 +81,8 @@ class Promises:
             machine.dirty = True
             machine.installed = ""
             machine.failed &= {_digest(job)}
+        else:
+            machine.failed.clear()
 
     def before_delete(self, job: Object, *, active: bool) -> None:
         if active and node_of(job) in self.machines:
@@ -101,7 +103,6 @@ class Promises:
                 machine.installed = ""
             if ok:
                 machine.dirty = False
-                machine.failed.clear()
         elif ok:
             machine.installed = _digest(job)
             machine.failed.clear()

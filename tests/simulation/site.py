@@ -1,4 +1,4 @@
-"""The cluster of a simulated history: Jobs work on machines, machines come and go, and every promise is checked here."""
+"""The cluster of a simulated history: Jobs work on machines, machines come and go, and promises are checked here."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -125,5 +125,3 @@ class Site(Cluster):
     def _wake(self) -> None:
         for watch in list(self.watches):
             watch.catch_up()
-
-

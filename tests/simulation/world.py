@@ -12,6 +12,8 @@ from tests.simulation.processes import Process
 from tests.simulation.promises import BrokenPromiseError, Promises
 from tests.simulation.site import Site
 
+SHORTEST_JOB = 3.0
+
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
@@ -32,7 +34,7 @@ class Setting:
             parallelism=rng.randint(1, 3),
             max_failures=rng.choice([0, 1, 3, 100]),
             sizes=rng.choice([(), ("canary", "100%"), ("canary", "50%", "100%"), (1, "100%")]),
-            slowest_job=rng.choice([1.0, 8.0, 30.0]),
+            slowest_job=rng.choice([1.0, 20.0, 60.0]),
         )
 
 
@@ -51,6 +53,7 @@ class World:
         self._heap: list[tuple[float, int, Callable[..., None], tuple[Any, ...]]] = []
         self._sequence = 0
         self.steps = 0
+        self.kills = 0
         setting = self.setting
         self.promises = Promises(setting.parallelism, setting.max_failures, setting.sizes[:1] == ("canary",))
         self.site = Site(self, self.promises)
@@ -61,7 +64,8 @@ class World:
         return probability > 0.0 and self.rng.random() < probability
 
     def job_seconds(self) -> float:
-        return self.rng.uniform(0.0, self.setting.slowest_job)
+        """Return how long a Job takes: longer than a request can be late, since it restarts a container runtime."""
+        return self.rng.uniform(SHORTEST_JOB, SHORTEST_JOB + self.setting.slowest_job)
 
     def after(self, seconds: float, happen: Callable[..., None], *arguments: Any) -> None:
         self.at(self.now + max(0.0, seconds), happen, *arguments)
@@ -119,6 +123,7 @@ class World:
             # Not from inside its own step.
             self.at(self.now, self.kill, process)
             process.dead = True
+            self.kills += 1
 
     def kill(self, process: Process) -> None:
         if process in self.processes:
