@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import itertools
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import inf
 from typing import Any
 from unittest import mock
@@ -27,12 +27,25 @@ from kata_components.runner.lease import HeldLease, lease_manifest
 from tests.simulation.network import NetworkApi
 
 Patch = contextlib.AbstractContextManager[Any]
-BUGS: dict[str, Callable[[], Patch]] = {}
 
 
-def _bug(make: Callable[[], Patch]) -> Callable[[], Patch]:
-    BUGS[make.__name__] = make
-    return make
+@dataclass(frozen=True)
+class Bug:
+    """How to plant it, and what has to happen more often than usual to meet it soon."""
+
+    plant: Callable[[], Patch]
+    often: dict[str, float]
+
+
+BUGS: dict[str, Bug] = {}
+
+
+def _bug(**often: float) -> Callable[[Callable[[], Patch]], Callable[[], Patch]]:
+    def known(plant: Callable[[], Patch]) -> Callable[[], Patch]:
+        BUGS[plant.__name__] = Bug(plant, often)
+        return plant
+
+    return known
 
 
 def _around(owner: Any, name: str, wrapper: Callable[..., Any]) -> Patch:
@@ -48,7 +61,7 @@ def _around(owner: Any, name: str, wrapper: Callable[..., Any]) -> Patch:
 # The pacer.
 
 
-@_bug
+@_bug(lost_answer=0.2)
 def slot_is_freed_when_no_answer_comes() -> Patch:
     def on_result(original: Any, made: Pacer, now: float, command: Any, result: Result) -> None:
         run = made.nodes[command.node]
@@ -62,7 +75,7 @@ def slot_is_freed_when_no_answer_comes() -> Patch:
     return _around(Pacer, "on_result", on_result)
 
 
-@_bug
+@_bug(lost_answer=0.2)
 def no_answer_counts_as_failure() -> Patch:
     def on_result(original: Any, made: Pacer, now: float, command: Any, result: Result) -> None:
         if isinstance(command, CreateJob) and result.code is Code.UNKNOWN:
@@ -72,7 +85,7 @@ def no_answer_counts_as_failure() -> Patch:
     return _around(Pacer, "on_result", on_result)
 
 
-@_bug
+@_bug(job_deleted=0.3)
 def events_are_told_apart_by_name() -> Patch:
     def on_job(original: Any, made: Pacer, now: float, job: NodeJob, *, deleted: bool = False) -> None:
         run = made.nodes.get(job.node)
@@ -81,22 +94,22 @@ def events_are_told_apart_by_name() -> Patch:
     return _around(Pacer, "on_job", on_job)
 
 
-@_bug
+@_bug()
 def changes_are_never_listed_again() -> Patch:
     return mock.patch.object(pacer, "RELIST_SECONDS", inf)
 
 
-@_bug
+@_bug(killed=0.9, other_digest=0.7)
 def jobs_of_others_are_not_counted() -> Patch:
     return mock.patch.object(JobsSeen, "in_flight", lambda _, holders: len(list(holders)))
 
 
-@_bug
+@_bug(killed=0.9, destroys=0.5)
 def running_jobs_are_not_waited_for() -> Patch:
     return mock.patch.object(JobsSeen, "is_active_on", return_value=False)
 
 
-@_bug
+@_bug(killed=0.9, other_digest=0.7)
 def running_job_is_deleted_for_the_next() -> Patch:
     def finished_on(_: Any, seen: JobsSeen, node: str) -> NodeJob | None:
         of_stage = [job for job in seen._active.get(node, {}).values() if job.stage == seen._stage]
@@ -108,7 +121,7 @@ def running_job_is_deleted_for_the_next() -> Patch:
     return patches
 
 
-@_bug
+@_bug()
 def failure_counts_only_once_it_is_explained() -> Patch:
     def enter(_: Any, made: Pacer, run: Any, phase: Phase) -> None:
         if phase is Phase.FAILED:
@@ -119,17 +132,17 @@ def failure_counts_only_once_it_is_explained() -> Patch:
     return _around(Pacer, "_enter", enter)
 
 
-@_bug
+@_bug(job_fails=0.5)
 def earlier_failures_are_forgotten() -> Patch:
     return mock.patch.object(install, "Budget", lambda allowed, earlier: Budget(allowed))  # noqa: ARG005 - its keyword
 
 
-@_bug
+@_bug(node_deleted=0.3)
 def canary_that_departs_is_no_reason_to_stop() -> Patch:
     return mock.patch.object(Budget, "departed", lambda budget, node, canary: budget.recovered(node))  # noqa: ARG005
 
 
-@_bug
+@_bug()
 def canary_is_not_awaited() -> Patch:
     def open_waves(_: Any, queue: WaveQueue, _now: float) -> None:
         queue._current = len(queue._waiting) - 1
@@ -137,7 +150,7 @@ def canary_is_not_awaited() -> Patch:
     return _around(WaveQueue, "open_waves", open_waves)
 
 
-@_bug
+@_bug()
 def wave_that_can_never_open_is_waited_for() -> Patch:
     def every(_: Any, queue: WaveQueue) -> Iterator[str]:
         return itertools.chain.from_iterable(queue._waiting)
@@ -148,27 +161,27 @@ def wave_that_can_never_open_is_waited_for() -> Patch:
 # The planner.
 
 
-@_bug
+@_bug(job_fails=0.5, node_broken=0.9)
 def failures_of_nodes_that_are_down_do_not_count() -> Patch:
     return mock.patch.object(plan, "_has_failed", return_value=False)
 
 
-@_bug
+@_bug(node_reimaged=0.3, killed=0.9)
 def job_of_a_reinstalled_machine_is_believed() -> Patch:
     return mock.patch.object(NodeJob, "is_of", lambda job, node: job.node_uid == node.metadata.uid)
 
 
-@_bug
+@_bug(other_digest=0.7, job_fails=0.5)
 def mark_is_believed_whatever_has_worked_since() -> Patch:
     return mock.patch.object(plan, "_has_worked_since", return_value=False)
 
 
-@_bug
+@_bug(destroys=0.5, killed=0.9)
 def begun_cleanup_is_not_seen() -> Patch:
     return mock.patch.object(plan, "_is_undone", return_value=False)
 
 
-@_bug
+@_bug(killed=0.9)
 def nodes_are_read_before_their_jobs() -> Patch:
     async def read(api: KubeApi, namespace: str, suffix: str, selection: Selection) -> Fleet:
         nodes = await api.list_nodes(selection.selector)
@@ -178,7 +191,7 @@ def nodes_are_read_before_their_jobs() -> Patch:
     return mock.patch.object(fleet, "read", read)
 
 
-@_bug
+@_bug(destroys=0.5, job_fails=0.5)
 def only_marked_nodes_are_cleaned() -> Patch:
     def of_marked(original: Any, nodes: Any, known: Iterable[NodeJob], suffix: str, digest: str) -> Plan:
         return original(nodes, [job for job in known if job.stage == "cleanup"], suffix, digest)  # type: ignore[no-any-return] # as the original
@@ -189,7 +202,7 @@ def only_marked_nodes_are_cleaned() -> Patch:
 # Driver and runs.
 
 
-@_bug
+@_bug()
 def mark_is_written_with_the_job() -> Patch:
     async def send(original: Any, made: Driver, command: Any) -> Result:
         result: Result = await original(made, command)
@@ -201,7 +214,7 @@ def mark_is_written_with_the_job() -> Patch:
     return _around(Driver, "_send", send)
 
 
-@_bug
+@_bug(killed=0.9, other_digest=0.7, job_fails=0.5)
 def no_trace_is_left_before_a_job_is_replaced() -> Patch:
     async def traced(_: Driver, __: Step) -> bool:
         return True
@@ -209,7 +222,7 @@ def no_trace_is_left_before_a_job_is_replaced() -> Patch:
     return mock.patch.object(driver.Driver, "_is_traced", traced)
 
 
-@_bug
+@_bug(sleeps=0.9, other_digest=0.7, company=0.9)
 def mark_is_written_without_a_fresh_lease() -> Patch:
     async def send(original: Any, made: Driver, command: Any) -> Result:
         if isinstance(command, Record):
@@ -222,12 +235,12 @@ def mark_is_written_without_a_fresh_lease() -> Patch:
     return _around(Driver, "_send", send)
 
 
-@_bug
+@_bug(interrupted=0.9, company=0.9, slow=0.3)
 def lease_is_given_back_with_a_request_under_way() -> Patch:
     return mock.patch.object(HeldLease, "unanswered")
 
 
-@_bug
+@_bug()
 def lists_may_be_stale() -> Patch:
     kept: dict[Any, JobList] = {}
 
@@ -241,7 +254,7 @@ def lists_may_be_stale() -> Patch:
     return _around(NetworkApi, "list_jobs", list_jobs)
 
 
-@_bug
+@_bug(node_replaced=0.3)
 def unmarked_nodes_lose_their_jobs_at_the_end() -> Patch:
     async def tidy(_: Any, api: KubeApi, request: Any, *__: Any) -> None:
         await api.delete_jobs(request.namespace, jobs.selector(request.suffix, "install"), "status.successful=1")
@@ -249,12 +262,12 @@ def unmarked_nodes_lose_their_jobs_at_the_end() -> Patch:
     return _around(install, "_tidy", tidy)
 
 
-@_bug
+@_bug(destroys=0.7, job_fails=0.5)
 def destroy_ignores_nodes_that_could_not_be_cleaned() -> Patch:
     return mock.patch.object(cleanup, "_refuse_leftovers")
 
 
-@_bug
+@_bug(destroys=0.5, lease_deleted=0.9)
 def destroy_without_a_lease_looks_at_nothing() -> Patch:
     async def accept(*_: Any) -> None:
         await asyncio.sleep(0)
@@ -265,12 +278,12 @@ def destroy_without_a_lease_looks_at_nothing() -> Patch:
 # The Lease.
 
 
-@_bug
+@_bug(sleeps=0.9, company=0.9)
 def lease_counts_as_fresh_for_ever() -> Patch:
     return mock.patch.object(HeldLease, "remaining", property(lambda _: 15.0))
 
 
-@_bug
+@_bug(company=0.9)
 def lease_of_another_run_is_taken_at_once() -> Patch:
     async def taken(_: Any, __: Any, found: Any, ___: Any) -> Any:
         await asyncio.sleep(0)
@@ -279,7 +292,7 @@ def lease_of_another_run_is_taken_at_once() -> Patch:
     return mock.patch.object(lease, "_wait_until_dead", taken)
 
 
-@_bug
+@_bug(company=0.9, lease_deleted=0.9)
 def restored_lease_is_free_at_once() -> Patch:
     def unheld(*arguments: Any, **keywords: Any) -> dict[str, Any]:
         return lease_manifest(*arguments, **keywords | {"holder": None})
@@ -287,7 +300,7 @@ def restored_lease_is_free_at_once() -> Patch:
     return mock.patch.object(anchor, "lease_manifest", unheld)
 
 
-@_bug
+@_bug(sleeps=0.9, company=0.9)
 def lease_taken_by_another_is_taken_back() -> Patch:
     async def check(held: HeldLease) -> None:
         held.lease = await held.api.get_lease(held.namespace, held.name)

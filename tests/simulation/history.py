@@ -233,13 +233,13 @@ def faults_of(seed: int) -> Faults:
     return Faults.all() if seed % 2 == 0 else Faults.all().swarm(random.Random(seed))
 
 
-def play(seed: int) -> History:
-    """Play one history and return it.
+def play(seed: int, **often: float) -> History:
+    """Play one history and return it; `often` are faults with other probabilities than usual.
 
     Raises:
         BrokenPromiseError: a promise was broken; the text says how to see it again.
     """
-    history = History(seed, faults_of(seed))
+    history = History(seed, replace(faults_of(seed), **often))
     try:
         with simulated():
             history.play()

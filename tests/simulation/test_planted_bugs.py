@@ -9,12 +9,13 @@ from tests.simulation.promises import BrokenPromiseError
 FOUND_BY: dict[str, int] = {}
 
 
-def play_up_to(last: int) -> None:
+def play_up_to(last: int, often: dict[str, float]) -> None:
     for seed in range(last + 1):
-        play(seed)
+        play(seed, **often)
 
 
 @pytest.mark.parametrize("name", BUGS)
 def test_planted_bug_is_found(name: str) -> None:
-    with BUGS[name](), pytest.raises(BrokenPromiseError):
-        play_up_to(FOUND_BY[name])
+    bug = BUGS[name]
+    with bug.plant(), pytest.raises(BrokenPromiseError):
+        play_up_to(FOUND_BY[name], bug.often)
