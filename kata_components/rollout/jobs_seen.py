@@ -3,30 +3,40 @@
 from collections.abc import Iterable
 
 from kata_components.rollout.jobs import NodeJob, Stage
+from kata_components.rollout.plan import Step
 
 
 class JobsSeen:
-    """Active Jobs of all stages by node, and the last finished one of the paced stage."""
+    """Active Jobs of all stages by node, and the last finished one of the paced stage.
 
-    def __init__(self, stage: Stage) -> None:
+    `stage` and `digest` are those of the Jobs that this run makes. A Job that is still active `patience` seconds after
+    it was first seen is overdue: its deadline is long over, so nothing of it runs any more, but its node is dead and
+    cannot say so.
+    """
+
+    def __init__(self, stage: Stage, digest: str, patience: float) -> None:
         self._stage = stage
+        self._digest = digest
+        self._patience = patience
+        self._since: dict[str, float] = {}
         self._active: dict[str, dict[str, NodeJob]] = {}
         self._finished: dict[str, NodeJob] = {}
         self._deleted: set[str] = set()
 
-    def replace(self, jobs: Iterable[NodeJob]) -> None:
+    def replace(self, now: float, jobs: Iterable[NodeJob]) -> None:
         """Take a complete list."""
         self._active.clear()
         self._finished.clear()
         for job in jobs:
-            self.put(job)
+            self.put(now, job)
 
-    def put(self, job: NodeJob) -> None:
+    def put(self, now: float, job: NodeJob) -> None:
         """Take one Job as it is now. One that was deleted here may still turn up in an older answer: ignored."""
         if self.is_deleted(job):
             return
         if job.active:
             self._active.setdefault(job.node, {})[job.uid] = job
+            self._since.setdefault(job.uid, now)
             return
         self._remove_active(job)
         if job.stage == self._stage:
@@ -48,6 +58,11 @@ class JobsSeen:
         """Whether that very Job is known to be gone."""
         return job.uid in self._deleted
 
+    def is_ours(self, job: NodeJob, step: Step) -> bool:
+        """Whether it does what this run wants, on the machine that the step is about."""
+        of_machine = job.may_be_of(step.node_uid, step.machine_id)
+        return of_machine and job.stage == self._stage and job.digest == self._digest
+
     def is_active_on(self, node: str) -> bool:
         """Whether any Job works on that host."""
         return node in self._active
@@ -56,9 +71,15 @@ class JobsSeen:
         """Return the finished Job of the paced stage, if there is one."""
         return self._finished.get(node)
 
-    def in_flight(self, holders: Iterable[str]) -> int:
-        """Return the number of Jobs that are active, or about to be on the nodes that hold a slot."""
-        return sum(map(len, self._active.values())) + sum(1 for node in holders if node not in self._active)
+    def in_flight(self, now: float, holders: Iterable[str]) -> int:
+        """Return how many Jobs are active, overdue ones apart, or about to be on the nodes that hold a slot."""
+        active = sum(map(len, self._active.values())) - len(self.overdue(now))
+        return active + sum(1 for node in holders if node not in self._active)
+
+    def overdue(self, now: float) -> list[NodeJob]:
+        """Return the active Jobs that are overdue."""
+        active = (job for of_node in self._active.values() for job in of_node.values())
+        return [job for job in active if now - self._since[job.uid] > self._patience]
 
     def _remove_active(self, job: NodeJob) -> None:
         of_node = self._active.get(job.node, {})

@@ -57,21 +57,17 @@ class Pacer:
         node_timeout_seconds: float = inf,
     ) -> None:
         self.budget = budget
-        self._stage = stage
-        self._digest = digest
         self._parallelism = parallelism
         self._patience = node_timeout_seconds + _GRACE_SECONDS
         self.nodes = NodeRuns(steps)
         self._queue = WaveQueue(steps, soak_seconds=soak_seconds)
-        self._jobs = JobsSeen(stage)
+        self._jobs = JobsSeen(stage, digest, self._patience)
         self._due: list[tuple[float, int, str]] = []
         self._epoch = 0
         self._paused_until = 0.0
         self._relist_at = 0.0
         self._listing = False
         self._listed = False
-
-    # What the driver asks.
 
     def poll(self, now: float) -> list[Command]:
         """Return what to do at this moment. Each command is answered once, by `on_result` or `on_list`."""
@@ -103,8 +99,6 @@ class Pacer:
             return False
         return not any(self.budget.allows(node) for node in self._queue)
 
-    # What the driver tells.
-
     def on_list(self, now: float, command: ListJobs, jobs: Iterable[NodeJob] | None) -> None:
         """Take a complete list of the installation's Jobs, newer than any change told before; None: not to be had."""
         self._listing = False
@@ -113,7 +107,7 @@ class Pacer:
             return
         self._listed = True
         seen = list(jobs)
-        self._jobs.replace(seen)
+        self._jobs.replace(now, seen)
         for job in seen:
             self._advance(now, job)
         uids = {job.uid for job in seen}
@@ -126,7 +120,7 @@ class Pacer:
     def on_job(self, now: float, job: NodeJob, *, deleted: bool = False) -> None:
         """Take one change of a Job."""
         if not deleted:
-            self._jobs.put(job)
+            self._jobs.put(now, job)
             self._advance(now, job)
             return
         self._jobs.remove(job)
@@ -155,8 +149,6 @@ class Pacer:
         else:
             run.tries = 0
             self._settle(now, command, run, result)
-
-    # How results settle.
 
     def _settle(self, now: float, command: NodeCommand, run: NodeRun, result: Result) -> None:
         match command:
@@ -207,7 +199,7 @@ class Pacer:
 
     def _advance(self, now: float, job: NodeJob) -> None:
         run = self.nodes.get(job.node)
-        if run is None or self._jobs.is_deleted(job) or not self._is_ours(job, run.step):
+        if run is None or self._jobs.is_deleted(job) or not self._jobs.is_ours(job, run.step):
             return
         # A Job that ended before this run took the node up is its own unless the plan knew that it is stale.
         succeeded = job.state is JobState.SUCCEEDED and job.uid != run.step.stale_job
@@ -227,10 +219,6 @@ class Pacer:
         if run.deadline < inf:
             self._again(run.deadline, run)
 
-    def _is_ours(self, job: NodeJob, step: Step) -> bool:
-        of_machine = job.may_be_of(step.node_uid, step.machine_id)
-        return of_machine and job.stage == self._stage and job.digest == self._digest
-
     def _vanished(self, now: float, run: NodeRun) -> None:
         run.vanished += 1
         self._enter(run, Phase.INSPECTING if run.vanished >= _MAX_VANISHED else Phase.CREATING)
@@ -242,20 +230,28 @@ class Pacer:
         while self._due and self._due[0][0] <= now:
             run = self.nodes[heapq.heappop(self._due)[2]]
             if run.phase is Phase.RUNNING and now >= run.deadline:
-                # Kubernetes ends no Job whose pod hangs on a dead node. It keeps its slot and its host.
+                # Kubernetes ends no Job whose pod hangs on a dead node. It keeps its host.
                 self._final(run, Phase.FAILED, "its Job did not end in time; is the node alive?")
             elif not run.busy:
                 yield from self._commands(run)
 
     def _starts(self, now: float) -> Iterator[Command]:
+        self._give_up_on_dead_nodes(now)
         self._queue.open_waves(now)
-        while self._jobs.in_flight(self.nodes.holders) < self._parallelism:
+        while self._jobs.in_flight(now, self.nodes.holders) < self._parallelism:
             node = self._queue.take(self._startable)
             if node is None:
                 return
             run = self.nodes[node]
             self._enter(run, Phase.RECORDING if run.step.action is Action.ADOPT else Phase.CREATING)
             yield from self._commands(run)
+
+    def _give_up_on_dead_nodes(self, now: float) -> None:
+        for job in self._jobs.overdue(now):
+            run = self.nodes.get(job.node)
+            if run and run.phase is Phase.QUEUED:
+                self._queue.remove(run.step)
+                self._final(run, Phase.FAILED, f"the Job {job.name} works on it and did not end in time; is it alive?")
 
     def _commands(self, run: NodeRun) -> Iterator[Command]:
         command = self._command(run)

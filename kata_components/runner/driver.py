@@ -108,11 +108,19 @@ class Driver:
                 return Result(code=Code.UNKNOWN)
             return Result(code=_code(command, error), text=str(error), retry_after=error.retry_after or 0.0)
         except (UnreachableError, TimeoutError):
+            self._note_unanswered(command)
             return Result(code=Code.UNKNOWN)
+        except asyncio.CancelledError:
+            self._note_unanswered(command)
+            raise
+
+    def _note_unanswered(self, command: Command) -> None:
+        if isinstance(command, CreateJob | DeleteJob | Record):
+            self._lease.unanswered()
 
     def _seconds_for(self, command: Command) -> float:
-        """Return how long a call may take: what starts or removes Jobs must land while the Lease is surely ours."""
-        if isinstance(command, CreateJob | DeleteJob):
+        """Return how long a call may take: what writes must land while the Lease is surely ours."""
+        if isinstance(command, CreateJob | DeleteJob | Record):
             return max(0.0, min(_CALL_SECONDS, self._lease.remaining))
         return _CALL_SECONDS
 
@@ -139,7 +147,7 @@ class Driver:
     async def _send(self, command: CreateJob | DeleteJob | Record | Inspect) -> Result:
         orders, step = self._orders, self._orders.steps[command.node]
         match command:
-            case CreateJob() | DeleteJob() if not self._lease.fresh:
+            case CreateJob() | DeleteJob() | Record() if not self._lease.fresh:
                 # Somebody else may work already; the pacer asks again after a while.
                 return Result(code=Code.UNKNOWN)
             case CreateJob():

@@ -61,7 +61,7 @@ async def read(api: KubeApi, namespace: str, suffix: str, selection: Selection) 
     Raises:
         ClusterError: the cluster could not be asked.
     """
-    # Jobs first: one that ends in between is then seen as running on a node that already shows what it did.
+    # Jobs first: one that ended must be seen with what it did to its node, or it looks as if that was undone since.
     listed = await api.list_jobs(namespace, jobs.selector(suffix))
     found, marked = await asyncio.gather(
         api.list_nodes("" if selection.nodes else selection.selector), marked_nodes(api, suffix)

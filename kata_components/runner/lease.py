@@ -8,6 +8,7 @@ duration on our own clock, never by comparing clocks of two machines.
 import asyncio
 import contextlib
 import getpass
+import math
 import os
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
@@ -93,6 +94,8 @@ class HeldLease:
     clock: Callable[[], float]
     _renewed: float
     _claim: Mapping[str, str] = field(default_factory=dict)
+    _unanswered: float = -math.inf
+    _deleted: bool = False
 
     @property
     def fresh(self) -> bool:
@@ -107,6 +110,10 @@ class HeldLease:
     def claim(self, selection: str) -> None:
         """Note which nodes the installation is given; the next renewal or the release writes it."""
         self._claim = {names.CLAIM_ANNOTATION: selection}
+
+    def unanswered(self) -> None:
+        """Take note that a request that writes was given up: it may land a little later."""
+        self._unanswered = self.clock()
 
     async def kept(self, work: Coroutine[Any, Any, T]) -> T:
         """Await work while renewing; losing the Lease ends it.
@@ -178,9 +185,15 @@ class HeldLease:
         """
         await self._check_holder()
         await self.api.delete_lease(self.namespace, self.name, self.lease.metadata.uid)
+        self._deleted = True
 
     async def release(self) -> None:
-        """Give the lock back, keeping the identity. Failing is harmless: the Lease runs out, or was deleted."""
+        """Give the lock back, keeping the identity. Failing is harmless: the Lease runs out, or was deleted.
+
+        It is left to run out when the next run could meet a late request of this one.
+        """
+        if self._deleted or self.clock() - self._unanswered < _MARGIN_SECONDS:
+            return
         with contextlib.suppress(ClusterError, RolloutStoppedError, TimeoutError):
             async with asyncio.timeout(_ANSWER_SECONDS):
                 try:

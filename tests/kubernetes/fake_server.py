@@ -29,15 +29,22 @@ class Asked:
         return msgspec.json.decode(self.body)
 
 
+End = Literal["close", "reset", "silence", "lost", "cut"]
+
+
 @dataclass(frozen=True)
 class Reply:
-    """`chunks` make it a stream, which then ends, breaks off (`reset`) or falls silent (`silence`)."""
+    """`chunks` make it a stream, which then ends, breaks off (`reset`) or falls silent (`silence`).
+
+    Over sockets an answer may also be `lost`: the request is taken, and the connection ends without a byte. The last
+    chunk of a stream may be `cut`: it ends before as many bytes as were announced.
+    """
 
     status: int = 200
     body: bytes = b"{}"
     headers: Mapping[str, str] = field(default_factory=dict)
     chunks: Sequence[bytes] | None = None
-    end: Literal["close", "reset", "silence"] = "close"
+    end: End = "close"
 
 
 Script = Callable[[Asked], Reply]
@@ -52,7 +59,7 @@ def refused(status: int, message: str = "", reason: str = "", headers: Mapping[s
     return Reply(status, msgspec.json.encode(content), {"content-type": "application/json", **(headers or {})})
 
 
-def stream(*events: Any, end: Literal["close", "reset", "silence"] = "close") -> Reply:
+def stream(*events: Any, end: End = "close") -> Reply:
     """A watch: dicts become lines, bytes go out as they are."""
     lines = [event if isinstance(event, bytes) else msgspec.json.encode(event) + b"\n" for event in events]
     return Reply(chunks=lines, end=end)
@@ -156,6 +163,8 @@ class FakeServer:
             writer.transport.abort()
 
     async def _answer(self, reply: Reply, writer: asyncio.StreamWriter) -> None:
+        if reply.end == "lost":
+            raise ConnectionResetError
         headers = dict(reply.headers)
         if reply.chunks is None:
             headers["content-length"] = str(len(reply.body))
@@ -167,9 +176,11 @@ class FakeServer:
         for chunk in reply.chunks or ():
             writer.write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
             await writer.drain()
+        if reply.end == "cut":
+            writer.write(b"ff\r\n{")
         if reply.end == "silence":
             await asyncio.Event().wait()
-        if reply.end == "reset":
+        if reply.end in {"reset", "cut"}:
             # What was written goes out first; then the peer sees a connection that breaks off.
             await asyncio.sleep(0.01)
             raise ConnectionResetError

@@ -1,6 +1,7 @@
 """The mark on a node, as others may read it."""
 
 import json
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,6 +23,12 @@ def test_the_mark_is_the_json_that_was_promised() -> None:
 
 def test_a_rendered_mark_is_read_back() -> None:
     assert mark.parse(mark.render(mark_of("a"))) == mark_of("a")
+
+
+def test_a_begun_install_tells_at_which_digest_it_failed() -> None:
+    begun = replace(mark_of("a", digest=""), failed="bbbbbbbbbbbb")
+    assert json.loads(mark.render(begun))["failed"] == "bbbbbbbbbbbb"
+    assert mark.parse(mark.render(begun)) == begun
 
 
 json_values = st.recursive(

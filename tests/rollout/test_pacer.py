@@ -1,7 +1,9 @@
 """What the pacer does in the few cases that no crash or fault brings about by chance."""
 
+from math import inf
+
 from kata_components.rollout.budget import Budget
-from kata_components.rollout.commands import Code, Command, CreateJob, ListJobs, Result
+from kata_components.rollout.commands import Code, Command, CreateJob, Inspect, ListJobs, Result
 from kata_components.rollout.jobs import JobState
 from kata_components.rollout.pacer import Pacer
 from kata_components.rollout.phase import Phase
@@ -9,25 +11,31 @@ from kata_components.rollout.plan import Action, Step
 from tests.rollout.builders import DIGEST, job
 
 
-def pacer(*nodes: str, parallelism: int = 1, timeout: float = 60.0) -> Pacer:
-    steps = [
-        Step(
-            node=n,
-            node_uid=f"uid-{n}",
-            machine_id=f"machine-{n}",
-            action=Action.INSTALL,
-            reason="",
-            wave=0,
-            canary=False,
-        )
-        for n in nodes
-    ]
+def step(node: str, *, canary: bool = False, wave: int = 0) -> Step:
+    return Step(
+        node=node,
+        node_uid=f"uid-{node}",
+        machine_id=f"machine-{node}",
+        action=Action.INSTALL,
+        reason="",
+        wave=wave,
+        canary=canary,
+    )
+
+
+def pacer(
+    *nodes: str, parallelism: int = 1, timeout: float = 60.0, allowed: float = inf, earlier: tuple[str, ...] = ()
+) -> Pacer:
+    return paced([step(node) for node in nodes], parallelism, timeout, Budget(allowed, earlier=earlier))
+
+
+def paced(steps: list[Step], parallelism: int, timeout: float, budget: Budget) -> Pacer:
     made = Pacer(
         steps,
         stage="install",
         digest=DIGEST,
         parallelism=parallelism,
-        budget=Budget(),
+        budget=budget,
         node_timeout_seconds=timeout,
     )
     [listing] = made.poll(0.0)
@@ -42,16 +50,27 @@ def create(made: Pacer, now: float) -> CreateJob:
     return command
 
 
-def test_a_job_that_never_ends_fails_its_node_and_keeps_its_slot() -> None:
+LATE = 60.0 + 120.0 + 2.0
+"""A Job that was seen at 1.0 is overdue then."""
+
+
+def test_a_job_that_never_ends_fails_its_node_and_holds_its_slot_until_its_deadline_is_long_over() -> None:
     made = pacer("a", "b")
     made.on_result(1.0, create(made, 1.0), Result(code=Code.DONE, uid="job-a"))
     made.on_job(1.0, job("a"))
-    late = 60.0 + 120.0 + 2.0
-    assert made.wakeup(2.0) <= late
-    assert [c for c in made.poll(late) if isinstance(c, CreateJob)] == []
+    assert made.wakeup(2.0) <= LATE
+    assert [c for c in made.poll(LATE - 5.0) if isinstance(c, CreateJob)] == []
+    assert create(made, LATE).node == "b"
     assert [failure.node for failure in made.nodes.failures] == ["a"]
-    made.on_job(late, job("a", JobState.FAILED))
-    assert create(made, late).node == "b"
+
+
+def test_job_of_another_run_on_a_dead_node_does_not_block_the_rollout_for_ever() -> None:
+    made = pacer("a", "b")
+    made.on_job(1.0, job("x", uid="foreign-x"))
+    made.on_job(1.0, job("a", digest="bbbbbbbbbbbb", uid="foreign-a"))
+    assert [c for c in made.poll(LATE - 5.0) if isinstance(c, CreateJob)] == []
+    assert create(made, LATE).node == "b"
+    assert [failure.node for failure in made.nodes.failures] == ["a"]
 
 
 def test_an_error_that_the_server_repeats_fails_the_node_with_its_text() -> None:
@@ -81,3 +100,30 @@ def test_no_answer_is_asked_again_for_as_long_as_it_takes() -> None:
         now += 31.0
         command = next(c for c in made.poll(now) if isinstance(c, CreateJob))
     assert made.nodes.within(Phase.CREATING) == ["a"]
+
+
+def test_a_failure_counts_before_it_is_explained() -> None:
+    made = pacer("a", "b", allowed=0)
+    made.on_result(1.0, create(made, 1.0), Result(code=Code.DONE, uid="job-a"))
+    made.on_job(2.0, job("a", JobState.FAILED))
+    [inspect] = made.poll(2.0)
+    assert isinstance(inspect, Inspect)
+    made.on_result(3.0, inspect, Result(code=Code.GONE))
+    assert create(made, 3.0).node == "b", "the node is gone, so it was no failure"
+
+
+def test_a_canary_that_is_gone_has_proven_nothing() -> None:
+    made = paced([step("a", canary=True), step("b", wave=1)], 1, 60.0, Budget())
+    made.on_result(1.0, create(made, 1.0), Result(code=Code.DONE, uid="job-a"))
+    made.on_job(2.0, job("a", JobState.FAILED))
+    [inspect] = made.poll(2.0)
+    assert isinstance(inspect, Inspect)
+    made.on_result(3.0, inspect, Result(code=Code.GONE))
+    assert made.finished
+    assert made.budget.stop_reason == "canary a is gone, the next run chooses another"
+
+
+def test_a_wave_that_can_never_open_is_not_waited_for() -> None:
+    made = paced([step("a"), step("b", wave=1)], 1, 60.0, Budget(0, earlier=["b"]))
+    assert [c for c in made.poll(1.0) if isinstance(c, CreateJob)] == []
+    assert made.finished

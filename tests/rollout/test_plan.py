@@ -167,3 +167,36 @@ def test_a_node_that_only_lacks_its_mark_need_not_be_ready() -> None:
 def test_a_foreign_job_does_not_make_a_labelled_node_ours() -> None:
     foreign = replace(job("a", JobState.SUCCEEDED, digest=""), node_uid="")
     assert unclaimed(plan([node("a", labels=LABELLED)], [foreign], RULES)) == ["a"]
+
+
+def test_a_job_that_ended_on_the_machine_before_may_have_labelled_this_one() -> None:
+    replaced = node("a", uid="new", labels=LABELLED)
+    assert action_of(replaced, [job("a", JobState.SUCCEEDED)]) is Action.INSTALL
+
+
+@pytest.mark.parametrize(
+    ("state", "action"),
+    [(JobState.FAILED, Action.RETRY), (JobState.ACTIVE, Action.RESUME), (JobState.SUCCEEDED, Action.UP_TO_DATE)],
+)
+def test_a_mark_counts_only_as_far_as_no_later_job_has_worked(state: JobState, action: Action) -> None:
+    installed = node("a", marked=mark_of("a"), labels=LABELLED)
+    assert action_of(installed, [job("a", state)]) is action
+
+
+def test_a_job_from_before_a_reinstallation_says_nothing_of_the_machine() -> None:
+    reinstalled = node("a", machine="new", labels=LABELLED, marked=mark_of("a"))
+    assert action_of(reinstalled, [job("a", JobState.SUCCEEDED)]) is Action.REBUILT
+
+
+@pytest.mark.parametrize(("failed", "action"), [("", Action.INSTALL), (DIGEST, Action.RETRY), ("b", Action.INSTALL)])
+def test_a_begun_install_is_known_without_its_job(failed: str, action: Action) -> None:
+    begun = node("a", marked=replace(mark_of("a", digest=""), failed=failed), labels=LABELLED)
+    [step] = plan([begun], [], RULES).steps
+    assert step.action is action
+    assert step.failed_before is (action is Action.RETRY)
+    assert [s.action for s in cleanup_plan([begun], [], "", "cleanup").steps] == [Action.CLEANUP]
+
+
+def test_a_node_that_its_failed_job_took_down_counts_as_failed() -> None:
+    [step] = plan([node("a", ready=False)], [job("a", JobState.FAILED)], RULES).steps
+    assert (step.action, step.failed_before) == (Action.SKIPPED, True)

@@ -212,6 +212,26 @@ def test_deleted_lease_with_marked_nodes_is_refused_with_the_way_out() -> None:
     assert on.starts == []
 
 
+def test_deleted_lease_with_unmarked_nodes_that_have_jobs_is_refused_too() -> None:
+    on = cluster(2, fates={"node-00": "fails", "node-01": "fails"})
+    simulate(roll_out(FakeKubeApi(on), request()))
+    on.leases.clear()
+    with pytest.raises(GuardError, match="2 nodes still carry its mark or have its Jobs"):
+        simulate(end(on))
+
+
+def test_restored_lease_waits_for_a_run_that_may_have_held_the_deleted_one() -> None:
+    on = cluster(1)
+    on.leases.clear()
+
+    async def restored() -> float:
+        api = FakeKubeApi(on)
+        await anchor.restore(api, NAMESPACE, LEASE, stack=STACK, installation=INSTALLATION)
+        return (await roll_out(api, request())).outcome.seconds
+
+    assert simulate(restored()) > 15.0
+
+
 def test_establish_takes_over_what_the_same_stack_left() -> None:
     on = cluster(0)
     api = FakeKubeApi(on)

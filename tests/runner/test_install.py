@@ -72,6 +72,20 @@ def test_succeeded_jobs_go_and_failed_ones_stay() -> None:
     assert list(on.jobs) == ["kata-deploy-install-node-02"]
 
 
+def test_a_job_that_outlives_the_run_is_not_removed_when_it_succeeds() -> None:
+    on = cluster(1)
+    on.add_nodes("slow")
+    on.fates["slow"] = "hangs"
+
+    class LateSuccess(FakeKubeApi):
+        async def delete_jobs(self, namespace: str, selector: str, field_selector: str = "") -> None:
+            on.end_job("kata-deploy-install-slow")
+            await super().delete_jobs(namespace, selector, field_selector)
+
+    simulate(roll_out(LateSuccess(on), request(node_timeout_seconds=30)))
+    assert list(on.jobs) == ["kata-deploy-install-slow"]
+
+
 def test_failed_node_is_told_with_stage_exit_code_reason_and_last_lines() -> None:
     on = cluster(4, fates={"node-02": "fails"})
     done = simulate(roll_out(FakeKubeApi(on), request()))

@@ -196,6 +196,18 @@ def test_renewal_whose_answer_got_lost_is_no_theft() -> None:
     assert simulate(lost())
 
 
+def test_lease_is_given_back_even_when_a_renewal_lands_after_its_run() -> None:
+    on = cluster(0)
+
+    async def hold() -> None:
+        async with kept(FakeKubeApi(on)):
+            await asyncio.sleep(1.0)
+            on.replace_lease(LEASE, on.leases[LEASE])
+
+    simulate(hold())
+    assert spec(on) == {}
+
+
 def test_taken_lease_ends_the_keeping_with_the_name_of_the_taker() -> None:
     on, thief = cluster(0), "ben@laptop (pid 7)"
 

@@ -1,0 +1,83 @@
+"""Faults as real connections show them: lost answers, cut chunks, expired watches, overload."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from kata_components.errors import ApiError, ExpiredError, UnreachableError
+from kata_components.kubernetes import kubeconfig as kubeconfigs
+from kata_components.kubernetes.objects import JobEvent
+from tests.kubernetes.fake_server import FakeServer, Reply, in_turn, ok, refused, stream
+from tests.kubernetes.support import Certificates, Opened, Pauses, kubeconfig
+from tests.kubernetes.test_connection import server_context
+from tests.kubernetes.test_watch import bookmark, failed, job
+
+pytestmark = pytest.mark.anyio
+
+OVERLOAD = Reply(429, b"Too many requests, please try again later.", {"content-type": "text/plain", "retry-after": "3"})
+
+
+async def first(watch: AsyncIterator[JobEvent]) -> str:
+    return (await anext(watch)).object.metadata.name
+
+
+async def test_a_write_whose_answer_is_lost_is_sent_once_and_its_effect_unknown(opened: Opened) -> None:
+    async with FakeServer(in_turn(Reply(end="lost"))) as server:
+        with pytest.raises(UnreachableError, match="gave no answer"):
+            await opened(kubeconfig(server.url)).create_job("ns", {"kind": "Job"})
+    assert [asked.method for asked in server.asked] == ["POST"]
+
+
+async def test_a_read_whose_answer_is_lost_is_repeated(opened: Opened) -> None:
+    listed = ok({"metadata": {}, "items": [{"metadata": {"name": "a"}}]})
+    async with FakeServer(in_turn(Reply(end="lost"), Reply(chunks=[b'{"metadata"'], end="cut"), listed)) as server:
+        nodes = await opened(kubeconfig(server.url), sleep=Pauses()).list_nodes()
+    assert [node.metadata.name for node in nodes] == ["a"]
+    assert len(server.asked) == 3
+
+
+async def test_an_overloaded_server_is_given_the_time_it_asks_for(opened: Opened) -> None:
+    pauses = Pauses()
+    async with FakeServer(in_turn(OVERLOAD, ok({"metadata": {}, "items": []}), OVERLOAD)) as server:
+        api = opened(kubeconfig(server.url), sleep=pauses)
+        assert await api.list_nodes() == []
+        with pytest.raises(ApiError, match="Too many requests") as refusal:
+            await api.create_job("ns", {"kind": "Job"})
+    assert pauses.seconds == [3.0]
+    assert (refusal.value.status, refusal.value.retry_after) == (429, 3.0), "the pacer waits, not the client"
+
+
+@pytest.mark.parametrize("expired", [refused(410, "too old"), stream(failed(410))])
+async def test_an_expired_watch_asks_for_a_list_whichever_way_it_is_told(opened: Opened, expired: Reply) -> None:
+    async with FakeServer(in_turn(stream(bookmark(9)), expired)) as server:
+        watch = opened(kubeconfig(server.url), sleep=Pauses()).watch_jobs("ns", "a=b", "5")
+        with pytest.raises(ExpiredError):
+            await first(watch)
+    assert [asked.query["resourceVersion"] for asked in server.asked] == ["5", "9"]
+
+
+async def test_a_watch_whose_chunk_is_cut_goes_on_behind_the_last_whole_event(opened: Opened) -> None:
+    async with FakeServer(in_turn(stream(job("a", 6), end="cut"), stream(job("b", 7), end="silence"))) as server:
+        watch = opened(kubeconfig(server.url), sleep=Pauses()).watch_jobs("ns", "a=b", "5")
+        assert [await first(watch), await first(watch)] == ["a", "b"]
+        await watch.aclose()
+    assert [asked.query["resourceVersion"] for asked in server.asked] == ["5", "6"]
+
+
+async def test_in_a_pod_the_service_account_is_used_and_its_token_rotates(
+    certificates: Certificates, opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ca.crt").write_text(certificates.text("authority.crt"))
+    (tmp_path / "token").write_text("one")
+    monkeypatch.setattr(kubeconfigs, "_SERVICE_ACCOUNT", tmp_path)
+    nodes = ok({"metadata": {}, "items": []})
+    async with FakeServer(in_turn(nodes, refused(401), nodes), server_context(certificates)) as server:
+        monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
+        monkeypatch.setenv("KUBERNETES_SERVICE_PORT", str(server.port))
+        api = opened(kubeconfigs.IN_CLUSTER)
+        await api.list_nodes()
+        (tmp_path / "token").write_text("two")
+        await api.list_nodes()
+    sent = [asked.headers["authorization"] for asked in server.asked]
+    assert sent == ["Bearer one", "Bearer one", "Bearer two"]

@@ -1,0 +1,309 @@
+"""Bugs to plant: each takes away one safeguard of the product. A simulation that does not find them proves nothing."""
+
+import asyncio
+import contextlib
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from math import inf
+from typing import Any
+from unittest import mock
+
+from kata_components.kubernetes.api import KubeApi
+from kata_components.kubernetes.objects import JobList
+from kata_components.rollout import jobs, pacer, plan
+from kata_components.rollout.budget import Budget
+from kata_components.rollout.commands import Code, CreateJob, Record, Result
+from kata_components.rollout.jobs import NodeJob
+from kata_components.rollout.jobs_seen import JobsSeen
+from kata_components.rollout.pacer import Pacer
+from kata_components.rollout.phase import Phase
+from kata_components.rollout.plan import Plan, Step
+from kata_components.rollout.queue import WaveQueue
+from kata_components.runner import anchor, cleanup, driver, fleet, install, lease
+from kata_components.runner.driver import Driver
+from kata_components.runner.fleet import Fleet, Selection
+from kata_components.runner.lease import HeldLease, lease_manifest
+from tests.simulation.network import NetworkApi
+
+Patch = contextlib.AbstractContextManager[Any]
+
+
+@dataclass(frozen=True)
+class Bug:
+    """How to plant it, and what has to happen more often than usual to meet it soon."""
+
+    plant: Callable[[], Patch]
+    often: dict[str, float]
+
+
+BUGS: dict[str, Bug] = {}
+
+
+def _bug(**often: float) -> Callable[[Callable[[], Patch]], Callable[[], Patch]]:
+    def known(plant: Callable[[], Patch]) -> Callable[[], Patch]:
+        BUGS[plant.__name__] = Bug(plant, often)
+        return plant
+
+    return known
+
+
+def _around(owner: Any, name: str, wrapper: Callable[..., Any]) -> Patch:
+    """Replace a method by `wrapper(original, self, …)`."""
+    original = getattr(owner, name)
+
+    def replaced(*arguments: Any, **keywords: Any) -> Any:
+        return wrapper(original, *arguments, **keywords)
+
+    return mock.patch.object(owner, name, replaced)
+
+
+# The pacer.
+
+
+@_bug(lost_answer=0.2)
+def slot_is_freed_when_no_answer_comes() -> Patch:
+    def on_result(original: Any, made: Pacer, now: float, command: Any, result: Result) -> None:
+        run = made.nodes[command.node]
+        if isinstance(command, CreateJob) and result.code is Code.UNKNOWN and run.phase is Phase.CREATING:
+            run.busy = False
+            made.nodes.enter(run, Phase.QUEUED)
+            made._queue.put_back(run.step)
+            return
+        original(made, now, command, result)
+
+    return _around(Pacer, "on_result", on_result)
+
+
+@_bug(lost_answer=0.2)
+def no_answer_counts_as_failure() -> Patch:
+    def on_result(original: Any, made: Pacer, now: float, command: Any, result: Result) -> None:
+        if isinstance(command, CreateJob) and result.code is Code.UNKNOWN:
+            result = replace(result, code=Code.REJECTED)
+        original(made, now, command, result)
+
+    return _around(Pacer, "on_result", on_result)
+
+
+@_bug(job_deleted=0.3)
+def events_are_told_apart_by_name() -> Patch:
+    def on_job(original: Any, made: Pacer, now: float, job: NodeJob, *, deleted: bool = False) -> None:
+        run = made.nodes.get(job.node)
+        original(made, now, replace(job, uid=run.job_uid) if run and run.job_uid else job, deleted=deleted)
+
+    return _around(Pacer, "on_job", on_job)
+
+
+@_bug()
+def changes_are_never_listed_again() -> Patch:
+    return mock.patch.object(pacer, "RELIST_SECONDS", inf)
+
+
+@_bug(killed=0.9, other_digest=0.7)
+def jobs_of_others_are_not_counted() -> Patch:
+    return mock.patch.object(JobsSeen, "in_flight", lambda _, holders: len(list(holders)))
+
+
+@_bug(killed=0.9, destroys=0.5)
+def running_jobs_are_not_waited_for() -> Patch:
+    return mock.patch.object(JobsSeen, "is_active_on", return_value=False)
+
+
+@_bug(killed=0.9, other_digest=0.7)
+def running_job_is_deleted_for_the_next() -> Patch:
+    def finished_on(_: Any, seen: JobsSeen, node: str) -> NodeJob | None:
+        of_stage = [job for job in seen._active.get(node, {}).values() if job.stage == seen._stage]
+        return seen._finished.get(node) or next(iter(of_stage), None)
+
+    patches = contextlib.ExitStack()
+    patches.enter_context(_around(JobsSeen, "finished_on", finished_on))
+    patches.enter_context(running_jobs_are_not_waited_for())
+    return patches
+
+
+@_bug()
+def failure_counts_only_once_it_is_explained() -> Patch:
+    def enter(_: Any, made: Pacer, run: Any, phase: Phase) -> None:
+        if phase is Phase.FAILED:
+            made.budget.failed(run.step.node, canary=run.step.canary)
+        made.nodes.enter(run, phase)
+        made._touch(run)
+
+    return _around(Pacer, "_enter", enter)
+
+
+@_bug(job_fails=0.5)
+def earlier_failures_are_forgotten() -> Patch:
+    return mock.patch.object(install, "Budget", lambda allowed, earlier: Budget(allowed))  # noqa: ARG005 - its keyword
+
+
+@_bug(node_deleted=0.3)
+def canary_that_departs_is_no_reason_to_stop() -> Patch:
+    return mock.patch.object(Budget, "departed", lambda budget, node, canary: budget.recovered(node))  # noqa: ARG005
+
+
+@_bug()
+def canary_is_not_awaited() -> Patch:
+    def open_waves(_: Any, queue: WaveQueue, _now: float) -> None:
+        queue._current = len(queue._waiting) - 1
+
+    return _around(WaveQueue, "open_waves", open_waves)
+
+
+@_bug()
+def wave_that_can_never_open_is_waited_for() -> Patch:
+    def every(_: Any, queue: WaveQueue) -> Iterator[str]:
+        return itertools.chain.from_iterable(queue._waiting)
+
+    return _around(WaveQueue, "__iter__", every)
+
+
+# The planner.
+
+
+@_bug(job_fails=0.5, node_broken=0.9)
+def failures_of_nodes_that_are_down_do_not_count() -> Patch:
+    return mock.patch.object(plan, "_has_failed", return_value=False)
+
+
+@_bug(node_reimaged=0.3, killed=0.9)
+def job_of_a_reinstalled_machine_is_believed() -> Patch:
+    return mock.patch.object(NodeJob, "is_of", lambda job, node: job.node_uid == node.metadata.uid)
+
+
+@_bug(other_digest=0.7, job_fails=0.5)
+def mark_is_believed_whatever_has_worked_since() -> Patch:
+    return mock.patch.object(plan, "_has_worked_since", return_value=False)
+
+
+@_bug(destroys=0.5, killed=0.9)
+def begun_cleanup_is_not_seen() -> Patch:
+    return mock.patch.object(plan, "_is_undone", return_value=False)
+
+
+@_bug(killed=0.9)
+def nodes_are_read_before_their_jobs() -> Patch:
+    async def read(api: KubeApi, namespace: str, suffix: str, selection: Selection) -> Fleet:
+        nodes = await api.list_nodes(selection.selector)
+        listed = await api.list_jobs(namespace, jobs.selector(suffix))
+        seen = [jobs.observed(job) for job in listed.items]
+        return Fleet(nodes=nodes, missing=[], jobs=seen, marked=0, deselected=[])
+
+    return mock.patch.object(fleet, "read", read)
+
+
+@_bug(destroys=0.5, job_fails=0.5)
+def only_marked_nodes_are_cleaned() -> Patch:
+    def of_marked(original: Any, nodes: Any, known: Iterable[NodeJob], suffix: str, digest: str) -> Plan:
+        return original(nodes, [job for job in known if job.stage == "cleanup"], suffix, digest)  # type: ignore[no-any-return] # as the original
+
+    return _around(cleanup, "cleanup_plan", of_marked)
+
+
+# Driver and runs.
+
+
+@_bug()
+def mark_is_written_with_the_job() -> Patch:
+    async def send(original: Any, made: Driver, command: Any) -> Result:
+        result: Result = await original(made, command)
+        if isinstance(command, CreateJob):
+            step = made._orders.steps[command.node]
+            await made._api.annotate_node(step.node, step.node_uid, made._orders.marks(step))
+        return result
+
+    return _around(Driver, "_send", send)
+
+
+@_bug(killed=0.9, other_digest=0.7, job_fails=0.5)
+def no_trace_is_left_before_a_job_is_replaced() -> Patch:
+    async def traced(_: Driver, __: Step) -> bool:
+        return True
+
+    return mock.patch.object(driver.Driver, "_is_traced", traced)
+
+
+@_bug(sleeps=0.9, other_digest=0.7, company=0.9)
+def mark_is_written_without_a_fresh_lease() -> Patch:
+    async def send(original: Any, made: Driver, command: Any) -> Result:
+        if isinstance(command, Record):
+            step = made._orders.steps[command.node]
+            await made._api.annotate_node(step.node, step.node_uid, made._orders.marks(step))
+            return Result(code=Code.DONE)
+        result: Result = await original(made, command)
+        return result
+
+    return _around(Driver, "_send", send)
+
+
+@_bug(interrupted=0.9, company=0.9, slow=0.3)
+def lease_is_given_back_with_a_request_under_way() -> Patch:
+    return mock.patch.object(HeldLease, "unanswered")
+
+
+@_bug()
+def lists_may_be_stale() -> Patch:
+    kept: dict[Any, JobList] = {}
+
+    async def list_jobs(original: Any, api: NetworkApi, namespace: str, selector: str) -> JobList:
+        found: JobList = await original(api, namespace, selector)
+        answer = kept.get(api._world, found) if api._world.rng.random() < 0.3 else found
+        kept.clear()
+        kept[api._world] = found
+        return answer
+
+    return _around(NetworkApi, "list_jobs", list_jobs)
+
+
+@_bug(node_replaced=0.3)
+def unmarked_nodes_lose_their_jobs_at_the_end() -> Patch:
+    async def tidy(_: Any, api: KubeApi, request: Any, *__: Any) -> None:
+        await api.delete_jobs(request.namespace, jobs.selector(request.suffix, "install"), "status.successful=1")
+
+    return _around(install, "_tidy", tidy)
+
+
+@_bug(destroys=0.7, job_fails=0.5)
+def destroy_ignores_nodes_that_could_not_be_cleaned() -> Patch:
+    return mock.patch.object(cleanup, "_refuse_leftovers")
+
+
+@_bug(destroys=0.5, lease_deleted=0.9)
+def destroy_without_a_lease_looks_at_nothing() -> Patch:
+    async def accept(*_: Any) -> None:
+        await asyncio.sleep(0)
+
+    return mock.patch.object(anchor, "_refuse_without_lease", accept)
+
+
+# The Lease.
+
+
+@_bug(sleeps=0.9, company=0.9)
+def lease_counts_as_fresh_for_ever() -> Patch:
+    return mock.patch.object(HeldLease, "remaining", property(lambda _: 15.0))
+
+
+@_bug(company=0.9)
+def lease_of_another_run_is_taken_at_once() -> Patch:
+    async def taken(_: Any, __: Any, found: Any, ___: Any) -> Any:
+        await asyncio.sleep(0)
+        return found
+
+    return mock.patch.object(lease, "_wait_until_dead", taken)
+
+
+@_bug(company=0.9, lease_deleted=0.9)
+def restored_lease_is_free_at_once() -> Patch:
+    def unheld(*arguments: Any, **keywords: Any) -> dict[str, Any]:
+        return lease_manifest(*arguments, **keywords | {"holder": None})
+
+    return mock.patch.object(anchor, "lease_manifest", unheld)
+
+
+@_bug(sleeps=0.9, company=0.9)
+def lease_taken_by_another_is_taken_back() -> Patch:
+    async def check(held: HeldLease) -> None:
+        held.lease = await held.api.get_lease(held.namespace, held.name)
+
+    return mock.patch.object(HeldLease, "_check_holder", check)

@@ -1,0 +1,81 @@
+"""What may go wrong in a simulated history, and how often."""
+
+import random
+from dataclasses import dataclass, fields, replace
+
+
+@dataclass(frozen=True)
+class Faults:
+    """Probabilities per request, watch event or Job; those under "per run" are per run of the program."""
+
+    # Per request.
+    throttled: float = 0.0
+    server_error: float = 0.0
+    lost_request: float = 0.0
+    lost_answer: float = 0.0
+    slow: float = 0.0
+    silent: float = 0.0
+    busy_object: float = 0.0
+    # Per watch event.
+    watch_stalls: float = 0.0
+    watch_expires: float = 0.0
+    event_lost: float = 0.0
+    # Per Job.
+    job_fails: float = 0.0
+    job_deleted: float = 0.0
+    node_deleted: float = 0.0
+    node_replaced: float = 0.0
+    node_reimaged: float = 0.0
+    node_not_ready: float = 0.0
+    node_broken: float = 0.0
+    """Per failed Job: it takes the node down with it."""
+    # Per run.
+    killed: float = 0.0
+    interrupted: float = 0.0
+    sleeps: float = 0.0
+    outage: float = 0.0
+    company: float = 0.0
+    """A second run beside this one."""
+    lease_deleted: float = 0.0
+    clock_jumps: float = 0.0
+    destroys: float = 0.0
+    other_digest: float = 0.0
+
+    @classmethod
+    def all(cls) -> "Faults":
+        return cls(
+            throttled=0.02,
+            server_error=0.02,
+            lost_request=0.02,
+            lost_answer=0.03,
+            slow=0.02,
+            silent=0.005,
+            busy_object=0.02,
+            watch_stalls=0.02,
+            watch_expires=0.02,
+            event_lost=0.01,
+            job_fails=0.2,
+            job_deleted=0.02,
+            node_deleted=0.02,
+            node_replaced=0.03,
+            node_reimaged=0.02,
+            node_not_ready=0.05,
+            node_broken=0.3,
+            killed=0.5,
+            interrupted=0.1,
+            sleeps=0.2,
+            outage=0.1,
+            company=0.3,
+            lease_deleted=0.3,
+            clock_jumps=0.1,
+            destroys=0.3,
+            other_digest=0.3,
+        )
+
+    @property
+    def any(self) -> bool:
+        return any(getattr(self, fault.name) for fault in fields(self))
+
+    def swarm(self, rng: random.Random) -> "Faults":
+        """Return these faults, each on or off by chance: faults hide each other when all are on."""
+        return replace(self, **{fault.name: 0.0 for fault in fields(self) if rng.random() < 0.5})

@@ -1,0 +1,201 @@
+"""The way between runs and API server: requests and answers take time, get lost, come late, and watches break.
+
+A request whose sender has given up or died may still be applied, at most `LANDS_WITHIN` seconds later. That bound is
+what the margin of the Lease is made for; no client can be safe from a request that the network keeps for longer.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, Callable
+from typing import Any, TypeVar
+
+import msgspec
+
+from kata_components.errors import ApiError, ExpiredError
+from kata_components.kubernetes.objects import Job, JobEvent
+from tests.runner.cluster import Event, RefusedError
+from tests.runner.fake_api import FakeKubeApi, server_error, unreachable
+from tests.runner.selectors import matches
+from tests.simulation.processes import Process
+from tests.simulation.world import World
+
+T = TypeVar("T")
+
+LANDS_WITHIN = 2.9
+_READ_TIMEOUT = 60.0
+
+
+class _Request:
+    """One request on its way; `given_up` once nobody waits for the answer."""
+
+    def __init__(self, answer: "asyncio.Future[Any]") -> None:
+        self.answer = answer
+        self.arrived = False
+        self.given_up = False
+
+
+class NetworkApi(FakeKubeApi):
+    """The client of one process."""
+
+    def __init__(self, world: World, process: Process) -> None:
+        super().__init__(world.site)
+        self._world = world
+        self._process = process
+
+    async def _call(self, name: str, apply: Callable[[], T]) -> T:
+        self._world.crash_point(self._process)
+        answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        if not self._process.dead:
+            self._send(name, apply, _Request(answer))
+        return await answer
+
+    def _send(self, name: str, apply: Callable[[], Any], request: _Request) -> None:
+        world, faults, chance = self._world, self._world.faults, self._world.chance
+        delay = world.rng.uniform(0.001, 0.3)
+        if chance(faults.slow):
+            delay = world.rng.uniform(3.0, 12.0)
+
+        def arrive() -> None:
+            if request.arrived:
+                return
+            request.arrived = True
+            self._arrive(name, apply, request)
+
+        def given_up(answer: "asyncio.Future[Any]") -> None:
+            if answer.cancelled() and not request.arrived:
+                request.given_up = True
+                late = world.rng.uniform(0.0, LANDS_WITHIN)
+                if world.rng.random() < 0.5:
+                    request.arrived = True
+                else:
+                    world.after(min(late, sent + delay - world.now), arrive)
+
+        sent = world.now
+        request.answer.add_done_callback(given_up)
+        world.after(delay, arrive)
+
+    def _arrive(self, name: str, apply: Callable[[], Any], request: _Request) -> None:
+        world = self._world
+        error, delay = self._fault(name, apply) or (None, 0.2)
+        if error:
+            self._deliver(request, error, delay)
+            return
+        result = self._applied(apply)
+        if world.chance(world.faults.lost_answer):
+            result = unreachable() if world.rng.random() < 0.7 else server_error()
+        else:
+            world.crash_point(self._process)
+        self._deliver(request, result, world.rng.uniform(0.001, 0.3))
+
+    def _fault(self, name: str, apply: Callable[[], Any]) -> tuple[Exception, float] | None:
+        """Return the error that a request is answered with instead, and after how long."""
+        world, faults, chance = self._world, self._world.faults, self._world.chance
+        writes = name.startswith(("annotate", "create", "replace", "delete"))
+        too_late = self._process.asleep_until and world.now > self._process.now + LANDS_WITHIN
+        if too_late or world.now < world.down_until or chance(faults.lost_request):
+            return unreachable(), 0.2
+        if writes and chance(faults.throttled):
+            return ApiError(429, "TooManyRequests", "slow down", world.rng.choice([None, 1.0, 3.0])), 0.2
+        if chance(faults.server_error):
+            return server_error(), 0.2
+        if name == "annotate_node" and chance(faults.busy_object):
+            return ApiError(409, "Conflict", "the object has been modified"), 0.2
+        if chance(faults.silent):
+            if writes and world.rng.random() < 0.5:
+                self._applied(apply)
+            return unreachable(), _READ_TIMEOUT
+        return None
+
+    def _applied(self, apply: Callable[[], Any]) -> Any:
+        try:
+            return apply()
+        except RefusedError as error:
+            return ApiError(error.status, error.reason, str(error))
+        finally:
+            self._world.check()
+
+    def _deliver(self, request: _Request, result: Any, delay: float) -> None:
+        def deliver() -> None:
+            if self._process.ended:
+                return
+            if self._process.asleep_until > self._world.now:
+                self._world.after(self._process.asleep_until - self._world.now + 0.01, deliver)
+                return
+            if not request.answer.done():
+                if isinstance(result, Exception):
+                    request.answer.set_exception(result)
+                else:
+                    request.answer.set_result(result)
+                self._process.wake(self._world.now)
+
+        self._world.after(delay, deliver)
+
+    async def watch_jobs(
+        self,
+        namespace: str,  # noqa: ARG002 # the protocol's
+        selector: str,
+        resource_version: str,
+    ) -> AsyncGenerator[JobEvent, None]:
+        await self._call("watch_jobs", lambda: None)
+        watch = Watch(self._world, self._process, selector, int(resource_version))
+        try:
+            while True:
+                event = await watch.next()
+                yield JobEvent(type=event.type, object=msgspec.convert(event.object, Job))
+        finally:
+            watch.close()
+
+
+class Watch:
+    """The changes of Jobs after a version, in order, each a moment after it happened; it may stall, expire or lose."""
+
+    def __init__(self, world: World, process: Process, selector: str, position: int) -> None:
+        self._world = world
+        self._process = process
+        self._selector = selector
+        self._position = position
+        self._arrived: deque[Event | Exception] = deque()
+        self._waiter: asyncio.Future[None] | None = None
+        self._last = world.now
+        world.site.watches.append(self)
+        self.catch_up()
+
+    def close(self) -> None:
+        if self in self._world.site.watches:
+            self._world.site.watches.remove(self)
+
+    def catch_up(self) -> None:
+        """Send what has changed since the last time."""
+        world = self._world
+        if self._position < world.site.forgotten or world.chance(world.faults.watch_expires):
+            self.close()
+            self._send(ExpiredError(410, "Expired", "too old resource version"))
+            return
+        for event in world.site.events_after(self._position):
+            self._position = event.version
+            fits = matches(self._selector, event.object["metadata"].get("labels") or {})
+            if fits and not world.chance(world.faults.event_lost):
+                self._send(event)
+
+    async def next(self) -> Event:
+        while not self._arrived:
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+        event = self._arrived.popleft()
+        if isinstance(event, Exception):
+            raise event
+        return event
+
+    def _send(self, event: Event | Exception) -> None:
+        world = self._world
+        delay = world.rng.uniform(60.0, 100.0) if world.chance(world.faults.watch_stalls) else 0.0
+        self._last = max(self._last, world.now) + delay + world.rng.uniform(0.001, 0.1)
+        world.at(max(self._last, self._process.asleep_until + 0.01, world.down_until), lambda: self._arrive(event))
+
+    def _arrive(self, event: Event | Exception) -> None:
+        if self._process.ended:
+            return
+        self._arrived.append(event)
+        if self._waiter and not self._waiter.done():
+            self._waiter.set_result(None)
+            self._process.wake(self._world.now)

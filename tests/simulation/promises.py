@@ -1,0 +1,162 @@
+"""The promises of the project, checked on the cluster's side, where a wrong write would do its harm."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from kata_components import names
+from kata_components.rollout.mark import Mark
+from tests.runner.cluster import Object, node_of
+
+
+class BrokenPromiseError(AssertionError):
+    """A promise was broken."""
+
+
+@dataclass
+class Machine:
+    """What is really on a host. `installed` is the digest it has in full, `dirty` whether anything of Kata is on it.
+
+    `failed` are the digests whose last Job failed here. `tampered`: somebody removed what could have told.
+    """
+
+    name: str
+    uid: str
+    machine_id: str
+    kind: int
+    dirty: bool = False
+    installed: str = ""
+    failed: set[str] = field(default_factory=set)
+    tampered: bool = False
+    was_down: bool = False
+    swapped: bool = False
+    """It took the place of another machine while a Job was at work: whose Job it is cannot be told."""
+
+
+@dataclass
+class Promises:
+    """`canaries` says whether the waves begin with them; `max_failures` is the budget."""
+
+    parallelism: int
+    max_failures: int
+    canaries: bool
+    machines: dict[str, Machine] = field(default_factory=dict)
+    proven: set[tuple[int, str]] = field(default_factory=set)
+    """Kinds on which a digest has succeeded."""
+    installs: int = 0
+    cleanups: int = 0
+
+    def before_create(self, job: Object, active: Sequence[Object]) -> None:
+        node, digest = node_of(job), _digest(job)
+        if len(active) >= self.parallelism:
+            raise BrokenPromiseError(f"{node} is one more than {self.parallelism} Jobs in flight")
+        if any(node_of(other) == node for other in active):
+            raise BrokenPromiseError(f"two Jobs on {node}")
+        machine = self.machines.get(node)
+        if _stage(job) == "install" and machine and _is_of(job, machine):
+            self._may_install(machine, digest, active)
+        self.installs += _stage(job) == "install"
+        self.cleanups += _stage(job) == "cleanup"
+        if machine:
+            self.touched(machine, job)
+
+    def _may_install(self, machine: Machine, digest: str, active: Sequence[Object]) -> None:
+        if machine.installed == digest and not machine.tampered and not machine.swapped:
+            raise BrokenPromiseError(f"{machine.name} is done a second time")
+        if digest in machine.failed:
+            return
+        failed = [other.name for other in self.machines.values() if digest in other.failed]
+        if len(failed) > self.max_failures + self.parallelism - 1:
+            raise BrokenPromiseError(f"{machine.name} starts though {', '.join(failed)} failed")
+        working = {node_of(other) for other in active if _digest(other) == digest}
+        alike = [m for m in self.machines.values() if m.kind == machine.kind and m is not machine]
+        unproven = [m.name for m in alike if (digest in m.failed or m.name in working) and not m.was_down]
+        if self.canaries and (machine.kind, digest) not in self.proven and unproven:
+            raise BrokenPromiseError(f"{machine.name} starts before {unproven[0]}, its kind's canary, succeeded")
+
+    def touched(self, machine: Machine, job: Object) -> None:
+        """A Job begins its work on a machine."""
+        machine.swapped |= not _is_of(job, machine)
+        if _stage(job) == "install":
+            machine.dirty = True
+            machine.installed = ""
+            machine.failed &= {_digest(job)}
+        else:
+            machine.failed.clear()
+
+    def before_delete(self, job: Object, *, active: bool) -> None:
+        if active and node_of(job) in self.machines:
+            raise BrokenPromiseError(f"the Job of {node_of(job)} is deleted in mid-work")
+
+    def tampered(self, job: Object) -> None:
+        machine = self.machines.get(node_of(job))
+        if machine:
+            machine.tampered = True
+            machine.failed.clear()
+
+    def ended(self, job: Object, *, ok: bool, half_clean: bool) -> None:
+        machine = self.machines.get(node_of(job))
+        if machine is None:
+            return
+        if _stage(job) == "cleanup":
+            if ok or half_clean:
+                machine.installed = ""
+            if ok:
+                machine.dirty = False
+        elif ok:
+            machine.installed = _digest(job)
+            machine.failed.clear()
+            self.proven.add((machine.kind, _digest(job)))
+        elif _is_of(job, machine):
+            machine.failed.add(_digest(job))
+            machine.was_down = False
+
+    def marked(self, node: str, mark: Mark | None) -> None:
+        machine = self.machines[node]
+        if machine.tampered:
+            return
+        if mark is None:
+            if machine.dirty:
+                raise BrokenPromiseError(f"the mark is taken off {node}, which was not cleaned")
+            return
+        of_machine = (mark.node_uid, mark.machine_id) == (machine.uid, machine.machine_id)
+        if of_machine and mark.digest and mark.digest != machine.installed:
+            raise BrokenPromiseError(f"{node} is marked {mark.digest} and has {machine.installed or 'nothing whole'}")
+
+    def all_installed(self, nodes: dict[str, Any], digest: str, marks: dict[str, Mark | None]) -> None:
+        """After the last run, every machine has what was asked for, and says so."""
+        for name in nodes:
+            machine, mark = self.machines[name], marks[name]
+            if mark is None or mark.digest != digest:
+                raise BrokenPromiseError(f"{name} was lost: the last run left it without a mark")
+            if machine.installed != digest and not machine.tampered:
+                raise BrokenPromiseError(f"{name} says {digest} and has {machine.installed or 'nothing whole'}")
+
+    def nothing_left(self, nodes: dict[str, Any], jobs: dict[str, Any], leases: dict[str, Any]) -> None:
+        """After destroy, nothing of the installation is in the cluster or on a machine."""
+        if jobs or leases:
+            raise BrokenPromiseError(f"destroy left {', '.join([*jobs, *leases])}")
+        for name, node in nodes.items():
+            machine, metadata = self.machines[name], node["metadata"]
+            if machine.tampered:
+                continue
+            if names.mark_annotation("") in metadata["annotations"] or names.RUNTIME_LABEL in metadata["labels"]:
+                raise BrokenPromiseError(f"destroy left mark or label on {name}")
+            if machine.dirty:
+                raise BrokenPromiseError(f"destroy left {name} as it was")
+
+
+def _digest(job: Object) -> str:
+    digest: str = job["metadata"]["annotations"][names.DIGEST_ANNOTATION]
+    return digest
+
+
+def _is_of(job: Object, machine: Machine) -> bool:
+    annotations = job["metadata"]["annotations"]
+    stamped = (annotations[names.NODE_UID_ANNOTATION], annotations[names.MACHINE_ID_ANNOTATION])
+    return bool(stamped == (machine.uid, machine.machine_id))
+
+
+def _stage(job: Object) -> str:
+    stage: str = job["metadata"]["labels"][names.STAGE_LABEL]
+    return stage

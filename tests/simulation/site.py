@@ -1,0 +1,130 @@
+"""The cluster of a simulated history: Jobs work on machines, machines come and go, and promises are checked here."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from kata_components import names
+from kata_components.rollout import mark as node_mark
+from tests.runner.cluster import Cluster, Event, Object, node_of
+from tests.simulation.promises import Machine, Promises
+
+if TYPE_CHECKING:
+    from tests.simulation.network import Watch
+    from tests.simulation.world import World
+
+
+class Site(Cluster):
+    """The model of a cluster that the other tests use too, with chance, machines, and promises."""
+
+    def __init__(self, world: "World", promises: Promises) -> None:
+        super().__init__()
+        self._world = world
+        self.promises = promises
+        self.watches: list[Watch] = []
+
+    # Machines.
+
+    def boot(self, name: str, kind: int, *, reimage: bool = False) -> None:
+        """Start a machine under a name: a new node, or (`reimage`) the same node object on a machine made anew."""
+        number = int(self._next_version())
+        known = self.nodes.get(name) if reimage else None
+        uid = known["metadata"]["uid"] if known else f"uid-{number}"
+        if known is None:
+            self.add_nodes(name)
+            self.nodes[name]["metadata"]["uid"] = uid
+        info = self.nodes[name]["status"]["nodeInfo"]
+        info |= {"machineID": f"machine-{number}", "kernelVersion": f"6.{kind}.0"}
+        machine = Machine(name, uid, f"machine-{number}", kind)
+        machine.was_down = not self.is_ready(name)
+        self.promises.machines[name] = machine
+        for job in self.active:
+            if node_of(job) == name:
+                machine.swapped = True
+                self.promises.touched(machine, job)
+
+    def set_ready(self, name: str, *, ready: bool) -> None:
+        if name in self.nodes:
+            self.nodes[name]["status"]["conditions"] = [{"type": "Ready", "status": "True" if ready else "Unknown"}]
+            self.promises.machines[name].was_down |= not ready
+
+    def is_ready(self, name: str) -> bool:
+        return bool(self.nodes[name]["status"]["conditions"][0]["status"] == "True")
+
+    def remove_node(self, name: str) -> None:
+        self.nodes.pop(name, None)
+        self.promises.machines.pop(name, None)
+
+    def job_deleted_by_somebody(self, name: str) -> None:
+        job = self.jobs.get(name)
+        if job and not job["status"].get("succeeded"):
+            # Nothing could tell of a node whose Job is taken away before the mark is written: the next run refuses.
+            self.promises.tampered(job)
+            super().delete_job(name, None)
+
+    # What runs ask for.
+
+    def create_job(self, namespace: str, manifest: Object) -> Object:
+        if manifest["metadata"]["name"] not in self.jobs:
+            self.promises.before_create(manifest, self.active)
+        return super().create_job(namespace, manifest)
+
+    def delete_job(self, name: str, uid: str | None) -> None:
+        job = self.jobs.get(name)
+        if job and uid in {None, job["metadata"]["uid"]}:
+            self.promises.before_delete(job, active=job in self.active)
+        super().delete_job(name, uid)
+
+    def annotate_node(
+        self, name: str, uid: str, annotations: Mapping[str, str | None], labels: Mapping[str, str | None] | None = None
+    ) -> None:
+        super().annotate_node(name, uid, annotations, labels)
+        if names.mark_annotation("") in annotations:
+            self.promises.marked(name, node_mark.parse(annotations[names.mark_annotation("")]))
+
+    def events_after(self, version: int) -> list[Event]:
+        found = []
+        for event in reversed(self._events):
+            if event.version <= version:
+                break
+            found.append(event)
+        return found[::-1]
+
+    # How Jobs end.
+
+    def end_job(self, name: str, fate: Any = "succeeds") -> None:
+        job = self.jobs[name]
+        ok = fate == "succeeds"
+        half_clean = not ok and self._world.rng.random() < 0.5
+        super().end_job(name, fate)
+        node = self.nodes.get(node_of(job))
+        if half_clean and node and job["metadata"]["labels"][names.STAGE_LABEL] == "cleanup":
+            node["metadata"]["labels"].pop(names.RUNTIME_LABEL, None)
+        self.promises.ended(job, ok=ok, half_clean=half_clean)
+
+    def _end_later(self, job: Object) -> None:
+        self._world.after(self._world.job_seconds(), self._end, job["metadata"]["name"], job["metadata"]["uid"])
+
+    def _end(self, name: str, uid: str) -> None:
+        job, world = self.jobs.get(name), self._world
+        if job is None or job["metadata"]["uid"] != uid or job not in self.active:
+            return
+        node = node_of(job)
+        world.accident(node, name)
+        if job not in self.active or self.jobs.get(name) is not job:
+            return
+        if node in self.nodes and not self.is_ready(node):
+            world.after(5.0, self._end, name, uid)
+            return
+        fails = node not in self.nodes or world.chance(world.faults.job_fails)
+        self.end_job(name, "fails" if fails else "succeeds")
+        if fails and world.chance(world.faults.node_broken):
+            self.set_ready(node, ready=False)
+            world.after(world.rng.choice([30.0, 3000.0]), self._revive, node)
+        world.check()
+
+    def _revive(self, node: str) -> None:
+        self.set_ready(node, ready=True)
+
+    def _wake(self) -> None:
+        for watch in list(self.watches):
+            watch.catch_up()

@@ -1,0 +1,54 @@
+"""Thousands of histories: runs under faults, killed, asleep, two at a time. No promise breaks, and no node is lost.
+
+`KATA_SIMULATION_SEEDS` sets how many; a broken promise prints the command that plays its history again.
+"""
+
+import os
+from collections import Counter
+
+import pytest
+
+from tests.simulation.faults import Faults
+from tests.simulation.history import History, play, simulated
+
+SEEDS = int(os.environ.get("KATA_SIMULATION_SEEDS", "1500"))
+BLOCK = 100
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("first", range(0, SEEDS, BLOCK))
+def test_no_promise_breaks(first: int) -> None:
+    for seed in range(first, min(first + BLOCK, SEEDS)):
+        play(seed)
+
+
+def test_the_same_seed_is_the_same_history() -> None:
+    def told(seed: int) -> tuple[float, int, int, int]:
+        history = play(seed)
+        promises = history.world.promises
+        return history.world.now, history.world.steps, promises.installs, promises.cleanups
+
+    assert [told(seed) for seed in range(20)] == [told(seed) for seed in range(20)]
+
+
+def test_histories_are_eventful() -> None:
+    """Promises that hold because nothing happens would prove nothing."""
+    seen: Counter[str] = Counter()
+    for seed in range(0, 200, 2):
+        history = play(seed)
+        seen["runs"] += history.runs
+        seen["installs"] += history.world.promises.installs
+        seen["cleanups"] += history.world.promises.cleanups
+        seen["kills"] += history.world.kills
+    assert seen["runs"] > 300
+    assert seen["installs"] > 600
+    assert seen["cleanups"] > 100
+    assert seen["kills"] > 30
+
+
+def test_without_faults_each_node_is_installed_once() -> None:
+    history = History(1, Faults())
+    with simulated():
+        history.play()
+    history.close()
+    assert history.world.promises.installs == history.world.setting.nodes
