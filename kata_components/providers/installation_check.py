@@ -26,11 +26,12 @@ async def check(
     approved = plan_file.approval(wanted.approved_plan)
     uid = await anchor.cluster_uid(api)
     met = [guards.cluster(before.cluster_uid if before else None, uid, context)]
-    if not any(met):
+    moved = any(met)
+    if not moved:
         met += await _changed(api, before, wanted) if before else await _first(api, wanted)
     refusals = guards.unconfirmed(met, approved.guards if approved else ())
     if not refusals:
-        refusals = guards.unconfirmed(await _absent_or_helm(api, before, wanted), ())
+        refusals = guards.unconfirmed(await _absent_or_helm(api, None if moved else before, wanted), ())
     if refusals:
         return wanted, _told(refusals, wanted)
     lease = await anchor.find_lease(api, wanted.namespace, wanted.lease_name)

@@ -14,7 +14,7 @@ from kata_components.settings.profile import SUPPORTED_VERSIONS, load_profile
 from kata_components.settings.settings import Settings
 
 FILE = Path(__file__).parents[2] / "docs" / "stack.schema.json"
-_DESCRIPTIONS = Path(__file__).parent / "defaults" / "descriptions.yaml"
+DESCRIPTIONS = Path(__file__).parent / "defaults" / "descriptions.yaml"
 
 
 def stack_schema() -> dict[str, Any]:
@@ -54,7 +54,7 @@ def _optional(node: Any) -> Any:  # noqa: ANN401 - any part of a schema
 
 def _described(schema: dict[str, Any]) -> dict[str, Any]:
     """Return a schema in which every key says what it means; what a class says of itself is for its readers."""
-    words = yaml.safe_load(_DESCRIPTIONS.read_text(encoding="utf-8"))
+    words = yaml.safe_load(DESCRIPTIONS.read_text(encoding="utf-8"))
     models = {name: _with_words(model, words.get(name, {})) for name, model in schema["$defs"].items()}
     return {**_with_words(schema, words["Settings"]), "$defs": models}
 

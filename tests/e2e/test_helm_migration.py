@@ -138,7 +138,8 @@ def test_a_release_of_job_mode(helm_install: Install, stack: Stack, cluster: Clu
 
 
 def test_a_release_of_daemonset_mode(helm_install: Install, stack: Stack, cluster: Cluster, kube: Kube) -> None:
-    stack.configure(deploymentMode="daemonset", job=None, rollout=None)
+    at_once = {"rollingUpdate": {"maxUnavailable": "100%"}}
+    stack.configure(deploymentMode="daemonset", job=None, rollout=None, updateStrategy=at_once)
     paths = helm_install(stack.config)
     wait_until_installed(kube)
     original = kube.get(DAEMON_SET)

@@ -118,7 +118,7 @@ def test_nodes_and_objects_of_a_helm_release(stack: Stack, kube: Kube, audit: Au
     accounts = "/api/v1/namespaces/kube-system/serviceaccounts"
     helm = {"app.kubernetes.io/managed-by": "Helm"}
     kube.create(accounts, {"metadata": {"name": "kata-deploy-sa", "labels": helm}})
-    refused(stack, audit, "belong to a Helm release", "kata-deploy-sa")
+    refused(stack, audit, "belongs to the Helm release", "kata-deploy-sa", "rollout.existing adopt")
     kube.delete(f"{accounts}/kata-deploy-sa")
 
 

@@ -46,6 +46,20 @@ def test_approving_alone_is_no_change_of_the_installation(running: Running, tmp_
     assert not running.installation.differs(checked.inputs, outputs)
 
 
+def test_an_approved_move_to_another_cluster_does_not_cover_a_helm_release_there(
+    running: Running, tmp_path: Path, cluster: Cluster
+) -> None:
+    _, outputs = running.installation.create(running.installation.check(inputs.installation()).inputs)
+    cluster.objects["namespaces/kube-system"]["metadata"]["uid"] = "cluster-2"
+    running.installation.check(inputs.installation(reportDir=str(tmp_path)), outputs)
+    moved = inputs.installation(approvedPlan=approve(tmp_path))
+    assert running.installation.check(moved, outputs).failures == []
+    helm = {"app.kubernetes.io/managed-by": "Helm"}
+    cluster.objects["runtimeclasses/kata-qemu"] = {"metadata": {"name": "kata-qemu", "labels": helm}}
+    (refusal,) = running.installation.check(moved, outputs).failures
+    assert "belongs to the Helm release" in refusal
+
+
 @pytest.mark.usefixtures("installed")
 def test_only_approved_nodes_are_touched(running: Running, tmp_path: Path, api: ApiServer, cluster: Cluster) -> None:
     running.rollout.check(inputs.rollout(reportDir=str(tmp_path)))

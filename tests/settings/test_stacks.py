@@ -107,5 +107,13 @@ def test_every_key_has_a_description() -> None:
     assert bare == []
 
 
+def test_every_description_is_of_a_key_that_there_is() -> None:
+    words = yaml.safe_load(schema.DESCRIPTIONS.read_text(encoding="utf-8"))
+    whole = Settings.model_json_schema()
+    models = {"Settings": whole, **whole["$defs"]}
+    described = {f"{model}.{key}" for model, keys in words.items() for key in keys}
+    assert described <= {f"{name}.{key}" for name, model in models.items() for key in model.get("properties", {})}
+
+
 def test_schema_leaves_other_namespaces_alone() -> None:
     assert list(validator().iter_errors({"config": {"aws:region": "eu-west-1"}})) == []
