@@ -154,7 +154,10 @@ class ControlPlane:
         with self.connect() as kube:
             while not kube.answers():
                 if time.monotonic() > deadline:
-                    raise SandboxError(f"the API server of {self.name} is not ready; see {self._kwok_home / 'logs'}")
+                    raise SandboxError(
+                        f"the API server of {self.name} is not ready; see {self._kwok_home / 'logs'}. If another "
+                        "program has taken its port, `make clean` and `make up` start over"
+                    )
                 time.sleep(_POLL_EVERY)
 
     def _free_nodes(self) -> None:

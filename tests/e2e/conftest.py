@@ -23,6 +23,8 @@ POD_SECONDS = 0.5
 def cluster() -> Iterator[Cluster]:
     """A cluster of the tests' own, with the operator's rights granted; each worker of each checkout has one."""
     local = Cluster(f"kata-deploy-{NAME}-{hashlib.sha256(str(CHECKOUT).encode()).hexdigest()[:6]}")
+    # What a run that was cut off has left may have lost its ports to somebody else.
+    local.delete()
     local.start(workers=WORKERS)
     with local.connect() as kube:
         for manifest in yaml.safe_load_all((CHECKOUT / "docs" / "operator-rbac.yaml").read_text()):
