@@ -2,8 +2,7 @@
 
 import asyncio
 import contextlib
-import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from math import inf
 from typing import Any
@@ -85,7 +84,7 @@ def no_answer_counts_as_failure() -> Patch:
     return _around(Pacer, "on_result", on_result)
 
 
-@_bug(job_deleted=0.3)
+@_bug(job_deleted=0.3, watch_stalls=0.2)
 def events_are_told_apart_by_name() -> Patch:
     def on_job(original: Any, made: Pacer, now: float, job: NodeJob, *, deleted: bool = False) -> None:
         run = made.nodes.get(job.node)
@@ -104,7 +103,7 @@ def jobs_of_others_are_not_counted() -> Patch:
     return mock.patch.object(JobsSeen, "in_flight", lambda _, holders: len(list(holders)))
 
 
-@_bug(killed=0.9, destroys=0.5)
+@_bug(killed_by_write=0.3, destroys=0.5)
 def running_jobs_are_not_waited_for() -> Patch:
     return mock.patch.object(JobsSeen, "is_active_on", return_value=False)
 
@@ -150,14 +149,6 @@ def canary_is_not_awaited() -> Patch:
     return _around(WaveQueue, "open_waves", open_waves)
 
 
-@_bug()
-def wave_that_can_never_open_is_waited_for() -> Patch:
-    def every(_: Any, queue: WaveQueue) -> Iterator[str]:
-        return itertools.chain.from_iterable(queue._waiting)
-
-    return _around(WaveQueue, "__iter__", every)
-
-
 # The planner.
 
 
@@ -166,9 +157,15 @@ def failures_of_nodes_that_are_down_do_not_count() -> Patch:
     return mock.patch.object(plan, "_has_failed", return_value=False)
 
 
-@_bug(node_reimaged=0.3, killed=0.9)
+@_bug(node_reimaged=0.4, node_deleted=0.0, node_replaced=0.0)
 def job_of_a_reinstalled_machine_is_believed() -> Patch:
-    return mock.patch.object(NodeJob, "is_of", lambda job, node: job.node_uid == node.metadata.uid)
+    def is_ours(original: Any, seen: JobsSeen, job: NodeJob, step: Step) -> bool:
+        return bool(original(seen, replace(job, machine_id=step.machine_id), step))
+
+    patches = contextlib.ExitStack()
+    patches.enter_context(mock.patch.object(NodeJob, "is_of", lambda job, node: job.node_uid == node.metadata.uid))
+    patches.enter_context(_around(JobsSeen, "is_ours", is_ours))
+    return patches
 
 
 @_bug(other_digest=0.7, job_fails=0.5)
@@ -181,7 +178,7 @@ def begun_cleanup_is_not_seen() -> Patch:
     return mock.patch.object(plan, "_is_undone", return_value=False)
 
 
-@_bug(killed=0.9)
+@_bug(killed=0.9, slow=0.15)
 def nodes_are_read_before_their_jobs() -> Patch:
     async def read(api: KubeApi, namespace: str, suffix: str, selection: Selection) -> Fleet:
         nodes = await api.list_nodes(selection.selector)
@@ -214,7 +211,7 @@ def mark_is_written_with_the_job() -> Patch:
     return _around(Driver, "_send", send)
 
 
-@_bug(killed=0.9, other_digest=0.7, job_fails=0.5)
+@_bug(killed_by_write=0.2, killed=0.0, other_digest=0.7, job_fails=0.5, destroys=0.4)
 def no_trace_is_left_before_a_job_is_replaced() -> Patch:
     async def traced(_: Driver, __: Step) -> bool:
         return True
@@ -222,7 +219,7 @@ def no_trace_is_left_before_a_job_is_replaced() -> Patch:
     return mock.patch.object(driver.Driver, "_is_traced", traced)
 
 
-@_bug(sleeps=0.9, other_digest=0.7, company=0.9)
+@_bug(sleeps=0.9, other_digest=0.7, company=0.9, destroys=0.1, killed=0.0)
 def mark_is_written_without_a_fresh_lease() -> Patch:
     async def send(original: Any, made: Driver, command: Any) -> Result:
         if isinstance(command, Record):
@@ -235,7 +232,7 @@ def mark_is_written_without_a_fresh_lease() -> Patch:
     return _around(Driver, "_send", send)
 
 
-@_bug(interrupted=0.9, company=0.9, slow=0.3)
+@_bug(interrupted=0.9, company=0.9, slow=0.1, killed=0.0, destroys=0.6)
 def lease_is_given_back_with_a_request_under_way() -> Patch:
     return mock.patch.object(HeldLease, "unanswered")
 
