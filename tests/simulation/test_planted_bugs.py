@@ -6,8 +6,9 @@ shifts with every change of the product, and goes on for `MOST` histories.
 
 import pytest
 
-from tests.simulation.bugs import BUGS
+from tests.simulation import bugs  # noqa: F401 - importing it makes the bugs known
 from tests.simulation.history import play
+from tests.simulation.planting import BUGS
 from tests.simulation.promises import BrokenPromiseError
 
 MOST = 1500
