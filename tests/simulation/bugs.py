@@ -2,9 +2,8 @@
 
 import asyncio
 import contextlib
-import itertools
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import replace
 from math import inf
 from typing import Any
 from unittest import mock
@@ -25,43 +24,12 @@ from kata_components.runner.driver import Driver
 from kata_components.runner.fleet import Fleet, Selection
 from kata_components.runner.lease import HeldLease, lease_manifest
 from tests.simulation.network import NetworkApi
-
-Patch = contextlib.AbstractContextManager[Any]
-
-
-@dataclass(frozen=True)
-class Bug:
-    """How to plant it, and what has to happen more often than usual to meet it soon."""
-
-    plant: Callable[[], Patch]
-    often: dict[str, float]
-
-
-BUGS: dict[str, Bug] = {}
-
-
-def _bug(**often: float) -> Callable[[Callable[[], Patch]], Callable[[], Patch]]:
-    def known(plant: Callable[[], Patch]) -> Callable[[], Patch]:
-        BUGS[plant.__name__] = Bug(plant, often)
-        return plant
-
-    return known
-
-
-def _around(owner: Any, name: str, wrapper: Callable[..., Any]) -> Patch:
-    """Replace a method by `wrapper(original, self, …)`."""
-    original = getattr(owner, name)
-
-    def replaced(*arguments: Any, **keywords: Any) -> Any:
-        return wrapper(original, *arguments, **keywords)
-
-    return mock.patch.object(owner, name, replaced)
-
+from tests.simulation.planting import Patch, around, bug
 
 # The pacer.
 
 
-@_bug(lost_answer=0.2)
+@bug(lost_answer=0.2)
 def slot_is_freed_when_no_answer_comes() -> Patch:
     def on_result(original: Any, made: Pacer, now: float, command: Any, result: Result) -> None:
         run = made.nodes[command.node]
@@ -72,56 +40,56 @@ def slot_is_freed_when_no_answer_comes() -> Patch:
             return
         original(made, now, command, result)
 
-    return _around(Pacer, "on_result", on_result)
+    return around(Pacer, "on_result", on_result)
 
 
-@_bug(lost_answer=0.2)
+@bug(lost_answer=0.2)
 def no_answer_counts_as_failure() -> Patch:
     def on_result(original: Any, made: Pacer, now: float, command: Any, result: Result) -> None:
         if isinstance(command, CreateJob) and result.code is Code.UNKNOWN:
             result = replace(result, code=Code.REJECTED)
         original(made, now, command, result)
 
-    return _around(Pacer, "on_result", on_result)
+    return around(Pacer, "on_result", on_result)
 
 
-@_bug(job_deleted=0.3)
+@bug(job_deleted=0.3, watch_stalls=0.2)
 def events_are_told_apart_by_name() -> Patch:
     def on_job(original: Any, made: Pacer, now: float, job: NodeJob, *, deleted: bool = False) -> None:
         run = made.nodes.get(job.node)
         original(made, now, replace(job, uid=run.job_uid) if run and run.job_uid else job, deleted=deleted)
 
-    return _around(Pacer, "on_job", on_job)
+    return around(Pacer, "on_job", on_job)
 
 
-@_bug()
+@bug()
 def changes_are_never_listed_again() -> Patch:
     return mock.patch.object(pacer, "RELIST_SECONDS", inf)
 
 
-@_bug(killed=0.9, other_digest=0.7)
+@bug(killed=0.9, other_digest=0.7)
 def jobs_of_others_are_not_counted() -> Patch:
     return mock.patch.object(JobsSeen, "in_flight", lambda _, holders: len(list(holders)))
 
 
-@_bug(killed=0.9, destroys=0.5)
+@bug(killed_by_write=0.3, destroys=0.5)
 def running_jobs_are_not_waited_for() -> Patch:
     return mock.patch.object(JobsSeen, "is_active_on", return_value=False)
 
 
-@_bug(killed=0.9, other_digest=0.7)
+@bug(killed=0.9, other_digest=0.7)
 def running_job_is_deleted_for_the_next() -> Patch:
     def finished_on(_: Any, seen: JobsSeen, node: str) -> NodeJob | None:
         of_stage = [job for job in seen._active.get(node, {}).values() if job.stage == seen._stage]
         return seen._finished.get(node) or next(iter(of_stage), None)
 
     patches = contextlib.ExitStack()
-    patches.enter_context(_around(JobsSeen, "finished_on", finished_on))
+    patches.enter_context(around(JobsSeen, "finished_on", finished_on))
     patches.enter_context(running_jobs_are_not_waited_for())
     return patches
 
 
-@_bug()
+@bug()
 def failure_counts_only_once_it_is_explained() -> Patch:
     def enter(_: Any, made: Pacer, run: Any, phase: Phase) -> None:
         if phase is Phase.FAILED:
@@ -129,59 +97,57 @@ def failure_counts_only_once_it_is_explained() -> Patch:
         made.nodes.enter(run, phase)
         made._touch(run)
 
-    return _around(Pacer, "_enter", enter)
+    return around(Pacer, "_enter", enter)
 
 
-@_bug(job_fails=0.5)
+@bug(job_fails=0.5)
 def earlier_failures_are_forgotten() -> Patch:
     return mock.patch.object(install, "Budget", lambda allowed, earlier: Budget(allowed))  # noqa: ARG005 - its keyword
 
 
-@_bug(node_deleted=0.3)
+@bug(node_deleted=0.3)
 def canary_that_departs_is_no_reason_to_stop() -> Patch:
     return mock.patch.object(Budget, "departed", lambda budget, node, canary: budget.recovered(node))  # noqa: ARG005
 
 
-@_bug()
+@bug()
 def canary_is_not_awaited() -> Patch:
     def open_waves(_: Any, queue: WaveQueue, _now: float) -> None:
         queue._current = len(queue._waiting) - 1
 
-    return _around(WaveQueue, "open_waves", open_waves)
-
-
-@_bug()
-def wave_that_can_never_open_is_waited_for() -> Patch:
-    def every(_: Any, queue: WaveQueue) -> Iterator[str]:
-        return itertools.chain.from_iterable(queue._waiting)
-
-    return _around(WaveQueue, "__iter__", every)
+    return around(WaveQueue, "open_waves", open_waves)
 
 
 # The planner.
 
 
-@_bug(job_fails=0.5, node_broken=0.9)
+@bug(job_fails=0.5, node_broken=0.9)
 def failures_of_nodes_that_are_down_do_not_count() -> Patch:
     return mock.patch.object(plan, "_has_failed", return_value=False)
 
 
-@_bug(node_reimaged=0.3, killed=0.9)
+@bug(node_reimaged=0.4, node_deleted=0.0, node_replaced=0.0)
 def job_of_a_reinstalled_machine_is_believed() -> Patch:
-    return mock.patch.object(NodeJob, "is_of", lambda job, node: job.node_uid == node.metadata.uid)
+    def is_ours(original: Any, seen: JobsSeen, job: NodeJob, step: Step) -> bool:
+        return bool(original(seen, replace(job, machine_id=step.machine_id), step))
+
+    patches = contextlib.ExitStack()
+    patches.enter_context(mock.patch.object(NodeJob, "is_of", lambda job, node: job.node_uid == node.metadata.uid))
+    patches.enter_context(around(JobsSeen, "is_ours", is_ours))
+    return patches
 
 
-@_bug(other_digest=0.7, job_fails=0.5)
+@bug(other_digest=0.7, job_fails=0.5)
 def mark_is_believed_whatever_has_worked_since() -> Patch:
     return mock.patch.object(plan, "_has_worked_since", return_value=False)
 
 
-@_bug(destroys=0.5, killed=0.9)
+@bug(destroys=0.5, killed=0.9)
 def begun_cleanup_is_not_seen() -> Patch:
     return mock.patch.object(plan, "_is_undone", return_value=False)
 
 
-@_bug(killed=0.9)
+@bug(killed=0.9, slow=0.15)
 def nodes_are_read_before_their_jobs() -> Patch:
     async def read(api: KubeApi, namespace: str, suffix: str, selection: Selection) -> Fleet:
         nodes = await api.list_nodes(selection.selector)
@@ -192,18 +158,18 @@ def nodes_are_read_before_their_jobs() -> Patch:
     return mock.patch.object(fleet, "read", read)
 
 
-@_bug(destroys=0.5, job_fails=0.5)
+@bug(destroys=0.5, job_fails=0.5)
 def only_marked_nodes_are_cleaned() -> Patch:
     def of_marked(original: Any, nodes: Any, known: Iterable[NodeJob], suffix: str, digest: str) -> Plan:
         return original(nodes, [job for job in known if job.stage == "cleanup"], suffix, digest)  # type: ignore[no-any-return] # as the original
 
-    return _around(cleanup, "cleanup_plan", of_marked)
+    return around(cleanup, "cleanup_plan", of_marked)
 
 
 # Driver and runs.
 
 
-@_bug()
+@bug()
 def mark_is_written_with_the_job() -> Patch:
     async def send(original: Any, made: Driver, command: Any) -> Result:
         result: Result = await original(made, command)
@@ -212,10 +178,10 @@ def mark_is_written_with_the_job() -> Patch:
             await made._api.annotate_node(step.node, step.node_uid, made._orders.marks(step))
         return result
 
-    return _around(Driver, "_send", send)
+    return around(Driver, "_send", send)
 
 
-@_bug(killed=0.9, other_digest=0.7, job_fails=0.5)
+@bug(killed_by_write=0.2, killed=0.0, other_digest=0.7, job_fails=0.5, destroys=0.4)
 def no_trace_is_left_before_a_job_is_replaced() -> Patch:
     async def traced(_: Driver, __: Step) -> bool:
         return True
@@ -223,7 +189,7 @@ def no_trace_is_left_before_a_job_is_replaced() -> Patch:
     return mock.patch.object(driver.Driver, "_is_traced", traced)
 
 
-@_bug(sleeps=0.9, other_digest=0.7, company=0.9)
+@bug(sleeps=0.9, other_digest=0.7, company=0.9, destroys=0.1, killed=0.0)
 def mark_is_written_without_a_fresh_lease() -> Patch:
     async def send(original: Any, made: Driver, command: Any) -> Result:
         if isinstance(command, Record):
@@ -233,15 +199,15 @@ def mark_is_written_without_a_fresh_lease() -> Patch:
         result: Result = await original(made, command)
         return result
 
-    return _around(Driver, "_send", send)
+    return around(Driver, "_send", send)
 
 
-@_bug(interrupted=0.9, company=0.9, slow=0.3)
+@bug(interrupted=0.9, company=0.9, slow=0.1, killed=0.0, destroys=0.6)
 def lease_is_given_back_with_a_request_under_way() -> Patch:
     return mock.patch.object(HeldLease, "unanswered")
 
 
-@_bug()
+@bug()
 def lists_may_be_stale() -> Patch:
     kept: dict[Any, JobList] = {}
 
@@ -252,23 +218,23 @@ def lists_may_be_stale() -> Patch:
         kept[api._world] = found
         return answer
 
-    return _around(NetworkApi, "list_jobs", list_jobs)
+    return around(NetworkApi, "list_jobs", list_jobs)
 
 
-@_bug(node_replaced=0.3)
+@bug(node_replaced=0.3)
 def unmarked_nodes_lose_their_jobs_at_the_end() -> Patch:
     async def tidy(_: Any, api: KubeApi, request: Any, *__: Any) -> None:
         await api.delete_jobs(request.namespace, jobs.selector(request.suffix, "install"), "status.successful=1")
 
-    return _around(install, "_tidy", tidy)
+    return around(install, "_tidy", tidy)
 
 
-@_bug(destroys=0.7, job_fails=0.5)
+@bug(destroys=0.7, job_fails=0.5)
 def destroy_ignores_nodes_that_could_not_be_cleaned() -> Patch:
     return mock.patch.object(cleanup, "_refuse_leftovers")
 
 
-@_bug(destroys=0.5, lease_deleted=0.9)
+@bug(destroys=0.5, lease_deleted=0.9)
 def destroy_without_a_lease_looks_at_nothing() -> Patch:
     async def accept(*_: Any) -> None:
         await asyncio.sleep(0)
@@ -279,12 +245,12 @@ def destroy_without_a_lease_looks_at_nothing() -> Patch:
 # The Lease.
 
 
-@_bug(sleeps=0.9, company=0.9)
+@bug(sleeps=0.9, company=0.9)
 def lease_counts_as_fresh_for_ever() -> Patch:
     return mock.patch.object(HeldLease, "remaining", property(lambda _: 15.0))
 
 
-@_bug(company=0.9)
+@bug(company=0.9)
 def lease_of_another_run_is_taken_at_once() -> Patch:
     async def taken(_: Any, __: Any, found: Any, ___: Any) -> Any:
         await asyncio.sleep(0)
@@ -293,7 +259,7 @@ def lease_of_another_run_is_taken_at_once() -> Patch:
     return mock.patch.object(lease, "_wait_until_dead", taken)
 
 
-@_bug(company=0.9, lease_deleted=0.9)
+@bug(company=0.9, lease_deleted=0.9)
 def restored_lease_is_free_at_once() -> Patch:
     def unheld(*arguments: Any, **keywords: Any) -> dict[str, Any]:
         return lease_manifest(*arguments, **keywords | {"holder": None})
@@ -301,7 +267,7 @@ def restored_lease_is_free_at_once() -> Patch:
     return mock.patch.object(anchor, "lease_manifest", unheld)
 
 
-@_bug(sleeps=0.9, company=0.9)
+@bug(sleeps=0.9, company=0.9)
 def lease_taken_by_another_is_taken_back() -> Patch:
     async def check(held: HeldLease) -> None:
         held.lease = await held.api.get_lease(held.namespace, held.name)

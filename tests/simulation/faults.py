@@ -16,6 +16,8 @@ class Faults:
     slow: float = 0.0
     silent: float = 0.0
     busy_object: float = 0.0
+    killed_by_write: float = 0.0
+    """The run is killed when its creation or deletion of a Job has been applied, before the answer."""
     # Per watch event.
     watch_stalls: float = 0.0
     watch_expires: float = 0.0
@@ -51,6 +53,7 @@ class Faults:
             slow=0.02,
             silent=0.005,
             busy_object=0.02,
+            killed_by_write=0.02,
             watch_stalls=0.02,
             watch_expires=0.02,
             event_lost=0.01,

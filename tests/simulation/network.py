@@ -23,6 +23,8 @@ T = TypeVar("T")
 
 LANDS_WITHIN = 2.9
 _READ_TIMEOUT = 60.0
+_FATAL = ("create_job", "delete_job")
+_WRITES = ("annotate", "create", "replace", "delete")
 
 
 class _Request:
@@ -81,6 +83,8 @@ class NetworkApi(FakeKubeApi):
             self._deliver(request, error, delay)
             return
         result = self._applied(apply)
+        if name in _FATAL and world.chance(world.faults.killed_by_write) and not self._process.ended:
+            world.kill(self._process)
         if world.chance(world.faults.lost_answer):
             result = unreachable() if world.rng.random() < 0.7 else server_error()
         else:
@@ -90,7 +94,7 @@ class NetworkApi(FakeKubeApi):
     def _fault(self, name: str, apply: Callable[[], Any]) -> tuple[Exception, float] | None:
         """Return the error that a request is answered with instead, and after how long."""
         world, faults, chance = self._world, self._world.faults, self._world.chance
-        writes = name.startswith(("annotate", "create", "replace", "delete"))
+        writes = name.startswith(_WRITES)
         too_late = self._process.asleep_until and world.now > self._process.now + LANDS_WITHIN
         if too_late or world.now < world.down_until or chance(faults.lost_request):
             return unreachable(), 0.2
@@ -107,6 +111,7 @@ class NetworkApi(FakeKubeApi):
         return None
 
     def _applied(self, apply: Callable[[], Any]) -> Any:
+        self._world.promises.run = self._process.name
         try:
             return apply()
         except RefusedError as error:

@@ -31,6 +31,8 @@ class Machine:
     was_down: bool = False
     swapped: bool = False
     """It took the place of another machine while a Job was at work: whose Job it is cannot be told."""
+    doubted_by: str = ""
+    """The run that was about to replace what is installed; if it is cut off, the next one has to install again."""
 
 
 @dataclass
@@ -43,6 +45,8 @@ class Promises:
     machines: dict[str, Machine] = field(default_factory=dict)
     proven: set[tuple[int, str]] = field(default_factory=set)
     """Kinds on which a digest has succeeded."""
+    run: str = ""
+    """The run whose request is being served."""
     installs: int = 0
     cleanups: int = 0
 
@@ -61,7 +65,8 @@ class Promises:
             self.touched(machine, job)
 
     def _may_install(self, machine: Machine, digest: str, active: Sequence[Object]) -> None:
-        if machine.installed == digest and not machine.tampered and not machine.swapped:
+        excused = machine.tampered or machine.swapped or machine.doubted_by not in {"", self.run}
+        if machine.installed == digest and not excused:
             raise BrokenPromiseError(f"{machine.name} is done a second time")
         if digest in machine.failed:
             return
@@ -79,7 +84,7 @@ class Promises:
         machine.swapped |= not _is_of(job, machine)
         if _stage(job) == "install":
             machine.dirty = True
-            machine.installed = ""
+            machine.installed = machine.doubted_by = ""
             machine.failed &= {_digest(job)}
         else:
             machine.failed.clear()
@@ -119,6 +124,8 @@ class Promises:
             if machine.dirty:
                 raise BrokenPromiseError(f"the mark is taken off {node}, which was not cleaned")
             return
+        if not mark.digest:
+            machine.doubted_by = self.run
         of_machine = (mark.node_uid, mark.machine_id) == (machine.uid, machine.machine_id)
         if of_machine and mark.digest and mark.digest != machine.installed:
             raise BrokenPromiseError(f"{node} is marked {mark.digest} and has {machine.installed or 'nothing whole'}")

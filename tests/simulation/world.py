@@ -123,11 +123,11 @@ class World:
             # Not from inside its own step.
             self.at(self.now, self.kill, process)
             process.dead = True
-            self.kills += 1
 
     def kill(self, process: Process) -> None:
         if process in self.processes:
             self.processes.remove(process)
+        self.kills += 1
         process.kill()
 
     def accident_somewhere(self) -> None:
