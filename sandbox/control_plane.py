@@ -22,8 +22,7 @@ from sandbox import behaviour
 from sandbox.errors import SandboxError
 from sandbox.helper import Helper
 from sandbox.kube import Kube
-from sandbox.locks import locked
-from sandbox.paths import cache_dir
+from sandbox.ports import ports
 from sandbox.tools import ensure_tools
 from sandbox.tools.catalog import KUBERNETES_VERSION
 
@@ -128,9 +127,7 @@ class ControlPlane:
             "kube-scheduler=leader-elect=false",
         ]
         arguments += [word for argument in extra for word in ("--extra-args", argument)]
-        # Two at once could be given the same free ports: kwokctl looks for them some time before it uses them.
-        with locked(cache_dir() / ".ports.lock", on_wait=lambda: None):
-            self._kwokctl(*arguments, "--kubeconfig", str(self._home / "kwokctl.kubeconfig"))
+        self._kwokctl(*arguments, "--kubeconfig", str(self._home / "kwokctl.kubeconfig"))
         for user, token in tokens.items():
             self._write_kubeconfig(user, token)
         self.programs.start()
@@ -234,7 +231,8 @@ class ControlPlane:
 
     def _write_configuration(self, tools: Path) -> Path:
         binaries = {f"{_camel_case(name)}Binary": str(tools / name) for name in _COMPONENTS}
-        options = {**binaries, "kwokControllerBinary": str(tools / "kwok"), "bindAddress": "127.0.0.1"}
+        options: dict[str, Any] = {**binaries, "kwokControllerBinary": str(tools / "kwok"), "bindAddress": "127.0.0.1"}
+        options |= ports(self._home)
         version = "config.kwok.x-k8s.io/v1alpha1"
         configuration: dict[str, Any] = {"apiVersion": version, "kind": "KwokctlConfiguration", "options": options}
         return self._write("kwok.yaml", [configuration, *behaviour.stages(), behaviour.logs()])

@@ -69,7 +69,7 @@ def changes_are_never_listed_again() -> Patch:
 
 @bug(killed=0.9, other_digest=0.7)
 def jobs_of_others_are_not_counted() -> Patch:
-    return mock.patch.object(JobsSeen, "in_flight", lambda _, holders: len(list(holders)))
+    return mock.patch.object(JobsSeen, "in_flight", lambda _, __, holders: len(list(holders)))
 
 
 @bug(killed_by_write=0.3, destroys=0.5)
@@ -149,19 +149,18 @@ def begun_cleanup_is_not_seen() -> Patch:
 
 @bug(killed=0.9, slow=0.15)
 def nodes_are_read_before_their_jobs() -> Patch:
-    async def read(api: KubeApi, namespace: str, suffix: str, selection: Selection) -> Fleet:
+    async def read(original: Any, api: KubeApi, namespace: str, suffix: str, selection: Selection) -> Fleet:
         nodes = await api.list_nodes(selection.selector)
-        listed = await api.list_jobs(namespace, jobs.selector(suffix))
-        seen = [jobs.observed(job) for job in listed.items]
-        return Fleet(nodes=nodes, missing=[], jobs=seen, marked=0, deselected=[])
+        later: Fleet = await original(api, namespace, suffix, selection)
+        return replace(later, nodes=nodes)
 
-    return mock.patch.object(fleet, "read", read)
+    return around(fleet, "read", read)
 
 
 @bug(destroys=0.5, job_fails=0.5)
 def only_marked_nodes_are_cleaned() -> Patch:
-    def of_marked(original: Any, nodes: Any, known: Iterable[NodeJob], suffix: str, digest: str) -> Plan:
-        return original(nodes, [job for job in known if job.stage == "cleanup"], suffix, digest)  # type: ignore[no-any-return] # as the original
+    def of_marked(original: Any, nodes: Any, known: Iterable[NodeJob], *rest: Any, **_: Any) -> Plan:
+        return original(nodes, [job for job in known if job.stage == "cleanup"], *rest)  # type: ignore[no-any-return] # as the original
 
     return around(cleanup, "cleanup_plan", of_marked)
 
@@ -226,7 +225,7 @@ def unmarked_nodes_lose_their_jobs_at_the_end() -> Patch:
     async def tidy(_: Any, api: KubeApi, request: Any, *__: Any) -> None:
         await api.delete_jobs(request.namespace, jobs.selector(request.suffix, "install"), "status.successful=1")
 
-    return around(install, "_tidy", tidy)
+    return around(install, "tidy", tidy)
 
 
 @bug(destroys=0.7, job_fails=0.5)
