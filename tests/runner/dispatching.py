@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from kata_components.manifests.dispatcher_job import cleanup_dispatcher_job, install_dispatcher_job
 from kata_components.manifests.job_templates import cleanup_job, install_job
-from kata_components.manifests.selector import label_selector
+from kata_components.manifests.selector import install_selectors
 from kata_components.rollout.dispatch import node_template
 from kata_components.runner import anchor, dispatch_install
 from kata_components.runner.cleanup import CleanupRequest
@@ -33,7 +33,7 @@ def request(wanted: Settings, existing: Literal["adopt", "install"] | None = Non
         namespace=NAMESPACE,
         suffix="",
         kata_version="4.0.0",
-        selection=Selection(nodes=wanted.job.nodes, selector=label_selector(wanted)),
+        selection=Selection(nodes=wanted.job.nodes, selectors=tuple(install_selectors(wanted))),
         job=install_job(wanted),
         parallelism=wanted.job.parallelism,
         sizes=(),

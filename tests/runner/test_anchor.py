@@ -147,7 +147,7 @@ def test_claimed_node_is_known_by_its_label_when_mark_and_job_are_gone() -> None
 def test_label_outside_the_claim_or_of_another_installation_is_not_ours() -> None:
     on = cluster(2)
     on.add_nodes("other-1", labels={"pool": "other", names.RUNTIME_LABEL: "true"})
-    simulate(roll_out(FakeKubeApi(on), request(selection=Selection(selector="pool!=other"))))
+    simulate(roll_out(FakeKubeApi(on), request(selection=Selection(selectors=("pool!=other",)))))
     on.add_nodes("other-2", labels={names.RUNTIME_LABEL: "true"})
     on.nodes["other-2"]["metadata"]["annotations"][names.mark_annotation("dev")] = "{}"
     on.starts.clear()
