@@ -247,6 +247,8 @@ def _of_label(node: Node, job: NodeJob | None, rules: Rules) -> tuple[Action, st
     # Also a Job stamped for the machine before: when that was replaced in mid-work, its Job labelled this one.
     if value is None or (job is not None and job.digest):
         return Action.INSTALL, "new node"
+    if node.metadata.label(names.mark_label(rules.suffix)) == "false":
+        return Action.INSTALL, "an earlier install was cut off"
     if rules.existing is None:
         return Action.SKIPPED, _UNCLAIMED
     action = Action.ADOPT if rules.existing == "adopt" and value == "true" else Action.INSTALL

@@ -57,6 +57,11 @@ def test_the_label_of_the_installation_says_whether_it_is_done_whatever_others_d
     assert action_of(node("a", labels=labels), [job("a", JobState.SUCCEEDED)]) is expected
 
 
+def test_a_node_on_which_work_was_begun_and_no_job_is_left_is_installed() -> None:
+    claimed = node("a", labels={RUNTIME_LABEL: "false", mark_label(""): "false"})
+    assert action_of(claimed) is Action.INSTALL
+
+
 @pytest.mark.parametrize("state", [JobState.FAILED, JobState.SUCCEEDED])
 def test_a_node_whose_cleanup_was_cut_off_is_installed_again_though_it_has_its_mark(state: JobState) -> None:
     demoted = node("a", marked=mark_of("a"), labels={RUNTIME_LABEL: "false", mark_label(""): "false"})
