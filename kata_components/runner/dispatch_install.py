@@ -79,7 +79,7 @@ async def install(
             say(f"cleanup: {report.counts(found.cleanup.counts)}")
             cleaned = await dispatch_cleanup.pace(api, request.cleanup, found.cleanup, lease, on_progress)
             await lease.kept(drop_jobs(api, request.cleanup, cleaned.nodes))
-        if not failures and not cleaned.failures:
+        if not failures and not complaint and not cleaned.failures:
             await lease.kept(_remove(work.dispatcher, say))
     done = _installed(found.plan, installed, failures, cleaned, loop.time() - began)
     return replace(done, failure=done.failure or complaint)

@@ -1,7 +1,6 @@
 """Which nodes a dispatcher takes (contract 5.2)."""
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 from sandbox.dispatcher import taints
@@ -20,7 +19,7 @@ class Selection:
         self._told = told
         self._template = template
 
-    def nodes(self, sleep: Callable[[float], None] = time.sleep) -> list[Manifest]:
+    def nodes(self) -> list[Manifest]:
         """Return the nodes by name, waiting for them as told."""
         if self._told.nodes and self._told.works_on_nodes:
             return [self._kube.get(f"/api/v1/nodes/{name}") for name in self._told.nodes]
@@ -38,7 +37,7 @@ class Selection:
             now = time.monotonic()
             if now >= deadline or (names and now - since >= self._told.node_settle_secs):
                 return self._settled(matched, admitted)
-            sleep(self._told.poll_interval_secs)
+            time.sleep(self._told.poll_interval_secs)
 
     def _settled(self, matched: list[Manifest], admitted: list[Manifest]) -> list[Manifest]:
         if matched and not admitted:
