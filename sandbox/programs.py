@@ -23,6 +23,7 @@ from sandbox.kube import Kube
 from sandbox.paths import CHECKOUT
 
 PROGRAM = "KATA_SANDBOX_DISPATCHER"
+VERSION = "KATA_SANDBOX_DISPATCHER_VERSION"
 _PODS = "kata-deploy/dispatcher"
 _LOOK_EVERY = 0.4
 _TOKEN_SECONDS = 7200
@@ -91,7 +92,12 @@ class Programs:
             process = subprocess.Popen(
                 [*command, *words],
                 cwd=CHECKOUT,
-                env={**own, **_environment(pod, container), "KUBECONFIG": str(root / "kubeconfig")},
+                env={
+                    **own,
+                    **_environment(pod, container),
+                    "KUBECONFIG": str(root / "kubeconfig"),
+                    VERSION: container["image"].rpartition(":")[2],
+                },
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -28,7 +28,7 @@ from kata_components.manifests.daemon_set import daemon_set
 from kata_components.manifests.job_templates import config_map
 from kata_components.manifests.mounted_configs import mounted_configs, mounted_fingerprints
 from kata_components.manifests.node_feature_rules import rules_are_active
-from kata_components.manifests.selector import label_selector
+from kata_components.manifests.selector import install_selectors
 from kata_components.providers.installation import Installation
 from kata_components.providers.installation_inputs import InstallationInputs
 from kata_components.providers.rollout import Rollout, RolloutInputs
@@ -147,7 +147,7 @@ class KataDeploy(pulumi.ComponentResource):
             suffix=settings.env.multi_install_suffix,
             kata_version=settings.kata_version,
             nodes=settings.job.nodes,
-            selector=label_selector(settings),
+            selectors=tuple(install_selectors(settings)),
             install_job=config_map(settings)["data"]["install-job.yaml"],
             mounted=mounted_fingerprints(settings) or None,
             dispatcher_job=self._hook.install_job if self._hook else None,

@@ -79,10 +79,25 @@ class NodeStatus(Slim):
     node_info: NodeInfo | None = None
 
 
+class Taint(Slim):
+    """One entry of `spec.taints`."""
+
+    key: str
+    effect: str
+    value: str | None = None
+
+
+class NodeSpec(Slim):
+    """`spec` of a node."""
+
+    taints: list[Taint] | None = None
+
+
 class Node(Slim):
     """A node."""
 
     metadata: Metadata
+    spec: NodeSpec | None = None
     status: NodeStatus | None = None
 
     @property
@@ -90,6 +105,11 @@ class Node(Slim):
         """Whether the node's Ready condition is True."""
         conditions = (self.status and self.status.conditions) or []
         return any(c.type == "Ready" and c.status == "True" for c in conditions)
+
+    @property
+    def taints(self) -> list[Taint]:
+        """The node's taints."""
+        return (self.spec and self.spec.taints) or []
 
     @property
     def info(self) -> NodeInfo:

@@ -18,11 +18,6 @@ _FORMATS = {
 }
 
 
-def label_selector(settings: Settings) -> str:
-    """Return the one selector of the nodes to install on at a version that selects by `job`; empty means all nodes."""
-    return _selector(settings.job, settings.job.node_selector_expressions)
-
-
 def install_selectors(settings: Settings) -> list[str]:
     """Return the selectors of the nodes to install on."""
     if not settings.traits.dispatcher_does_node_work:

@@ -56,7 +56,7 @@ class RolloutInputs(WireModel):
     suffix: str = ""
     kata_version: str
     nodes: tuple[str, ...] = ()
-    selector: str = ""
+    selectors: tuple[str, ...] = ()
     install_job: str
     mounted: dict[str, dict[str, str]] | None = None
     parallelism: int
@@ -89,7 +89,7 @@ class RolloutInputs(WireModel):
             namespace=self.namespace,
             suffix=self.suffix,
             kata_version=self.kata_version,
-            selection=Selection(nodes=self.nodes, selector=self.selector),
+            selection=Selection(nodes=self.nodes, selectors=self.selectors),
             job=yaml.safe_load(self.install_job),
             mounted=self.mounted or {},
             parallelism=self.parallelism,
@@ -101,6 +101,7 @@ class RolloutInputs(WireModel):
             existing=self.existing,
             cleanup=self._cleanup,
             approval=plan_file.approval(self.approved_plan),
+            heeds_taints=self.dispatcher is not None and dispatch.does_node_work(self.dispatcher),
         )
 
     @property

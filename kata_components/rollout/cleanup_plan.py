@@ -35,7 +35,7 @@ def cleanup_plan(
             verdict = (Action.CLEANUP, reason) if node.ready else (Action.SKIPPED, NOT_READY)
             job = cleanups.get(name)
             # A Job that cleaned the node as it is now only waits for the mark to be removed, so it is not stale.
-            fits = name not in touched and _cleaned(node, job, digest)
+            fits = name not in touched and _cleaned(node, job, suffix, digest)
             steps.append(step_of(node, *verdict, None if fits else job))
     return Plan(digest=digest, steps=tuple(steps))
 
@@ -61,8 +61,9 @@ def _reason(node: Node, suffix: str, *, touched: bool, claimed: bool) -> str:
     return ""
 
 
-def _cleaned(node: Node, job: NodeJob | None, digest: str) -> bool:
+def _cleaned(node: Node, job: NodeJob | None, suffix: str, digest: str) -> bool:
     """Return whether that cleanup Job is of this machine, succeeded, and no install has succeeded since."""
     if job is None or job.digest != digest or not job.is_of(node):
         return False
-    return job.state is JobState.SUCCEEDED and node.metadata.label(names.RUNTIME_LABEL) is None
+    labels = [node.metadata.label(key) for key in (names.RUNTIME_LABEL, names.mark_label(suffix))]
+    return job.state is JobState.SUCCEEDED and labels == [None, None]

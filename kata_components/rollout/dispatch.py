@@ -20,6 +20,11 @@ MAX_NAMES: Final = 100
 
 _NODES: Final = "--nodes="
 _SELECTOR: Final = "--node-selector="
+_WAITING: Final = ("--wait-for-nodes-secs=", "--node-settle-secs=")
+"""For nodes that a selector does not match yet. All of them come with selectors only."""
+_READY: Final = "--wait-node-ready-secs="
+_LABEL: Final = "--node-label="
+_UNLABEL: Final = "--remove-node-label"
 _NOT_TOLD: Final = (
     # With an owner, the per-node Jobs go with the dispatcher's Job: deleting it would cut them off in mid-work.
     "--owner-job-name=",
@@ -65,6 +70,22 @@ def selectors_of(job: Mapping[str, Any]) -> Selectors:
     return tuple(word.removeprefix(_SELECTOR) for word in command if word.startswith(_SELECTOR)) or ("",)
 
 
+def does_node_work(job: Mapping[str, Any]) -> bool:
+    """Return whether an install dispatcher labels nodes and heeds their taints itself, as from 4.1.0 on."""
+    return any(word.startswith(_LABEL) for word in _container(job)["command"])
+
+
+def releases_labels(job: Mapping[str, Any]) -> bool:
+    """Return whether a cleanup dispatcher takes the labels off nodes itself, after their Jobs."""
+    return _UNLABEL in _container(job)["command"]
+
+
+def waiting_seconds(job: Mapping[str, Any]) -> int:
+    """Return how long a dispatcher is told to wait at most, before its first Job and behind its last."""
+    flags = (*_WAITING, _READY)
+    return sum(int(word.partition("=")[2]) for word in _container(job)["command"] if word.startswith(flags))
+
+
 def without_installed(selectors: Selectors) -> Selectors:
     """Return selectors of the same nodes, less those that carry the label of an installed node."""
     return tuple(",".join(filter(None, (selector, f"{names.RUNTIME_LABEL}!=true"))) for selector in selectors)
@@ -89,7 +110,8 @@ def batches(wanted: Sequence[str], found: Mapping[Selectors, Set[str]], named: i
 def dispatcher_job(job: Mapping[str, Any], batch: Batch, digest: str) -> dict[str, Any]:
     """Return the dispatcher Job for one batch; its annotation says which digest its templates have."""
     container = _container(job)
-    told = [word for word in container["command"] if not word.startswith((_NODES, _SELECTOR, *_NOT_TOLD))]
+    dropped = (_NODES, _SELECTOR, *_NOT_TOLD, *(() if batch.selectors else _WAITING))
+    told = [word for word in container["command"] if not word.startswith(dropped)]
     template = job["spec"]["template"]
     pod = template["spec"] | {"containers": [container | {"command": [*told, *batch.flags]}]}
     spec = job["spec"] | {"template": template | {"spec": pod}}
@@ -100,10 +122,11 @@ def node_template(job: Mapping[str, Any], node_timeout_seconds: int, mounted: Co
     """Return the template of a per-node Job as the dispatcher is given it, which adds name, node and labels.
 
     No TTL, and the digest as annotation: a Job that ends while nobody follows is all that tells what was done.
-    `mounted` stands for the contents of the ConfigMaps that the Job mounts.
+    Of two time limits, the shorter one counts. `mounted` stands for the contents of the ConfigMaps that the Job mounts.
     """
     kept = {key: value for key, value in job["spec"].items() if key != "ttlSecondsAfterFinished"}
-    spec = kept | {"activeDeadlineSeconds": node_timeout_seconds}
+    limit = min(node_timeout_seconds, kept.get("activeDeadlineSeconds", node_timeout_seconds))
+    spec = kept | {"activeDeadlineSeconds": limit}
     return dict(job) | {
         "metadata": _stamped(job.get("metadata", {}), current(host_digests(job, mounted))),
         "spec": spec,

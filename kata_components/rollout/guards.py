@@ -88,8 +88,8 @@ def empty_selection(selected: int, marked: Sequence[str], selection: str) -> Ref
         return None
     text = (
         f"no node matches {selection}, but {_nodes(len(marked))} installed by this stack ({_some(marked)}). They would "
-        "be left as they are, unmanaged. Correct job.nodeSelector, job.nodeSelectorExpressions or job.nodes; to "
-        "uninstall, run `pulumi destroy`."
+        "be left as they are, unmanaged. Correct the node selector, the affinity or job.nodes; to uninstall, run "
+        "`pulumi destroy`."
     )
     return Refusal(text, "empty selection")
 

@@ -13,6 +13,7 @@ from kata_components.rollout import mark as node_mark
 from kata_components.rollout import waves
 from kata_components.rollout.jobs import JobState, NodeJob
 from kata_components.rollout.mark import Mark
+from kata_components.rollout.taints import Toleration, blocking
 
 
 class Action(StrEnum):
@@ -60,13 +61,17 @@ class Step:
 
 @dataclass(frozen=True, kw_only=True)
 class Rules:
-    """What the configuration says about planning. `sizes` are the waves, `digests` as `host_digests` gives them."""
+    """What the configuration says about planning. `sizes` are the waves, `digests` as `host_digests` gives them.
+
+    `tolerations` are those of the per-node Jobs where taints keep them off nodes, None where they do not.
+    """
 
     suffix: str
     digests: Mapping[int, str]
     sizes: Sequence[waves.Size] = ()
     not_ready: Literal["skip", "attempt"] = "skip"
     existing: Literal["adopt", "install"] | None = None
+    tolerations: Sequence[Toleration] | None = None
 
     @property
     def digest(self) -> str:
@@ -153,7 +158,7 @@ def step_of(node: Node, action: Action, reason: str, job: NodeJob | None) -> Ste
 
 def _verdict(node: Node, job: NodeJob | None, cleanup: NodeJob | None, rules: Rules) -> tuple[Action, str]:
     """Return what to do with one node and why, waves aside."""
-    undone = _is_undone(node, cleanup)
+    undone = _is_undone(node, cleanup, rules)
     mark = node_mark.parse(node.metadata.annotation(names.mark_annotation(rules.suffix)))
     if mark and mark.is_of(node) and _is_current(mark, rules) and not undone and not _has_worked_since(node, job, mark):
         return Action.UP_TO_DATE, f"installed {mark.time}"
@@ -161,6 +166,8 @@ def _verdict(node: Node, job: NodeJob | None, cleanup: NodeJob | None, rules: Ru
         return Action.RESUME, "its Job succeeded, the mark is missing"
     if not node.ready and rules.not_ready == "skip":
         return Action.SKIPPED, "node is NotReady"
+    if rules.tolerations is not None and (taint := blocking(node, rules.tolerations)):
+        return Action.SKIPPED, f"{_TAINTED}{taint}"
     if undone:
         return Action.INSTALL, "its cleanup was begun"
     return _of_job(node, job, rules) or _of_mark(node, mark, job, rules) or _of_label(node, job, rules)
@@ -177,11 +184,21 @@ def _has_worked_since(node: Node, job: NodeJob | None, mark: Mark) -> bool:
     return (job.digest, job.state) != (mark.digest, JobState.SUCCEEDED)
 
 
-def _is_undone(node: Node, cleanup: NodeJob | None) -> bool:
+def _is_undone(node: Node, cleanup: NodeJob | None, rules: Rules) -> bool:
     """Return whether a cleanup has begun on that machine: it runs, or has taken the label, which goes first."""
     if cleanup is None or not cleanup.is_of(node):
         return False
-    return cleanup.active or node.metadata.label(names.RUNTIME_LABEL) is None
+    return cleanup.active or not _is_labelled(node, rules)
+
+
+def _is_labelled(node: Node, rules: Rules) -> bool:
+    """Return whether the node is labelled as installed.
+
+    From 4.1.0 on an installation has a label of its own beside the one that all share. Either is `false` from the
+    beginning of an install to its end, and from the beginning of a cleanup on.
+    """
+    own = node.metadata.label(names.mark_label(rules.suffix))
+    return node.metadata.label(names.RUNTIME_LABEL) == "true" and own in {None, "true"}
 
 
 def _is_installed_by(node: Node, job: NodeJob | None, rules: Rules) -> bool:
@@ -191,7 +208,7 @@ def _is_installed_by(node: Node, job: NodeJob | None, rules: Rules) -> bool:
     """
     if job is None or not _is_of(job, node, rules):
         return False
-    return job.state is JobState.SUCCEEDED and node.metadata.label(names.RUNTIME_LABEL) == "true"
+    return job.state is JobState.SUCCEEDED and _is_labelled(node, rules)
 
 
 def _has_failed(node: Node, job: NodeJob | None, rules: Rules) -> bool:
@@ -230,6 +247,8 @@ def _of_label(node: Node, job: NodeJob | None, rules: Rules) -> tuple[Action, st
     # Also a Job stamped for the machine before: when that was replaced in mid-work, its Job labelled this one.
     if value is None or (job is not None and job.digest):
         return Action.INSTALL, "new node"
+    if node.metadata.label(names.mark_label(rules.suffix)) == "false":
+        return Action.INSTALL, "an earlier install was cut off"
     if rules.existing is None:
         return Action.SKIPPED, _UNCLAIMED
     action = Action.ADOPT if rules.existing == "adopt" and value == "true" else Action.INSTALL
@@ -237,8 +256,14 @@ def _of_label(node: Node, job: NodeJob | None, rules: Rules) -> tuple[Action, st
 
 
 _UNCLAIMED: Final = "carries Kata's label without a mark of ours"
+_TAINTED: Final = "not tolerated by its Job: taint "
 
 
 def unclaimed(plan: Plan) -> list[str]:
     """Return the nodes that carry Kata's label but no mark of ours, when nothing says what to do with them."""
     return [step.node for step in plan.steps if step.reason == _UNCLAIMED]
+
+
+def tainted(plan: Plan) -> set[str]:
+    """Return the nodes that are left alone because of a taint."""
+    return {step.node for step in plan.steps if step.reason.startswith(_TAINTED)}

@@ -160,8 +160,9 @@ class Uninstall:
 
     async def _abandon(self, api: KubeApi, planned: Plan) -> None:
         marks = _no_marks(self.request)
+        labels = dict.fromkeys((names.RUNTIME_LABEL, names.mark_label(self.request.suffix)))
         for step in _skipped(planned):
-            await api.annotate_node(step.node, step.node_uid, marks, labels={names.RUNTIME_LABEL: None})
+            await api.annotate_node(step.node, step.node_uid, marks, labels=labels)
 
 
 def _skipped(planned: Plan) -> list[Step]:

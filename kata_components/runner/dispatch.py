@@ -5,7 +5,7 @@ seen it happen.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -76,6 +76,19 @@ class Dispatching:
         """Return why these nodes are not done, in words for the first ones; less those that have left the cluster."""
         return await self.lease.kept(self._failures(steps, seen))
 
+    async def complaint(self, seen: Seen) -> str:
+        """Return why the dispatcher has failed, empty when it has not.
+
+        From 4.1.0 on that may be a node that is not Ready behind its Job, or does not serve Kata.
+        """
+        words = await self._own_words(seen)
+        return f"every Job has succeeded, but look at the nodes{words}" if words else ""
+
+    async def labelled(self) -> set[str]:
+        """Return the nodes with the label by which the dispatcher itself marks this installation's nodes."""
+        nodes = await self.lease.kept(self.api.list_node_metadata(names.mark_label(self.suffix)))
+        return {node.metadata.name for node in nodes}
+
     async def _run(self, runs: Sequence[Batch]) -> Seen:
         loop = asyncio.get_running_loop()
         began = loop.time()
@@ -112,9 +125,10 @@ class Dispatching:
 
     async def _failure(self, step: Step, job: NodeJob | None, own_words: str) -> Failure | None:
         if job is None:
-            return Failure(step.node, f"the dispatcher has made no Job for it, or it was deleted{own_words}")
+            return Failure(step.node, f"no Job was made for it, or it was deleted{own_words}")
         if job.state is not JobState.FAILED:
-            return Failure(step.node, f"its Job {job.name} succeeded, but its label {names.RUNTIME_LABEL} is not set")
+            still = "still set" if self.stage == "cleanup" else "not set"
+            return Failure(step.node, f"its Job {job.name} succeeded, but its label is {still}{own_words}")
         try:
             result = await inspect(self.api, self.namespace, step, job.name, job.failure)
         except ClusterError as error:
@@ -126,11 +140,20 @@ class Dispatching:
         if ended is None or ended.state is not JobState.FAILED:
             return ""
         words = await explain(self.api, self.namespace, ended.name) or ended.failure
-        return f"; it has failed: {words}"
+        return f"; the dispatcher has failed: {words}"
 
 
-def settled(steps: Sequence[Step], seen: Seen, stage: Stage) -> tuple[list[Step], list[Step]]:
-    """Split steps into those whose Job has succeeded, less the stale ones, and the others."""
+def settled(
+    steps: Sequence[Step], seen: Seen, stage: Stage, unfinished: Set[str] = frozenset()
+) -> tuple[list[Step], list[Step]]:
+    """Split steps into those whose Job has succeeded, less the stale ones, and the others.
+
+    On `unfinished` nodes something had to follow the Job, and has not.
+    """
     succeeded = {node: job.uid for node, job in seen.by_node(stage).items() if job.state is JobState.SUCCEEDED}
-    done = [step for step in steps if succeeded.get(step.node, step.stale_job) != step.stale_job]
+    done = [
+        step
+        for step in steps
+        if step.node not in unfinished and succeeded.get(step.node, step.stale_job) != step.stale_job
+    ]
     return done, [step for step in steps if step not in done]

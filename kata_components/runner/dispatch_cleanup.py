@@ -44,7 +44,8 @@ async def pace(
     own = [dispatch.selectors_of(request.dispatcher_job)] if todo else []
     runs = dispatch.batches([step.node for step in todo], await matched(api, own))
     seen = await work.run(runs) if runs else seen
-    done, left = settled(planned.pending, seen, "cleanup")
+    labelled = await work.labelled() if dispatch.releases_labels(request.dispatcher_job) else frozenset()
+    done, left = settled(planned.pending, seen, "cleanup", unfinished=labelled)
     nodes = await work.record(done, orders(request, planned))
     failures = [*nodes.failures, *await work.failures(left, seen)]
     return Cleaned(nodes=nodes.within(Phase.DONE), failures=failures)

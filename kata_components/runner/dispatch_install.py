@@ -1,7 +1,7 @@
 """Installs paced by upstream's dispatcher in the cluster (`rollout.runsIn: cluster`)."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
@@ -10,8 +10,8 @@ from kata_components.errors import ApiError, ClusterError, GuardError
 from kata_components.kubernetes.api import KubeApi
 from kata_components.rollout import dispatch, report
 from kata_components.rollout.dispatch import Batch, needs_job
-from kata_components.rollout.phase import Failure, NodeRuns, Phase, Progress
-from kata_components.rollout.plan import Action, Plan
+from kata_components.rollout.phase import Failure, Phase, Progress
+from kata_components.rollout.plan import Action, Plan, tainted
 from kata_components.runner import dispatch_cleanup
 from kata_components.runner.cleanup import Cleaned, drop_jobs
 from kata_components.runner.dispatch import Dispatching, matched
@@ -29,8 +29,9 @@ async def install_runs(api: KubeApi, selection: Selection, planned: Plan) -> lis
     wanted = [step.node for step in planned.pending if needs_job(step)]
     if not wanted or selection.nodes:
         return dispatch.batches(wanted, {}, named=len(selection.nodes))
-    own = (selection.selector,)
-    return dispatch.batches(wanted, await matched(api, [dispatch.without_installed(own), own]))
+    found = await matched(api, [dispatch.without_installed(selection.asked), selection.asked])
+    left_out = tainted(planned)
+    return dispatch.batches(wanted, {selectors: nodes - left_out for selectors, nodes in found.items()})
 
 
 async def install(
@@ -73,18 +74,22 @@ async def install(
             raise GuardError("\n".join(found.refusals))
         lease.claim(request.selection.render())
         say(report.plan_summary(found.plan, request.parallelism))
-        nodes, failures = await _work_off(work, request, found.plan)
+        installed, failures, complaint = await _work_off(work, request, found.plan)
         if request.cleanup and found.cleanup.pending and not failures:
             say(f"cleanup: {report.counts(found.cleanup.counts)}")
             cleaned = await dispatch_cleanup.pace(api, request.cleanup, found.cleanup, lease, on_progress)
             await lease.kept(drop_jobs(api, request.cleanup, cleaned.nodes))
-        if not failures and not cleaned.failures:
+        if not failures and not complaint and not cleaned.failures:
             await lease.kept(_remove(work.dispatcher, say))
-    return _installed(found.plan, nodes, failures, cleaned, loop.time() - began)
+    done = _installed(found.plan, installed, failures, cleaned, loop.time() - began)
+    return replace(done, failure=done.failure or complaint)
 
 
-async def _work_off(work: Dispatching, request: InstallRequest, planned: Plan) -> tuple[NodeRuns, list[Failure]]:
-    """Run the dispatcher for the plan, then mark what has succeeded; return the marked nodes and the failures."""
+async def _work_off(work: Dispatching, request: InstallRequest, planned: Plan) -> tuple[set[str], list[Failure], str]:
+    """Run the dispatcher for the plan, then mark what has succeeded.
+
+    Return the nodes that are done, the failures, and why the dispatcher has failed where no failed node explains it.
+    """
     runs = await install_runs(work.api, request.selection, planned)
     if runs:
         work.say(dispatch.summary(runs, len(planned.pending)).strip())
@@ -94,11 +99,16 @@ async def _work_off(work: Dispatching, request: InstallRequest, planned: Plan) -
     # With nothing at work any more, to resume a node is to record that its Job has succeeded.
     ready = [step for step in after.pending if not needs_job(step)]
     nodes = await work.record(ready, orders(request, replace(after, steps=tuple(ready))))
-    behind = {step.node for step in after.pending if needs_job(step)}
+    # Skipped by now: a taint came in between.
+    behind = {step.node for step in after.steps if needs_job(step) or step.action is Action.SKIPPED}
     left = [step for step in planned.pending if step.node in behind]
     failures = [*nodes.failures, *await work.failures(left, seen)]
     await work.lease.kept(tidy(work.api, request, after, nodes, work.say))
-    return nodes, failures
+    stayed = {step.node for step in planned.pending} <= {step.node for step in after.steps}
+    complaint = await work.lease.kept(work.complaint(seen)) if runs and stayed and not failures else ""
+    # A node whose cleanup was cut off still had the mark.
+    done = {s.node for s in after.steps if s.action is Action.UP_TO_DATE} & {s.node for s in planned.pending}
+    return done | {*nodes.within(Phase.DONE)}, failures, complaint
 
 
 async def _leave_traces(api: KubeApi, request: InstallRequest, planned: Plan) -> None:
@@ -123,14 +133,14 @@ async def _remove(dispatcher: Dispatcher, say: Callable[[str], None]) -> None:
 
 
 def _installed(
-    planned: Plan, nodes: NodeRuns, failures: Sequence[Failure], cleaned: Cleaned, seconds: float
+    planned: Plan, done: Set[str], failures: Sequence[Failure], cleaned: Cleaned, seconds: float
 ) -> Installed:
     adopted = planned.counts.get(Action.ADOPT, 0)
     failed = [*failures, *cleaned.failures]
     outcome = report.Outcome(
         selected=len(planned.steps),
         up_to_date=planned.counts.get(Action.UP_TO_DATE, 0),
-        installed=len(nodes.within(Phase.DONE)) - adopted,
+        installed=len(done) - adopted,
         adopted=adopted,
         cleaned=len(cleaned.nodes),
         failed=len(failed),

@@ -10,7 +10,7 @@ from kata_components.errors import ApiError, ClusterError, RolloutStoppedError, 
 from kata_components.kubernetes.api import KubeApi
 from kata_components.kubernetes.objects import Job
 from kata_components.rollout import jobs
-from kata_components.rollout.dispatch import Batch, family
+from kata_components.rollout.dispatch import Batch, family, waiting_seconds
 from kata_components.rollout.jobs import STAGES, NodeJob, Stage
 from kata_components.runner.diagnosis import explain
 from kata_components.runner.lease import HeldLease
@@ -24,7 +24,7 @@ _LOOK_SECONDS: Final = 10.0
 _START_LOOKS: Final = 60
 """Ten minutes for an image pull; upstream waits for ever."""
 _STALLED_SECONDS: Final = 900.0
-"""So long nothing may happen; from 4.1.0 a dispatcher waits up to eight minutes for a node behind its Job."""
+"""So long nothing may happen, beside what the dispatcher is told to wait for: it also checks and labels nodes."""
 _ENDED: Final = {"Succeeded", "Failed"}
 
 
@@ -81,6 +81,7 @@ class Dispatcher:
         self._namespace = namespace
         self._suffix = suffix
         self._selector = family(like)
+        self._patience = _STALLED_SECONDS + waiting_seconds(like)
         self._say = say
         self._patience = Patience()
         self.seen = Seen(suffix)
@@ -138,7 +139,7 @@ class Dispatcher:
         await self._wait_for_start(names.dispatcher_name(self._suffix, stage))
         loop = asyncio.get_running_loop()
         moved, jobs_then = loop.time(), self.seen.jobs(stage)
-        while loop.time() - moved < _STALLED_SECONDS:
+        while loop.time() - moved < self._patience:
             await asyncio.sleep(_LOOK_SECONDS)
             jobs_now = self.seen.jobs(stage)
             if jobs_now != jobs_then or any(job.active for job in jobs_now):

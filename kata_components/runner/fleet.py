@@ -15,29 +15,40 @@ from kata_components.rollout.jobs import NodeJob
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """Which nodes: exact names if there are any, else a label selector (empty: every node)."""
+    """Which nodes: exact names if there are any, else those that any of the label selectors matches.
+
+    Without a selector, or with an empty one, every node.
+    """
 
     nodes: tuple[str, ...] = ()
-    selector: str = ""
+    selectors: tuple[str, ...] = ()
 
     @classmethod
     def parse(cls, text: str | None) -> Self | None:
         """Return the selection that `render` wrote, None when there is none or it cannot be read."""
         try:
             found: Any = json.loads(text or "")
-            return cls(nodes=tuple(map(str, found["nodes"])), selector=str(found["selector"]))
+            return cls(nodes=tuple(map(str, found["nodes"])), selectors=tuple(map(str, found["selectors"])))
         except (ValueError, TypeError, KeyError):
             return None
 
     def render(self) -> str:
         """Return it as text that `parse` reads."""
-        return json.dumps({"nodes": self.nodes, "selector": self.selector})
+        return json.dumps({"nodes": self.nodes, "selectors": self.selectors})
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """The selectors the API server is asked with, one list each; the one of every node makes others idle."""
+        return self.selectors if self.selectors and all(self.selectors) else ("",)
 
     def __str__(self) -> str:
         """Return it as messages name it."""
         if self.nodes:
             return f"job.nodes {', '.join(self.nodes)}"
-        return f"the node selector {self.selector!r}" if self.selector else "any node"
+        if not all(self.asked):
+            return "any node"
+        shown = " or ".join(map(repr, self.asked))
+        return f"the node selector{'s' if len(self.asked) > 1 else ''} {shown}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,9 +74,7 @@ async def read(api: KubeApi, namespace: str, suffix: str, selection: Selection) 
     """
     # Jobs first: one that ended must be seen with what it did to its node, or it looks as if that was undone since.
     listed = await api.list_jobs(namespace, jobs.selector(suffix))
-    found, marked = await asyncio.gather(
-        api.list_nodes("" if selection.nodes else selection.selector), marked_nodes(api, suffix)
-    )
+    found, marked = await asyncio.gather(_listed(api, selection), marked_nodes(api, suffix))
     wanted = set(selection.nodes)
     nodes = [node for node in found if not wanted or node.metadata.name in wanted]
     selected = {node.metadata.name for node in nodes}
@@ -76,6 +85,12 @@ async def read(api: KubeApi, namespace: str, suffix: str, selection: Selection) 
         marked=len(marked),
         deselected=[name for name in marked if name not in selected],
     )
+
+
+async def _listed(api: KubeApi, selection: Selection) -> list[Node]:
+    """Return the nodes of the selectors, each once; for a selection by name all nodes."""
+    lists = await asyncio.gather(*map(api.list_nodes, ("",) if selection.nodes else selection.asked))
+    return list({node.metadata.name: node for nodes in lists for node in nodes}.values())
 
 
 async def marked_nodes(api: KubeApi, suffix: str) -> list[str]:
@@ -89,7 +104,8 @@ async def selected_names(api: KubeApi, selection: Selection) -> frozenset[str]:
     """Return the names of the nodes a selection matches now; exact names are taken as they are."""
     if selection.nodes:
         return frozenset(selection.nodes)
-    return frozenset(node.metadata.name for node in await api.list_node_metadata(selection.selector))
+    lists = await asyncio.gather(*map(api.list_node_metadata, selection.asked))
+    return frozenset(node.metadata.name for nodes in lists for node in nodes)
 
 
 async def daemon_set(api: KubeApi, namespace: str, name: str) -> DaemonSet | None:

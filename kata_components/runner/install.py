@@ -30,7 +30,8 @@ class InstallRequest:
     """What the configuration asks of a rollout. `job` is the install Job's template; times are in seconds.
 
     `mounted` stands for the contents of the ConfigMaps that the Job mounts. With `cleanup`, nodes that carry the mark
-    and are not selected any more are cleaned. An `approval` binds the plan.
+    and are not selected any more are cleaned. An `approval` binds the plan. `heeds_taints`: whoever makes the Jobs
+    makes none for a node with a taint that they do not tolerate.
     """
 
     namespace: str
@@ -48,6 +49,7 @@ class InstallRequest:
     mounted: Contents = field(default_factory=dict)
     cleanup: CleanupRequest | None = None
     approval: Approval | None = None
+    heeds_taints: bool = False
 
     @property
     def rules(self) -> Rules:
@@ -58,6 +60,7 @@ class InstallRequest:
             sizes=self.sizes,
             not_ready=self.not_ready,
             existing=self.existing,
+            tolerations=self.job["spec"]["template"]["spec"].get("tolerations", ()) if self.heeds_taints else None,
         )
 
 

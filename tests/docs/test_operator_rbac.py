@@ -1,24 +1,26 @@
-"""docs/operator-rbac.yaml lets the operator make, read, change and remove every object that the program can make."""
+"""The operator's rights in docs/ let it make, read, change and remove every object that the program can make."""
 
 from typing import Any
 
 import pytest
 import yaml
 
-from kata_components.manifests.objects import all_objects
 from kata_components.settings.load import load_settings
 from tests.docs.markdown import CHECKOUT
-from tests.program.test_all_objects import CONFIGS
+from tests.program.test_all_objects import CONFIGS, of_pulumi
 
-DOCUMENTS = list(yaml.safe_load_all((CHECKOUT / "docs" / "operator-rbac.yaml").read_text(encoding="utf-8")))
+FILES = {
+    where: list(yaml.safe_load_all((CHECKOUT / "docs" / name).read_text(encoding="utf-8")))
+    for where, name in (("pulumi", "operator-rbac.yaml"), ("cluster", "operator-rbac-cluster.yaml"))
+}
 CREATED = {"create", "list", "watch"}
 KEPT = {"get", "patch", "delete"}
 GRANTED = {"escalate", "bind"}
 
 
-def allowed(group: str, resource: str, name: str, *, namespaced: bool) -> set[str]:
+def allowed(documents: list[Any], group: str, resource: str, name: str, *, namespaced: bool) -> set[str]:
     """Return the verbs on an object, and those on all of its kind."""
-    rules = [r for d in DOCUMENTS if d["kind"] == ("Role" if namespaced else "ClusterRole") for r in d["rules"]]
+    rules = [r for d in documents if d["kind"] == ("Role" if namespaced else "ClusterRole") for r in d["rules"]]
     fitting = [
         rule
         for rule in rules
@@ -36,18 +38,21 @@ def plural(kind: str) -> str:
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
 def test_operator_may_do_what_every_object_needs(config: dict[str, Any]) -> None:
     missing = {}
-    for manifest in all_objects(load_settings(config)):
+    settings = load_settings(config)
+    documents = FILES["pulumi"] + (FILES["cluster"] if settings.rollout.runs_in == "cluster" else [])
+    for manifest in of_pulumi(settings):
         group = manifest["apiVersion"].rpartition("/")[0]
         metadata = manifest["metadata"]
-        has = allowed(group, plural(manifest["kind"]), metadata["name"], namespaced="namespace" in metadata)
+        has = allowed(documents, group, plural(manifest["kind"]), metadata["name"], namespaced="namespace" in metadata)
         needs = CREATED | KEPT | (GRANTED if manifest["kind"] == "ClusterRole" else set())
         if needs - has:
             missing[f"{manifest['kind']}/{metadata['name']}"] = needs - has
     assert missing == {}
 
 
-def test_every_role_is_bound() -> None:
-    roles = {(d["kind"], d["metadata"]["name"]) for d in DOCUMENTS if d["kind"].endswith("Role")}
-    bound = {(d["roleRef"]["kind"], d["roleRef"]["name"]) for d in DOCUMENTS if d["kind"].endswith("Binding")}
+@pytest.mark.parametrize("documents", FILES.values(), ids=FILES)
+def test_every_role_is_bound(documents: list[Any]) -> None:
+    roles = {(d["kind"], d["metadata"]["name"]) for d in documents if d["kind"].endswith("Role")}
+    bound = {(d["roleRef"]["kind"], d["roleRef"]["name"]) for d in documents if d["kind"].endswith("Binding")}
     assert roles == bound
-    assert len(DOCUMENTS) == 2 * len(roles)
+    assert len(documents) == 2 * len(roles)

@@ -10,6 +10,7 @@ import yaml
 
 from sandbox.cluster import Cluster
 from sandbox.kube import Kube
+from sandbox.nodes import CONTROL_PLANES
 from tests.e2e.conftest import WORKERS, path_of
 from tests.e2e.observe import Audit, everything, jobs, marked
 from tests.e2e.stack import CHECKOUT, Stack, kill, provider_pids, read_until
@@ -20,6 +21,7 @@ pytestmark = pytest.mark.e2e
 
 DISPATCHER = "system:serviceaccount:kube-system:kata-deploy-dispatcher-sa"
 LABEL = "katacontainers.io/kata-runtime"
+OWN_LABEL = "kata-deploy.katacontainers.io/default"
 ROLES = ("clusterroles/kata-deploy-dispatcher-noderole", "namespaces/kube-system/roles/kata-deploy-dispatcher-role")
 UNSEEN = {
     # Checked inside the API server, as for the roles of operator-rbac.yaml, or only needed for a slow deletion.
@@ -69,16 +71,21 @@ def granted_to_the_dispatcher(kube: Kube) -> set[tuple[str, str, str]]:
     }
 
 
-def nothing_but_what_is_granted_is_used(audit: Audit, kube: Kube) -> None:
+def nothing_but_what_is_granted_is_used(audit: Audit, kube: Kube, unused: set[tuple[str, str, str]] = UNUSED) -> None:
     used = audit.used(DISPATCHER)
     assert used <= granted_to_the_dispatcher(kube)
-    assert granted_to_the_dispatcher(kube) - used == UNUSED
+    assert granted_to_the_dispatcher(kube) - used == unused
 
 
 def nothing_is_granted_to_the_operator_in_vain(audit: Audit) -> None:
     assert [event for event in audit.requests() if event["responseStatus"]["code"] == 403] == []
     unused = granted("operator-rbac-cluster.yaml") - audit.used()
     assert [right for right in unused if right[0] not in UNSEEN] == []
+
+
+def labelled(kube: Kube, label: str) -> set[str]:
+    """Return the nodes that carry a label with the value `true`."""
+    return {node["metadata"]["name"] for node in kube.get("/api/v1/nodes", labelSelector=f"{label}=true")["items"]}
 
 
 def nothing_is_left_over(kube: Kube) -> None:
@@ -138,6 +145,38 @@ def test_from_the_first_preview_to_the_last_destroy(stack: Stack, cluster: Clust
     assert dispatched(audit) == sorted([*workers, *added])
     nothing_is_granted_to_the_operator_in_vain(whole)
     cluster.remove_nodes(added)
+    assert everything(kube) == before
+
+
+def test_dispatcher_that_works_on_nodes_leaves_tainted_ones_alone_and_labels_the_others(
+    stack: Stack, cluster: Cluster, kube: Kube
+) -> None:
+    before = everything(kube)
+    whole = Audit(cluster.audit_log)
+    stack.configure(kataVersion="4.1.0", job={"nodeSettleSeconds": 1})
+    up = stack.up()
+    assert up.ok, up.text
+    workers = cluster.workers()
+    assert f"plan: {WORKERS} of {WORKERS + CONTROL_PLANES} selected nodes" in up.text
+    assert f"({WORKERS} install, {CONTROL_PLANES} skipped)" in up.text
+    assert dispatched(whole) == workers
+    assert marked(kube) == labelled(kube, LABEL) == labelled(kube, OWN_LABEL) == set(workers)
+    nothing_is_left_over(kube)
+
+    [added] = cluster.add_nodes(1)
+    audit = Audit(cluster.audit_log)
+    joined = stack.up()
+    assert joined.ok, joined.text
+    assert dispatched(audit) == [added]
+    assert marked(kube) == labelled(kube, LABEL) == {*workers, added}
+    nothing_but_what_is_granted_is_used(whole, kube, unused=UNUSED | {("list", "batch", "jobs")})
+
+    audit = Audit(cluster.audit_log)
+    destroyed = stack.destroy()
+    assert destroyed.ok, destroyed.text
+    assert dispatched(audit) == sorted([*workers, added])
+    assert [event for event in whole.requests() if event["responseStatus"]["code"] == 403] == []
+    cluster.remove_nodes([added])
     assert everything(kube) == before
 
 

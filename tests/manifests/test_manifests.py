@@ -10,7 +10,7 @@ from kata_components.manifests.daemon_set import daemon_set
 from kata_components.manifests.job_templates import cleanup_job, config_map, install_job
 from kata_components.manifests.objects import all_objects
 from kata_components.manifests.runtime_classes import runtime_classes
-from kata_components.manifests.selector import label_selector
+from kata_components.manifests.selector import install_selectors
 from kata_components.manifests.yaml_text import yaml_text
 from kata_components.settings.load import load_settings
 from kata_components.settings.settings import Settings
@@ -49,7 +49,7 @@ def containers(job: Manifest) -> list[tuple[str, str, bool]]:
     ],
 )
 def test_selection_becomes_one_label_selector(job: dict[str, Any], selector: str) -> None:
-    assert label_selector(settings(job=job)) == selector
+    assert install_selectors(settings(job=job)) == list(filter(None, [selector]))
 
 
 def test_install_stages_run_in_order_and_only_host_work_is_privileged() -> None:

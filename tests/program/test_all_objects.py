@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
+from kata_components import names
+from kata_components.components.job_templates import templates
 from kata_components.manifests.objects import all_objects
 from kata_components.settings.load import load_settings
+from kata_components.settings.settings import Settings
 from tests.program.conftest import Program
 from tests.program.run import Run
 
@@ -37,12 +40,23 @@ CONFIGS = {
     "4.0.0-job": EVERYTHING | {"kataVersion": "4.0.0", "deploymentMode": "job"},
     "4.1.0-daemonset": EVERYTHING
     | {"kataVersion": "4.1.0", "debug": True, "devkit": True, "nodeFeatureRules": {"create": True}},
+    "4.1.0-job": EVERYTHING | {"kataVersion": "4.1.0", "deploymentMode": "job", "rollout": {"runsIn": "cluster"}},
 }
 NFD = "kata-deploy-node-feature-discovery-chart"
 
 
 def identity(manifest: dict[str, Any]) -> tuple[str, str]:
     return manifest["kind"], manifest["metadata"]["name"]
+
+
+def of_pulumi(settings: Settings) -> list[dict[str, Any]]:
+    """Return the objects that are resources. Where the dispatcher paces, its Jobs are none, and it gets templates."""
+    objects = all_objects(settings)
+    if settings.rollout.runs_in == "pulumi":
+        return objects
+    told = templates(settings)
+    kept = [manifest for manifest in objects if names.DISPATCHER_LABEL not in manifest["metadata"].get("labels", {})]
+    return [told if identity(manifest) == identity(told) else manifest for manifest in kept]
 
 
 def registered(run: Run) -> dict[tuple[str, str], Any]:
@@ -53,7 +67,7 @@ def registered(run: Run) -> dict[tuple[str, str], Any]:
 
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
 def test_program_registers_exactly_the_objects_of_the_manifests(program: Program, config: dict[str, Any]) -> None:
-    objects = {identity(manifest): manifest for manifest in all_objects(load_settings(config))}
+    objects = {identity(manifest): manifest for manifest in of_pulumi(load_settings(config))}
     assert len({kind for kind, _ in objects}) >= 7
     assert registered(program(config)) == objects
 
@@ -64,7 +78,7 @@ def test_pods_on_nodes_come_after_the_configs_they_mount(program: Program, confi
     configs = {name for name in run.resources if name.startswith("kata-deploy-mounted-configs-")}
     assert len(configs) == 2
     assert configs <= run.resources["kata-deploy-installation"].depends_on
-    if config["kataVersion"] == "4.1.0":
+    if config == CONFIGS["4.1.0-daemonset"]:
         assert configs <= run.resources["kata-deploy-daemon-set-installer-daemon-set"].depends_on
 
 
@@ -72,6 +86,7 @@ def test_pods_on_nodes_come_after_the_configs_they_mount(program: Program, confi
     ("config", "installed"),
     [
         ("4.0.0-job", "kata-deploy-rollout"),
+        ("4.1.0-job", "kata-deploy-rollout"),
         ("4.0.0-daemonset", "kata-deploy-daemon-set-installer-daemon-set"),
         ("4.1.0-daemonset", "kata-deploy-daemon-set-installer-daemon-set"),
     ],
@@ -125,9 +140,16 @@ def test_whole_program_is_quick_with_default_values(program: Program, version: s
     assert len(run.resources) > 30
 
 
-def test_job_mode_of_a_version_that_cannot_be_paced_here_is_refused(program: Program) -> None:
+def test_rollout_is_given_each_term_of_an_affinity_as_a_selector(program: Program) -> None:
+    terms = [{"matchExpressions": [{"key": key, "operator": "Exists"}]} for key in ("kvm", "metal")]
+    required = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}
+    config = {**CONFIGS["4.1.0-job"], "nodeSelector": {"pool": "kata"}, "affinity": {"nodeAffinity": required}}
+    rollout = program(config).resources["kata-deploy-rollout"].inputs
+    assert rollout["selectors"] == ["pool=kata,kvm", "pool=kata,metal"]
+    assert "--node-label=true" in rollout["dispatcherJob"]
+
+
+def test_job_mode_of_a_version_whose_jobs_need_the_dispatcher_is_refused_without_it(program: Program) -> None:
     config = {"kataVersion": "4.1.0", "deploymentMode": "job", "cluster": {"context": "c"}}
     with pytest.raises(Exception, match=r"rollout\.runsIn: 'pulumi' is not supported yet with kataVersion 4\.1\.0"):
         program(config)
-    with pytest.raises(Exception, match=r"kataVersion: 4\.1\.0 is not supported yet in job mode; use 4\.0\.0"):
-        program({**config, "rollout": {"runsIn": "cluster"}})

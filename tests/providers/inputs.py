@@ -1,5 +1,6 @@
 """Inputs of the dynamic resources as the program gives them, with only what a test cares about spelled out."""
 
+from functools import cache
 from typing import Any
 
 import yaml
@@ -12,6 +13,7 @@ from kata_components.manifests.yaml_text import yaml_text
 from kata_components.providers.installation_inputs import InstallationInputs
 from kata_components.providers.rollout import RolloutInputs
 from kata_components.settings.load import load_settings
+from kata_components.settings.settings import Settings
 
 UNKNOWN = Unknown()  # type: ignore[no-untyped-call] # the SDK leaves it without types
 """What a preview has in place of a value that only the update will know."""
@@ -25,28 +27,34 @@ TEMPLATES: dict[str, str] = config_map(
 )["data"]
 
 
-IN_CLUSTER = load_settings(
-    {
-        "kataVersion": "4.0.0",
-        "cluster": {"context": "c"},
-        "deploymentMode": "job",
-        "job": {"parallelism": 3},
-        "rollout": {"runsIn": "cluster"},
-    }
-)
-FILES = {name: yaml.safe_load(text) for name, text in templates(IN_CLUSTER)["data"].items()}
-"""What a dispatcher reads."""
+@cache
+def in_cluster(version: str) -> Settings:
+    config = {"kataVersion": version, "cluster": {"context": "c"}, "deploymentMode": "job", "job": {"parallelism": 3}}
+    return load_settings(config | {"rollout": {"runsIn": "cluster"}})
 
 
-def dispatched(**changes: Any) -> dict[str, Any]:
+def files(version: str = "4.0.0") -> dict[str, Any]:
+    """Return what a dispatcher reads."""
+    return {name: yaml.safe_load(text) for name, text in templates(in_cluster(version))["data"].items()}
+
+
+def dispatched(version: str = "4.0.0", **changes: Any) -> dict[str, Any]:
     """Return the inputs of a `Rollout` that upstream's dispatcher paces."""
-    job = yaml_text(install_dispatcher_job(IN_CLUSTER))
-    return rollout(**{"dispatcherJob": job, "waves": [], "maxFailures": "100%", "notReady": "attempt"} | changes)
+    settings = in_cluster(version)
+    values = {"waves": [], "maxFailures": "100%", "notReady": "attempt", "kataVersion": version}
+    values["installJob"] = config_map(settings)["data"]["install-job.yaml"]
+    values["dispatcherJob"] = yaml_text(install_dispatcher_job(settings))
+    return rollout(**values | changes)
 
 
-def dispatched_installation() -> dict[str, Any]:
+def dispatched_installation(version: str = "4.0.0") -> dict[str, Any]:
     """Return the inputs of the `Installation` beside it."""
-    return installation(dispatcherJob=yaml_text(cleanup_dispatcher_job(IN_CLUSTER)))
+    settings = in_cluster(version)
+    return installation(
+        kataVersion=version,
+        cleanupJob=config_map(settings)["data"]["cleanup-job.yaml"],
+        dispatcherJob=yaml_text(cleanup_dispatcher_job(settings)),
+    )
 
 
 def rollout(**changes: Any) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from tests.runner.cluster import Cluster
 
 @pytest.fixture(autouse=True)
 def _a_quick_dispatcher(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    cluster.templates = inputs.FILES
+    cluster.templates = inputs.files()
     monkeypatch.setattr(dispatcher, "START_SECONDS", 0.01)
     monkeypatch.setattr(dispatcher, "POLL_SECONDS", 0.02)
 
@@ -38,6 +38,11 @@ def up(running: Running, **changes: Any) -> dict[str, Any]:
 def command(job: str) -> list[str]:
     words: list[str] = yaml.safe_load(job)["spec"]["template"]["spec"]["containers"][0]["command"]
     return words
+
+
+def digest_of(checked: dict[str, Any]) -> str:
+    digest: str = yaml.safe_load(checked["plan"])["digest"]
+    return digest
 
 
 def test_check_shows_the_plan_and_the_job_that_will_run(running: Running, api: ApiServer) -> None:
@@ -110,6 +115,28 @@ def test_delete_of_the_installation_cleans_through_the_dispatcher(
     assert cluster.dispatchers[-1][-1] == f"--node-selector={names.RUNTIME_LABEL}"
     assert (cluster.marked(), cluster.jobs, cluster.leases, cluster.violations) == ([], {}, {}, [])
     assert running.engine.lines(INSTALLATION_URN)[0] == "cleanup: 5 cleanup, at most 3 at a time"
+
+
+def test_dispatcher_that_works_on_nodes_is_planned_for_from_its_command_line(
+    running: Running, cluster: Cluster
+) -> None:
+    cluster.templates = inputs.files("4.1.0")
+    cluster.add_nodes("control-plane", taints=[{"key": "control-plane", "effect": "NoSchedule"}])
+    installed = running.installation.create(running.installation.check(inputs.dispatched_installation("4.1.0")).inputs)
+    checked = running.rollout.check(inputs.dispatched("4.1.0", selectors=["kubernetes.io/hostname", "metal"]))
+    assert checked.failures == []
+    assert running.engine.lines(ROLLOUT_URN)[:2] == [
+        f"plan: 5 of 6 selected nodes, at most 3 at a time (5 install, 1 skipped), digest {digest_of(checked.inputs)}",
+        "  skipped control-plane: not tolerated by its Job: taint control-plane:NoSchedule",
+    ]
+    outputs = running.rollout.create(checked.inputs)[1]
+    assert (outputs["outcome"]["installed"], outputs["outcome"]["skipped"], outputs["failure"]) == (5, 1, "")
+    assert [word for word in cluster.dispatchers[0] if word.startswith("--node-selector=")] == [
+        f"--node-selector={selector},{names.RUNTIME_LABEL}!=true" for selector in ("kubernetes.io/hostname", "metal")
+    ]
+    running.installation.delete(*installed)
+    assert (cluster.marked(), cluster.jobs, cluster.leases, cluster.violations) == ([], {}, {}, [])
+    assert not [node for node in cluster.nodes.values() if names.mark_label("") in node["metadata"]["labels"]]
 
 
 @pytest.mark.usefixtures("installation")

@@ -118,7 +118,7 @@ def test_unknown_node_names_are_refused(running: Running, api: ApiServer) -> Non
 @pytest.mark.usefixtures("installed")
 def test_empty_selection_of_an_installed_fleet_is_refused(running: Running) -> None:
     outputs = up(running)
-    (failure,) = running.rollout.check(inputs.rollout(selector="pool=typo"), outputs).failures
+    (failure,) = running.rollout.check(inputs.rollout(selectors=["pool=typo"]), outputs).failures
     assert failure.startswith("no node matches the node selector 'pool=typo', but 5 nodes are installed")
 
 

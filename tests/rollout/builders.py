@@ -1,7 +1,7 @@
 """Nodes and Jobs for tests, with only what a test cares about spelled out."""
 
 from kata_components import names
-from kata_components.kubernetes.objects import Condition, Metadata, Node, NodeInfo, NodeStatus
+from kata_components.kubernetes.objects import Condition, Metadata, Node, NodeInfo, NodeSpec, NodeStatus, Taint
 from kata_components.rollout import mark
 from kata_components.rollout.guards import Refusal
 from kata_components.rollout.jobs import JobState, NodeJob, Stage
@@ -21,6 +21,7 @@ def node(
     kernel: str = "6.8.0-31-generic",
     labels: dict[str, str] | None = None,
     marked: mark.Mark | None = None,
+    taints: list[Taint] | None = None,
 ) -> Node:
     annotations = {names.mark_annotation(""): mark.render(marked)} if marked else None
     info = NodeInfo(
@@ -37,6 +38,7 @@ def node(
             labels={"topology.kubernetes.io/zone": zone, **(labels or {})},
             annotations=annotations,
         ),
+        spec=NodeSpec(taints=taints),
         status=NodeStatus(conditions=[Condition(type="Ready", status="True" if ready else "Unknown")], node_info=info),
     )
 

@@ -28,6 +28,10 @@ def settings(**values: Any) -> Settings:
     return load_settings(config | values)
 
 
+def of_4_1_0(**values: Any) -> Settings:
+    return settings(kataVersion="4.1.0", rollout={"runsIn": "cluster"}, **values)
+
+
 def command(manifest: dict[str, Any]) -> list[str]:
     words: list[str] = manifest["spec"]["template"]["spec"]["containers"][0]["command"]
     return words
@@ -81,9 +85,9 @@ def test_command_line_is_the_charts_but_for_the_selection_and_what_endangers_nod
     assert told == charts
 
 
-def test_removed_node_pass_of_later_versions_is_never_asked_for() -> None:
-    charts = install_dispatcher_job(settings())
-    command(charts).append("--cleanup-job-template=/etc/kata-job/cleanup-job.yaml")
+def test_removed_node_pass_is_never_asked_for() -> None:
+    charts = install_dispatcher_job(of_4_1_0())
+    assert "--cleanup-job-template=/etc/kata-job/cleanup-job.yaml" in command(charts)
     told = dispatch.dispatcher_job(charts, Batch(nodes=("a",)), DIGEST)
     assert not [word for word in command(told) if word.startswith("--cleanup")]
 
@@ -125,6 +129,41 @@ def test_template_carries_digest_and_limit_and_is_never_removed_by_itself() -> N
     assert stamped["spec"]["activeDeadlineSeconds"] == 60
     assert "ttlSecondsAfterFinished" not in stamped["spec"]
     assert "annotations" not in template["metadata"], "the template itself stays as it is"
+
+
+@pytest.mark.parametrize(("own", "timeout", "limit"), [(600, 3600, 600), (7200, 3600, 3600)])
+def test_of_two_time_limits_the_shorter_one_counts(own: int, timeout: int, limit: int) -> None:
+    template = install_job(of_4_1_0(job={"activeDeadlineSeconds": own}))
+    assert dispatch.node_template(template, timeout, {})["spec"]["activeDeadlineSeconds"] == limit
+
+
+def test_what_a_dispatcher_does_itself_is_told_by_its_command_line() -> None:
+    asked = [
+        (
+            dispatch.does_node_work(install_dispatcher_job(wanted)),
+            dispatch.releases_labels(cleanup_dispatcher_job(wanted)),
+        )
+        for wanted in (settings(), of_4_1_0())
+    ]
+    assert asked == [(False, False), (True, True)]
+
+
+def test_what_a_dispatcher_is_told_to_wait_for_adds_up() -> None:
+    waits = {"waitForNodesSeconds": 1, "nodeSettleSeconds": 20, "waitNodeReadySeconds": 300}
+    assert dispatch.waiting_seconds(install_dispatcher_job(of_4_1_0(job=waits))) == 321
+    assert dispatch.waiting_seconds(install_dispatcher_job(settings())) == 0
+
+
+def test_nodes_told_by_name_are_not_waited_for() -> None:
+    charts = install_dispatcher_job(of_4_1_0())
+    by_name, by_selector = (
+        dispatch.dispatcher_job(charts, Batch(nodes=("a",), selectors=selectors), DIGEST) for selectors in ((), ("x",))
+    )
+    assert set(command(by_selector)) - set(command(by_name)) == {
+        "--node-selector=x",
+        "--wait-for-nodes-secs=120",
+        "--node-settle-secs=15",
+    }
 
 
 def test_one_selector_finds_dispatchers_and_per_node_jobs() -> None:

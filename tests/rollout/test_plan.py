@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from kata_components.names import RUNTIME_LABEL
+from kata_components.names import RUNTIME_LABEL, mark_label
 from kata_components.rollout.cleanup_plan import cleanup_plan
 from kata_components.rollout.jobs import JobState, NodeJob
 from kata_components.rollout.plan import Action, Rules, plan, unclaimed
@@ -49,6 +49,23 @@ def test_a_job_of_this_digest_is_gone_on_with(state: JobState, expected: Action)
 
 def test_a_job_that_succeeded_is_resumed_while_the_node_has_its_label() -> None:
     assert action_of(node("a", labels=LABELLED), [job("a", JobState.SUCCEEDED)]) is Action.RESUME
+
+
+@pytest.mark.parametrize(("own", "expected"), [("true", Action.RESUME), ("false", Action.INSTALL)])
+def test_the_label_of_the_installation_says_whether_it_is_done_whatever_others_do(own: str, expected: Action) -> None:
+    labels = LABELLED | {mark_label(""): own, mark_label("other"): "false"}
+    assert action_of(node("a", labels=labels), [job("a", JobState.SUCCEEDED)]) is expected
+
+
+def test_a_node_on_which_work_was_begun_and_no_job_is_left_is_installed() -> None:
+    claimed = node("a", labels={RUNTIME_LABEL: "false", mark_label(""): "false"})
+    assert action_of(claimed) is Action.INSTALL
+
+
+@pytest.mark.parametrize("state", [JobState.FAILED, JobState.SUCCEEDED])
+def test_a_node_whose_cleanup_was_cut_off_is_installed_again_though_it_has_its_mark(state: JobState) -> None:
+    demoted = node("a", marked=mark_of("a"), labels={RUNTIME_LABEL: "false", mark_label(""): "false"})
+    assert action_of(demoted, [job("a", state, stage="cleanup")]) is Action.INSTALL
 
 
 def test_a_job_that_succeeded_before_a_cleanup_proves_nothing() -> None:

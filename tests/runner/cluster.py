@@ -5,7 +5,7 @@ It knows no transport: `FakeKubeApi` calls it in virtual time, the server of the
 
 import asyncio
 import copy
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
@@ -47,6 +47,8 @@ class Cluster:
     dispatchers: list[list[str]] = field(default_factory=list)
     """The command lines of all dispatchers that were started, in order."""
     dispatcher_fate: Literal["works", "waits", "crashes"] = "works"
+    out_of_service: set[str] = field(default_factory=set)
+    """Nodes that a dispatcher, where it looks, finds not Ready behind their Job."""
     objects: dict[str, Object] = field(default_factory=dict)
     """Other objects by their path behind the API version: `namespaces/kube-system`."""
     starts: list[str] = field(default_factory=list)
@@ -64,7 +66,9 @@ class Cluster:
 
     # What a test sets up and looks at.
 
-    def add_nodes(self, *node_names: str, ready: bool = True, labels: dict[str, str] | None = None) -> None:
+    def add_nodes(
+        self, *node_names: str, ready: bool = True, labels: dict[str, str] | None = None, taints: Sequence[Object] = ()
+    ) -> None:
         for name in node_names:
             status = "True" if ready else "Unknown"
             self.nodes[name] = {
@@ -74,6 +78,7 @@ class Cluster:
                     "labels": {"kubernetes.io/hostname": name, **(labels or {})},
                     "annotations": {},
                 },
+                "spec": {"taints": list(taints)},
                 "status": {
                     "conditions": [{"type": "Ready", "status": status}],
                     "nodeInfo": {"machineID": f"machine-{name}", "architecture": "amd64"},
@@ -98,7 +103,7 @@ class Cluster:
         node = None if is_dispatcher(job) else self.nodes.get(node_of(job))
         if kind == "Failed" and not is_dispatcher(job):
             self._add_failed_pod(job)
-        elif node:
+        elif node and _labels_its_node(job):
             labels = node["metadata"]["labels"]
             labels.pop(names.RUNTIME_LABEL, None)
             if job["metadata"]["labels"][names.STAGE_LABEL] == "install":
@@ -263,6 +268,11 @@ class Cluster:
     def _next_uid(self) -> str:
         self._version += 1
         return f"uid-{self._version}"
+
+
+def _labels_its_node(job: Object) -> bool:
+    """Whether the Job could label its node; without a token that is left to the dispatcher."""
+    return job["spec"]["template"]["spec"].get("automountServiceAccountToken") is not False
 
 
 def node_of(job: Object) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from kata_components import names
 from sandbox.dispatcher.arguments import parse
+from sandbox.dispatcher.taints import blocker
 from tests.runner.selectors import matches
 
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 Object = dict[str, Any]
 
+LOOKS_BEHIND = 3
+"""Polls that the work on a node takes behind its Job, from 4.1.0 on."""
 START_SECONDS = 2.0
 POLL_SECONDS = 5.0
 """As the program polls."""
@@ -29,10 +32,11 @@ class DispatcherModel:
     def __init__(self, cluster: "Cluster", job: Object) -> None:
         self._cluster = cluster
         self._name, self._uid = job["metadata"]["name"], job["metadata"]["uid"]
-        _, *words = job["spec"]["template"]["spec"]["containers"][0]["command"]
-        self._told = parse(words)
+        container = job["spec"]["template"]["spec"]["containers"][0]
+        self._told = parse(container["command"][1:], container["image"].rpartition(":")[2])
         self._template = cluster.templates[self._told.job_template.name]
         self._in_flight: dict[str, str] = {}
+        self._finishing: dict[str, int] = {}
         self._failed: list[str] = []
         metadata = {"name": f"{self._name}-x", "labels": {"job-name": self._name}}
         self._pod: Object = {"metadata": metadata, "status": {"phase": "Pending"}}
@@ -58,7 +62,9 @@ class DispatcherModel:
         self._look()
 
     def _takes(self, node: Object) -> bool:
-        return matches(self._told.node_selector or "", node["metadata"]["labels"])
+        if self._told.works_on_nodes and not self._told.ignore_node_taints and blocker(node, self._template):
+            return False
+        return any(matches(selector, node["metadata"]["labels"]) for selector in self._told.node_selector or ("",))
 
     @property
     def _lives(self) -> bool:
@@ -72,16 +78,48 @@ class DispatcherModel:
             status = self._cluster.jobs.get(name, {}).get("status", {})
             for condition in status.get("conditions", []):
                 del self._in_flight[node]
-                self._failed += [node] if condition["type"] == "Failed" else []
-        while self._waiting and len(self._in_flight) < self._told.parallelism:
+                if condition["type"] == "Failed":
+                    self._failed.append(node)
+                elif self._told.node_label:
+                    self._finishing[node] = LOOKS_BEHIND
+                elif self._told.remove_node_label:
+                    self._release(node)
+        self._look_behind()
+        while self._waiting and len(self._in_flight) + len(self._finishing) < self._told.parallelism:
             node = self._waiting.popleft()
             self._in_flight[node] = self._create(node)
-        if self._in_flight:
+        if self._in_flight or self._finishing:
             asyncio.get_running_loop().call_later(POLL_SECONDS, self._look)
         else:
             self._end()
 
+    def _look_behind(self) -> None:
+        for node in list(self._finishing):
+            self._finishing[node] -= 1
+            if self._finishing[node] == 0:
+                del self._finishing[node]
+                if node in self._cluster.out_of_service:
+                    self._failed.append(node)
+                else:
+                    self._label(node, str(self._told.node_label))
+
+    def _release(self, node: str) -> None:
+        if node in self._cluster.out_of_service:
+            self._failed.append(node)
+        else:
+            self._label(node, None)
+
+    def _label(self, node: str, value: str | None, *, over: bool = True) -> None:
+        labels = self._cluster.nodes[node]["metadata"]["labels"]
+        for key in (names.RUNTIME_LABEL, names.mark_label(self._told.multi_install_suffix)):
+            if value is None:
+                labels.pop(key, None)
+            elif over or key not in labels:
+                labels[key] = value
+
     def _create(self, node: str) -> str:
+        if self._told.claim_node_pending or self._told.remove_node_label:
+            self._label(node, "false", over=self._told.remove_node_label)
         job = copy.deepcopy(self._template)
         metadata = job["metadata"]
         metadata["name"] = f"{self._told.name_prefix}-{node}"

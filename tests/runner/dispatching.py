@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from kata_components.manifests.dispatcher_job import cleanup_dispatcher_job, install_dispatcher_job
 from kata_components.manifests.job_templates import cleanup_job, install_job
-from kata_components.manifests.selector import label_selector
-from kata_components.rollout.dispatch import node_template
+from kata_components.manifests.selector import install_selectors
+from kata_components.rollout.dispatch import does_node_work, node_template
 from kata_components.runner import anchor, dispatch_install
 from kata_components.runner.cleanup import CleanupRequest
 from kata_components.runner.fleet import Selection
@@ -24,16 +24,21 @@ DISPATCHER = "kata-deploy-install-dispatcher"
 
 
 def settings(tag: str = "4.0.0", **job: Any) -> Settings:
-    config = {"kataVersion": "4.0.0", "cluster": {"context": "c"}, "deploymentMode": "job", "image": {"tag": tag}}
-    return load_settings(config | {"rollout": {"runsIn": "cluster"}, "job": {"parallelism": 3, **job}})
+    return configured("4.0.0", image={"tag": tag}, job=job)
+
+
+def configured(version: str, job: dict[str, Any] | None = None, **config: Any) -> Settings:
+    """Return settings of a version, with three nodes at a time if not told otherwise."""
+    own = {"kataVersion": version, "cluster": {"context": "c"}, "deploymentMode": "job"}
+    return load_settings(own | config | {"rollout": {"runsIn": "cluster"}, "job": {"parallelism": 3, **(job or {})}})
 
 
 def request(wanted: Settings, existing: Literal["adopt", "install"] | None = None) -> InstallRequest:
     return InstallRequest(
         namespace=NAMESPACE,
         suffix="",
-        kata_version="4.0.0",
-        selection=Selection(nodes=wanted.job.nodes, selector=label_selector(wanted)),
+        kata_version=wanted.kata_version,
+        selection=Selection(nodes=wanted.job.nodes, selectors=tuple(install_selectors(wanted))),
         job=install_job(wanted),
         parallelism=wanted.job.parallelism,
         sizes=(),
@@ -42,6 +47,7 @@ def request(wanted: Settings, existing: Literal["adopt", "install"] | None = Non
         node_timeout_seconds=600,
         not_ready="attempt",
         existing=existing,
+        heeds_taints=does_node_work(install_dispatcher_job(wanted)),
     )
 
 

@@ -131,7 +131,9 @@ def test_node_that_comes_back_in_time_is_cleaned() -> None:
 def test_abandoned_node_loses_mark_and_label_but_only_if_it_is_dead() -> None:
     on = installed(3)
     on.nodes["node-01"]["status"]["conditions"][0]["status"] = "Unknown"
+    on.nodes["node-01"]["metadata"]["labels"][names.mark_label("")] = "true"
     simulate(end(on, replace(ENDING, abandoned=frozenset({"node-01", "node-02"}))))
+    assert set(on.nodes["node-01"]["metadata"]["labels"]) == {"kubernetes.io/hostname"}
     assert sorted(on.starts) == ["node-00", "node-02"]
     assert (labelled(on), on.marked(), on.jobs, on.leases) == ([], [], {}, {})
 
@@ -147,7 +149,7 @@ def test_claimed_node_is_known_by_its_label_when_mark_and_job_are_gone() -> None
 def test_label_outside_the_claim_or_of_another_installation_is_not_ours() -> None:
     on = cluster(2)
     on.add_nodes("other-1", labels={"pool": "other", names.RUNTIME_LABEL: "true"})
-    simulate(roll_out(FakeKubeApi(on), request(selection=Selection(selector="pool!=other"))))
+    simulate(roll_out(FakeKubeApi(on), request(selection=Selection(selectors=("pool!=other",)))))
     on.add_nodes("other-2", labels={names.RUNTIME_LABEL: "true"})
     on.nodes["other-2"]["metadata"]["annotations"][names.mark_annotation("dev")] = "{}"
     on.starts.clear()

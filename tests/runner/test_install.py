@@ -186,7 +186,7 @@ def test_jobs_carry_the_node_the_deadline_and_no_ttl() -> None:
 
 def deselecting(**changes: Any) -> InstallRequest:
     """Return a request that no longer selects the nodes of pool `old`."""
-    return request(selection=Selection(selector="pool!=old"), cleanup=CLEANUP, **changes)
+    return request(selection=Selection(selectors=("pool!=old",)), cleanup=CLEANUP, **changes)
 
 
 def with_old_pool(new: int, old: int) -> Cluster:

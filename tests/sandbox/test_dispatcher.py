@@ -6,56 +6,91 @@ from pathlib import Path
 
 import pytest
 
+from kata_components import names
 from kata_components.manifests.dispatcher_job import cleanup_dispatcher_job, install_dispatcher_job
 from kata_components.settings.load import load_settings
-from sandbox.dispatcher.__main__ import job_name, sanitised
 from sandbox.dispatcher.arguments import parse
+from sandbox.dispatcher.node_jobs import job_name, long_job_name, sanitised
 from sandbox.helper import Helper
 from tests.sandbox.waiting import until
 
 NEEDED = ["--job-template=t.yaml", "--name-prefix=p"]
 
 
-@pytest.mark.parametrize("build", [install_dispatcher_job, cleanup_dispatcher_job])
-def test_command_lines_of_the_chart_are_understood(build: object) -> None:
-    config = {"kataVersion": "4.0.0", "cluster": {"context": "c"}, "deploymentMode": "job"}
-    manifest = build(load_settings(config))  # type: ignore[operator] # one of the two builders
-    told = parse(manifest["spec"]["template"]["spec"]["containers"][0]["command"][1:])
+def commanded(build: object, version: str, **config: object) -> list[str]:
+    config |= {"kataVersion": version, "cluster": {"context": "c"}, "deploymentMode": "job"}
+    manifest = build(load_settings(config | {"rollout": {"runsIn": "cluster"}}))  # type: ignore[operator] # a builder
+    words: list[str] = manifest["spec"]["template"]["spec"]["containers"][0]["command"][1:]
+    return words
+
+
+@pytest.mark.parametrize("version", ["4.0.0", "4.1.0"])
+@pytest.mark.parametrize(("build", "stage"), [(install_dispatcher_job, "install"), (cleanup_dispatcher_job, "cleanup")])
+def test_command_lines_of_the_chart_are_understood(build: object, stage: str, version: str) -> None:
+    told = parse(commanded(build, version), version)
     assert told.parallelism == 100
-    assert told.owner_job_name == manifest["metadata"]["name"]
-    assert told.node_selector
+    assert told.owner_job_name == f"kata-deploy-{stage}-dispatcher"
+    assert bool(told.node_selector) is ((stage, version) != ("install", "4.1.0"))
+
+
+def test_what_a_dispatcher_of_4_1_0_does_to_nodes_is_told() -> None:
+    config = {"startupTaints": ["a:NoSchedule"], "env": {"multiInstallSuffix": "dev"}}
+    install, cleanup = (
+        parse(commanded(build, "4.1.0", **config), "4.1.0")
+        for build in (install_dispatcher_job, cleanup_dispatcher_job)
+    )
+    assert (install.node_label, install.claim_node_pending, install.wait_node_ready_secs) == ("true", True, 300)
+    assert (install.wait_for_nodes_secs, install.node_settle_secs) == (120, 15)
+    assert "kata-qemu-dev" in install.require_node_handlers
+    assert install.remove_node_taints == ("a:NoSchedule",)
+    assert (cleanup.remove_node_label, cleanup.ignore_node_taints, cleanup.node_label) == (True, True, None)
+    assert (install.multi_install_suffix, cleanup.multi_install_suffix) == ("dev", "dev")
+
+
+def test_several_selectors_are_understood_from_4_1_0_on() -> None:
+    assert parse([*NEEDED, "--node-selector=a", "--node-selector=b"], "4.1.0").node_selector == ("a", "b")
 
 
 @pytest.mark.parametrize(
-    ("words", "complaint"),
+    ("version", "words", "complaint"),
     [
-        ([*NEEDED, "--node-label=true"], "unrecognized arguments: --node-label=true"),
-        ([*NEEDED, "--parallel=3"], "unrecognized arguments: --parallel=3"),
-        ([*NEEDED, "--parallelism=many"], "argument --parallelism: invalid int value"),
-        ([*NEEDED, "--node-selector=a", "--node-selector=b"], "--node-selector cannot be used multiple times"),
-        (NEEDED[:1], "the following arguments are required: --name-prefix"),
-        ([*NEEDED, "worker-1"], "unrecognized arguments: worker-1"),
+        ("4.0.0", [*NEEDED, "--node-label=true"], "unrecognized arguments: --node-label=true"),
+        ("4.0.0", [*NEEDED, "--parallel=3"], "unrecognized arguments: --parallel=3"),
+        ("4.0.0", [*NEEDED, "--parallelism=many"], "argument --parallelism: invalid int value"),
+        ("4.0.0", [*NEEDED, "--node-selector=a", "--node-selector=b"], "--node-selector cannot be used multiple times"),
+        ("4.0.0", NEEDED[:1], "the following arguments are required: --name-prefix"),
+        ("4.0.0", [*NEEDED, "worker-1"], "unrecognized arguments: worker-1"),
+        ("4.1.0", [*NEEDED, "--node-label-key=k"], "unrecognized arguments: --node-label-key=k"),
+        ("4.1.0", [*NEEDED, "--claim-node-pending=true"], "ignored explicit argument 'true'"),
+        ("4.1.0", [*NEEDED, *["--claim-node-pending"] * 2], "--claim-node-pending cannot be used multiple times"),
+        ("4.1.0", [*NEEDED, "--remove-node-taints=a"], "--remove-node-taints requires --node-label"),
+        ("4.1.0", [*NEEDED, "--wait-node-ready-secs=soon"], "--wait-node-ready-secs: invalid int value"),
     ],
 )
 def test_what_the_program_does_not_know_ends_it(
-    words: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
+    version: str, words: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
-        parse(words)
+        parse(words, version)
     assert ended.value.code == 2
     assert complaint in capsys.readouterr().err
 
 
 def test_named_nodes_are_sorted_and_taken_once() -> None:
-    assert parse([*NEEDED, "--nodes= b,a,,b "]).nodes == ("a", "b")
+    assert parse([*NEEDED, "--nodes= b,a,,b "], "4.0.0").nodes == ("a", "b")
 
 
 def test_names_of_jobs() -> None:
     assert job_name("kata-deploy-install", "Worker.0") == "kata-deploy-install-worker-0"
-    names = {job_name("kata-deploy-install", "n" * 60 + last) for last in "ab"}
-    assert len(names) == 2
-    assert {len(name) for name in names} == {63}
+    made = {job_name("kata-deploy-install", "n" * 60 + last) for last in "ab"}
+    assert len(made) == 2
+    assert {len(name) for name in made} == {63}
     assert sanitised("--a_b/c--") == "a-b-c"
+
+
+@pytest.mark.parametrize("node", ["worker-1", "Worker.0", "n" * 60])
+def test_names_of_jobs_from_4_1_0_on(node: str) -> None:
+    assert long_job_name("kata-deploy-install", node) == names.job_name("kata-deploy-install", node)
 
 
 @pytest.fixture

@@ -1,0 +1,41 @@
+"""Which taints keep the per-node Jobs of upstream's dispatcher off a node, from 4.1.0 on (contract 5.2, D8, D9). Pure.
+
+The dispatcher pins a Job to its node, past the scheduler, and looks at taints itself, as for the pods of a DaemonSet.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from kata_components.kubernetes.objects import Node, Taint
+
+Toleration = Mapping[str, Any]
+"""As in a pod spec."""
+
+_BLOCKING: Final = frozenset({"NoSchedule", "NoExecute"})
+_IMPLIED: Final = tuple(
+    {"key": f"node.kubernetes.io/{condition}", "operator": "Exists", "effect": effect}
+    for effect, conditions in {
+        "NoExecute": ("not-ready", "unreachable"),
+        "NoSchedule": ("disk-pressure", "memory-pressure", "pid-pressure", "unschedulable"),
+    }.items()
+    for condition in conditions
+)
+
+
+def blocking(node: Node, tolerations: Sequence[Toleration]) -> str:
+    """Return the first taint that keeps a Job off the node, as `kubectl taint` writes it; empty when none does."""
+    return next((_text(taint) for taint in node.taints if _blocks(taint, (*tolerations, *_IMPLIED))), "")
+
+
+def _blocks(taint: Taint, tolerations: Sequence[Toleration]) -> bool:
+    return taint.effect in _BLOCKING and not any(_tolerates(toleration, taint) for toleration in tolerations)
+
+
+def _tolerates(toleration: Toleration, taint: Taint) -> bool:
+    if toleration.get("effect") not in {None, "", taint.effect} or toleration.get("key") not in {None, "", taint.key}:
+        return False
+    return toleration.get("operator") == "Exists" or (toleration.get("value") or "") == (taint.value or "")
+
+
+def _text(taint: Taint) -> str:
+    return f"{taint.key}{f'={taint.value}' if taint.value else ''}:{taint.effect}"

@@ -1,0 +1,82 @@
+"""The two labels that a dispatcher keeps on nodes, from 4.1.0 on (contract D28 to D31)."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sandbox.dispatcher.errors import NodeError
+from sandbox.errors import RefusedError
+from sandbox.kube import Kube
+
+SHARED = "katacontainers.io/kata-runtime"
+_PREFIX = "kata-deploy.katacontainers.io/"
+_TRIES = 5
+_CONFLICT = 409
+
+Manifest = dict[str, Any]
+_Labels = Mapping[str, str]
+_Changes = dict[str, str | None]
+
+
+class Labels:
+    """The label that all installations share, and the mark of the one with this suffix."""
+
+    def __init__(self, kube: Kube, suffix: str) -> None:
+        self._kube = kube
+        self._mark = f"{_PREFIX}{suffix or 'default'}"
+
+    def claim(self, node: Manifest) -> None:
+        """Say that work begins: what is not there becomes `false`."""
+        self._change(node, lambda labels: {key: "false" for key in (SHARED, self._mark) if key not in labels})
+
+    def demote(self, node: Manifest) -> None:
+        """Say that the installation is being removed."""
+
+        def changes(labels: _Labels) -> _Changes:
+            own: _Changes = {self._mark: "false"} if self._mark in labels else {}
+            kept = any(value != "false" for value in self._others(labels).values())
+            return own if kept or labels.get(SHARED, "false") == "false" else {**own, SHARED: "false"}
+
+        self._change(node, changes)
+
+    def release(self, node: Manifest) -> None:
+        """Say that the installation is gone."""
+
+        def changes(labels: _Labels) -> _Changes:
+            others = self._others(labels).values()
+            gone: _Changes = {self._mark: None}
+            if all(value == "false" for value in others):
+                gone[SHARED] = "false" if others else None
+            return {key: value for key, value in gone.items() if key in labels}
+
+        self._change(node, changes)
+
+    def apply(self, node: Manifest, value: str) -> None:
+        """Set both labels."""
+        self._change(node, lambda _: {SHARED: value, self._mark: value})
+
+    def show(self, node: Manifest, value: str) -> bool:
+        """Return whether a node shows both labels with that value."""
+        labels = node["metadata"].get("labels", {})
+        return {labels.get(SHARED), labels.get(self._mark)} == {value}
+
+    def _others(self, labels: _Labels) -> dict[str, str]:
+        return {key: value for key, value in labels.items() if key.startswith(_PREFIX) and key != self._mark}
+
+    def _change(self, node: Manifest, changes: Callable[[_Labels], _Changes]) -> None:
+        """Write the changes to the node of that UID as it is now."""
+        path = f"/api/v1/nodes/{node['metadata']['name']}"
+        for _ in range(_TRIES):
+            now = self._kube.get(path)["metadata"]
+            if now["uid"] != node["metadata"]["uid"]:
+                raise NodeError("is another node by now")
+            wanted = changes(now.get("labels", {}))
+            guarded = {"uid": now["uid"], "resourceVersion": now["resourceVersion"], "labels": wanted}
+            try:
+                if wanted:
+                    self._kube.merge(path, {"metadata": guarded})
+            except RefusedError as error:
+                if error.status != _CONFLICT:
+                    raise
+            else:
+                return
+        raise NodeError("its labels are changed all the time")

@@ -1,0 +1,127 @@
+"""The Jobs of a dispatcher, one for each node (contract 5.6, 5.7)."""
+
+import hashlib
+import os
+import re
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from sandbox.dispatcher.arguments import PROGRAM, Arguments
+from sandbox.dispatcher.errors import NodeError
+from sandbox.errors import RefusedError
+from sandbox.kube import Kube
+
+_OWNER = "kata-deploy-job-dispatcher/owner"
+_NODE = "kata-deploy-job-dispatcher/node"
+_NODE_NAME = "kata-deploy-job-dispatcher/node-name"
+_LONGEST = 63
+_NOT_FOUND, _CONFLICT = 404, 409
+
+Manifest = dict[str, Any]
+
+
+class NodeJobs:
+    """Makes Jobs from a template and tells how they are."""
+
+    def __init__(self, kube: Kube, told: Arguments, template: Manifest) -> None:
+        self._kube = kube
+        self._told = told
+        self._template = template
+        namespace = told.namespace or os.environ.get("POD_NAMESPACE") or "default"
+        self._path = f"/apis/batch/v1/namespaces/{namespace}/jobs"
+        self._owner = sanitised(told.name_prefix)[:_LONGEST].rstrip("-")
+        self._owners: list[Manifest] = []
+
+    def find_owner(self) -> None:
+        """Look up the Job that shall own the others."""
+        name = self._told.owner_job_name
+        if name:
+            uid = self._kube.get(f"{self._path}/{name}")["metadata"]["uid"]
+            reference = {"apiVersion": "batch/v1", "kind": "Job", "name": name, "uid": uid}
+            self._owners = [{**reference, "controller": False, "blockOwnerDeletion": False}]
+
+    def create(self, node: str, variables: Mapping[str, str]) -> None:
+        """Make the Job of a node. One that is there already is taken up to 4.0.0, and an error from then on."""
+        try:
+            self._kube.create(self._path, self._job(node, variables))
+        except RefusedError as error:
+            if error.status != _CONFLICT:
+                raise
+            if self._told.works_on_nodes or not self._is_ours(node):
+                # The program replaces it; nothing that this double is for may leave one there.
+                raise NodeError("has a Job that is not this run's") from error
+
+    def state(self, node: str) -> str:
+        """Return `Complete` or `Failed`; empty while the Job runs, or cannot be read."""
+        name = self._name(node)
+        try:
+            status = self._kube.get(f"{self._path}/{name}").get("status", {})
+        except RefusedError as error:
+            print(f"{PROGRAM}: job {name}: {error.status}", file=sys.stderr)
+            return "Failed" if self._told.works_on_nodes and error.status == _NOT_FOUND else ""
+        for condition in status.get("conditions", []):
+            if condition["status"] == "True" and condition["type"] in {"Complete", "Failed"}:
+                return str(condition["type"])
+        return "Complete" if status.get("succeeded", 0) else ""
+
+    def _name(self, node: str) -> str:
+        name = long_job_name if self._told.works_on_nodes else job_name
+        return name(self._owner, node)
+
+    def _is_ours(self, node: str) -> bool:
+        metadata = self._kube.get(f"{self._path}/{self._name(node)}")["metadata"]
+        return bool(metadata.get("labels", {}).get(_OWNER) == self._owner)
+
+    def _job(self, node: str, variables: Mapping[str, str]) -> Manifest:
+        metadata = self._template.get("metadata", {})
+        pod = self._template["spec"]["template"]
+        labels = {_OWNER: self._owner}
+        made = {
+            **metadata,
+            "name": self._name(node),
+            "labels": {**metadata.get("labels", {}), **labels, _NODE: sanitised(node)},
+            "annotations": {**metadata.get("annotations", {}), _NODE_NAME: node},
+            **({"ownerReferences": self._owners} if self._owners else {}),
+        }
+        pod_metadata = pod.get("metadata", {})
+        containers = {
+            kind: [_with_variables(container, variables) for container in pod["spec"][kind]]
+            for kind in ("initContainers", "containers")
+            if kind in pod["spec"]
+        }
+        stamped = {
+            "metadata": {**pod_metadata, "labels": {**pod_metadata.get("labels", {}), **labels}},
+            "spec": {**pod["spec"], **containers, "nodeName": node},
+        }
+        return {**self._template, "metadata": made, "spec": {**self._template["spec"], "template": stamped}}
+
+
+def _with_variables(container: Manifest, variables: Mapping[str, str]) -> Manifest:
+    given = container.get("env", [])
+    known = {entry["name"] for entry in given}
+    added = [{"name": name, "value": value} for name, value in variables.items() if name not in known]
+    return {**container, "env": [*given, *added]}
+
+
+def sanitised(text: str) -> str:
+    """Return text as a part of a name."""
+    return re.sub(r"[^a-z0-9-]", "-", text.lower()).strip("-")
+
+
+def job_name(prefix: str, node: str) -> str:
+    """Return the name of a node's Job up to 4.0.0."""
+    name = f"{prefix}-{sanitised(node)}"
+    return name if len(name) <= _LONGEST else _hashed(name, node, 8)
+
+
+def long_job_name(prefix: str, node: str) -> str:
+    """Return the name of a node's Job from 4.1.0 on, with a hash wherever it would not be the node's own."""
+    name = sanitised(f"{prefix}-{node}")
+    unchanged = name == f"{prefix}-{node}" and len(name) <= _LONGEST
+    return name if unchanged else _hashed(name, f"{prefix}\0{node}", 24)
+
+
+def _hashed(name: str, key: str, digits: int) -> str:
+    digest = hashlib.sha256(key.encode()).hexdigest()[:digits]
+    return f"{name[: _LONGEST - digits - 1].rstrip('-')}-{digest}"

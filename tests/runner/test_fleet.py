@@ -1,0 +1,63 @@
+"""Which nodes a selection means, what it costs to ask, and how it is kept."""
+
+from collections import Counter
+
+import pytest
+
+from kata_components.runner import fleet
+from kata_components.runner.fleet import Selection
+from tests.runner.fake_api import FakeKubeApi
+from tests.runner.support import NAMESPACE, cluster
+from tests.runner.virtual_loop import simulate
+
+
+def api() -> FakeKubeApi:
+    on = cluster(2)
+    on.add_nodes("kvm", labels={"kvm": "yes"})
+    on.add_nodes("metal", labels={"metal": "yes"})
+    on.add_nodes("both", labels={"kvm": "yes", "metal": "yes"})
+    return FakeKubeApi(on)
+
+
+@pytest.mark.parametrize(
+    ("selection", "expected"),
+    [
+        (Selection(selectors=("kvm", "metal")), ["both", "kvm", "metal"]),
+        (Selection(selectors=("kvm",)), ["both", "kvm"]),
+        (Selection(nodes=("metal",), selectors=("kvm",)), ["metal"]),
+        (Selection(), ["both", "kvm", "metal", "node-00", "node-01"]),
+        (Selection(selectors=("",)), ["both", "kvm", "metal", "node-00", "node-01"]),
+        (Selection(selectors=("kvm", "")), ["both", "kvm", "metal", "node-00", "node-01"]),
+    ],
+)
+def test_selectors_mean_every_node_that_fits_any_of_them_once(selection: Selection, expected: list[str]) -> None:
+    found = simulate(fleet.read(api(), NAMESPACE, "", selection))
+    assert Counter(node.metadata.name for node in found.nodes) == Counter(expected)
+    assert simulate(fleet.selected_names(api(), selection)) == frozenset(expected)
+
+
+@pytest.mark.parametrize(("selectors", "lists"), [((), 1), (("kvm",), 1), (("kvm", "metal"), 2), (("kvm", ""), 1)])
+def test_each_selector_costs_one_list(selectors: tuple[str, ...], lists: int) -> None:
+    asked = api()
+    simulate(fleet.read(asked, NAMESPACE, "", Selection(selectors=selectors)))
+    assert asked.asked.count("list_nodes") == lists
+
+
+@pytest.mark.parametrize(
+    ("selection", "words"),
+    [
+        (Selection(nodes=("a", "b"), selectors=("kvm",)), "job.nodes a, b"),
+        (Selection(selectors=("kvm",)), "the node selector 'kvm'"),
+        (Selection(selectors=("kvm", "metal")), "the node selectors 'kvm' or 'metal'"),
+        (Selection(selectors=("kvm", "")), "any node"),
+        (Selection(), "any node"),
+    ],
+)
+def test_selection_is_named_and_read_back_as_it_was_written(selection: Selection, words: str) -> None:
+    assert str(selection) == words
+    assert Selection.parse(selection.render()) == selection
+
+
+@pytest.mark.parametrize("text", [None, "", "{", "[]", '{"nodes": []}'])
+def test_unreadable_selection_is_none(text: str | None) -> None:
+    assert Selection.parse(text) is None
