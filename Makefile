@@ -41,7 +41,7 @@ env: $(VENV)/.runtime
 	$(SANDBOX) env
 
 test: $(VENV)/.checks
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal $(TESTS)
 
 lint: $(VENV)/.checks
 	$(BIN)/ruff check

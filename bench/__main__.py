@@ -1,139 +1,129 @@
-"""One fleet of two sizes side by side: requests, seconds and state bytes per rollout.
+"""Measures rollouts beside the control plane's own limits, and previews and states of small and large fleets.
 
-Prints a table and writes `build/bench.json`. Run it on a machine that does nothing else; quote the ratios, since the
-seconds are this machine's.
+Prints a table and writes `build/bench.json`. Run it on a machine that does nothing else, and quote the ratios: the
+seconds are this machine's. About 20 minutes with the defaults on 2 cores.
 
-    python -m bench [--nodes 1000] [--parallelism 100] [--pod-seconds 4]
+    python -m bench [--nodes 1000] [--pod-seconds 4] [--large 5000] [--slow-nodes 1000] [--beside COMMAND]
+
+COMMAND is another dispatcher: it is run by a shell with KUBECONFIG set, on a fresh fleet, and timed until it exits.
 """
 
 import argparse
 import json
+import math
 import os
+import statistics
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-import yaml
+from bench import control_plane
+from bench.fleet import Requests, add_images, fleet, label
+from bench.stack import Stack
+from sandbox.paths import CHECKOUT
 
-from sandbox.cluster import Cluster
-from sandbox.control_plane import ADMIN
-from sandbox.paths import CHECKOUT, cache_dir
-from sandbox.shell import environment
+_FAST: Final = 100
+_SLOW: Final = 10
+_FEW: Final = 10
+_PREVIEWS: Final = 3
 
-_SMALL = 24
-_OURS = ("kata-deploy-pulumi", "pulumi-kubernetes")
-
-
-class Stack:
-    """A stack of the bench's own on one cluster; `environment` is what its commands run with."""
-
-    def __init__(self, home: Path, cluster: Cluster, parallelism: int) -> None:
-        self._config = home / "Pulumi.bench.yaml"
-        (home / "state").mkdir()
-        backend = {"PULUMI_BACKEND_URL": f"file://{home / 'state'}"}
-        self._environment = {**os.environ, **environment(cluster, cache_dir()), **backend}
-        values = {
-            "kataVersion": "4.0.0",
-            "deploymentMode": "job",
-            "cluster": {"context": cluster.context},
-            "job": {"parallelism": parallelism},
-            "rollout": {"waves": []},
-        }
-        self._config.write_text(yaml.safe_dump({"config": {f"kata-deploy:{k}": v for k, v in values.items()}}))
-        self._pulumi("stack", "init", "bench", "--no-select")
-        (CHECKOUT / "stacks" / "Pulumi.bench.yaml").unlink(missing_ok=True)
-
-    def timed(self, *command: str) -> float:
-        """Return how many seconds a command takes."""
-        began = time.monotonic()
-        self._pulumi(*command, "--stack", "bench", "--config-file", str(self._config))
-        return time.monotonic() - began
-
-    def exported(self) -> str:
-        """Return the state."""
-        return self._pulumi("stack", "export", "--stack", "bench")
-
-    def _pulumi(self, *command: str) -> str:
-        ended = subprocess.run(
-            ["pulumi", *command, "--non-interactive"],
-            cwd=CHECKOUT,
-            env=self._environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if ended.returncode:
-            raise SystemExit(f"pulumi {command[0]} failed:\n{ended.stdout}{ended.stderr}")
-        return ended.stdout
+Figures = dict[str, Any]
 
 
-@contextmanager
-def fleet(nodes: int, pod_seconds: float) -> Iterator[Cluster]:
-    """Provide a fresh cluster with that many workers."""
-    cluster = Cluster("kata-deploy-bench")
-    cluster.delete()
-    cluster.start(workers=nodes)
-    cluster.pod_seconds(pod_seconds)
-    try:
-        yield cluster
-    finally:
-        cluster.delete()
-
-
-def requests_since(log: Path, start: int) -> int:
-    """Return how many requests of ours the audit log has since a position."""
-    with log.open(encoding="utf-8") as lines:
-        lines.seek(start)
-        events = (json.loads(line) for line in lines)
-        return sum(1 for e in events if e["user"].get("username") == ADMIN and e.get("userAgent", "").startswith(_OURS))
-
-
-def measure(nodes: int, parallelism: int, pod_seconds: float) -> dict[str, float]:
-    """Return the figures of a first rollout to a fresh fleet, of its preview, and of a run without work."""
+def pace(nodes: int, pod_seconds: float) -> Figures:
+    """Return how a first rollout with 100 in flight compares with all Jobs at once, and what it costs."""
+    with fleet(nodes, pod_seconds) as cluster:
+        limit = control_plane.limit(cluster)
     with fleet(nodes, pod_seconds) as cluster, tempfile.TemporaryDirectory() as home:
-        stack = Stack(Path(home), cluster, parallelism)
-        preview = stack.timed("preview")
-        start = cluster.audit_log.stat().st_size
-        up = stack.timed("up", "--yes", "--skip-preview")
-        sent = requests_since(cluster.audit_log, start)
-        state = stack.exported()
-        outcome: dict[str, Any] = next(
-            resource["outputs"]["outcome"]
-            for resource in json.loads(state)["deployment"]["resources"]
-            if resource["type"].endswith("kata:Rollout")
-        )
-        if outcome["installed"] != nodes:
-            raise SystemExit(f"only {outcome['installed']} of {nodes} nodes were installed; nothing was measured")
-        return {
-            "nodes": nodes,
-            "preview_seconds": round(preview, 2),
-            "up_seconds": round(up, 2),
-            "rollout_seconds": outcome["seconds"],
-            "requests_per_node": round(sent / nodes, 3),
-            "state_bytes": len(state),
-        }
+        stack = Stack(Path(home), cluster, job={"parallelism": _FAST})
+        requests = Requests(cluster)
+        up = stack.up()
+        counted = requests.counted()
+        seconds = _installed(stack, nodes)
+    return {
+        "limit_seconds": round(limit, 1),
+        "rollout_seconds": seconds,
+        "makespan_over_limit": round(seconds / limit, 3),
+        "requests_per_node": round(counted.total() / nodes, 3),
+        "requests": dict(counted.most_common()),
+        "cpu_seconds_per_1000": round(up.usage.cpu_seconds * 1000 / nodes, 2),
+        "peak_mb": round(up.usage.peak_mb, 1),
+    }
+
+
+def slow_pace(nodes: int, pod_seconds: float) -> Figures:
+    """Return how a rollout with 10 in flight compares with rounds of single Jobs."""
+    with fleet(nodes, pod_seconds) as cluster, tempfile.TemporaryDirectory() as home:
+        single = control_plane.latency(cluster)
+        # The Jobs just measured have left Kata's label behind.
+        keys = {"job": {"parallelism": _SLOW}, "rollout": {"waves": [], "existing": "install"}}
+        stack = Stack(Path(home), cluster, **keys)
+        stack.up()
+        seconds = _installed(stack, nodes)
+    return {
+        "single_job_seconds": round(single, 2),
+        f"rollout_seconds_{_SLOW}": seconds,
+        "makespan_over_ideal": round(seconds / (math.ceil(nodes / _SLOW) * single), 3),
+    }
+
+
+def sizes(nodes: int, large: int) -> Figures:
+    """Return previews of a fleet that grows to three sizes, and its state and memory when it is small and large.
+
+    The nodes are adopted, not installed: state and plan are alike, and 5,000 nodes take minutes instead of an hour.
+    """
+    figures: Figures = {}
+    with fleet(_FEW, 0.0) as cluster, tempfile.TemporaryDirectory() as home:
+        stack = Stack(Path(home), cluster, rollout={"waves": [], "existing": "adopt"}, job={"parallelism": _FAST})
+        for size in (_FEW, nodes, large):
+            cluster.start(workers=size)
+            figures["node_bytes"] = add_images(cluster)
+            previews = [stack.preview().seconds for _ in range(_PREVIEWS)]
+            figures[f"preview_seconds_{size}"] = round(statistics.median(previews), 2)
+            if size in {_FEW, large}:
+                label(cluster)
+                figures[f"peak_mb_{size}"] = round(stack.up().usage.peak_mb, 1)
+                figures[f"state_bytes_{size}"] = len(stack.state())
+    few, many = figures[f"preview_seconds_{_FEW}"], figures[f"preview_seconds_{large}"]
+    figures[f"preview_seconds_more_{large}"] = round(many - few, 2)
+    figures[f"state_ratio_{large}"] = round(figures[f"state_bytes_{large}"] / figures[f"state_bytes_{_FEW}"], 4)
+    return figures
+
+
+def beside(command: str, nodes: int, pod_seconds: float) -> Figures:
+    """Return how long another dispatcher takes for the same fleet."""
+    with fleet(nodes, pod_seconds) as cluster:
+        began = time.monotonic()
+        environment = os.environ | {"KUBECONFIG": str(cluster.kubeconfig)}
+        subprocess.run(command, shell=True, check=True, env=environment)  # noqa: S602 - the user's own command line
+        return {"beside_seconds": round(time.monotonic() - began, 1)}
+
+
+def _installed(stack: Stack, nodes: int) -> float:
+    outcome = stack.outcome()
+    if outcome["installed"] != nodes:
+        raise SystemExit(f"only {outcome['installed']} of {nodes} nodes were installed; nothing was measured")
+    return float(outcome["seconds"])
 
 
 def main() -> None:
-    """Measure both fleets and print them."""
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--nodes", type=int, default=1000)
-    parser.add_argument("--parallelism", type=int, default=100)
+    parser.add_argument("--slow-nodes", type=int, default=1000)
+    parser.add_argument("--large", type=int, default=5000)
     parser.add_argument("--pod-seconds", type=float, default=4.0)
+    parser.add_argument("--beside", metavar="COMMAND")
     options = parser.parse_args()
-    small, large = (measure(n, options.parallelism, options.pod_seconds) for n in (_SMALL, options.nodes))
-    ideal = options.nodes / options.parallelism * options.pod_seconds
-    figures = {
-        **{f"{key}_{options.nodes}": value for key, value in large.items()},
-        **{f"{key}_{_SMALL}": value for key, value in small.items()},
-        "requests_per_node": large["requests_per_node"],
-        "rollout_over_ideal": round(large["rollout_seconds"] / ideal, 2),
-        "state_ratio": round(large["state_bytes"] / small["state_bytes"], 4),
-    }
+    figures = pace(options.nodes, options.pod_seconds)
+    if options.beside:
+        figures |= beside(options.beside, options.nodes, options.pod_seconds)
+        figures["beside_over_limit"] = round(figures["beside_seconds"] / figures["limit_seconds"], 3)
+    figures |= slow_pace(options.slow_nodes, options.pod_seconds) | sizes(options.nodes, options.large)
     for key, value in figures.items():
         print(f"{key:28} {value}")
     build = CHECKOUT / "build"

@@ -69,6 +69,11 @@ class ApiError(ClusterError):
         return self.status == HTTPStatus.NOT_FOUND
 
     @property
+    def unauthorized(self) -> bool:
+        """Whether the API server says that this identity may not do it; refusals of admission (also 403) are others."""
+        return self.status == HTTPStatus.FORBIDDEN and 'User "' in str(self) and " cannot " in str(self)
+
+    @property
     def conflict(self) -> bool:
         """Whether another object or another version of it stands against the request (HTTP 409)."""
         return self.status == HTTPStatus.CONFLICT

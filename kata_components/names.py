@@ -13,6 +13,8 @@ RUNTIME_LABEL: Final = "katacontainers.io/kata-runtime"
 """Upstream's node label, which RuntimeClasses select by."""
 
 STAGE_LABEL: Final = "kata-deploy/stage"
+DISPATCHER_LABEL: Final = "kata-deploy/dispatcher"
+"""On upstream's dispatcher Jobs and their pods: `install` or `cleanup`."""
 OWNER_LABEL: Final = "kata-deploy-job-dispatcher/owner"
 NODE_LABEL: Final = "kata-deploy-job-dispatcher/node"
 NODE_NAME_ANNOTATION: Final = "kata-deploy-job-dispatcher/node-name"
@@ -28,6 +30,9 @@ INSTALLATION_ANNOTATION: Final = f"{ANNOTATION_PREFIX}/installation"
 """On the Lease: the id of the installation it belongs to."""
 STACK_ANNOTATION: Final = f"{ANNOTATION_PREFIX}/stack"
 """On the Lease: the Pulumi stack that made the installation, as `project/stack`."""
+CLAIM_ANNOTATION: Final = f"{ANNOTATION_PREFIX}/claim"
+"""On the Lease: which nodes the installation was given by its last rollout, as JSON."""
+_MARK_PREFIX: Final = f"{ANNOTATION_PREFIX}/installed-"
 
 MAX_NAME: Final = 63
 _HASH_LENGTH: Final = 24
@@ -43,14 +48,34 @@ def suffixed(name: str, suffix: str) -> str:
     return f"{name}-{suffix}" if suffix else name
 
 
+def job_templates(suffix: str) -> str:
+    """Return the name of the ConfigMap with the templates of the per-node Jobs."""
+    return truncated(f"{base(suffix)}-job-templates")
+
+
 def mark_annotation(suffix: str) -> str:
     """Return the key of the node annotation that says what this installation put on the node."""
-    return f"{ANNOTATION_PREFIX}/installed-{suffix or 'default'}"
+    return f"{_MARK_PREFIX}{suffix or 'default'}"
+
+
+def is_mark_annotation(key: str) -> bool:
+    """Whether a node annotation is the mark of some installation."""
+    return key.startswith(_MARK_PREFIX)
+
+
+def mark_label(suffix: str) -> str:
+    """Return the key of the node label by which upstream's dispatcher marks this installation's nodes (4.1.0)."""
+    return f"{ANNOTATION_PREFIX}/{suffix or 'default'}"
 
 
 def job_prefix(suffix: str, stage: str) -> str:
     """Return the name prefix of the per-node Jobs of a stage (`install` or `cleanup`); also their owner label."""
     return f"{base(suffix)}-{stage}"
+
+
+def dispatcher_name(suffix: str, stage: str) -> str:
+    """Return the name of the dispatcher Job of a stage (`install` or `cleanup`)."""
+    return truncated(f"{base(suffix)}-{stage}-dispatcher")
 
 
 def sanitised(text: str) -> str:

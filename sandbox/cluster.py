@@ -7,6 +7,7 @@ what its kubelet does is `behaviour`.
 import itertools
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from sandbox import behaviour, nodes
@@ -19,6 +20,7 @@ DEFAULT_NAME = "kata-deploy"
 DEFAULT_WORKERS = 24
 MAX_WORKERS = 9999
 _SECONDS_TO_LEARN = 20.0
+_SECONDS_TO_BE_READY = 60.0
 _POLL_EVERY = 0.05
 _NODES = "/api/v1/nodes"
 _ADMISSION = "/apis/admissionregistration.k8s.io/v1"
@@ -72,6 +74,7 @@ class Cluster:
         self._set_up()
         if workers is not None:
             self._scale(workers)
+        self._wait_until_ready()
 
     def stop(self) -> None:
         """Stop the processes; nodes and objects are there again after the next start."""
@@ -89,6 +92,10 @@ class Cluster:
     def start_apiserver(self) -> None:
         """Start the API server again and wait until it is ready."""
         self.control_plane.start()
+
+    def etcd_stopped(self) -> AbstractContextManager[None]:
+        """Suspend etcd, so that the API server can neither write nor read consistently, until the context ends."""
+        return self.control_plane.stopped("etcd")
 
     def status(self) -> str:
         """Return one line that says what there is."""
@@ -111,6 +118,7 @@ class Cluster:
         numbers = list(itertools.islice(free, count))
         with self.connect() as kube:
             in_parallel(lambda number: kube.create(_NODES, nodes.worker(number)), numbers)
+        self._wait_until_ready()
         return [nodes.worker_name(number) for number in numbers]
 
     def remove_nodes(self, names: Sequence[str]) -> None:
@@ -162,6 +170,19 @@ class Cluster:
             missing = [node for node in control_planes if node["metadata"]["name"] not in present]
             in_parallel(lambda node: kube.create(_NODES, node), missing)
 
+    def _wait_until_ready(self) -> None:
+        """Wait until every node is Ready but those that are switched off: a new node is not, for some moments."""
+        began = time.monotonic()
+        with self.connect() as kube:
+            while True:
+                present: list[Manifest] = kube.get(_NODES)["items"]
+                waiting = [node["metadata"]["name"] for node in present if not (_is_ready(node) or _is_off(node))]
+                if not waiting:
+                    return
+                if time.monotonic() > began + _SECONDS_TO_BE_READY + len(present) / 10:
+                    raise SandboxError(f"{len(waiting)} nodes did not become Ready, {waiting[0]} among them")
+                time.sleep(_POLL_EVERY + len(present) / 1000)
+
     def _scale(self, workers: int) -> None:
         present = self.workers()
         self.remove_nodes(present[workers:])
@@ -173,6 +194,15 @@ class Cluster:
         patch = {"metadata": {"annotations": {behaviour.switch("not-ready"): None}}}
         for pod in (pod["metadata"] for pod in pods):
             kube.merge(f"/api/v1/namespaces/{pod['namespace']}/pods/{pod['name']}", patch)
+
+
+def _is_ready(node: Manifest) -> bool:
+    conditions = node.get("status", {}).get("conditions", [])
+    return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
+
+
+def _is_off(node: Manifest) -> bool:
+    return bool(node["metadata"].get("labels", {}).get(behaviour.switch("not-ready")) == "true")
 
 
 def _wait_until_pods_see(kube: Kube, node: str, switches: Mapping[str, str | None]) -> None:

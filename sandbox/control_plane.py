@@ -11,6 +11,8 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,10 @@ import yaml
 
 from sandbox import behaviour
 from sandbox.errors import SandboxError
+from sandbox.helper import Helper
 from sandbox.kube import Kube
+from sandbox.locks import locked
+from sandbox.paths import cache_dir
 from sandbox.tools import ensure_tools
 from sandbox.tools.catalog import KUBERNETES_VERSION
 
@@ -68,8 +73,9 @@ class ControlPlane:
         return self._work / "clusters" / self.name
 
     @property
-    def _certificate_authority(self) -> Path:
-        return self._kwok_home / "pki" / "ca.crt"
+    def programs(self) -> Helper:
+        """What runs the programs in the pods of dispatchers."""
+        return Helper("sandbox.programs", self.kubeconfig(), self._home)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -93,9 +99,7 @@ class ControlPlane:
 
     def connect(self, user: str = ADMIN) -> Kube:
         """Return a connection to the API server."""
-        config = yaml.safe_load(self.kubeconfig(user).read_text(encoding="utf-8"))
-        server = config["clusters"][0]["cluster"]["server"]
-        return Kube(server, str(self._certificate_authority), config["users"][0]["user"]["token"])
+        return Kube.of_kubeconfig(self.kubeconfig(user))
 
     def create(self) -> None:
         """Create and start the cluster; what an interrupted creation left is removed first.
@@ -124,9 +128,12 @@ class ControlPlane:
             "kube-scheduler=leader-elect=false",
         ]
         arguments += [word for argument in extra for word in ("--extra-args", argument)]
-        self._kwokctl(*arguments, "--kubeconfig", str(self._home / "kwokctl.kubeconfig"))
+        # Two at once could be given the same free ports: kwokctl looks for them some time before it uses them.
+        with locked(cache_dir() / ".ports.lock", on_wait=lambda: None):
+            self._kwokctl(*arguments, "--kubeconfig", str(self._home / "kwokctl.kubeconfig"))
         for user, token in tokens.items():
             self._write_kubeconfig(user, token)
+        self.programs.start()
 
     def start(self) -> None:
         """Start whatever process of the cluster is not running, and wait until the API server is ready.
@@ -139,6 +146,7 @@ class ControlPlane:
         self._start_processes()
         if not kwok_runs:
             self._free_nodes()
+        self.programs.start()
 
     def _start_processes(self) -> None:
         self._kwokctl("start", "cluster")
@@ -159,11 +167,22 @@ class ControlPlane:
 
     def stop(self) -> None:
         """Stop all processes; the content stays."""
+        self.programs.stop()
         self._kwokctl("stop", "cluster")
 
     def kill_apiserver(self) -> None:
         """Kill the API server as a crash would; `start` brings it back."""
         self._kill("kube-apiserver")
+
+    @contextmanager
+    def stopped(self, component: str) -> Iterator[None]:
+        """Suspend a process: it neither works nor closes its connections."""
+        process = int(self._process_file(component).read_text(encoding="utf-8"))
+        os.kill(process, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(process, signal.SIGCONT)
 
     def _kill(self, component: str) -> None:
         """Kill a process and wait until it is gone."""
@@ -178,7 +197,7 @@ class ControlPlane:
                 file.unlink()
 
     def _alive(self, process_file: Path) -> bool:
-        command = ["ps", "-o", "args=", "-p", process_file.read_text(encoding="utf-8").strip()]
+        command = ["ps", "-ww", "-o", "args=", "-p", process_file.read_text(encoding="utf-8").strip()]
         answer = subprocess.run(command, capture_output=True, text=True, check=False)
         return str(self._kwok_home) in answer.stdout
 
@@ -187,6 +206,7 @@ class ControlPlane:
 
     def delete(self) -> None:
         """Stop and remove the cluster with all its content and files; nothing happens when there is none."""
+        self.programs.stop()
         if self._kwok_home.exists():
             self._kwokctl("delete", "cluster", "--kubeconfig", str(self._home / "kwokctl.kubeconfig"))
         shutil.rmtree(self._home, ignore_errors=True)

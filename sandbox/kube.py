@@ -6,11 +6,13 @@ Not the product's client: the sandbox must not depend on what it is there to tes
 import ssl
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import httpx2
+import yaml
 
-from sandbox.errors import SandboxError
+from sandbox.errors import RefusedError, SandboxError
 
 _PARALLEL = 16
 _SECONDS_TO_ANSWER = 30.0
@@ -30,6 +32,15 @@ class Kube:
             timeout=_SECONDS_TO_ANSWER,
             trust_env=False,  # a proxy of the environment cannot reach this machine's own cluster
         )
+
+    @classmethod
+    def of_kubeconfig(cls, path: Path) -> "Kube":
+        """Return a connection as the current context of a kubeconfig says; it has a token."""
+        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+        context = _named(config["contexts"], config["current-context"])["context"]
+        cluster = _named(config["clusters"], context["cluster"])["cluster"]
+        token = _named(config["users"], context["user"])["user"]["token"]
+        return cls(cluster["server"], cluster["certificate-authority"], token)
 
     def __enter__(self) -> "Kube":
         return self
@@ -72,9 +83,14 @@ class Kube:
         except httpx2.HTTPError as error:
             raise SandboxError(f"no answer from the local cluster to {method} {path}: {error}") from error
         if not answer.is_success:
-            raise SandboxError(f"the local cluster refused {method} {path}: {answer.status_code} {answer.text.strip()}")
+            message = f"the local cluster refused {method} {path}: {answer.status_code} {answer.text.strip()}"
+            raise RefusedError(answer.status_code, message)
         result: Manifest = answer.json()
         return result
+
+
+def _named(entries: Iterable[Manifest], name: str) -> Manifest:
+    return next(entry for entry in entries if entry["name"] == name)
 
 
 def in_parallel(action: Callable[[Any], object], items: Iterable[Any]) -> None:

@@ -1,49 +1,27 @@
-"""Upstream's dispatcher as a Job that runs at every change of what it installs; only with `rollout.runsIn: cluster`.
+"""Upstream's dispatcher; only with `rollout.runsIn: cluster`.
 
-The cleanup dispatcher is not here: a resource cannot run at destroy.
+Its Jobs are no resources of Pulumi: when they run is decided by what nodes need, and cleaning runs at destroy, which
+does not run the program. `Rollout` and `Installation` make them.
 """
-
-import hashlib
-import json
-from collections.abc import Sequence
-from dataclasses import dataclass
 
 import pulumi
 
-from kata_components import names
 from kata_components.components import tokens
-from kata_components.components.manifest_component import ManifestComponent
-from kata_components.manifests.builders import Manifest
-from kata_components.manifests.dispatcher_job import install_dispatcher_job
-from kata_components.manifests.job_templates import config_map
+from kata_components.components.dispatcher_rbac import DispatcherRbac
+from kata_components.manifests.dispatcher_job import cleanup_dispatcher_job, install_dispatcher_job
+from kata_components.manifests.yaml_text import yaml_text
 from kata_components.settings.settings import Settings
 
 
-@dataclass(frozen=True, kw_only=True)
-class DispatcherHookArgs:
-    """The settings, and what the dispatcher uses: its rights, those of the per-node Jobs, the templates."""
+class DispatcherHook(pulumi.ComponentResource):
+    """The dispatcher's rights, which it holds as a child, and its two Jobs as YAML.
 
-    settings: Settings
-    needs: Sequence[pulumi.Resource]
-
-
-class DispatcherHook(ManifestComponent):
-    """The install dispatcher.
-
-    A Job runs once, so a change of the templates replaces it: the digest in its annotation is what Pulumi compares.
+    `resources` is what has to be there before a dispatcher runs.
     """
 
-    def __init__(self, name: str, args: DispatcherHookArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        child = pulumi.ResourceOptions(
-            depends_on=args.needs,
-            replace_on_changes=["metadata.annotations"],
-            delete_before_replace=True,
-        )
-        super().__init__(tokens.DISPATCHER_HOOK, name, [_job(args.settings)], opts, child=child)
-
-
-def _job(settings: Settings) -> Manifest:
-    job = install_dispatcher_job(settings)
-    templates = json.dumps(config_map(settings)["data"], sort_keys=True)
-    job["metadata"]["annotations"] = {names.DIGEST_ANNOTATION: hashlib.sha256(templates.encode()).hexdigest()}
-    return job
+    def __init__(self, name: str, args: Settings, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(tokens.DISPATCHER_HOOK, name, {}, opts)
+        self.resources = DispatcherRbac(f"{name}-rbac", args, pulumi.ResourceOptions(parent=self)).resources
+        self.install_job = yaml_text(install_dispatcher_job(args))
+        self.cleanup_job = yaml_text(cleanup_dispatcher_job(args))
+        self.register_outputs({})

@@ -2,32 +2,44 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pulumi
 import pulumi_kubernetes
 
 from kata_components.components import tokens
+from kata_components.components.custom_runtimes import CustomRuntimes
 from kata_components.components.daemon_set_installer import DaemonSetInstaller, DaemonSetInstallerArgs
+from kata_components.components.dispatcher_hook import DispatcherHook
 from kata_components.components.job_templates import JobTemplates
 from kata_components.components.manifest_component import ManifestComponent
+from kata_components.components.monitor import Monitor
+from kata_components.components.mounted_configs import MountedConfigs
+from kata_components.components.node_feature_discovery import NodeFeatureDiscovery
+from kata_components.components.node_feature_rules import NodeFeatureRules, NodeFeatureRulesArgs
 from kata_components.components.node_rbac import NodeRbac
 from kata_components.components.outcome_hook import fail_on_outcome
 from kata_components.components.runtime_classes import RuntimeClasses
+from kata_components.components.state import State
+from kata_components.components.verification import Verification, VerificationArgs
 from kata_components.manifests import objects
 from kata_components.manifests.daemon_set import daemon_set
 from kata_components.manifests.job_templates import config_map
+from kata_components.manifests.mounted_configs import mounted_configs, mounted_fingerprints
+from kata_components.manifests.node_feature_rules import rules_are_active
 from kata_components.manifests.selector import label_selector
-from kata_components.providers.installation import Installation, InstallationInputs
+from kata_components.providers.installation import Installation
+from kata_components.providers.installation_inputs import InstallationInputs
 from kata_components.providers.rollout import Rollout, RolloutInputs
 from kata_components.settings.settings import Settings
 
 _DYNAMIC = "pulumi-python:dynamic/kata"
+_Part = ManifestComponent | NodeFeatureDiscovery | DispatcherHook
 
 
 class KataDeploy(pulumi.ComponentResource):
-    """Rights, templates and classes; then the anchor; then, in job mode, the rollout.
+    """Rights, templates and classes; then the anchor; then, in job mode, the rollout. The dispatcher where that paces.
 
     The anchor depends on everything that cleaning a node needs, so a destroy cleans the nodes first. `rollout` is the
     outcome of the last rollout, None in daemonset mode.
@@ -42,15 +54,49 @@ class KataDeploy(pulumi.ComponentResource):
         on_cluster = pulumi.ResourceOptions(parent=self, provider=self._on_cluster())
         rbac = NodeRbac(f"{name}-node-rbac", args, on_cluster)
         classes = RuntimeClasses(f"{name}-runtime-classes", args, on_cluster)
-        needed: list[ManifestComponent] = [rbac, classes]
+        configs = self._mounted_configs(on_cluster)
+        needed: list[_Part] = [rbac, classes, *configs, *self._beside(on_cluster)]
+        installed: list[pulumi.Resource] = []
+        self._hook = None
         if args.deployment_mode == "daemonset":
-            installer = DaemonSetInstallerArgs(settings=args, needs=rbac.resources)
-            DaemonSetInstaller(f"{name}-daemon-set-installer", installer, on_cluster)
+            needs = [resource for part in (rbac, *configs) for resource in part.resources]
+            installer = DaemonSetInstallerArgs(settings=args, needs=needs)
+            installed += DaemonSetInstaller(f"{name}-daemon-set-installer", installer, on_cluster).resources
         else:
             needed.append(JobTemplates(f"{name}-job-templates", args, on_cluster))
+        if args.deployment_mode == "job" and args.rollout.runs_in == "cluster":
+            self._hook = DispatcherHook(f"{name}-dispatcher", args, on_cluster)
+            needed.append(self._hook)
         installation = self._installation([resource for part in needed for resource in part.resources])
-        self.rollout = self._rollout(installation).outcome if args.deployment_mode == "job" else None
+        rollout = self._rollout(installation) if args.deployment_mode == "job" else None
+        if args.monitor.enabled:
+            Monitor(f"{name}-monitor", args, on_cluster)
+        if args.verification.enabled:
+            installed.append(rollout or installation)
+            Verification(f"{name}-verification", VerificationArgs(settings=args, needs=installed), on_cluster)
+        self.rollout = rollout.outcome if rollout else None
         self.register_outputs({"rollout": self.rollout})
+
+    def _mounted_configs(self, on_cluster: pulumi.ResourceOptions) -> list[MountedConfigs]:
+        if not mounted_configs(self._settings):
+            return []
+        return [MountedConfigs(f"{self._base}-mounted-configs", self._settings, on_cluster)]
+
+    def _beside(self, on_cluster: pulumi.ResourceOptions) -> Iterator[_Part]:
+        """Register what not every installation has; it is there before the anchor and goes after it."""
+        args, name = self._settings, self._base
+        if args.traits.state_config_map:
+            yield State(f"{name}-state", args, on_cluster)
+        if args.custom_runtimes.active:
+            yield CustomRuntimes(f"{name}-custom-runtimes", args, on_cluster)
+        discovery: list[pulumi.Resource] = []
+        if args.node_feature_discovery.enabled:
+            chart = NodeFeatureDiscovery(f"{name}-node-feature-discovery", args, on_cluster)
+            discovery = chart.resources
+            yield chart
+        if rules_are_active(args):
+            wanted = NodeFeatureRulesArgs(settings=args, needs=discovery)
+            yield NodeFeatureRules(f"{name}-node-feature-rules", wanted, on_cluster)
 
     def _on_cluster(self) -> pulumi_kubernetes.Provider:
         cluster = self._settings.cluster
@@ -81,8 +127,13 @@ class KataDeploy(pulumi.ComponentResource):
             parallelism=settings.job.parallelism,
             node_timeout_seconds=settings.rollout.node_timeout_seconds,
             cleanup_job=config_map(settings)["data"]["cleanup-job.yaml"] if job_mode else None,
+            dispatcher_job=self._hook.cleanup_job if self._hook else None,
             pod_template=None if job_mode else _digest(pods),
-            objects=tuple(_object(manifest) for manifest in objects.all_objects(settings)),
+            existing=settings.rollout.existing,
+            pods=json.dumps(pods) if pods and settings.rollout.existing == "adopt" else None,
+            objects=tuple(_object(manifest) for manifest in objects.kept_objects(settings)),
+            report_dir=settings.rollout.report_dir if job_mode else None,
+            approved_plan=settings.rollout.approved_plan if job_mode else None,
         )
         return Installation(name, inputs, pulumi.ResourceOptions(parent=self, depends_on=needed))
 
@@ -98,6 +149,9 @@ class KataDeploy(pulumi.ComponentResource):
             nodes=settings.job.nodes,
             selector=label_selector(settings),
             install_job=config_map(settings)["data"]["install-job.yaml"],
+            mounted=mounted_fingerprints(settings) or None,
+            dispatcher_job=self._hook.install_job if self._hook else None,
+            cleanup_dispatcher_job=self._hook.cleanup_job if self._hook and pace.cleanup_deselected else None,
             parallelism=settings.job.parallelism,
             waves=pace.waves,
             max_failures=pace.max_failures,
@@ -106,6 +160,8 @@ class KataDeploy(pulumi.ComponentResource):
             not_ready=pace.not_ready,
             existing=pace.existing,
             report_dir=pace.report_dir,
+            approved_plan=pace.approved_plan,
+            cleanup_job=config_map(settings)["data"]["cleanup-job.yaml"] if pace.cleanup_deselected else None,
         )
         opts = pulumi.ResourceOptions(parent=self, depends_on=[installation], hooks=fail_on_outcome(name))
         return Rollout(name, inputs, opts)

@@ -15,4 +15,4 @@ class NodeRbac(ManifestComponent):
     """
 
     def __init__(self, name: str, args: Settings, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__(tokens.NODE_RBAC, name, node_rbac(args), opts)
+        super().__init__(tokens.NODE_RBAC, name, node_rbac(args), opts, in_order=True)

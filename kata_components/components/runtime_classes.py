@@ -3,8 +3,7 @@
 import pulumi
 
 from kata_components.components import tokens
-from kata_components.components.manifest_component import ManifestComponent
-from kata_components.manifests.builders import Manifest
+from kata_components.components.manifest_component import ManifestComponent, object_name
 from kata_components.manifests.runtime_classes import runtime_classes
 from kata_components.settings.settings import Settings
 
@@ -13,9 +12,4 @@ class RuntimeClasses(ManifestComponent):
     """All RuntimeClasses of the installation; children are called by the name of their class."""
 
     def __init__(self, name: str, args: Settings, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__(tokens.RUNTIME_CLASSES, name, runtime_classes(args), opts, role=_class_name)
-
-
-def _class_name(manifest: Manifest) -> str:
-    class_name: str = manifest["metadata"]["name"]
-    return class_name
+        super().__init__(tokens.RUNTIME_CLASSES, name, runtime_classes(args), opts, role=object_name)

@@ -1,6 +1,6 @@
 """The part of the Kubernetes API this project uses, as a protocol: the real client and test doubles implement it."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any, Protocol
 
 from kata_components.kubernetes.objects import (
@@ -11,6 +11,7 @@ from kata_components.kubernetes.objects import (
     Lease,
     Node,
     ObjectMetadata,
+    OwnedObject,
     Pod,
 )
 
@@ -35,14 +36,19 @@ class KubeApi(Protocol):
     async def get_node(self, name: str) -> Node:
         """Return one node."""
 
-    async def annotate_node(self, name: str, uid: str, annotations: Mapping[str, str | None]) -> None:
-        """Set (or with None remove) annotations of the node with that UID; a node of another UID is a 409."""
+    async def annotate_node(
+        self, name: str, uid: str, annotations: Mapping[str, str | None], labels: Mapping[str, str | None] | None = None
+    ) -> None:
+        """Set (or with None remove) annotations and labels of the node with that UID; one of another UID is a 409."""
 
     async def list_jobs(self, namespace: str, selector: str) -> JobList:
         """Return the Jobs a label selector matches, with the position to watch from."""
 
-    def watch_jobs(self, namespace: str, selector: str, resource_version: str) -> AsyncIterator[JobEvent]:
-        """Yield changes from that position on, reconnecting as needed; `ExpiredError` means list again."""
+    def watch_jobs(self, namespace: str, selector: str, resource_version: str) -> AsyncGenerator[JobEvent, None]:
+        """Yield changes from that position on, reconnecting as needed; `ExpiredError` means list again.
+
+        Close it (`aclose`) when it is not read to its end.
+        """
 
     async def create_job(self, namespace: str, manifest: Manifest) -> Job:
         """Create a Job and return its metadata, without spec and status; 409 when one of that name exists."""
@@ -77,8 +83,13 @@ class KubeApi(Protocol):
     async def get_namespace(self, name: str) -> ObjectMetadata:
         """Return the metadata of a namespace."""
 
-    async def get_metadata(self, api_version: str, plural: str, namespace: str, name: str) -> ObjectMetadata | None:
+    async def get_metadata(self, api_version: str, plural: str, namespace: str, name: str) -> OwnedObject | None:
         """Return the metadata of any object, None when there is none; an empty namespace means cluster-scoped."""
+
+    async def patch_metadata(
+        self, api_version: str, plural: str, namespace: str, name: str, metadata: Mapping[str, Any]
+    ) -> None:
+        """Merge into the metadata of any object, None removes; with `resourceVersion`, 409 when it changed since."""
 
     async def allowed(self, verb: str, group: str, resource: str, namespace: str = "", name: str = "") -> bool:
         """Return whether this identity may do that (SelfSubjectAccessReview); `resource` may be `pods/log`.

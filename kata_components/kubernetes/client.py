@@ -8,11 +8,11 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from http import HTTPStatus
 from typing import Any, Final, Generic, TypeVar
-from urllib.parse import quote, urlencode
 
 import msgspec
 
 from kata_components.errors import ApiError, ClusterError, ExpiredError
+from kata_components.kubernetes import paths
 from kata_components.kubernetes.api import Manifest
 from kata_components.kubernetes.connection import REQUEST_TIMEOUT, Call, Connection
 from kata_components.kubernetes.failures import bounded
@@ -24,6 +24,7 @@ from kata_components.kubernetes.objects import (
     Lease,
     Node,
     ObjectMetadata,
+    OwnedObject,
     Pod,
     Slim,
 )
@@ -95,16 +96,18 @@ class HttpKubeApi:
 
     async def get_node(self, name: str) -> Node:
         """Return one node."""
-        return await self._get(_object(_CORE, "nodes", name), Node)
+        return await self._get(paths.item(_CORE, "nodes", name), Node)
 
-    async def annotate_node(self, name: str, uid: str, annotations: Mapping[str, str | None]) -> None:
-        """Set (or with None remove) annotations of the node with that UID; a node of another UID is a 409."""
-        patch = {"metadata": {"uid": uid, "annotations": dict(annotations)}}
-        await self._write("PATCH", _object(_CORE, "nodes", name), patch, content_type=_MERGE_PATCH)
+    async def annotate_node(
+        self, name: str, uid: str, annotations: Mapping[str, str | None], labels: Mapping[str, str | None] | None = None
+    ) -> None:
+        """Set (or with None remove) annotations and labels of the node with that UID; one of another UID is a 409."""
+        metadata = {"uid": uid, "annotations": dict(annotations)} | ({"labels": dict(labels)} if labels else {})
+        await self._write("PATCH", paths.item(_CORE, "nodes", name), {"metadata": metadata}, content_type=_MERGE_PATCH)
 
     async def list_jobs(self, namespace: str, selector: str) -> JobList:
         """Return the Jobs a label selector matches, with the position to watch from."""
-        jobs, position = await self._list(_collection(_BATCH, "jobs", namespace), selector, _Page[Job])
+        jobs, position = await self._list(paths.collection(_BATCH, "jobs", namespace), selector, _Page[Job])
         return JobList(items=jobs, resource_version=position)
 
     def watch_jobs(self, namespace: str, selector: str, resource_version: str) -> AsyncGenerator[JobEvent, None]:
@@ -113,72 +116,80 @@ class HttpKubeApi:
         if watcher is None:
 
             def open_watch(position: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
-                return self._open_watch(_collection(_BATCH, "jobs", namespace), selector, position)
+                return self._open_watch(paths.collection(_BATCH, "jobs", namespace), selector, position)
 
             watcher = self._watchers[namespace, selector] = JobWatcher(open_watch, self._retry)
         return watcher.events(resource_version)
 
     async def create_job(self, namespace: str, manifest: Manifest) -> Job:
         """Create a Job and return its metadata; 409 when one of that name exists."""
-        return _decode(await self._write("POST", _collection(_BATCH, "jobs", namespace), manifest), Job)
+        return _decode(await self._write("POST", paths.collection(_BATCH, "jobs", namespace), manifest), Job)
 
     async def delete_job(self, namespace: str, name: str, uid: str) -> None:
         """Delete the Job with that UID and, in the background, its pods."""
-        await self._write("DELETE", _object(_BATCH, "jobs", name, namespace), _deletion(uid))
+        await self._write("DELETE", paths.item(_BATCH, "jobs", name, namespace), _deletion(uid))
 
     async def delete_jobs(self, namespace: str, selector: str, field_selector: str = "") -> None:
         """Delete all Jobs that label and field selector match, with one deletecollection."""
         if not selector:
             raise ValueError("delete_jobs wants a label selector: without one it would delete every Job there is")
         query = {"labelSelector": selector, "fieldSelector": field_selector}
-        path = _with_query(_collection(_BATCH, "jobs", namespace), query)
+        path = paths.with_query(paths.collection(_BATCH, "jobs", namespace), query)
         await self._write("DELETE", path, _deletion(), accept=_METADATA_LIST, time_limit=_COLLECTION_TIMEOUT)
 
     async def list_pods(self, namespace: str, selector: str) -> list[Pod]:
         """Return the pods a label selector matches."""
-        return (await self._list(_collection(_CORE, "pods", namespace), selector, _Page[Pod]))[0]
+        return (await self._list(paths.collection(_CORE, "pods", namespace), selector, _Page[Pod]))[0]
 
     async def pod_log(self, namespace: str, pod: str, container: str, tail_lines: int) -> str:
         """Return the last lines a container wrote, at most 64 KiB."""
         query = {"container": container, "tailLines": str(tail_lines), "limitBytes": str(_LOG_BYTES)}
-        path = _with_query(f"{_object(_CORE, 'pods', pod, namespace)}/log", query)
+        path = paths.with_query(f"{paths.item(_CORE, 'pods', pod, namespace)}/log", query)
         return (await self._read(Call(path=path, accept="*/*"))).decode("utf-8", "replace")
 
     async def get_lease(self, namespace: str, name: str) -> Lease:
         """Return one Lease."""
-        return await self._get(_object(_COORDINATION, "leases", name, namespace), Lease)
+        return await self._get(paths.item(_COORDINATION, "leases", name, namespace), Lease)
 
     async def create_lease(self, namespace: str, manifest: Manifest) -> Lease:
         """Create a Lease; 409 when it exists."""
-        path = _collection(_COORDINATION, "leases", namespace)
+        path = paths.collection(_COORDINATION, "leases", namespace)
         return _decode(await self._write("POST", path, manifest, accept=_JSON), Lease)
 
     async def replace_lease(self, namespace: str, name: str, manifest: Manifest) -> Lease:
         """Replace a Lease; with `metadata.resourceVersion` in the manifest, 409 when it changed since."""
-        path = _object(_COORDINATION, "leases", name, namespace)
+        path = paths.item(_COORDINATION, "leases", name, namespace)
         return _decode(await self._write("PUT", path, manifest, accept=_JSON), Lease)
 
     async def delete_lease(self, namespace: str, name: str, uid: str) -> None:
         """Delete the Lease with that UID."""
-        await self._write("DELETE", _object(_COORDINATION, "leases", name, namespace), _deletion(uid))
+        await self._write("DELETE", paths.item(_COORDINATION, "leases", name, namespace), _deletion(uid))
 
     async def get_daemon_set(self, namespace: str, name: str) -> DaemonSet:
         """Return one DaemonSet."""
-        return await self._get(_object(_APPS, "daemonsets", name, namespace), DaemonSet)
+        return await self._get(paths.item(_APPS, "daemonsets", name, namespace), DaemonSet)
 
     async def get_namespace(self, name: str) -> ObjectMetadata:
         """Return the metadata of a namespace."""
-        return await self._get(_object(_CORE, "namespaces", name), ObjectMetadata, _METADATA)
+        return await self._get(paths.item(_CORE, "namespaces", name), ObjectMetadata, _METADATA)
 
-    async def get_metadata(self, api_version: str, plural: str, namespace: str, name: str) -> ObjectMetadata | None:
+    async def get_metadata(self, api_version: str, plural: str, namespace: str, name: str) -> OwnedObject | None:
         """Return the metadata of any object, None when there is none or the cluster does not know its kind."""
-        prefix = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
         try:
-            return await self._get(_object(prefix, plural, name, namespace), ObjectMetadata, _METADATA)
+            return await self._get(
+                paths.item(paths.prefix(api_version), plural, name, namespace), OwnedObject, _METADATA
+            )
         except ApiError as error:
             if error.status == HTTPStatus.NOT_FOUND:
                 return None
             raise
+
+    async def patch_metadata(
+        self, api_version: str, plural: str, namespace: str, name: str, metadata: Mapping[str, Any]
+    ) -> None:
+        """Merge into the metadata of any object, None removes; with `resourceVersion`, 409 when it changed since."""
+        path = paths.item(paths.prefix(api_version), plural, name, namespace)
+        await self._write("PATCH", path, {"metadata": dict(metadata)}, content_type=_MERGE_PATCH)
 
     async def allowed(self, verb: str, group: str, resource: str, namespace: str = "", name: str = "") -> bool:
         """Return whether this identity may do that; `resource` may be `pods/log`."""
@@ -244,7 +255,7 @@ class HttpKubeApi:
         items: list[T] = []
         query = {"limit": str(PAGE_SIZE), "labelSelector": selector, "continue": ""}
         while True:
-            answer = await self._get(_with_query(path, query), page, accept)
+            answer = await self._get(paths.with_query(path, query), page, accept)
             items += answer.items or []
             query["continue"] = answer.metadata.continue_ or ""
             if not query["continue"]:
@@ -259,7 +270,7 @@ class HttpKubeApi:
             "timeoutSeconds": str(round(_WATCH_SECONDS + _WATCH_SPREAD * self._retry.random())),
         }
         # Uncompressed: what compresses a stream may hold events back.
-        return self._connection.stream(Call(path=_with_query(path, query), compressed=False), self._idle_limit)
+        return self._connection.stream(Call(path=paths.with_query(path, query), compressed=False), self._idle_limit)
 
 
 def _decode(answer: bytes, kind: type[T]) -> T:
@@ -270,18 +281,6 @@ def _decode(answer: bytes, kind: type[T]) -> T:
             f"the answer is not what a Kubernetes API server sends ({bounded(str(error))}): "
             "does the server URL in the kubeconfig lead to a login page or a proxy?"
         ) from error
-
-
-def _collection(prefix: str, plural: str, namespace: str = "") -> str:
-    return f"{prefix}/namespaces/{quote(namespace)}/{plural}" if namespace else f"{prefix}/{plural}"
-
-
-def _object(prefix: str, plural: str, name: str, namespace: str = "") -> str:
-    return f"{_collection(prefix, plural, namespace)}/{quote(name)}"
-
-
-def _with_query(path: str, query: Mapping[str, str]) -> str:
-    return f"{path}?{urlencode({key: value for key, value in query.items() if value})}"
 
 
 def _deletion(uid: str = "") -> dict[str, Any]:

@@ -4,7 +4,7 @@ Unknown fields are skipped while decoding, and absent or `null` ones become None
 fraction of the time and memory of full objects (docs/adr/0005).
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -38,6 +38,18 @@ class ObjectMetadata(Slim):
     """An object of which only the metadata was asked for (`PartialObjectMetadata`)."""
 
     metadata: Metadata
+
+
+class OwnedMetadata(Metadata):
+    """`metadata` with who set which field: the entries of `managedFields`, as they are."""
+
+    managed_fields: list[dict[str, Any]] | None = None
+
+
+class OwnedObject(Slim):
+    """An object of which only the metadata was asked for, with who set which field."""
+
+    metadata: OwnedMetadata
 
 
 class Condition(Slim):
@@ -214,8 +226,20 @@ class DaemonSetStatus(Slim):
     desired_number_scheduled: int | None = None
 
 
+class DaemonSetSpec(Slim):
+    """`spec` of a DaemonSet; the template is as it came."""
+
+    template: dict[str, Any] | None = None
+
+
 class DaemonSet(Slim):
     """A DaemonSet."""
 
     metadata: Metadata
+    spec: DaemonSetSpec | None = None
     status: DaemonSetStatus | None = None
+
+    @property
+    def scheduled(self) -> int:
+        """On how many nodes it has a pod."""
+        return (self.status and self.status.current_number_scheduled) or 0

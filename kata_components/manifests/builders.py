@@ -1,9 +1,14 @@
-"""Small builders that several objects share: names and labels of the chart, RBAC, pull settings of a pod."""
+"""Small builders that several objects share: names and labels of the chart, RBAC, ConfigMaps, settings of a pod."""
 
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kata_components import names
+from kata_components.settings.pods import Toleration
 from kata_components.settings.settings import Settings
+from kata_components.settings.traits import Rule
 
 Manifest = dict[str, Any]
 """A Kubernetes object, or a part of one, as it goes over the wire."""
@@ -26,7 +31,16 @@ def base(settings: Settings) -> str:
 
 def chart_labels(settings: Settings) -> Manifest:
     """Return the labels by which the chart's objects are found."""
-    return {"app.kubernetes.io/name": names.PROJECT, "app.kubernetes.io/instance": settings.helm_release_name}
+    name = names.truncated(settings.name_override or names.PROJECT)
+    return {"app.kubernetes.io/name": name, "app.kubernetes.io/instance": settings.helm_release_name}
+
+
+def full_name(settings: Settings) -> str:
+    """Return the name that objects of the release, not of the node program, begin with."""
+    if settings.fullname_override:
+        return names.truncated(settings.fullname_override)
+    release, name = settings.helm_release_name, settings.name_override or names.PROJECT
+    return names.truncated(release if name in release else f"{release}-{name}")
 
 
 def image(settings: Settings) -> str:
@@ -38,9 +52,34 @@ def pod_basics(settings: Settings) -> Manifest:
     """Return what the pods of both modes have in common: pull secrets, tolerations, priority."""
     return given(
         imagePullSecrets=[{"name": secret.name} for secret in settings.image_pull_secrets],
-        tolerations=[t.model_dump(by_alias=True, exclude_unset=True) for t in settings.tolerations],
+        tolerations=as_written(settings.tolerations),
         priorityClassName=settings.priority_class_name,
     )
+
+
+def as_written(tolerations: Iterable[Toleration]) -> list[Manifest]:
+    """Return tolerations with the fields that the user wrote."""
+    return [toleration.model_dump(by_alias=True, exclude_unset=True) for toleration in tolerations]
+
+
+def config_map(settings: Settings, name: str, data: Mapping[str, str]) -> Manifest:
+    """Return a ConfigMap of the installation."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": name, "namespace": settings.namespace, "labels": chart_labels(settings)},
+        "data": dict(data),
+    }
+
+
+def as_block(text: str) -> str:
+    """Return text as a YAML block holds it, which the chart writes: one line end at its end."""
+    return text.rstrip("\n") + "\n"
+
+
+def checksum(content: object) -> str:
+    """Return a fingerprint of content: pods that carry it are made anew when it changes."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def service_account(name: str, namespace: str) -> Manifest:
@@ -48,14 +87,19 @@ def service_account(name: str, namespace: str) -> Manifest:
     return {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "namespace": namespace}}
 
 
+def rules(found: Iterable[Rule]) -> list[Manifest]:
+    """Return rules of a role as the version's data has them."""
+    return [rule(one.group, one.resources, one.verbs) for one in found]
+
+
 def rule(group: str, resources: str, verbs: str) -> Manifest:
     """Return a rule of a role; resources and verbs are separated by spaces."""
     return {"apiGroups": [group], "resources": resources.split(), "verbs": verbs.split()}
 
 
-def role(name: str, rules: list[Manifest], namespace: str = "") -> Manifest:
+def role(name: str, allowed: list[Manifest], namespace: str = "") -> Manifest:
     """Return a Role, or a ClusterRole when there is no namespace."""
-    return {**_rbac("Role", name, namespace), "rules": rules}
+    return {**_rbac("Role", name, namespace), "rules": allowed}
 
 
 def binding(name: str, role_name: str, account: Manifest, namespace: str = "") -> Manifest:

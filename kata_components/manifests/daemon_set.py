@@ -1,6 +1,8 @@
 """The DaemonSet of daemonset mode: a pod stays on every node, installs at its start and cleans at its end."""
 
+from kata_components.manifests.affinity import daemon_set_affinity
 from kata_components.manifests.builders import Manifest, base, given
+from kata_components.manifests.mounted_configs import checksum_annotations
 from kata_components.manifests.node_pod import node_container, node_pod
 from kata_components.settings.pods import Health, Probe
 from kata_components.settings.settings import Settings
@@ -13,6 +15,7 @@ def daemon_set(settings: Settings) -> Manifest:
     """Return the DaemonSet."""
     name = base(settings)
     labels = {**settings.pod_labels, "name": name}
+    annotations = {**settings.pod_annotations, **checksum_annotations(settings)}
     return {
         "apiVersion": "apps/v1",
         "kind": "DaemonSet",
@@ -21,7 +24,7 @@ def daemon_set(settings: Settings) -> Manifest:
             "selector": {"matchLabels": {"name": name}},
             "updateStrategy": settings.update_strategy,
             "template": {
-                "metadata": given(labels=labels, annotations=settings.pod_annotations),
+                "metadata": given(labels=labels, annotations=annotations),
                 "spec": _pod(settings),
             },
         },
@@ -35,7 +38,7 @@ def _pod(settings: Settings) -> Manifest:
     container["env"].append({"name": "HEALTH_PORT", "value": str(settings.health.port)})
     return {
         **node_pod(settings),
-        **given(nodeSelector=settings.node_selector, affinity=settings.affinity),
+        **given(nodeSelector=settings.node_selector, affinity=daemon_set_affinity(settings)),
         "terminationGracePeriodSeconds": TERMINATION_SECONDS,
         "containers": [container | given(resources=settings.resources) | _probes(settings.health)],
     }

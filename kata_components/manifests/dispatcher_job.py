@@ -1,38 +1,55 @@
 """The Jobs that run upstream's dispatcher in the cluster: one for installing, one for cleaning (contract 3.4, 3.5)."""
 
+from collections.abc import Iterable, Iterator
+
 from kata_components import names
-from kata_components.manifests.builders import Manifest, base, chart_labels, pod_basics
-from kata_components.manifests.dispatcher_rbac import dispatcher_account_name
-from kata_components.manifests.job_templates import config_map_name
-from kata_components.manifests.selector import selector_of
+from kata_components.manifests.builders import (
+    Manifest,
+    as_written,
+    chart_labels,
+    checksum,
+    given,
+    pod_basics,
+    suffixed,
+)
+from kata_components.manifests.dispatcher_rbac import dispatcher_account_name, warns_of_kubelet_timeouts
+from kata_components.manifests.environment import ARCHES
+from kata_components.manifests.job_templates import config_map, config_map_name
+from kata_components.manifests.selector import cleanup_selectors, install_selectors
 from kata_components.settings.job import Selection
 from kata_components.settings.settings import Settings
 
 _PROGRAM = "/usr/bin/kata-deploy-job-dispatcher"
 _TEMPLATES = "/etc/kata-job"
 _USER = 65532
+_SLOW_CREATE_SECONDS = 600
+"""How long creating a container may take that pulls or converts its image."""
 
 
 def install_dispatcher_job(settings: Settings) -> Manifest:
     """Return the Job that paces the installation."""
-    return _job(settings, "install", settings.job)
+    job = _job(settings, "install", _install_flags(settings))
+    if settings.traits.checksum_annotations:
+        templates = config_map(settings)["data"]
+        job["spec"]["template"]["metadata"]["annotations"] = {"checksum/job-templates": checksum(templates)}
+    return job
 
 
 def cleanup_dispatcher_job(settings: Settings) -> Manifest:
     """Return the Job that paces the cleanup."""
-    return _job(settings, "cleanup", settings.job.cleanup)
+    return _job(settings, "cleanup", _cleanup_flags(settings))
 
 
-def _job(settings: Settings, purpose: str, selection: Selection) -> Manifest:
-    name = names.truncated(f"{base(settings)}-{purpose}-dispatcher")
-    labels = {**chart_labels(settings), "kata-deploy/dispatcher": purpose}
+def _job(settings: Settings, purpose: str, flags: Iterable[str]) -> Manifest:
+    name = names.dispatcher_name(settings.env.multi_install_suffix, purpose)
+    labels = {**chart_labels(settings), names.DISPATCHER_LABEL: purpose}
     command = [
         _PROGRAM,
         f"--job-template={_TEMPLATES}/{purpose}-job.yaml",
         f"--name-prefix={names.job_prefix(settings.env.multi_install_suffix, purpose)}",
         f"--owner-job-name={name}",
         f"--parallelism={settings.job.parallelism}",
-        *_selection_flags(selection),
+        *flags,
     ]
     return {
         "apiVersion": "batch/v1",
@@ -46,18 +63,63 @@ def _job(settings: Settings, purpose: str, selection: Selection) -> Manifest:
     }
 
 
-def _selection_flags(selection: Selection) -> list[str]:
+def _install_flags(settings: Settings) -> Iterator[str]:
+    job = settings.job
+    yield from _selection_flags(job, install_selectors(settings))
+    if not settings.traits.dispatcher_does_node_work:
+        return
+    yield f"--cleanup-job-template={_TEMPLATES}/cleanup-job.yaml"
+    if not job.nodes:
+        yield f"--wait-for-nodes-secs={job.wait_for_nodes_seconds}"
+        yield f"--node-settle-secs={job.node_settle_seconds}"
+    yield from _suffix_flag(settings)
+    yield "--node-label=true"
+    yield "--claim-node-pending"
+    yield f"--wait-node-ready-secs={job.wait_node_ready_seconds}"
+    if handlers := _handlers(settings):
+        yield f"--require-node-handlers={','.join(handlers)}"
+    if settings.startup_taints:
+        yield f"--remove-node-taints={','.join(settings.startup_taints)}"
+    if warns_of_kubelet_timeouts(settings):
+        yield f"--kubelet-timeout-warn-secs={_SLOW_CREATE_SECONDS}"
+
+
+def _cleanup_flags(settings: Settings) -> Iterator[str]:
+    yield from _selection_flags(settings.job.cleanup, cleanup_selectors(settings))
+    if settings.traits.dispatcher_does_node_work:
+        yield from _suffix_flag(settings)
+        yield "--remove-node-label"
+        yield "--ignore-node-taints"
+
+
+def _suffix_flag(settings: Settings) -> Iterator[str]:
+    if suffix := settings.env.multi_install_suffix:
+        yield f"--multi-install-suffix={suffix}"
+
+
+def _selection_flags(selection: Selection, selectors: Iterable[str]) -> list[str]:
     if selection.nodes:
         return [f"--nodes={','.join(selection.nodes)}"]
-    selector = selector_of(selection)
-    return [f"--node-selector={selector}"] if selector else []
+    return [f"--node-selector={selector}" for selector in selectors]
+
+
+def _handlers(settings: Settings) -> list[str]:
+    """Return the handlers of which a node has to serve one: by architecture, then those of custom runtimes."""
+    shims = settings.shims.enabled.items()
+    ours = [
+        suffixed(settings, f"kata-{name}") for arch in ARCHES for name, shim in shims if arch in shim.supported_arches
+    ]
+    return list(dict.fromkeys(ours + [runtime.handler for runtime in settings.custom_runtimes.active.values()]))
 
 
 def _pod(settings: Settings, command: list[str]) -> Manifest:
+    job = settings.job
+    own_place = given(nodeSelector=job.dispatcher_node_selector, tolerations=as_written(job.dispatcher_tolerations))
     return {
         "serviceAccountName": dispatcher_account_name(settings),
         "restartPolicy": "Never",
         **pod_basics(settings),
+        **own_place,
         "securityContext": {
             "runAsNonRoot": True,
             "runAsUser": _USER,

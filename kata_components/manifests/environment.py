@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 
 from kata_components.manifests.builders import Manifest, base
+from kata_components.manifests.mounted_configs import USER_DROP_IN_DIRECTORY, USER_DROP_IN_FILE
 from kata_components.settings.settings import Settings
 from kata_components.settings.shims import Shim
 
@@ -41,8 +42,22 @@ def _variables(settings: Settings) -> Iterator[tuple[str, str]]:
     yield "EROFS_DMVERITY", "dmverity" if snapshotter.erofs_dmverity else ""
     yield from _per_arch("EXPERIMENTAL_FORCE_GUEST_PULL", shims, _forced_guest_pull)
     yield "CONTAINERD_CONFIG_FILE_NAME", settings.containerd.config_file_name
+    yield "K8S_DISTRIBUTION", _declared_distribution(settings)
+    yield "CONTAINERD_USER_DROP_IN_SOURCE_FILE", _user_drop_in_file(settings)
     yield "HOST_OS", settings.env.host_os
+    yield "CUSTOM_RUNTIMES_ENABLED", "true" if settings.custom_runtimes.active else ""
+    yield "DEVKIT", "true" if settings.debug and settings.devkit else ""
     yield "STARTUP_TAINTS", ",".join(settings.startup_taints)
+
+
+def _declared_distribution(settings: Settings) -> str:
+    """Return the distribution that the node has to be of; a directory of the user's own leaves that open."""
+    declares = settings.traits.distribution_variable and not settings.containerd.config_dir
+    return settings.k8s_distribution if declares else ""
+
+
+def _user_drop_in_file(settings: Settings) -> str:
+    return f"{USER_DROP_IN_DIRECTORY}{USER_DROP_IN_FILE}" if settings.containerd.user_drop_in.strip() else ""
 
 
 def _per_arch(variable: str, shims: Shims, value: Callable[[Shims], str]) -> Iterator[tuple[str, str]]:

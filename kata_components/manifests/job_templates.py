@@ -4,73 +4,95 @@ A stage is a container: all but the last run as initContainers, in order. Whoeve
 and deadline.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
 
 from kata_components import names
-from kata_components.manifests.builders import Manifest, base, chart_labels
+from kata_components.manifests import builders
+from kata_components.manifests.builders import Manifest, as_written, chart_labels, given
+from kata_components.manifests.mounted_configs import checksum_annotations
 from kata_components.manifests.node_pod import node_container, node_pod
 from kata_components.manifests.yaml_text import yaml_text
 from kata_components.settings.settings import Settings
+from kata_components.settings.traits import Stage
 
-
-@dataclass(frozen=True)
-class Stage:
-    """A step of the pipeline; one that works on the host is privileged, the others only talk to the API server."""
-
-    name: str
-    on_host: bool
-
-
-INSTALL = (Stage("host-check", True), Stage("artifacts", True), Stage("cri", True), Stage("label", False))
-CLEANUP = (Stage("unlabel", False), Stage("revert-cri", True), Stage("remove-artifacts", True))
+_EVERY_TAINT = {"operator": "Exists"}
+_TAINTS_OF_DAEMONS = {
+    "not-ready": "NoExecute",
+    "unreachable": "NoExecute",
+    "disk-pressure": "NoSchedule",
+    "memory-pressure": "NoSchedule",
+    "pid-pressure": "NoSchedule",
+    "unschedulable": "NoSchedule",
+}
+"""The node taints that Kubernetes lets the pods of a DaemonSet tolerate without a word."""
 
 
 def install_job(settings: Settings) -> Manifest:
     """Return the Job that installs on one node."""
-    return _job(settings, "install", INSTALL)
+    return _job(settings, "install", settings.traits.install_stages)
 
 
 def cleanup_job(settings: Settings) -> Manifest:
     """Return the Job that cleans one node."""
-    return _job(settings, "cleanup", CLEANUP)
+    return _job(settings, "cleanup", settings.traits.cleanup_stages)
 
 
 def config_map_name(settings: Settings) -> str:
     """Return the name of the ConfigMap with the templates."""
-    return names.truncated(f"{base(settings)}-job-templates")
+    return names.job_templates(settings.env.multi_install_suffix)
 
 
-def config_map(settings: Settings) -> Manifest:
-    """Return the ConfigMap with both Jobs as YAML text."""
-    return {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": {
-            "name": config_map_name(settings),
-            "namespace": settings.namespace,
-            "labels": chart_labels(settings),
-        },
-        "data": {
-            "install-job.yaml": yaml_text(install_job(settings)),
-            "cleanup-job.yaml": yaml_text(cleanup_job(settings)),
-        },
-    }
+def config_map(settings: Settings, prepared: Callable[[Manifest], Manifest] = dict) -> Manifest:
+    """Return the ConfigMap with both Jobs as YAML text; `prepared` makes of each what its reader needs."""
+    jobs = {"install-job.yaml": install_job(settings), "cleanup-job.yaml": cleanup_job(settings)}
+    texts = {file: yaml_text(prepared(job)) for file, job in jobs.items()}
+    return builders.config_map(settings, config_map_name(settings), texts)
 
 
 def _job(settings: Settings, purpose: str, stages: tuple[Stage, ...]) -> Manifest:
-    *before, last = (
-        node_container(settings, stage.name, [f"{purpose}-stage-{stage.name}"], on_host=stage.on_host)
-        for stage in stages
-    )
     labels = {**chart_labels(settings), names.STAGE_LABEL: purpose}
-    pod = {**node_pod(settings), "restartPolicy": "Never", "initContainers": before, "containers": [last]}
+    job = settings.job
+    limits = {"backoffLimit": job.backoff_limit, "ttlSecondsAfterFinished": job.ttl_seconds_after_finished}
+    if settings.traits.dispatcher_does_node_work:
+        limits["activeDeadlineSeconds"] = job.active_deadline_seconds
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": {"labels": labels},
         "spec": {
-            "backoffLimit": settings.job.backoff_limit,
-            "ttlSecondsAfterFinished": settings.job.ttl_seconds_after_finished,
-            "template": {"metadata": {"labels": dict(labels)}, "spec": pod},
+            **limits,
+            "template": {"metadata": _pod_metadata(settings, labels), "spec": _pod(settings, purpose, stages)},
         },
     }
+
+
+def _pod_metadata(settings: Settings, labels: Manifest) -> Manifest:
+    if not settings.traits.pod_metadata_in_jobs:
+        return {"labels": dict(labels)}
+    annotations = {**settings.pod_annotations, **checksum_annotations(settings)}
+    return given(labels={**settings.pod_labels, **labels}, annotations=annotations)
+
+
+def _pod(settings: Settings, purpose: str, stages: tuple[Stage, ...]) -> Manifest:
+    *before, last = (
+        node_container(settings, stage.name, [f"{purpose}-stage-{stage.name}"], on_host=stage.on_host)
+        for stage in stages
+    )
+    pod = {**node_pod(settings), "restartPolicy": "Never", "initContainers": before, "containers": [last]}
+    if settings.traits.dispatcher_does_node_work:
+        pod["tolerations"] = _tolerations(settings, purpose)
+    return pod
+
+
+def _tolerations(settings: Settings, purpose: str) -> list[Manifest]:
+    """Return what the Jobs tolerate on the nodes that the dispatcher gives them.
+
+    A node is cleaned whatever taints it has got since, and one that is named is worked on as it is.
+    """
+    if purpose == "cleanup":
+        return [dict(_EVERY_TAINT)]
+    daemons = [
+        {"key": f"node.kubernetes.io/{taint}", "operator": "Exists", "effect": effect}
+        for taint, effect in _TAINTS_OF_DAEMONS.items()
+    ]
+    return ([dict(_EVERY_TAINT)] if settings.job.nodes else daemons) + as_written(settings.tolerations)

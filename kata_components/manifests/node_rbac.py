@@ -1,28 +1,30 @@
-"""Rights of the node program: it labels its node, and up to 4.0.0 also patches RuntimeClasses and feature rules."""
+"""Rights of the node program: it labels its node, and up to 4.0.0 also patches RuntimeClasses and feature rules.
 
-from kata_components.manifests.builders import Manifest, binding, role, rule, service_account, suffixed
+Where the dispatcher does the work on nodes, per-node Jobs hold no token and only the DaemonSet has rights.
+"""
+
+from kata_components.manifests.builders import Manifest, binding, role, rules, service_account, suffixed
 from kata_components.settings.settings import Settings
 
 
 def service_account_name(settings: Settings) -> str:
-    """Return the ServiceAccount that per-node pods run as."""
+    """Return the ServiceAccount that the pods on the nodes run as."""
     return suffixed(settings, "kata-deploy-sa")
 
 
+def has_node_rights(settings: Settings) -> bool:
+    """Whether the pods on the nodes talk to the API server."""
+    return settings.deployment_mode == "daemonset" or not settings.traits.dispatcher_does_node_work
+
+
 def node_rbac(settings: Settings) -> list[Manifest]:
-    """Return ServiceAccount, ClusterRole and ClusterRoleBinding of the per-node pods."""
+    """Return ServiceAccount, ClusterRole and ClusterRoleBinding of the pods on the nodes, if they have rights."""
+    if not has_node_rights(settings):
+        return []
     account = service_account(service_account_name(settings), settings.namespace)
     role_name = suffixed(settings, "kata-deploy-role")
-    rules = [
-        rule("", "nodes", "get patch"),
-        rule("", "nodes/proxy", "get"),
-        rule("node.k8s.io", "runtimeclasses", "get list patch"),
-        rule("apiextensions.k8s.io", "customresourcedefinitions", "get list"),
-        rule("nfd.k8s-sigs.io", "nodefeaturerules", "create delete get list patch update watch"),
-        rule("apps", "daemonsets", "get list watch"),
-    ]
     return [
         account,
-        role(role_name, rules),
+        role(role_name, rules(settings.traits.node_rules)),
         binding(suffixed(settings, "kata-deploy-rb"), role_name, account),
     ]

@@ -1,28 +1,47 @@
-"""All objects of a configuration, in an order in which they can be applied."""
+"""All objects of a configuration, in an order in which they can be applied; node-feature-discovery's chart apart."""
 
 from kata_components.manifests.builders import Manifest
+from kata_components.manifests.custom_runtimes import custom_runtime_classes
 from kata_components.manifests.daemon_set import daemon_set
 from kata_components.manifests.dispatcher_job import cleanup_dispatcher_job, install_dispatcher_job
 from kata_components.manifests.dispatcher_rbac import dispatcher_rbac
 from kata_components.manifests.job_templates import config_map
+from kata_components.manifests.monitor import monitor
+from kata_components.manifests.mounted_configs import mounted_configs
+from kata_components.manifests.node_feature_rules import node_feature_rules
 from kata_components.manifests.node_rbac import node_rbac
 from kata_components.manifests.runtime_classes import runtime_classes
+from kata_components.manifests.state import state
+from kata_components.manifests.verification import verification
 from kata_components.settings.settings import Settings
 
 
 def all_objects(settings: Settings) -> list[Manifest]:
-    """Return every object that the program makes in the configured mode, per-node Jobs apart."""
-    return [*node_rbac(settings), *runtime_classes(settings), *_installer(settings)]
+    """Return every object that is made in the configured mode, per-node Jobs apart, as the chart has them."""
+    dispatchers = [install_dispatcher_job(settings), cleanup_dispatcher_job(settings)]
+    return [*kept_objects(settings), *(dispatchers if _dispatched(settings) else [])]
+
+
+def kept_objects(settings: Settings) -> list[Manifest]:
+    """Return the objects that are resources of the program: all but the dispatcher's Jobs."""
+    return [
+        *state(settings),
+        *node_rbac(settings),
+        *runtime_classes(settings),
+        *custom_runtime_classes(settings),
+        *node_feature_rules(settings),
+        *mounted_configs(settings),
+        *_installer(settings),
+        *monitor(settings),
+        *verification(settings),
+    ]
 
 
 def _installer(settings: Settings) -> list[Manifest]:
     if settings.deployment_mode == "daemonset":
         return [daemon_set(settings)]
-    if settings.rollout.runs_in == "pulumi":
-        return [config_map(settings)]
-    return [
-        config_map(settings),
-        *dispatcher_rbac(settings),
-        install_dispatcher_job(settings),
-        cleanup_dispatcher_job(settings),
-    ]
+    return [config_map(settings), *(dispatcher_rbac(settings) if _dispatched(settings) else [])]
+
+
+def _dispatched(settings: Settings) -> bool:
+    return settings.deployment_mode == "job" and settings.rollout.runs_in == "cluster"

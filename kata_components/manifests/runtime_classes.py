@@ -4,27 +4,42 @@ from collections.abc import Iterator
 
 from kata_components import names
 from kata_components.manifests.builders import Manifest, suffixed
+from kata_components.manifests.node_feature_rules import key_resource, rules_are_active
 from kata_components.settings.settings import Settings
 from kata_components.settings.shims import Shim
 
+_TEE_NODES = {
+    "snp": "amd.feature.node.kubernetes.io/snp",
+    "tdx": "intel.feature.node.kubernetes.io/tdx",
+    "se": "feature.node.kubernetes.io/cpu-security.se.enabled",
+}
+
 
 def runtime_classes(settings: Settings) -> list[Manifest]:
-    """Return the RuntimeClasses, the one of the default shim among them when asked for."""
+    """Return the RuntimeClasses, the one of the default shim and those for debugging among them when asked for."""
     if not settings.runtime_classes.enabled:
         return []
-    shims = settings.shims.enabled
-    classes = [_runtime_class(settings, handler, handler, shim) for handler, shim in _handlers(settings)]
+    return [_runtime_class(settings, name, handler, shim) for name, handler, shim in _named(settings)]
+
+
+def _named(settings: Settings) -> Iterator[tuple[str, str, str]]:
+    """Yield name, handler and shim of each class."""
+    for shim in settings.shims.enabled:
+        handler = suffixed(settings, f"kata-{shim}")
+        for variant in ("", *_variants(settings)):
+            yield handler + variant, handler + variant, shim
     default = _default_shim(settings)
-    if default in shims and settings.runtime_classes.create_default and not settings.env.multi_install_suffix:
-        classes.append(
-            _runtime_class(settings, settings.runtime_classes.default_name, f"kata-{default}", shims[default])
-        )
-    return classes
+    # Beside another installation, plain `kata` is that one's.
+    asked = settings.runtime_classes.create_default and not settings.env.multi_install_suffix
+    if asked and default in settings.shims.enabled:
+        yield settings.runtime_classes.default_name, f"kata-{default}", default
 
 
-def _handlers(settings: Settings) -> Iterator[tuple[str, Shim]]:
-    for name, shim in settings.shims.enabled.items():
-        yield suffixed(settings, f"kata-{name}"), shim
+def _variants(settings: Settings) -> tuple[str, ...]:
+    """Return the endings of the further classes of each shim: guest debugging is on only in those."""
+    if not (settings.debug and settings.traits.debug_runtime_classes):
+        return ()
+    return ("-debug", "-devkit") if settings.devkit else ("-debug",)
 
 
 def _default_shim(settings: Settings) -> str:
@@ -33,8 +48,7 @@ def _default_shim(settings: Settings) -> str:
     return default.amd64 or default.arm64 or default.s390x or default.ppc64le
 
 
-def _runtime_class(settings: Settings, name: str, handler: str, shim: Shim) -> Manifest:
-    own = shim.runtime_class
+def _runtime_class(settings: Settings, name: str, handler: str, shim: str) -> Manifest:
     manifest: Manifest = {
         "apiVersion": "node.k8s.io/v1",
         "kind": "RuntimeClass",
@@ -47,9 +61,34 @@ def _runtime_class(settings: Settings, name: str, handler: str, shim: Shim) -> M
             "annotations": {"katacontainers.io/kata-version": settings.kata_version},
         },
         "handler": handler,
-        "scheduling": {"nodeSelector": {names.RUNTIME_LABEL: "true", **own.node_selector}},
+        "scheduling": {"nodeSelector": _node_selector(settings, shim)},
     }
-    globally = settings.runtime_classes.overhead_enabled
-    if globally if own.overhead_enabled is None else own.overhead_enabled:
-        manifest["overhead"] = {"podFixed": own.overhead.model_dump()}
+    if fixed := _overhead(settings, shim):
+        manifest["overhead"] = {"podFixed": fixed}
     return manifest
+
+
+def _node_selector(settings: Settings, shim: str) -> dict[str, str]:
+    own = settings.shims.enabled[shim].runtime_class.node_selector or _tee_nodes(settings, shim)
+    if settings.traits.marks_in_runtime_classes:
+        return {**own, names.RUNTIME_LABEL: "true", names.mark_label(settings.env.multi_install_suffix): "true"}
+    return {names.RUNTIME_LABEL: "true", **own}
+
+
+def _tee_nodes(settings: Settings, shim: str) -> dict[str, str]:
+    """Return the labels that node-feature-discovery gives to the nodes that a confidential shim needs."""
+    if not settings.node_feature_discovery.enabled or "nvidia-gpu" in shim:
+        return {}
+    ends = shim.removesuffix("-runtime-rs").endswith("-se")
+    return {label: "true" for tee, label in _TEE_NODES.items() if (ends if tee == "se" else tee in shim)}
+
+
+def _overhead(settings: Settings, shim: str) -> dict[str, str]:
+    own: Shim = settings.shims.enabled[shim]
+    globally = settings.runtime_classes.overhead_enabled
+    enabled = globally if own.runtime_class.overhead_enabled is None else own.runtime_class.overhead_enabled
+    overhead = own.runtime_class.overhead or settings.built_in_overheads[shim]
+    fixed: dict[str, str] = overhead.model_dump() if enabled else {}
+    if rules_are_active(settings) and (resource := key_resource(shim)):
+        fixed[resource] = "1"
+    return fixed

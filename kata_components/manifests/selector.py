@@ -1,6 +1,13 @@
-"""Node selections as label-selector strings, which the API server evaluates."""
+"""Node selections as label-selector strings, which the API server evaluates.
 
-from kata_components.settings.job import Expression, Selection
+Several selectors mean nodes that fit any of them; none means all nodes. Names in `job.nodes` go before all of it.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from kata_components.manifests.affinity import virtualization_terms
+from kata_components.settings.affinity import NodeSelectorTerm, Requirement
+from kata_components.settings.job import CleanupSelection, Expression, Selection
 from kata_components.settings.settings import Settings
 
 _FORMATS = {
@@ -12,15 +19,41 @@ _FORMATS = {
 
 
 def label_selector(settings: Settings) -> str:
-    """Return the selector of the nodes to install on; empty means all nodes. Names in `job.nodes` go before it."""
-    return selector_of(settings.job)
+    """Return the one selector of the nodes to install on at a version that selects by `job`; empty means all nodes."""
+    return _selector(settings.job, settings.job.node_selector_expressions)
 
 
-def selector_of(selection: Selection) -> str:
-    """Return the selector of a selection: equalities by key, then the expressions as written."""
+def install_selectors(settings: Settings) -> list[str]:
+    """Return the selectors of the nodes to install on."""
+    if not settings.traits.dispatcher_does_node_work:
+        return _all_or(_selector(settings.job, settings.job.node_selector_expressions))
+    terms = virtualization_terms(settings, settings.affinity.required_terms)
+    return _selectors(Selection(nodes=(), nodeSelector=settings.node_selector), terms)
+
+
+def cleanup_selectors(settings: Settings) -> list[str]:
+    """Return the selectors of the nodes that the cleanup dispatcher works on."""
+    cleanup: CleanupSelection = settings.job.cleanup
+    if not settings.traits.dispatcher_does_node_work:
+        return _all_or(_selector(cleanup, cleanup.node_selector_expressions))
+    return _selectors(cleanup, cleanup.required_terms)
+
+
+def _selectors(selection: Selection, terms: Sequence[NodeSelectorTerm]) -> list[str]:
+    found = [_selector(selection, term.match_expressions) for term in terms] or [_selector(selection, ())]
+    # One that every node fits makes the others idle.
+    return list(dict.fromkeys(found)) if all(found) else []
+
+
+def _all_or(selector: str) -> list[str]:
+    return [selector] if selector else []
+
+
+def _selector(selection: Selection, expressions: Iterable[Expression | Requirement]) -> str:
+    """Return one selector: equalities by key, then the expressions as written."""
     equalities = [f"{key}={value}" for key, value in sorted(selection.node_selector.items())]
-    return ",".join(equalities + [_requirement(e) for e in selection.node_selector_expressions])
+    return ",".join(equalities + [_requirement(expression) for expression in expressions])
 
 
-def _requirement(expression: Expression) -> str:
+def _requirement(expression: Expression | Requirement) -> str:
     return _FORMATS[expression.operator].format(key=expression.key, values=",".join(expression.values))

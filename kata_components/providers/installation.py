@@ -6,10 +6,9 @@ run the program. `kata_components.providers.installation.InstallationProvider` i
 """
 
 import functools
-from typing import Any, Literal
+from typing import Any
 
 import pulumi
-import yaml
 from pulumi.dynamic import (
     CheckFailure,
     CheckResult,
@@ -20,76 +19,17 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
-from kata_components import names
-from kata_components.errors import ApiError, ClusterError
+from kata_components.errors import ClusterError, GuardError
 from kata_components.kubernetes.api import KubeApi
 from kata_components.providers import engine, session
 from kata_components.providers.boundary import boundary
 from kata_components.providers.cluster_provider import ClusterProvider
-from kata_components.providers.wire import WireModel, has_unknowns
-from kata_components.rollout import guards, report
+from kata_components.providers.installation_check import check
+from kata_components.providers.installation_inputs import InstallationInputs, InstallationOutputs
+from kata_components.providers.wire import has_unknowns
+from kata_components.rollout import report
 from kata_components.rollout.phase import Progress
-from kata_components.runner import anchor, fleet
-from kata_components.runner.anchor import Ending, ObjectName
-from kata_components.runner.cleanup import CleanupRequest
-
-_MISSING = "missing"
-
-
-class InstallationInputs(WireModel):
-    """What the program asks for.
-
-    `cleanup_job` is the Job template as YAML (job mode only); `objects` are the Kubernetes objects of the program as
-    `apiVersion plural namespace name`; `pod_template` is a digest of the DaemonSet's pods (daemonset mode only).
-    `cluster_uid` and `lease` are put in by check.
-    """
-
-    urn: str
-    stack: str
-    kata_version: str
-    deployment_mode: Literal["daemonset", "job"]
-    namespace: str
-    suffix: str = ""
-    parallelism: int = 1
-    node_timeout_seconds: int = 3600
-    cleanup_job: str | None = None
-    pod_template: str | None = None
-    objects: tuple[str, ...] = ()
-    cluster_uid: str | None = None
-    lease: str | None = None
-
-    @property
-    def lease_name(self) -> str:
-        """The name of the Lease in the cluster."""
-        return names.base(self.suffix)
-
-    def guarded(self) -> dict[str, Any]:
-        """Return what must not change while the installation exists."""
-        return {"deploymentMode": self.deployment_mode, "suffix": self.suffix, "namespace": self.namespace}
-
-
-class InstallationOutputs(InstallationInputs):
-    """The inputs, and the id that is also in the cluster."""
-
-    installation_id: str
-
-    def ending(self) -> Ending:
-        """What delete has to end."""
-        cleanup = self.cleanup_job and CleanupRequest(
-            namespace=self.namespace,
-            suffix=self.suffix,
-            job=yaml.safe_load(self.cleanup_job),
-            parallelism=self.parallelism,
-            node_timeout_seconds=self.node_timeout_seconds,
-        )
-        return Ending(
-            namespace=self.namespace,
-            suffix=self.suffix,
-            stack=self.stack,
-            installation=self.installation_id,
-            cluster_uid=self.cluster_uid or "",
-            cleanup=cleanup or None,
-        )
+from kata_components.runner import anchor, takeover
 
 
 class InstallationProvider(ClusterProvider):
@@ -106,9 +46,9 @@ class InstallationProvider(ClusterProvider):
             where = self.target
             try:
                 checked, refusals = session.read(
-                    where, functools.partial(_check, before=before, wanted=wanted, context=where.context)
+                    where, functools.partial(check, before=before, wanted=wanted, context=where.context)
                 )
-            except ClusterError as error:
+            except (ClusterError, GuardError) as error:
                 return CheckResult(inputs, [CheckFailure("", str(error))])
             return CheckResult(checked.props(), [CheckFailure("", text) for text in refusals])
 
@@ -117,28 +57,20 @@ class InstallationProvider(ClusterProvider):
         if has_unknowns(news):
             return DiffResult(changes=True)
         wanted, known = InstallationInputs.of(news), InstallationInputs.of(olds)
-        return DiffResult(changes=wanted != known)
+        return DiffResult(changes=wanted.lasting != known.lasting)
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Name the installation in the cluster. Instant."""
         with boundary("creating the installation"):
             inputs = InstallationInputs.of(props)
-            identity = session.run(
-                self.target,
-                lambda api: anchor.establish(api, inputs.namespace, inputs.lease_name, stack=inputs.stack),
-            )
+            identity = session.run(self.target, functools.partial(_establish, inputs=inputs))
             return CreateResult(identity, _outputs(inputs, identity))
 
     def update(self, id_: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
         """Keep what cleaning needs up to date; restore the Lease if it was deleted."""
         with boundary("updating the installation"):
             inputs = InstallationInputs.of(news)
-            session.run(
-                self.target,
-                lambda api: anchor.restore(
-                    api, inputs.namespace, inputs.lease_name, stack=inputs.stack, installation=id_
-                ),
-            )
+            session.run(self.target, functools.partial(_restore, inputs=inputs, identity=id_))
             return UpdateResult(_outputs(inputs, id_))
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
@@ -160,73 +92,30 @@ class InstallationProvider(ClusterProvider):
             session.run(
                 self.target,
                 lambda api: anchor.end(api, known.ending(), say=say, on_progress=on_progress),
+                left=session.DISPATCHED if known.dispatcher_job else session.PACED,
             )
 
 
 def _outputs(inputs: InstallationInputs, identity: str) -> dict[str, Any]:
-    settled = inputs.model_copy(update={"lease": None})
+    settled = inputs.lasting.model_copy(update={"lease": None})
     return settled.props() | {"installationId": identity}
 
 
-async def _check(
-    api: KubeApi, before: InstallationInputs | None, wanted: InstallationInputs, context: str
-) -> tuple[InstallationInputs, list[str]]:
-    uid = await anchor.cluster_uid(api)
-    refusal = guards.cluster(before.cluster_uid if before else None, uid, context)
-    if refusal:
-        return wanted, [refusal]
-    changed = await _check_change(api, before, wanted) if before else []
-    if not changed and not await anchor.namespace_exists(api, wanted.namespace):
-        return wanted, [f"namespace {wanted.namespace} does not exist: `kubectl create namespace {wanted.namespace}`"]
-    refusals = changed if before else await _check_first(api, wanted)
-    lease = await anchor.find_lease(api, wanted.namespace, wanted.lease_name)
-    state = _MISSING if before and lease is None else None
-    return wanted.model_copy(update={"cluster_uid": uid, "lease": state}), refusals
+async def _establish(api: KubeApi, inputs: InstallationInputs) -> str:
+    identity = await anchor.establish(api, inputs.namespace, inputs.lease_name, stack=inputs.stack)
+    await _take_over(api, inputs)
+    return identity
 
 
-async def _check_first(api: KubeApi, wanted: InstallationInputs) -> list[str]:
-    lease = await anchor.find_lease(api, wanted.namespace, wanted.lease_name)
-    owner = lease.metadata.annotation(names.STACK_ANNOTATION) if lease else None
-    foreign = await anchor.helm_objects(api, [_object(text) for text in wanted.objects])
-    refusals = (
-        guards.other_stack(owner, wanted.stack, f"{wanted.namespace}/{wanted.lease_name}"),
-        guards.foreign_objects(foreign),
-    )
-    return [text for text in refusals if text]
+async def _restore(api: KubeApi, inputs: InstallationInputs, identity: str) -> None:
+    await anchor.restore(api, inputs.namespace, inputs.lease_name, stack=inputs.stack, installation=identity)
+    await _take_over(api, inputs)
 
 
-async def _check_change(api: KubeApi, before: InstallationInputs, wanted: InstallationInputs) -> list[str]:
-    lower = guards.downgrade(before.kata_version, wanted.kata_version, 0)
-    if before.guarded() == wanted.guarded() and not lower:
-        await _announce_restart(api, before, wanted)
-        return []
-    marked = len(await fleet.marked_nodes(api, before.suffix))
-    refusals = (
-        guards.identity(before.guarded(), wanted.guarded(), marked),
-        guards.downgrade(before.kata_version, wanted.kata_version, marked),
-    )
-    return [text for text in refusals if text]
-
-
-async def _announce_restart(api: KubeApi, before: InstallationInputs, wanted: InstallationInputs) -> None:
-    """Say how many pods a change of the DaemonSet restarts, and Kata's artefacts and the runtime with them."""
-    if before.pod_template == wanted.pod_template or wanted.deployment_mode != "daemonset":
-        return
-    try:
-        status = (await api.get_daemon_set(wanted.namespace, wanted.lease_name)).status
-    except ApiError:
-        return  # Not there yet, so nothing restarts.
-    count = (status and status.current_number_scheduled) or 0
-    engine.warning(
-        f"this change restarts the pods of DaemonSet {wanted.lease_name} on {count} nodes: each removes Kata, installs "
-        "it again and restarts the node's container runtime (upstream #12761)",
-        wanted.urn,
-    )
-
-
-def _object(text: str) -> ObjectName:
-    api_version, plural, namespace, name = text.split(" ")
-    return ObjectName(api_version=api_version, plural=plural, namespace=namespace, name=name)
+async def _take_over(api: KubeApi, inputs: InstallationInputs) -> None:
+    done = await takeover.carry_out(api, inputs.takeover())
+    if done:
+        engine.warning(done, inputs.urn)
 
 
 class Installation(Resource, module="kata", name="Installation"):

@@ -25,17 +25,17 @@ class Right(NamedTuple):
 
 
 def rollout_rights(lease: str) -> list[Right]:
-    """Return what a rollout and the cleanup after it need; `lease` is the Lease of the installation."""
+    """Return what a rollout and the cleanup after it need beside what planning has just used.
+
+    Planning lists nodes and Jobs and gets the Lease of the installation, whose name is `lease`.
+    """
     leases = "coordination.k8s.io"
     return [
-        *(Right(verb, "", "nodes", namespaced=False) for verb in ("get", "list", "patch")),
-        *(
-            Right(verb, "batch", "jobs", namespaced=True)
-            for verb in ("create", "list", "watch", "delete", "deletecollection")
-        ),
+        *(Right(verb, "", "nodes", namespaced=False) for verb in ("get", "patch")),
+        *(Right(verb, "batch", "jobs", namespaced=True) for verb in ("create", "watch", "delete", "deletecollection")),
         Right("list", "", "pods", namespaced=True),
         Right("create", leases, "leases", namespaced=True),
-        *(Right(verb, leases, "leases", namespaced=True, name=lease) for verb in ("get", "update", "delete")),
+        *(Right(verb, leases, "leases", namespaced=True, name=lease) for verb in ("update", "delete")),
     ]
 
 

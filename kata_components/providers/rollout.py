@@ -5,9 +5,8 @@ fleet. `kata_components.providers.rollout.RolloutProvider` is stored in users' s
 """
 
 import functools
-import json
-from pathlib import Path
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any, Final, Literal
 
 import pulumi
 import yaml
@@ -22,23 +21,35 @@ from pulumi.dynamic import (
 )
 
 from kata_components import names
-from kata_components.errors import ClusterError, KataDeployError
+from kata_components.errors import ClusterError, GuardError
 from kata_components.kubernetes.api import KubeApi
-from kata_components.providers import engine, session
+from kata_components.providers import engine, plan_file, session
 from kata_components.providers.boundary import boundary
 from kata_components.providers.cluster_provider import ClusterProvider
 from kata_components.providers.rights import missing_rights, rollout_rights
 from kata_components.providers.wire import WireModel, has_unknowns
-from kata_components.rollout import report
+from kata_components.rollout import approval, dispatch, report
+from kata_components.rollout.dispatch import Batch
 from kata_components.rollout.phase import Progress
-from kata_components.rollout.plan import Plan
 from kata_components.rollout.waves import Size
+from kata_components.runner import dispatch_install
+from kata_components.runner.cleanup import CleanupRequest
+from kata_components.runner.dispatch_install import install_runs
 from kata_components.runner.fleet import Selection
-from kata_components.runner.install import Installed, InstallRequest, Preview, install, preview
+from kata_components.runner.install import InstallRequest, Preview, install, preview
+
+_WIDE: Final = 1_000_000
+"""Columns; no text of a manifest is broken."""
 
 
 class RolloutInputs(WireModel):
-    """What the program asks for. `install_job` is the Job template as YAML; `plan` is put in by check."""
+    """What the program asks for.
+
+    `install_job` and `cleanup_job` are Job templates as YAML; with the latter, nodes that are not selected any more are
+    cleaned. `mounted` has fingerprints of the files in the ConfigMaps they mount. `dispatcher_job` and
+    `cleanup_dispatcher_job` are the Jobs of upstream's dispatcher as YAML, where that paces: as the contract has them
+    from the program, the former told its nodes by check. `plan` is put in by check.
+    """
 
     urn: str
     namespace: str
@@ -47,6 +58,7 @@ class RolloutInputs(WireModel):
     nodes: tuple[str, ...] = ()
     selector: str = ""
     install_job: str
+    mounted: dict[str, dict[str, str]] | None = None
     parallelism: int
     waves: tuple[Size, ...] = ()
     max_failures: Size
@@ -55,17 +67,31 @@ class RolloutInputs(WireModel):
     not_ready: Literal["skip", "attempt"]
     existing: Literal["adopt", "install"] | None = None
     report_dir: str | None = None
+    approved_plan: str | None = None
+    cleanup_job: str | None = None
+    dispatcher_job: str | None = None
+    cleanup_dispatcher_job: str | None = None
     plan: str | None = None
 
     @functools.cached_property
+    def dispatcher(self) -> dict[str, Any] | None:
+        """The Job of upstream's dispatcher, where that paces."""
+        return yaml.safe_load(self.dispatcher_job) if self.dispatcher_job else None
+
+    @functools.cached_property
     def request(self) -> InstallRequest:
-        """What the runner needs of it."""
+        """What the runner needs of it.
+
+        Raises:
+            GuardError: the approved plan cannot be read.
+        """
         return InstallRequest(
             namespace=self.namespace,
             suffix=self.suffix,
             kata_version=self.kata_version,
             selection=Selection(nodes=self.nodes, selector=self.selector),
             job=yaml.safe_load(self.install_job),
+            mounted=self.mounted or {},
             parallelism=self.parallelism,
             sizes=self.waves,
             max_failures=self.max_failures,
@@ -73,6 +99,21 @@ class RolloutInputs(WireModel):
             node_timeout_seconds=self.node_timeout_seconds,
             not_ready=self.not_ready,
             existing=self.existing,
+            cleanup=self._cleanup,
+            approval=plan_file.approval(self.approved_plan),
+        )
+
+    @property
+    def _cleanup(self) -> CleanupRequest | None:
+        if self.cleanup_job is None:
+            return None
+        return CleanupRequest(
+            namespace=self.namespace,
+            suffix=self.suffix,
+            job=yaml.safe_load(self.cleanup_job),
+            parallelism=self.parallelism,
+            node_timeout_seconds=self.node_timeout_seconds,
+            dispatcher_job=yaml.safe_load(self.cleanup_dispatcher_job) if self.cleanup_dispatcher_job else None,
         )
 
 
@@ -90,14 +131,12 @@ class RolloutProvider(ClusterProvider):
         with boundary("planning the rollout"):
             wanted = RolloutInputs.of(inputs)
             try:
-                found, missing = session.read(self.target, functools.partial(_plan, request=wanted.request))
-            except ClusterError as error:
+                planned = session.read(self.target, functools.partial(_plan, inputs=wanted))
+            except (ClusterError, GuardError) as error:
                 return CheckResult(inputs, [CheckFailure("", str(error))])
-            refusals = [*found.refusals, *missing]
-            if not refusals:
-                _show(found.plan, wanted)
-            planned = wanted.model_copy(update={"plan": _counts(found.plan)})
-            return CheckResult(planned.props(), [CheckFailure("", text) for text in refusals])
+            refusals = [*_shown(planned, wanted), *planned.missing_rights]
+            told = {"plan": _counts(planned.found), "dispatcher_job": _told(wanted, planned)}
+            return CheckResult(wanted.model_copy(update=told).props(), [CheckFailure("", text) for text in refusals])
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
         """Say whether an update has work to do: nodes to install, another digest, or an old failure to settle.
@@ -131,61 +170,88 @@ class RolloutProvider(ClusterProvider):
         """Do nothing: cleaning nodes is `Installation`'s."""
 
     def _rollout(self, inputs: RolloutInputs) -> dict[str, Any]:
-        """Plan once more, say so before the first write, and carry it out; return the outputs."""
+        """Plan once more and carry it out; return the outputs."""
+
+        def say(text: str) -> None:
+            engine.info(text, inputs.urn)
+
+        def on_progress(progress: Progress, seconds: float) -> None:
+            engine.status(report.progress_line("installed", progress, seconds), inputs.urn)
+
         with boundary("the rollout"):
-            done = session.run(self.target, functools.partial(_carry_out, inputs=inputs))
-            _write(inputs, "rollout.json", done.outcome.output() | {"failure": done.failure})
+            work = functools.partial(install, request=inputs.request, say=say, on_progress=on_progress)
+            if inputs.dispatcher:
+                dispatched = functools.partial(dispatch_install.install, job=inputs.dispatcher)
+                work = functools.partial(dispatched, request=inputs.request, say=say, on_progress=on_progress)
+            left = session.DISPATCHED if inputs.dispatcher else session.PACED
+            done = session.run(self.target, work, left=left)
+            outcome = done.outcome.output() | {"failure": done.failure}
+            plan_file.write(inputs.report_dir, "rollout.json", outcome, inputs.urn)
             return inputs.props() | {"outcome": done.outcome.output(), "failure": done.failure}
 
 
-async def _plan(api: KubeApi, request: InstallRequest) -> tuple[Preview, list[str]]:
+@dataclass(frozen=True, kw_only=True)
+class _Planned:
+    """What check finds; `runs` are the dispatcher's, where that paces."""
+
+    found: Preview
+    runs: list[Batch]
+    missing_rights: list[str]
+
+
+async def _plan(api: KubeApi, inputs: RolloutInputs) -> _Planned:
+    request = inputs.request
     found = await preview(api, request)
-    if not found.plan.pending:
-        return found, []
-    needed = rollout_rights(names.base(request.suffix))
-    return found, await missing_rights(api, request.namespace, needed)
+    if not found.plan.pending and not found.cleanup.pending:
+        return _Planned(found=found, runs=[], missing_rights=[])
+    missing = await missing_rights(api, request.namespace, rollout_rights(names.base(request.suffix)))
+    runs = await install_runs(api, request.selection, found.plan) if inputs.dispatcher else []
+    return _Planned(found=found, runs=runs, missing_rights=missing)
 
 
-async def _carry_out(api: KubeApi, inputs: RolloutInputs) -> Installed:
-    found = await preview(api, inputs.request)
-    if found.refusals:
-        raise KataDeployError("\n".join(found.refusals))
-    engine.info(report.plan_summary(found.plan, inputs.parallelism), inputs.urn)
-
-    def on_progress(progress: Progress, seconds: float) -> None:
-        engine.status(report.progress_line("installed", progress, seconds), inputs.urn)
-
-    def say(text: str) -> None:
-        engine.info(text, inputs.urn)
-
-    return await install(api, inputs.request, found.plan, say=say, on_progress=on_progress)
+def _told(inputs: RolloutInputs, planned: _Planned) -> str | None:
+    """Return the dispatcher's Job for the first run; the program's where there is nothing to run."""
+    if not inputs.dispatcher or not planned.runs:
+        return inputs.dispatcher_job
+    job = dispatch.dispatcher_job(inputs.dispatcher, planned.runs[0], planned.found.plan.digest)
+    return yaml.safe_dump(job, sort_keys=False, width=_WIDE)
 
 
-def _counts(plan: Plan) -> str:
+def _counts(found: Preview) -> str:
     """Return the plan as it stands in the state: counts and the digest, no names, nothing that moves by itself."""
-    counts = {"digest": plan.digest, "selected": len(plan.steps), "pending": len(plan.pending)} | plan.counts
+    plan = found.plan
+    pending = len(plan.pending) + len(found.cleanup.pending)
+    counts = {"digest": plan.digest, "selected": len(plan.steps), "pending": pending} | plan.counts
+    if found.cleanup.pending:
+        counts["cleanup"] = len(found.cleanup.pending)
     return yaml.safe_dump(counts, sort_keys=False)
 
 
-def _show(plan: Plan, inputs: RolloutInputs) -> None:
-    written = _write(inputs, "plan.json", plan.document())
-    lines = report.plan_lines(plan, parallelism=inputs.parallelism, full_list=written)
+def _shown(planned: _Planned, inputs: RolloutInputs) -> list[str]:
+    """Tell the plan and write plan.json, or return the refusals; with those that can be confirmed, how."""
+    found = planned.found
+    if found.refusals and not found.guards:
+        return found.refusals
+    written = plan_file.write(inputs.report_dir, plan_file.PLAN, _document(found, inputs), inputs.urn)
+    if found.refusals:
+        return plan_file.with_way_out(found.refusals, written)
+    lines = report.plan_lines(
+        found.plan,
+        parallelism=inputs.parallelism,
+        cleanup=found.cleanup,
+        deselected=found.deselected,
+        full_list=written,
+    )
+    if inputs.dispatcher:
+        lines += filter(None, [dispatch.summary(planned.runs, len(found.plan.pending))])
     engine.info("\n".join(lines), inputs.urn)
+    return []
 
 
-def _write(inputs: RolloutInputs, name: str, document: dict[str, Any]) -> str | None:
-    """Write a report into rollout.reportDir, if there is one; return its path."""
-    if inputs.report_dir is None:
-        return None
-    path = Path(inputs.report_dir) / name
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(document, indent=2) + "\n")
-    except OSError as error:
-        # Also after a rollout: its outcome must not be lost over a report.
-        engine.warning(f"{path} could not be written ({error.strerror}); see rollout.reportDir", inputs.urn)
-        return None
-    return str(path)
+def _document(found: Preview, inputs: RolloutInputs) -> dict[str, Any]:
+    approved = inputs.request.approval
+    confirmed = {*found.guards, *(approved.guards if approved else ())}
+    return approval.document(found.plan, parallelism=inputs.parallelism, cleanup=found.cleanup, guards=confirmed)
 
 
 class Rollout(Resource, module="kata", name="Rollout"):

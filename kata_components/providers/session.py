@@ -17,6 +17,8 @@ Work = Callable[[KubeApi], Awaitable[T]]
 _LIFELINE_SECONDS: Final = 2.0
 _READ_SECONDS: Final = 60.0
 _HTTP_FORBIDDEN: Final = 403
+PACED: Final = "Jobs that run go on; no further one is started"
+DISPATCHED: Final = "The dispatcher in the cluster goes on by itself"
 _ENGINE_GONE: Final = "the Pulumi engine is gone"
 
 
@@ -69,8 +71,10 @@ def read(where: Target, work: Work[T]) -> T:
     return asyncio.run(_connected(where, bounded))
 
 
-def run(where: Target, work: Work[T]) -> T:
+def run(where: Target, work: Work[T], *, left: str = PACED) -> T:
     """Run work that may take hours; it ends early when the user cancels or the engine is gone.
+
+    `left` says what then becomes of what was begun.
 
     Raises:
         RolloutStoppedError: it ended early.
@@ -92,9 +96,7 @@ def run(where: Target, work: Work[T]) -> T:
         if reason == _ENGINE_GONE:
             await api.aclose()
             engine.end_process()
-        msg = (
-            f"{reason}. Jobs that run go on; no further one is started. Run the same command again to go on from here."
-        )
+        msg = f"{reason}. {left}. Run the same command again to go on from here."
         raise RolloutStoppedError(msg)
 
     return asyncio.run(_connected(where, supervised))

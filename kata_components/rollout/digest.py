@@ -15,7 +15,7 @@ from kata_components.rollout.mark import SCHEMA
 _LENGTH: Final = 12
 
 Contents = Mapping[str, Mapping[str, str]]
-"""The data of ConfigMaps by name."""
+"""What ConfigMaps hold, by name and file: the text itself, or a fingerprint that stands for it."""
 
 
 def host_digests(job: Mapping[str, Any], contents: Contents | None = None) -> dict[int, str]:

@@ -4,12 +4,27 @@ Each function returns the refusal, or None when there is nothing to refuse. A re
 many nodes and the safe way.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 from kata_components import names
+from kata_components.rollout.helm import Release
 
 _SHOWN: Final = 5
+_CLEANING_SHARE: Final = 0.1
+"""Cleaning more than this share of the marked nodes is refused."""
+
+
+class Refusal(NamedTuple):
+    """Why something is refused.
+
+    `guard` names it with its facts, as plan.json lists it: an approved plan that has it confirms it. Empty: nothing but
+    a change of the configuration or the cluster helps.
+    """
+
+    text: str
+    guard: str = ""
+
 
 _IDENTITY: Final = {
     "deploymentMode": "the other mode would install beside what is on the nodes now",
@@ -18,65 +33,92 @@ _IDENTITY: Final = {
 }
 
 
-def cluster(old_uid: str | None, uid: str, context: str) -> str | None:
+def cluster(old_uid: str | None, uid: str, context: str) -> Refusal | None:
     """Refuse to act on another cluster under the same stack; clusters are told apart by kube-system's UID."""
     if old_uid is None or old_uid == uid:
         return None
-    return (
+    text = (
         f"context {context} is another cluster than the one this stack installed on (kube-system UID {uid}, the stack "
         f"has {old_uid}). Going on would leave the nodes there behind. Use one stack per cluster: `pulumi stack init "
         "<name>`; to come back to the old cluster, restore kata-deploy:cluster."
     )
+    return Refusal(text, f"cluster {old_uid} → {uid}")
 
 
-def identity(old: Mapping[str, Any], new: Mapping[str, Any], marked: int) -> str | None:
+def absent_namespace(namespace: str) -> Refusal:
+    """Refuse a namespace that is not there: it is never created here."""
+    return Refusal(f"namespace {namespace} does not exist: `kubectl create namespace {namespace}`")
+
+
+def identity(old: Mapping[str, Any], new: Mapping[str, Any], marked: int) -> Refusal | None:
     """Refuse a change of mode, suffix or namespace while an installation exists; `marked` is how many nodes have it."""
     changed = [key for key in _IDENTITY if key in old and old[key] != new[key]]
     if not changed:
         return None
-    changes = "; ".join(
-        f"{key} {old[key] or '(none)'!s} → {new[key] or '(none)'!s}: {_IDENTITY[key]}" for key in changed
-    )
-    return (
-        f"{changes}. {_nodes(marked)} installed now. The safe way: put the old value back and run `pulumi destroy`, "
+    changes = {key: f"{key} {old[key] or '(none)'!s} → {new[key] or '(none)'!s}" for key in changed}
+    what = "; ".join(f"{change}: {_IDENTITY[key]}" for key, change in changes.items())
+    text = (
+        f"{what}. {_nodes(marked)} installed now. The safe way: put the old value back and run `pulumi destroy`, "
         "then set the new value and run `pulumi up`."
     )
+    # The DaemonSet's pods uninstall when they end, which they would do after the Jobs have installed.
+    return Refusal(text, "" if "deploymentMode" in changes else ", ".join(changes.values()))
 
 
-def downgrade(old: str | None, new: str, marked: int) -> str | None:
+def downgrade(old: str | None, new: str, marked: int) -> Refusal | None:
     """Refuse a lower kataVersion."""
-    if old is None or _version(new) >= _version(old):
+    if not is_downgrade(old, new):
         return None
-    return (
+    text = (
         f"kataVersion {old} → {new} is a downgrade; upstream does not test it, and it would install again on "
         f"the {marked} nodes that are installed now and restart their container runtimes. The safe way: "
         f"`pulumi destroy`, then `pulumi up` with {new}."
     )
+    return Refusal(text, f"kataVersion {old} → {new}")
 
 
-def empty_selection(selected: int, marked: Sequence[str], selection: str) -> str | None:
+def is_downgrade(old: str | None, new: str) -> bool:
+    """Whether a version is lower than the one before."""
+    return old is not None and _version(new) < _version(old)
+
+
+def empty_selection(selected: int, marked: Sequence[str], selection: str) -> Refusal | None:
     """Refuse a selection without nodes while nodes are installed: a typo must not orphan a fleet."""
     if selected or not marked:
         return None
-    return (
+    text = (
         f"no node matches {selection}, but {_nodes(len(marked))} installed by this stack ({_some(marked)}). They would "
         "be left as they are, unmanaged. Correct job.nodeSelector, job.nodeSelectorExpressions or job.nodes; to "
         "uninstall, run `pulumi destroy`."
     )
+    return Refusal(text, "empty selection")
 
 
-def unknown_nodes(missing: Sequence[str]) -> str | None:
+def cleaning(nodes: Sequence[str], marked: int) -> Refusal | None:
+    """Refuse to clean more than a tenth of the `marked` nodes because they are not selected any more."""
+    if len(nodes) <= marked * _CLEANING_SHARE:
+        return None
+    text = (
+        f"{_nodes(len(nodes))} not selected any more and would be cleaned ({_some(nodes)}): more than a tenth of the "
+        f"{marked} that carry the mark. Kata would be gone there and each container runtime restarted. If that is not "
+        "what you want, correct job.nodeSelector, job.nodeSelectorExpressions or job.nodes, or set "
+        "rollout.cleanupDeselected to false."
+    )
+    return Refusal(text, f"cleaning {len(nodes)} of {marked} nodes")
+
+
+def unknown_nodes(missing: Sequence[str]) -> Refusal | None:
     """Refuse names in job.nodes that are no nodes of the cluster."""
     if not missing:
         return None
-    return f"job.nodes names {_some(missing)}, which the cluster does not have: see `kubectl get nodes`"
+    return Refusal(f"job.nodes names {_some(missing)}, which the cluster does not have: see `kubectl get nodes`")
 
 
-def unclaimed(nodes: Sequence[str]) -> str | None:
+def unclaimed(nodes: Sequence[str]) -> Refusal | None:
     """Refuse to touch nodes that something else installed Kata on."""
     if not nodes:
         return None
-    return (
+    return Refusal(
         f"{_nodes(len(nodes))} labelled {names.RUNTIME_LABEL} without a mark of this stack ({_some(nodes)}): something "
         "else, such as a Helm release, installed Kata there. Say what to do with them: `pulumi config set --path "
         "kata-deploy:rollout.existing adopt` marks them as they are and runs no Job; `install` instead of `adopt` runs "
@@ -84,30 +126,69 @@ def unclaimed(nodes: Sequence[str]) -> str | None:
     )
 
 
-def foreign_objects(objects: Sequence[str]) -> str | None:
-    """Refuse to take over objects that Helm manages."""
+def foreign_objects(objects: Sequence[str], releases: Collection[Release]) -> Refusal | None:
+    """Refuse to take over objects that Helm manages without being told to."""
     if not objects:
         return None
-    return (
-        f"{len(objects)} objects of this installation belong to a Helm release ({_some(objects)}). Taking them over "
-        "would break that release. Uninstall it first (`helm uninstall`), or install beside it with another "
-        "env.multiInstallSuffix."
+    return Refusal(
+        f"{_objects(objects)} to {_releases(releases)} ({_some(objects)}). To take it over, with nothing installed "
+        "again: `pulumi config set --path kata-deploy:rollout.existing adopt`, see docs/migrating-from-helm.md. "
+        "Otherwise uninstall it first (`helm uninstall`), or install beside it with another env.multiInstallSuffix."
     )
 
 
-def other_stack(owner: str | None, stack: str, lease: str) -> str | None:
+def takeover(releases: Collection[Release], namespace: str, mode: str, of_other_mode: str | None) -> Refusal | None:
+    """Refuse to take over what is not one release like this stack: same namespace, same mode.
+
+    `of_other_mode` is the release's object that only the other deployment mode has, None when it has none.
+    """
+    if len(releases) > 1:
+        return Refusal(f"objects of this installation belong to {_releases(releases)}: only one can be taken over")
+    elsewhere = next((r for r in releases if r.namespace not in ("", namespace)), None)
+    if elsewhere:
+        return Refusal(
+            f"{_releases(releases)} cannot be taken over into namespace {namespace}: its pods would be left behind "
+            f"in its own. Set `namespace` to {elsewhere.namespace}."
+        )
+    if of_other_mode is None:
+        return None
+    other = "daemonset" if mode == "job" else "job"
+    return Refusal(
+        f"{_releases(releases)} installs with deploymentMode {other} (it has {of_other_mode}), this stack with {mode}. "
+        "Both would work on the same nodes. Take it over with deploymentMode "
+        f"{other}; to change the mode later, run `pulumi destroy`, then `pulumi up` with {mode}."
+    )
+
+
+def other_stack(owner: str | None, stack: str, lease: str) -> Refusal | None:
     """Refuse to work on an installation that another stack made."""
     if owner is None or owner == stack:
         return None
-    return (
+    return Refusal(
         f"this cluster's installation belongs to the stack {owner} (Lease {lease}), this is {stack}. Two stacks on one "
         f"installation would undo each other. Work in {owner}, or install beside it with another "
         "env.multiInstallSuffix."
     )
 
 
+def unconfirmed(refusals: Iterable[Refusal | None], confirmed: Iterable[str]) -> list[Refusal]:
+    """Return the refusals that no approved plan confirms; `confirmed` are the guards it lists."""
+    known = set(confirmed)
+    return [refusal for refusal in refusals if refusal and (not refusal.guard or refusal.guard not in known)]
+
+
 def _version(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.split("."))
+
+
+def _objects(objects: Sequence[str]) -> str:
+    count = len(objects)
+    return "1 object of this installation belongs" if count == 1 else f"{count} objects of this installation belong"
+
+
+def _releases(releases: Collection[Release]) -> str:
+    listed = sorted(map(str, releases))
+    return f"the Helm release {listed[0]}" if len(listed) == 1 else f"the Helm releases {_some(listed)}"
 
 
 def _nodes(count: int) -> str:

@@ -4,9 +4,9 @@ A Job is recognised by the labels and annotations of the contract (section 5.6, 
 the host digest, and UID and machine ID of the node it was stamped for.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, Final, Literal
 
@@ -27,7 +27,10 @@ class JobState(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class NodeJob:
-    """A per-node Job as it was last seen. `failure` is the Job controller's own reason when it failed."""
+    """A per-node Job as it was last seen. `failure` is the Job controller's own reason when it failed.
+
+    `node_uid` is empty where it was not stamped, by upstream's dispatcher; `created` is RFC 3339, UTC.
+    """
 
     name: str
     uid: str
@@ -38,6 +41,7 @@ class NodeJob:
     digest: str
     state: JobState
     failure: str = ""
+    created: str = ""
 
     @property
     def active(self) -> bool:
@@ -47,6 +51,10 @@ class NodeJob:
     def is_of(self, node: Node) -> bool:
         """Whether it was stamped for this very machine, not for one that had the name before."""
         return self.node_uid == node.metadata.uid and self.machine_id == node.info.machine_id
+
+    def may_be_of(self, node_uid: str, machine_id: str) -> bool:
+        """Whether nothing says that it was made for another machine of that name; planning has looked closer."""
+        return (self.node_uid, self.machine_id) in {("", ""), (node_uid, machine_id)}
 
 
 def selector(suffix: str, *stages: Stage) -> str:
@@ -70,7 +78,24 @@ def observed(job: Job) -> NodeJob:
         digest=metadata.annotation(names.DIGEST_ANNOTATION) or "",
         state=state,
         failure=failure,
+        created=metadata.creation_timestamp or "",
     )
+
+
+def identified(jobs: Iterable[NodeJob], nodes: Iterable[Node]) -> list[NodeJob]:
+    """Return the Jobs with UID and machine ID of their node where only its name is known.
+
+    Upstream's dispatcher stamps neither. A Job that is not older than the node of its name was made for that very node.
+    """
+    by_name = {node.metadata.name: node for node in nodes}
+
+    def named(job: NodeJob) -> NodeJob:
+        node = by_name.get(job.node)
+        if job.node_uid or node is None or job.created < (node.metadata.creation_timestamp or ""):
+            return job
+        return replace(job, node_uid=node.metadata.uid, machine_id=node.info.machine_id)
+
+    return [named(job) for job in jobs]
 
 
 def _state(job: Job) -> tuple[JobState, str]:

@@ -55,7 +55,7 @@ class JobsSeen:
 
     def is_ours(self, job: NodeJob, step: Step) -> bool:
         """Whether it does what this run wants, on the machine that the step is about."""
-        of_machine = (job.node_uid, job.machine_id) == (step.node_uid, step.machine_id)
+        of_machine = job.may_be_of(step.node_uid, step.machine_id)
         return of_machine and job.stage == self._stage and job.digest == self._digest
 
     def is_active_on(self, node: str) -> bool:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any, Final, Literal
+from typing import Final, Literal, Self
 
 from kata_components import names
 from kata_components.kubernetes.objects import Node
@@ -53,6 +53,10 @@ class Step:
     stale_job: str = ""
     failed_before: bool = False
 
+    def skipped(self, reason: str) -> Self:
+        """Return the step as one that is not taken."""
+        return replace(self, action=Action.SKIPPED, reason=reason)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Rules:
@@ -88,13 +92,8 @@ class Plan:
         counted = Counter(step.action for step in self.steps)
         return {action.value: counted[action] for action in Action if counted[action]}
 
-    def document(self) -> dict[str, Any]:
-        """Return the whole plan as it is written to plan.json."""
-        nodes = [
-            {"node": s.node, "uid": s.node_uid, "action": s.action.value, "reason": s.reason, "wave": s.wave}
-            for s in sorted(self.steps, key=lambda s: s.node)
-        ]
-        return {"schema": 1, "digest": self.digest, "counts": self.counts, "nodes": nodes}
+
+NOTHING: Final = Plan(digest="", steps=())
 
 
 def plan(nodes: Sequence[Node], jobs: Iterable[NodeJob], rules: Rules) -> Plan:
@@ -108,11 +107,11 @@ def plan(nodes: Sequence[Node], jobs: Iterable[NodeJob], rules: Rules) -> Plan:
         job = by_node.get(node.metadata.name)
         verdict = _verdict(node, job, cleanups.get(node.metadata.name), rules)
         failed = verdict[0] is Action.RETRY or (verdict[0] is Action.SKIPPED and _has_failed(node, job, rules))
-        steps[node.metadata.name] = replace(_step(node, *verdict, job), failed_before=failed)
+        steps[node.metadata.name] = replace(step_of(node, *verdict, job), failed_before=failed)
     pending = list(_waves(ordered, steps, rules))
     placed = {step.node for step in pending}
     settled = [
-        replace(step, action=Action.SKIPPED, reason="beyond the last wave") if step.action.pending else step
+        step.skipped("beyond the last wave") if step.action.pending else step
         for step in steps.values()
         if step.node not in placed
     ]
@@ -139,7 +138,8 @@ def _waves(ordered: Sequence[Node], steps: Mapping[str, Step], rules: Rules) -> 
             yield replace(steps[node.metadata.name], wave=number, canary=canary)
 
 
-def _step(node: Node, action: Action, reason: str, job: NodeJob | None) -> Step:
+def step_of(node: Node, action: Action, reason: str, job: NodeJob | None) -> Step:
+    """Return the step of a node; `job` is the one of the paced stage that was found there."""
     ended = job is not None and not job.active and action is not Action.RESUME
     return Step(
         node=node.metadata.name,
@@ -242,33 +242,3 @@ _UNCLAIMED: Final = "carries Kata's label without a mark of ours"
 def unclaimed(plan: Plan) -> list[str]:
     """Return the nodes that carry Kata's label but no mark of ours, when nothing says what to do with them."""
     return [step.node for step in plan.steps if step.reason == _UNCLAIMED]
-
-
-def cleanup_plan(nodes: Sequence[Node], jobs: Iterable[NodeJob], suffix: str, digest: str) -> Plan:
-    """Return the plan that takes this installation off every node that may have something of it.
-
-    That is every node with our mark, whatever machine it was written for, and every node with an install Job of ours:
-    one that failed or was cut off may have left half an installation. NotReady nodes are skipped: nothing runs there.
-    """
-    known = list(jobs)
-    touched = {job.node for job in known if job.stage == "install"}
-    cleanups = {job.node: job for job in known if job.stage == "cleanup"}
-    key = names.mark_annotation(suffix)
-    steps = []
-    for node in waves.interleaved(nodes):
-        marked = node.metadata.annotation(key) is not None
-        if marked or node.metadata.name in touched:
-            reason = "carries our mark" if marked else "had an install Job of ours"
-            verdict = (Action.CLEANUP, reason) if node.ready else (Action.SKIPPED, "node is NotReady")
-            job = cleanups.get(node.metadata.name)
-            # A Job that cleaned the node as it is now only waits for the mark to be removed, so it is not stale.
-            fits = node.metadata.name not in touched and _cleaned(node, job, digest)
-            steps.append(_step(node, *verdict, None if fits else job))
-    return Plan(digest=digest, steps=tuple(steps))
-
-
-def _cleaned(node: Node, job: NodeJob | None, digest: str) -> bool:
-    """Return whether that cleanup Job is of this machine, succeeded, and no install has succeeded since."""
-    if job is None or job.digest != digest or not job.is_of(node):
-        return False
-    return job.state is JobState.SUCCEEDED and node.metadata.label(names.RUNTIME_LABEL) is None

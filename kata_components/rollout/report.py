@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Final
 
+from kata_components.rollout.helm import Release
 from kata_components.rollout.phase import Failure, Progress
-from kata_components.rollout.plan import Action, Plan, Step
+from kata_components.rollout.plan import NOTHING, Action, Plan, Step
 
 SHOWN_NODES: Final = 20
 _SHOWN_SKIPPED: Final = 5
@@ -56,6 +57,35 @@ def nodes(count: int) -> str:
     return "1 node" if count == 1 else f"{count} nodes"
 
 
+def takeover_plan(objects: int, release: Release, restarted: int | None) -> str:
+    """Return what taking over a Helm release means; `restarted` is how many pods of its DaemonSet, None without one."""
+    lines = [f"takes over {_objects(objects)} of the Helm release {release}; they stay, Helm's labels on them go"]
+    if restarted == 0:
+        lines.append("its DaemonSet has the pods of this configuration already: none restarts")
+    elif restarted:
+        lines.append(
+            f"its DaemonSet has other pods than this configuration: they restart on {nodes(restarted)}, and each "
+            "removes Kata, installs it again and restarts the node's container runtime. To avoid that, use the values "
+            "of the release"
+        )
+    lines.append("from then on never run `helm uninstall` or `helm upgrade` on it: they would remove or change them")
+    lines.append(f"after `pulumi up`, make Helm forget the release: {_forget(release)}")
+    return "\n  ".join(lines)
+
+
+def taken_over(objects: int, release: Release) -> str:
+    """Return what is left to do after a Helm release was taken over."""
+    return f"took over {_objects(objects)} of the Helm release {release}. Now make Helm forget it: {_forget(release)}"
+
+
+def _forget(release: Release) -> str:
+    return f"`{release.forget}`" if release.name else "its objects do not say its name, see `helm list -A`"
+
+
+def _objects(count: int) -> str:
+    return "1 object" if count == 1 else f"{count} objects"
+
+
 def plan_summary(plan: Plan, parallelism: int) -> str:
     """Return the one line that names what will happen."""
     total = len(plan.steps)
@@ -69,22 +99,38 @@ def plan_summary(plan: Plan, parallelism: int) -> str:
     )
 
 
-def plan_lines(plan: Plan, *, parallelism: int, full_list: str | None) -> list[str]:
+def plan_lines(
+    plan: Plan, *, parallelism: int, cleanup: Plan = NOTHING, deselected: Sequence[str] = (), full_list: str | None
+) -> list[str]:
     """Return the summary, then a line for each of the first nodes; `full_list` says where all of them are."""
     skipped = [step for step in plan.steps if step.action is Action.SKIPPED]
-    notable = [*skipped[:_SHOWN_SKIPPED], *plan.pending]
+    notable = [*skipped[:_SHOWN_SKIPPED], *plan.pending, *cleanup.steps]
     waves = sorted({step.wave for step in plan.pending})
-    lines = [plan_summary(plan, parallelism), *(_step_line(step, waves) for step in notable[:SHOWN_NODES])]
-    hidden = len(skipped) + len(plan.pending) - min(len(notable), SHOWN_NODES)
+    lines = [plan_summary(plan, parallelism), *_deselected(cleanup, deselected)]
+    lines += [_step_line(step, waves) for step in notable[:SHOWN_NODES]]
+    hidden = len(skipped) + len(plan.pending) + len(cleanup.steps) - min(len(notable), SHOWN_NODES)
     if hidden:
         where = f"all in {full_list}" if full_list else "set rollout.reportDir to get them all in a plan.json"
         lines.append(f"  and {hidden} more; {where}")
     return lines
 
 
+def _deselected(cleanup: Plan, deselected: Sequence[str]) -> list[str]:
+    """Return what happens to nodes that carry the mark and are not selected: they are never just forgotten."""
+    if cleanup.steps:
+        return [f"then cleanup of nodes that are not selected any more: {counts(cleanup.counts)}"]
+    if not deselected:
+        return []
+    some = ", ".join(deselected[:_SHOWN_SKIPPED]) + (", …" if len(deselected) > _SHOWN_SKIPPED else "")
+    return [
+        f"  {nodes(len(deselected))} installed but not selected any more, kept: {some} (see rollout.cleanupDeselected)"
+    ]
+
+
 def _step_line(step: Step, waves: Sequence[int]) -> str:
     """Return the line of a node. Waves are counted among those with work, as the summary lists them."""
-    where = [f"wave {waves.index(step.wave) + 1}"] if len(waves) > 1 and step.action.pending else []
+    in_wave = len(waves) > 1 and step.action.pending and step.action is not Action.CLEANUP
+    where = [f"wave {waves.index(step.wave) + 1}"] if in_wave else []
     if step.canary:
         where.append("canary")
     place = f" [{', '.join(where)}]" if where else ""

@@ -1,7 +1,6 @@
 """The anchor of an installation in the cluster: which cluster this is, who made the installation, and its end."""
 
-import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 from uuid import uuid4
@@ -12,26 +11,13 @@ from kata_components.kubernetes.api import KubeApi
 from kata_components.kubernetes.objects import Lease
 from kata_components.rollout import guards, jobs
 from kata_components.rollout.phase import Progress
-from kata_components.runner import cleanup, fleet
-from kata_components.runner.cleanup import CleanupRequest
+from kata_components.runner import cleanup, dispatch_cleanup, fleet
+from kata_components.runner.cleanup import CleanupRequest, Uninstall
+from kata_components.runner.dispatcher import retired
+from kata_components.runner.fleet import Selection
 from kata_components.runner.lease import held, lease_manifest, renamed
 
 _CLUSTER_NAMESPACE: Final = "kube-system"
-_HELM: Final = "Helm"
-
-
-@dataclass(frozen=True, kw_only=True)
-class ObjectName:
-    """A Kubernetes object by name; an empty namespace means cluster-scoped. Written as `plural/namespace/name`."""
-
-    api_version: str
-    plural: str
-    namespace: str
-    name: str
-
-    def __str__(self) -> str:
-        """Return it as messages name it."""
-        return "/".join(filter(None, (self.plural, self.namespace, self.name)))
 
 
 async def cluster_uid(api: KubeApi) -> str:
@@ -60,20 +46,6 @@ async def find_lease(api: KubeApi, namespace: str, name: str) -> Lease | None:
         return None
 
 
-async def helm_objects(api: KubeApi, objects: Sequence[ObjectName]) -> list[str]:
-    """Return those of the objects that exist and belong to a Helm release."""
-    found = await asyncio.gather(*(api.get_metadata(o.api_version, o.plural, o.namespace, o.name) for o in objects))
-    return [
-        str(wanted)
-        for wanted, there in zip(objects, found, strict=True)
-        if there
-        and (
-            there.metadata.label("app.kubernetes.io/managed-by") == _HELM
-            or there.metadata.annotation("meta.helm.sh/release-name") is not None
-        )
-    ]
-
-
 async def establish(api: KubeApi, namespace: str, name: str, *, stack: str) -> str:
     """Write the Lease that names a new installation and return its id.
 
@@ -90,7 +62,7 @@ async def establish(api: KubeApi, namespace: str, name: str, *, stack: str) -> s
         return installation
     refusal = guards.other_stack(existing.metadata.annotation(names.STACK_ANNOTATION), stack, f"{namespace}/{name}")
     if refusal:
-        raise GuardError(refusal)
+        raise GuardError(refusal.text)
     await api.replace_lease(namespace, name, renamed(existing, installation=installation, stack=stack))
     return installation
 
@@ -108,7 +80,10 @@ async def restore(api: KubeApi, namespace: str, name: str, *, stack: str, instal
 
 @dataclass(frozen=True, kw_only=True)
 class Ending:
-    """What is to end: the installation as the stack's state knows it. Without `cleanup` there are no nodes to clean."""
+    """What is to end: the installation as the stack's state knows it. Without `cleanup` there are no nodes to clean.
+
+    `abandoned` names nodes to give up if they are dead.
+    """
 
     namespace: str
     suffix: str
@@ -116,6 +91,7 @@ class Ending:
     installation: str
     cluster_uid: str
     cleanup: CleanupRequest | None
+    abandoned: frozenset[str] = frozenset()
 
 
 async def end(
@@ -145,12 +121,24 @@ async def end(
         owner = lease.metadata.annotation(names.STACK_ANNOTATION)
         refusal = guards.other_stack(owner, ending.stack, f"{ending.namespace}/{name}")
         if refusal:
-            raise GuardError(refusal)
+            raise GuardError(refusal.text)
         say("a newer Installation of this stack has taken over; no node is touched")
         return
     async with held(api, ending.namespace, name, say=say) as lock:
         if ending.cleanup:
-            await cleanup.clean(api, ending.cleanup, lock, say=say, on_progress=on_progress)
+            claim = Selection.parse(lease.metadata.annotation(names.CLAIM_ANNOTATION))
+            like, follows = (
+                ending.cleanup.dispatcher_job or ending.cleanup.job,
+                ending.cleanup.dispatcher_job is not None,
+            )
+            uninstall = Uninstall(
+                request=ending.cleanup,
+                claim=claim,
+                abandoned=ending.abandoned,
+                pace=dispatch_cleanup.pace if follows else cleanup.pace,
+            )
+            async with retired(api, ending.namespace, ending.suffix, like, say, follows="cleanup" if follows else None):
+                await uninstall.run(api, lock, say=say, on_progress=on_progress)
         await lock.delete()
 
 

@@ -1,61 +1,78 @@
-"""Cleanup: takes an installation off its nodes, paced, and then leaves nothing of it in the cluster."""
+"""Cleanup: takes an installation off nodes, paced; at the end of an installation, off all of them."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final, Protocol
 
 from kata_components import names
 from kata_components.errors import RolloutFailedError
 from kata_components.kubernetes.api import KubeApi
 from kata_components.rollout import jobs, report
 from kata_components.rollout.budget import Budget
+from kata_components.rollout.cleanup_plan import cleanup_plan
 from kata_components.rollout.digest import current, host_digests
 from kata_components.rollout.jobs import JobStamp
 from kata_components.rollout.pacer import Pacer
-from kata_components.rollout.phase import Phase, Progress
-from kata_components.rollout.plan import Action, Plan, cleanup_plan
+from kata_components.rollout.phase import Failure, Phase, Progress
+from kata_components.rollout.plan import Action, Plan, Step
 from kata_components.runner import fleet
 from kata_components.runner.driver import Driver, Orders
 from kata_components.runner.fleet import Selection
 from kata_components.runner.lease import HeldLease
 
+DEAD_NODE_SECONDS: Final = 60.0
+"""So long the end of an installation waits for nodes that are NotReady."""
+_LOOK_SECONDS: Final = 5.0
+ABANDON_VARIABLE: Final = "KATA_DEPLOY_ABANDON_NODES"
+"""The environment variable that names nodes to give up, by commas: a destroy sees the configuration of the last up."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class CleanupRequest:
-    """What cleaning needs; all of it comes from the stack's state. `job` is the cleanup Job's template."""
+    """What cleaning needs; all of it comes from the stack's state.
+
+    `job` is the cleanup Job's template, `dispatcher_job` the Job of upstream's dispatcher where that paces.
+    """
 
     namespace: str
     suffix: str
     job: Mapping[str, Any]
     parallelism: int
     node_timeout_seconds: int
+    dispatcher_job: Mapping[str, Any] | None = None
+
+    @property
+    def digest(self) -> str:
+        """The digest of what the Job does to a host."""
+        return current(host_digests(self.job))
 
 
-async def clean(
+@dataclass(frozen=True, kw_only=True)
+class Cleaned:
+    """The end of a paced cleanup."""
+
+    nodes: list[str]
+    failures: list[Failure]
+
+
+async def pace(
     api: KubeApi,
     request: CleanupRequest,
+    planned: Plan,
     lease: HeldLease,
-    *,
-    say: Callable[[str], None],
     on_progress: Callable[[Progress, float], None],
-) -> None:
-    """Clean every node that has something of this installation, then remove all its per-node Jobs.
+) -> Cleaned:
+    """Carry out a cleanup plan; return when every node of it is settled.
 
     Raises:
-        RolloutFailedError: some nodes could not be cleaned; what they need is still there, so it can be run again.
         RolloutStoppedError: the Lease was lost on the way.
         ClusterError: the API server refuses for good to be asked.
     """
-    digest = current(host_digests(request.job))
-    now = await fleet.read(api, request.namespace, request.suffix, Selection())
-    planned = cleanup_plan(now.nodes, now.jobs, request.suffix, digest)
-    pace = f", at most {request.parallelism} at a time" if planned.pending else ""
-    say(f"cleanup: {report.counts(planned.counts)}{pace}")
     pacer = Pacer(
         planned.pending,
         stage="cleanup",
-        digest=digest,
+        digest=planned.digest,
         parallelism=request.parallelism,
         budget=Budget(),
         node_timeout_seconds=request.node_timeout_seconds,
@@ -63,15 +80,101 @@ async def clean(
     loop = asyncio.get_running_loop()
     began = loop.time()
     await Driver(
-        api, pacer, _orders(request, planned), lease, on_progress=lambda p: on_progress(p, loop.time() - began)
+        api, pacer, orders(request, planned), lease, on_progress=lambda p: on_progress(p, loop.time() - began)
     ).run()
-    _refuse_leftovers(planned, pacer)
-    await lease.kept(api.delete_jobs(request.namespace, jobs.selector(request.suffix)))
-    say(f"cleaned {report.nodes(len(pacer.nodes.within(Phase.DONE)))} in {report.duration(loop.time() - began)}")
+    return Cleaned(nodes=pacer.nodes.within(Phase.DONE), failures=pacer.nodes.failures)
 
 
-def _orders(request: CleanupRequest, planned: Plan) -> Orders:
-    marks = {names.mark_annotation(request.suffix): None}
+class Pace(Protocol):
+    """Carries out a cleanup plan, as `pace` does."""
+
+    async def __call__(
+        self,
+        api: KubeApi,
+        request: CleanupRequest,
+        planned: Plan,
+        lease: HeldLease,
+        on_progress: Callable[[Progress, float], None],
+    ) -> Cleaned:
+        """Return when every node of the plan is settled."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Uninstall:
+    """The cleanup at the end of an installation, paced by `pace`.
+
+    `claim` are the nodes it was given (None: unknown); `abandoned` names nodes that need not be cleaned when they are
+    NotReady: their mark and label go, what is on their disks stays.
+    """
+
+    request: CleanupRequest
+    claim: Selection | None
+    abandoned: Collection[str] = ()
+    pace: Pace = pace
+
+    async def run(
+        self,
+        api: KubeApi,
+        lease: HeldLease,
+        *,
+        say: Callable[[str], None],
+        on_progress: Callable[[Progress, float], None],
+    ) -> None:
+        """Clean every node that has something of this installation, then remove all its per-node Jobs.
+
+        Nodes that are NotReady are waited for, `DEAD_NODE_SECONDS` after all others are clean.
+
+        Raises:
+            RolloutFailedError: some nodes could not be cleaned; what they need is still there, so it can be run again.
+            RolloutStoppedError: the Lease was lost on the way.
+            ClusterError: the API server refuses for good to be asked.
+        """
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        planned = await lease.kept(self._plan(api))
+        at_most = f", at most {self.request.parallelism} at a time" if planned.pending else ""
+        say(f"cleanup: {report.counts(planned.counts)}{at_most}")
+        cleaned = await self.pace(api, self.request, planned, lease, on_progress)
+        count, deadline = len(cleaned.nodes), loop.time() + DEAD_NODE_SECONDS
+        if self._dead(planned):
+            say(f"waiting {DEAD_NODE_SECONDS:.0f}s for nodes that are NotReady: {_some(self._dead(planned))}")
+        while self._dead(planned) and not cleaned.failures and loop.time() < deadline:
+            await lease.kept(asyncio.sleep(_LOOK_SECONDS))
+            planned = await lease.kept(self._plan(api))
+            if planned.pending:
+                cleaned = await self.pace(api, self.request, planned, lease, on_progress)
+                count += len(cleaned.nodes)
+        _refuse_leftovers(cleaned.failures, self._dead(planned))
+        await lease.kept(self._abandon(api, planned))
+        await lease.kept(api.delete_jobs(self.request.namespace, jobs.selector(self.request.suffix)))
+        say(f"cleaned {report.nodes(count)} in {report.duration(loop.time() - began)}")
+
+    async def _plan(self, api: KubeApi) -> Plan:
+        request = self.request
+        now = await fleet.read(api, request.namespace, request.suffix, Selection())
+        claimed = await fleet.selected_names(api, self.claim) if self.claim else ()
+        return cleanup_plan(now.nodes, now.jobs, request.suffix, request.digest, claimed=claimed)
+
+    def _dead(self, planned: Plan) -> list[str]:
+        return [step.node for step in _skipped(planned) if step.node not in self.abandoned]
+
+    async def _abandon(self, api: KubeApi, planned: Plan) -> None:
+        marks = _no_marks(self.request)
+        for step in _skipped(planned):
+            await api.annotate_node(step.node, step.node_uid, marks, labels={names.RUNTIME_LABEL: None})
+
+
+def _skipped(planned: Plan) -> list[Step]:
+    return [step for step in planned.steps if step.action is Action.SKIPPED]
+
+
+def _no_marks(request: CleanupRequest) -> dict[str, None]:
+    return {names.mark_annotation(request.suffix): None}
+
+
+def orders(request: CleanupRequest, planned: Plan) -> Orders:
+    """Return what the pacer's commands mean for cleanups."""
+    marks = _no_marks(request)
     return Orders(
         namespace=request.namespace,
         suffix=request.suffix,
@@ -87,18 +190,30 @@ def _orders(request: CleanupRequest, planned: Plan) -> Orders:
     )
 
 
-def _refuse_leftovers(planned: Plan, pacer: Pacer) -> None:
+def _refuse_leftovers(failures: Sequence[Failure], dead: Sequence[str]) -> None:
     problems = []
-    if pacer.nodes.failures:
-        failures = pacer.nodes.failures
+    if failures:
         problems.append(report.failure_text("cleaned", failures, failed=len(failures), remaining=0, stop_reason=""))
-    dead = [step.node for step in planned.steps if step.action is Action.SKIPPED]
     if dead:
-        shown = ", ".join(dead[: report.SHOWN_NODES])
         problems.append(
-            f"not Ready, so still carrying the installation: {report.nodes(len(dead))} ({shown}). Bring them back, or "
-            "remove them from the cluster (`kubectl delete node <name>`)."
+            f"NotReady, so still carrying the installation: {report.nodes(len(dead))} ({_some(dead)}). Bring them back "
+            "and run `pulumi destroy` again. If they never come back, remove them from the cluster (`kubectl delete "
+            f"node <name>`) or give them up: `{ABANDON_VARIABLE}={','.join(dead[: report.SHOWN_NODES])} pulumi "
+            "destroy` takes mark and label off them and leaves their disks as they are."
         )
     if problems:
         msg = "\n".join([*problems, "Everything else is kept so that `pulumi destroy` can be run again."])
         raise RolloutFailedError(msg)
+
+
+def _some(dead: Sequence[str]) -> str:
+    shown = ", ".join(dead[: report.SHOWN_NODES])
+    return f"{shown} and {len(dead) - report.SHOWN_NODES} more" if len(dead) > report.SHOWN_NODES else shown
+
+
+async def drop_jobs(api: KubeApi, request: CleanupRequest, nodes: Collection[str]) -> None:
+    """Delete the finished per-node Jobs of nodes that were cleaned: nothing of the installation is left to explain."""
+    found = await api.list_jobs(request.namespace, jobs.selector(request.suffix))
+    for job in map(jobs.observed, found.items):
+        if job.node in nodes and not job.active:
+            await api.delete_job(request.namespace, job.name, job.uid)

@@ -33,11 +33,15 @@ async def inspect(api: KubeApi, namespace: str, step: Step, job: str, failure: s
         return Result(code=Code.GONE)
     if not job:
         return Result(code=Code.DONE, text="its Job was deleted several times while it ran")
-    pods = await api.list_pods(namespace, f"job-name={job}")
-    text = await _pod_failure(api, namespace, pods) or failure or "the Job gives no reason"
+    text = await explain(api, namespace, job) or failure or "the Job gives no reason"
     if not node.ready:
         text += " (the node is NotReady now)"
     return Result(code=Code.DONE, text=f"{text}; see `kubectl -n {namespace} describe job {job}`")
+
+
+async def explain(api: KubeApi, namespace: str, job: str) -> str:
+    """Return what the pods of a Job say about its failure, empty when they say nothing."""
+    return await _pod_failure(api, namespace, await api.list_pods(namespace, f"job-name={job}"))
 
 
 async def _pod_failure(api: KubeApi, namespace: str, pods: list[Pod]) -> str:

@@ -22,6 +22,8 @@ _CALL_SECONDS: Final = 10.0
 _TICK_SECONDS: Final = 1.0
 _CODES: Final = {404: Code.GONE, 409: Code.CONFLICT, 429: Code.THROTTLED}
 _SERVER_ERROR: Final = 500
+_UNAUTHORIZED_SECONDS: Final = 60.0
+"""So long an API server may say that we may not list Jobs: one that has just started does not know all roles yet."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +56,7 @@ class Driver:
         self._changed = asyncio.Event()
         self._watch: asyncio.Task[None] | None = None
         self._failures: dict[str, str] = {}
+        self._unauthorized_since: float | None = None
         self._closing = False
 
     async def run(self) -> None:
@@ -105,7 +108,7 @@ class Driver:
         except ApiError as error:
             if isinstance(command, Record) and error.conflict and await self._is_still_there(command.node):
                 return Result(code=Code.UNKNOWN)
-            return Result(code=_code(command, error.status), text=str(error), retry_after=error.retry_after or 0.0)
+            return Result(code=_code(command, error), text=str(error), retry_after=error.retry_after or 0.0)
         except (UnreachableError, TimeoutError):
             self._note_unanswered(command)
             return Result(code=Code.UNKNOWN)
@@ -171,10 +174,11 @@ class Driver:
         try:
             found = await self._api.list_jobs(self._orders.namespace, jobs.selector(self._orders.suffix))
         except ClusterError as error:
-            if not is_transient(error) and not isinstance(error, ExpiredError):
+            if not self._passes(error):
                 raise
             self._pacer.on_list(asyncio.get_running_loop().time(), command, None)
             return
+        self._unauthorized_since = None
         observed = [jobs.observed(job) for job in found.items]
         self._failures |= {job.uid: job.failure for job in observed if job.failure}
         self._pacer.on_list(asyncio.get_running_loop().time(), command, observed)
@@ -191,14 +195,29 @@ class Driver:
                     self._failures[job.uid] = job.failure
                 self._pacer.on_job(loop.time(), job, deleted=event.type == "DELETED")
                 self._changed.set()
-        except ExpiredError:
+        except ApiError as error:
+            if not self._passes(error):
+                raise
             self._pacer.on_expired(loop.time())
             self._changed.set()
 
+    def _passes(self, error: ClusterError) -> bool:
+        """Return whether the next list may be answered: rights were there when the run began."""
+        if is_transient(error) or isinstance(error, ExpiredError):
+            return True
+        now = asyncio.get_running_loop().time()
+        if self._unauthorized_since is None:
+            self._unauthorized_since = now
+        return (
+            isinstance(error, ApiError)
+            and error.unauthorized
+            and now - self._unauthorized_since < _UNAUTHORIZED_SECONDS
+        )
 
-def _code(command: Command, status: int) -> Code:
-    if status >= _SERVER_ERROR:
+
+def _code(command: Command, error: ApiError) -> Code:
+    if error.status >= _SERVER_ERROR or error.unauthorized:
         return Code.UNKNOWN
-    code = _CODES.get(status, Code.REJECTED)
+    code = _CODES.get(error.status, Code.REJECTED)
     # A create is about nothing that could be gone: its 404 means that the namespace is not there.
     return Code.REJECTED if code is Code.GONE and isinstance(command, CreateJob) else code

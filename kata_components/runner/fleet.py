@@ -1,10 +1,14 @@
 """Reads what planning needs: the selected nodes, the installation's Jobs, the marked nodes."""
 
+import asyncio
+import json
 from dataclasses import dataclass
+from typing import Any, Self
 
 from kata_components import names
+from kata_components.errors import ApiError
 from kata_components.kubernetes.api import KubeApi
-from kata_components.kubernetes.objects import Node
+from kata_components.kubernetes.objects import DaemonSet, Node
 from kata_components.rollout import jobs
 from kata_components.rollout.jobs import NodeJob
 
@@ -16,6 +20,19 @@ class Selection:
     nodes: tuple[str, ...] = ()
     selector: str = ""
 
+    @classmethod
+    def parse(cls, text: str | None) -> Self | None:
+        """Return the selection that `render` wrote, None when there is none or it cannot be read."""
+        try:
+            found: Any = json.loads(text or "")
+            return cls(nodes=tuple(map(str, found["nodes"])), selector=str(found["selector"]))
+        except (ValueError, TypeError, KeyError):
+            return None
+
+    def render(self) -> str:
+        """Return it as text that `parse` reads."""
+        return json.dumps({"nodes": self.nodes, "selector": self.selector})
+
     def __str__(self) -> str:
         """Return it as messages name it."""
         if self.nodes:
@@ -25,11 +42,17 @@ class Selection:
 
 @dataclass(frozen=True, kw_only=True)
 class Fleet:
-    """The selected nodes, names asked for that do not exist, and the Jobs of the installation."""
+    """What is there: the selected nodes, names asked for that do not exist, the Jobs of the installation.
+
+    `marked` is how many nodes of the whole cluster carry the installation's mark, `deselected` those of them that are
+    not selected.
+    """
 
     nodes: list[Node]
     missing: list[str]
     jobs: list[NodeJob]
+    marked: int
+    deselected: list[str]
 
 
 async def read(api: KubeApi, namespace: str, suffix: str, selection: Selection) -> Fleet:
@@ -38,13 +61,21 @@ async def read(api: KubeApi, namespace: str, suffix: str, selection: Selection) 
     Raises:
         ClusterError: the cluster could not be asked.
     """
-    # Jobs first: one that ended must be seen with what it did to its node, or it looks as if that was undone since.
+    # Jobs first: one that ends in between is then seen as running on a node that already shows what it did.
     listed = await api.list_jobs(namespace, jobs.selector(suffix))
-    found = await api.list_nodes("" if selection.nodes else selection.selector)
+    found, marked = await asyncio.gather(
+        api.list_nodes("" if selection.nodes else selection.selector), marked_nodes(api, suffix)
+    )
     wanted = set(selection.nodes)
     nodes = [node for node in found if not wanted or node.metadata.name in wanted]
-    missing = sorted(wanted - {node.metadata.name for node in nodes})
-    return Fleet(nodes=nodes, missing=missing, jobs=[jobs.observed(job) for job in listed.items])
+    selected = {node.metadata.name for node in nodes}
+    return Fleet(
+        nodes=nodes,
+        missing=sorted(wanted - selected),
+        jobs=jobs.identified((jobs.observed(job) for job in listed.items), found),
+        marked=len(marked),
+        deselected=[name for name in marked if name not in selected],
+    )
 
 
 async def marked_nodes(api: KubeApi, suffix: str) -> list[str]:
@@ -52,3 +83,20 @@ async def marked_nodes(api: KubeApi, suffix: str) -> list[str]:
     key = names.mark_annotation(suffix)
     nodes = await api.list_node_metadata()
     return sorted(node.metadata.name for node in nodes if node.metadata.annotation(key) is not None)
+
+
+async def selected_names(api: KubeApi, selection: Selection) -> frozenset[str]:
+    """Return the names of the nodes a selection matches now; exact names are taken as they are."""
+    if selection.nodes:
+        return frozenset(selection.nodes)
+    return frozenset(node.metadata.name for node in await api.list_node_metadata(selection.selector))
+
+
+async def daemon_set(api: KubeApi, namespace: str, name: str) -> DaemonSet | None:
+    """Return the DaemonSet of daemonset mode, None when there is none."""
+    try:
+        return await api.get_daemon_set(namespace, name)
+    except ApiError as error:
+        if not error.not_found:
+            raise
+        return None

@@ -2,28 +2,36 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from kata_components import names
 from kata_components.errors import ClusterError, GuardError
 from kata_components.kubernetes.api import KubeApi
 from kata_components.rollout import guards, jobs, mark, report, waves
+from kata_components.rollout.approval import Approval
 from kata_components.rollout.budget import Budget
-from kata_components.rollout.digest import current, host_digests
+from kata_components.rollout.cleanup_plan import deselected_plan
+from kata_components.rollout.digest import Contents, current, host_digests
 from kata_components.rollout.jobs import JobStamp
 from kata_components.rollout.pacer import Pacer
-from kata_components.rollout.phase import Phase, Progress
-from kata_components.rollout.plan import Action, Plan, Rules, Step, plan, unclaimed
+from kata_components.rollout.phase import NodeRuns, Phase, Progress
+from kata_components.rollout.plan import NOTHING, Action, Plan, Rules, Step, plan, unclaimed
 from kata_components.runner import fleet
+from kata_components.runner.cleanup import Cleaned, CleanupRequest, drop_jobs, pace
+from kata_components.runner.dispatcher import retired
 from kata_components.runner.driver import Driver, Orders
-from kata_components.runner.fleet import Selection
+from kata_components.runner.fleet import Fleet, Selection
 from kata_components.runner.lease import held, timestamp
 
 
 @dataclass(frozen=True, kw_only=True)
 class InstallRequest:
-    """What the configuration asks of a rollout. `job` is the install Job's template; times are in seconds."""
+    """What the configuration asks of a rollout. `job` is the install Job's template; times are in seconds.
+
+    `mounted` stands for the contents of the ConfigMaps that the Job mounts. With `cleanup`, nodes that carry the mark
+    and are not selected any more are cleaned. An `approval` binds the plan.
+    """
 
     namespace: str
     suffix: str
@@ -37,13 +45,16 @@ class InstallRequest:
     node_timeout_seconds: int
     not_ready: Literal["skip", "attempt"]
     existing: Literal["adopt", "install"] | None
+    mounted: Contents = field(default_factory=dict)
+    cleanup: CleanupRequest | None = None
+    approval: Approval | None = None
 
     @property
     def rules(self) -> Rules:
         """What planning needs of it."""
         return Rules(
             suffix=self.suffix,
-            digests=host_digests(self.job),
+            digests=host_digests(self.job, self.mounted),
             sizes=self.sizes,
             not_ready=self.not_ready,
             existing=self.existing,
@@ -52,23 +63,50 @@ class InstallRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class Preview:
-    """A plan, and what stands against it."""
+    """What the next rollout does, and what stands against it.
+
+    `cleanup` is the plan for nodes that are not selected any more, empty unless they are to be cleaned; `deselected`
+    are their names in any case. `guards` are the guard rails that were met, confirmed ones included.
+    """
 
     plan: Plan
+    cleanup: Plan
+    deselected: list[str]
     refusals: list[str]
+    guards: list[str]
 
 
 async def preview(api: KubeApi, request: InstallRequest) -> Preview:
     """Return the plan for the fleet as it is now, with the refusals of the guard rails. Reads only."""
     now = await fleet.read(api, request.namespace, request.suffix, request.selection)
     planned = plan(now.nodes, now.jobs, request.rules)
-    marked = [] if now.nodes else await fleet.marked_nodes(api, request.suffix)
-    refusals = (
+    cleaning = await _cleanup_plan(api, request, now)
+    met = [
         guards.unknown_nodes(now.missing),
-        guards.empty_selection(len(now.nodes), marked, str(request.selection)),
+        guards.empty_selection(len(now.nodes), now.deselected, str(request.selection)),
         guards.unclaimed(unclaimed(planned)),
+        guards.cleaning([step.node for step in cleaning.pending], now.marked),
+    ]
+    departures: list[str] = []
+    if request.approval:
+        planned, cleaning = request.approval.bound(planned), request.approval.bound(cleaning)
+        departures = request.approval.departures(planned, cleaning, request.parallelism)
+    confirmed = request.approval.guards if request.approval else ()
+    return Preview(
+        plan=planned,
+        cleanup=cleaning,
+        deselected=now.deselected,
+        refusals=[*(refusal.text for refusal in guards.unconfirmed(met, confirmed)), *departures],
+        guards=[refusal.guard for refusal in met if refusal and refusal.guard],
     )
-    return Preview(plan=planned, refusals=[text for text in refusals if text])
+
+
+async def _cleanup_plan(api: KubeApi, request: InstallRequest, now: Fleet) -> Plan:
+    if request.cleanup is None:
+        return NOTHING
+    gone = set(now.deselected)
+    nodes = [node for node in await api.list_nodes() if node.metadata.name in gone] if gone else []
+    return deselected_plan(nodes, jobs.identified(now.jobs, nodes), request.suffix, request.cleanup.digest)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,43 +120,46 @@ class Installed:
 async def install(
     api: KubeApi,
     request: InstallRequest,
-    planned: Plan,
     *,
     say: Callable[[str], None],
     on_progress: Callable[[Progress, float], None],
 ) -> Installed:
-    """Carry a plan out, paced, holding the Lease; return when nothing is left that may be started.
+    """Plan and carry the plan out, paced, holding the Lease; return when nothing is left that may be started.
 
-    The plan is made again once the Lease is held, since another run may have worked on until then.
+    Nodes that are to be cleaned come last, and only when all installs went well.
 
     Raises:
+        GuardError: a guard rail stands against the plan; nothing was started.
         LeaseHeldError: another run works on this installation; nothing was started.
         RolloutStoppedError: the Lease was lost on the way.
         ClusterError: the API server refuses for good to be asked.
     """
     loop = asyncio.get_running_loop()
     began = loop.time()
-    pacer = _pacer(request, planned)
-    if planned.pending:
-        async with held(api, request.namespace, names.base(request.suffix), say=say) as lease:
-            planned = await _settled_plan(api, request, planned, say)
-            pacer = _pacer(request, planned)
-            orders = _orders(request, planned)
-            driver = Driver(
-                api, pacer, orders, lease, on_progress=lambda progress: on_progress(progress, loop.time() - began)
-            )
-            await driver.run()
-            await lease.kept(_tidy(api, request, planned, pacer, say))
-    return _installed(planned, pacer, loop.time() - began)
-
-
-async def _settled_plan(api: KubeApi, request: InstallRequest, planned: Plan, say: Callable[[str], None]) -> Plan:
-    found = await preview(api, request)
-    if found.refusals:
-        raise GuardError("\n".join(found.refusals))
-    if found.plan != planned:
+    cleaned = Cleaned(nodes=[], failures=[])
+    async with (
+        held(api, request.namespace, names.base(request.suffix), say=say) as lease,
+        retired(api, request.namespace, request.suffix, request.job, say),
+    ):
+        found = await lease.kept(preview(api, request))
+        if found.refusals:
+            raise GuardError("\n".join(found.refusals))
+        lease.claim(request.selection.render())
         say(report.plan_summary(found.plan, request.parallelism))
-    return found.plan
+        pacer = _pacer(request, found.plan)
+        if found.plan.pending:
+            wanted = orders(request, found.plan)
+            await Driver(api, pacer, wanted, lease, lambda p: on_progress(p, loop.time() - began)).run()
+            await lease.kept(tidy(api, request, found.plan, pacer.nodes, say))
+        if request.cleanup and found.cleanup.pending and not _unfinished(pacer):
+            say(f"cleanup: {report.counts(found.cleanup.counts)}")
+            cleaned = await pace(api, request.cleanup, found.cleanup, lease, on_progress)
+            await lease.kept(drop_jobs(api, request.cleanup, cleaned.nodes))
+    return _installed(found.plan, pacer, cleaned, loop.time() - began)
+
+
+def _unfinished(pacer: Pacer) -> bool:
+    return bool(pacer.nodes.failures or pacer.nodes.within(Phase.QUEUED))
 
 
 def _pacer(request: InstallRequest, planned: Plan) -> Pacer:
@@ -135,7 +176,8 @@ def _pacer(request: InstallRequest, planned: Plan) -> Pacer:
     )
 
 
-def _orders(request: InstallRequest, planned: Plan) -> Orders:
+def orders(request: InstallRequest, planned: Plan) -> Orders:
+    """Return what the pacer's commands mean for installs."""
     key = names.mark_annotation(request.suffix)
 
     def marks(step: Step, digest: str = planned.digest, failed: str = "") -> Mapping[str, str]:
@@ -165,12 +207,14 @@ def _orders(request: InstallRequest, planned: Plan) -> Orders:
     )
 
 
-async def _tidy(api: KubeApi, request: InstallRequest, planned: Plan, pacer: Pacer, say: Callable[[str], None]) -> None:
+async def tidy(
+    api: KubeApi, request: InstallRequest, planned: Plan, nodes: NodeRuns, say: Callable[[str], None]
+) -> None:
     """Remove the succeeded Jobs of marked nodes; failed ones stay for diagnosis, and others are all the trace there is.
 
     With one request, as a rule. Failing is no failure of the rollout: the next one removes them.
     """
-    marked = {*pacer.nodes.within(Phase.DONE), *(s.node for s in planned.steps if s.action is Action.UP_TO_DATE)}
+    marked = {*nodes.within(Phase.DONE), *(s.node for s in planned.steps if s.action is Action.UP_TO_DATE)}
     selector = jobs.selector(request.suffix, "install")
     try:
         found = [jobs.observed(job) for job in (await api.list_jobs(request.namespace, selector)).items]
@@ -185,12 +229,12 @@ async def _tidy(api: KubeApi, request: InstallRequest, planned: Plan, pacer: Pac
         say(f"finished Jobs could not be removed, the next rollout does it: {error}")
 
 
-def _installed(planned: Plan, pacer: Pacer, seconds: float) -> Installed:
+def _installed(planned: Plan, pacer: Pacer, cleaned: Cleaned, seconds: float) -> Installed:
     actions = {step.node: step.action for step in planned.pending}
     done = [actions[node] for node in pacer.nodes.within(Phase.DONE)]
     adopted = done.count(Action.ADOPT)
     waiting = pacer.nodes.within(Phase.QUEUED)
-    failures = pacer.nodes.failures
+    failures = [*pacer.nodes.failures, *cleaned.failures]
     # A failed node of an earlier run that was not tried again is still a failed node.
     untried = [node for node in waiting if actions[node] is Action.RETRY]
     counts = planned.counts
@@ -199,7 +243,7 @@ def _installed(planned: Plan, pacer: Pacer, seconds: float) -> Installed:
         up_to_date=counts.get(Action.UP_TO_DATE, 0),
         installed=len(done) - adopted,
         adopted=adopted,
-        cleaned=0,
+        cleaned=len(cleaned.nodes),
         failed=len(failures) + len(untried),
         skipped=counts.get(Action.SKIPPED, 0),
         remaining=len(waiting) - len(untried),
@@ -210,7 +254,7 @@ def _installed(planned: Plan, pacer: Pacer, seconds: float) -> Installed:
     failure = ""
     if outcome.failed or outcome.remaining:
         failure = report.failure_text(
-            "installed",
+            "cleaned" if cleaned.failures else "installed",
             failures,
             failed=outcome.failed,
             remaining=outcome.remaining,

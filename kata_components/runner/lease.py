@@ -11,8 +11,8 @@ import getpass
 import math
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final, NoReturn, TypeVar
 from uuid import uuid4
@@ -26,7 +26,8 @@ from kata_components.kubernetes.objects import Lease
 from kata_components.runner.clock import elapsed
 
 DURATION_SECONDS: Final = 15
-RENEW_SECONDS: Final = 4.0
+RENEW_SECONDS: Final = 5.0
+_ANSWER_SECONDS: Final = 3.0
 _MARGIN_SECONDS: Final = 3.0
 """A Lease this close to its end is not fresh enough to start something on."""
 _GIVE_UP_SECONDS: Final = 300.0
@@ -56,10 +57,9 @@ def lease_manifest(
     name: str, *, installation: str, stack: str, holder: str | None = None, previous: Lease | None = None
 ) -> dict[str, Any]:
     """Return a Lease; without `holder` it only names the installation. `previous` makes it a guarded replacement."""
-    metadata: dict[str, Any] = {
-        "name": name,
-        "annotations": {names.INSTALLATION_ANNOTATION: installation, names.STACK_ANNOTATION: stack},
-    }
+    ours = {names.INSTALLATION_ANNOTATION: installation, names.STACK_ANNOTATION: stack}
+    kept = (previous.metadata.annotations or {}) if previous else {}
+    metadata: dict[str, Any] = {"name": name, "annotations": kept | ours}
     if previous:
         # The UID too: a PUT on a Lease that was deleted would make it again.
         metadata |= {"resourceVersion": previous.metadata.resource_version, "uid": previous.metadata.uid}
@@ -95,6 +95,7 @@ class HeldLease:
     _renewed: float
     _unanswered: float = -math.inf
     _deleted: bool = False
+    _claim: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def fresh(self) -> bool:
@@ -109,6 +110,10 @@ class HeldLease:
     def unanswered(self) -> None:
         """Take note that a request that writes was given up: it may land a little later."""
         self._unanswered = self.clock()
+
+    def claim(self, selection: str) -> None:
+        """Note which nodes the installation is given; the next renewal or the release writes it."""
+        self._claim = {names.CLAIM_ANNOTATION: selection}
 
     async def kept(self, work: Coroutine[Any, Any, T]) -> T:
         """Await work while renewing; losing the Lease ends it.
@@ -134,7 +139,7 @@ class HeldLease:
         while True:
             await asyncio.sleep(RENEW_SECONDS)
             try:
-                async with asyncio.timeout(RENEW_SECONDS):
+                async with asyncio.timeout(_ANSWER_SECONDS):
                     await self._renew()
             except (ClusterError, TimeoutError) as error:
                 if self.clock() - self._renewed > _GIVE_UP_SECONDS:
@@ -143,7 +148,7 @@ class HeldLease:
     async def _renew(self) -> None:
         sent = self.clock()
         try:
-            self.lease = await self._replace(self.lease)
+            self.lease = await self._put(self.lease, self.lease.spec.holder_identity if self.lease.spec else None)
         except ApiError as error:
             if not error.conflict:
                 raise
@@ -161,8 +166,9 @@ class HeldLease:
             raise self._stopped(f"{theirs or 'somebody'} has taken it")
         self.lease = current
 
-    async def _replace(self, lease: Lease) -> Lease:
-        manifest = _again(self.name, lease, lease.spec.holder_identity if lease.spec else None)
+    async def _put(self, lease: Lease, holder: str | None) -> Lease:
+        manifest = _again(self.name, lease, holder)
+        manifest["metadata"]["annotations"] |= self._claim
         return await self.api.replace_lease(self.namespace, self.name, manifest)
 
     def _stopped(self, reason: str) -> RolloutStoppedError:
@@ -189,18 +195,15 @@ class HeldLease:
         if self._deleted or self.clock() - self._unanswered < _MARGIN_SECONDS:
             return
         with contextlib.suppress(ClusterError, RolloutStoppedError, TimeoutError):
-            async with asyncio.timeout(RENEW_SECONDS):
+            async with asyncio.timeout(_ANSWER_SECONDS):
                 try:
-                    await self._give_back()
+                    await self._put(self.lease, None)
                 except ApiError as error:
                     if not error.conflict:
                         raise
                     # A renewal that was cut off with the work may have landed since.
                     await self._check_holder()
-                    await self._give_back()
-
-    async def _give_back(self) -> None:
-        await self.api.replace_lease(self.namespace, self.name, _again(self.name, self.lease, None))
+                    await self._put(self.lease, None)
 
 
 @contextlib.asynccontextmanager

@@ -11,7 +11,7 @@ class Image(Model):
     """An image; a reference with a digest stands for itself."""
 
     reference: Annotated[str, matching(r"\S+", "an image reference", 1024)]
-    tag: Annotated[str, matching(r"[A-Za-z0-9_.-]*", "an image tag or empty", 128)]
+    tag: Annotated[str, matching(r"[A-Za-z0-9_.-]*", "an image tag or empty", 128)] = ""
 
     def name(self, default_tag: str) -> str:
         """Return the full name; an empty tag means `default_tag`."""

@@ -2,10 +2,19 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
+from kata_components.settings.affinity import NodeAffinity, NodeSelectorTerm
 from kata_components.settings.images import Image
 from kata_components.settings.model import DnsName, LabelKey, Labels, LabelValue, Many, Model
+from kata_components.settings.pods import Toleration
+
+_Seconds = Annotated[int, Field(ge=0)]
+
+
+def _or(default: int) -> AfterValidator:
+    """Return a validator that takes 0 for the default, as the chart's templates do."""
+    return AfterValidator(lambda seconds: seconds or default)
 
 
 class Expression(Model):
@@ -25,16 +34,37 @@ class Expression(Model):
 class Selection(Model):
     """Nodes by name or, when there are no names, by labels: all of `node_selector` and all expressions hold."""
 
-    nodes: Many[DnsName]
-    node_selector: Labels
-    node_selector_expressions: Many[Expression]
+    nodes: Many[DnsName] = ()
+    node_selector: Labels = Field(default_factory=dict)
+    node_selector_expressions: Many[Expression] = ()
+
+
+class CleanupSelection(Selection):
+    """Nodes to clean. From 4.1.0 on, `node_affinity` stands in the place of the expressions."""
+
+    node_affinity: NodeAffinity | None = None
+
+    @property
+    def required_terms(self) -> tuple[NodeSelectorTerm, ...]:
+        """The required terms of the node affinity."""
+        return self.node_affinity.required_terms if self.node_affinity else ()
 
 
 class Job(Selection):
-    """Settings of job mode; the inherited selection says where to install. Times in seconds."""
+    """Settings of job mode. Times in seconds.
+
+    At 4.0.0 the inherited selection says where to install; from 4.1.0 on only its names do. Where a version lacks a
+    key, its default here is not used.
+    """
 
     parallelism: Annotated[int, Field(ge=1)]
     backoff_limit: Annotated[int, Field(ge=0)]
-    ttl_seconds_after_finished: Annotated[int, Field(ge=0)]
+    ttl_seconds_after_finished: _Seconds
+    active_deadline_seconds: Annotated[_Seconds, _or(3600)] = 3600
+    wait_for_nodes_seconds: _Seconds = 0
+    node_settle_seconds: Annotated[_Seconds, _or(15)] = 15
+    wait_node_ready_seconds: Annotated[_Seconds, _or(300)] = 300
     dispatcher_image: Image
-    cleanup: Selection
+    dispatcher_node_selector: Labels = Field(default_factory=dict)
+    dispatcher_tolerations: Many[Toleration] = ()
+    cleanup: CleanupSelection

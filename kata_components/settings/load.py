@@ -8,11 +8,23 @@ from pydantic import ValidationError
 
 from kata_components import names
 from kata_components.errors import SettingsError
-from kata_components.settings.merge import Tree, merged, without
+from kata_components.settings.dispatched import dispatched_defaults, keys_the_dispatcher_cannot_honour
+from kata_components.settings.merge import Tree, layered, merged, without
 from kata_components.settings.problems import closest, shown, validation_problems
-from kata_components.settings.profile import COMING_VERSIONS, SUPPORTED_VERSIONS, Profile, load_profile
-from kata_components.settings.rules import keys_of_the_other_mode, no_shims, unknown_shims, unsupported_keys
+from kata_components.settings.profile import OWN_KEYS, SUPPORTED_VERSIONS, Profile, load_profile
+from kata_components.settings.rules import (
+    affinity_in_job_mode,
+    clashing_runtimes,
+    keys_of_another_version,
+    keys_of_the_other_mode,
+    no_shims,
+    places_of_pacing,
+    retention_in_job_mode,
+    unknown_shims,
+    unsupported_keys,
+)
 from kata_components.settings.settings import Settings
+from kata_components.settings.values_file import read_values_file
 
 _PREFIX = f"{names.PROJECT}:"
 
@@ -29,7 +41,11 @@ def parse_stack_config(raw: Mapping[str, str]) -> dict[str, object]:
 
 def _text_keys() -> set[str]:
     fields = Settings.model_fields.items()
-    return {f.alias or name for name, f in fields if f.annotation is str or get_origin(f.annotation) is Literal}
+    return {
+        f.alias or name
+        for name, f in fields
+        if f.annotation in (str, str | None) or get_origin(f.annotation) is Literal
+    }
 
 
 def _parsed(text: str) -> object:
@@ -42,40 +58,66 @@ def _parsed(text: str) -> object:
 def load_settings(config: Mapping[str, object]) -> Settings:
     """Return the settings for a parsed configuration, keys without the project's namespace.
 
+    The layers are Helm's: defaults of the chart, `valuesFile`, the configuration itself.
+
     Raises:
-        SettingsError: the configuration cannot be honoured; names every problem.
+        SettingsError: the configuration cannot be honoured; names every problem, and the file of those in the file.
     """
-    version = _version(config)
+    path = config.get("valuesFile")
+    if not isinstance(path, str):
+        settings, problems = _validated(config)
+    else:
+        settings, problems = _over_file(path, config)
+    if settings is None or problems:
+        raise SettingsError(sorted(set(problems)))
+    return settings
+
+
+def _over_file(path: str, config: Mapping[str, object]) -> tuple[Settings | None, list[str]]:
+    _, of_stack = _validated(config)
+    try:
+        values = read_values_file(path)
+        misplaced = OWN_KEYS & values.keys()
+        settings, problems = _validated(layered({k: v for k, v in values.items() if k not in misplaced}, config))
+    except SettingsError as error:
+        return None, [*of_stack, *error.problems]
+    problems += [f"{key}: belongs into the stack's configuration, the chart has no such value" for key in misplaced]
+    # What the stack's configuration alone does not suffer from comes from the file.
+    return settings, [line if line in of_stack else f"{line} (in {path})" for line in problems]
+
+
+def _validated(config: Mapping[str, object]) -> tuple[Settings | None, list[str]]:
+    """Return the settings, None if there are none, and the problems."""
+    try:
+        version = _version(config)
+    except SettingsError as error:
+        return None, list(error.problems)
     profile = load_profile(version)
     tree = _tree(config, profile)
     problems = list(_rule_problems(config, profile, tree, version))
     try:
         settings = Settings.model_validate(tree)
     except ValidationError as error:
-        problems += validation_problems(error, profile.values, version)
-    if problems:
-        raise SettingsError(sorted(set(problems)))
-    return settings
+        return None, [*problems, *validation_problems(error, profile.values, version)]
+    return settings, [*problems, *clashing_runtimes(settings)]
 
 
 def _version(config: Mapping[str, object]) -> str:
     """Return the version to read the configuration by: which keys there are depends on it."""
     version = config.get("kataVersion")
     if version is None:
-        return SUPPORTED_VERSIONS[-1]
+        return SUPPORTED_VERSIONS[0]
     if isinstance(version, str) and version in SUPPORTED_VERSIONS:
         return version
     allowed = " or ".join(SUPPORTED_VERSIONS)
-    if isinstance(version, str) and version in COMING_VERSIONS:
-        raise SettingsError([f"kataVersion: {version} is not supported yet; use {allowed}"])
     hint = closest(version, SUPPORTED_VERSIONS)
     raise SettingsError([f"kataVersion: must be the text {allowed}, got {shown(version)}{hint}"])
 
 
 def _tree(config: Mapping[str, object], profile: Profile) -> Tree:
     """Return the configuration over the defaults, less what has its own rule."""
-    tree = merged(profile.values, config)
-    for pattern in profile.not_supported_yet:
+    tree = merged(dispatched_defaults(profile.values, config), config)
+    for pattern in (*profile.not_supported_yet, *(tuple(key.split(".")) for key in profile.instead)):
         tree = without(tree, pattern)
     if isinstance(shims := tree.get("shims"), Mapping):
         tree["shims"] = {name: shim for name, shim in shims.items() if name in profile.values["shims"]}
@@ -84,6 +126,11 @@ def _tree(config: Mapping[str, object], profile: Profile) -> Tree:
 
 def _rule_problems(config: Mapping[str, object], profile: Profile, tree: Tree, version: str) -> Iterator[str]:
     yield from unsupported_keys(config, profile)
+    yield from keys_the_dispatcher_cannot_honour(config)
+    yield from places_of_pacing(tree, profile, version)
+    yield from keys_of_another_version(config, profile, version)
     yield from keys_of_the_other_mode(config, profile, tree.get("deploymentMode"))
+    yield from affinity_in_job_mode(tree, profile)
+    yield from retention_in_job_mode(tree, profile)
     yield from unknown_shims(config, profile, version)
     yield from no_shims(tree)

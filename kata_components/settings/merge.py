@@ -1,6 +1,6 @@
 """Helm's way of laying values over values, and of comparing them.
 
-Nothing here descends further than the defaults do, so any input is safe, however deep.
+But for `layered`, nothing here descends further than the defaults do, so any input is safe, however deep.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,13 +10,26 @@ Path = tuple[str, ...]
 Tree = dict[str, Any]
 
 
+def layered(under: Mapping[str, Any], over: Mapping[str, Any]) -> Tree:
+    """Return one layer of values laid over another, before either meets the defaults: None stays, to remove there.
+
+    Descends as far as both do; one of them is a file, whose depth is limited where it is read.
+    """
+    both = {key: value for key, value in over.items() if _are_maps(under.get(key), value)}
+    return {**under, **over, **{key: layered(under[key], value) for key, value in both.items()}}
+
+
+def _are_maps(*values: object) -> bool:
+    return all(isinstance(value, Mapping) for value in values)
+
+
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> Tree:
     """Return `over` laid over `base`: maps merge, all else replaces, None removes."""
     result = dict(base)
     for key, value in over.items():
         if value is None:
             result.pop(key, None)
-        elif isinstance(value, Mapping) and isinstance(base.get(key), Mapping):
+        elif _are_maps(base.get(key), value):
             result[key] = merged(base[key], value)
         else:
             result[key] = value

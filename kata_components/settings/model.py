@@ -5,10 +5,13 @@ in a model means "may be removed with null".
 """
 
 import re
+from dataclasses import dataclass
 from typing import Annotated, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Strict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, Strict
 from pydantic.alias_generators import to_camel
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
 
 _NAME = r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?"
 _DNS_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
@@ -20,16 +23,24 @@ class Model(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", alias_generator=to_camel)
 
 
-def matching(pattern: str, words: str, longest: int = 253) -> AfterValidator:
-    """Return a check that a text matches a pattern as a whole; `words` say so to a person."""
-    compiled = re.compile(pattern)
+@dataclass(frozen=True)
+class matching:  # noqa: N801 - written in annotations, where it reads like pydantic's own
+    """A check that a text matches a pattern as a whole; `words` say so to a person, the pattern to an editor."""
 
-    def check(text: str) -> str:
-        if len(text) > longest or not compiled.fullmatch(text):
-            raise ValueError(f"must be {words}")
+    pattern: str
+    words: str
+    longest: int = 253
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {**handler(schema), "pattern": f"^({self.pattern})$", "maxLength": self.longest}
+
+    def _check(self, text: str) -> str:
+        if len(text) > self.longest or not re.fullmatch(self.pattern, text):
+            raise ValueError(f"must be {self.words}")
         return text
-
-    return AfterValidator(check)
 
 
 def _as_text(value: object) -> object:
@@ -48,14 +59,16 @@ Many = Annotated[tuple[_Item, ...], Strict(strict=False)]
 LabelKey = Annotated[
     str, matching(rf"([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?{_NAME}", "a label key such as example.com/pool", 317)
 ]
-LabelValue = Annotated[
-    str, matching(rf"({_NAME})?", "a label value: at most 63 letters, digits, - _ .", 63), BeforeValidator(_as_text)
-]
+_LabelText = Annotated[str, matching(rf"({_NAME})?", "a label value: at most 63 letters, digits, - _ .", 63)]
+LabelValue = Annotated[_LabelText, BeforeValidator(_as_text, json_schema_input_type=_LabelText | int | bool)]
 Labels = dict[LabelKey, LabelValue]
-Annotations = dict[LabelKey, Annotated[str, BeforeValidator(_as_text)]]
+Annotations = dict[LabelKey, Annotated[str, BeforeValidator(_as_text, json_schema_input_type=str | int | bool)]]
 
 DnsLabel = Annotated[str, matching(_DNS_LABEL, "at most 63 lower-case letters, digits and hyphens", 63)]
 DnsName = Annotated[
     str, matching(rf"{_DNS_LABEL}(\.{_DNS_LABEL})*", "a name of lower-case letters, digits, hyphens and dots")
+]
+SocketOrEmpty = Annotated[
+    str, matching(r"(\S*/\S+)?", "a socket such as unix:///run/containerd/containerd.sock, or empty", 4096)
 ]
 AbsolutePathOrEmpty = Annotated[str, matching(r"(/\S*)?", "an absolute path or empty", 4096)]

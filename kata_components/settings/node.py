@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from kata_components.settings.model import AbsolutePathOrEmpty, Many, Model, matching
+from kata_components.settings.model import AbsolutePathOrEmpty, Many, Model, SocketOrEmpty, matching
 
 # The suffix ends names, label values and annotation keys, of which the tightest leaves 49 characters:
 # from 50 on, the chart's two dispatcher Jobs are cut to the same name.
@@ -17,22 +17,27 @@ _FileNameOrEmpty = Annotated[str, matching(r"(?!\.{1,2}$)[^/\s]*", "a bare file 
 class Env(Model):
     """Environment of the node program that concerns the whole installation."""
 
-    installation_prefix: AbsolutePathOrEmpty
-    host_os: Annotated[str, Field(alias="hostOS")]
-    multi_install_suffix: _Suffix
+    installation_prefix: AbsolutePathOrEmpty = ""
+    host_os: Annotated[str, Field(alias="hostOS")] = ""
+    multi_install_suffix: _Suffix = ""
 
 
 class Containerd(Model):
-    """Where containerd keeps its configuration; empty means as the distribution has it."""
+    """Where containerd keeps its configuration; empty means as the distribution has it.
 
-    config_dir: AbsolutePathOrEmpty
-    config_file_name: _FileNameOrEmpty
+    `user_drop_in` is TOML text that containerd reads last; `runtime_socket` concerns kata-monitor.
+    """
+
+    config_dir: AbsolutePathOrEmpty = ""
+    config_file_name: _FileNameOrEmpty = ""
+    runtime_socket: SocketOrEmpty = ""
+    user_drop_in: str = ""
 
 
 class Snapshotter(Model):
     """Snapshotters to set up on the node; empty modes mean the node program's default."""
 
-    setup: Many[Literal["nydus", "erofs"]]
-    erofs_merge_mode: Literal["", "merged", "unmerged"]
-    erofs_snapshotter_mode: Literal["", "disk", "memory"]
-    erofs_dmverity: bool
+    setup: Many[Literal["nydus", "erofs"]] = ()
+    erofs_merge_mode: Literal["", "merged", "unmerged"] = ""
+    erofs_snapshotter_mode: Literal["", "disk", "memory"] = ""
+    erofs_dmverity: bool = False

@@ -1,6 +1,6 @@
 """What a version of the chart has, as data: `defaults/<version>.yaml`, and `defaults/own.yaml` for the keys of ours.
 
-A further version is a further file, plus what its pipeline changes in `manifests`.
+A further version is a further file with what it changes, plus what the objects need beyond the traits there are.
 """
 
 from collections.abc import Mapping
@@ -10,39 +10,61 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from kata_components.settings.merge import Path, Tree, merged
+from kata_components.settings.shims import Overhead
+from kata_components.settings.traits import Traits
 
-SUPPORTED_VERSIONS = ("4.0.0",)
-COMING_VERSIONS = ("4.1.0",)
+SUPPORTED_VERSIONS = ("4.0.0", "4.1.0")
+
+OWN_KEYS = frozenset({"kataVersion", "cluster", "namespace", "helmReleaseName", "valuesFile", "rollout"})
+"""The top-level keys that the chart does not have."""
 
 _DEFAULTS = FilePath(__file__).parent / "defaults"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Profile:
-    """The keys of one version with their defaults, and how far they count.
+    """The keys of one version with their defaults, how far they count, and how the objects are made.
 
-    `unread` says per deployment mode which keys it does not read, each with what to do instead.
+    `unread` says per deployment mode which keys it does not read, each with what to do instead; kata-monitor reads
+    those in `read_by_monitor`. `instead` has dotted keys of other versions, with what to use at this one. `overheads`
+    are the chart's own, by shim.
     """
 
     values: Tree
     not_supported_yet: tuple[Path, ...]
     unread: Mapping[str, Mapping[str, str]]
+    read_by_monitor: frozenset[str]
+    instead: Mapping[str, str]
+    traits: Traits
+    overheads: Mapping[str, Overhead]
 
 
 @cache
 def load_profile(version: str) -> Profile:
     """Return the profile of a supported version."""
-    own, chart = _read("own"), _read(version)
+    own, chart = _read("own"), _chart(version)
     values = merged(own["values"], chart["values"])
     values["shims"] = {
         name: merged(chart["shimDefaults"], shim) if isinstance(shim, dict) else shim
         for name, shim in values["shims"].items()
     }
+    shims = {name: shim for name, shim in values["shims"].items() if isinstance(shim, dict)}
+    overheads = {name: shim["runtimeClass"]["overhead"] for name, shim in shims.items()} | chart["otherOverheads"]
     return Profile(
         values=values,
-        not_supported_yet=tuple(tuple(key.split(".")) for key in own["notSupportedYet"] + chart["notSupportedYet"]),
+        not_supported_yet=tuple(tuple(key.split(".")) for key in own["notSupportedYet"]),
         unread={"job": chart["unreadInJobMode"], "daemonset": chart["unreadInDaemonsetMode"]},
+        read_by_monitor=frozenset(chart["readByMonitor"]),
+        instead=chart["instead"],
+        traits=Traits.model_validate(chart["traits"]),
+        overheads={name: Overhead.model_validate(overhead) for name, overhead in overheads.items()},
     )
+
+
+def _chart(version: str) -> Tree:
+    data: Tree = _read(version)
+    base = data.pop("basedOn", None)
+    return merged(_chart(base), data) if base else data
 
 
 def _read(name: str) -> Any:  # noqa: ANN401 - the data file is as trusted as code

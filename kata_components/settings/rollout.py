@@ -2,9 +2,10 @@
 
 import re
 from itertools import pairwise
+from pathlib import PurePath
 from typing import Annotated, Literal
 
-from pydantic import Field, PlainValidator, field_validator
+from pydantic import Field, PlainValidator, ValidationInfo, field_validator
 
 from kata_components.settings.model import Many, Model
 
@@ -35,17 +36,25 @@ def _budget(value: object) -> str | int:
     raise ValueError('must be a number of nodes from 0, or a percentage from "0%" to "100%"')
 
 
+# What an editor is told; the functions above check, and say more.
+_Percentage = Annotated[str, Field(pattern=r"^(\d{1,2}|100)%$")]
+_WaveShape = Literal["canary"] | Annotated[int, Field(ge=1)] | _Percentage
+_BudgetShape = Annotated[int, Field(ge=0)] | _Percentage
+
+
 class Rollout(Model):
     """Pacing of a rollout; times in seconds."""
 
     runs_in: Literal["pulumi", "cluster"]
-    waves: Many[Annotated[str | int, PlainValidator(_wave, json_schema_input_type=str | int)]]
-    max_failures: Annotated[str | int, PlainValidator(_budget, json_schema_input_type=str | int)]
+    waves: Many[Annotated[str | int, PlainValidator(_wave, json_schema_input_type=_WaveShape)]]
+    max_failures: Annotated[str | int, PlainValidator(_budget, json_schema_input_type=_BudgetShape)]
     soak_seconds: Annotated[int, Field(ge=0)]
     node_timeout_seconds: Annotated[int, Field(ge=1)]
     not_ready: Literal["skip", "attempt"]
     existing: Literal["adopt", "install"] | None = None
+    cleanup_deselected: bool
     report_dir: str | None = None
+    approved_plan: str | None = None
 
     @field_validator("waves")
     @classmethod
@@ -58,3 +67,12 @@ class Rollout(Model):
         if any(later < earlier for sizes in (counts, percents) for earlier, later in pairwise(sizes)):
             raise ValueError("the sizes are cumulative and must not shrink")
         return waves
+
+    @field_validator("approved_plan")
+    @classmethod
+    def _survives_a_preview(cls, path: str | None, info: ValidationInfo) -> str | None:
+        """Refuse to approve the file that the next preview overwrites: it would then approve itself."""
+        reports = info.data.get("report_dir")
+        if path and reports and PurePath(path) == PurePath(reports, "plan.json"):
+            raise ValueError("is the file that each preview writes; approve a copy of it")
+        return path

@@ -3,11 +3,18 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pydantic import ValidationError
+
+from kata_components import names
+from kata_components.settings.affinity import AS_LABEL_SELECTOR, NodeAffinity, NodeSelectorTerm
 from kata_components.settings.merge import Tree, at, differences, select
 from kata_components.settings.problems import closest, dotted, shown, unknown_key
 from kata_components.settings.profile import Profile
+from kata_components.settings.settings import Settings
 
 _NOT_YET = "is not supported yet; leave it out"
+_REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
+_LEAST_TTL = 60
 
 
 def unsupported_keys(config: Mapping[str, Any], profile: Profile) -> Iterator[str]:
@@ -16,21 +23,102 @@ def unsupported_keys(config: Mapping[str, Any], profile: Profile) -> Iterator[st
         for path, value in select(config, pattern):
             for key, different in differences(value, at(profile.values, path), path):
                 yield f"{dotted(key)}: {shown(different)} {_NOT_YET}"
-    if at(config, ("rollout", "runsIn")) == "cluster":
-        yield "rollout.runsIn: 'cluster' is not supported yet; use 'pulumi'"
+
+
+def places_of_pacing(tree: Tree, profile: Profile, version: str) -> Iterator[str]:
+    """Yield a line when the rollout cannot be paced in the place that is asked for."""
+    place = at(tree, ("rollout", "runsIn"))
+    if tree.get("deploymentMode") != "job":
+        return
+    if place == "pulumi" and profile.traits.dispatcher_does_node_work:
+        yield (
+            f"rollout.runsIn: 'pulumi' is not supported yet with kataVersion {version}: its per-node Jobs leave the "
+            "labels and the taints of a node to the dispatcher; use 'cluster', or kataVersion 4.0.0"
+        )
+
+
+def keys_of_another_version(config: Mapping[str, Any], profile: Profile, version: str) -> Iterator[str]:
+    """Yield a line for each key that this version does not have but another one does."""
+    for key, instead in profile.instead.items():
+        for path, value in select(config, tuple(key.split("."))):
+            if value is not None:
+                yield f"{dotted(path)}: no such key at {version}; {instead}"
 
 
 def keys_of_the_other_mode(config: Mapping[str, Any], profile: Profile, mode: object) -> Iterator[str]:
     """Yield a line for each key that is set and that the deployment mode does not read."""
     unread = profile.unread.get(mode, {}) if isinstance(mode, str) else {}
     for key, instead in unread.items():
-        if key in config:
+        if key in config and not _read_by_monitor(config, profile, key):
             for path, value in differences(config[key], profile.values[key], (key,)):
-                yield f"{dotted(path)}: {shown(value)} has no effect in {mode} mode; {instead}"
+                if dotted(path) not in profile.instead:
+                    yield f"{dotted(path)}: {shown(value)} has no effect in {mode} mode; {instead}"
     rollout = config.get("rollout")
     if mode == "daemonset" and isinstance(rollout, Mapping):
-        for key in rollout:
-            yield f"rollout.{key}: has no effect in daemonset mode; remove it, updateStrategy paces the DaemonSet"
+        for key, value in rollout.items():
+            # Taking over a Helm release concerns its objects in either mode.
+            if (key, value) != ("existing", "adopt"):
+                yield f"rollout.{key}: has no effect in daemonset mode; remove it, updateStrategy paces the DaemonSet"
+
+
+def _read_by_monitor(config: Mapping[str, Any], profile: Profile, key: str) -> bool:
+    """Whether kata-monitor gives the key an effect.
+
+    A node selector for it alone must not be taken for the selection of the nodes to install on: that one has to be
+    given, too.
+    """
+    if key not in profile.read_by_monitor or at(config, ("monitor", "enabled")) is not True:
+        return False
+    selections = ("nodes", "nodeSelector", "nodeSelectorExpressions")
+    return key != "nodeSelector" or any(at(config, ("job", selection)) is not None for selection in selections)
+
+
+def affinity_in_job_mode(tree: Tree, profile: Profile) -> Iterator[str]:
+    """Yield a line for each part of a node affinity that no label selector can express (contract 2.9, F7 to F10)."""
+    if tree.get("deploymentMode") != "job" or not profile.traits.dispatcher_does_node_work:
+        return
+    install, cleanup = ("affinity", "nodeAffinity"), ("job", "cleanup", "nodeAffinity")
+    terms = _required_terms(at(tree, install))
+    path = f"{dotted(install)}.{_REQUIRED}.nodeSelectorTerms"
+    if terms == ():
+        yield f"{path}: is empty, which selects no node at all; remove {_REQUIRED} to select every node"
+    for index, term in enumerate(terms or ()):
+        if not term.match_expressions and not term.match_fields:
+            yield f"{path}.{index}: is empty, which selects no node; remove it or give it matchExpressions"
+        yield from _inexpressible(term, f"{path}.{index}", "job.nodes")
+    for index, term in enumerate(_required_terms(at(tree, cleanup)) or ()):
+        yield from _inexpressible(term, f"{dotted(cleanup)}.{_REQUIRED}.nodeSelectorTerms.{index}", "job.cleanup.nodes")
+
+
+def _required_terms(affinity: object) -> tuple[NodeSelectorTerm, ...] | None:
+    """Return the required terms, None when nothing is required or the affinity is none: its model says so."""
+    try:
+        required = NodeAffinity.model_validate(affinity).required_during_scheduling_ignored_during_execution
+    except ValidationError:
+        return None
+    return required.node_selector_terms if required else None
+
+
+def _inexpressible(term: NodeSelectorTerm, path: str, by_name: str) -> Iterator[str]:
+    if term.match_fields:
+        yield f"{path}.matchFields: cannot be used in job mode, which selects by labels; name nodes in {by_name}"
+    for index, requirement in enumerate(term.match_expressions):
+        if requirement.operator not in AS_LABEL_SELECTOR:
+            yield (
+                f"{path}.matchExpressions.{index}.operator: must be {', '.join(AS_LABEL_SELECTOR[:-1])} or "
+                f"{AS_LABEL_SELECTOR[-1]} in job mode, which selects by labels, got {requirement.operator!r}"
+            )
+
+
+def retention_in_job_mode(tree: Tree, profile: Profile) -> Iterator[str]:
+    """Yield a line when finished Jobs would be gone before the dispatcher sees how they ended (contract 2.9, F11)."""
+    seconds = at(tree, ("job", "ttlSecondsAfterFinished"))
+    counts = tree.get("deploymentMode") == "job" and profile.traits.dispatcher_does_node_work
+    if counts and isinstance(seconds, int) and not isinstance(seconds, bool) and 0 <= seconds < _LEAST_TTL:
+        yield (
+            f"job.ttlSecondsAfterFinished: must be at least {_LEAST_TTL}, got {seconds}: the dispatcher would not see "
+            "how a Job ended and count its node as failed"
+        )
 
 
 def unknown_shims(config: Mapping[str, Any], profile: Profile, version: str) -> Iterator[str]:
@@ -45,11 +133,24 @@ def unknown_shims(config: Mapping[str, Any], profile: Profile, version: str) -> 
 
 
 def no_shims(tree: Tree) -> Iterator[str]:
-    """Yield a line when every shim is off: the node program would then install all it has (contract 4.6)."""
+    """Yield a line when every shim is off: the node program would then install all it has (contract 4.6).
+
+    With custom runtimes that is meant: their shims have to come from somewhere.
+    """
     shims = tree.get("shims")
-    if not isinstance(shims, Mapping):
+    only_custom = at(tree, ("customRuntimes", "enabled")) is True and at(tree, ("customRuntimes", "runtimes"))
+    if not isinstance(shims, Mapping) or only_custom:
         return
     by_default = shims.get("disableAll") is not True
     states = [shim.get("enabled") for shim in shims.values() if isinstance(shim, Mapping)]
     if not any(by_default if state is None else state for state in states):
         yield "shims: all are off; enable at least one with `shims.<name>.enabled: true`"
+
+
+def clashing_runtimes(settings: Settings) -> Iterator[str]:
+    """Yield a line for each custom runtime that takes the handler or the RuntimeClass of a shim."""
+    suffix = settings.env.multi_install_suffix
+    taken = {names.suffixed(f"kata-{shim}", suffix) for shim in settings.shims.enabled}
+    for name, runtime in settings.custom_runtimes.active.items():
+        for found in sorted({runtime.handler, runtime.class_name} & taken):
+            yield f"customRuntimes.runtimes.{name}.runtimeClass: {found!r} is that of a shim; use another name"

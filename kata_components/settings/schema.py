@@ -1,4 +1,4 @@
-"""The JSON schema of a stack file, for editors: names, types and choices of the keys, with their defaults.
+"""The JSON schema of a stack file, for editors: names, types, choices and meaning of the keys, with their defaults.
 
 The program does not use it: `load.py` checks more and says more. `python -m kata_components.settings.schema` writes it.
 """
@@ -7,22 +7,26 @@ import json
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from kata_components import names
 from kata_components.settings.profile import SUPPORTED_VERSIONS, load_profile
 from kata_components.settings.settings import Settings
 
 FILE = Path(__file__).parents[2] / "docs" / "stack.schema.json"
+_DESCRIPTIONS = Path(__file__).parent / "defaults" / "descriptions.yaml"
 
 
 def stack_schema() -> dict[str, Any]:
     """Return the schema of a stack file of the newest supported version."""
     defaults = load_profile(SUPPORTED_VERSIONS[-1]).values
-    schema = _optional(Settings.model_json_schema())
+    schema = _described(_optional(Settings.model_json_schema()))
+    models = schema["$defs"] | _of_shims(schema["$defs"])
     keys = {
         f"{names.PROJECT}:{key}": {**value, "default": defaults[key]} if key in defaults else value
         for key, value in schema["properties"].items()
     }
-    keys[f"{names.PROJECT}:kataVersion"] = {"enum": list(SUPPORTED_VERSIONS)}
+    keys[f"{names.PROJECT}:kataVersion"] |= {"enum": list(SUPPORTED_VERSIONS)}
     ours = {
         "type": "object",
         "properties": keys,
@@ -33,7 +37,7 @@ def stack_schema() -> dict[str, Any]:
         "title": "Configuration of a kata-deploy stack",
         "type": "object",
         "properties": {"config": ours},
-        "$defs": schema["$defs"],
+        "$defs": models,
     }
 
 
@@ -46,6 +50,33 @@ def _optional(node: Any) -> Any:  # noqa: ANN401 - any part of a schema
     if isinstance(node, dict):
         return {key: _optional(value) for key, value in node.items() if key not in ("required", "title")}
     return [_optional(item) for item in node] if isinstance(node, list) else node
+
+
+def _described(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return a schema in which every key says what it means; what a class says of itself is for its readers."""
+    words = yaml.safe_load(_DESCRIPTIONS.read_text(encoding="utf-8"))
+    models = {name: _with_words(model, words.get(name, {})) for name, model in schema["$defs"].items()}
+    return {**_with_words(schema, words["Settings"]), "$defs": models}
+
+
+def _with_words(model: dict[str, Any], words: dict[str, str]) -> dict[str, Any]:
+    described = {
+        key: {**value, "description": words[key]} if key in words else value
+        for key, value in model.get("properties", {}).items()
+    }
+    return {key: value for key, value in model.items() if key != "description"} | {"properties": described}
+
+
+def _of_shims(models: dict[str, Any]) -> dict[str, Any]:
+    """Return the models in which the names of shims are allowed values or keys, with those of all versions."""
+    shims = sorted({name for version in SUPPORTED_VERSIONS for name in load_profile(version).values["shims"]})
+    by_name = {name: {"$ref": "#/$defs/Shim", "description": f"The shim {name}"} for name in shims}
+    own, default = models["Shims"], models["DefaultShim"]
+    choices = {arch: {**value, "enum": ["", *by_name]} for arch, value in default["properties"].items()}
+    return {
+        "Shims": {**own, "properties": by_name | own["properties"], "additionalProperties": False},
+        "DefaultShim": {**default, "properties": choices},
+    }
 
 
 if __name__ == "__main__":

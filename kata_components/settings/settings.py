@@ -1,47 +1,62 @@
 """All settings of a stack in one model."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from kata_components.settings.affinity import Affinity
 from kata_components.settings.cluster import Cluster
+from kata_components.settings.custom_runtimes import CustomRuntimes
 from kata_components.settings.images import Image, PullPolicy, PullSecret
 from kata_components.settings.job import Job
 from kata_components.settings.model import Annotations, DnsLabel, Labels, Many, Model, matching
+from kata_components.settings.monitor import Monitor
 from kata_components.settings.node import Containerd, Env, Snapshotter
+from kata_components.settings.node_features import NodeFeatureDiscovery, NodeFeatureRules
 from kata_components.settings.pods import Health, Toleration
+from kata_components.settings.profile import load_profile
 from kata_components.settings.rollout import Rollout
-from kata_components.settings.shims import DefaultShim, RuntimeClasses, Shims
+from kata_components.settings.shims import DefaultShim, Overhead, RuntimeClasses, Shims
+from kata_components.settings.traits import Traits
+from kata_components.settings.verification import Verification
+
+_Name = Annotated[str, matching(r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?", "a name or empty")]
 
 
 class Settings(Model):
     """What the user asked for, validated, with every default filled in.
 
-    `node_selector`, `affinity`, `update_strategy`, `resources`, `health` and `log_level` concern the DaemonSet.
+    `update_strategy`, `resources` and `health` concern the DaemonSet; at 4.0.0 `node_selector`, `affinity`,
+    `pod_labels` and `pod_annotations` do, too.
     """
 
     kata_version: str
     cluster: Cluster
     namespace: DnsLabel
     helm_release_name: Annotated[DnsLabel, Field(max_length=53)]
+    values_file: Annotated[str | None, Field(min_length=1)] = None
     rollout: Rollout
 
     deployment_mode: Literal["daemonset", "job"]
-    debug: bool
-    log_level: Literal["", "error", "warn", "info", "debug", "trace"]
+    debug: bool = False
+    devkit: bool = False
+    log_level: Literal["", "error", "warn", "info", "debug", "trace"] = ""
     k8s_distribution: Annotated[Literal["k8s", "k3s", "rke2", "k0s", "microk8s"], Field(alias="k8sDistribution")]
     image: Image
     image_pull_policy: PullPolicy
-    image_pull_secrets: Many[PullSecret]
-    kubectl_image: Image  # for verification only: no object uses it before that is supported
+    image_pull_secrets: Many[PullSecret] = ()
+    kubectl_image: Image
+    name_override: _Name | None = None
+    fullname_override: _Name | None = None
     job: Job
-    node_selector: Labels
-    affinity: dict[str, Any]
-    tolerations: Many[Toleration]
-    startup_taints: Many[Annotated[str, matching(r"[^\s,:]+(:[A-Za-z]+)?", "`key` or `key:effect`")]]
-    pod_labels: Labels
-    pod_annotations: Annotations
-    priority_class_name: str
+    node_selector: Labels = Field(default_factory=dict)
+    affinity: Affinity = Affinity()
+    tolerations: Many[Toleration] = ()
+    startup_taints: Many[Annotated[str, matching(r"[^\s,:]+(:[A-Za-z]+)?", "`key` or `key:effect`")]] = ()
+    pod_labels: Labels = Field(default_factory=dict)
+    pod_annotations: Annotations = Field(default_factory=dict)
+    priority_class_name: str = ""
     update_strategy: dict[str, Any]
     resources: dict[str, Any] = Field(default_factory=dict)
     health: Health
@@ -51,3 +66,18 @@ class Settings(Model):
     runtime_classes: RuntimeClasses
     default_shim: DefaultShim
     shims: Shims
+    custom_runtimes: CustomRuntimes
+    node_feature_discovery: Annotated[NodeFeatureDiscovery, Field(alias="node-feature-discovery")]
+    node_feature_rules: NodeFeatureRules = NodeFeatureRules(create="false")
+    monitor: Monitor
+    verification: Verification
+
+    @property
+    def traits(self) -> Traits:
+        """How the objects of this version are made."""
+        return load_profile(self.kata_version).traits
+
+    @property
+    def built_in_overheads(self) -> Mapping[str, Overhead]:
+        """What the chart of this version knows a pod of a shim to cost, whatever the user set."""
+        return load_profile(self.kata_version).overheads

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from kata_components.settings.model import DnsName, Labels, Many, Model, matching
 
@@ -14,48 +14,54 @@ _Quantity = Annotated[str, matching(r"[0-9]+(\.[0-9]+)?(m|[kMGT]i?|Ki)?", "a qua
 class ShimContainerd(Model):
     """How containerd serves a shim; an empty snapshotter means containerd's own."""
 
-    snapshotter: str
-    force_guest_pull: bool
+    snapshotter: str = ""
+    force_guest_pull: bool = False
 
 
 class ShimCrio(Model):
     """How CRI-O serves a shim."""
 
-    guest_pull: bool
+    guest_pull: bool = False
 
 
 class ShimAgent(Model):
     """Proxies of the guest agent."""
 
-    https_proxy: str
-    no_proxy: str
+    https_proxy: str = ""
+    no_proxy: str = ""
+
+
+def _as_text(value: object) -> object:
+    """Return a quantity as text: `cpu: 1` is a number in YAML."""
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
 class Overhead(Model):
     """What a pod of this class costs beside its containers."""
 
-    memory: _Quantity
-    cpu: _Quantity
+    memory: Annotated[_Quantity, BeforeValidator(_as_text)]
+    cpu: Annotated[_Quantity, BeforeValidator(_as_text)]
 
 
 class ShimRuntimeClass(Model):
-    """The RuntimeClass of a shim; None follows `runtimeClasses.overheadEnabled`."""
+    """The RuntimeClass of a shim; None follows `runtimeClasses.overheadEnabled`, or means the chart's own overhead."""
 
-    node_selector: Labels
+    node_selector: Labels = Field(default_factory=dict)
     overhead_enabled: bool | None = None
-    overhead: Overhead
+    overhead: Overhead | None = None
 
 
 class Shim(Model):
-    """One shim; `enabled` None follows `shims.disableAll`."""
+    """One shim; `enabled` None follows `shims.disableAll`, `drop_in` is TOML text over its configuration."""
 
     enabled: bool | None = None
-    supported_arches: Many[Arch]
-    allowed_hypervisor_annotations: Many[str]
-    containerd: ShimContainerd
-    crio: ShimCrio
-    agent: ShimAgent
-    runtime_class: ShimRuntimeClass
+    supported_arches: Many[Arch] = ()
+    allowed_hypervisor_annotations: Many[str] = ()
+    drop_in: str = ""
+    containerd: ShimContainerd = ShimContainerd()
+    crio: ShimCrio = ShimCrio()
+    agent: ShimAgent = ShimAgent()
+    runtime_class: ShimRuntimeClass = ShimRuntimeClass()
 
     @property
     def guest_pull(self) -> bool:

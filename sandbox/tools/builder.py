@@ -4,7 +4,6 @@ A build goes to a temporary folder that is renamed when complete, so an interrup
 finished; a file lock makes a second process wait for the first and then use its result.
 """
 
-import fcntl
 import hashlib
 import json
 import shutil
@@ -12,11 +11,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 from sandbox.errors import SandboxError
+from sandbox.locks import locked
 from sandbox.tools.catalog import PULUMI_SCRIPTS, PULUMI_SDK, TOOLS, Tool
 from sandbox.tools.golang import find_go, go_environment
 
@@ -34,7 +33,10 @@ def made_once(directory: Path, make: Callable[[Path], None]) -> Path:
     if directory.exists():
         return directory
     directory.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(directory.with_name(f".{directory.name}.lock")):
+    with locked(
+        directory.with_name(f".{directory.name}.lock"),
+        on_wait=lambda: say(f"waiting for another process that makes {directory.name}"),
+    ):
         if directory.exists():
             return directory
         with tempfile.TemporaryDirectory(prefix=f".{directory.name}-", dir=directory.parent) as temporary:
@@ -48,17 +50,6 @@ def made_once(directory: Path, make: Callable[[Path], None]) -> Path:
 def text_key(text: str) -> str:
     """Return a short name for a folder whose content depends on `text` alone."""
     return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with path.open("w", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            say(f"waiting for another process that makes {path.stem.removeprefix(chr(46))}")
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def build(tool: Tool, directory: Path) -> None:

@@ -5,16 +5,25 @@ from typing import Any
 
 import pulumi
 import pytest
+import yaml
 
+from kata_components import names
 from kata_components.components import tokens
+from kata_components.components.custom_runtimes import CustomRuntimes
 from kata_components.components.daemon_set_installer import DaemonSetInstaller, DaemonSetInstallerArgs
-from kata_components.components.dispatcher_hook import DispatcherHook, DispatcherHookArgs
-from kata_components.components.dispatcher_rbac import DispatcherRbac
-from kata_components.components.job_templates import JobTemplates
+from kata_components.components.dispatcher_hook import DispatcherHook
+from kata_components.components.job_templates import JobTemplates, templates
 from kata_components.components.manifest_component import ManifestComponent
+from kata_components.components.monitor import Monitor
+from kata_components.components.mounted_configs import MountedConfigs
+from kata_components.components.node_feature_rules import NodeFeatureRules, NodeFeatureRulesArgs
 from kata_components.components.node_rbac import NodeRbac
 from kata_components.components.runtime_classes import RuntimeClasses
+from kata_components.components.state import State
+from kata_components.components.verification import Verification, VerificationArgs
 from kata_components.manifests.objects import all_objects
+from kata_components.names import DIGEST_ANNOTATION
+from kata_components.rollout.digest import current, host_digests
 from kata_components.settings.load import load_settings
 from kata_components.settings.settings import Settings
 from tests.components.recorder import Recorder, run
@@ -73,36 +82,91 @@ def test_logical_names_are_stable(recorder: Recorder) -> None:
     }
 
 
-def test_dispatcher_components_register_rights_and_job(recorder: Recorder) -> None:
-    args = settings("job")
+def test_dispatcher_hook_registers_the_rights_and_has_both_jobs_as_the_chart_does(recorder: Recorder) -> None:
+    args = settings("job", rollout={"runsIn": "cluster"})
+    hooks: list[DispatcherHook] = []
+    run(lambda opts: hooks.append(DispatcherHook("dispatcher", args, opts)))
+    jobs = [yaml.safe_load(text) for text in (hooks[0].install_job, hooks[0].cleanup_job)]
+    everything = by_identity(all_objects(args))
+    assert all(everything["Job", job["metadata"]["name"]] == job for job in jobs)
+    assert set(recorder.resources) - {"cluster"} == {
+        "dispatcher",
+        "dispatcher-rbac",
+        "dispatcher-rbac-service-account",
+        "dispatcher-rbac-cluster-role",
+        "dispatcher-rbac-cluster-role-binding",
+        "dispatcher-rbac-role",
+        "dispatcher-rbac-role-binding",
+    }
+    assert {(r.provider or "").split("::")[-2] for r in recorder.kubernetes_objects()} == {"cluster"}
+
+
+def test_templates_in_the_cluster_differ_for_the_dispatcher_in_what_it_does_not_stamp_itself() -> None:
+    usual, dispatched = (
+        yaml.safe_load(templates(settings("job", rollout={"runsIn": where}))["data"]["install-job.yaml"])
+        for where in ("pulumi", "cluster")
+    )
+    digest = current(host_digests(usual))
+    assert dispatched["metadata"].pop("annotations") == {names.DIGEST_ANNOTATION: digest}
+    assert dispatched["spec"].pop("activeDeadlineSeconds") == 3600
+    assert usual["spec"].pop("ttlSecondsAfterFinished") == 600
+    assert dispatched == usual
+    assert current(host_digests(dispatched)) == digest
+
+
+def test_optional_components_register_their_objects_and_nothing_when_not_asked_for(recorder: Recorder) -> None:
+    asked = settings(
+        "daemonset",
+        containerd={"userDropIn": "a = 1"},
+        shims={"disableAll": True, "qemu": {"enabled": True, "dropIn": "b = 1"}},
+        monitor={"enabled": True},
+    )
 
     def program(opts: pulumi.ResourceOptions) -> None:
-        rbac = DispatcherRbac("dispatcher-rbac", args, opts)
-        DispatcherHook("dispatcher", DispatcherHookArgs(settings=args, needs=rbac.resources), opts)
+        for name, args in (("asked", asked), ("not-asked", settings("daemonset"))):
+            Monitor(f"{name}-monitor", args, opts)
+            MountedConfigs(f"{name}-configs", args, opts)
+            State(f"{name}-state", args, opts)
+            CustomRuntimes(f"{name}-custom-runtimes", args, opts)
 
     run(program)
-    assert recorder.resources["dispatcher-job"].typ == "kubernetes:batch/v1:Job"
-    assert {m["kind"] for m in objects(recorder)} == {
-        "ServiceAccount",
-        "ClusterRole",
-        "ClusterRoleBinding",
-        "Role",
-        "RoleBinding",
-        "Job",
+    assert {r.name for r in recorder.kubernetes_objects()} == {
+        "asked-monitor-daemon-set",
+        "asked-configs-kata-deploy-containerd-user-dropin",
+        "asked-configs-kata-deploy-custom-configs",
     }
 
 
-def test_dispatcher_job_changes_with_the_templates_only(recorder: Recorder) -> None:
-    def hook(name: str, **values: object) -> Callable[[pulumi.ResourceOptions], object]:
-        return lambda opts: DispatcherHook(name, DispatcherHookArgs(settings=settings("job", **values), needs=[]), opts)
+def test_rule_object_is_a_custom_resource(recorder: Recorder) -> None:
+    config = {"kataVersion": "4.1.0", "cluster": {"context": "c"}, "nodeFeatureRules": {"create": True}}
+    wanted = NodeFeatureRulesArgs(settings=load_settings(config), needs=[])
+    run(lambda opts: NodeFeatureRules("rules", wanted, opts))
+    (rule,) = recorder.kubernetes_objects()
+    assert (rule.name, rule.typ) == ("rules-node-feature-rule", "kubernetes:nfd.k8s-sigs.io/v1alpha1:NodeFeatureRule")
+    assert [one["name"] for one in rule.inputs["spec"]["rules"]] == ["amd.sev-snp", "intel.tdx"]
 
-    variants = [hook("a"), hook("b", rollout={"maxFailures": 9}), hook("c", debug=True)]
-    run(lambda opts: [variant(opts) for variant in variants])
-    a, b, c = (recorder.resources[f"{n}-job"].inputs["metadata"]["annotations"] for n in "abc")
-    assert a == b != c
+
+def test_verification_is_another_job_when_what_it_verifies_changes(recorder: Recorder) -> None:
+    pod = {"pod": "apiVersion: v1\nkind: Pod\nmetadata: {name: check}\n"}
+    variants = {
+        "a": settings("job", verification=pod),
+        "same": settings("job", verification=pod, rollout={"maxFailures": 9}),
+        "installed": settings("job", verification=pod, debug=True),
+        "file": settings("job", verification=pod, containerd={"userDropIn": "a = 1"}),
+        "pod": settings("job", verification={"pod": pod["pod"] + "# changed"}),
+    }
+
+    def program(opts: pulumi.ResourceOptions) -> None:
+        for name, args in variants.items():
+            Verification(name, VerificationArgs(settings=args, needs=[]), opts)
+
+    run(program)
+    digests = {n: recorder.resources[f"{n}-job"].inputs["metadata"]["annotations"][DIGEST_ANNOTATION] for n in variants}
+    assert digests["a"] == digests["same"]
+    assert len(set(digests.values())) == 4
 
 
 def test_type_tokens_belong_to_one_package() -> None:
     values = [value for name, value in vars(tokens).items() if name.isupper()]
-    assert len(values) == len(set(values)) == 7
+    assert len(values) == len(set(values)) == 14
     assert all(value.startswith("kata:index:") for value in values)

@@ -27,10 +27,13 @@ def paragraph(text: str, beginning: str) -> str:
     return match[0].replace("\n", " ")
 
 
-def table(text: str) -> list[list[str]]:
-    """Return the cells of the first table, without its head."""
+def tables(text: str) -> list[list[str]]:
+    """Return the cells of all tables, without their heads."""
     lines = [line for line in text.splitlines() if line.startswith("|")]
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+    heads = {index + offset for index, line in enumerate(lines) if set(line) <= set("|-") for offset in (-1, 0)}
+    return [
+        [cell.strip() for cell in line.strip("|").split("|")] for index, line in enumerate(lines) if index not in heads
+    ]
 
 
 def blocks(text: str, language: str = "text") -> list[str]:

@@ -1,28 +1,40 @@
 """The tables of the configuration say what the settings are."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import yaml
 
 from kata_components.settings import profile
 from kata_components.settings.load import load_settings
-from kata_components.settings.merge import Path, at, merged, without
+from kata_components.settings.merge import Path, at
 from kata_components.settings.profile import load_profile
-from tests.docs.markdown import CHECKOUT, README, in_code, paragraph, section, table
+from tests.docs.markdown import CHECKOUT, README, in_code, paragraph, section, tables
 
 DEFAULTS = CHECKOUT / "kata_components" / "settings" / "defaults"
-VERSION = profile.SUPPORTED_VERSIONS[-1]
-PROFILE = load_profile(VERSION)
-OWN_VALUES = yaml.safe_load((DEFAULTS / "own.yaml").read_text(encoding="utf-8"))["values"]
-CHART = yaml.safe_load((DEFAULTS / f"{VERSION}.yaml").read_text(encoding="utf-8"))
-OWN_TABLE = {in_code(key)[0]: (default, meaning) for key, default, meaning in table(section(README, "### Own keys"))}
-CHART_TABLE = {
-    in_code(key)[0]: (in_code(default)[0], mode) for key, default, mode, _ in table(section(README, "### Chart keys"))
-}
+VERSIONS = profile.SUPPORTED_VERSIONS
+OWN = yaml.safe_load((DEFAULTS / "own.yaml").read_text(encoding="utf-8"))
+OWN_VALUES = OWN["values"]
+OWN_TABLE = {in_code(key)[0]: (default, meaning) for key, default, meaning in tables(section(README, "### Own keys"))}
 OWN_REQUIRED = {"kataVersion", "cluster.context"}
 ONE_SHIM = "shims.<name>"
+
+
+class Row(NamedTuple):
+    """One row of the table of chart keys, for one version."""
+
+    version: str
+    key: str
+    default: str
+    mode: str
+
+
+CHART_ROWS = [
+    Row(version, in_code(key)[0], in_code(default)[0], mode)
+    for key, default, versions, mode, _ in tables(section(README, "### Chart keys"))
+    for version in (VERSIONS if versions == "both" else in_code(versions))
+]
 
 
 def leaves(tree: Mapping[str, Any], path: Path = ()) -> Iterator[str]:
@@ -33,17 +45,14 @@ def leaves(tree: Mapping[str, Any], path: Path = ()) -> Iterator[str]:
             yield ".".join((*path, key))
 
 
-def supported(tree: Any) -> Any:
-    for pattern in PROFILE.not_supported_yet:
-        tree = without(tree, pattern)
-    return tree
+def chart_values(version: str) -> dict[str, Any]:
+    return {key: value for key, value in load_profile(version).values.items() if key not in OWN_VALUES}
 
 
-def chart_default(key: str) -> Any:
-    if key == ONE_SHIM:
-        shim = merged(CHART["shimDefaults"], {})
-        return supported({"shims": {"any": shim}})["shims"]["any"]
-    return at(supported(CHART["values"]), tuple(key.split(".")))
+def chart_default(row: Row) -> Any:
+    # The shim that has nothing of its own has the defaults of all shims.
+    path = ("shims", "clh") if row.key == ONE_SHIM else tuple(row.key.split("."))
+    return at(chart_values(row.version), path)
 
 
 def test_own_keys_are_all_there() -> None:
@@ -59,39 +68,38 @@ def test_default_of_own_key(key: str) -> None:
         assert yaml.safe_load(in_code(default)[0]) == at(OWN_VALUES, tuple(key.split(".")))
 
 
-@pytest.mark.parametrize("key", sorted(CHART_TABLE))
-def test_default_of_chart_key(key: str) -> None:
-    assert yaml.safe_load(CHART_TABLE[key][0]) == chart_default(key)
+@pytest.mark.parametrize("row", CHART_ROWS, ids="-".join)
+def test_default_of_chart_key(row: Row) -> None:
+    assert yaml.safe_load(row.default) == chart_default(row)
 
 
-def test_chart_keys_are_all_there() -> None:
-    values = {key: value for key, value in supported(CHART["values"]).items() if key != "shims"}
+@pytest.mark.parametrize("version", VERSIONS)
+def test_chart_keys_are_all_there_once(version: str) -> None:
+    values = {key: value for key, value in chart_values(version).items() if key != "shims"}
     values["shims"] = {"disableAll": None}
-    missing = [leaf for leaf in leaves(values) if not any(f"{leaf}.".startswith(f"{key}.") for key in CHART_TABLE)]
+    keys = [row.key for row in CHART_ROWS if row.version == version]
+    missing = [leaf for leaf in leaves(values) if not any(f"{leaf}.".startswith(f"{key}.") for key in keys)]
     assert missing == []
+    assert len(keys) == len(set(keys))
 
 
-@pytest.mark.parametrize("key", sorted(CHART_TABLE))
-def test_mode_of_chart_key(key: str) -> None:
-    unread = {mode for mode, keys in PROFILE.unread.items() if key.split(".", maxsplit=1)[0] in keys}
+@pytest.mark.parametrize("row", CHART_ROWS, ids="-".join)
+def test_mode_of_chart_key(row: Row) -> None:
+    unread = {
+        mode for mode, keys in load_profile(row.version).unread.items() if row.key.split(".", maxsplit=1)[0] in keys
+    }
     expected = {"job": "daemonset", "daemonset": "job"}[unread.pop()] if unread else "both"
-    assert CHART_TABLE[key][1] == expected
+    assert row.mode == expected
 
 
 def test_shims_are_all_named() -> None:
-    assert in_code(paragraph(README, f"Shims at {VERSION}: ")) == [
-        name for name in CHART["values"]["shims"] if name != "disableAll"
-    ]
+    first, *later = ([name for name in chart_values(v)["shims"] if name != "disableAll"] for v in VERSIONS)
+    assert in_code(paragraph(README, "Shims at both versions: ")) == first
+    (newest,) = later
+    assert in_code(paragraph(README, f"Shims at {VERSIONS[-1]} only: ")) == [n for n in newest if n not in first]
 
 
-def test_keys_that_are_refused_are_all_named() -> None:
-    assert in_code(paragraph(README, "Refused today")) == [
-        *(".".join(key) for key in PROFILE.not_supported_yet),
-        "rollout.runsIn: cluster",
-    ]
-
-
-def test_version_of_the_readme_is_supported() -> None:
-    assert in_code(OWN_TABLE["kataVersion"][1]) == list(profile.SUPPORTED_VERSIONS)
-    config = {"kataVersion": VERSION, "cluster": {"context": "any"}}
-    assert load_settings(config).kata_version == VERSION
+@pytest.mark.parametrize("version", VERSIONS)
+def test_versions_of_the_readme_are_supported(version: str) -> None:
+    assert in_code(OWN_TABLE["kataVersion"][1]) == list(VERSIONS)
+    assert load_settings({"kataVersion": version, "cluster": {"context": "any"}}).kata_version == version

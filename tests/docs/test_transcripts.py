@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -29,8 +30,8 @@ PROBLEMATIC = {
     "nodeSelector": {"pool": "kata"},
     "job": {"paralelism": 10},
     "shims": {"qemu-tdxx": {"enabled": True}},
-    "rollout": {"runsIn": "cluster", "waves": ["canary", "50%", "10%"], "maxFailures": "12"},
-    "monitor": {"enabled": True},
+    "rollout": {"waves": ["canary", "50%", "10%"], "maxFailures": "12"},
+    "devkit": True,
 }
 
 
@@ -104,6 +105,15 @@ def test_outputs_are_those_of_the_program() -> None:
     )  # fmt: skip
     assert keys == sorted(made.output())
     assert f'digest     : "{current(DIGESTS)}"' in block
+
+
+def test_problems_of_a_values_file_are_shown_as_in_the_readme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("values.yaml").write_text("job: {paralelism: 10}", encoding="utf-8")
+    config = {key: PROBLEMATIC[key] for key in ("kataVersion", "deploymentMode", "cluster", "nodeSelector")}
+    with pytest.raises(SettingsError) as raised:
+        load_settings({**config, "valuesFile": "values.yaml"})
+    assert any(shown(f"error: {raised.value}".splitlines()) in block for block in BLOCKS), str(raised.value)
 
 
 def test_problems_of_a_configuration_are_shown_as_in_the_readme() -> None:

@@ -13,7 +13,7 @@ from sandbox.kube import Kube
 from sandbox.paths import cache_dir
 from sandbox.shell import environment
 from tests.e2e.observe import Audit
-from tests.e2e.stack import CHECKOUT, Stack
+from tests.e2e.stack import CHECKOUT, NAME, Stack
 
 WORKERS = 24
 POD_SECONDS = 0.5
@@ -21,8 +21,8 @@ POD_SECONDS = 0.5
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
-    """A cluster of the tests' own, with the operator's rights granted; another checkout has another one."""
-    local = Cluster(f"kata-deploy-e2e-{hashlib.sha256(str(CHECKOUT).encode()).hexdigest()[:6]}")
+    """A cluster of the tests' own, with the operator's rights granted; each worker of each checkout has one."""
+    local = Cluster(f"kata-deploy-{NAME}-{hashlib.sha256(str(CHECKOUT).encode()).hexdigest()[:6]}")
     local.start(workers=WORKERS)
     with local.connect() as kube:
         for manifest in yaml.safe_load_all((CHECKOUT / "docs" / "operator-rbac.yaml").read_text()):

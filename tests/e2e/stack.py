@@ -14,6 +14,8 @@ from sandbox.cluster import Cluster
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SECONDS = 180.0
+NAME = f"e2e-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
+"""The stack's name: `stack init` writes a file into the checkout, so no two workers may share it."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class Stack:
 
     def __init__(self, home: Path, cluster: Cluster, variables: dict[str, str], *, user: str) -> None:
         self.cluster = cluster
-        self.config_file = home / "Pulumi.e2e.yaml"
+        self.config_file = home / f"Pulumi.{NAME}.yaml"
         self.reports = home / "reports"
         state = home / "state"
         state.mkdir()
@@ -53,9 +55,9 @@ class Stack:
             "shims": {"disableAll": True, "qemu": {"enabled": True}},
             "defaultShim": dict.fromkeys(("amd64", "arm64", "s390x", "ppc64le"), "qemu"),
         }
-        self.run("stack", "init", "e2e", "--no-select", config=False)
+        self.run("stack", "init", NAME, "--no-select", config=False)
         # Created with the stack, beside those of the project; this one has its configuration elsewhere.
-        (CHECKOUT / "stacks" / "Pulumi.e2e.yaml").unlink(missing_ok=True)
+        (CHECKOUT / "stacks" / f"Pulumi.{NAME}.yaml").unlink(missing_ok=True)
 
     def configure(self, **keys: Any) -> None:
         """Set configuration keys; None removes one, a dict is merged into the one that is there."""
@@ -77,7 +79,7 @@ class Stack:
         return self.run("destroy", "--yes", "--skip-preview")
 
     def cancel(self) -> Run:
-        return self.run("cancel", "--yes", "e2e", config=False)
+        return self.run("cancel", "--yes", NAME, config=False)
 
     def outputs(self) -> dict[str, Any]:
         outputs: dict[str, Any] = json.loads(self.run("stack", "output", "--json", config=False).text)
@@ -100,7 +102,7 @@ class Stack:
         """Start a command in a process group of its own, so that signals reach just it."""
         command = ["pulumi", *arguments, "--non-interactive", "--color", "never"]
         if arguments[:2] != ("stack", "init") and arguments[0] != "cancel":
-            command += ["--stack", "e2e"]
+            command += ["--stack", NAME]
         if config:
             values = {f"kata-deploy:{key}": value for key, value in self.config.items()}
             self.config_file.write_text(yaml.safe_dump({"config": values}))

@@ -12,7 +12,7 @@ from sandbox.cluster import Cluster
 from sandbox.control_plane import ADMIN, OPERATOR
 from sandbox.kube import Kube
 from tests.e2e.observe import Audit
-from tests.e2e.stack import Stack
+from tests.e2e.stack import NAME, Stack
 
 pytestmark = pytest.mark.e2e
 
@@ -34,7 +34,7 @@ def refused(stack: Stack, audit: Audit, *words: str, user: str = OPERATOR) -> No
         ({"job": {"paralelism": 5}}, ("job.paralelism", "parallelism")),
         ({"job": {"parallelism": "many"}}, ("job.parallelism", "many")),
         ({"cluster": {"context": None}}, ("cluster.context",)),
-        ({"cluster": {"context": "elsewhere"}}, ("elsewhere", "kwok-kata-deploy-e2e-")),
+        ({"cluster": {"context": "elsewhere"}}, ("elsewhere", f"kwok-kata-deploy-{NAME}")),
         ({"namespace": "not-there"}, ("namespace not-there does not exist", "kubectl create namespace")),
         ({"job": {"nodes": ["worker-0001", "worker-x"]}}, ("job.nodes names worker-x",)),
     ],

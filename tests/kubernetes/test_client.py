@@ -98,6 +98,21 @@ async def test_metadata_alone_is_asked_for_as_such(wired: Wire) -> None:
     assert [asked.headers["accept"] for asked in wire.server.asked] == [AS_METADATA_LIST, AS_METADATA, AS_METADATA]
 
 
+async def test_metadata_comes_with_its_managers_and_is_merged_into(wired: Wire) -> None:
+    managers = [{"manager": "helm", "operation": "Update"}]
+    wire = wired(in_turn(ok({"metadata": {"managedFields": managers}}), ok({})))
+
+    there = await wire.api.get_metadata("node.k8s.io/v1", "runtimeclasses", "", "kata")
+    await wire.api.patch_metadata("v1", "configmaps", "ns", "c", {"labels": {"a": None}})
+
+    assert there is not None
+    assert there.metadata.managed_fields == managers
+    patch = wire.server.asked[-1]
+    assert (patch.method, patch.path) == ("PATCH", "/api/v1/namespaces/ns/configmaps/c")
+    assert patch.json == {"metadata": {"labels": {"a": None}}}
+    assert patch.headers["content-type"] == "application/merge-patch+json"
+
+
 async def test_metadata_of_what_is_not_there_is_none(wired: Wire) -> None:
     absent = Reply(404, b"404 page not found\n", {"content-type": "text/plain"})
     wire = wired(in_turn(refused(404, reason="NotFound"), absent, refused(403, "no")))

@@ -1,68 +1,107 @@
 """The chart's renders, and a comparison of objects with them, field by field (fixtures/chart/README.md)."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
+from kata_components.errors import SettingsError
 from kata_components.settings.load import load_settings
 from kata_components.settings.merge import without
+from kata_components.settings.profile import SUPPORTED_VERSIONS
 from kata_components.settings.settings import Settings
 
-FIXTURES = Path(__file__).parents[3] / "shared" / "fixtures" / "chart" / "4.0.0"
+FIXTURES = Path(__file__).parents[3] / "shared" / "fixtures" / "chart"
 
-_HELM_ONLY_OBJECTS = ("kata-deploy-rb-cleanup", "kata-deploy-cleanup-r", "kata-deploy-sa-cleanup")
-_APART = {
-    "monitor": "kata-monitor",
-    "containerd.runtimeSocket": "kata-monitor",
-    "verification": "kata-deploy-verif",
-}
-"""Keys still to come that only make objects of their own: the other objects of such a case are compared."""
 _KEYED_BY_NAME = {"env", "volumes", "volumeMounts"}
+_MAPS_THAT_MAY_BE_MISSING = {"metadata", "labels", "annotations"}
+_CHECKSUM = re.compile(r"[0-9a-f]{64}")
 
 Identity = tuple[str, str, str]
 
 
-def cases() -> list[str]:
-    """Return the names of all valid cases; none where the fixtures are absent."""
-    return sorted(path.name.removesuffix(".values.yaml") for path in FIXTURES.glob("*.values.yaml"))
+class Case(NamedTuple):
+    """Values, and what the chart of a version makes of them."""
+
+    version: str
+    name: str
+
+    def __str__(self) -> str:
+        """Return it as the id of a test."""
+        return f"{self.version}-{self.name}"
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The values that are given to the chart."""
+        return _values(self)
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The stack configuration with the values, paced in the cluster where the version has no other place yet."""
+        paced = {"rollout": {"runsIn": "cluster"}} if self.version != "4.0.0" and self.job_mode else {}
+        return {"kataVersion": self.version, "cluster": {"context": "test"}, **self.values, **paced}
+
+    @property
+    def job_mode(self) -> bool:
+        """Whether the values are for job mode."""
+        return self.values.get("deploymentMode") == "job"
+
+    def settings(self, *, less: Iterable[str] = ()) -> Settings:
+        """Return the settings, with the dispatcher, which the chart has in every job-mode render.
+
+        Args:
+            less: dotted keys to leave out.
+        """
+        config = self.config
+        for key in less:
+            config = without(config, tuple(key.split(".")))
+        settings = load_settings(config)
+        return settings.model_copy(update={"rollout": settings.rollout.model_copy(update={"runs_in": "cluster"})})
+
+    def refusals(self) -> tuple[str, ...]:
+        """Return the problems for which the values are refused."""
+        try:
+            load_settings(self.config)
+        except SettingsError as error:
+            return error.problems
+        return ()
+
+    def chart_objects(self) -> list[dict[str, Any]]:
+        """Return the objects that the chart makes."""
+        text = (FIXTURES / self.version / f"{self.name}.rendered.yaml").read_text(encoding="utf-8")
+        return [document for document in yaml.load_all(text, Loader=yaml.CSafeLoader) if document]
 
 
-def invalid_cases() -> list[str]:
-    """Return the names of the cases that the chart refuses."""
-    return sorted(path.name.removesuffix(".values.yaml") for path in (FIXTURES / "invalid").glob("*.values.yaml"))
+@cache
+def _values(case: Case) -> dict[str, Any]:
+    text = (FIXTURES / case.version / f"{case.name}.values.yaml").read_text(encoding="utf-8")
+    return yaml.load(text, Loader=yaml.CSafeLoader) or {}
 
 
-def whole_config_of(case: str) -> dict[str, Any]:
-    """Return the stack configuration with the values of a case."""
-    values = yaml.safe_load((FIXTURES / f"{case}.values.yaml").read_text(encoding="utf-8"))
-    return {"kataVersion": "4.0.0", "cluster": {"context": "test"}, **values}
+@cache
+def cases() -> list[Case]:
+    """Return all valid cases of the supported versions; none where the fixtures are absent."""
+    return _cases("")
 
 
-def config_of(case: str) -> dict[str, Any]:
-    """Return the stack configuration with the values of a case, less the keys still to come that stand apart."""
-    config = whole_config_of(case)
-    for key in _APART:
-        config = without(config, tuple(key.split(".")))
-    return config
+def invalid_cases() -> list[Case]:
+    """Return the cases that the chart refuses."""
+    return _cases("invalid/")
 
 
-def settings_of(case: str) -> Settings:
-    """Return the settings of a case, with the dispatcher, which the chart has in every job-mode render."""
-    settings = load_settings(config_of(case))
-    return settings.model_copy(update={"rollout": settings.rollout.model_copy(update={"runs_in": "cluster"})})
-
-
-def chart_objects(case: str) -> list[dict[str, Any]]:
-    """Return the objects of a render, less those that only Helm needs and those of keys still to come."""
-    documents = yaml.safe_load_all((FIXTURES / f"{case}.rendered.yaml").read_text(encoding="utf-8"))
-    left_out = (*_HELM_ONLY_OBJECTS, *_APART.values())
-    return [d for d in documents if d and not d["metadata"]["name"].startswith(left_out)]
+def _cases(folder: str) -> list[Case]:
+    return [
+        Case(version, f"{folder}{path.name.removesuffix('.values.yaml')}")
+        for version in SUPPORTED_VERSIONS
+        for path in sorted((FIXTURES / version / folder).glob("*.values.yaml"))
+    ]
 
 
 def deviations(ours: Iterable[Mapping[str, Any]], chart: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return a line for each field that differs."""
+    """Return a line for each field that differs, as `Kind/namespace/name/path/to/field: chart …, ours …`."""
     mine, theirs = ({_identity(m): _comparable(m) for m in side} for side in (ours, chart))
     lines: list[str] = []
     for identity in sorted(mine.keys() | theirs.keys()):
@@ -76,28 +115,27 @@ def _identity(manifest: Mapping[str, Any]) -> Identity:
 
 
 def _comparable(node: Any, key: str = "") -> Any:
-    """Return a node without what makes no difference: order by name, nulls, and Helm's own metadata."""
+    """Return a node without what makes no difference: order by name, nulls, the values of checksums."""
     if isinstance(node, Mapping):
-        items = {k: _comparable(v, k) for k, v in node.items() if v is not None and not _is_helms(k, v)}
-        return {k: v for k, v in items.items() if v != {} or k not in ("labels", "annotations", "metadata")}
+        return {k: _comparable(v, k) for k, v in node.items() if v is not None}
     if isinstance(node, list):
-        if key in _KEYED_BY_NAME:
-            return {item["name"]: _comparable(item) for item in node}
-        return (
-            sorted(node)
-            if key == "command" and any("--job-template=" in word for word in node)
-            else [_comparable(item) for item in node]
-        )
+        return _comparable_list(node, key)
     if key.endswith("-job.yaml"):
-        return _comparable(yaml.safe_load(node))
-    return node
+        return _comparable(yaml.load(node, Loader=yaml.CSafeLoader))
+    return "a checksum" if key.startswith("checksum/") and _CHECKSUM.fullmatch(node) else node
 
 
-def _is_helms(key: str, value: object) -> bool:
-    return key.startswith("helm.sh/") or (key == "app.kubernetes.io/managed-by" and value == "Helm")
+def _comparable_list(items: list[Any], key: str) -> Any:
+    if key in _KEYED_BY_NAME:
+        return {item["name"]: _comparable(item) for item in items}
+    if key == "command" and any("--job-template=" in word for word in items):
+        return sorted(items)
+    return [_comparable(item) for item in items]
 
 
 def _differences(ours: Any, chart: Any, path: str) -> Iterator[str]:
+    if path.rpartition("/")[2] in _MAPS_THAT_MAY_BE_MISSING:
+        ours, chart = ours or {}, chart or {}
     if isinstance(ours, Mapping) and isinstance(chart, Mapping):
         for key in sorted(ours.keys() | chart.keys()):
             yield from _differences(ours.get(key), chart.get(key), f"{path}/{key}")

@@ -6,6 +6,7 @@ from typing import Any
 
 import pulumi
 import pytest
+import yaml
 
 from tests.program.conftest import Program
 
@@ -35,6 +36,26 @@ JOB_MODE = {
     "kata-deploy-job-templates-config-map": ("kubernetes:core/v1:ConfigMap", "kata-deploy-job-templates"),
     "kata-deploy-rollout": ("pulumi-python:dynamic/kata:Rollout", "kata-deploy"),
 }
+DISPATCHED = {**JOB, "rollout": {"runsIn": "cluster"}}
+DISPATCHER = {
+    "kata-deploy-dispatcher": ("kata:index:DispatcherHook", "kata-deploy"),
+    "kata-deploy-dispatcher-rbac": ("kata:index:DispatcherRbac", "kata-deploy-dispatcher"),
+    "kata-deploy-dispatcher-rbac-service-account": (
+        "kubernetes:core/v1:ServiceAccount",
+        "kata-deploy-dispatcher-rbac",
+    ),
+} | {
+    f"kata-deploy-dispatcher-rbac-{role}": (
+        f"kubernetes:rbac.authorization.k8s.io/v1:{kind}",
+        "kata-deploy-dispatcher-rbac",
+    )
+    for role, kind in {
+        "cluster-role": "ClusterRole",
+        "cluster-role-binding": "ClusterRoleBinding",
+        "role": "Role",
+        "role-binding": "RoleBinding",
+    }.items()
+}
 DAEMONSET_MODE = {
     "kata-deploy-daemon-set-installer": ("kata:index:DaemonSetInstaller", "kata-deploy"),
     "kata-deploy-daemon-set-installer-daemon-set": (
@@ -44,7 +65,9 @@ DAEMONSET_MODE = {
 }
 
 
-@pytest.mark.parametrize(("config", "own"), [(JOB, JOB_MODE), (DAEMONSET, DAEMONSET_MODE)])
+@pytest.mark.parametrize(
+    ("config", "own"), [(JOB, JOB_MODE), (DAEMONSET, DAEMONSET_MODE), (DISPATCHED, JOB_MODE | DISPATCHER)]
+)
 def test_each_mode_registers_exactly_its_resources(
     program: Program, config: dict[str, Any], own: dict[str, tuple[str, str]]
 ) -> None:
@@ -65,6 +88,18 @@ def test_rollout_comes_after_the_installation_and_that_after_what_cleaning_needs
     assert run.resources["kata-deploy-rollout"].depends_on == {"kata-deploy-installation"}
     first, second = "kata-deploy-installation", "kata-deploy-rollout"
     assert run.order(second, first) == [first, second]
+
+
+def test_dispatcher_paces_both_ways_and_its_rights_outlive_the_installation(program: Program) -> None:
+    run = program({**DISPATCHED, **ONE_SHIM})
+    resources = run.resources
+    assert "kata-deploy-dispatcher-rbac-role-binding" in resources["kata-deploy-installation"].depends_on
+    install, cleanup = (
+        yaml.safe_load(resources[f"kata-deploy-{name}"].inputs["dispatcherJob"]) for name in ("rollout", "installation")
+    )
+    assert install["metadata"]["name"] == "kata-deploy-install-dispatcher"
+    assert cleanup["metadata"]["name"] == "kata-deploy-cleanup-dispatcher"
+    assert "batch/v1 jobs" not in str(resources["kata-deploy-installation"].inputs["objects"])
 
 
 def test_objects_are_registered_through_the_provider_of_the_stacks_cluster(program: Program) -> None:

@@ -134,7 +134,10 @@ class ApiServer:
 
     def _annotate(self, asked: Asked, node: str) -> None:
         metadata = asked.json["metadata"]
-        self.cluster.annotate_node(node, metadata["uid"], metadata["annotations"])
+        self.cluster.annotate_node(node, metadata["uid"], metadata["annotations"], metadata.get("labels"))
+
+    def _patch(self, asked: Asked, path: str) -> None:
+        self.cluster.patch_metadata(path, asked.json["metadata"])
 
     def _review(self, asked: Asked) -> dict[str, Any]:
         attributes = asked.json["spec"]["resourceAttributes"]
@@ -163,4 +166,5 @@ _ROUTES: list[tuple[str, Callable[..., Any]]] = [
         lambda s, asked, _, name: s.cluster.delete_lease(name, asked.json["preconditions"]["uid"]),
     ),
     (rf"POST {_PREFIX}/selfsubjectaccessreviews", lambda s, asked: s._review(asked)),
+    (rf"PATCH {_PREFIX}/(.+)", lambda s, asked, path: s._patch(asked, path)),
 ]

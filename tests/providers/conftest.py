@@ -4,11 +4,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from kata_components.providers.installation import InstallationProvider
 from kata_components.providers.rollout import RolloutProvider
+from tests.providers import inputs
 from tests.providers.api_model import ApiServer
 from tests.providers.process import Dynamic, Engine, Provider
 from tests.runner.cluster import Cluster
@@ -75,3 +77,12 @@ def fresh(tmp_path: Path, api: ApiServer) -> Iterator[Running]:
         running = start(stack, tmp_path)
         api.write_kubeconfig(running.kubeconfig)
         yield running
+
+
+@pytest.fixture
+def installed(running: Running) -> dict[str, Any]:
+    """The installation that a rollout needs."""
+    checked = running.installation.check(inputs.installation())
+    assert checked.failures == []
+    _, outputs = running.installation.create(checked.inputs)
+    return outputs

@@ -2,10 +2,14 @@
 
 from typing import Any
 
+import yaml
 from pulumi.output import Unknown
 
+from kata_components.components.job_templates import templates
+from kata_components.manifests.dispatcher_job import cleanup_dispatcher_job, install_dispatcher_job
 from kata_components.manifests.job_templates import config_map
-from kata_components.providers.installation import InstallationInputs
+from kata_components.manifests.yaml_text import yaml_text
+from kata_components.providers.installation_inputs import InstallationInputs
 from kata_components.providers.rollout import RolloutInputs
 from kata_components.settings.load import load_settings
 
@@ -19,6 +23,30 @@ INSTALLATION_URN = "urn:pulumi:test::kata-deploy::t::kata-deploy-installation"
 TEMPLATES: dict[str, str] = config_map(
     load_settings({"kataVersion": "4.0.0", "cluster": {"context": "c"}, "deploymentMode": "job"})
 )["data"]
+
+
+IN_CLUSTER = load_settings(
+    {
+        "kataVersion": "4.0.0",
+        "cluster": {"context": "c"},
+        "deploymentMode": "job",
+        "job": {"parallelism": 3},
+        "rollout": {"runsIn": "cluster"},
+    }
+)
+FILES = {name: yaml.safe_load(text) for name, text in templates(IN_CLUSTER)["data"].items()}
+"""What a dispatcher reads."""
+
+
+def dispatched(**changes: Any) -> dict[str, Any]:
+    """Return the inputs of a `Rollout` that upstream's dispatcher paces."""
+    job = yaml_text(install_dispatcher_job(IN_CLUSTER))
+    return rollout(**{"dispatcherJob": job, "waves": [], "maxFailures": "100%", "notReady": "attempt"} | changes)
+
+
+def dispatched_installation() -> dict[str, Any]:
+    """Return the inputs of the `Installation` beside it."""
+    return installation(dispatcherJob=yaml_text(cleanup_dispatcher_job(IN_CLUSTER)))
 
 
 def rollout(**changes: Any) -> dict[str, Any]:

@@ -154,16 +154,19 @@ class Dynamic:
         answer = self.start_create(props).result()
         return answer.id, _dict(answer.properties)
 
-    def start_create(self, props: dict[str, Any]) -> Any:
-        return self.stub.Create.future(provider_pb2.CreateRequest(properties=self._props(props)), timeout=_TIMEOUT)
+    def start_create(self, props: dict[str, Any], seconds: float = _TIMEOUT) -> Any:
+        return self.stub.Create.future(provider_pb2.CreateRequest(properties=self._props(props)), timeout=seconds)
 
     def update(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> dict[str, Any]:
         request = provider_pb2.UpdateRequest(id=id_, olds=self._props(olds), news=self._props(news))
         return _dict(self.stub.Update(request, timeout=_TIMEOUT).properties)
 
     def delete(self, id_: str, props: dict[str, Any]) -> None:
+        self.start_delete(id_, props).result()
+
+    def start_delete(self, id_: str, props: dict[str, Any], seconds: float = _TIMEOUT) -> Any:
         request = provider_pb2.DeleteRequest(id=id_, properties=self._props(props))
-        self.stub.Delete(request, timeout=_TIMEOUT)
+        return self.stub.Delete.future(request, timeout=seconds)
 
     def read(self, id_: str, props: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         answer = self.stub.Read(provider_pb2.ReadRequest(id=id_, properties=self._props(props)), timeout=_TIMEOUT)

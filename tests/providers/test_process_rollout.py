@@ -14,15 +14,6 @@ from tests.providers.inputs import ROLLOUT_URN
 from tests.runner.cluster import Cluster
 
 
-@pytest.fixture
-def installed(running: Running) -> dict[str, Any]:
-    """The installation that a rollout needs."""
-    checked = running.installation.check(inputs.installation())
-    assert checked.failures == []
-    _, outputs = running.installation.create(checked.inputs)
-    return outputs
-
-
 def up(running: Running, **changes: Any) -> dict[str, Any]:
     """Check and create, as a first `up` does; return the outputs."""
     checked = running.rollout.check(inputs.rollout(**changes))

@@ -1,6 +1,14 @@
 """Properties as they cross the engine."""
 
+from collections.abc import Mapping
+from typing import Any
+
+from kata_components.manifests.job_templates import config_map
+from kata_components.manifests.mounted_configs import mounted_fingerprints
+from kata_components.providers.rollout import RolloutInputs
 from kata_components.providers.wire import WireModel, has_unknowns
+from kata_components.settings.load import load_settings
+from tests.providers import inputs
 from tests.providers.inputs import UNKNOWN
 
 
@@ -19,3 +27,15 @@ def test_models_take_what_the_engine_makes_of_them_and_give_it_back() -> None:
 def test_unknown_values_of_a_preview_are_seen() -> None:
     assert has_unknowns({"a": 1, "b": UNKNOWN})
     assert not has_unknowns({"a": 1, "b": None})
+
+
+def test_digest_of_a_rollout_changes_with_the_files_its_jobs_mount_and_with_nothing_else_of_them() -> None:
+    def digests(drop_in: str, **values: Any) -> Mapping[int, str]:
+        config = {"kataVersion": "4.0.0", "cluster": {"context": "c"}, "deploymentMode": "job", **values}
+        settings = load_settings(config | {"containerd": {"userDropIn": drop_in}})
+        job = config_map(settings)["data"]["install-job.yaml"]
+        wired = inputs.rollout(installJob=job, mounted=mounted_fingerprints(settings))
+        return RolloutInputs.of(wired).request.rules.digests
+
+    assert digests("a = 1") != digests("a = 2")
+    assert digests("a = 1") == digests("a = 1\n") == digests("a = 1", tolerations=[{"operator": "Exists"}])

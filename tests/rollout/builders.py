@@ -3,6 +3,7 @@
 from kata_components import names
 from kata_components.kubernetes.objects import Condition, Metadata, Node, NodeInfo, NodeStatus
 from kata_components.rollout import mark
+from kata_components.rollout.guards import Refusal
 from kata_components.rollout.jobs import JobState, NodeJob, Stage
 
 DIGEST = "aaaaaaaaaaaa"
@@ -64,3 +65,9 @@ def job(
         state=state,
         failure="BackoffLimitExceeded" if state is JobState.FAILED else "",
     )
+
+
+def text_of(refusal: Refusal | None) -> str:
+    """Return the words of a guard rail that has refused."""
+    assert refusal
+    return refusal.text

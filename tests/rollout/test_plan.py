@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from kata_components.names import RUNTIME_LABEL
+from kata_components.rollout.cleanup_plan import cleanup_plan
 from kata_components.rollout.jobs import JobState, NodeJob
-from kata_components.rollout.plan import Action, Rules, cleanup_plan, plan, unclaimed
+from kata_components.rollout.plan import Action, Rules, plan, unclaimed
 from tests.rollout.builders import DIGEST, job, mark_of, node
 
 RULES = Rules(suffix="", digests={1: DIGEST})

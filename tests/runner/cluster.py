@@ -5,11 +5,12 @@ It knows no transport: `FakeKubeApi` calls it in virtual time, the server of the
 
 import asyncio
 import copy
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from kata_components import names
+from tests.runner.dispatcher import DispatcherModel, is_dispatcher
 from tests.runner.selectors import matches
 
 Object = dict[str, Any]
@@ -41,6 +42,11 @@ class Cluster:
     jobs: dict[str, Object] = field(default_factory=dict)
     pods: dict[str, Object] = field(default_factory=dict)
     leases: dict[str, Object] = field(default_factory=dict)
+    templates: dict[str, Object] = field(default_factory=dict)
+    """The Jobs that a dispatcher reads, by the names of their files."""
+    dispatchers: list[list[str]] = field(default_factory=list)
+    """The command lines of all dispatchers that were started, in order."""
+    dispatcher_fate: Literal["works", "waits", "crashes"] = "works"
     objects: dict[str, Object] = field(default_factory=dict)
     """Other objects by their path behind the API version: `namespaces/kube-system`."""
     starts: list[str] = field(default_factory=list)
@@ -80,7 +86,8 @@ class Cluster:
 
     @property
     def active(self) -> list[Object]:
-        return [job for job in self.jobs.values() if not job["status"].get("conditions")]
+        """The per-node Jobs that work."""
+        return [j for j in self.jobs.values() if not j["status"].get("conditions") and not is_dispatcher(j)]
 
     def end_job(self, name: str, fate: Fate = "succeeds") -> None:
         job = self.jobs[name]
@@ -88,8 +95,8 @@ class Cluster:
         reason = {"reason": "BackoffLimitExceeded", "message": "Job has reached the specified backoff limit"}
         condition = {"type": kind, "status": "True"} | (reason if kind == "Failed" else {})
         job["status"] = {"conditions": [condition], "succeeded": int(kind == "Complete")}
-        node = self.nodes.get(node_of(job))
-        if kind == "Failed":
+        node = None if is_dispatcher(job) else self.nodes.get(node_of(job))
+        if kind == "Failed" and not is_dispatcher(job):
             self._add_failed_pod(job)
         elif node:
             labels = node["metadata"]["labels"]
@@ -115,6 +122,12 @@ class Cluster:
             raise RefusedError(409, "AlreadyExists")
         job = copy.deepcopy(manifest) | {"status": {}}
         job["metadata"] |= {"namespace": namespace, "uid": self._next_uid()}
+        if is_dispatcher(job):
+            self.jobs[name] = job
+            self.dispatchers.append(job["spec"]["template"]["spec"]["containers"][0]["command"])
+            self._tell("ADDED", job)
+            DispatcherModel(self, job)
+            return copy.deepcopy(job)
         node = node_of(job)
         if any(node_of(other) == node for other in self.active):
             self.violations.append(f"two Jobs on {node}")
@@ -141,12 +154,26 @@ class Cluster:
             if not succeeded_only or job["status"].get("succeeded") == 1:
                 self.delete_job(job["metadata"]["name"], None)
 
-    def annotate_node(self, name: str, uid: str, annotations: dict[str, str | None]) -> None:
+    def annotate_node(
+        self, name: str, uid: str, annotations: Mapping[str, str | None], labels: Mapping[str, str | None] | None = None
+    ) -> None:
         metadata = self.find(self.nodes, name)["metadata"]
         if metadata["uid"] != uid:
             raise RefusedError(409, "Conflict", "the node has another UID")
-        merged = metadata["annotations"] | annotations
-        self.nodes[name]["metadata"]["annotations"] = {k: v for k, v in merged.items() if v is not None}
+        for kind, changes in (("annotations", annotations), ("labels", labels or {})):
+            merged = {**metadata[kind], **changes}
+            self.nodes[name]["metadata"][kind] = {k: v for k, v in merged.items() if v is not None}
+
+    def patch_metadata(self, path: str, patch: Object) -> None:
+        """Merge into the metadata of one of `objects`, as a merge patch does."""
+        metadata = self.find(self.objects, path)["metadata"]
+        if patch.get("resourceVersion", "") != metadata.get("resourceVersion", ""):
+            raise RefusedError(409, "Conflict", "the object has been modified")
+        for key, value in patch.items():
+            if isinstance(value, dict):
+                value = {k: v for k, v in {**metadata.get(key, {}), **value}.items() if v is not None}  # noqa: PLW2901
+            metadata[key] = value
+        self.objects[path]["metadata"] = metadata | {"resourceVersion": self._next_version()}
 
     def create_lease(self, namespace: str, manifest: Object) -> Object:
         name = manifest["metadata"]["name"]

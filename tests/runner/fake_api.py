@@ -3,7 +3,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -18,6 +18,7 @@ from kata_components.kubernetes.objects import (
     Lease,
     Node,
     ObjectMetadata,
+    OwnedObject,
     Pod,
 )
 from tests.runner.cluster import LOG, Cluster, RefusedError
@@ -79,8 +80,10 @@ class FakeKubeApi:
     async def get_node(self, name: str) -> Node:
         return await self._get("get_node", self.cluster.nodes, name, Node)
 
-    async def annotate_node(self, name: str, uid: str, annotations: Mapping[str, str | None]) -> None:
-        await self._call("annotate_node", lambda: self.cluster.annotate_node(name, uid, dict(annotations)))
+    async def annotate_node(
+        self, name: str, uid: str, annotations: Mapping[str, str | None], labels: Mapping[str, str | None] | None = None
+    ) -> None:
+        await self._call("annotate_node", lambda: self.cluster.annotate_node(name, uid, dict(annotations), labels))
 
     async def list_jobs(self, namespace: str, selector: str) -> JobList:
         def listed() -> JobList:
@@ -89,7 +92,7 @@ class FakeKubeApi:
 
         return await self._call("list_jobs", listed)
 
-    async def watch_jobs(self, namespace: str, selector: str, resource_version: str) -> AsyncIterator[JobEvent]:
+    async def watch_jobs(self, namespace: str, selector: str, resource_version: str) -> AsyncGenerator[JobEvent, None]:
         await self._call("watch_jobs", lambda: None)
         try:
             async for event in self.cluster.follow(selector, resource_version):
@@ -138,8 +141,19 @@ class FakeKubeApi:
     async def get_namespace(self, name: str) -> ObjectMetadata:
         return await self._get("get_namespace", self.cluster.objects, f"namespaces/{name}", ObjectMetadata)
 
-    async def get_metadata(self, api_version: str, plural: str, namespace: str, name: str) -> ObjectMetadata | None:
-        raise AssertionError(f"nothing here asks for {api_version} {plural} {namespace}/{name}")
+    async def get_metadata(self, api_version: str, plural: str, namespace: str, name: str) -> OwnedObject | None:
+        try:
+            return await self._get("get_metadata", self.cluster.objects, path_of(plural, namespace, name), OwnedObject)
+        except ApiError as error:
+            if not error.not_found:
+                raise
+            return None
+
+    async def patch_metadata(
+        self, api_version: str, plural: str, namespace: str, name: str, metadata: Mapping[str, Any]
+    ) -> None:
+        path = path_of(plural, namespace, name)
+        await self._call("patch_metadata", lambda: self.cluster.patch_metadata(path, dict(metadata)))
 
     async def allowed(self, verb: str, group: str, resource: str, namespace: str = "", name: str = "") -> bool:
         raise AssertionError(f"nothing here asks whether it may {verb} {group} {resource} {namespace} {name}")
@@ -155,6 +169,11 @@ class FakeKubeApi:
         return msgspec.convert(await self._call(call, lambda: self.cluster.find(kept, name)), kind)
 
 
+def path_of(plural: str, namespace: str, name: str) -> str:
+    """Return where the model of the cluster keeps an object."""
+    return f"namespaces/{namespace}/{plural}/{name}" if namespace else f"{plural}/{name}"
+
+
 def unreachable() -> UnreachableError:
     return UnreachableError("the API server gave no answer: connection refused")
 
@@ -164,4 +183,8 @@ def server_error() -> ApiError:
 
 
 def forbidden(what: str) -> ApiError:
-    return ApiError(403, "Forbidden", f"user ann may not {what}")
+    return ApiError(403, "Forbidden", f'forbidden: User "ann" cannot {what}')
+
+
+def denied_by_admission() -> ApiError:
+    return ApiError(403, "Forbidden", 'admission webhook "policy" denied the request: privileged')

@@ -13,5 +13,8 @@ def _holds(term: str, labels: Mapping[str, str]) -> bool:
         return term[1:] not in labels
     if found := re.fullmatch(r"(\S+) in \((.*)\)", term):
         return labels.get(found[1]) in found[2].split(",")
+    if "!=" in term:
+        key, _, value = term.partition("!=")
+        return labels.get(key) != value
     key, equals, value = term.partition("=")
     return labels.get(key) == value if equals else key in labels

@@ -88,6 +88,6 @@ async def roll_out(api: FakeKubeApi, wanted: InstallRequest, told: Told | None =
     found = await preview(api, wanted)
     assert not found.refusals
     try:
-        return await install(api, wanted, found.plan, say=told.say, on_progress=told.on_progress)
+        return await install(api, wanted, say=told.say, on_progress=told.on_progress)
     finally:
         assert not api.cluster.violations

@@ -10,6 +10,7 @@ from kata_components.errors import ApiError, GuardError, RolloutFailedError
 from kata_components.runner import anchor
 from kata_components.runner.anchor import Ending
 from kata_components.runner.cleanup import CleanupRequest
+from kata_components.runner.fleet import Selection
 from tests.runner import fake_api
 from tests.runner.cluster import Cluster
 from tests.runner.fake_api import FakeKubeApi
@@ -101,12 +102,58 @@ def test_node_that_cannot_be_cleaned_keeps_everything_for_another_try() -> None:
 def test_dead_node_is_named_with_the_ways_out() -> None:
     on = installed(3)
     on.nodes["node-01"]["status"]["conditions"][0]["status"] = "Unknown"
-    with pytest.raises(RolloutFailedError, match=r"not Ready.*1 node \(node-01\).*kubectl delete node"):
+    with pytest.raises(
+        RolloutFailedError, match=r"NotReady.*1 node \(node-01\).*kubectl delete node.*ABANDON_NODES=node-01"
+    ):
         simulate(end(on))
     assert "node-01" not in on.starts
     del on.nodes["node-01"]
     simulate(end(on))
     assert on.leases == {}
+
+
+def test_node_that_comes_back_in_time_is_cleaned() -> None:
+    on = installed(3)
+    ready = on.nodes["node-01"]["status"]["conditions"][0]
+    ready["status"] = "Unknown"
+    told = Told()
+
+    async def back_after_half_a_minute() -> None:
+        asyncio.get_running_loop().call_later(30.0, ready.update, {"status": "True"})
+        await end(on, told=told)
+
+    simulate(back_after_half_a_minute())
+    assert "waiting 60s for nodes that are NotReady: node-01" in told.lines
+    assert told.lines[-1].startswith("cleaned 3 nodes in ")
+    assert (labelled(on), on.marked(), on.jobs, on.leases) == ([], [], {}, {})
+
+
+def test_abandoned_node_loses_mark_and_label_but_only_if_it_is_dead() -> None:
+    on = installed(3)
+    on.nodes["node-01"]["status"]["conditions"][0]["status"] = "Unknown"
+    simulate(end(on, replace(ENDING, abandoned=frozenset({"node-01", "node-02"}))))
+    assert sorted(on.starts) == ["node-00", "node-02"]
+    assert (labelled(on), on.marked(), on.jobs, on.leases) == ([], [], {}, {})
+
+
+def test_claimed_node_is_known_by_its_label_when_mark_and_job_are_gone() -> None:
+    on = installed(3)
+    on.nodes["node-01"]["metadata"]["annotations"].clear()
+    simulate(end(on))
+    assert sorted(on.starts) == ["node-00", "node-01", "node-02"]
+    assert labelled(on) == []
+
+
+def test_label_outside_the_claim_or_of_another_installation_is_not_ours() -> None:
+    on = cluster(2)
+    on.add_nodes("other-1", labels={"pool": "other", names.RUNTIME_LABEL: "true"})
+    simulate(roll_out(FakeKubeApi(on), request(selection=Selection(selector="pool!=other"))))
+    on.add_nodes("other-2", labels={names.RUNTIME_LABEL: "true"})
+    on.nodes["other-2"]["metadata"]["annotations"][names.mark_annotation("dev")] = "{}"
+    on.starts.clear()
+    simulate(end(on))
+    assert sorted(on.starts) == ["node-00", "node-01"]
+    assert labelled(on) == ["other-1", "other-2"]
 
 
 def test_end_goes_on_after_a_kill() -> None:

@@ -88,10 +88,10 @@ def test_mark_that_got_no_answer_is_written_again() -> None:
 def test_refused_creation_fails_the_node_with_the_servers_words() -> None:
     on = cluster(3)
     api = FakeKubeApi(on)
-    api.refuse("create_job", fake_api.forbidden("create jobs"))
+    api.refuse("create_job", fake_api.denied_by_admission())
     done = simulate(roll_out(api, request(1)))
     assert (done.outcome.installed, done.outcome.failed) == (2, 1)
-    assert "node-00: user ann may not create jobs" in done.failure
+    assert 'node-00: admission webhook "policy" denied the request' in done.failure
 
 
 def test_watch_that_expires_is_replaced_by_a_list() -> None:
@@ -105,8 +105,8 @@ def test_watch_that_expires_is_replaced_by_a_list() -> None:
         return (await roll_out(api, request(2))).outcome.installed
 
     assert simulate(with_compactions()) == 6
-    assert Counter(api.asked)["list_jobs"] == 2 + 1 + 3 + 1, (
-        "both plans, the first of the run, one per compaction, the end"
+    assert Counter(api.asked)["list_jobs"] == 2 + 1 + 1 + 3 + 1, (
+        "both plans, a look for a dispatcher, the first of the run, one per compaction, the end"
     )
 
 
@@ -224,7 +224,23 @@ def test_lost_right_to_list_jobs_ends_the_run_with_the_servers_words() -> None:
         await asyncio.sleep(1.0)
         api.refuse("list_jobs", *[fake_api.forbidden("list jobs")] * 1000)
         api.cluster.forget()
-        with pytest.raises(ApiError, match="user ann may not list jobs"):
+        with pytest.raises(ApiError, match='User "ann" cannot list jobs'):
             await task
 
     simulate(without_right())
+
+
+def test_api_server_that_does_not_know_all_roles_yet_is_asked_again() -> None:
+    on = cluster(6)
+    api = FakeKubeApi(on)
+
+    async def with_a_restart() -> int:
+        task = asyncio.create_task(roll_out(api, request()))
+        await asyncio.sleep(2.0)
+        for call in ("list_jobs", "create_job", "annotate_node", "watch_jobs"):
+            api.refuse(call, *[fake_api.forbidden(call)] * 3)
+        on.forget()
+        return (await task).outcome.installed
+
+    assert simulate(with_a_restart()) == 6
+    assert Counter(on.starts) == dict.fromkeys(on.nodes, 1)

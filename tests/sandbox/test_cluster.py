@@ -133,6 +133,36 @@ def test_pods_wait_for_a_node_that_is_not_ready(cluster: Cluster, kube: Kube, ru
     until(lambda: ready() == "True" and condition(kube, job) == "Complete")
 
 
+def test_the_program_of_a_dispatchers_pod_runs_with_its_command_line_and_its_account(kube: Kube) -> None:
+    labels = {"kata-deploy/dispatcher": "install"}
+    kube.create("/api/v1/namespaces/default/serviceaccounts", {"metadata": {"name": "powerless"}})
+    kube.create("/api/v1/namespaces/default/configmaps", {"metadata": {"name": "job"}, "data": {"job.yaml": "{}"}})
+
+    def ended(name: str, *words: str) -> dict[str, Any]:
+        """Run a dispatcher with these arguments; how its container ended."""
+        mounts = [{"name": "job", "mountPath": "/etc/job"}]
+        command = ["/usr/bin/kata-deploy-job-dispatcher", *words]
+        pod = {
+            "restartPolicy": "Never",
+            "serviceAccountName": "powerless",
+            "containers": [{"name": "dispatcher", "image": "none", "command": command, "volumeMounts": mounts}],
+            "volumes": [{"name": "job", "configMap": {"name": "job"}}],
+        }
+        spec = {"backoffLimit": 0, "template": {"metadata": {"labels": labels}, "spec": pod}}
+        kube.create(JOBS, {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name}, "spec": spec})
+        until(lambda: condition(kube, name) != "")
+        terminated: dict[str, Any] = pods_of(kube, name)[0]["status"]["containerStatuses"][0]["state"]["terminated"]
+        return terminated
+
+    template, prefix = "--job-template=/etc/job/job.yaml", "--name-prefix=p"
+    unknown = ended("unknown-flag", template, prefix, "--node-label=true")
+    assert (unknown["exitCode"], "unrecognized arguments: --node-label=true" in unknown["message"]) == (2, True)
+    powerless = ended("powerless", template, prefix)
+    assert powerless["exitCode"] == 1
+    assert "system:serviceaccount:default:powerless" in powerless["message"]
+    assert ended("nobody", "--job-template=/elsewhere.yaml", prefix)["exitCode"] == 1
+
+
 def test_daemon_pods_label_their_nodes_while_they_live(kube: Kube) -> None:
     nodes = ["worker-0007", "worker-0008"]
     terms = [{"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": nodes}]}]

@@ -7,7 +7,6 @@ import pytest
 from kata_components.errors import SettingsError
 from kata_components.settings.load import load_settings
 from kata_components.settings.settings import Settings
-from tests.manifests import chart
 
 MINIMAL = {"kataVersion": "4.0.0", "cluster": {"context": "c"}}
 
@@ -50,8 +49,13 @@ def test_shim_without_own_word_follows_disable_all() -> None:
     assert list(settings.shims.enabled) == ["qemu"]
 
 
-def test_null_removes_an_optional_map() -> None:
+def test_null_removes_what_may_be_empty() -> None:
     assert load(resources=None).resources == {}
+    assert load(snapshotter={"setup": None}).snapshotter.setup == ()
+    assert load(image={"tag": None}).image.name("4.0.0").endswith(":4.0.0")
+    shims = load(shims={"qemu-snp": {"containerd": None, "crio": None, "runtimeClass": None}}).shims.enabled
+    assert not shims["qemu-snp"].guest_pull
+    assert shims["qemu-snp"].runtime_class.overhead is None
 
 
 def test_label_values_may_be_numbers_and_booleans() -> None:
@@ -74,16 +78,16 @@ def test_all_problems_come_at_once_in_lines_of_their_own() -> None:
 @pytest.mark.parametrize(
     ("config", "line"),
     [
-        ({"kataVersion": "4.1.0"}, "kataVersion: 4.1.0 is not supported yet; use 4.0.0"),
-        ({"kataVersion": 4.0}, "kataVersion: must be the text 4.0.0, got 4.0"),
-        ({"kataVersion": "4.0"}, "kataVersion: must be the text 4.0.0, got '4.0'; did you mean 4.0.0?"),
+        ({"kataVersion": 4.0}, "kataVersion: must be the text 4.0.0 or 4.1.0, got 4.0"),
+        (
+            {"kataVersion": "4.0"},
+            "kataVersion: must be the text 4.0.0 or 4.1.0, got '4.0'; did you mean 4.1.0 or 4.0.0?",
+        ),
         ({"deploymentMode": "jobs"}, "deploymentMode: must be 'daemonset' or 'job', got 'jobs'; did you mean job?"),
         ({"namespace": "Kube"}, "namespace: must be at most 63 lower-case letters, digits and hyphens, got 'Kube'"),
         ({"cluster": {"context": ""}}, "cluster.context: must have at least 1 character, got ''"),
         ({"debug": "yes"}, "debug: must be a valid boolean, got 'yes'"),
-        ({"valuesFile": "v.yaml"}, "valuesFile: 'v.yaml' is not supported yet; leave it out"),
-        ({"monitor": {"enabled": True}}, "monitor.enabled: True is not supported yet; leave it out"),
-        ({"shims": {"qemu": {"dropIn": "x"}}}, "shims.qemu.dropIn: 'x' is not supported yet; leave it out"),
+        ({"valuesFile": 5}, "valuesFile: must be a valid string, got 5"),
         ({"shims": {"qemo": {}}}, "shims.qemo: no such key at 4.0.0; did you mean qemu or remote?"),
         ({"shims": {"qemu": {"enable": True}}}, "shims.qemu.enable: no such key at 4.0.0; did you mean enabled?"),
         ({"shims": {"disableAll": True}}, "shims: all are off; enable at least one with `shims.<name>.enabled: true`"),
@@ -96,7 +100,7 @@ def test_all_problems_come_at_once_in_lines_of_their_own() -> None:
             "runtimeClasses.zzz: no such key at 4.0.0; allowed: createDefault, defaultName, enabled, overheadEnabled",
         ),
         ({"tolerations": [{"kye": "x"}]}, "tolerations.0.kye: no such key at 4.0.0; did you mean key?"),
-        ({"image": {"tag": None}}, "image.tag: is required; it cannot be removed with null"),
+        ({"image": {"reference": None}}, "image.reference: is required; it cannot be removed with null"),
         (
             {"env": {"installationPrefix": "opt"}},
             "env.installationPrefix: must be an absolute path or empty, got 'opt'",
@@ -124,14 +128,14 @@ def test_problem_names_path_value_and_fix(config: dict[str, Any], line: str) -> 
             "affinity: {'nodeAffinity': {}} has no effect in job mode; use job.nodeSelectorExpressions",
         ),
         ({"logLevel": "info"}, "logLevel: 'info' has no effect in job mode; use debug"),
-        ({"rollout": {"runsIn": "cluster"}}, "rollout.runsIn: 'cluster' is not supported yet; use 'pulumi'"),
         (
-            {"rollout": {"cleanupDeselected": True}},
-            "rollout.cleanupDeselected: True is not supported yet; leave it out",
+            {"rollout": {"runsIn": "cluster", "maxFailures": 3}},
+            "rollout.maxFailures: 3 cannot be honoured with rollout.runsIn 'cluster': upstream's dispatcher goes on "
+            "whatever fails; leave it out, or use runsIn 'pulumi'",
         ),
         (
-            {"rollout": {"approvedPlan": "p.json"}},
-            "rollout.approvedPlan: 'p.json' is not supported yet; leave it out",
+            {"rollout": {"approvedPlan": "r/plan.json", "reportDir": "r/"}},
+            "rollout.approvedPlan: is the file that each preview writes; approve a copy of it, got 'r/plan.json'",
         ),
         ({"rollout": {"waves": [5, 3]}}, "rollout.waves: the sizes are cumulative and must not shrink, got [5, 3]"),
         (
@@ -168,8 +172,23 @@ def test_waves_may_be_empty_and_mixed() -> None:
     assert load(deploymentMode="job", rollout={"waves": waves}).rollout.waves == tuple(waves)
 
 
-@pytest.mark.skipif(not chart.FIXTURES.is_dir(), reason="the renders of the chart are not beside the checkout")
-@pytest.mark.parametrize("case", chart.invalid_cases())
-def test_values_that_the_chart_refuses_are_refused(case: str) -> None:
-    with pytest.raises(SettingsError):
-        load_settings(chart.whole_config_of(f"invalid/{case}"))
+def test_dispatcher_paces_in_its_own_way_unless_told_the_same() -> None:
+    for said in ({}, {"waves": [], "maxFailures": "100%", "soakSeconds": 0, "notReady": "attempt"}):
+        rollout = load(deploymentMode="job", rollout={"runsIn": "cluster", **said}).rollout
+        assert (rollout.waves, rollout.max_failures) == ((), "100%")
+        assert (rollout.soak_seconds, rollout.not_ready) == (0, "attempt")
+
+
+@pytest.mark.parametrize(
+    "said", [{"waves": ["canary", "100%"]}, {"maxFailures": 0}, {"soakSeconds": 1}, {"notReady": "skip"}]
+)
+def test_what_the_dispatcher_does_not_do_is_refused_and_keys_it_can_honour_are_not(said: dict[str, Any]) -> None:
+    asked = {"runsIn": "cluster", "nodeTimeoutSeconds": 60, "existing": "adopt", "reportDir": "reports"}
+    (line,) = problems(deploymentMode="job", rollout=asked | said)
+    assert line.startswith(f"rollout.{next(iter(said))}: ")
+    assert "cannot be honoured with rollout.runsIn 'cluster'" in line
+
+
+def test_garbage_beside_the_dispatcher_is_a_problem_of_its_own() -> None:
+    assert problems(deploymentMode="job", rollout={"runsIn": "cluster", "waves": 7})
+    assert problems(deploymentMode="job", rollout={"runsIn": ["cluster"]})

@@ -49,9 +49,62 @@ def test_stack_file_fits_the_schema(stack: str) -> None:
     assert list(validator().iter_errors(stack_file(stack))) == []
 
 
-@pytest.mark.parametrize("config", [{"debugg": True}, {"deploymentMode": "jobs"}, {"job": {"paralelism": 5}}])
+MISTAKES: list[dict[str, Any]] = [
+    {"debugg": True},
+    {"deploymentMode": "jobs"},
+    {"job": {"paralelism": 5}},
+    {"job": {"nodeSelector": {"pool": "no label value"}}},
+    {"kataVersion": "3.0.0"},
+    {"namespace": "Kube"},
+    {"rollout": {"waves": ["canarys"]}},
+    {"rollout": {"waves": [0]}},
+    {"rollout": {"maxFailures": "101%"}},
+    {"rollout": {"existing": "keep"}},
+    {"shims": {"qemo": {"enabled": True}}},
+    {"shims": {"qemu": {"enable": True}}},
+    {"defaultShim": {"amd64": "qemo"}},
+    {"env": {"multiInstallSuffix": "Dev"}},
+    {"valuesFile": 5},
+]
+
+CORRECT: list[dict[str, Any]] = [
+    {"valuesFile": "values.yaml", "rollout": {"waves": [], "maxFailures": 0}},
+    {"rollout": {"waves": ["canary", 5, "10%", "100%"], "maxFailures": "5%", "existing": "adopt"}},
+    # YAML reads these label values as no text, and the program takes them.
+    {"job": {"nodeSelector": {"kata": True, "rack": 7, "example.com/pool": ""}}, "podAnnotations": {"a": 1}},
+    {"shims": {"disableAll": True, "qemu": {"enabled": True}}, "defaultShim": {"s390x": "", "amd64": "qemu"}},
+]
+
+
+def errors(config: dict[str, Any]) -> list[Any]:
+    return list(validator().iter_errors({"config": {f"kata-deploy:{key}": value for key, value in config.items()}}))
+
+
+@pytest.mark.parametrize("config", MISTAKES, ids=str)
 def test_schema_finds_mistakes(config: dict[str, Any]) -> None:
-    assert list(validator().iter_errors({"config": {f"kata-deploy:{key}": value for key, value in config.items()}}))
+    assert errors(config)
+
+
+@pytest.mark.parametrize("config", CORRECT, ids=str)
+def test_schema_allows_what_the_program_takes(config: dict[str, Any]) -> None:
+    assert errors(config) == []
+    load_settings({"kataVersion": "4.0.0", "cluster": {"context": "c"}, "deploymentMode": "job"} | _of_job_mode(config))
+
+
+def _of_job_mode(config: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in config.items() if key not in ("valuesFile", "podAnnotations")}
+
+
+def test_every_key_has_a_description() -> None:
+    written = schema.stack_schema()
+    models = {"config": written["properties"]["config"], **written["$defs"]}
+    bare = [
+        f"{name}.{key}"
+        for name, model in models.items()
+        for key, value in model.get("properties", {}).items()
+        if not value.get("description")
+    ]
+    assert bare == []
 
 
 def test_schema_leaves_other_namespaces_alone() -> None:

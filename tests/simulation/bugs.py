@@ -151,16 +151,19 @@ def begun_cleanup_is_not_seen() -> Patch:
 def nodes_are_read_before_their_jobs() -> Patch:
     async def read(api: KubeApi, namespace: str, suffix: str, selection: Selection) -> Fleet:
         nodes = await api.list_nodes(selection.selector)
+        await asyncio.sleep(1.0)
         listed = await api.list_jobs(namespace, jobs.selector(suffix))
-        return Fleet(nodes=nodes, missing=[], jobs=[jobs.observed(job) for job in listed.items])
+        marked = await fleet.marked_nodes(api, suffix)
+        seen = [jobs.observed(job) for job in listed.items]
+        return Fleet(nodes=nodes, missing=[], jobs=seen, marked=len(marked), deselected=[])
 
     return mock.patch.object(fleet, "read", read)
 
 
 @bug(destroys=0.5, job_fails=0.5)
 def only_marked_nodes_are_cleaned() -> Patch:
-    def of_marked(original: Any, nodes: Any, known: Iterable[NodeJob], suffix: str, digest: str) -> Plan:
-        return original(nodes, [job for job in known if job.stage == "cleanup"], suffix, digest)  # type: ignore[no-any-return] # as the original
+    def of_marked(original: Any, nodes: Any, known: Iterable[NodeJob], *rest: Any, **keywords: Any) -> Plan:
+        return original(nodes, [job for job in known if job.stage == "cleanup"], *rest, **keywords)  # type: ignore[no-any-return] # as the original
 
     return around(cleanup, "cleanup_plan", of_marked)
 
@@ -201,11 +204,6 @@ def mark_is_written_without_a_fresh_lease() -> Patch:
     return around(Driver, "_send", send)
 
 
-@bug(interrupted=0.9, company=0.9, slow=0.1, killed=0.0, destroys=0.6)
-def lease_is_given_back_with_a_request_under_way() -> Patch:
-    return mock.patch.object(HeldLease, "unanswered")
-
-
 @bug()
 def lists_may_be_stale() -> Patch:
     kept: dict[Any, JobList] = {}
@@ -225,7 +223,7 @@ def unmarked_nodes_lose_their_jobs_at_the_end() -> Patch:
     async def tidy(_: Any, api: KubeApi, request: Any, *__: Any) -> None:
         await api.delete_jobs(request.namespace, jobs.selector(request.suffix, "install"), "status.successful=1")
 
-    return around(install, "_tidy", tidy)
+    return around(install, "tidy", tidy)
 
 
 @bug(destroys=0.7, job_fails=0.5)

@@ -195,7 +195,8 @@ class History:
         found = await install.preview(api, wanted)
         if found.refusals:
             raise GuardError("\n".join(found.refusals))
-        await install.install(api, wanted, found.plan, say=_nothing, on_progress=_nothing)
+        if found.plan.pending:
+            await install.install(api, wanted, say=_nothing, on_progress=_nothing)
 
     async def _destroy(self, api: NetworkApi) -> None:
         if not self.stack.installation:

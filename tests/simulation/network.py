@@ -6,7 +6,7 @@ what the margin of the Lease is made for; no client can be safe from a request t
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Any, TypeVar
 
 import msgspec
@@ -135,7 +135,7 @@ class NetworkApi(FakeKubeApi):
 
         self._world.after(delay, deliver)
 
-    async def watch_jobs(self, _namespace: str, selector: str, resource_version: str) -> AsyncIterator[JobEvent]:
+    async def watch_jobs(self, _namespace: str, selector: str, resource_version: str) -> AsyncGenerator[JobEvent, None]:
         await self._call("watch_jobs", lambda: None)
         watch = Watch(self._world, self._process, selector, int(resource_version))
         try:

@@ -1,5 +1,6 @@
 """The cluster of a simulated history: Jobs work on machines, machines come and go, and promises are checked here."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from kata_components import names
@@ -73,8 +74,10 @@ class Site(Cluster):
             self.promises.before_delete(job, active=job in self.active)
         super().delete_job(name, uid)
 
-    def annotate_node(self, name: str, uid: str, annotations: dict[str, str | None]) -> None:
-        super().annotate_node(name, uid, annotations)
+    def annotate_node(
+        self, name: str, uid: str, annotations: Mapping[str, str | None], labels: Mapping[str, str | None] | None = None
+    ) -> None:
+        super().annotate_node(name, uid, annotations, labels)
         if names.mark_annotation("") in annotations:
             self.promises.marked(name, node_mark.parse(annotations[names.mark_annotation("")]))
 

@@ -1,0 +1,74 @@
+"""Fleets to measure on, and what the API server saw of a run."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sandbox.cluster import Cluster
+from sandbox.control_plane import ADMIN
+from sandbox.kube import in_parallel
+
+NAME = "kata-deploy-bench"
+OURS = ("kata-deploy-pulumi", "pulumi-kubernetes")
+_NODES = "/api/v1/nodes"
+_IMAGES = 45
+"""Images on a node that has been in use for a while; with them a Node object has about 20 KB."""
+
+
+@contextmanager
+def fleet(workers: int, pod_seconds: float) -> Iterator[Cluster]:
+    """Provide a fresh cluster with that many workers, all Ready."""
+    cluster = Cluster(NAME)
+    cluster.delete()
+    cluster.start(workers=workers)
+    cluster.pod_seconds(pod_seconds)
+    try:
+        yield cluster
+    finally:
+        cluster.delete()
+
+
+def add_images(cluster: Cluster) -> int:
+    """Give every node the list of images that a kubelet reports; return the bytes of one Node object then."""
+    images = [
+        {
+            "names": [
+                f"registry.example/platform/component-{number:02}@sha256:{number:064x}",
+                f"registry.example/platform/component-{number:02}:v1.{number}.0-with-a-longer-tag-{number:08}",
+            ],
+            "sizeBytes": 100_000_000 + number,
+        }
+        for number in range(_IMAGES)
+    ]
+    patch = {"status": {"images": images * 2}}
+    with cluster.connect() as kube:
+        names = [node["metadata"]["name"] for node in kube.get(_NODES)["items"]]
+        in_parallel(lambda name: kube.merge(f"{_NODES}/{name}/status", patch), names)
+        return len(json.dumps(kube.get(f"{_NODES}/{names[0]}")))
+
+
+def label(cluster: Cluster) -> None:
+    """Label every worker as one that something else installed Kata on."""
+    patch = {"metadata": {"labels": {"katacontainers.io/kata-runtime": "true"}}}
+    with cluster.connect() as kube:
+        in_parallel(lambda name: kube.merge(f"{_NODES}/{name}", patch), cluster.workers())
+
+
+class Requests:
+    """The requests of ours since this object was made."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._log = cluster.audit_log
+        self._from = self._log.stat().st_size
+
+    def counted(self) -> Counter[str]:
+        """Return how many there were of each kind, such as `create jobs`; the Kubernetes plugin's are in it."""
+        kinds: Counter[str] = Counter()
+        with self._log.open(encoding="utf-8") as lines:
+            lines.seek(self._from)
+            for event in map(json.loads, lines):
+                ours = event.get("userAgent", "").startswith(OURS)
+                if ours and event["user"].get("username") == ADMIN:
+                    kinds[f"{event['verb']} {event.get('objectRef', {}).get('resource', 'other')}"] += 1
+        return kinds

@@ -1,0 +1,91 @@
+"""A Pulumi stack of the bench's own on one cluster, and what its commands cost."""
+
+import json
+import os
+import subprocess
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bench.process import Usage, watch
+from sandbox.cluster import Cluster
+from sandbox.paths import CHECKOUT, cache_dir
+from sandbox.shell import environment
+
+
+@dataclass(frozen=True)
+class Timed:
+    """One command: wall seconds, and what the provider process used."""
+
+    seconds: float
+    usage: Usage
+
+
+class Stack:
+    """A stack in job mode with everything in one wave; `keys` are further configuration."""
+
+    def __init__(self, home: Path, cluster: Cluster, **keys: Any) -> None:  # noqa: ANN401 - configuration
+        self._config = home / "Pulumi.bench.yaml"
+        self._state = home / "state"
+        self._state.mkdir(parents=True)
+        backend = {"PULUMI_BACKEND_URL": f"file://{self._state}"}
+        self._environment = {**os.environ, **environment(cluster, cache_dir()), **backend}
+        values = {
+            "kataVersion": "4.0.0",
+            "deploymentMode": "job",
+            "cluster": {"context": cluster.context},
+            "rollout": {"waves": []},
+        }
+        config = {f"kata-deploy:{key}": value for key, value in (values | keys).items()}
+        self._config.write_text(yaml.safe_dump({"config": config}))
+        self._pulumi("stack", "init", "bench", "--no-select")
+        (CHECKOUT / "stacks" / "Pulumi.bench.yaml").unlink(missing_ok=True)
+
+    def preview(self) -> Timed:
+        """Preview."""
+        return self._timed("preview")
+
+    def up(self) -> Timed:
+        """Update without a preview before it."""
+        return self._timed("up", "--yes", "--skip-preview")
+
+    def state(self) -> str:
+        """Return the state as it is kept."""
+        return self._pulumi("stack", "export", "--stack", "bench")
+
+    def outcome(self) -> dict[str, Any]:
+        """Return the outcome of the last rollout."""
+        resources = json.loads(self.state())["deployment"]["resources"]
+        outcome: dict[str, Any] = next(r["outputs"]["outcome"] for r in resources if r["type"].endswith("kata:Rollout"))
+        return outcome
+
+    def _timed(self, *command: str) -> Timed:
+        done = threading.Event()
+        usages: list[Usage] = []
+        watcher = threading.Thread(target=lambda: usages.append(watch(str(self._state), done)))
+        watcher.start()
+        began = time.monotonic()
+        try:
+            self._pulumi(*command, "--stack", "bench", "--config-file", str(self._config))
+        finally:
+            seconds = time.monotonic() - began
+            done.set()
+            watcher.join()
+        return Timed(seconds, usages[0])
+
+    def _pulumi(self, *command: str) -> str:
+        ended = subprocess.run(
+            ["pulumi", *command, "--non-interactive"],
+            cwd=CHECKOUT,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if ended.returncode:
+            raise SystemExit(f"pulumi {command[0]} failed:\n{ended.stdout}{ended.stderr}")
+        return ended.stdout

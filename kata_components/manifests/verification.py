@@ -1,0 +1,121 @@
+"""The Job that runs the user's pod after an install to show that Kata works (contract 3.13), with its rights.
+
+The script is ours: the chart's waits for every node of the cluster, for pods without suffix, and for Jobs that only its
+own dispatcher makes.
+"""
+
+import shlex
+from pathlib import Path
+
+from kata_components import names
+from kata_components.manifests.builders import (
+    Manifest,
+    as_block,
+    base,
+    binding,
+    chart_labels,
+    checksum,
+    config_map,
+    full_name,
+    role,
+    rule,
+    service_account,
+)
+from kata_components.manifests.daemon_set import daemon_set
+from kata_components.manifests.job_templates import install_job
+from kata_components.manifests.mounted_configs import mounted_fingerprints
+from kata_components.settings.settings import Settings
+
+_SCRIPT = Path(__file__).with_name("verify.sh")
+_SPEC_FILE = "pod-spec.yaml"
+_KEPT_SECONDS = 3600
+_RETRIES = 3
+
+
+def verification(settings: Settings) -> list[Manifest]:
+    """Return rights, pod and Job in the order in which they need each other; nothing without a pod."""
+    if not settings.verification.enabled:
+        return []
+    name = f"{full_name(settings)}-verification"
+    account = service_account(name, settings.namespace)
+    rules = [
+        rule("", "pods pods/log", "get list watch create delete"),
+        rule("", "nodes", "get list"),
+        rule("", "events", "get list"),
+        rule("apps", "daemonsets", "get list watch"),
+        rule("batch", "jobs", "get list watch"),
+    ]
+    rights = [account, role(name, rules), binding(name, name, account)]
+    for manifest in rights:
+        manifest["metadata"]["labels"] = chart_labels(settings)
+    spec = config_map(settings, f"{name}-spec", {_SPEC_FILE: as_block(settings.verification.pod)})
+    return [*rights, spec, _job(settings, name)]
+
+
+def verification_seconds(settings: Settings) -> int:
+    """Return how long the Job may take with all its retries."""
+    own = settings.verification
+    return (own.daemonset_timeout + 2 * own.timeout) * (1 + _RETRIES)
+
+
+def _job(settings: Settings, name: str) -> Manifest:
+    labels = {**chart_labels(settings), "app.kubernetes.io/component": "verification"}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "name": f"{full_name(settings)}-verify",
+            "namespace": settings.namespace,
+            "labels": labels,
+            "annotations": {names.DIGEST_ANNOTATION: _verified(settings)},
+        },
+        "spec": {
+            "backoffLimit": _RETRIES,
+            "ttlSecondsAfterFinished": _KEPT_SECONDS,
+            "template": {
+                "metadata": {"labels": dict(labels)},
+                "spec": {
+                    "serviceAccountName": name,
+                    "restartPolicy": "Never",
+                    "containers": [_container(settings)],
+                    "volumes": [{"name": "pod-spec", "configMap": {"name": f"{name}-spec"}}],
+                },
+            },
+        },
+    }
+
+
+def _verified(settings: Settings) -> str:
+    """Return what changes with all that the Job verifies: a Job runs once, so then it has to be another one."""
+    in_daemon_set = settings.deployment_mode == "daemonset"
+    installed = daemon_set(settings)["spec"]["template"] if in_daemon_set else install_job(settings)
+    return checksum([installed, mounted_fingerprints(settings), settings.verification.pod])
+
+
+def _container(settings: Settings) -> Manifest:
+    return {
+        "name": "verify",
+        "image": _image(settings),
+        "command": ["bash", "-c", _script(settings)],
+        "volumeMounts": [{"name": "pod-spec", "mountPath": "/config"}],
+    }
+
+
+def _image(settings: Settings) -> str:
+    image = settings.kubectl_image
+    return image.name("") if image.tag else image.reference
+
+
+def _script(settings: Settings) -> str:
+    own = settings.verification
+    variables = {
+        "mode": settings.deployment_mode,
+        "daemon_set": base(settings),
+        "installed_in": settings.namespace,
+        "install_timeout": str(own.daemonset_timeout),
+        "namespace": own.namespace,
+        "pod": own.pod_name,
+        "timeout": str(own.timeout),
+    }
+    lines = [f"{name}={shlex.quote(value)}\n" for name, value in variables.items()]
+    return "".join(lines) + _SCRIPT.read_text(encoding="utf-8")

@@ -1,0 +1,68 @@
+"""The plan of a cleanup: which nodes may have something of this installation, and what has to happen there. Pure."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+from typing import Final
+
+from kata_components import names
+from kata_components.kubernetes.objects import Node
+from kata_components.rollout import waves
+from kata_components.rollout.jobs import JobState, NodeJob
+from kata_components.rollout.plan import Action, Plan, Step, step_of
+
+NOT_READY: Final = "node is NotReady"
+DESELECTED: Final = "carries our mark, is not selected any more"
+
+
+def cleanup_plan(
+    nodes: Sequence[Node], jobs: Iterable[NodeJob], suffix: str, digest: str, *, claimed: Collection[str] = ()
+) -> Plan:
+    """Return the plan that takes this installation off every node that may have something of it.
+
+    That is every node with our mark, whatever machine it was written for; every node with an install Job of ours, since
+    one that failed or was cut off may have left half an installation; and every `claimed` node with Kata's label,
+    unless the mark of another installation explains it. `claimed` are the nodes this installation was given: there the
+    label is ours even if mark and Job were deleted. NotReady nodes are skipped: nothing runs there.
+    """
+    known = list(jobs)
+    touched = {job.node for job in known if job.stage == "install"}
+    cleanups = {job.node: job for job in known if job.stage == "cleanup"}
+    steps = []
+    for node in waves.interleaved(nodes):
+        name = node.metadata.name
+        reason = _reason(node, suffix, touched=name in touched, claimed=name in claimed)
+        if reason:
+            verdict = (Action.CLEANUP, reason) if node.ready else (Action.SKIPPED, NOT_READY)
+            job = cleanups.get(name)
+            # A Job that cleaned the node as it is now only waits for the mark to be removed, so it is not stale.
+            fits = name not in touched and _cleaned(node, job, digest)
+            steps.append(step_of(node, *verdict, None if fits else job))
+    return Plan(digest=digest, steps=tuple(steps))
+
+
+def deselected_plan(nodes: Sequence[Node], jobs: Iterable[NodeJob], suffix: str, digest: str) -> Plan:
+    """Return the plan that cleans `nodes`, which all carry our mark and are not selected any more."""
+    planned = cleanup_plan(nodes, jobs, suffix, digest)
+    return Plan(digest=digest, steps=tuple(_deselected(step) for step in planned.steps))
+
+
+def _deselected(step: Step) -> Step:
+    return replace(step, reason=DESELECTED) if step.action is Action.CLEANUP else step
+
+
+def _reason(node: Node, suffix: str, *, touched: bool, claimed: bool) -> str:
+    if node.metadata.annotation(names.mark_annotation(suffix)) is not None:
+        return "carries our mark"
+    if touched:
+        return "had an install Job of ours"
+    labelled = node.metadata.label(names.RUNTIME_LABEL) is not None
+    if claimed and labelled and not any(map(names.is_mark_annotation, node.metadata.annotations or {})):
+        return "carries Kata's label"
+    return ""
+
+
+def _cleaned(node: Node, job: NodeJob | None, digest: str) -> bool:
+    """Return whether that cleanup Job is of this machine, succeeded, and no install has succeeded since."""
+    if job is None or job.digest != digest or not job.is_of(node):
+        return False
+    return job.state is JobState.SUCCEEDED and node.metadata.label(names.RUNTIME_LABEL) is None

@@ -1,0 +1,150 @@
+"""How upstream's dispatcher is told what to do, and what is asked of it beyond its contract (section 3.4). Pure.
+
+The dispatcher runs a Job on every node it is told of, finished or not. So it is told of the nodes that need one, and of
+no others: by a label selector where one matches exactly these, by name where none does.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass
+from typing import Any, Final
+
+from kata_components import names
+from kata_components.rollout import report
+from kata_components.rollout.digest import Contents, current, host_digests
+from kata_components.rollout.jobs import JobState, NodeJob, Stage
+from kata_components.rollout.phase import Progress
+from kata_components.rollout.plan import Action, Step
+
+MAX_NAMES: Final = 100
+"""So many nodes are named to one dispatcher: its Job must not grow with the fleet."""
+
+_NODES: Final = "--nodes="
+_SELECTOR: Final = "--node-selector="
+_NOT_TOLD: Final = (
+    # With an owner, the per-node Jobs go with the dispatcher's Job: deleting it would cut them off in mid-work.
+    "--owner-job-name=",
+    # From 4.1.0: clean what is installed and not selected. In a narrowed selection that is every finished node.
+    "--cleanup-job-template=",
+)
+
+Selectors = tuple[str, ...]
+"""Label selectors of which a node matches any; the empty one is every node's."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """The nodes of one dispatcher run; told by `selectors`, which match exactly these, or without them by name."""
+
+    nodes: tuple[str, ...]
+    selectors: Selectors = ()
+
+    @property
+    def flags(self) -> list[str]:
+        """Return how the command line says it."""
+        if not self.selectors:
+            return [f"{_NODES}{','.join(self.nodes)}"]
+        return [f"{_SELECTOR}{selector}" for selector in self.selectors if selector]
+
+    def __str__(self) -> str:
+        """Return it as the preview shows it."""
+        if not self.selectors:
+            return "by name"
+        return f"by {' '.join(self.flags)}" if self.flags else "as all nodes of the cluster"
+
+
+def needs_job(step: Step) -> bool:
+    """Return whether a Job has to be made for a step; what runs or has run, and what is adopted, needs none."""
+    return step.action.pending and step.action not in {Action.RESUME, Action.ADOPT}
+
+
+def selectors_of(job: Mapping[str, Any]) -> Selectors:
+    """Return the selectors in the command line of a dispatcher Job; none when it names nodes."""
+    command = _container(job)["command"]
+    if any(word.startswith(_NODES) for word in command):
+        return ()
+    return tuple(word.removeprefix(_SELECTOR) for word in command if word.startswith(_SELECTOR)) or ("",)
+
+
+def without_installed(selectors: Selectors) -> Selectors:
+    """Return selectors of the same nodes, less those that carry the label of an installed node."""
+    return tuple(",".join(filter(None, (selector, f"{names.RUNTIME_LABEL}!=true"))) for selector in selectors)
+
+
+def batches(wanted: Sequence[str], found: Mapping[Selectors, Set[str]], named: int = 0) -> list[Batch]:
+    """Return the dispatcher runs for the wanted nodes, one after another.
+
+    `found` says which nodes each selection matches that may be used, in order of preference; `named` is how many nodes
+    the user has named, which may all stand in one command line.
+    """
+    nodes = tuple(sorted(wanted))
+    if not nodes:
+        return []
+    for selectors, matched in found.items():
+        if matched == set(nodes):
+            return [Batch(nodes=nodes, selectors=selectors)]
+    size = max(MAX_NAMES, named)
+    return [Batch(nodes=nodes[start : start + size]) for start in range(0, len(nodes), size)]
+
+
+def dispatcher_job(job: Mapping[str, Any], batch: Batch, digest: str) -> dict[str, Any]:
+    """Return the dispatcher Job for one batch; its annotation says which digest its templates have."""
+    container = _container(job)
+    told = [word for word in container["command"] if not word.startswith((_NODES, _SELECTOR, *_NOT_TOLD))]
+    template = job["spec"]["template"]
+    pod = template["spec"] | {"containers": [container | {"command": [*told, *batch.flags]}]}
+    spec = job["spec"] | {"template": template | {"spec": pod}}
+    return dict(job) | {"metadata": _stamped(job["metadata"], digest), "spec": spec}
+
+
+def node_template(job: Mapping[str, Any], node_timeout_seconds: int, mounted: Contents) -> dict[str, Any]:
+    """Return the template of a per-node Job as the dispatcher is given it, which adds name, node and labels.
+
+    No TTL, and the digest as annotation: a Job that ends while nobody follows is all that tells what was done.
+    `mounted` stands for the contents of the ConfigMaps that the Job mounts.
+    """
+    kept = {key: value for key, value in job["spec"].items() if key != "ttlSecondsAfterFinished"}
+    spec = kept | {"activeDeadlineSeconds": node_timeout_seconds}
+    return dict(job) | {
+        "metadata": _stamped(job.get("metadata", {}), current(host_digests(job, mounted))),
+        "spec": spec,
+    }
+
+
+def family(job: Mapping[str, Any]) -> str:
+    """Return the label selector of all Jobs of an installation, per-node ones and dispatchers, given one of them."""
+    own = {names.DISPATCHER_LABEL, names.STAGE_LABEL}
+    labels = sorted((key, value) for key, value in job["metadata"]["labels"].items() if key not in own)
+    return ",".join(f"{key}={value}" for key, value in labels)
+
+
+def progress(nodes: Iterable[str], jobs: Mapping[str, NodeJob], stage: Stage) -> Progress:
+    """Return how far a run over these nodes is, given the newest Job of each."""
+    wanted = list(nodes)
+    states = [jobs[node].state for node in wanted if node in jobs and jobs[node].stage == stage]
+    return Progress(
+        total=len(wanted),
+        done=states.count(JobState.SUCCEEDED),
+        running=states.count(JobState.ACTIVE),
+        finishing=0,
+        failed=states.count(JobState.FAILED),
+        departed=0,
+    )
+
+
+def summary(runs: Sequence[Batch], pending: int) -> str:
+    """Return the line that says how the dispatcher will be told; empty when it has nothing to do."""
+    if not runs:
+        return "  no Job is needed: what is pending only has to be recorded" if pending else ""
+    if len(runs) > 1:
+        return f"  the dispatcher is told them by name, in {len(runs)} runs of at most {report.nodes(MAX_NAMES)}"
+    return f"  the dispatcher is told them {runs[0]}"
+
+
+def _container(job: Mapping[str, Any]) -> dict[str, Any]:
+    container: dict[str, Any] = job["spec"]["template"]["spec"]["containers"][0]
+    return container
+
+
+def _stamped(metadata: Mapping[str, Any], digest: str) -> dict[str, Any]:
+    annotations = {**(metadata.get("annotations") or {}), names.DIGEST_ANNOTATION: digest}
+    return dict(metadata) | {"annotations": annotations}

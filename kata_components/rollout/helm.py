@@ -1,0 +1,65 @@
+"""Helm's traces on Kubernetes objects: whose release they are, and what to remove so that Helm lets go of them.
+
+Helm labels and annotates what it applies, and the API server notes it as manager of every field it set. As long as it
+is noted, a field that our manifests no longer have stays on the object: server-side apply removes only what nobody else
+set. So letting go means both. Pure.
+"""
+
+from typing import Any, Final, NamedTuple
+
+from kata_components.kubernetes.objects import OwnedMetadata
+
+_MANAGED_BY: Final = "app.kubernetes.io/managed-by"
+_RELEASE_NAME: Final = "meta.helm.sh/release-name"
+_RELEASE_NAMESPACE: Final = "meta.helm.sh/release-namespace"
+_ONLY_HELM_READS: Final = ("helm.sh/", "meta.helm.sh/")
+
+
+class Release(NamedTuple):
+    """A Helm release. Either part is empty where an object carries Helm's label alone."""
+
+    name: str
+    namespace: str
+
+    def __str__(self) -> str:
+        """Return it as messages name it."""
+        return f"{self.name or '(unnamed)'} in namespace {self.namespace or '(unknown)'}"
+
+    @property
+    def forget(self) -> str:
+        """The command that makes Helm forget the release: deletes its Secrets `sh.helm.release.v1.<name>.v*` alone."""
+        return f"kubectl -n {self.namespace} delete secret -l owner=helm,name={self.name}"
+
+
+def release_of(metadata: OwnedMetadata) -> Release | None:
+    """Return the release an object belongs to, None when Helm does not manage it."""
+    name, namespace = metadata.annotation(_RELEASE_NAME), metadata.annotation(_RELEASE_NAMESPACE)
+    if name is None and metadata.label(_MANAGED_BY) != "Helm":
+        return None
+    return Release(name or "", namespace or "")
+
+
+def letting_go(metadata: OwnedMetadata) -> dict[str, Any]:
+    """Return the patch of the metadata that takes an object out of Helm's hands.
+
+    It names the version it was made from, so that it never undoes what another manager wrote meanwhile. An object that
+    only Helm has written keeps its managers: with none at all, the API server would make up one that owns everything.
+    """
+    managers = metadata.managed_fields or []
+    others = [entry for entry in managers if not _set_by_helm(entry)]
+    patch: dict[str, Any] = {
+        "resourceVersion": metadata.resource_version,
+        "labels": {key: None for key, value in (metadata.labels or {}).items() if _is_helms(key, value)},
+        "annotations": {key: None for key, value in (metadata.annotations or {}).items() if _is_helms(key, value)},
+    }
+    return patch | {"managedFields": others} if others else patch
+
+
+def _is_helms(key: str, value: str) -> bool:
+    return key.startswith(_ONLY_HELM_READS) or (key, value) == (_MANAGED_BY, "Helm")
+
+
+def _set_by_helm(entry: dict[str, Any]) -> bool:
+    """Whether a manager is Helm, or a program that has Helm inside: it has noted the release on the object."""
+    annotations = entry.get("fieldsV1", {}).get("f:metadata", {}).get("f:annotations", {})
+    return f"f:{_RELEASE_NAME}" in annotations

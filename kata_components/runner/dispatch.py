@@ -1,0 +1,136 @@
+"""What installing and cleaning through upstream's dispatcher have in common: runs of it, one after another.
+
+The dispatcher writes no marks. Once it has ended, the Jobs in the cluster say what became of each node, whoever has
+seen it happen.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+from kata_components import names
+from kata_components.errors import ClusterError
+from kata_components.kubernetes.api import KubeApi
+from kata_components.rollout import dispatch, report
+from kata_components.rollout.budget import Budget
+from kata_components.rollout.commands import Code
+from kata_components.rollout.dispatch import Batch, Selectors
+from kata_components.rollout.jobs import JobState, NodeJob, Stage
+from kata_components.rollout.pacer import Pacer
+from kata_components.rollout.phase import Failure, NodeRuns, Progress
+from kata_components.rollout.plan import Step
+from kata_components.runner.diagnosis import explain, inspect
+from kata_components.runner.dispatcher import Dispatcher, Seen
+from kata_components.runner.driver import Driver, Orders
+from kata_components.runner.lease import HeldLease
+
+_PROGRESS_SECONDS: Final = 1.0
+
+
+async def matched(api: KubeApi, candidates: Iterable[Selectors]) -> dict[Selectors, set[str]]:
+    """Return which nodes each selection matches now, as the API server will tell the dispatcher."""
+    found = {}
+    for selectors in filter(None, candidates):
+        matches = await asyncio.gather(*map(api.list_node_metadata, selectors))
+        found[selectors] = {node.metadata.name for nodes in matches for node in nodes}
+    return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dispatching:
+    """One `up` or `destroy` that works through the dispatcher, under the Lease. `job` is the dispatcher's Job."""
+
+    api: KubeApi
+    lease: HeldLease
+    namespace: str
+    suffix: str
+    stage: Stage
+    digest: str
+    job: Mapping[str, Any]
+    say: Callable[[str], None]
+    on_progress: Callable[[Progress, float], None]
+
+    @cached_property
+    def dispatcher(self) -> Dispatcher:
+        """The dispatchers of the installation."""
+        return Dispatcher(self.api, self.namespace, self.suffix, self.job, self.say)
+
+    async def settle(self) -> Seen:
+        """Wait until nothing works any more, stopping what does something else than this run."""
+        return await self.lease.kept(self.dispatcher.settle(self.stage, self.digest))
+
+    async def run(self, runs: Sequence[Batch]) -> Seen:
+        """Run the dispatcher for each batch; return the Jobs there are at the end."""
+        return await self.lease.kept(self._run(runs))
+
+    async def record(self, steps: Sequence[Step], orders: Orders) -> NodeRuns:
+        """Write the marks of nodes that have their Job behind them."""
+        # Nothing is started: a Job that fits each step has succeeded, or the step asks for none.
+        pacer = Pacer(steps, stage=self.stage, digest=self.digest, parallelism=max(1, len(steps)), budget=Budget())
+        await Driver(self.api, pacer, orders, self.lease, on_progress=lambda _: None).run()
+        return pacer.nodes
+
+    async def failures(self, steps: Sequence[Step], seen: Seen) -> list[Failure]:
+        """Return why these nodes are not done, in words for the first ones; less those that have left the cluster."""
+        return await self.lease.kept(self._failures(steps, seen))
+
+    async def _run(self, runs: Sequence[Batch]) -> Seen:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        nodes = [node for batch in runs for node in batch.nodes]
+
+        def show() -> None:
+            jobs = self.dispatcher.seen.by_node(self.stage)
+            self.on_progress(dispatch.progress(nodes, jobs, self.stage), loop.time() - began)
+
+        async def tick() -> None:
+            while True:
+                await asyncio.sleep(_PROGRESS_SECONDS)
+                show()
+
+        ticking = asyncio.create_task(tick())
+        try:
+            for batch in runs:
+                manifest = dispatch.dispatcher_job(self.job, batch, self.digest)
+                await self.dispatcher.run(self.stage, manifest, batch, self.lease)
+            show()
+        finally:
+            ticking.cancel()
+            await asyncio.gather(ticking, return_exceptions=True)
+        return self.dispatcher.seen
+
+    async def _failures(self, steps: Sequence[Step], seen: Seen) -> list[Failure]:
+        own_words = await self._own_words(seen)
+        known = seen.by_node(self.stage)
+        found = await asyncio.gather(
+            *(self._failure(step, known.get(step.node), own_words) for step in steps[: report.SHOWN_NODES])
+        )
+        hidden = [Failure(step.node, "") for step in steps[report.SHOWN_NODES :]]
+        return [failure for failure in found if failure] + hidden
+
+    async def _failure(self, step: Step, job: NodeJob | None, own_words: str) -> Failure | None:
+        if job is None:
+            return Failure(step.node, f"the dispatcher has made no Job for it, or it was deleted{own_words}")
+        if job.state is not JobState.FAILED:
+            return Failure(step.node, f"its Job {job.name} succeeded, but its label {names.RUNTIME_LABEL} is not set")
+        try:
+            result = await inspect(self.api, self.namespace, step, job.name, job.failure)
+        except ClusterError as error:
+            return Failure(step.node, f"{job.failure}; {error}")
+        return None if result.code is Code.GONE else Failure(step.node, result.text)
+
+    async def _own_words(self, seen: Seen) -> str:
+        ended = seen.dispatchers.get(self.stage)
+        if ended is None or ended.state is not JobState.FAILED:
+            return ""
+        words = await explain(self.api, self.namespace, ended.name) or ended.failure
+        return f"; it has failed: {words}"
+
+
+def settled(steps: Sequence[Step], seen: Seen, stage: Stage) -> tuple[list[Step], list[Step]]:
+    """Split steps into those whose Job has succeeded, less the stale ones, and the others."""
+    succeeded = {node: job.uid for node, job in seen.by_node(stage).items() if job.state is JobState.SUCCEEDED}
+    done = [step for step in steps if succeeded.get(step.node, step.stale_job) != step.stale_job]
+    return done, [step for step in steps if step not in done]

@@ -1,0 +1,50 @@
+"""Cleanup paced by upstream's dispatcher in the cluster (`rollout.runsIn: cluster`)."""
+
+from collections.abc import Callable
+
+from kata_components.kubernetes.api import KubeApi
+from kata_components.rollout import dispatch
+from kata_components.rollout.phase import Phase, Progress
+from kata_components.rollout.plan import Plan
+from kata_components.runner.cleanup import Cleaned, CleanupRequest, orders
+from kata_components.runner.dispatch import Dispatching, matched, settled
+from kata_components.runner.lease import HeldLease
+
+
+async def pace(
+    api: KubeApi,
+    request: CleanupRequest,
+    planned: Plan,
+    lease: HeldLease,
+    on_progress: Callable[[Progress, float], None],
+) -> Cleaned:
+    """Carry out a cleanup plan through the dispatcher; return when every node of it is settled.
+
+    A dispatcher that an interrupted run has left at work is followed before.
+
+    Raises:
+        RolloutStoppedError: the Lease was lost on the way, or the dispatcher cannot be started.
+        ClusterError: the API server refuses for good to be asked.
+    """
+    assert request.dispatcher_job is not None, "whoever asks for the dispatcher has its Job"
+    work = Dispatching(
+        api=api,
+        lease=lease,
+        namespace=request.namespace,
+        suffix=request.suffix,
+        stage="cleanup",
+        digest=planned.digest,
+        job=request.dispatcher_job,
+        say=lambda _: None,
+        on_progress=on_progress,
+    )
+    seen = await work.settle()
+    # What an interrupted run has cleaned and not recorded needs no Job.
+    _, todo = settled(planned.pending, seen, "cleanup")
+    own = [dispatch.selectors_of(request.dispatcher_job)] if todo else []
+    runs = dispatch.batches([step.node for step in todo], await matched(api, own))
+    seen = await work.run(runs) if runs else seen
+    done, left = settled(planned.pending, seen, "cleanup")
+    nodes = await work.record(done, orders(request, planned))
+    failures = [*nodes.failures, *await work.failures(left, seen)]
+    return Cleaned(nodes=nodes.within(Phase.DONE), failures=failures)

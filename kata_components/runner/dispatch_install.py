@@ -1,0 +1,145 @@
+"""Installs paced by upstream's dispatcher in the cluster (`rollout.runsIn: cluster`)."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from kata_components import names
+from kata_components.errors import ApiError, ClusterError, GuardError
+from kata_components.kubernetes.api import KubeApi
+from kata_components.rollout import dispatch, report
+from kata_components.rollout.dispatch import Batch, needs_job
+from kata_components.rollout.phase import Failure, NodeRuns, Phase, Progress
+from kata_components.rollout.plan import Action, Plan
+from kata_components.runner import dispatch_cleanup
+from kata_components.runner.cleanup import Cleaned, drop_jobs
+from kata_components.runner.dispatch import Dispatching, matched
+from kata_components.runner.dispatcher import Dispatcher
+from kata_components.runner.fleet import Selection
+from kata_components.runner.install import Installed, InstallRequest, orders, preview, tidy
+from kata_components.runner.lease import held
+
+
+async def install_runs(api: KubeApi, selection: Selection, planned: Plan) -> list[Batch]:
+    """Return the dispatcher runs that a plan needs, as the cluster is now.
+
+    Fresh and failed nodes do not carry the label of an installed one, so a selector tells them apart from the others.
+    """
+    wanted = [step.node for step in planned.pending if needs_job(step)]
+    if not wanted or selection.nodes:
+        return dispatch.batches(wanted, {}, named=len(selection.nodes))
+    own = (selection.selector,)
+    return dispatch.batches(wanted, await matched(api, [dispatch.without_installed(own), own]))
+
+
+async def install(
+    api: KubeApi,
+    request: InstallRequest,
+    job: Mapping[str, Any],
+    *,
+    say: Callable[[str], None],
+    on_progress: Callable[[Progress, float], None],
+) -> Installed:
+    """Plan and carry the plan out through the dispatcher, holding the Lease; return when it has ended.
+
+    A dispatcher that an interrupted run has left at work is followed before. `job` is the dispatcher's Job as the
+    contract has it. Nodes that are to be cleaned come last, and only when all installs went well.
+
+    Raises:
+        GuardError: a guard rail stands against the plan; nothing was started.
+        LeaseHeldError: another run works on this installation; nothing was started.
+        RolloutStoppedError: the Lease was lost on the way, or the dispatcher cannot be started.
+        ClusterError: the API server refuses for good to be asked.
+    """
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    cleaned = Cleaned(nodes=[], failures=[])
+    async with held(api, request.namespace, names.base(request.suffix), say=say) as lease:
+        work = Dispatching(
+            api=api,
+            lease=lease,
+            namespace=request.namespace,
+            suffix=request.suffix,
+            stage="install",
+            digest=request.rules.digest,
+            job=job,
+            say=say,
+            on_progress=on_progress,
+        )
+        await work.settle()
+        found = await lease.kept(preview(api, request))
+        if found.refusals:
+            raise GuardError("\n".join(found.refusals))
+        lease.claim(request.selection.render())
+        say(report.plan_summary(found.plan, request.parallelism))
+        nodes, failures = await _work_off(work, request, found.plan)
+        if request.cleanup and found.cleanup.pending and not failures:
+            say(f"cleanup: {report.counts(found.cleanup.counts)}")
+            cleaned = await dispatch_cleanup.pace(api, request.cleanup, found.cleanup, lease, on_progress)
+            await lease.kept(drop_jobs(api, request.cleanup, cleaned.nodes))
+        if not failures and not cleaned.failures:
+            await lease.kept(_remove(work.dispatcher, say))
+    return _installed(found.plan, nodes, failures, cleaned, loop.time() - began)
+
+
+async def _work_off(work: Dispatching, request: InstallRequest, planned: Plan) -> tuple[NodeRuns, list[Failure]]:
+    """Run the dispatcher for the plan, then mark what has succeeded; return the marked nodes and the failures."""
+    runs = await install_runs(work.api, request.selection, planned)
+    if runs:
+        work.say(dispatch.summary(runs, len(planned.pending)).strip())
+    await work.lease.kept(_leave_traces(work.api, request, planned))
+    seen = await work.run(runs) if runs else await work.dispatcher.listed()
+    after = (await preview(work.api, request)).plan
+    # With nothing at work any more, to resume a node is to record that its Job has succeeded.
+    ready = [step for step in after.pending if not needs_job(step)]
+    nodes = await work.record(ready, orders(request, replace(after, steps=tuple(ready))))
+    behind = {step.node for step in after.pending if needs_job(step)}
+    left = [step for step in planned.pending if step.node in behind]
+    failures = [*nodes.failures, *await work.failures(left, seen)]
+    await work.lease.kept(tidy(work.api, request, after, nodes, work.say))
+    return nodes, failures
+
+
+async def _leave_traces(api: KubeApi, request: InstallRequest, planned: Plan) -> None:
+    """Mark nodes whose finished Job makes room for the next: killed in between, a run leaves nothing else of them."""
+    traces = orders(request, planned).traces
+    for step in planned.pending:
+        if traces and step.stale_job and needs_job(step):
+            try:
+                await api.annotate_node(step.node, step.node_uid, traces(step))
+            except ApiError as error:
+                # Gone, or another machine by now: its next plan starts afresh.
+                if not (error.not_found or error.conflict):
+                    raise
+
+
+async def _remove(dispatcher: Dispatcher, say: Callable[[str], None]) -> None:
+    """Remove what has done its work; failing is no failure of the rollout."""
+    try:
+        await dispatcher.remove()
+    except ClusterError as error:
+        say(f"the dispatcher's Job could not be removed, the next rollout does it: {error}")
+
+
+def _installed(
+    planned: Plan, nodes: NodeRuns, failures: Sequence[Failure], cleaned: Cleaned, seconds: float
+) -> Installed:
+    adopted = planned.counts.get(Action.ADOPT, 0)
+    failed = [*failures, *cleaned.failures]
+    outcome = report.Outcome(
+        selected=len(planned.steps),
+        up_to_date=planned.counts.get(Action.UP_TO_DATE, 0),
+        installed=len(nodes.within(Phase.DONE)) - adopted,
+        adopted=adopted,
+        cleaned=len(cleaned.nodes),
+        failed=len(failed),
+        skipped=planned.counts.get(Action.SKIPPED, 0),
+        remaining=0,
+        failed_nodes=tuple(failure.node for failure in failed),
+        seconds=seconds,
+        digest=planned.digest,
+    )
+    verb = "cleaned" if cleaned.failures else "installed"
+    text = report.failure_text(verb, failed, failed=len(failed), remaining=0, stop_reason="")
+    return Installed(outcome=outcome, failure=text if failed else "")

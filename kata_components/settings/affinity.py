@@ -1,0 +1,70 @@
+"""Affinity as Kubernetes has it; only the fields the user wrote are passed on."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from kata_components.settings.model import LabelKey, LabelValue, Many, Model
+
+AS_LABEL_SELECTOR = ("In", "NotIn", "Exists", "DoesNotExist")
+"""The operators that a label selector can express."""
+
+
+class Requirement(Model):
+    """One condition on the labels or fields of a node."""
+
+    key: LabelKey
+    operator: Literal["In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"]
+    values: Many[LabelValue] = ()
+
+    @model_validator(mode="after")
+    def _values_fit(self) -> Self:
+        if (self.operator in ("In", "NotIn", "Gt", "Lt")) != bool(self.values):
+            raise ValueError("In, NotIn, Gt and Lt need `values`; Exists and DoesNotExist have none")
+        return self
+
+
+class NodeSelectorTerm(Model):
+    """Conditions that must all hold."""
+
+    match_expressions: Many[Requirement] = ()
+    match_fields: Many[Requirement] = ()
+
+
+class NodeSelector(Model):
+    """Terms of which one must hold."""
+
+    node_selector_terms: Many[NodeSelectorTerm] = ()
+
+
+class Preference(Model):
+    """A term that the scheduler favours."""
+
+    weight: Annotated[int, Field(ge=1, le=100)]
+    preference: NodeSelectorTerm
+
+
+class NodeAffinity(Model):
+    """Which nodes: required and preferred."""
+
+    required_during_scheduling_ignored_during_execution: NodeSelector | None = None
+    preferred_during_scheduling_ignored_during_execution: Many[Preference] = ()
+
+    @property
+    def required_terms(self) -> tuple[NodeSelectorTerm, ...]:
+        """The required terms, of which one must hold; empty when nothing is required."""
+        required = self.required_during_scheduling_ignored_during_execution
+        return required.node_selector_terms if required else ()
+
+
+class Affinity(Model):
+    """Affinity of pods; that to other pods is passed on unread."""
+
+    node_affinity: NodeAffinity | None = None
+    pod_affinity: dict[str, Any] | None = None
+    pod_anti_affinity: dict[str, Any] | None = None
+
+    @property
+    def required_terms(self) -> tuple[NodeSelectorTerm, ...]:
+        """The required terms of the node affinity."""
+        return self.node_affinity.required_terms if self.node_affinity else ()

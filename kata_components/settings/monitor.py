@@ -1,0 +1,21 @@
+"""kata-monitor, which exports metrics of the sandboxes on a node."""
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from kata_components.settings.images import Image
+from kata_components.settings.model import Model, SocketOrEmpty, matching
+
+
+class Monitor(Model):
+    """Settings of kata-monitor; an empty endpoint or log level follows the installation's."""
+
+    enabled: bool
+    image: Image
+    listen_address: Annotated[str, matching(r"\S*:\d+", "an address with a port such as 0.0.0.0:8090")]
+    runtime_endpoint: SocketOrEmpty = ""
+    log_level: Annotated[str, matching(r"[a-z]*", "a log level or empty")] = ""
+    port: Annotated[int, Field(ge=1, le=65535)]
+    security_context: dict[str, Any] = Field(default_factory=dict)
+    resources: dict[str, Any] = Field(default_factory=dict)

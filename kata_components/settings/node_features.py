@@ -1,0 +1,30 @@
+"""Node feature discovery: the chart that labels nodes by their hardware, and the rules that count TEE keys."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, ConfigDict
+
+from kata_components.settings.model import Model
+
+
+class NodeFeatureDiscovery(Model):
+    """Whether to install node-feature-discovery; all other keys are values of its own chart."""
+
+    model_config = ConfigDict(extra="allow")
+
+    enabled: bool
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The values for the chart."""
+        return dict(self.model_extra or {})
+
+
+def _as_text(value: object) -> object:
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+class NodeFeatureRules(Model):
+    """Whether nodes count their TEE keys and confidential pods ask for one; `auto` follows node-feature-discovery."""
+
+    create: Annotated[Literal["auto", "true", "false"], BeforeValidator(_as_text)] = "auto"

@@ -1,0 +1,78 @@
+"""Reads the Helm values file that `valuesFile` names, as Helm reads it: YAML that could as well be JSON."""
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from kata_components.errors import SettingsError
+from kata_components.settings.merge import Tree
+from kata_components.settings.problems import shown
+
+_LONGEST: Final = 200
+_NOT_IN_HELM: Final = "tag:yaml.org,2002:timestamp"
+_UNREADABLE: Final = (yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError)
+"""Beside its own error, the YAML library raises all of these for a value that does not fit its tag."""
+_NUMBERS: Final = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+
+
+def read_values_file(path: str) -> Tree:
+    """Return the values in a file; an empty file holds none.
+
+    A relative path starts at the working directory, which is the project's when Pulumi runs the program.
+
+    Raises:
+        SettingsError: there is no such file, or it holds no values.
+    """
+    try:
+        document = yaml.load(Path(path).read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - derives from a safe one
+        # Helm goes through JSON too: keys become text, and what JSON cannot say is refused.
+        values = json.loads(json.dumps({} if document is None else document, allow_nan=False))
+    except OSError as error:
+        start = "" if Path(path).is_absolute() else f"; the path starts at the project, {Path.cwd()}"
+        raise _refusal(path, f"cannot be read: {error.strerror}{start}") from None
+    except yaml.MarkedYAMLError as error:
+        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise _refusal(path, f"is no YAML with values: {error.problem}{line}") from None
+    except RecursionError:
+        raise _refusal(path, "is nested too deeply") from None
+    except _UNREADABLE as error:
+        reason = " ".join(str(error).split())
+        raise _refusal(path, f"is no YAML with values: {reason[:_LONGEST]}") from None
+    if not isinstance(values, dict):
+        raise _refusal(path, f"must hold a map of values, got {shown(values)}")
+    return values
+
+
+def _refusal(path: str, what: str) -> SettingsError:
+    return SettingsError([f"valuesFile: {repr(path) if len(path) <= _LONGEST else shown(path)} {what}"])
+
+
+class _Loader(yaml.SafeLoader):
+    """The safe loader, but as in Helm dates and `22:30` are text; and a key may stand only once."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 - the library's own attribute
+        first: [(tag, pattern) for tag, pattern in resolvers if tag != _NOT_IN_HELM]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:  # noqa: ANN401 - its type is the library's
+        """Return a map; refuse one that has a key twice, of which YAML would drop the first."""
+        node: yaml.MappingNode = super().compose_mapping_node(anchor)
+        seen: dict[str, int] = {}
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in seen:
+                    problem = f"the key {shown(key.value)} is there twice, first in line {seen[key.value] + 1}"
+                    raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
+                seen[key.value] = key.start_mark.line
+        return node
+
+
+def _number(loader: _Loader, node: yaml.ScalarNode) -> object:
+    return node.value if ":" in node.value else yaml.SafeLoader.yaml_constructors[node.tag](loader, node)
+
+
+for _tag in _NUMBERS:
+    _Loader.add_constructor(_tag, _number)

@@ -1,0 +1,19 @@
+"""One process after another, where two at once would get in each other's way."""
+
+import fcntl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def locked(path: Path, on_wait: Callable[[], object]) -> Iterator[None]:
+    """Hold the lock file at `path`; when somebody else holds it, call `on_wait` and wait."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            on_wait()
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield

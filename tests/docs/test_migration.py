@@ -1,0 +1,76 @@
+"""The migration guide: its commands make a valid stack, its texts are the program's, its leftovers are the chart's."""
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from kata_components.manifests.dispatcher_rbac import dispatcher_rbac
+from kata_components.manifests.objects import all_objects
+from kata_components.rollout import report
+from kata_components.rollout.helm import Release
+from kata_components.settings.load import load_settings
+from tests.docs.markdown import CHECKOUT, blocks, in_code, section, tables
+from tests.manifests import chart
+
+GUIDE = (CHECKOUT / "docs" / "migrating-from-helm.md").read_text(encoding="utf-8")
+COMMANDS = [
+    shlex.split(line) for line in re.findall(r"^ {4}(\w.+)$", GUIDE, re.MULTILINE) if line.split()[0] != "takes"
+]
+RELEASE = Release("kata-deploy", "kube-system")
+STACK = {"kataVersion": "4.0.0", "cluster": {"context": "any"}}
+
+
+def configured() -> dict[str, Any]:
+    """Return what the `pulumi config` commands of the guide set."""
+    config: dict[str, Any] = {}
+    for _, _, verb, *arguments in (c for c in COMMANDS if c[:2] == ["pulumi", "config"]):
+        *options, key = arguments if verb == "rm" else arguments[:-1]
+        assert (options == ["--path"]) == ("." in key)
+        *parents, name = key.split(".")
+        at = config
+        for parent in parents:
+            at = at.setdefault(parent, {})
+        at.pop(name) if verb == "rm" else at.__setitem__(name, arguments[-1])
+    return config
+
+
+@pytest.mark.parametrize("mode", ["daemonset", "job"])
+def test_the_commands_make_a_stack_that_is_valid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = configured()
+    Path(config["valuesFile"]).write_text(f"deploymentMode: {mode}", encoding="utf-8")
+    assert config["rollout"] == {}, "the last step takes the key away again"
+    settings = load_settings({**config, "rollout": {"existing": "adopt"}})
+    assert (settings.rollout.existing, settings.deployment_mode) == ("adopt", mode)
+
+
+def test_announcement_is_shown_as_the_program_makes_it() -> None:
+    objects = len(all_objects(load_settings(STACK)))
+    text = "\n".join(f"    {line}" for line in report.takeover_plan(objects, RELEASE, 0).splitlines())
+    assert text in "".join(blocks(GUIDE)), text
+
+
+def test_command_that_makes_helm_forget_is_the_program_s() -> None:
+    kubectl, *arguments = shlex.split(RELEASE.forget)
+    assert [kubectl, "--context", "my-context", *arguments] in COMMANDS
+
+
+def test_commands_remove_exactly_the_rights_of_the_dispatcher() -> None:
+    named = {word for command in COMMANDS if "delete" in command for word in command if "/" in word}
+    objects = dispatcher_rbac(load_settings({**STACK, "deploymentMode": "job"}))
+    assert named == {f"{o['kind'].lower()}/{o['metadata']['name']}" for o in objects}
+
+
+@pytest.mark.skipif(not chart.FIXTURES.is_dir(), reason="the renders of the chart are not beside the checkout")
+def test_what_stays_behind_is_what_the_chart_has_beyond_a_stack() -> None:
+    documents = yaml.safe_load_all((chart.FIXTURES / "4.0.0" / "job-default.rendered.yaml").read_text(encoding="utf-8"))
+    theirs = {document["metadata"]["name"] for document in documents if document}
+    ours = {o["metadata"]["name"] for o in all_objects(load_settings({**STACK, "deploymentMode": "job"}))}
+    named = [name for row in tables(section(GUIDE, "## What stays behind")) for name in in_code(row[0])]
+    account = next(name for name in named if name.endswith("-dispatcher-sa"))
+    whole = {account.removesuffix("-sa") + name if name.startswith("-") else name for name in named}
+    assert theirs - ours == whole

@@ -1,0 +1,189 @@
+"""`rollout.runsIn: cluster`: upstream's dispatcher paces in the cluster, with rights of its own and no more."""
+
+import os
+import signal
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+import yaml
+
+from sandbox.cluster import Cluster
+from sandbox.kube import Kube
+from tests.e2e.conftest import WORKERS, path_of
+from tests.e2e.observe import Audit, everything, jobs, marked
+from tests.e2e.stack import CHECKOUT, Stack, kill, provider_pids, read_until
+from tests.e2e.test_rights import granted
+from tests.sandbox.waiting import until
+
+pytestmark = pytest.mark.e2e
+
+DISPATCHER = "system:serviceaccount:kube-system:kata-deploy-dispatcher-sa"
+LABEL = "katacontainers.io/kata-runtime"
+ROLES = ("clusterroles/kata-deploy-dispatcher-noderole", "namespaces/kube-system/roles/kata-deploy-dispatcher-role")
+UNSEEN = {
+    # Checked inside the API server, as for the roles of operator-rbac.yaml, or only needed for a slow deletion.
+    "create",
+    "escalate",
+    "bind",
+    "watch",
+}
+UNUSED = {
+    # Granted for the chart's --owner-job-name and for replacing Jobs, from 4.1.0: this dispatcher deletes none.
+    ("delete", "batch", "jobs"),
+}
+
+
+@pytest.fixture(autouse=True)
+def _rights_of_the_operator(cluster: Cluster) -> Iterator[None]:
+    """The operator's rights with both files; the second is there for these tests only."""
+    manifests = list(yaml.safe_load_all((CHECKOUT / "docs" / "operator-rbac-cluster.yaml").read_text()))
+    with cluster.connect() as kube:
+        for manifest in manifests:
+            kube.apply(path_of(manifest), manifest)
+    yield
+    with cluster.connect() as kube:
+        for manifest in manifests:
+            kube.delete(path_of(manifest))
+
+
+@pytest.fixture
+def stack(stack: Stack) -> Stack:
+    stack.configure(job={"backoffLimit": 0}, rollout={"runsIn": "cluster"})
+    return stack
+
+
+def dispatched(audit: Audit) -> list[str]:
+    """Return the nodes that the dispatcher has made Jobs for, sorted."""
+    return sorted(audit.job_nodes(DISPATCHER))
+
+
+def granted_to_the_dispatcher(kube: Kube) -> set[tuple[str, str, str]]:
+    rules = [rule for role in ROLES for rule in kube.get(f"/apis/rbac.authorization.k8s.io/v1/{role}")["rules"]]
+    return {
+        (verb, group, resource)
+        for rule in rules
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+
+
+def nothing_but_what_is_granted_is_used(audit: Audit, kube: Kube) -> None:
+    used = audit.used(DISPATCHER)
+    assert used <= granted_to_the_dispatcher(kube)
+    assert granted_to_the_dispatcher(kube) - used == UNUSED
+
+
+def nothing_is_granted_to_the_operator_in_vain(audit: Audit) -> None:
+    assert [event for event in audit.requests() if event["responseStatus"]["code"] == 403] == []
+    unused = granted("operator-rbac-cluster.yaml") - audit.used()
+    assert [right for right in unused if right[0] not in UNSEEN] == []
+
+
+def nothing_is_left_over(kube: Kube) -> None:
+    assert [job["metadata"]["name"] for job in jobs(kube)] == []
+
+
+def test_from_the_first_preview_to_the_last_destroy(stack: Stack, cluster: Cluster, kube: Kube) -> None:
+    before = everything(kube)
+    whole = Audit(cluster.audit_log)
+    preview = stack.preview("--diff")
+    assert preview.ok, preview.text
+    assert f"plan: {WORKERS} of {WORKERS} selected nodes, at most 10 at a time" in preview.text
+    assert "the dispatcher is told them by --node-selector=" in preview.text
+    assert "kata-deploy-install-dispatcher" in preview.text
+    assert whole.writes() == []
+
+    up = stack.up()
+    assert up.ok, up.text
+    workers = cluster.workers()
+    assert marked(kube) == set(workers)
+    assert dispatched(whole) == workers
+    assert stack.outputs()["rollout"]["installed"] == WORKERS
+    nothing_is_left_over(kube)
+
+    added = cluster.add_nodes(2)
+    cluster.behave(added[0], fail="host-check")
+    audit = Audit(cluster.audit_log)
+    failed = stack.up()
+    assert failed.code != 0
+    assert f"plan: 2 of {WORKERS + 2} selected nodes" in failed.text
+    assert f"{added[0]}: stage host-check ended with exit code 1" in failed.text
+    assert "Traceback" not in failed.text
+    assert dispatched(audit) == added
+    assert marked(kube) == {*workers, added[1]}
+
+    cluster.behave(added[0], fail=None)
+    audit = Audit(cluster.audit_log)
+    retried = stack.up()
+    assert retried.ok, retried.text
+    assert f"retry {added[0]}: failed before" in retried.text
+    assert dispatched(audit) == added[:1]
+    nothing_is_left_over(kube)
+
+    stack.configure(image={"tag": "4.0.0-next"})
+    audit = Audit(cluster.audit_log)
+    upgraded = stack.up()
+    assert upgraded.ok, upgraded.text
+    assert f"plan: {WORKERS + 2} of {WORKERS + 2} selected nodes" in upgraded.text
+    assert f"({WORKERS + 2} upgrade)" in upgraded.text
+    assert dispatched(audit) == sorted([*workers, *added])
+    nothing_is_left_over(kube)
+
+    nothing_but_what_is_granted_is_used(whole, kube)
+    audit = Audit(cluster.audit_log)
+    destroyed = stack.destroy()
+    assert destroyed.ok, destroyed.text
+    assert dispatched(audit) == sorted([*workers, *added])
+    nothing_is_granted_to_the_operator_in_vain(whole)
+    cluster.remove_nodes(added)
+    assert everything(kube) == before
+
+
+def has_ended(kube: Kube) -> bool:
+    """Whether the dispatcher and all its per-node Jobs have succeeded."""
+    ended = [job for job in jobs(kube) if job["status"].get("succeeded")]
+    return len(ended) == WORKERS + 1
+
+
+def test_it_goes_on_without_anybody_and_changing_who_paces_touches_no_node(
+    stack: Stack, cluster: Cluster, kube: Kube
+) -> None:
+    whole = Audit(cluster.audit_log)
+    stack.configure(job={"parallelism": 8})
+    cluster.pod_seconds(1.5)
+    process = stack.start("up", "--yes", "--skip-preview")
+    read_until(process, " installed, 8 running")
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    until(lambda: has_ended(kube), seconds=90)
+    assert marked(kube) == set()
+
+    stack.cancel()
+    audit = Audit(cluster.audit_log)
+    recorded = stack.up()
+    assert recorded.ok, recorded.text
+    assert f"({WORKERS} resume)" in recorded.text
+    assert marked(kube) == set(cluster.workers())
+    nothing_is_left_over(kube)
+    rights = "/apis/rbac.authorization.k8s.io/v1/namespaces/kube-system/roles"
+    for who, roles in (("pulumi", []), ("cluster", ["kata-deploy-dispatcher-role"])):
+        stack.configure(rollout={"runsIn": who})
+        switched = stack.up()
+        assert switched.ok, switched.text
+        found = [role["metadata"]["name"] for role in kube.get(rights)["items"]]
+        assert [name for name in found if "dispatcher" in name] == roles
+    assert (audit.job_nodes(), dispatched(audit)) == ([], [])
+    assert set(Counter(dispatched(whole)).values()) == {1}
+
+    cluster.pod_seconds(1.5)
+    process = stack.start("destroy", "--yes", "--skip-preview")
+    read_until(process, " cleaned, 8 running")
+    kill(provider_pids(stack.variables["PULUMI_BACKEND_URL"]))
+    process.communicate(timeout=60)
+    destroyed = stack.destroy()
+    assert destroyed.ok, destroyed.text
+    assert set(Counter(dispatched(audit)).values()) == {1}
+    nothing_is_left_over(kube)
+    assert marked(kube) == set()

@@ -1,0 +1,133 @@
+"""Whatever is configured, the program registers exactly the objects that the manifests list, in a working order."""
+
+import json
+import time
+from typing import Any
+
+import pytest
+
+from kata_components.manifests.objects import all_objects
+from kata_components.settings.load import load_settings
+from tests.program.conftest import Program
+from tests.program.run import Run
+
+RUNTIME_CLASS = """
+apiVersion: node.k8s.io/v1
+kind: RuntimeClass
+metadata: {name: kata-mine}
+handler: kata-mine
+"""
+POD = """
+apiVersion: v1
+kind: Pod
+metadata: {name: kata-check}
+spec: {runtimeClassName: kata-qemu}
+"""
+EVERYTHING = {
+    "cluster": {"context": "c"},
+    "shims": {"disableAll": True, "qemu": {"enabled": True, "dropIn": "x = 1"}, "qemu-snp": {"enabled": True}},
+    "containerd": {"userDropIn": "y = 2"},
+    "customRuntimes": {"enabled": True, "runtimes": {"mine": {"baseConfig": "qemu", "runtimeClass": RUNTIME_CLASS}}},
+    "monitor": {"enabled": True},
+    "verification": {"pod": POD},
+    "runtimeClasses": {"createDefault": True},
+}
+CONFIGS = {
+    "4.0.0-daemonset": EVERYTHING | {"kataVersion": "4.0.0"},
+    "4.0.0-job": EVERYTHING | {"kataVersion": "4.0.0", "deploymentMode": "job"},
+    "4.1.0-daemonset": EVERYTHING
+    | {"kataVersion": "4.1.0", "debug": True, "devkit": True, "nodeFeatureRules": {"create": True}},
+}
+NFD = "kata-deploy-node-feature-discovery-chart"
+
+
+def identity(manifest: dict[str, Any]) -> tuple[str, str]:
+    return manifest["kind"], manifest["metadata"]["name"]
+
+
+def registered(run: Run) -> dict[tuple[str, str], Any]:
+    found = [r.inputs for r in run.resources.values() if r.type.startswith("kubernetes:") and "kind" in r.inputs]
+    assert len({identity(manifest) for manifest in found}) == len(found)
+    return {identity(manifest): manifest for manifest in found}
+
+
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
+def test_program_registers_exactly_the_objects_of_the_manifests(program: Program, config: dict[str, Any]) -> None:
+    objects = {identity(manifest): manifest for manifest in all_objects(load_settings(config))}
+    assert len({kind for kind, _ in objects}) >= 7
+    assert registered(program(config)) == objects
+
+
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
+def test_pods_on_nodes_come_after_the_configs_they_mount(program: Program, config: dict[str, Any]) -> None:
+    run = program(config)
+    configs = {name for name in run.resources if name.startswith("kata-deploy-mounted-configs-")}
+    assert len(configs) == 2
+    assert configs <= run.resources["kata-deploy-installation"].depends_on
+    if config["kataVersion"] == "4.1.0":
+        assert configs <= run.resources["kata-deploy-daemon-set-installer-daemon-set"].depends_on
+
+
+@pytest.mark.parametrize(
+    ("config", "installed"),
+    [
+        ("4.0.0-job", "kata-deploy-rollout"),
+        ("4.0.0-daemonset", "kata-deploy-daemon-set-installer-daemon-set"),
+        ("4.1.0-daemonset", "kata-deploy-daemon-set-installer-daemon-set"),
+    ],
+)
+def test_verification_runs_after_the_installation_with_its_rights(
+    program: Program, config: str, installed: str
+) -> None:
+    run = program(CONFIGS[config])
+    job = run.resources["kata-deploy-verification-job"]
+    assert installed in job.depends_on
+    assert {
+        "kata-deploy-verification-service-account",
+        "kata-deploy-verification-cluster-role",
+        "kata-deploy-verification-cluster-role-binding",
+        "kata-deploy-verification-config-map",
+    } <= job.depends_on
+
+
+def test_rollout_is_told_of_a_changed_file_and_of_none_without_files(program: Program) -> None:
+    def mounted(drop_in: str) -> Any:
+        config = {**CONFIGS["4.0.0-job"], "containerd": {"userDropIn": drop_in}, "customRuntimes": {"enabled": False}}
+        config["shims"] = {"disableAll": True, "qemu": {"enabled": True}}
+        return program(config).resources["kata-deploy-rollout"].inputs.get("mounted")
+
+    one, other = mounted("a = 1"), mounted("a = 2")
+    assert one.keys() == other.keys() == {"kata-deploy-containerd-user-dropin"}
+    assert one != other
+    assert len(json.dumps(one)) < 120
+    assert mounted("") is None
+
+
+def test_node_feature_discovery_is_its_own_chart_with_its_own_values(program: Program) -> None:
+    config = {**CONFIGS["4.1.0-daemonset"], "nodeFeatureRules": {"create": "auto"}}
+    nfd = {"enabled": True, "worker": {"tolerations": [{"operator": "Exists"}]}}
+    run = program({**config, "node-feature-discovery": nfd})
+    chart = run.resources[NFD]
+    assert chart.type == "kubernetes:helm.sh/v4:Chart"
+    assert chart.inputs["values"] == {"postDeleteCleanup": False, "worker": {"tolerations": [{"operator": "Exists"}]}}
+    assert (chart.inputs["chart"], chart.inputs["version"]) == ("node-feature-discovery", "0.19.0")
+    assert (chart.inputs["name"], chart.inputs["namespace"]) == ("kata-deploy", "kube-system")
+    assert NFD in run.resources["kata-deploy-node-feature-rules-node-feature-rule"].depends_on
+    assert NFD in run.resources["kata-deploy-installation"].depends_on
+    assert NFD not in program(config).resources
+
+
+@pytest.mark.parametrize("version", ["4.0.0", "4.1.0"])
+def test_whole_program_is_quick_with_default_values(program: Program, version: str) -> None:
+    began = time.process_time()
+    run = program({"kataVersion": version, "cluster": {"context": "c"}})
+    assert time.process_time() - began < 2, "seconds of processor time; the machine may be busy with other things"
+    assert len(run.resources) > 30
+
+
+def test_job_mode_of_a_version_that_cannot_be_paced_here_is_refused(program: Program) -> None:
+    config = {"kataVersion": "4.1.0", "deploymentMode": "job", "cluster": {"context": "c"}}
+    with pytest.raises(Exception, match=r"rollout\.runsIn: 'pulumi' is not supported yet with kataVersion 4\.1\.0"):
+        program(config)
+    with pytest.raises(Exception, match=r"kataVersion: 4\.1\.0 is not supported yet in job mode; use 4\.0\.0"):
+        program({**config, "rollout": {"runsIn": "cluster"}})

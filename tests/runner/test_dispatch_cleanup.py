@@ -1,0 +1,107 @@
+"""Cleanup through upstream's dispatcher: complete, resumed, and with nothing left over."""
+
+import asyncio
+from collections import Counter
+
+import pytest
+
+from kata_components import names
+from kata_components.errors import RolloutFailedError
+from kata_components.runner.install import Installed
+from tests.runner.dispatching import cleanup_request, destroy, interrupted, settings, told_nodes, up
+from tests.runner.fake_api import FakeKubeApi
+from tests.runner.support import Told, cluster
+from tests.runner.virtual_loop import simulate
+
+
+def test_destroy_cleans_every_node_and_leaves_nothing() -> None:
+    on, told = cluster(5), Told()
+
+    async def story() -> None:
+        await up(FakeKubeApi(on))
+        on.starts.clear()
+        await destroy(FakeKubeApi(on), told=told)
+
+    simulate(story())
+    assert sorted(on.starts) == sorted(on.nodes)
+    assert told_nodes(on)[-1] == "--node-selector=katacontainers.io/kata-runtime"
+    assert (on.marked(), on.jobs, on.leases) == ([], {}, {})
+    assert told.lines[-1].startswith("cleaned 5 nodes in ")
+
+
+def test_destroy_reaches_nodes_whose_install_failed_by_name() -> None:
+    on = cluster(3, fates={"node-01": "fails"})
+
+    async def story() -> None:
+        await up(FakeKubeApi(on))
+        on.fates.clear()
+        on.starts.clear()
+        await destroy(FakeKubeApi(on))
+
+    simulate(story())
+    assert sorted(on.starts) == sorted(on.nodes)
+    assert told_nodes(on)[-1] == "--nodes=node-00,node-01,node-02"
+    assert (on.marked(), on.jobs, on.leases) == ([], {}, {})
+
+
+@pytest.mark.parametrize("seconds", [1.0, 4.0, 9.0, 3600.0])
+def test_interrupted_destroy_resumes(seconds: float) -> None:
+    on = cluster(7)
+
+    async def story() -> None:
+        await up(FakeKubeApi(on))
+        on.starts.clear()
+        await interrupted(destroy(FakeKubeApi(on)), min(seconds, 9.0))
+        await asyncio.sleep(max(0.0, seconds - 9.0))
+        await destroy(FakeKubeApi(on))
+
+    simulate(story())
+    assert set(Counter(on.starts).values()) == {1}
+    assert (on.marked(), on.jobs, on.leases) == ([], {}, {})
+
+
+def test_destroy_stops_an_install_dispatcher_first() -> None:
+    on = cluster(9)
+
+    async def story() -> None:
+        await interrupted(up(FakeKubeApi(on)), 4.0)
+        await destroy(FakeKubeApi(on))
+
+    simulate(story())
+    assert len([node for node in on.nodes.values() if names.RUNTIME_LABEL in node["metadata"]["labels"]]) == 0
+    assert (on.marked(), on.jobs, on.leases) == ([], {}, {})
+
+
+def test_failed_cleanup_keeps_what_the_next_destroy_needs() -> None:
+    on = cluster(3)
+
+    async def story() -> None:
+        await up(FakeKubeApi(on))
+        on.fates["node-01"] = "fails"
+        with pytest.raises(RolloutFailedError, match="1 node could not be cleaned\n  node-01: stage artifacts"):
+            await destroy(FakeKubeApi(on))
+        assert (on.marked(), list(on.leases)) == (["node-01"], ["kata-deploy"])
+        on.fates.clear()
+        await destroy(FakeKubeApi(on))
+
+    simulate(story())
+    assert (on.marked(), on.jobs, on.leases) == ([], {}, {})
+
+
+def test_nodes_that_are_not_selected_any_more_are_cleaned_by_name_after_the_installs() -> None:
+    on = cluster(2)
+    on.add_nodes(*(f"kata-{number:02}" for number in range(20)), labels={"pool": "kata"})
+    narrower = settings(nodeSelector={"pool": "kata"}, parallelism=30)
+
+    async def story() -> Installed:
+        await up(FakeKubeApi(on), settings(parallelism=30))
+        on.starts.clear()
+        on.add_nodes("new", labels={"pool": "kata"})
+        return await up(FakeKubeApi(on), narrower, cleanup=cleanup_request(narrower))
+
+    done = simulate(story())
+    assert (done.outcome.installed, done.outcome.cleaned, done.failure) == (1, 2, "")
+    assert on.starts == ["new", "node-00", "node-01"]
+    assert told_nodes(on)[-1] == "--nodes=node-00,node-01"
+    assert not {"node-00", "node-01"} & set(on.marked())
+    assert on.jobs == {}

@@ -1,0 +1,200 @@
+"""A Helm values file under the stack's configuration: Helm's layers, and problems that name the file."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from kata_components.errors import SettingsError
+from kata_components.settings.load import load_settings, parse_stack_config
+from kata_components.settings.profile import OWN_KEYS, load_profile
+from kata_components.settings.settings import Settings
+from tests.manifests import chart
+
+MINIMAL = {"kataVersion": "4.0.0", "cluster": {"context": "c"}, "deploymentMode": "job"}
+
+
+@pytest.fixture(autouse=True)
+def _in_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def load(text: str, **config: Any) -> Settings:
+    Path("values.yaml").write_text(text, encoding="utf-8")
+    return load_settings({**MINIMAL, "valuesFile": "values.yaml", **config})
+
+
+def problems(text: str, **config: Any) -> tuple[str, ...]:
+    with pytest.raises(SettingsError) as caught:
+        load(text, **config)
+    return caught.value.problems
+
+
+def test_the_file_stands_between_the_defaults_and_the_stack() -> None:
+    settings = load(
+        "job: {parallelism: 7, backoffLimit: 1, nodes: [a, b]}\nimage: {tag: file}",
+        job={"parallelism": 9, "nodes": ["c"]},
+    )
+    assert settings.job.parallelism == 9
+    assert settings.job.backoff_limit == 1
+    assert settings.job.nodes == ("c",)
+    assert settings.job.ttl_seconds_after_finished == 600
+    assert (settings.image.tag, settings.image.reference) == ("file", "quay.io/kata-containers/kata-deploy")
+
+
+def test_maps_inside_lists_and_free_maps_merge_as_in_helm() -> None:
+    affinity = {"podAffinity": {"b": 2}}
+    settings = load(
+        "affinity: {podAntiAffinity: {a: 1}, podAffinity: {b: 1}}\ntolerations: [{key: x}, {key: y}]",
+        deploymentMode="daemonset", affinity=affinity, tolerations=[{"operator": "Exists"}],
+    )  # fmt: skip
+    assert (settings.affinity.pod_anti_affinity, settings.affinity.pod_affinity) == ({"a": 1}, {"b": 2})
+    assert [t.operator for t in settings.tolerations] == ["Exists"]
+
+
+@pytest.mark.parametrize(
+    ("text", "config", "expected"),
+    [
+        ("resources: null", {}, {}),
+        ("resources: {requests: null}", {}, {}),
+        ("resources: {limits: {cpu: 1}}", {"resources": None}, {}),
+        # Null in the file, a map in the stack: the map meets the defaults, as with two `-f` files of Helm.
+        (
+            "resources: null",
+            {"resources": {"requests": {"cpu": "1"}}},
+            {"requests": {"cpu": "1", "memory": "16Mi"}},
+        ),
+    ],
+)
+def test_null_removes_what_is_beneath(text: str, config: dict[str, Any], expected: dict[str, Any]) -> None:
+    assert load(text, deploymentMode="daemonset", **config).resources == expected
+
+
+def test_mode_of_the_file_counts() -> None:
+    Path("values.yaml").write_text("deploymentMode: job", encoding="utf-8")
+    config = {key: value for key, value in MINIMAL.items() if key != "deploymentMode"}
+    assert load_settings({**config, "valuesFile": "values.yaml"}).deployment_mode == "job"
+
+
+def test_text_that_other_yaml_readers_take_for_dates_stays_text() -> None:
+    settings = load("image: {tag: 2024-01-01}\npodAnnotations: {window: 22:30}", deploymentMode="daemonset")
+    assert settings.image.tag == "2024-01-01"
+    assert settings.pod_annotations == {"window": "22:30"}
+
+
+def test_anchors_and_merge_keys_are_understood() -> None:
+    text = "shims: {qemu: &a {agent: &b {noProxy: x}}, clh: {<<: *a, agent: {<<: *b, noProxy: y}}}"
+    shims = load(text).shims.enabled
+    assert (shims["qemu"].agent.no_proxy, shims["clh"].agent.no_proxy) == ("x", "y")
+
+
+def test_empty_file_changes_nothing() -> None:
+    assert load("# nothing\n") == load("{}")
+
+
+def test_absolute_path_works_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "v.yaml").write_text("debug: true", encoding="utf-8")
+    monkeypatch.chdir("/")
+    assert load_settings({**MINIMAL, "valuesFile": str(tmp_path / "v.yaml")}).debug
+
+
+def test_problems_of_the_file_name_it_and_those_of_the_stack_do_not() -> None:
+    text = "job: {paralelism: 5, backoffLimit: -1}\ndebugg: 1"
+    assert problems(text, job={"nodess": [], "backoffLimit": -2}) == (
+        "debugg: no such key at 4.0.0; did you mean debug? (in values.yaml)",
+        "job.backoffLimit: must be greater than or equal to 0, got -2",
+        "job.nodess: no such key at 4.0.0; did you mean nodes?",
+        "job.paralelism: no such key at 4.0.0; did you mean parallelism? (in values.yaml)",
+    )
+
+
+def test_a_problem_that_the_stack_corrects_is_none() -> None:
+    assert load("job: {parallelism: 0}", job={"parallelism": 5}).job.parallelism == 5
+
+
+@pytest.mark.parametrize("key", sorted(OWN_KEYS))
+def test_keys_of_the_program_belong_into_the_stack(key: str) -> None:
+    assert problems(f"{key}: x") == (
+        f"{key}: belongs into the stack's configuration, the chart has no such value (in values.yaml)",
+    )
+
+
+def test_keys_of_the_program_are_those_beside_the_charts() -> None:
+    chart_file = Path(chart.__file__).parents[2] / "kata_components" / "settings" / "defaults" / "4.0.0.yaml"
+    own = load_profile("4.0.0").values.keys() - yaml.safe_load(chart_file.read_text(encoding="utf-8"))["values"].keys()
+    assert {*own, "kataVersion"} == OWN_KEYS
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("- a", "must hold a map of values, got ['a']"),
+        ("just words", "must hold a map of values, got 'just words'"),
+        ("a: 1\nb: 2\na: 3", "is no YAML with values: the key 'a' is there twice, first in line 1, line 3"),
+        ("a:\n  b: 1\n  b: 1", "is no YAML with values: the key 'b' is there twice, first in line 2, line 3"),
+        ("1: a\n'1': b", "is no YAML with values: the key '1' is there twice, first in line 1, line 2"),
+        ("a: [", "is no YAML with values: expected the node content, but found '<stream end>', line 1"),
+        ("a: 1\n---\nb: 1", "is no YAML with values: but found another document, line 2"),
+        ("a: &a [*a]", "is no YAML with values: Circular reference detected"),
+        ("a: .inf", "is no YAML with values: Out of range float values are not JSON compliant"),
+        ("a: !!bool x", "is no YAML with values: 'x'"),
+        ("a: !!timestamp x", "is no YAML with values: 'NoneType' object has no attribute 'groupdict'"),
+        ("a: " + "[" * 5_000, "is nested too deeply"),
+        ('a: "\x01"', "is no YAML with values: unacceptable character #x0001"),
+    ],
+)  # fmt: skip
+def test_what_is_no_values_file_is_refused_in_one_line(text: str, reason: str) -> None:
+    (line,) = problems(text)
+    assert line.startswith(f"valuesFile: 'values.yaml' {reason}")
+    assert "\n" not in line
+
+
+def test_a_file_that_is_not_there_is_named_with_where_it_was_looked_for(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings({**MINIMAL, "valuesFile": "no.yaml", "debugg": True})
+    assert caught.value.problems == (
+        "debugg: no such key at 4.0.0; did you mean debug?",
+        f"valuesFile: 'no.yaml' cannot be read: No such file or directory; the path starts at the project, {tmp_path}",
+    )
+
+
+@pytest.mark.parametrize("path", [".", "\0", "", "x" * 5_000])
+def test_a_path_of_no_file_is_refused(path: str) -> None:
+    with pytest.raises(SettingsError, match="valuesFile: "):
+        load_settings({**MINIMAL, "valuesFile": path})
+
+
+def test_bytes_that_are_no_text_are_refused() -> None:
+    Path("values.yaml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(SettingsError, match="codec can't decode byte 0xff"):
+        load_settings({**MINIMAL, "valuesFile": "values.yaml"})
+
+
+def test_layers_may_both_be_as_deep_as_a_file_can_be() -> None:
+    inner: dict[str, Any] = {"stack": 1}
+    for _ in range(200):
+        inner = {"a": inner}
+    text = "affinity: {podAffinity: " + "{a: " * 200 + "{file: 1}" + "}" * 201
+    found: Any = load(text, deploymentMode="daemonset", affinity={"podAffinity": inner}).affinity.pod_affinity
+    for _ in range(200):
+        found = found["a"]
+    assert found == {"file": 1, "stack": 1}
+
+
+def test_path_that_looks_like_a_number_is_text() -> None:
+    assert parse_stack_config({"kata-deploy:valuesFile": "123"}) == {"valuesFile": "123"}
+
+
+@pytest.mark.skipif(not chart.FIXTURES.is_dir(), reason="the renders of the chart are not beside the checkout")
+@pytest.mark.parametrize("case", [*chart.cases(), *chart.invalid_cases()], ids=str)
+def test_values_mean_the_same_from_a_file_as_in_the_stack(case: chart.Case) -> None:
+    def outcome(config: dict[str, Any]) -> Settings | list[str]:
+        try:
+            return load_settings(config).model_copy(update={"values_file": None})
+        except SettingsError as error:
+            return [line.removesuffix(f" (in {file})") for line in error.problems]
+
+    file = chart.FIXTURES / case.version / f"{case.name}.values.yaml"
+    own = {key: value for key, value in case.config.items() if key not in case.values}
+    assert outcome({**own, "valuesFile": str(file)}) == outcome(case.config)

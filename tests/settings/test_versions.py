@@ -1,0 +1,178 @@
+"""Which keys there are depends on the version, and what is refused says what to use instead."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import hypothesis
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kata_components.errors import SettingsError
+from kata_components.settings.load import load_settings
+from kata_components.settings.profile import SUPPORTED_VERSIONS, load_profile
+from kata_components.settings.settings import Settings
+from tests.manifests import chart
+
+REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
+TERMS = f"affinity.nodeAffinity.{REQUIRED}.nodeSelectorTerms"
+CLEANUP_TERMS = f"job.cleanup.nodeAffinity.{REQUIRED}.nodeSelectorTerms"
+ONLY_LABELS = "must be In, NotIn, Exists or DoesNotExist in job mode, which selects by labels"
+NOT_BY_FIELDS = "cannot be used in job mode, which selects by labels; name nodes in"
+
+OF_4_0_0 = {
+    "cleanup-expression-operator": "job.cleanup.nodeSelectorExpressions.0.operator: must be 'In', 'NotIn', 'Exists' or "
+    "'DoesNotExist', got 'Lt'",
+    "expression-operator": "job.nodeSelectorExpressions.0.operator: must be 'In', 'NotIn', 'Exists' or 'DoesNotExist', "
+    "got 'Gt'",
+}
+OF_4_1_0 = {
+    "affinity-empty-term": f"{TERMS}.0: is empty, which selects no node; remove it or give it matchExpressions",
+    "affinity-match-fields": f"{TERMS}.0.matchFields: {NOT_BY_FIELDS} job.nodes",
+    "affinity-without-terms": f"{TERMS}: is empty, which selects no node at all; remove {REQUIRED} to "
+    "select every node",
+    "cleanup-expression-operator": f"{CLEANUP_TERMS}.0.matchExpressions.0.operator: {ONLY_LABELS}, got 'Lt'",
+    "cleanup-expressions-renamed": "job.cleanup.nodeSelectorExpressions: no such key at 4.1.0; use "
+    "job.cleanup.nodeAffinity",
+    "cleanup-match-fields": f"{CLEANUP_TERMS}.0.matchFields: {NOT_BY_FIELDS} job.cleanup.nodes",
+    "deployment-mode-unknown": "deploymentMode: must be 'daemonset' or 'job', got 'cronjob'; did you mean job?",
+    "expression-operator": f"{TERMS}.0.matchExpressions.0.operator: {ONLY_LABELS}, got 'Gt'",
+    "feature-rules-value": "nodeFeatureRules.create: must be 'auto', 'true' or 'false', got 'sometimes'",
+    "job-node-selector-expressions-removed": "job.nodeSelectorExpressions: no such key at 4.1.0; use "
+    "affinity.nodeAffinity, which counts in both modes, or job.nodes to name nodes",
+    "job-node-selector-removed": "job.nodeSelector: no such key at 4.1.0; use nodeSelector, which counts in both "
+    "modes, or job.nodes to name nodes",
+    "ttl-too-short": "job.ttlSecondsAfterFinished: must be at least 60, got 59: the dispatcher would not see how a Job "
+    "ended and count its node as failed",
+}
+OF_BOTH = {
+    "custom-runtime-snapshotter-not-map": "customRuntimes.runtimes.x.containerd: must be a map, got 'nydus'",
+    "log-level-not-string": "logLevel: must be '', 'error', 'warn', 'info', 'debug' or 'trace', got 3",
+    "overhead-not-map": "shims.qemu.runtimeClass.overhead: must be a map, got '160Mi'",
+    "shim-enabled-not-bool": "shims.qemu.enabled: must be a valid boolean, got 'yes'",
+    "user-drop-in-not-string": "containerd.userDropIn: must be a valid string, got {'version': 3}",
+    "verification-pod-not-string": "verification.pod: must be a valid string, got {'kind': 'Pod'}",
+}
+REFUSALS = {"4.0.0": OF_4_0_0 | OF_BOTH, "4.1.0": OF_4_1_0 | OF_BOTH}
+
+
+def load(version: str = "4.1.0", **config: Any) -> Settings:
+    return load_settings({"kataVersion": version, "cluster": {"context": "c"}, **config})
+
+
+def problems(version: str = "4.1.0", **config: Any) -> tuple[str, ...]:
+    with pytest.raises(SettingsError) as caught:
+        load(version, **config)
+    return caught.value.problems
+
+
+def leaves(tree: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    for key, value in tree.items():
+        if isinstance(value, Mapping) and value:
+            yield from leaves(value, (*path, key))
+        else:
+            yield (*path, key)
+
+
+@pytest.mark.skipif(not chart.FIXTURES.is_dir(), reason="the renders of the chart are not beside the checkout")
+@pytest.mark.parametrize("case", chart.invalid_cases(), ids=str)
+def test_values_that_the_chart_refuses_are_refused_with_key_value_and_fix(case: chart.Case) -> None:
+    assert case.refusals() == (REFUSALS[case.version][case.name.removeprefix("invalid/")],)
+
+
+@pytest.mark.parametrize("version", SUPPORTED_VERSIONS)
+def test_keys_of_another_version_are_all_known_with_what_to_use_instead(version: str) -> None:
+    ours = set(leaves(load_profile(version).values))
+    others = {key for other in SUPPORTED_VERSIONS for key in leaves(load_profile(other).values)} - ours
+    instead = load_profile(version).instead
+    assert others
+    missing = [
+        ".".join(k)
+        for k in others
+        if k[0] != "shims" and not any(f"{'.'.join(k)}.".startswith(f"{known}.") for known in instead)
+    ]
+    assert missing == []
+
+
+@pytest.mark.parametrize(
+    ("version", "config", "line"),
+    [
+        ("4.0.0", {"devkit": True}, "devkit: no such key at 4.0.0; remove it, or set kataVersion to 4.1.0"),
+        (
+            "4.0.0",
+            {"deploymentMode": "job", "job": {"activeDeadlineSeconds": 60}},
+            "job.activeDeadlineSeconds: no such key at 4.0.0; use rollout.nodeTimeoutSeconds",
+        ),
+        (
+            "4.1.0",
+            {"job": {"nodeAffinity": {}}},
+            "job.nodeAffinity: no such key at 4.1.0; use affinity.nodeAffinity, which counts in both modes, or "
+            "job.nodes to name nodes",
+        ),
+        ("4.0.0", {"shims": {"openvmm-azure-runtime-rs": {}}}, "shims.openvmm-azure-runtime-rs: no such key at 4.0.0"),
+        (
+            "4.1.0",
+            {"deploymentMode": "job"},
+            "rollout.runsIn: 'pulumi' is not supported yet with kataVersion 4.1.0: its per-node Jobs leave the labels "
+            "and the taints of a node to the dispatcher; use 'cluster', or kataVersion 4.0.0",
+        ),
+    ],
+)
+def test_what_another_version_has_is_refused_with_what_to_use(version: str, config: dict[str, Any], line: str) -> None:
+    found = problems(version, **config)
+    assert len(found) == 1
+    assert found[0].startswith(line)
+
+
+def test_daemon_set_may_use_all_of_node_affinity() -> None:
+    term = {
+        "matchExpressions": [{"key": "cpus", "operator": "Gt", "values": ["4"]}],
+        "matchFields": [{"key": "metadata.name", "operator": "In", "values": ["worker-1"]}],
+    }
+    affinity = {"nodeAffinity": {REQUIRED: {"nodeSelectorTerms": [term]}}}
+    assert len(load(affinity=affinity).affinity.required_terms) == 1
+
+
+@pytest.mark.parametrize(("seconds", "meant"), [(0, (15, 300, 3600)), (7, (7, 7, 7))])
+def test_zero_means_the_default_of_a_time_limit_as_in_the_chart(seconds: int, meant: tuple[int, int, int]) -> None:
+    keys = ("nodeSettleSeconds", "waitNodeReadySeconds", "activeDeadlineSeconds")
+    job = load(deploymentMode="job", rollout={"runsIn": "cluster"}, job=dict.fromkeys(keys, seconds)).job
+    assert (job.node_settle_seconds, job.wait_node_ready_seconds, job.active_deadline_seconds) == meant
+
+
+@pytest.mark.parametrize(
+    ("config", "refused"),
+    [
+        ({"logLevel": "info"}, ["logLevel"]),
+        ({"logLevel": "info", "monitor": {"enabled": True}}, []),
+        ({"nodeSelector": {"a": "b"}, "monitor": {"enabled": True}}, ["nodeSelector"]),
+        ({"nodeSelector": {"a": "b"}, "monitor": {"enabled": True}, "job": {"nodes": ["n"]}}, []),
+        ({"nodeSelector": {"a": "b"}, "job": {"nodes": ["n"]}}, ["nodeSelector"]),
+    ],
+)
+def test_key_that_only_the_monitor_reads_is_accepted_with_it(config: dict[str, Any], refused: list[str]) -> None:
+    if refused:
+        assert [line.partition(":")[0] for line in problems("4.0.0", deploymentMode="job", **config)] == refused
+    else:
+        assert load("4.0.0", deploymentMode="job", **config).monitor.enabled
+
+
+WORDS = st.sampled_from(["job", "qemu", "Exists", "[", "kind: Pod"])
+SCALARS = st.none() | st.booleans() | st.integers() | st.text(max_size=8) | WORDS
+KEYS = st.sampled_from(
+    f"nodeAffinity {REQUIRED} nodeSelectorTerms matchExpressions matchFields key operator values cleanup nodes enabled "
+    "runtimes runtimeClass baseConfig containerd pod create image".split()
+)
+GARBAGE = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(KEYS, inner, max_size=3))
+AREAS = ["affinity", "job", "customRuntimes", "verification", "monitor", "nodeFeatureRules", "node-feature-discovery"]
+
+
+@given(st.sampled_from(SUPPORTED_VERSIONS), st.sampled_from(["job", "daemonset"]), st.sampled_from(AREAS), GARBAGE)
+@hypothesis.settings(deadline=None, database=None)
+def test_garbage_in_any_area_is_refused_in_lines_or_understood(version: str, mode: str, area: str, value: Any) -> None:
+    try:
+        lines: tuple[str, ...] = ()
+        load(version, deploymentMode=mode, **{area: value})
+    except SettingsError as error:
+        lines = error.problems
+    assert all("\n" not in line and len(line) < 1_000 for line in lines)
