@@ -83,7 +83,7 @@ class Dispatcher:
         self._selector = family(like)
         self._patience = _STALLED_SECONDS + waiting_seconds(like)
         self._say = say
-        self._patience = Patience()
+        self._api_patience = Patience()
         self.seen = Seen(suffix)
 
     async def listed(self) -> Seen:
@@ -179,7 +179,7 @@ class Dispatcher:
             try:
                 return await self._followed()
             except ClusterError as error:
-                if not self._patience.passes(error):
+                if not self._api_patience.passes(error):
                     raise
             await asyncio.sleep(_PAUSE_SECONDS)
 
@@ -192,7 +192,7 @@ class Dispatcher:
 
     async def _followed(self) -> Seen:
         self.seen, position = await self._list()
-        self._patience.answered()
+        self._api_patience.answered()
         if not self.seen.active:
             return self.seen
         async with contextlib.aclosing(self._api.watch_jobs(self._namespace, self._selector, position)) as events:
@@ -232,7 +232,7 @@ class Dispatcher:
                 except ApiError as error:
                     if error.conflict:
                         return
-                    if not self._patience.passes(error):
+                    if not self._api_patience.passes(error):
                         raise
                 except UnreachableError:
                     pass

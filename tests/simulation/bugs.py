@@ -149,18 +149,21 @@ def begun_cleanup_is_not_seen() -> Patch:
 
 @bug(killed=0.9, slow=0.15)
 def nodes_are_read_before_their_jobs() -> Patch:
-    async def read(original: Any, api: KubeApi, namespace: str, suffix: str, selection: Selection) -> Fleet:
-        nodes = await api.list_nodes(selection.selector)
-        later: Fleet = await original(api, namespace, suffix, selection)
-        return replace(later, nodes=nodes)
+    async def read(api: KubeApi, namespace: str, suffix: str, selection: Selection) -> Fleet:
+        nodes = await api.list_nodes(*selection.selectors)
+        await asyncio.sleep(1.0)
+        listed = await api.list_jobs(namespace, jobs.selector(suffix))
+        marked = await fleet.marked_nodes(api, suffix)
+        seen = [jobs.observed(job) for job in listed.items]
+        return Fleet(nodes=nodes, missing=[], jobs=seen, marked=len(marked), deselected=[])
 
-    return around(fleet, "read", read)
+    return mock.patch.object(fleet, "read", read)
 
 
 @bug(destroys=0.5, job_fails=0.5)
 def only_marked_nodes_are_cleaned() -> Patch:
-    def of_marked(original: Any, nodes: Any, known: Iterable[NodeJob], *rest: Any, **_: Any) -> Plan:
-        return original(nodes, [job for job in known if job.stage == "cleanup"], *rest)  # type: ignore[no-any-return] # as the original
+    def of_marked(original: Any, nodes: Any, known: Iterable[NodeJob], *rest: Any, **keywords: Any) -> Plan:
+        return original(nodes, [job for job in known if job.stage == "cleanup"], *rest, **keywords)  # type: ignore[no-any-return] # as the original
 
     return around(cleanup, "cleanup_plan", of_marked)
 
@@ -199,11 +202,6 @@ def mark_is_written_without_a_fresh_lease() -> Patch:
         return result
 
     return around(Driver, "_send", send)
-
-
-@bug(interrupted=0.9, company=0.9, slow=0.1, killed=0.0, destroys=0.6)
-def lease_is_given_back_with_a_request_under_way() -> Patch:
-    return mock.patch.object(HeldLease, "unanswered")
 
 
 @bug()

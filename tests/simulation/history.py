@@ -192,7 +192,11 @@ class History:
             max_failures=setting.max_failures,
             node_timeout_seconds=NODE_TIMEOUT,
         )
-        await install.install(api, wanted, say=_nothing, on_progress=_nothing)
+        found = await install.preview(api, wanted)
+        if found.refusals:
+            raise GuardError("\n".join(found.refusals))
+        if found.plan.pending:
+            await install.install(api, wanted, say=_nothing, on_progress=_nothing)
 
     async def _destroy(self, api: NetworkApi) -> None:
         if not self.stack.installation:

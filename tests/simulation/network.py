@@ -135,12 +135,7 @@ class NetworkApi(FakeKubeApi):
 
         self._world.after(delay, deliver)
 
-    async def watch_jobs(
-        self,
-        namespace: str,  # noqa: ARG002 # the protocol's
-        selector: str,
-        resource_version: str,
-    ) -> AsyncGenerator[JobEvent, None]:
+    async def watch_jobs(self, _namespace: str, selector: str, resource_version: str) -> AsyncGenerator[JobEvent, None]:
         await self._call("watch_jobs", lambda: None)
         watch = Watch(self._world, self._process, selector, int(resource_version))
         try:
