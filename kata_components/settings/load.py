@@ -21,7 +21,6 @@ from kata_components.settings.rules import (
     places_of_pacing,
     retention_in_job_mode,
     unknown_shims,
-    unsupported_keys,
 )
 from kata_components.settings.settings import Settings
 from kata_components.settings.values_file import read_values_file
@@ -117,7 +116,7 @@ def _version(config: Mapping[str, object]) -> str:
 def _tree(config: Mapping[str, object], profile: Profile) -> Tree:
     """Return the configuration over the defaults, less what has its own rule."""
     tree = merged(dispatched_defaults(profile.values, config), config)
-    for pattern in (*profile.not_supported_yet, *(tuple(key.split(".")) for key in profile.instead)):
+    for pattern in (tuple(key.split(".")) for key in profile.instead):
         tree = without(tree, pattern)
     if isinstance(shims := tree.get("shims"), Mapping):
         tree["shims"] = {name: shim for name, shim in shims.items() if name in profile.values["shims"]}
@@ -125,7 +124,6 @@ def _tree(config: Mapping[str, object], profile: Profile) -> Tree:
 
 
 def _rule_problems(config: Mapping[str, object], profile: Profile, tree: Tree, version: str) -> Iterator[str]:
-    yield from unsupported_keys(config, profile)
     yield from keys_the_dispatcher_cannot_honour(config)
     yield from places_of_pacing(tree, profile, version)
     yield from keys_of_another_version(config, profile, version)

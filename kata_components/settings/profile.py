@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path as FilePath
 from typing import Any
 
-from kata_components.settings.merge import Path, Tree, merged
+from kata_components.settings.merge import Tree, merged
 from kata_components.settings.shims import Overhead
 from kata_components.settings.traits import Traits
 
@@ -31,7 +31,6 @@ class Profile:
     """
 
     values: Tree
-    not_supported_yet: tuple[Path, ...]
     unread: Mapping[str, Mapping[str, str]]
     read_by_monitor: frozenset[str]
     instead: Mapping[str, str]
@@ -52,7 +51,6 @@ def load_profile(version: str) -> Profile:
     overheads = {name: shim["runtimeClass"]["overhead"] for name, shim in shims.items()} | chart["otherOverheads"]
     return Profile(
         values=values,
-        not_supported_yet=tuple(tuple(key.split(".")) for key in own["notSupportedYet"]),
         unread={"job": chart["unreadInJobMode"], "daemonset": chart["unreadInDaemonsetMode"]},
         read_by_monitor=frozenset(chart["readByMonitor"]),
         instead=chart["instead"],

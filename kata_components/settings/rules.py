@@ -12,17 +12,8 @@ from kata_components.settings.problems import closest, dotted, shown, unknown_ke
 from kata_components.settings.profile import Profile
 from kata_components.settings.settings import Settings
 
-_NOT_YET = "is not supported yet; leave it out"
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 _LEAST_TTL = 60
-
-
-def unsupported_keys(config: Mapping[str, Any], profile: Profile) -> Iterator[str]:
-    """Yield a line for each value of a key that is still to come."""
-    for pattern in profile.not_supported_yet:
-        for path, value in select(config, pattern):
-            for key, different in differences(value, at(profile.values, path), path):
-                yield f"{dotted(key)}: {shown(different)} {_NOT_YET}"
 
 
 def places_of_pacing(tree: Tree, profile: Profile, version: str) -> Iterator[str]:
