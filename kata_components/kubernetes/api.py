@@ -83,6 +83,9 @@ class KubeApi(Protocol):
     async def get_namespace(self, name: str) -> ObjectMetadata:
         """Return the metadata of a namespace."""
 
+    async def list_metadata(self, api_version: str, plural: str, namespace: str) -> list[ObjectMetadata]:
+        """Return the metadata of all objects of a kind, none when the cluster does not know it."""
+
     async def get_metadata(self, api_version: str, plural: str, namespace: str, name: str) -> OwnedObject | None:
         """Return the metadata of any object, None when there is none; an empty namespace means cluster-scoped."""
 

@@ -7,7 +7,7 @@ Reads are repeated after transient failures, writes are one attempt. Answers of 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from http import HTTPStatus
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -25,6 +25,7 @@ from kata_components.kubernetes.objects import (
     Node,
     ObjectMetadata,
     OwnedObject,
+    Page,
     Pod,
     Slim,
 )
@@ -32,6 +33,8 @@ from kata_components.kubernetes.retry import Retry
 from kata_components.kubernetes.watch import JobWatcher
 
 PAGE_SIZE: Final = 500
+NODE_PAGE_SIZE: Final = 250
+"""A Node has 20 KB and more, most of it images: a page is held as text while it is read."""
 IDLE_LIMIT: Final = 90.0
 """Seconds of silence after which a watch counts as lost; bookmarks usually come once a minute.
 
@@ -59,16 +62,6 @@ _MERGE_PATCH: Final = "application/merge-patch+json"
 T = TypeVar("T")
 
 
-class _ListMetadata(Slim):
-    resource_version: str = ""
-    continue_: str | None = msgspec.field(default=None, name="continue")
-
-
-class _Page(Slim, Generic[T]):
-    metadata: _ListMetadata
-    items: list[T] | None = None
-
-
 class _ReviewStatus(Slim):
     allowed: bool = False
 
@@ -88,11 +81,11 @@ class HttpKubeApi:
 
     async def list_nodes(self, selector: str = "") -> list[Node]:
         """Return the nodes a label selector matches, all for the empty one."""
-        return (await self._list(f"{_CORE}/nodes", selector, _Page[Node]))[0]
+        return (await self._list(f"{_CORE}/nodes", selector, Page[Node], size=NODE_PAGE_SIZE))[0]
 
     async def list_node_metadata(self, selector: str = "") -> list[ObjectMetadata]:
         """Return the metadata alone of the nodes a label selector matches."""
-        return (await self._list(f"{_CORE}/nodes", selector, _Page[ObjectMetadata], _METADATA_LIST))[0]
+        return (await self._list(f"{_CORE}/nodes", selector, Page[ObjectMetadata], _METADATA_LIST))[0]
 
     async def get_node(self, name: str) -> Node:
         """Return one node."""
@@ -107,7 +100,7 @@ class HttpKubeApi:
 
     async def list_jobs(self, namespace: str, selector: str) -> JobList:
         """Return the Jobs a label selector matches, with the position to watch from."""
-        jobs, position = await self._list(paths.collection(_BATCH, "jobs", namespace), selector, _Page[Job])
+        jobs, position = await self._list(paths.collection(_BATCH, "jobs", namespace), selector, Page[Job])
         return JobList(items=jobs, resource_version=position)
 
     def watch_jobs(self, namespace: str, selector: str, resource_version: str) -> AsyncGenerator[JobEvent, None]:
@@ -139,7 +132,7 @@ class HttpKubeApi:
 
     async def list_pods(self, namespace: str, selector: str) -> list[Pod]:
         """Return the pods a label selector matches."""
-        return (await self._list(paths.collection(_CORE, "pods", namespace), selector, _Page[Pod]))[0]
+        return (await self._list(paths.collection(_CORE, "pods", namespace), selector, Page[Pod]))[0]
 
     async def pod_log(self, namespace: str, pod: str, container: str, tail_lines: int) -> str:
         """Return the last lines a container wrote, at most 64 KiB."""
@@ -172,6 +165,16 @@ class HttpKubeApi:
     async def get_namespace(self, name: str) -> ObjectMetadata:
         """Return the metadata of a namespace."""
         return await self._get(paths.item(_CORE, "namespaces", name), ObjectMetadata, _METADATA)
+
+    async def list_metadata(self, api_version: str, plural: str, namespace: str) -> list[ObjectMetadata]:
+        """Return the metadata of all objects of a kind, none when the cluster does not know it."""
+        path = paths.collection(paths.prefix(api_version), plural, namespace)
+        try:
+            return (await self._list(path, "", Page[ObjectMetadata], _METADATA_LIST))[0]
+        except ApiError as error:
+            if error.not_found:
+                return []
+            raise
 
     async def get_metadata(self, api_version: str, plural: str, namespace: str, name: str) -> OwnedObject | None:
         """Return the metadata of any object, None when there is none or the cluster does not know its kind."""
@@ -242,23 +245,28 @@ class HttpKubeApi:
         )
         return await self._connection.request(call)
 
-    async def _list(self, path: str, selector: str, page: type[_Page[T]], accept: str = _JSON) -> tuple[list[T], str]:
+    async def _list(
+        self, path: str, selector: str, page: type[Page[T]], accept: str = _JSON, size: int = PAGE_SIZE
+    ) -> tuple[list[T], str]:
         """Return all items of a consistent list and its position; a list that expires half-way begins again."""
+        query = {"limit": str(size), "labelSelector": selector}
         for _ in range(_RELISTS - 1):
             try:
-                return await self._pages(path, selector, page, accept)
+                return await self._pages(path, query, page, accept)
             except ExpiredError:
                 continue
-        return await self._pages(path, selector, page, accept)
+        return await self._pages(path, query, page, accept)
 
-    async def _pages(self, path: str, selector: str, page: type[_Page[T]], accept: str) -> tuple[list[T], str]:
+    async def _pages(
+        self, path: str, query: Mapping[str, str], page: type[Page[T]], accept: str
+    ) -> tuple[list[T], str]:
         items: list[T] = []
-        query = {"limit": str(PAGE_SIZE), "labelSelector": selector, "continue": ""}
+        position = ""
         while True:
-            answer = await self._get(paths.with_query(path, query), page, accept)
+            answer = await self._get(paths.with_query(path, {**query, "continue": position}), page, accept)
             items += answer.items or []
-            query["continue"] = answer.metadata.continue_ or ""
-            if not query["continue"]:
+            position = answer.metadata.continue_ or ""
+            if not position:
                 return items, answer.metadata.resource_version
 
     def _open_watch(self, path: str, selector: str, position: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:

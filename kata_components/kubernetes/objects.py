@@ -4,7 +4,7 @@ Unknown fields are skipped while decoding, and absent or `null` ones become None
 fraction of the time and memory of full objects (docs/adr/0005).
 """
 
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
 
@@ -62,6 +62,13 @@ class Condition(Slim):
     last_transition_time: str | None = None
 
 
+class NodeCondition(Slim):
+    """One entry of `status.conditions` of a node; reason and message of thousands of nodes would only fill memory."""
+
+    type: str
+    status: str
+
+
 class NodeInfo(Slim):
     """`status.nodeInfo` of a node."""
 
@@ -75,7 +82,7 @@ class NodeInfo(Slim):
 class NodeStatus(Slim):
     """`status` of a node."""
 
-    conditions: list[Condition] | None = None
+    conditions: list[NodeCondition] | None = None
     node_info: NodeInfo | None = None
 
 
@@ -263,3 +270,20 @@ class DaemonSet(Slim):
     def scheduled(self) -> int:
         """On how many nodes it has a pod."""
         return (self.status and self.status.current_number_scheduled) or 0
+
+
+T = TypeVar("T")
+
+
+class ListMetadata(Slim):
+    """`metadata` of a list: its position, and where the next page begins."""
+
+    resource_version: str = ""
+    continue_: str | None = msgspec.field(default=None, name="continue")
+
+
+class Page(Slim, Generic[T]):
+    """A page of a list."""
+
+    metadata: ListMetadata
+    items: list[T] | None = None

@@ -7,7 +7,7 @@ set. So letting go means both. Pure.
 
 from typing import Any, Final, NamedTuple
 
-from kata_components.kubernetes.objects import OwnedMetadata
+from kata_components.kubernetes.objects import Metadata, OwnedMetadata
 
 _MANAGED_BY: Final = "app.kubernetes.io/managed-by"
 _RELEASE_NAME: Final = "meta.helm.sh/release-name"
@@ -31,7 +31,7 @@ class Release(NamedTuple):
         return f"kubectl -n {self.namespace} delete secret -l owner=helm,name={self.name}"
 
 
-def release_of(metadata: OwnedMetadata) -> Release | None:
+def release_of(metadata: Metadata) -> Release | None:
     """Return the release an object belongs to, None when Helm does not manage it."""
     name, namespace = metadata.annotation(_RELEASE_NAME), metadata.annotation(_RELEASE_NAMESPACE)
     if name is None and metadata.label(_MANAGED_BY) != "Helm":

@@ -27,6 +27,11 @@ class ObjectName:
     namespace: str
     name: str
 
+    @property
+    def kind(self) -> tuple[str, str, str]:
+        """API version, plural and namespace: all that is like it stands there."""
+        return self.api_version, self.plural, self.namespace
+
     def __str__(self) -> str:
         """Return it as messages name it."""
         return "/".join(filter(None, (self.plural, self.namespace, self.name)))
@@ -87,9 +92,12 @@ async def carry_out(api: KubeApi, request: TakeoverRequest) -> str | None:
 
 
 async def _released(api: KubeApi, objects: Sequence[ObjectName]) -> dict[ObjectName, Release]:
-    """Return those of the objects that exist and belong to a Helm release."""
-    there = await asyncio.gather(*(_metadata(api, name) for name in objects))
-    releases = {name: helm.release_of(metadata) for name, metadata in zip(objects, there, strict=True) if metadata}
+    """Return those of the objects that exist and belong to a Helm release; asked by kind, since there are many."""
+    kinds = dict.fromkeys(name.kind for name in objects)
+    listed = await asyncio.gather(*(api.list_metadata(*kind) for kind in kinds))
+    found = {(kind, o.metadata.name): o.metadata for kind, items in zip(kinds, listed, strict=True) for o in items}
+    there = {name: found.get((name.kind, name.name)) for name in objects}
+    releases = {name: helm.release_of(metadata) for name, metadata in there.items() if metadata}
     return {name: release for name, release in releases.items() if release}
 
 

@@ -33,8 +33,8 @@ async def test_lists_are_paged_and_consistent(wired: Wire) -> None:
 
     assert [node.metadata.name for node in nodes] == ["a", "b", "c"]
     assert [asked.query for asked in wire.server.asked] == [
-        {"limit": "500", "labelSelector": "k=v,!w"},
-        {"limit": "500", "labelSelector": "k=v,!w", "continue": "next"},
+        {"limit": "250", "labelSelector": "k=v,!w"},
+        {"limit": "250", "labelSelector": "k=v,!w", "continue": "next"},
     ]
 
 
@@ -269,3 +269,10 @@ def test_records_are_small_parts_of_what_is_sent() -> None:
     decoded = msgspec.json.decode(b'{"metadata":{"name":"j"},"status":{"conditions":null},"x":[1]}', type=Job)
     assert decoded.condition("Complete") is None
     assert msgspec.json.decode(b'{"metadata":{}}', type=Node).info.machine_id == ""
+
+
+async def test_metadata_of_all_of_a_kind_is_one_list_and_an_unknown_kind_has_none(wired: Wire) -> None:
+    wire = wired(in_turn(page("a"), Reply(404, b"404 page not found\n", {"content-type": "text/plain"})))
+    assert [o.metadata.name for o in await wire.api.list_metadata("v1", "configmaps", "ns")] == ["a"]
+    assert await wire.api.list_metadata("monitoring.coreos.com/v1", "podmonitors", "ns") == []
+    assert wire.server.asked[0].path == "/api/v1/namespaces/ns/configmaps"

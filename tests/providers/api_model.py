@@ -116,6 +116,8 @@ class ApiServer:
                 return answer if isinstance(answer, Reply) else ok(answer or {})
         if asked.method == "GET":
             path = re.sub(f"{_PREFIX}/", "", asked.path)
+            if "PartialObjectMetadataList" in asked.headers["accept"]:
+                return ok({"metadata": {"resourceVersion": "1"}, "items": self.cluster.objects_at(f"{path}/")})
             return ok(self.cluster.find(self.cluster.objects, path))
         raise RefusedError(405, "MethodNotAllowed", f"{asked.method} {asked.path} is not part of the model")
 

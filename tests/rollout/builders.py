@@ -1,7 +1,7 @@
 """Nodes and Jobs for tests, with only what a test cares about spelled out."""
 
 from kata_components import names
-from kata_components.kubernetes.objects import Condition, Metadata, Node, NodeInfo, NodeSpec, NodeStatus, Taint
+from kata_components.kubernetes.objects import Metadata, Node, NodeCondition, NodeInfo, NodeSpec, NodeStatus, Taint
 from kata_components.rollout import mark
 from kata_components.rollout.guards import Refusal
 from kata_components.rollout.jobs import JobState, NodeJob, Stage
@@ -39,7 +39,9 @@ def node(
             annotations=annotations,
         ),
         spec=NodeSpec(taints=taints),
-        status=NodeStatus(conditions=[Condition(type="Ready", status="True" if ready else "Unknown")], node_info=info),
+        status=NodeStatus(
+            conditions=[NodeCondition(type="Ready", status="True" if ready else "Unknown")], node_info=info
+        ),
     )
 
 

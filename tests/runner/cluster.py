@@ -121,6 +121,12 @@ class Cluster:
             raise RefusedError(404, "NotFound", f"{name} not found")
         return copy.deepcopy(kept[name])
 
+    def objects_at(self, path: str) -> list[Object]:
+        """Return those of `objects` that stand directly in that collection, with their names."""
+        inside = {key.removeprefix(path): found for key, found in self.objects.items() if key.startswith(path)}
+        named = {name: found for name, found in inside.items() if "/" not in name}
+        return [{**found, "metadata": {"name": name, **found["metadata"]}} for name, found in named.items()]
+
     def create_job(self, namespace: str, manifest: Object) -> Object:
         name = manifest["metadata"]["name"]
         if name in self.jobs:

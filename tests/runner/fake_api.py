@@ -141,6 +141,12 @@ class FakeKubeApi:
     async def get_namespace(self, name: str) -> ObjectMetadata:
         return await self._get("get_namespace", self.cluster.objects, f"namespaces/{name}", ObjectMetadata)
 
+    async def list_metadata(self, api_version: str, plural: str, namespace: str) -> list[ObjectMetadata]:
+        def listed() -> list[ObjectMetadata]:
+            return msgspec.convert(self.cluster.objects_at(path_of(plural, namespace, "")), list[ObjectMetadata])
+
+        return await self._call("list_metadata", listed)
+
     async def get_metadata(self, api_version: str, plural: str, namespace: str, name: str) -> OwnedObject | None:
         try:
             return await self._get("get_metadata", self.cluster.objects, path_of(plural, namespace, name), OwnedObject)

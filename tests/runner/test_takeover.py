@@ -57,7 +57,7 @@ def with_pods(on: Cluster, image: str) -> Cluster:
 def examine(on: Cluster, request: TakeoverRequest) -> Finding:
     api = FakeKubeApi(on)
     found = simulate(takeover.examine(api, request))
-    assert set(api.asked) <= {"get_metadata", "get_daemon_set"}
+    assert set(api.asked) <= {"list_metadata", "get_daemon_set"}
     return found
 
 
