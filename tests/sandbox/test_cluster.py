@@ -222,3 +222,14 @@ def refusals(log: Path) -> list[int]:
         for event in events
         if event["user"]["username"] == OPERATOR and event["objectRef"].get("resource") == "nodes"
     ]
+
+
+def test_namespace_says_how_long_its_pods_take_and_others_take_their_own_time(kube: Kube) -> None:
+    pod = {"metadata": {"name": "probe"}, "spec": {"containers": [{"name": "main", "image": "none"}]}}
+
+    def seconds(namespace: str) -> str:
+        made = kube.create(f"/api/v1/namespaces/{namespace}/pods", pod, dryRun="All")
+        return str(made["metadata"].get("annotations", {}).get("sandbox.kata-deploy/seconds"))
+
+    until(lambda: seconds("default") == "0.4", 30)
+    assert seconds("kube-system") == "None"
