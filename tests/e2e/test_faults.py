@@ -39,7 +39,7 @@ PACE = {
     "parallelism": 8,
     "waves": [],
     "nodeTimeoutSeconds": 600,
-    "selector": "!node-role.kubernetes.io/control-plane",
+    "selectors": ["!node-role.kubernetes.io/control-plane"],
 }
 
 
