@@ -23,6 +23,8 @@ UNSEEN = {
     ("escalate", "rbac.authorization.k8s.io", "clusterroles"),
     ("bind", "rbac.authorization.k8s.io", "clusterroles"),
     *(("create", *kind) for kind in APPLIED),
+    # Only needed to take over the objects of a Helm release, and by the official plugin.
+    *(("get", *kind) for kind in APPLIED),
     # Only needed for a deletion that takes a while.
     *(("watch", *kind) for kind in APPLIED),
     # Only read when a failed container left no termination message; the simulated ones always leave one.

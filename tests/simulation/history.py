@@ -20,9 +20,9 @@ from tests.simulation.faults import Faults
 from tests.simulation.network import NetworkApi
 from tests.simulation.processes import CURRENT, Process
 from tests.simulation.promises import BrokenPromiseError
+from tests.simulation.site import NODE_TIMEOUT
 from tests.simulation.world import World
 
-NODE_TIMEOUT = 200
 IMAGES = ("kata:1", "kata:2")
 _LONGEST_RUN = 20_000.0
 _MOST_CALLS_BEFORE_A_KILL = 80

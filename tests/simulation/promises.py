@@ -50,9 +50,9 @@ class Promises:
     installs: int = 0
     cleanups: int = 0
 
-    def before_create(self, job: Object, active: Sequence[Object]) -> None:
+    def before_create(self, job: Object, active: Sequence[Object], at_work: int) -> None:
         node, digest = node_of(job), _digest(job)
-        if len(active) >= self.parallelism:
+        if at_work >= self.parallelism:
             raise BrokenPromiseError(f"{node} is one more than {self.parallelism} Jobs in flight")
         if any(node_of(other) == node for other in active):
             raise BrokenPromiseError(f"two Jobs on {node}")

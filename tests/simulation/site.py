@@ -13,12 +13,18 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 
+NODE_TIMEOUT = 200
+GRACE = 120
+"""So long after its deadline a Job may still be seen as active."""
+
+
 class Site(Cluster):
     """The model of a cluster that the other tests use too, with chance, machines, and promises."""
 
     def __init__(self, world: "World", promises: Promises) -> None:
         super().__init__()
         self._world = world
+        self._created: dict[str, float] = {}
         self.promises = promises
         self.watches: list[Watch] = []
 
@@ -65,8 +71,15 @@ class Site(Cluster):
 
     def create_job(self, namespace: str, manifest: Object) -> Object:
         if manifest["metadata"]["name"] not in self.jobs:
-            self.promises.before_create(manifest, self.active)
-        return super().create_job(namespace, manifest)
+            self.promises.before_create(manifest, self.active, self._at_work())
+        made = super().create_job(namespace, manifest)
+        self._created[made["metadata"]["uid"]] = self._world.now
+        return made
+
+    def _at_work(self) -> int:
+        """Count the active Jobs less those whose deadline is long over: of those nothing runs on, dead node or not."""
+        ages = (self._world.now - self._created[job["metadata"]["uid"]] for job in self.active)
+        return sum(age <= NODE_TIMEOUT + GRACE for age in ages)
 
     def delete_job(self, name: str, uid: str | None) -> None:
         job = self.jobs.get(name)
