@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 
@@ -22,7 +23,7 @@ from sandbox import behaviour
 from sandbox.errors import SandboxError
 from sandbox.helper import Helper
 from sandbox.kube import Kube
-from sandbox.ports import ports
+from sandbox.ports import is_free, ports
 from sandbox.tools import ensure_tools
 from sandbox.tools.catalog import KUBERNETES_VERSION
 
@@ -31,7 +32,8 @@ OPERATOR = "operator"
 USERS = {ADMIN: "system:masters", OPERATOR: ""}
 """Users of the cluster and their groups. `operator` may do nothing until a test or a person grants it something."""
 
-_COMPONENTS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd")
+_API_SERVER = "kube-apiserver"
+_COMPONENTS = (_API_SERVER, "kube-controller-manager", "kube-scheduler", "etcd")
 _KWOK = "kwok-controller"
 _NODE_LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
 _SECONDS_TO_START = 120.0
@@ -172,7 +174,10 @@ class ControlPlane:
 
     def kill_apiserver(self) -> None:
         """Kill the API server as a crash would; `start` brings it back."""
-        self._kill("kube-apiserver")
+        self._kill(_API_SERVER)
+        # Its threads die one by one, and kwokctl waits two minutes for one that found its port taken and ended.
+        while not is_free(self._port):
+            time.sleep(_POLL_EVERY)
 
     @contextmanager
     def stopped(self, component: str) -> Iterator[None]:
@@ -200,6 +205,11 @@ class ControlPlane:
         command = ["ps", "-ww", "-o", "args=", "-p", process_file.read_text(encoding="utf-8").strip()]
         answer = subprocess.run(command, capture_output=True, text=True, check=False)
         return str(self._kwok_home) in answer.stdout
+
+    @property
+    def _port(self) -> int:
+        config = yaml.safe_load(self.kubeconfig().read_text(encoding="utf-8"))
+        return urlsplit(config["clusters"][0]["cluster"]["server"]).port or 443
 
     def _process_file(self, component: str) -> Path:
         return self._kwok_home / "pids" / f"{component}.pid"

@@ -26,7 +26,7 @@ _BLOCKS: Final = 1_200
 
 def ports(home: Path) -> dict[str, int]:
     """Return kwokctl's options with the ports for the cluster in that folder; none of them is in use now."""
-    first = next(block for block in _blocks(home) if all(map(_is_free, range(block, block + len(_OPTIONS)))))
+    first = next(block for block in _blocks(home) if all(map(is_free, range(block, block + len(_OPTIONS)))))
     return dict(zip(_OPTIONS, itertools.count(first)))
 
 
@@ -36,7 +36,8 @@ def _blocks(home: Path) -> Iterator[int]:
     return (_FIRST + (own + step) % _BLOCKS * _BLOCK for step in range(_BLOCKS))
 
 
-def _is_free(port: int) -> bool:
+def is_free(port: int) -> bool:
+    """Return whether a process of this machine could listen there now."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

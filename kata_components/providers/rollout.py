@@ -140,7 +140,7 @@ class RolloutProvider(ClusterProvider):
             return CheckResult(wanted.model_copy(update=told).props(), [CheckFailure("", text) for text in refusals])
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
-        """Say whether an update has work to do: nodes to install, another digest, or an old failure to settle.
+        """Say whether an update has work to do: nodes to install, Jobs to remove, another digest, a failure to settle.
 
         Finished work must not show as a difference, and nothing ever asks for a replacement.
         """
@@ -149,8 +149,8 @@ class RolloutProvider(ClusterProvider):
         plan = yaml.safe_load(news.get("plan") or "") or {}
         last = olds.get("outcome") or {}
         unsettled = bool(last.get("failed") or last.get("remaining"))
-        changed = plan.get("pending", 0) > 0 or plan.get("digest") != last.get("digest") or unsettled
-        return DiffResult(changes=changed)
+        work = plan.get("pending", 0) or plan.get("leftover", 0)
+        return DiffResult(changes=bool(work) or plan.get("digest") != last.get("digest") or unsettled)
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Carry out the first rollout. Raising saves nothing; the next up resumes from what the cluster holds."""
@@ -203,7 +203,7 @@ class _Planned:
 async def _plan(api: KubeApi, inputs: RolloutInputs) -> _Planned:
     request = inputs.request
     found = await preview(api, request)
-    if not found.plan.pending and not found.cleanup.pending:
+    if not (found.plan.pending or found.plan.leftover or found.cleanup.pending):
         return _Planned(found=found, runs=[], missing_rights=[])
     missing = await missing_rights(api, request.namespace, rollout_rights(names.base(request.suffix)))
     runs = await install_runs(api, request.selection, found.plan) if inputs.dispatcher else []
@@ -223,6 +223,8 @@ def _counts(found: Preview) -> str:
     plan = found.plan
     pending = len(plan.pending) + len(found.cleanup.pending)
     counts = {"digest": plan.digest, "selected": len(plan.steps), "pending": pending} | plan.counts
+    if plan.leftover:
+        counts["leftover"] = plan.leftover
     if found.cleanup.pending:
         counts["cleanup"] = len(found.cleanup.pending)
     return yaml.safe_dump(counts, sort_keys=False)

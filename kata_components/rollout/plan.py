@@ -97,6 +97,11 @@ class Plan:
         counted = Counter(step.action for step in self.steps)
         return {action.value: counted[action] for action in Action if counted[action]}
 
+    @property
+    def leftover(self) -> int:
+        """How many nodes that need nothing have a finished Job: a run was cut off before it removed them."""
+        return sum(bool(step.stale_job) for step in self.steps if step.action is Action.UP_TO_DATE)
+
 
 NOTHING: Final = Plan(digest="", steps=())
 

@@ -106,13 +106,19 @@ def plan_lines(
     skipped = [step for step in plan.steps if step.action is Action.SKIPPED]
     notable = [*skipped[:_SHOWN_SKIPPED], *plan.pending, *cleanup.steps]
     waves = sorted({step.wave for step in plan.pending})
-    lines = [plan_summary(plan, parallelism), *_deselected(cleanup, deselected)]
+    lines = [plan_summary(plan, parallelism), *_leftover(plan), *_deselected(cleanup, deselected)]
     lines += [_step_line(step, waves) for step in notable[:SHOWN_NODES]]
     hidden = len(skipped) + len(plan.pending) + len(cleanup.steps) - min(len(notable), SHOWN_NODES)
     if hidden:
         where = f"all in {full_list}" if full_list else "set rollout.reportDir to get them all in a plan.json"
         lines.append(f"  and {hidden} more; {where}")
     return lines
+
+
+def _leftover(plan: Plan) -> list[str]:
+    if plan.pending or not plan.leftover:
+        return []
+    return [f"  finished Jobs that a run has left behind are removed from {nodes(plan.leftover)}"]
 
 
 def _deselected(cleanup: Plan, deselected: Sequence[str]) -> list[str]:

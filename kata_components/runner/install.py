@@ -153,6 +153,7 @@ async def install(
         if found.plan.pending:
             wanted = orders(request, found.plan)
             await Driver(api, pacer, wanted, lease, lambda p: on_progress(p, loop.time() - began)).run()
+        if found.plan.pending or found.plan.leftover:
             await lease.kept(tidy(api, request, found.plan, pacer.nodes, say))
         if request.cleanup and found.cleanup.pending and not _unfinished(pacer):
             say(f"cleanup: {report.counts(found.cleanup.counts)}")

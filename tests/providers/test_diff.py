@@ -14,8 +14,8 @@ DIGEST = "aaaaaaaaaaaa"
 OUTCOME = {"selected": 5.0, "installed": 5.0, "failed": 0.0, "remaining": 0.0, "failedNodes": [], "digest": DIGEST}
 
 
-def planned(pending: int, digest: str = DIGEST) -> dict[str, Any]:
-    return inputs.rollout(plan=yaml.safe_dump({"digest": digest, "selected": 5, "pending": pending}))
+def planned(pending: int, digest: str = DIGEST, **counts: int) -> dict[str, Any]:
+    return inputs.rollout(plan=yaml.safe_dump({"digest": digest, "selected": 5, "pending": pending} | counts))
 
 
 def rolled_out(**outcome: Any) -> dict[str, Any]:
@@ -27,6 +27,7 @@ def rolled_out(**outcome: Any) -> dict[str, Any]:
     [
         (rolled_out(), planned(0), False),
         (rolled_out(), planned(2), True),
+        (rolled_out(), planned(0, leftover=1), True),
         (rolled_out(), planned(0, "bbbbbbbbbbbb"), True),
         (rolled_out(failed=1.0), planned(0), True),
         (rolled_out(remaining=3.0), planned(0), True),
@@ -38,6 +39,7 @@ def rolled_out(**outcome: Any) -> dict[str, Any]:
     ids=[
         "finished",
         "pending",
+        "finished Jobs are left",
         "other digest",
         "failed before",
         "not started before",

@@ -42,6 +42,28 @@ def test_killed_run_is_taken_up_where_it_was() -> None:
     assert told.lines[0].startswith("the Lease kube-system/kata-deploy is held by ")
 
 
+def test_jobs_that_a_killed_run_has_left_are_removed_by_a_run_without_other_work() -> None:
+    on = cluster(3)
+
+    class KilledAtTheEnd(FakeKubeApi):
+        async def delete_jobs(self, namespace: str, selector: str, field_selector: str = "") -> None:
+            self.dead = True
+            await super().delete_jobs(namespace, selector, field_selector)
+
+    async def killed_and_again() -> int:
+        task = asyncio.create_task(roll_out(KilledAtTheEnd(on), request()))
+        await asyncio.sleep(60.0)
+        assert (len(on.jobs), on.marked()) == (3, sorted(on.nodes))
+        found = await preview(FakeKubeApi(on), request())
+        await roll_out(FakeKubeApi(on), request())
+        task.cancel()
+        return found.plan.leftover
+
+    assert simulate(killed_and_again()) == 3
+    assert on.jobs == {}
+    assert Counter(on.starts) == dict.fromkeys(on.nodes, 1)
+
+
 def test_second_run_beside_a_live_one_stops_and_says_who_works() -> None:
     on = cluster(9)
 

@@ -226,6 +226,11 @@ def unmarked_nodes_lose_their_jobs_at_the_end() -> Patch:
     return around(install, "tidy", tidy)
 
 
+@bug(killed=0.9)
+def jobs_are_removed_by_the_run_that_made_them_or_never() -> Patch:
+    return mock.patch.object(Plan, "leftover", 0)
+
+
 @bug(destroys=0.7, job_fails=0.5)
 def destroy_ignores_nodes_that_could_not_be_cleaned() -> Patch:
     return mock.patch.object(cleanup, "_refuse_leftovers")

@@ -153,6 +153,7 @@ class History:
         self.world.promises.all_installed(site.nodes, current(host_digests(template("install", self.image))), marks)
         if site.leases[LEASE]["spec"].get("holderIdentity") == run.name:
             raise BrokenPromiseError("the last up left its Lease held")
+        self.world.promises.no_finished_jobs(site.nodes, site.jobs)
 
     def _last_destroy(self) -> None:
         site = self.world.site
@@ -195,7 +196,7 @@ class History:
         found = await install.preview(api, wanted)
         if found.refusals:
             raise GuardError("\n".join(found.refusals))
-        if found.plan.pending:
+        if found.plan.pending or found.plan.leftover:
             await install.install(api, wanted, say=_nothing, on_progress=_nothing)
 
     async def _destroy(self, api: NetworkApi) -> None:

@@ -139,6 +139,14 @@ class Promises:
             if machine.installed != digest and not machine.tampered:
                 raise BrokenPromiseError(f"{name} says {digest} and has {machine.installed or 'nothing whole'}")
 
+    @staticmethod
+    def no_finished_jobs(nodes: dict[str, Any], jobs: dict[str, Any]) -> None:
+        """After the last run, no install Job is left that has succeeded, unless its node is gone."""
+        finished = (job for job in jobs.values() if job["status"].get("succeeded"))
+        installs = (job for job in finished if job["metadata"]["labels"][names.STAGE_LABEL] == "install")
+        if left := [job["metadata"]["name"] for job in installs if node_of(job) in nodes]:
+            raise BrokenPromiseError(f"the last up left the finished Jobs {', '.join(left)}")
+
     def nothing_left(self, nodes: dict[str, Any], jobs: dict[str, Any], leases: dict[str, Any]) -> None:
         """After destroy, nothing of the installation is in the cluster or on a machine."""
         if jobs or leases:

@@ -20,6 +20,7 @@ FOUND_AT = {
     "canary_is_not_awaited": 8,
     "canary_that_departs_is_no_reason_to_stop": 12,
     "lists_may_be_stale": 15,
+    "jobs_are_removed_by_the_run_that_made_them_or_never": 29,
     "mark_is_believed_whatever_has_worked_since": 33,
     "events_are_told_apart_by_name": 39,
     "destroy_ignores_nodes_that_could_not_be_cleaned": 39,
