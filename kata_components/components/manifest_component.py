@@ -1,32 +1,14 @@
-"""The base of components that only register Kubernetes objects: manifests in, typed resources out.
+"""The base of components that only register Kubernetes objects: manifests in, resources out.
 
-Typed resources rather than `ConfigGroup`: their previews read well and each object is a resource of its own in state.
+Rather than `ConfigGroup`: previews read well, and each object is a resource of its own in state under a name of ours.
 """
 
 import re
 from collections.abc import Callable, Sequence
-from importlib import import_module
-from typing import Final
 
 import pulumi
 
 from kata_components.manifests.builders import Manifest
-
-_MODULES: Final = {
-    ("v1", "ServiceAccount"): "core.v1",
-    ("v1", "ConfigMap"): "core.v1",
-    ("rbac.authorization.k8s.io/v1", "ClusterRole"): "rbac.v1",
-    ("rbac.authorization.k8s.io/v1", "ClusterRoleBinding"): "rbac.v1",
-    ("rbac.authorization.k8s.io/v1", "Role"): "rbac.v1",
-    ("rbac.authorization.k8s.io/v1", "RoleBinding"): "rbac.v1",
-    ("node.k8s.io/v1", "RuntimeClass"): "node.v1",
-    ("apps/v1", "DaemonSet"): "apps.v1",
-    ("batch/v1", "Job"): "batch.v1",
-}
-"""Where `pulumi_kubernetes` has the class of an object; loaded when used, each package costs start-up time."""
-
-_CUSTOM: Final = "apiextensions"
-"""Where it has the class for objects of kinds that it does not know."""
 
 
 def kind_role(manifest: Manifest) -> str:
@@ -70,14 +52,9 @@ class ManifestComponent(pulumi.ComponentResource):
 
 
 def _registered(name: str, manifest: Manifest, options: pulumi.ResourceOptions) -> pulumi.Resource:
-    module = _MODULES.get((manifest["apiVersion"], manifest["kind"]), _CUSTOM)
-    of_kind = "CustomResource" if module == _CUSTOM else manifest["kind"]
-    fields = {_snake_case(key): value for key, value in manifest.items()}
-    resource: pulumi.Resource = getattr(import_module(f"pulumi_kubernetes.{module}"), of_kind)(
-        name, opts=options, **fields
-    )
-    return resource
+    """Register an object under its token, without the class that `pulumi_kubernetes` has for its kind.
 
-
-def _snake_case(key: str) -> str:
-    return re.sub(r"(?=[A-Z])", "_", key).lower()
+    Those classes take a manifest apart only to put it together again, and importing them a sixth of a preview.
+    """
+    group_version = manifest["apiVersion"] if "/" in manifest["apiVersion"] else f"core/{manifest['apiVersion']}"
+    return pulumi.CustomResource(f"kubernetes:{group_version}:{manifest['kind']}", name, dict(manifest), options)

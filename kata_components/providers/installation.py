@@ -9,6 +9,7 @@ import functools
 from typing import Any
 
 import pulumi
+from msgspec import structs
 from pulumi.dynamic import (
     CheckFailure,
     CheckResult,
@@ -97,7 +98,7 @@ class InstallationProvider(ClusterProvider):
 
 
 def _outputs(inputs: InstallationInputs, identity: str) -> dict[str, Any]:
-    settled = inputs.lasting.model_copy(update={"lease": None})
+    settled = structs.replace(inputs.lasting, lease=None)
     return settled.props() | {"installationId": identity}
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Final
 
+from msgspec import structs
+
 from kata_components import names
 from kata_components.kubernetes.api import KubeApi
 from kata_components.providers import engine, plan_file
@@ -36,7 +38,7 @@ async def check(
         return wanted, _told(refusals, wanted)
     lease = await anchor.find_lease(api, wanted.namespace, wanted.lease_name)
     state = _MISSING if before and lease is None else None
-    return wanted.model_copy(update={"cluster_uid": uid, "lease": state}), []
+    return structs.replace(wanted, cluster_uid=uid, lease=state), []
 
 
 async def _first(api: KubeApi, wanted: InstallationInputs) -> list[Refusal | None]:

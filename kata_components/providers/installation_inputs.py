@@ -5,6 +5,7 @@ import os
 from typing import Any, Literal, Self
 
 import yaml
+from msgspec import structs
 
 from kata_components import names
 from kata_components.providers.wire import WireModel
@@ -13,7 +14,7 @@ from kata_components.runner.cleanup import ABANDON_VARIABLE, CleanupRequest
 from kata_components.runner.takeover import ObjectName, TakeoverRequest
 
 
-class InstallationInputs(WireModel):
+class InstallationInputs(WireModel, frozen=True, kw_only=True):
     """What the program asks for.
 
     `cleanup_job` is the Job template as YAML (job mode only), `dispatcher_job` the Job of upstream's dispatcher as YAML
@@ -50,7 +51,7 @@ class InstallationInputs(WireModel):
     @property
     def lasting(self) -> Self:
         """What is kept and compared: the rest matters to one run and says nothing about the installation."""
-        return self.model_copy(update=dict.fromkeys(("existing", "pods", "report_dir", "approved_plan")))
+        return structs.replace(self, existing=None, pods=None, report_dir=None, approved_plan=None)
 
     def takeover(self, before: "InstallationInputs | None" = None) -> TakeoverRequest:
         """Return how to deal with a Helm release that has objects of this installation which it had not before."""
@@ -69,7 +70,7 @@ class InstallationInputs(WireModel):
         return {"deploymentMode": self.deployment_mode, "suffix": self.suffix, "namespace": self.namespace}
 
 
-class InstallationOutputs(InstallationInputs):
+class InstallationOutputs(InstallationInputs, frozen=True, kw_only=True):
     """The inputs, and the id that is also in the cluster."""
 
     installation_id: str

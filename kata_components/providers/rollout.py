@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 
 import pulumi
 import yaml
+from msgspec import structs
 from pulumi.dynamic import (
     CheckFailure,
     CheckResult,
@@ -42,7 +43,7 @@ _WIDE: Final = 1_000_000
 """Columns; no text of a manifest is broken."""
 
 
-class RolloutInputs(WireModel):
+class RolloutInputs(WireModel, frozen=True, kw_only=True):
     """What the program asks for.
 
     `install_job` and `cleanup_job` are Job templates as YAML; with the latter, nodes that are not selected any more are
@@ -137,7 +138,7 @@ class RolloutProvider(ClusterProvider):
                 return CheckResult(inputs, [CheckFailure("", str(error))])
             refusals = [*_shown(planned, wanted), *planned.missing_rights]
             told = {"plan": _counts(planned.found), "dispatcher_job": _told(wanted, planned)}
-            return CheckResult(wanted.model_copy(update=told).props(), [CheckFailure("", text) for text in refusals])
+            return CheckResult(structs.replace(wanted, **told).props(), [CheckFailure("", text) for text in refusals])
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
         """Say whether an update has work to do: nodes to install, Jobs to remove, another digest, a failure to settle.

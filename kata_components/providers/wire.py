@@ -1,26 +1,28 @@
-"""Properties as they cross the engine: models at the edge, because ints arrive as floats and None disappears."""
+"""Properties as they cross the engine: records at the edge, because ints arrive as floats and None disappears."""
 
 from collections.abc import Mapping
 from typing import Any, Self
 
+import msgspec
 from pulumi.output import Unknown
-from pydantic import BaseModel, ConfigDict
-from pydantic.alias_generators import to_camel
 
 
-class WireModel(BaseModel):
-    """Base of the inputs and outputs of a dynamic resource; camelCase on the wire, what is not named is dropped."""
+# Not of pydantic, which takes longer to import: the engine waits for this process in every preview.
+class WireModel(msgspec.Struct, rename="camel", frozen=True, kw_only=True, dict=True):
+    """Base of the inputs and outputs of a dynamic resource; camelCase on the wire, what is not named is dropped.
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, extra="ignore")
+    `frozen` and `kw_only` have to be said by each subclass again.
+    """
 
     @classmethod
     def of(cls, props: Mapping[str, Any]) -> Self:
-        """Return the model of what the engine sent."""
-        return cls.model_validate(dict(props))
+        """Return the record of what the engine sent."""
+        return msgspec.convert(dict(props), cls, strict=False)
 
     def props(self) -> dict[str, Any]:
-        """Return a fresh dict for the engine; None is left out, as the wire has none."""
-        return self.model_dump(by_alias=True, mode="json", exclude_none=True)
+        """Return a fresh dict for the engine, of JSON's types; None is left out, as the wire has none."""
+        plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self))
+        return {key: value for key, value in plain.items() if value is not None}
 
 
 def has_unknowns(props: Mapping[str, Any]) -> bool:

@@ -20,7 +20,7 @@ _DNS_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 class Model(BaseModel):
     """Immutable, camelCase outside, no unknown keys, no conversion between types."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", alias_generator=to_camel)
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", alias_generator=to_camel, defer_build=True)
 
 
 @dataclass(frozen=True)

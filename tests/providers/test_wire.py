@@ -12,7 +12,7 @@ from tests.providers import inputs
 from tests.providers.inputs import UNKNOWN
 
 
-class Pace(WireModel):
+class Pace(WireModel, frozen=True, kw_only=True):
     node_count: int
     sizes: tuple[str | int, ...] = ()
     report_dir: str | None = None
