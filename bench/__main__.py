@@ -33,21 +33,34 @@ Figures = dict[str, Any]
 
 
 def pace(nodes: int, pod_seconds: float) -> Figures:
-    """Return how a first rollout with 100 in flight compares with all Jobs at once, and what it costs."""
+    """Return how a rollout to newcomers, 100 in flight, compares with all their Jobs at once, and what it costs.
+
+    The stack is there already: what its own objects cost is told apart.
+    """
     with fleet(nodes, pod_seconds) as cluster:
         limit = control_plane.limit(cluster)
-    with fleet(nodes, pod_seconds) as cluster, tempfile.TemporaryDirectory() as home:
+    with fleet(nodes, pod_seconds) as cluster:
+        marking = control_plane.limit(cluster, marked=True)
+    with fleet(_FEW, pod_seconds) as cluster, tempfile.TemporaryDirectory() as home:
         stack = Stack(Path(home), cluster, job={"parallelism": _FAST})
+        once = Requests(cluster)
+        stack.up()
+        stack_requests = once.counted()
+        cluster.start(workers=nodes + _FEW)
         requests = Requests(cluster)
         up = stack.up()
         counted = requests.counted()
-        seconds = _installed(stack, nodes)
+        seconds = requests.makespan()
+        _installed(stack, nodes)
     return {
         "limit_seconds": round(limit, 1),
-        "rollout_seconds": seconds,
+        "limit_with_marks_seconds": round(marking, 1),
+        "rollout_seconds": round(seconds, 1),
         "makespan_over_limit": round(seconds / limit, 3),
+        "makespan_over_limit_with_marks": round(seconds / marking, 3),
         "requests_per_node": round(counted.total() / nodes, 3),
         "requests": dict(counted.most_common()),
+        "requests_of_the_stack": stack_requests.total() - 2 * _FEW,
         "cpu_seconds_per_1000": round(up.usage.cpu_seconds * 1000 / nodes, 2),
         "peak_mb": round(up.usage.peak_mb, 1),
     }

@@ -4,15 +4,18 @@ import asyncio
 import functools
 import statistics
 import time
+from collections.abc import Callable
 from typing import Any, Final
 
 import yaml
 
+from kata_components import names
 from kata_components.kubernetes.api import KubeApi
 from kata_components.kubernetes.connect import connect
 from kata_components.manifests.job_templates import config_map
-from kata_components.rollout import jobs
-from kata_components.rollout.jobs import JobStamp, JobState
+from kata_components.rollout import jobs, mark
+from kata_components.rollout.jobs import JobStamp, JobState, NodeJob
+from kata_components.runner.lease import timestamp
 from kata_components.settings.load import load_settings
 from sandbox.cluster import Cluster
 
@@ -21,9 +24,12 @@ _ACCOUNT: Final = f"/api/v1/namespaces/{_NAMESPACE}/serviceaccounts"
 _SAMPLES: Final = 5
 
 
-def limit(cluster: Cluster) -> float:
-    """Return the seconds that all nodes take when every Job is created at once."""
-    return asyncio.run(_with_jobs(cluster, _all_at_once))
+def limit(cluster: Cluster, *, marked: bool = False) -> float:
+    """Return the seconds that all nodes take when every Job is created at once.
+
+    With `marked`, each node is also marked when its Job has ended, as every rollout has to.
+    """
+    return asyncio.run(_with_jobs(cluster, _all_at_once_with_marks if marked else _all_at_once))
 
 
 def latency(cluster: Cluster) -> float:
@@ -51,6 +57,21 @@ async def _all_at_once(api: KubeApi, workers: list[str]) -> float:
     return time.monotonic() - began
 
 
+async def _all_at_once_with_marks(api: KubeApi, workers: list[str]) -> float:
+    uids = {node.metadata.name: node.metadata.uid for node in await api.list_nodes()}
+    made = mark.render(mark.Mark(kata_version="4.0.0", digest="0" * 12, node_uid="", machine_id="", time=timestamp()))
+    began = time.monotonic()
+    async with asyncio.TaskGroup() as group:
+
+        def write_mark(node: str) -> None:
+            annotations = {names.mark_annotation("bench"): made}
+            group.create_task(api.annotate_node(node, uids[node], annotations))
+
+        await asyncio.gather(*(api.create_job(_NAMESPACE, _job(node)) for node in workers))
+        await _ended(api, len(workers), write_mark)
+    return time.monotonic() - began
+
+
 async def _one_by_one(api: KubeApi, workers: list[str]) -> float:
     samples = []
     for count, node in enumerate(workers[:_SAMPLES], start=1):
@@ -61,18 +82,22 @@ async def _one_by_one(api: KubeApi, workers: list[str]) -> float:
     return statistics.median(samples)
 
 
-async def _ended(api: KubeApi, count: int) -> None:
-    """Return when so many Jobs have succeeded, told by the watch and not by polling."""
+async def _ended(api: KubeApi, count: int, on_end: Callable[[str], None] = lambda _: None) -> None:
+    """Return when so many Jobs have succeeded, told by the watch and not by polling; `on_end` is told each node."""
     selector = jobs.selector("bench")
     found = await api.list_jobs(_NAMESPACE, selector)
-    ended = {job.uid for job in map(jobs.observed, found.items) if job.state is JobState.SUCCEEDED}
-    if len(ended) >= count:
+    ended: set[str] = set()
+
+    def take(job: NodeJob) -> bool:
+        if job.state is JobState.SUCCEEDED and job.uid not in ended:
+            ended.add(job.uid)
+            on_end(job.node)
+        return len(ended) >= count
+
+    if any(take(jobs.observed(job)) for job in found.items):
         return
     async for event in api.watch_jobs(_NAMESPACE, selector, found.resource_version):
-        job = jobs.observed(event.object)
-        if job.state is JobState.SUCCEEDED:
-            ended.add(job.uid)
-        if len(ended) >= count:
+        if take(jobs.observed(event.object)):
             return
 
 

@@ -4,6 +4,8 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
 
 from sandbox.cluster import Cluster
 from sandbox.control_plane import ADMIN
@@ -56,19 +58,32 @@ def label(cluster: Cluster) -> None:
 
 
 class Requests:
-    """The requests of ours since this object was made."""
+    """The requests of ours since this object was made, the Kubernetes plugin's among them."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._log = cluster.audit_log
         self._from = self._log.stat().st_size
 
     def counted(self) -> Counter[str]:
-        """Return how many there were of each kind, such as `create jobs`; the Kubernetes plugin's are in it."""
-        kinds: Counter[str] = Counter()
+        """Return how many there were of each kind, such as `create jobs`."""
+        return Counter(_kind(event) for event in self._events())
+
+    def makespan(self) -> float:
+        """Return the seconds from the first Job's creation to the last node's mark, by the API server's clock."""
+        events = list(self._events())
+        began = min(event["requestReceivedTimestamp"] for event in events if _kind(event) == "create jobs")
+        ended = max(event["stageTimestamp"] for event in events if _kind(event) == "patch nodes")
+        return (datetime.fromisoformat(ended) - datetime.fromisoformat(began)).total_seconds()
+
+    def _events(self) -> Iterator[dict[str, Any]]:
         with self._log.open(encoding="utf-8") as lines:
             lines.seek(self._from)
             for event in map(json.loads, lines):
-                ours = event.get("userAgent", "").startswith(OURS)
-                if ours and event["user"].get("username") == ADMIN:
-                    kinds[f"{event['verb']} {event.get('objectRef', {}).get('resource', 'other')}"] += 1
-        return kinds
+                ours = event.get("userAgent", "").startswith(OURS) and event["user"].get("username") == ADMIN
+                # A watch is logged when it begins, and again when it ends.
+                if ours and event["stage"] == "ResponseComplete":
+                    yield event
+
+
+def _kind(event: dict[str, Any]) -> str:
+    return f"{event['verb']} {event.get('objectRef', {}).get('resource', 'other')}"

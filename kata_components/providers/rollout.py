@@ -37,7 +37,8 @@ from kata_components.runner import dispatch_install
 from kata_components.runner.cleanup import CleanupRequest
 from kata_components.runner.dispatch_install import install_runs
 from kata_components.runner.fleet import Selection
-from kata_components.runner.install import InstallRequest, Preview, install, preview
+from kata_components.runner.install import install
+from kata_components.runner.preview import InstallRequest, Preview, preview
 
 _WIDE: Final = 1_000_000
 """Columns; no text of a manifest is broken."""

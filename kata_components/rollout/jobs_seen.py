@@ -25,10 +25,12 @@ class JobsSeen:
 
     def replace(self, now: float, jobs: Iterable[NodeJob]) -> None:
         """Take a complete list."""
+        since = self._since
+        self._since = {}
         self._active.clear()
         self._finished.clear()
         for job in jobs:
-            self.put(now, job)
+            self.put(since.get(job.uid, now), job)
 
     def put(self, now: float, job: NodeJob) -> None:
         """Take one Job as it is now. One that was deleted here may still turn up in an older answer: ignored."""
@@ -73,16 +75,19 @@ class JobsSeen:
 
     def in_flight(self, now: float, holders: Iterable[str]) -> int:
         """Return how many Jobs are active, overdue ones apart, or about to be on the nodes that hold a slot."""
-        active = sum(map(len, self._active.values())) - len(self.overdue(now))
+        active = len(self._since) - len(self.overdue(now))
         return active + sum(1 for node in holders if node not in self._active)
 
     def overdue(self, now: float) -> list[NodeJob]:
         """Return the active Jobs that are overdue."""
+        if now - min(self._since.values(), default=now) <= self._patience:
+            return []
         active = (job for of_node in self._active.values() for job in of_node.values())
         return [job for job in active if now - self._since[job.uid] > self._patience]
 
     def _remove_active(self, job: NodeJob) -> None:
         of_node = self._active.get(job.node, {})
         of_node.pop(job.uid, None)
+        self._since.pop(job.uid, None)
         if not of_node:
             self._active.pop(job.node, None)

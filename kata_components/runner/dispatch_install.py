@@ -1,24 +1,26 @@
 """Installs paced by upstream's dispatcher in the cluster (`rollout.runsIn: cluster`)."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence, Set
+import functools
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from kata_components import names
-from kata_components.errors import ApiError, ClusterError, GuardError
+from kata_components.errors import ApiError, ClusterError
 from kata_components.kubernetes.api import KubeApi
-from kata_components.rollout import dispatch, report
+from kata_components.rollout import dispatch
 from kata_components.rollout.dispatch import Batch, needs_job
-from kata_components.rollout.phase import Failure, Phase, Progress
+from kata_components.rollout.phase import Phase, Progress
 from kata_components.rollout.plan import Action, Plan, tainted
 from kata_components.runner import dispatch_cleanup
-from kata_components.runner.cleanup import Cleaned, drop_jobs
+from kata_components.runner.cleanup import Cleaned, CleanupRequest
 from kata_components.runner.dispatch import Dispatching, matched
 from kata_components.runner.dispatcher import Dispatcher
 from kata_components.runner.fleet import Selection
-from kata_components.runner.install import Installed, InstallRequest, orders, preview, tidy
+from kata_components.runner.install import Installed, WorkedOff, carried_out, orders, tidy
 from kata_components.runner.lease import held
+from kata_components.runner.preview import InstallRequest, preview
 
 
 async def install_runs(api: KubeApi, selection: Selection, planned: Plan) -> list[Batch]:
@@ -53,9 +55,7 @@ async def install(
         RolloutStoppedError: the Lease was lost on the way, or the dispatcher cannot be started.
         ClusterError: the API server refuses for good to be asked.
     """
-    loop = asyncio.get_running_loop()
-    began = loop.time()
-    cleaned = Cleaned(nodes=[], failures=[])
+    began = asyncio.get_running_loop().time()
     async with held(api, request.namespace, names.base(request.suffix), say=say) as lease:
         work = Dispatching(
             api=api,
@@ -69,27 +69,19 @@ async def install(
             on_progress=on_progress,
         )
         await work.settle()
-        found = await lease.kept(preview(api, request))
-        if found.refusals:
-            raise GuardError("\n".join(found.refusals))
-        lease.claim(request.selection.render())
-        say(report.plan_summary(found.plan, request.parallelism))
-        installed, failures, complaint = await _work_off(work, request, found.plan)
-        if request.cleanup and found.cleanup.pending and not failures:
-            say(f"cleanup: {report.counts(found.cleanup.counts)}")
-            cleaned = await dispatch_cleanup.pace(api, request.cleanup, found.cleanup, lease, on_progress)
-            await lease.kept(drop_jobs(api, request.cleanup, cleaned.nodes))
-        if not failures and not complaint and not cleaned.failures:
+
+        async def clean(cleanup: CleanupRequest, planned: Plan) -> Cleaned:
+            return await dispatch_cleanup.pace(api, cleanup, planned, lease, on_progress)
+
+        work_off = functools.partial(_work_off, work, request)
+        done = await carried_out(api, request, lease, work_off=work_off, clean=clean, say=say, began=began)
+        if not done.failure:
             await lease.kept(_remove(work.dispatcher, say))
-    done = _installed(found.plan, installed, failures, cleaned, loop.time() - began)
-    return replace(done, failure=done.failure or complaint)
+    return done
 
 
-async def _work_off(work: Dispatching, request: InstallRequest, planned: Plan) -> tuple[set[str], list[Failure], str]:
-    """Run the dispatcher for the plan, then mark what has succeeded.
-
-    Return the nodes that are done, the failures, and why the dispatcher has failed where no failed node explains it.
-    """
+async def _work_off(work: Dispatching, request: InstallRequest, planned: Plan) -> WorkedOff:
+    """Run the dispatcher for the plan, then mark what has succeeded."""
     runs = await install_runs(work.api, request.selection, planned)
     if runs:
         work.say(dispatch.summary(runs, len(planned.pending)).strip())
@@ -108,7 +100,7 @@ async def _work_off(work: Dispatching, request: InstallRequest, planned: Plan) -
     complaint = await work.lease.kept(work.complaint(seen)) if runs and stayed and not failures else ""
     # A node whose cleanup was cut off still had the mark.
     done = {s.node for s in after.steps if s.action is Action.UP_TO_DATE} & {s.node for s in planned.pending}
-    return done | {*nodes.within(Phase.DONE)}, failures, complaint
+    return WorkedOff(done=done | {*nodes.within(Phase.DONE)}, failures=failures, complaint=complaint)
 
 
 async def _leave_traces(api: KubeApi, request: InstallRequest, planned: Plan) -> None:
@@ -130,26 +122,3 @@ async def _remove(dispatcher: Dispatcher, say: Callable[[str], None]) -> None:
         await dispatcher.remove()
     except ClusterError as error:
         say(f"the dispatcher's Job could not be removed, the next rollout does it: {error}")
-
-
-def _installed(
-    planned: Plan, done: Set[str], failures: Sequence[Failure], cleaned: Cleaned, seconds: float
-) -> Installed:
-    adopted = planned.counts.get(Action.ADOPT, 0)
-    failed = [*failures, *cleaned.failures]
-    outcome = report.Outcome(
-        selected=len(planned.steps),
-        up_to_date=planned.counts.get(Action.UP_TO_DATE, 0),
-        installed=len(done) - adopted,
-        adopted=adopted,
-        cleaned=len(cleaned.nodes),
-        failed=len(failed),
-        skipped=planned.counts.get(Action.SKIPPED, 0),
-        remaining=0,
-        failed_nodes=tuple(failure.node for failure in failed),
-        seconds=seconds,
-        digest=planned.digest,
-    )
-    verb = "cleaned" if cleaned.failures else "installed"
-    text = report.failure_text(verb, failed, failed=len(failed), remaining=0, stop_reason="")
-    return Installed(outcome=outcome, failure=text if failed else "")

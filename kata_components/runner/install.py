@@ -1,115 +1,24 @@
-"""Installs: from the request to the plan, and from the plan to the outcome."""
+"""Installs: carries a plan out, and says how it ended."""
 
 import asyncio
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 from kata_components import names
 from kata_components.errors import ClusterError, GuardError
 from kata_components.kubernetes.api import KubeApi
-from kata_components.rollout import guards, jobs, mark, report, waves
-from kata_components.rollout.approval import Approval
+from kata_components.rollout import jobs, mark, report, waves
 from kata_components.rollout.budget import Budget
-from kata_components.rollout.cleanup_plan import deselected_plan
-from kata_components.rollout.digest import Contents, current, host_digests
+from kata_components.rollout.digest import current
 from kata_components.rollout.jobs import JobStamp
 from kata_components.rollout.pacer import Pacer
-from kata_components.rollout.phase import NodeRuns, Phase, Progress
-from kata_components.rollout.plan import NOTHING, Action, Plan, Rules, Step, plan, unclaimed
-from kata_components.runner import fleet
+from kata_components.rollout.phase import Failure, NodeRuns, Phase, Progress
+from kata_components.rollout.plan import Action, Plan, Step
 from kata_components.runner.cleanup import Cleaned, CleanupRequest, drop_jobs, pace
 from kata_components.runner.dispatcher import retired
 from kata_components.runner.driver import Driver, Orders
-from kata_components.runner.fleet import Fleet, Selection
-from kata_components.runner.lease import held, timestamp
-
-
-@dataclass(frozen=True, kw_only=True)
-class InstallRequest:
-    """What the configuration asks of a rollout. `job` is the install Job's template; times are in seconds.
-
-    `mounted` stands for the contents of the ConfigMaps that the Job mounts. With `cleanup`, nodes that carry the mark
-    and are not selected any more are cleaned. An `approval` binds the plan. `heeds_taints`: whoever makes the Jobs
-    makes none for a node with a taint that they do not tolerate.
-    """
-
-    namespace: str
-    suffix: str
-    kata_version: str
-    selection: Selection
-    job: Mapping[str, Any]
-    parallelism: int
-    sizes: tuple[waves.Size, ...]
-    max_failures: waves.Size
-    soak_seconds: int
-    node_timeout_seconds: int
-    not_ready: Literal["skip", "attempt"]
-    existing: Literal["adopt", "install"] | None
-    mounted: Contents = field(default_factory=dict)
-    cleanup: CleanupRequest | None = None
-    approval: Approval | None = None
-    heeds_taints: bool = False
-
-    @property
-    def rules(self) -> Rules:
-        """What planning needs of it."""
-        return Rules(
-            suffix=self.suffix,
-            digests=host_digests(self.job, self.mounted),
-            sizes=self.sizes,
-            not_ready=self.not_ready,
-            existing=self.existing,
-            tolerations=self.job["spec"]["template"]["spec"].get("tolerations", ()) if self.heeds_taints else None,
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Preview:
-    """What the next rollout does, and what stands against it.
-
-    `cleanup` is the plan for nodes that are not selected any more, empty unless they are to be cleaned; `deselected`
-    are their names in any case. `guards` are the guard rails that were met, confirmed ones included.
-    """
-
-    plan: Plan
-    cleanup: Plan
-    deselected: list[str]
-    refusals: list[str]
-    guards: list[str]
-
-
-async def preview(api: KubeApi, request: InstallRequest) -> Preview:
-    """Return the plan for the fleet as it is now, with the refusals of the guard rails. Reads only."""
-    now = await fleet.read(api, request.namespace, request.suffix, request.selection)
-    planned = plan(now.nodes, now.jobs, request.rules)
-    cleaning = await _cleanup_plan(api, request, now)
-    met = [
-        guards.unknown_nodes(now.missing),
-        guards.empty_selection(len(now.nodes), now.deselected, str(request.selection)),
-        guards.unclaimed(unclaimed(planned)),
-        guards.cleaning([step.node for step in cleaning.pending], now.marked),
-    ]
-    departures: list[str] = []
-    if request.approval:
-        planned, cleaning = request.approval.bound(planned), request.approval.bound(cleaning)
-        departures = request.approval.departures(planned, cleaning, request.parallelism)
-    confirmed = request.approval.guards if request.approval else ()
-    return Preview(
-        plan=planned,
-        cleanup=cleaning,
-        deselected=now.deselected,
-        refusals=[*(refusal.text for refusal in guards.unconfirmed(met, confirmed)), *departures],
-        guards=[refusal.guard for refusal in met if refusal and refusal.guard],
-    )
-
-
-async def _cleanup_plan(api: KubeApi, request: InstallRequest, now: Fleet) -> Plan:
-    if request.cleanup is None:
-        return NOTHING
-    gone = set(now.deselected)
-    nodes = [node for node in await api.list_nodes() if node.metadata.name in gone] if gone else []
-    return deselected_plan(nodes, jobs.identified(now.jobs, nodes), request.suffix, request.cleanup.digest)
+from kata_components.runner.lease import HeldLease, held, timestamp
+from kata_components.runner.preview import InstallRequest, preview
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,6 +27,27 @@ class Installed:
 
     outcome: report.Outcome
     failure: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkedOff:
+    """What became of the installs of a plan; names are nodes.
+
+    `untried` failed in an earlier run and were not tried again, `remaining` is how many others were not started and
+    `stop_reason` why. `complaint` is what went wrong where no node explains it.
+    """
+
+    done: Collection[str]
+    failures: Sequence[Failure]
+    untried: Sequence[str] = ()
+    remaining: int = 0
+    stop_reason: str = ""
+    complaint: str = ""
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing of the plan is left, as far as nodes tell."""
+        return not (self.failures or self.untried or self.remaining)
 
 
 async def install(
@@ -139,31 +69,69 @@ async def install(
     """
     loop = asyncio.get_running_loop()
     began = loop.time()
-    cleaned = Cleaned(nodes=[], failures=[])
     async with (
         held(api, request.namespace, names.base(request.suffix), say=say) as lease,
         retired(api, request.namespace, request.suffix, request.job, say),
     ):
-        found = await lease.kept(preview(api, request))
-        if found.refusals:
-            raise GuardError("\n".join(found.refusals))
-        lease.claim(request.selection.render())
-        say(report.plan_summary(found.plan, request.parallelism))
-        pacer = _pacer(request, found.plan)
-        if found.plan.pending:
-            wanted = orders(request, found.plan)
-            await Driver(api, pacer, wanted, lease, lambda p: on_progress(p, loop.time() - began)).run()
-        if found.plan.pending or found.plan.leftover:
-            await lease.kept(tidy(api, request, found.plan, pacer.nodes, say))
-        if request.cleanup and found.cleanup.pending and not _unfinished(pacer):
-            say(f"cleanup: {report.counts(found.cleanup.counts)}")
-            cleaned = await pace(api, request.cleanup, found.cleanup, lease, on_progress)
-            await lease.kept(drop_jobs(api, request.cleanup, cleaned.nodes))
-    return _installed(found.plan, pacer, cleaned, loop.time() - began)
+
+        async def work_off(planned: Plan) -> WorkedOff:
+            pacer = _pacer(request, planned)
+            if planned.pending:
+                wanted = orders(request, planned)
+                await Driver(api, pacer, wanted, lease, lambda p: on_progress(p, loop.time() - began)).run()
+            if planned.pending or planned.leftover:
+                await lease.kept(tidy(api, request, planned, pacer.nodes, say))
+            return _worked_off(planned, pacer)
+
+        async def clean(cleanup: CleanupRequest, planned: Plan) -> Cleaned:
+            return await pace(api, cleanup, planned, lease, on_progress)
+
+        return await carried_out(api, request, lease, work_off=work_off, clean=clean, say=say, began=began)
 
 
-def _unfinished(pacer: Pacer) -> bool:
-    return bool(pacer.nodes.failures or pacer.nodes.within(Phase.QUEUED))
+async def carried_out(
+    api: KubeApi,
+    request: InstallRequest,
+    lease: HeldLease,
+    *,
+    work_off: Callable[[Plan], Awaitable[WorkedOff]],
+    clean: Callable[[CleanupRequest, Plan], Awaitable[Cleaned]],
+    say: Callable[[str], None],
+    began: float,
+) -> Installed:
+    """Plan under the Lease, have the installs worked off and then deselected nodes cleaned, and sum it up.
+
+    `began` is when the rollout began, by the loop's clock.
+
+    Raises:
+        GuardError: a guard rail stands against the plan; nothing was started.
+    """
+    found = await lease.kept(preview(api, request))
+    if found.refusals:
+        raise GuardError("\n".join(found.refusals))
+    lease.claim(request.selection.render())
+    say(report.plan_summary(found.plan, request.parallelism))
+    worked = await work_off(found.plan)
+    cleaned = Cleaned(nodes=[], failures=[])
+    if request.cleanup and found.cleanup.pending and worked.whole:
+        say(f"cleanup: {report.counts(found.cleanup.counts)}")
+        cleaned = await clean(request.cleanup, found.cleanup)
+        await lease.kept(drop_jobs(api, request.cleanup, cleaned.nodes))
+    return _installed(found.plan, worked, cleaned, asyncio.get_running_loop().time() - began)
+
+
+def _worked_off(planned: Plan, pacer: Pacer) -> WorkedOff:
+    actions = {step.node: step.action for step in planned.pending}
+    waiting = pacer.nodes.within(Phase.QUEUED)
+    # A failed node of an earlier run that was not tried again is still a failed node.
+    untried = [node for node in waiting if actions[node] is Action.RETRY]
+    return WorkedOff(
+        done=pacer.nodes.within(Phase.DONE),
+        failures=pacer.nodes.failures,
+        untried=untried,
+        remaining=len(waiting) - len(untried),
+        stop_reason=pacer.budget.stop_reason,
+    )
 
 
 def _pacer(request: InstallRequest, planned: Plan) -> Pacer:
@@ -233,35 +201,30 @@ async def tidy(
         say(f"finished Jobs could not be removed, the next rollout does it: {error}")
 
 
-def _installed(planned: Plan, pacer: Pacer, cleaned: Cleaned, seconds: float) -> Installed:
-    actions = {step.node: step.action for step in planned.pending}
-    done = [actions[node] for node in pacer.nodes.within(Phase.DONE)]
-    adopted = done.count(Action.ADOPT)
-    waiting = pacer.nodes.within(Phase.QUEUED)
-    failures = [*pacer.nodes.failures, *cleaned.failures]
-    # A failed node of an earlier run that was not tried again is still a failed node.
-    untried = [node for node in waiting if actions[node] is Action.RETRY]
-    counts = planned.counts
+def _installed(planned: Plan, worked: WorkedOff, cleaned: Cleaned, seconds: float) -> Installed:
+    done = set(worked.done)
+    adopted = sum(step.action is Action.ADOPT and step.node in done for step in planned.pending)
+    failures = [*worked.failures, *cleaned.failures]
     outcome = report.Outcome(
         selected=len(planned.steps),
-        up_to_date=counts.get(Action.UP_TO_DATE, 0),
+        up_to_date=planned.counts.get(Action.UP_TO_DATE, 0),
         installed=len(done) - adopted,
         adopted=adopted,
         cleaned=len(cleaned.nodes),
-        failed=len(failures) + len(untried),
-        skipped=counts.get(Action.SKIPPED, 0),
-        remaining=len(waiting) - len(untried),
-        failed_nodes=(*(failure.node for failure in failures), *untried),
+        failed=len(failures) + len(worked.untried),
+        skipped=planned.counts.get(Action.SKIPPED, 0),
+        remaining=worked.remaining,
+        failed_nodes=(*(failure.node for failure in failures), *worked.untried),
         seconds=seconds,
         digest=planned.digest,
     )
-    failure = ""
-    if outcome.failed or outcome.remaining:
-        failure = report.failure_text(
-            "cleaned" if cleaned.failures else "installed",
-            failures,
-            failed=outcome.failed,
-            remaining=outcome.remaining,
-            stop_reason=pacer.budget.stop_reason,
-        )
+    if not (outcome.failed or outcome.remaining):
+        return Installed(outcome=outcome, failure=worked.complaint)
+    failure = report.failure_text(
+        "cleaned" if cleaned.failures else "installed",
+        failures,
+        failed=outcome.failed,
+        remaining=outcome.remaining,
+        stop_reason=worked.stop_reason,
+    )
     return Installed(outcome=outcome, failure=failure)

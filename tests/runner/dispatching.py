@@ -12,7 +12,8 @@ from kata_components.rollout.dispatch import does_node_work, node_template
 from kata_components.runner import anchor, dispatch_install
 from kata_components.runner.cleanup import CleanupRequest
 from kata_components.runner.fleet import Selection
-from kata_components.runner.install import Installed, InstallRequest
+from kata_components.runner.install import Installed
+from kata_components.runner.preview import InstallRequest
 from kata_components.settings.load import load_settings
 from kata_components.settings.settings import Settings
 from tests.runner.cluster import Cluster

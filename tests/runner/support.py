@@ -8,8 +8,9 @@ from kata_components.rollout.digest import current, host_digests
 from kata_components.rollout.phase import Progress
 from kata_components.rollout.waves import Size
 from kata_components.runner.fleet import Selection
-from kata_components.runner.install import Installed, InstallRequest, install, preview
+from kata_components.runner.install import Installed, install
 from kata_components.runner.lease import lease_manifest
+from kata_components.runner.preview import InstallRequest, preview
 from tests.runner.cluster import Cluster
 from tests.runner.fake_api import FakeKubeApi
 

@@ -13,7 +13,7 @@ from kata_components.rollout import mark
 from kata_components.rollout.approval import Approval, document
 from kata_components.runner.cleanup import CleanupRequest
 from kata_components.runner.fleet import Selection
-from kata_components.runner.install import InstallRequest, preview
+from kata_components.runner.preview import InstallRequest, preview
 from tests.runner.cluster import Cluster
 from tests.runner.fake_api import FakeKubeApi
 from tests.runner.support import (

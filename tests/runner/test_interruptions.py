@@ -8,7 +8,7 @@ import pytest
 
 from kata_components.errors import ApiError, LeaseHeldError, RolloutStoppedError
 from kata_components.rollout.plan import Action
-from kata_components.runner.install import preview
+from kata_components.runner.preview import preview
 from tests.runner import fake_api
 from tests.runner.fake_api import FakeKubeApi
 from tests.runner.support import (

@@ -15,6 +15,7 @@ from kata_components.rollout.digest import current, host_digests
 from kata_components.runner import anchor, install, lease
 from kata_components.runner.anchor import Ending
 from kata_components.runner.cleanup import CleanupRequest
+from kata_components.runner.preview import preview
 from tests.runner.support import LEASE, NAMESPACE, STACK, request, template
 from tests.simulation.faults import Faults
 from tests.simulation.network import NetworkApi
@@ -193,7 +194,7 @@ class History:
             max_failures=setting.max_failures,
             node_timeout_seconds=NODE_TIMEOUT,
         )
-        found = await install.preview(api, wanted)
+        found = await preview(api, wanted)
         if found.refusals:
             raise GuardError("\n".join(found.refusals))
         if found.plan.pending or found.plan.leftover:

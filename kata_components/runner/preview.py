@@ -1,0 +1,102 @@
+"""What the next rollout does: from the request and the cluster as it is to the plan. Reads only."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from kata_components.kubernetes.api import KubeApi
+from kata_components.rollout import guards, jobs, waves
+from kata_components.rollout.approval import Approval
+from kata_components.rollout.cleanup_plan import deselected_plan
+from kata_components.rollout.digest import Contents, host_digests
+from kata_components.rollout.plan import NOTHING, Plan, Rules, plan, unclaimed
+from kata_components.runner import fleet
+from kata_components.runner.cleanup import CleanupRequest
+from kata_components.runner.fleet import Fleet, Selection
+
+
+@dataclass(frozen=True, kw_only=True)
+class InstallRequest:
+    """What the configuration asks of a rollout. `job` is the install Job's template; times are in seconds.
+
+    `mounted` stands for the contents of the ConfigMaps that the Job mounts. With `cleanup`, nodes that carry the mark
+    and are not selected any more are cleaned. An `approval` binds the plan. `heeds_taints`: whoever makes the Jobs
+    makes none for a node with a taint that they do not tolerate.
+    """
+
+    namespace: str
+    suffix: str
+    kata_version: str
+    selection: Selection
+    job: Mapping[str, Any]
+    parallelism: int
+    sizes: tuple[waves.Size, ...]
+    max_failures: waves.Size
+    soak_seconds: int
+    node_timeout_seconds: int
+    not_ready: Literal["skip", "attempt"]
+    existing: Literal["adopt", "install"] | None
+    mounted: Contents = field(default_factory=dict)
+    cleanup: CleanupRequest | None = None
+    approval: Approval | None = None
+    heeds_taints: bool = False
+
+    @property
+    def rules(self) -> Rules:
+        """What planning needs of it."""
+        return Rules(
+            suffix=self.suffix,
+            digests=host_digests(self.job, self.mounted),
+            sizes=self.sizes,
+            not_ready=self.not_ready,
+            existing=self.existing,
+            tolerations=self.job["spec"]["template"]["spec"].get("tolerations", ()) if self.heeds_taints else None,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preview:
+    """What the next rollout does, and what stands against it.
+
+    `cleanup` is the plan for nodes that are not selected any more, empty unless they are to be cleaned; `deselected`
+    are their names in any case. `guards` are the guard rails that were met, confirmed ones included.
+    """
+
+    plan: Plan
+    cleanup: Plan
+    deselected: list[str]
+    refusals: list[str]
+    guards: list[str]
+
+
+async def preview(api: KubeApi, request: InstallRequest) -> Preview:
+    """Return the plan for the fleet as it is now, with the refusals of the guard rails. Reads only."""
+    now = await fleet.read(api, request.namespace, request.suffix, request.selection)
+    planned = plan(now.nodes, now.jobs, request.rules)
+    cleaning = await _cleanup_plan(api, request, now)
+    met = [
+        guards.unknown_nodes(now.missing),
+        guards.empty_selection(len(now.nodes), now.deselected, str(request.selection)),
+        guards.unclaimed(unclaimed(planned)),
+        guards.cleaning([step.node for step in cleaning.pending], now.marked),
+    ]
+    departures: list[str] = []
+    if request.approval:
+        planned, cleaning = request.approval.bound(planned), request.approval.bound(cleaning)
+        departures = request.approval.departures(planned, cleaning, request.parallelism)
+    confirmed = request.approval.guards if request.approval else ()
+    return Preview(
+        plan=planned,
+        cleanup=cleaning,
+        deselected=now.deselected,
+        refusals=[*(refusal.text for refusal in guards.unconfirmed(met, confirmed)), *departures],
+        guards=[refusal.guard for refusal in met if refusal and refusal.guard],
+    )
+
+
+async def _cleanup_plan(api: KubeApi, request: InstallRequest, now: Fleet) -> Plan:
+    if request.cleanup is None:
+        return NOTHING
+    gone = set(now.deselected)
+    nodes = [node for node in await api.list_nodes() if node.metadata.name in gone] if gone else []
+    return deselected_plan(nodes, jobs.identified(now.jobs, nodes), request.suffix, request.cleanup.digest)
