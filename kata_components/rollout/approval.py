@@ -13,9 +13,9 @@ import msgspec
 
 from kata_components.errors import GuardError
 from kata_components.rollout.plan import Action, Plan, Step
+from kata_components.rollout.report import some
 
 _SCHEMA: Final = 1
-_SHOWN: Final = 5
 _WAITS: Final = "waits for approval"
 _JOBS: Final = (Action.INSTALL, Action.UPGRADE, Action.REBUILT, Action.RETRY, Action.RESUME)
 """Actions that mean an install Job of the digest: which of them it is may change while the approved work goes on."""
@@ -104,8 +104,7 @@ class Approval:
             found.append(f"{self.parallelism} nodes at a time were approved, job.parallelism is {parallelism}")
         other = [self._other(step) for step in (*plan.pending, *cleanup.pending) if not self._alike(step)]
         if other:
-            more = f" and {len(other) - _SHOWN} more" if len(other) > _SHOWN else ""
-            found.append(f"other actions on {', '.join(other[:_SHOWN])}{more}")
+            found.append(f"other actions on {some(other)}")
         return [self._departure(text) for text in found]
 
     def _approved(self, step: Step) -> tuple[str, Action]:

@@ -9,8 +9,8 @@ from typing import Any, Final, NamedTuple
 
 from kata_components import names
 from kata_components.rollout.helm import Release
+from kata_components.rollout.report import some
 
-_SHOWN: Final = 5
 _CLEANING_SHARE: Final = 0.1
 """Cleaning more than this share of the marked nodes is refused."""
 
@@ -87,7 +87,7 @@ def empty_selection(selected: int, marked: Sequence[str], selection: str) -> Ref
     if selected or not marked:
         return None
     text = (
-        f"no node matches {selection}, but {_nodes(len(marked))} installed by this stack ({_some(marked)}). They would "
+        f"no node matches {selection}, but {_nodes(len(marked))} installed by this stack ({some(marked)}). They would "
         "be left as they are, unmanaged. Correct the node selector, the affinity or job.nodes; to uninstall, run "
         "`pulumi destroy`."
     )
@@ -99,7 +99,7 @@ def cleaning(nodes: Sequence[str], marked: int) -> Refusal | None:
     if len(nodes) <= marked * _CLEANING_SHARE:
         return None
     text = (
-        f"{_nodes(len(nodes))} not selected any more and would be cleaned ({_some(nodes)}): more than a tenth of the "
+        f"{_nodes(len(nodes))} not selected any more and would be cleaned ({some(nodes)}): more than a tenth of the "
         f"{marked} that carry the mark. Kata would be gone there and each container runtime restarted. If that is not "
         "what you want, correct job.nodeSelector, job.nodeSelectorExpressions or job.nodes, or set "
         "rollout.cleanupDeselected to false."
@@ -111,7 +111,7 @@ def unknown_nodes(missing: Sequence[str]) -> Refusal | None:
     """Refuse names in job.nodes that are no nodes of the cluster."""
     if not missing:
         return None
-    return Refusal(f"job.nodes names {_some(missing)}, which the cluster does not have: see `kubectl get nodes`")
+    return Refusal(f"job.nodes names {some(missing)}, which the cluster does not have: see `kubectl get nodes`")
 
 
 def unclaimed(nodes: Sequence[str]) -> Refusal | None:
@@ -119,7 +119,7 @@ def unclaimed(nodes: Sequence[str]) -> Refusal | None:
     if not nodes:
         return None
     return Refusal(
-        f"{_nodes(len(nodes))} labelled {names.RUNTIME_LABEL} without a mark of this stack ({_some(nodes)}): something "
+        f"{_nodes(len(nodes))} labelled {names.RUNTIME_LABEL} without a mark of this stack ({some(nodes)}): something "
         "else, such as a Helm release, installed Kata there. Say what to do with them: `pulumi config set --path "
         "kata-deploy:rollout.existing adopt` marks them as they are and runs no Job; `install` instead of `adopt` runs "
         "an install Job on each, which restarts its container runtime."
@@ -131,7 +131,7 @@ def foreign_objects(objects: Sequence[str], releases: Collection[Release]) -> Re
     if not objects:
         return None
     return Refusal(
-        f"{_objects(objects)} to {_releases(releases)} ({_some(objects)}). To take it over, with nothing installed "
+        f"{_objects(objects)} to {_releases(releases)} ({some(objects)}). To take it over, with nothing installed "
         "again: `pulumi config set --path kata-deploy:rollout.existing adopt`, see docs/migrating-from-helm.md. "
         "Otherwise uninstall it first (`helm uninstall`), or install beside it with another env.multiInstallSuffix."
     )
@@ -188,13 +188,8 @@ def _objects(objects: Sequence[str]) -> str:
 
 def _releases(releases: Collection[Release]) -> str:
     listed = sorted(map(str, releases))
-    return f"the Helm release {listed[0]}" if len(listed) == 1 else f"the Helm releases {_some(listed)}"
+    return f"the Helm release {listed[0]}" if len(listed) == 1 else f"the Helm releases {some(listed)}"
 
 
 def _nodes(count: int) -> str:
     return "1 node is" if count == 1 else f"{count} nodes are"
-
-
-def _some(items: Sequence[str]) -> str:
-    shown = ", ".join(items[:_SHOWN])
-    return f"{shown} and {len(items) - _SHOWN} more" if len(items) > _SHOWN else shown

@@ -57,6 +57,12 @@ def nodes(count: int) -> str:
     return "1 node" if count == 1 else f"{count} nodes"
 
 
+def some(items: Sequence[str], most: int = 5) -> str:
+    """Return the first items with how many more there are: `a, b and 3 more`."""
+    shown = ", ".join(items[:most])
+    return f"{shown} and {len(items) - most} more" if len(items) > most else shown
+
+
 def takeover_plan(objects: int, release: Release, restarted: int | None) -> str:
     """Return what taking over a Helm release means; `restarted` is how many pods of its DaemonSet, None without one."""
     lines = [f"takes over {_objects(objects)} of the Helm release {release}; they stay, Helm's labels on them go"]
@@ -127,10 +133,8 @@ def _deselected(cleanup: Plan, deselected: Sequence[str]) -> list[str]:
         return [f"then cleanup of nodes that are not selected any more: {counts(cleanup.counts)}"]
     if not deselected:
         return []
-    some = ", ".join(deselected[:_SHOWN_SKIPPED]) + (", …" if len(deselected) > _SHOWN_SKIPPED else "")
-    return [
-        f"  {nodes(len(deselected))} installed but not selected any more, kept: {some} (see rollout.cleanupDeselected)"
-    ]
+    kept = f"{nodes(len(deselected))} installed but not selected any more, kept: {some(deselected)}"
+    return [f"  {kept} (see rollout.cleanupDeselected)"]
 
 
 def _step_line(step: Step, waves: Sequence[int]) -> str:

@@ -127,10 +127,8 @@ async def end(
     async with held(api, ending.namespace, name, say=say) as lock:
         if ending.cleanup:
             claim = Selection.parse(lease.metadata.annotation(names.CLAIM_ANNOTATION))
-            like, follows = (
-                ending.cleanup.dispatcher_job or ending.cleanup.job,
-                ending.cleanup.dispatcher_job is not None,
-            )
+            follows = ending.cleanup.dispatcher_job is not None
+            like = ending.cleanup.dispatcher_job or ending.cleanup.job
             uninstall = Uninstall(
                 request=ending.cleanup,
                 claim=claim,

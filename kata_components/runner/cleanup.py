@@ -137,7 +137,7 @@ class Uninstall:
         cleaned = await self.pace(api, self.request, planned, lease, on_progress)
         count, deadline = len(cleaned.nodes), loop.time() + DEAD_NODE_SECONDS
         if self._dead(planned):
-            say(f"waiting {DEAD_NODE_SECONDS:.0f}s for nodes that are NotReady: {_some(self._dead(planned))}")
+            say(f"waiting {DEAD_NODE_SECONDS:.0f}s for nodes that are NotReady: {report.some(self._dead(planned))}")
         while self._dead(planned) and not cleaned.failures and loop.time() < deadline:
             await lease.kept(asyncio.sleep(_LOOK_SECONDS))
             planned = await lease.kept(self._plan(api))
@@ -197,19 +197,14 @@ def _refuse_leftovers(failures: Sequence[Failure], dead: Sequence[str]) -> None:
         problems.append(report.failure_text("cleaned", failures, failed=len(failures), remaining=0, stop_reason=""))
     if dead:
         problems.append(
-            f"NotReady, so still carrying the installation: {report.nodes(len(dead))} ({_some(dead)}). Bring them back "
-            "and run `pulumi destroy` again. If they never come back, remove them from the cluster (`kubectl delete "
-            f"node <name>`) or give them up: `{ABANDON_VARIABLE}={','.join(dead[: report.SHOWN_NODES])} pulumi "
+            f"NotReady, so still carrying the installation: {report.nodes(len(dead))} ({report.some(dead)}). Bring "
+            "them back and run `pulumi destroy` again. If they never come back, remove them from the cluster (`kubectl "
+            f"delete node <name>`) or give them up: `{ABANDON_VARIABLE}={','.join(dead[: report.SHOWN_NODES])} pulumi "
             "destroy` takes mark and label off them and leaves their disks as they are."
         )
     if problems:
         msg = "\n".join([*problems, "Everything else is kept so that `pulumi destroy` can be run again."])
         raise RolloutFailedError(msg)
-
-
-def _some(dead: Sequence[str]) -> str:
-    shown = ", ".join(dead[: report.SHOWN_NODES])
-    return f"{shown} and {len(dead) - report.SHOWN_NODES} more" if len(dead) > report.SHOWN_NODES else shown
 
 
 async def drop_jobs(api: KubeApi, request: CleanupRequest, nodes: Collection[str]) -> None:
