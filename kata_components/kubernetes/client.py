@@ -33,8 +33,8 @@ from kata_components.kubernetes.retry import Retry
 from kata_components.kubernetes.watch import JobWatcher
 
 PAGE_SIZE: Final = 500
-NODE_PAGE_SIZE: Final = 250
-"""A Node has 20 KB and more, most of it images: a page is held as text while it is read."""
+METADATA_PAGE_SIZE: Final = 2000
+"""A page is held as text while it is read, and an object has ten times the bytes of its metadata."""
 IDLE_LIMIT: Final = 90.0
 """Seconds of silence after which a watch counts as lost; bookmarks usually come once a minute.
 
@@ -81,7 +81,7 @@ class HttpKubeApi:
 
     async def list_nodes(self, selector: str = "") -> list[Node]:
         """Return the nodes a label selector matches, all for the empty one."""
-        return (await self._list(f"{_CORE}/nodes", selector, Page[Node], size=NODE_PAGE_SIZE))[0]
+        return (await self._list(f"{_CORE}/nodes", selector, Page[Node]))[0]
 
     async def list_node_metadata(self, selector: str = "") -> list[ObjectMetadata]:
         """Return the metadata alone of the nodes a label selector matches."""
@@ -245,10 +245,9 @@ class HttpKubeApi:
         )
         return await self._connection.request(call)
 
-    async def _list(
-        self, path: str, selector: str, page: type[Page[T]], accept: str = _JSON, size: int = PAGE_SIZE
-    ) -> tuple[list[T], str]:
+    async def _list(self, path: str, selector: str, page: type[Page[T]], accept: str = _JSON) -> tuple[list[T], str]:
         """Return all items of a consistent list and its position; a list that expires half-way begins again."""
+        size = METADATA_PAGE_SIZE if accept == _METADATA_LIST else PAGE_SIZE
         query = {"limit": str(size), "labelSelector": selector}
         for _ in range(_RELISTS - 1):
             try:

@@ -36,7 +36,8 @@ def cleanup_plan(
             job = cleanups.get(name)
             # A Job that cleaned the node as it is now only waits for the mark to be removed, so it is not stale.
             fits = name not in touched and _cleaned(node, job, suffix, digest)
-            steps.append(step_of(node, *verdict, None if fits else job))
+            step = step_of(node, *verdict, None if fits else job)
+            steps.append(replace(step, failed_before=_half_cleaned(node, job)))
     return Plan(digest=digest, steps=tuple(steps))
 
 
@@ -59,6 +60,12 @@ def _reason(node: Node, suffix: str, *, touched: bool, claimed: bool) -> str:
     if claimed and labelled and not any(map(names.is_mark_annotation, node.metadata.annotations or {})):
         return "carries Kata's label"
     return ""
+
+
+def _half_cleaned(node: Node, job: NodeJob | None) -> bool:
+    """Return whether that Job has failed on this machine, and not before it took the label, which goes first."""
+    failed = job is not None and job.state is JobState.FAILED and job.is_of(node)
+    return failed and node.metadata.label(names.RUNTIME_LABEL) is None
 
 
 def _cleaned(node: Node, job: NodeJob | None, suffix: str, digest: str) -> bool:

@@ -65,6 +65,12 @@ class JobsSeen:
         of_machine = job.may_be_of(step.node_uid, step.machine_id)
         return of_machine and job.stage == self._stage and job.digest == self._digest
 
+    @property
+    def all(self) -> list[NodeJob]:
+        """The active Jobs, and the finished ones of the paced stage."""
+        active = (job for of_node in self._active.values() for job in of_node.values())
+        return [*active, *self._finished.values()]
+
     def is_active_on(self, node: str) -> bool:
         """Whether any Job works on that host."""
         return node in self._active

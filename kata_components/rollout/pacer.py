@@ -42,7 +42,7 @@ class Pacer:
     """Paces the pending steps of one plan.
 
     `stage` and `digest` say which Jobs are ours; others on the same node are waited for, never deleted while active.
-    At most `parallelism` per-node Jobs are in flight, those of other runs included. `nodes` tells how far each node is.
+    At most `parallelism` per-node Jobs are in flight, those of other runs included. `nodes` and `jobs` tell the state.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Pacer:
         self._patience = node_timeout_seconds + _GRACE_SECONDS
         self.nodes = NodeRuns(steps)
         self._queue = WaveQueue(steps, soak_seconds=soak_seconds)
-        self._jobs = JobsSeen(stage, digest, self._patience)
+        self.jobs = JobsSeen(stage, digest, self._patience)
         self._due: list[tuple[float, int, str]] = []
         self._epoch = 0
         self._paused_until = 0.0
@@ -107,7 +107,7 @@ class Pacer:
             return
         self._listed = True
         seen = list(jobs)
-        self._jobs.replace(now, seen)
+        self.jobs.replace(now, seen)
         for job in seen:
             self._advance(now, job)
         uids = {job.uid for job in seen}
@@ -120,10 +120,10 @@ class Pacer:
     def on_job(self, now: float, job: NodeJob, *, deleted: bool = False) -> None:
         """Take one change of a Job."""
         if not deleted:
-            self._jobs.put(now, job)
+            self.jobs.put(now, job)
             self._advance(now, job)
             return
-        self._jobs.remove(job)
+        self.jobs.remove(job)
         run = self.nodes.get(job.node)
         if run and run.phase is Phase.RUNNING and run.job_uid == job.uid:
             self._vanished(now, run)
@@ -182,7 +182,7 @@ class Pacer:
         if result.code is Code.REJECTED:
             self._final(run, Phase.FAILED, result.text)
             return
-        self._jobs.forget(command.node, command.uid)
+        self.jobs.forget(command.node, command.uid)
         self._enter(run, Phase.CREATING)
         self._again(now, run)
 
@@ -199,7 +199,7 @@ class Pacer:
 
     def _advance(self, now: float, job: NodeJob) -> None:
         run = self.nodes.get(job.node)
-        if run is None or self._jobs.is_deleted(job) or not self._jobs.is_ours(job, run.step):
+        if run is None or self.jobs.is_deleted(job) or not self.jobs.is_ours(job, run.step):
             return
         # A Job that ended before this run took the node up is its own unless the plan knew that it is stale.
         succeeded = job.state is JobState.SUCCEEDED and job.uid != run.step.stale_job
@@ -238,7 +238,7 @@ class Pacer:
     def _starts(self, now: float) -> Iterator[Command]:
         self._give_up_on_dead_nodes(now)
         self._queue.open_waves(now)
-        while self._jobs.in_flight(now, self.nodes.holders) < self._parallelism:
+        while self.jobs.in_flight(now, self.nodes.holders) < self._parallelism:
             node = self._queue.take(self._startable)
             if node is None:
                 return
@@ -247,7 +247,7 @@ class Pacer:
             yield from self._commands(run)
 
     def _give_up_on_dead_nodes(self, now: float) -> None:
-        for job in self._jobs.overdue(now):
+        for job in self.jobs.overdue(now):
             run = self.nodes.get(job.node)
             if run and run.phase is Phase.QUEUED:
                 self._queue.remove(run.step)
@@ -262,8 +262,8 @@ class Pacer:
 
     def _command(self, run: NodeRun) -> Command | None:
         node = run.step.node
-        finished = self._jobs.finished_on(node)
-        if run.phase is Phase.CREATING and self._jobs.is_active_on(node):
+        finished = self.jobs.finished_on(node)
+        if run.phase is Phase.CREATING and self.jobs.is_active_on(node):
             # Another Job works on this host: give the slot back and wait for its end.
             self._enter(run, Phase.QUEUED)
             self._queue.put_back(run.step)
@@ -283,7 +283,7 @@ class Pacer:
                 return None
 
     def _startable(self, node: str) -> bool:
-        return not self._jobs.is_active_on(node) and self.budget.allows(node)
+        return not self.jobs.is_active_on(node) and self.budget.allows(node)
 
     def _enter(self, run: NodeRun, phase: Phase) -> None:
         if phase in {Phase.INSPECTING, Phase.FAILED}:

@@ -41,7 +41,7 @@ class Step:
 
     `wave` counts from 0; `canary` marks the nodes whose failure stops everything. `stale_job` is the UID of a Job that
     ended before and says nothing about this step: it has to go before the step's own. `failed_before`: its Job at this
-    digest failed, which counts even where the node is left alone now.
+    digest failed, which counts even where the node is left alone now; for a cleanup, its Job has left half of it.
     """
 
     node: str
@@ -241,7 +241,7 @@ def _of_mark(node: Node, mark: Mark | None, job: NodeJob | None, rules: Rules) -
     if mark.failed == rules.digest:
         return Action.RETRY, "failed before, and the next try was cut off"
     if not mark.digest:
-        return Action.INSTALL, "an earlier install was cut off"
+        return Action.INSTALL, f"{'an earlier install' if mark.kata_version else 'its cleanup'} was cut off"
     if job and _is_current(mark, rules):
         return Action.UPGRADE, f"a Job of digest {job.digest} has worked on it since it was installed"
     return Action.UPGRADE, f"kata {mark.kata_version} digest {mark.digest} is installed"

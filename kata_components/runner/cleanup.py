@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 from kata_components import names
 from kata_components.errors import RolloutFailedError
 from kata_components.kubernetes.api import KubeApi
-from kata_components.rollout import jobs, report
+from kata_components.rollout import jobs, mark, report
 from kata_components.rollout.budget import Budget
 from kata_components.rollout.cleanup_plan import cleanup_plan
 from kata_components.rollout.digest import current, host_digests
@@ -19,7 +19,7 @@ from kata_components.rollout.plan import Action, Plan, Step
 from kata_components.runner import fleet
 from kata_components.runner.driver import Driver, Orders
 from kata_components.runner.fleet import Selection
-from kata_components.runner.lease import HeldLease
+from kata_components.runner.lease import HeldLease, timestamp
 
 DEAD_NODE_SECONDS: Final = 60.0
 """So long the end of an installation waits for nodes that are NotReady."""
@@ -173,6 +173,12 @@ def _no_marks(request: CleanupRequest) -> dict[str, None]:
     return {names.mark_annotation(request.suffix): None}
 
 
+def _doubt(step: Step, suffix: str) -> dict[str, str]:
+    """Return the mark of a node on which nothing is whole any more."""
+    made = mark.Mark(kata_version="", digest="", node_uid=step.node_uid, machine_id=step.machine_id, time=timestamp())
+    return {names.mark_annotation(suffix): mark.render(made)}
+
+
 def orders(request: CleanupRequest, planned: Plan) -> Orders:
     """Return what the pacer's commands mean for cleanups."""
     marks = _no_marks(request)
@@ -188,6 +194,7 @@ def orders(request: CleanupRequest, planned: Plan) -> Orders:
             node_timeout_seconds=request.node_timeout_seconds,
         ),
         marks=lambda _step: marks,
+        traces=lambda step: _doubt(step, request.suffix) if step.failed_before else {},
     )
 
 

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from kata_components import names
-from kata_components.errors import ClusterError
+from kata_components.errors import ApiError, ClusterError
 from kata_components.kubernetes.api import KubeApi
 from kata_components.rollout import dispatch, report
 from kata_components.rollout.budget import Budget
@@ -64,6 +64,17 @@ class Dispatching:
     async def run(self, runs: Sequence[Batch]) -> Seen:
         """Run the dispatcher for each batch; return the Jobs there are at the end."""
         return await self.lease.kept(self._run(runs))
+
+    async def leave_traces(self, steps: Sequence[Step], orders: Orders) -> None:
+        """Mark nodes whose finished Job makes room for the next: killed in between, a run leaves nothing else."""
+        for step in steps:
+            if step.stale_job and (traces := orders.traces(step)):
+                try:
+                    await self.api.annotate_node(step.node, step.node_uid, traces)
+                except ApiError as error:
+                    # Gone, or another machine by now: its next plan starts afresh.
+                    if not (error.not_found or error.conflict):
+                        raise
 
     async def record(self, steps: Sequence[Step], orders: Orders) -> NodeRuns:
         """Write the marks of nodes that have their Job behind them."""

@@ -43,6 +43,7 @@ async def pace(
     _, todo = settled(planned.pending, seen, "cleanup")
     own = [dispatch.selectors_of(request.dispatcher_job)] if todo else []
     runs = dispatch.batches([step.node for step in todo], await matched(api, own))
+    await work.lease.kept(work.leave_traces(todo, orders(request, planned)))
     seen = await work.run(runs) if runs else seen
     labelled = await work.labelled() if dispatch.releases_labels(request.dispatcher_job) else frozenset()
     done, left = settled(planned.pending, seen, "cleanup", unfinished=labelled)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from kata_components import names
-from kata_components.errors import ApiError, ClusterError
+from kata_components.errors import ClusterError
 from kata_components.kubernetes.api import KubeApi
 from kata_components.rollout import dispatch
 from kata_components.rollout.dispatch import Batch, needs_job
@@ -85,7 +85,7 @@ async def _work_off(work: Dispatching, request: InstallRequest, planned: Plan) -
     runs = await install_runs(work.api, request.selection, planned)
     if runs:
         work.say(dispatch.summary(runs, len(planned.pending)).strip())
-    await work.lease.kept(_leave_traces(work.api, request, planned))
+    await work.lease.kept(work.leave_traces([s for s in planned.pending if needs_job(s)], orders(request, planned)))
     seen = await work.run(runs) if runs else await work.dispatcher.listed()
     after = (await preview(work.api, request)).plan
     # With nothing at work any more, to resume a node is to record that its Job has succeeded.
@@ -101,19 +101,6 @@ async def _work_off(work: Dispatching, request: InstallRequest, planned: Plan) -
     # A node whose cleanup was cut off still had the mark.
     done = {s.node for s in after.steps if s.action is Action.UP_TO_DATE} & {s.node for s in planned.pending}
     return WorkedOff(done=done | {*nodes.within(Phase.DONE)}, failures=failures, complaint=complaint)
-
-
-async def _leave_traces(api: KubeApi, request: InstallRequest, planned: Plan) -> None:
-    """Mark nodes whose finished Job makes room for the next: killed in between, a run leaves nothing else of them."""
-    traces = orders(request, planned).traces
-    for step in planned.pending:
-        if traces and step.stale_job and needs_job(step):
-            try:
-                await api.annotate_node(step.node, step.node_uid, traces(step))
-            except ApiError as error:
-                # Gone, or another machine by now: its next plan starts afresh.
-                if not (error.not_found or error.conflict):
-                    raise
 
 
 async def _remove(dispatcher: Dispatcher, say: Callable[[str], None]) -> None:

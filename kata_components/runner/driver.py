@@ -29,7 +29,7 @@ class Orders:
     """What the pacer's commands mean for one stage.
 
     `marks` returns the annotations to set on a node (None removes one) once its Job succeeded, `traces` those to set
-    before a finished Job makes room for the next: killed between the two, a run must leave a trace of the node.
+    before a finished Job makes room for the next, where any: killed between the two, a run must leave a trace.
     """
 
     namespace: str
@@ -37,7 +37,7 @@ class Orders:
     steps: Mapping[str, Step]
     stamp: JobStamp
     marks: Callable[[Step], Mapping[str, str | None]]
-    traces: Callable[[Step], Mapping[str, str | None]] | None = None
+    traces: Callable[[Step], Mapping[str, str | None]]
 
 
 class Driver:
@@ -127,8 +127,8 @@ class Driver:
     async def _is_traced(self, step: Step) -> bool:
         """Leave a trace on the node; return whether it is there. A node that is gone needs none."""
         try:
-            if self._orders.traces:
-                await self._api.annotate_node(step.node, step.node_uid, self._orders.traces(step))
+            if traces := self._orders.traces(step):
+                await self._api.annotate_node(step.node, step.node_uid, traces)
         except ApiError as error:
             if not (error.not_found or error.conflict):
                 raise

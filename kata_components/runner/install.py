@@ -1,7 +1,7 @@
 """Installs: carries a plan out, and says how it ended."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from kata_components import names
@@ -10,7 +10,7 @@ from kata_components.kubernetes.api import KubeApi
 from kata_components.rollout import jobs, mark, report, waves
 from kata_components.rollout.budget import Budget
 from kata_components.rollout.digest import current
-from kata_components.rollout.jobs import JobStamp
+from kata_components.rollout.jobs import JobStamp, NodeJob
 from kata_components.rollout.pacer import Pacer
 from kata_components.rollout.phase import Failure, NodeRuns, Phase, Progress
 from kata_components.rollout.plan import Action, Plan, Step
@@ -80,7 +80,9 @@ async def install(
                 wanted = orders(request, planned)
                 await Driver(api, pacer, wanted, lease, lambda p: on_progress(p, loop.time() - began)).run()
             if planned.pending or planned.leftover:
-                await lease.kept(tidy(api, request, planned, pacer.nodes, say))
+                whole = planned.pending and len(pacer.nodes.within(Phase.DONE)) == len(planned.pending)
+                known = pacer.jobs.all if whole else None
+                await lease.kept(tidy(api, request, planned, pacer.nodes, say, known))
             return _worked_off(planned, pacer)
 
         async def clean(cleanup: CleanupRequest, planned: Plan) -> Cleaned:
@@ -180,16 +182,24 @@ def orders(request: InstallRequest, planned: Plan) -> Orders:
 
 
 async def tidy(
-    api: KubeApi, request: InstallRequest, planned: Plan, nodes: NodeRuns, say: Callable[[str], None]
+    api: KubeApi,
+    request: InstallRequest,
+    planned: Plan,
+    nodes: NodeRuns,
+    say: Callable[[str], None],
+    known: Iterable[NodeJob] | None = None,
 ) -> None:
     """Remove the succeeded Jobs of marked nodes; failed ones stay for diagnosis, and others are all the trace there is.
 
-    With one request, as a rule. Failing is no failure of the rollout: the next one removes them.
+    With one request, as a rule. `known` are the Jobs where it is sure which there are; otherwise they are listed.
+    Failing is no failure of the rollout: the next one removes them.
     """
     marked = {*nodes.within(Phase.DONE), *(s.node for s in planned.steps if s.action is Action.UP_TO_DATE)}
     selector = jobs.selector(request.suffix, "install")
     try:
-        found = [jobs.observed(job) for job in (await api.list_jobs(request.namespace, selector)).items]
+        if known is None:
+            known = map(jobs.observed, (await api.list_jobs(request.namespace, selector)).items)
+        found = [job for job in known if job.stage == "install"]
         # One that still runs may succeed before the request below: then its node must keep it.
         if all(job.node in marked or job.state is jobs.JobState.FAILED for job in found):
             await api.delete_jobs(request.namespace, selector, field_selector="status.successful=1")

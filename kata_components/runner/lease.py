@@ -26,7 +26,8 @@ from kata_components.kubernetes.objects import Lease
 from kata_components.runner.clock import elapsed
 
 DURATION_SECONDS: Final = 15
-RENEW_SECONDS: Final = 5.0
+RENEW_SECONDS: Final = 7.0
+_RETRY_SECONDS: Final = 1.0
 _ANSWER_SECONDS: Final = 3.0
 _MARGIN_SECONDS: Final = 3.0
 """A Lease this close to its end is not fresh enough to start something on."""
@@ -136,12 +137,15 @@ class HeldLease:
         Raises:
             RolloutStoppedError: somebody else took the Lease, or no renewal got through for minutes.
         """
+        pause = RENEW_SECONDS
         while True:
-            await asyncio.sleep(RENEW_SECONDS)
+            await asyncio.sleep(pause)
+            pause = RENEW_SECONDS
             try:
                 async with asyncio.timeout(_ANSWER_SECONDS):
                     await self._renew()
             except (ClusterError, TimeoutError) as error:
+                pause = _RETRY_SECONDS
                 if self.clock() - self._renewed > _GIVE_UP_SECONDS:
                     raise self._stopped(str(error) or "no answer from the API server") from None
 

@@ -5,6 +5,7 @@ what the margin of the Lease is made for; no client can be safe from a request t
 """
 
 import asyncio
+import random
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from typing import Any, TypeVar
@@ -56,6 +57,8 @@ class NetworkApi(FakeKubeApi):
         delay = world.rng.uniform(0.001, 0.3)
         if chance(faults.slow):
             delay = world.rng.uniform(3.0, 12.0)
+        # Its own, since a process that ends gives up its requests in no order.
+        fate = random.Random(delay)
 
         def arrive() -> None:
             if request.arrived:
@@ -66,8 +69,8 @@ class NetworkApi(FakeKubeApi):
         def given_up(answer: "asyncio.Future[Any]") -> None:
             if answer.cancelled() and not request.arrived:
                 request.given_up = True
-                late = world.rng.uniform(0.0, LANDS_WITHIN)
-                if world.rng.random() < 0.5:
+                late = fate.uniform(0.0, LANDS_WITHIN)
+                if fate.random() < 0.5:
                     request.arrived = True
                 else:
                     world.after(min(late, sent + delay - world.now), arrive)
