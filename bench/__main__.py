@@ -27,7 +27,7 @@ from sandbox.paths import CHECKOUT
 _FAST: Final = 100
 _SLOW: Final = 10
 _FEW: Final = 10
-_PREVIEWS: Final = 3
+_PREVIEWS: Final = 5
 
 Figures = dict[str, Any]
 
@@ -42,7 +42,7 @@ def pace(nodes: int, pod_seconds: float) -> Figures:
     with fleet(nodes, pod_seconds) as cluster:
         marking = control_plane.limit(cluster, marked=True)
     with fleet(_FEW, pod_seconds) as cluster, tempfile.TemporaryDirectory() as home:
-        stack = Stack(Path(home), cluster, job={"parallelism": _FAST})
+        stack = Stack.of_job_mode(Path(home), cluster, job={"parallelism": _FAST})
         once = Requests(cluster)
         stack.up()
         stack_requests = once.counted()
@@ -72,7 +72,7 @@ def slow_pace(nodes: int, pod_seconds: float) -> Figures:
         single = control_plane.latency(cluster)
         # The Jobs just measured have left Kata's label behind.
         keys = {"job": {"parallelism": _SLOW}, "rollout": {"waves": [], "existing": "install"}}
-        stack = Stack(Path(home), cluster, **keys)
+        stack = Stack.of_job_mode(Path(home), cluster, **keys)
         stack.up()
         seconds = _installed(stack, nodes)
     return {
@@ -89,12 +89,13 @@ def sizes(nodes: int, large: int) -> Figures:
     """
     figures: Figures = {}
     with fleet(_FEW, 0.0) as cluster, tempfile.TemporaryDirectory() as home:
-        stack = Stack(Path(home), cluster, rollout={"waves": [], "existing": "adopt"}, job={"parallelism": _FAST})
+        stack = Stack.of_job_mode(
+            Path(home), cluster, rollout={"waves": [], "existing": "adopt"}, job={"parallelism": _FAST}
+        )
         for size in (_FEW, nodes, large):
             cluster.start(workers=size)
             figures["node_bytes"] = add_images(cluster)
-            previews = [stack.preview().seconds for _ in range(_PREVIEWS)]
-            figures[f"preview_seconds_{size}"] = round(statistics.median(previews), 2)
+            figures[f"preview_seconds_{size}"] = round(stack.previews(_PREVIEWS), 2)
             if size in {_FEW, large}:
                 label(cluster)
                 figures[f"peak_mb_{size}"] = round(stack.up().usage.peak_mb, 1)
@@ -103,6 +104,23 @@ def sizes(nodes: int, large: int) -> Figures:
     figures[f"preview_seconds_more_{large}"] = round(many - few, 2)
     figures[f"state_ratio_{large}"] = round(figures[f"state_bytes_{large}"] / figures[f"state_bytes_{_FEW}"], 4)
     return figures
+
+
+def start_up() -> Figures:
+    """Return how the preview of the default stack compares with one of as many plain Kubernetes objects."""
+    with fleet(_FEW, 0.0) as cluster, tempfile.TemporaryDirectory() as home:
+        keys = {"kataVersion": "4.0.0", "cluster": {"context": cluster.context}}
+        ours = Stack(Path(home, "ours"), cluster, {f"kata-deploy:{key}": value for key, value in keys.items()})
+        # The stack itself, the provider and the account are resources too.
+        plain = {"bare:context": cluster.context, "bare:classes": ours.resources() - 3}
+        bare = Stack(Path(home, "bare"), cluster, plain, program=CHECKOUT / "bench" / "bare")
+        seconds = [(ours.preview().seconds, bare.preview().seconds) for _ in range(_PREVIEWS)]
+    own, other = (statistics.median(column) for column in zip(*seconds, strict=True))
+    return {
+        "preview_seconds_default": round(own, 2),
+        "preview_seconds_bare": round(other, 2),
+        "preview_over_bare": round(own / other, 3),
+    }
 
 
 def beside(command: str, nodes: int, pod_seconds: float) -> Figures:
@@ -136,7 +154,7 @@ def main() -> None:
     if options.beside:
         figures |= beside(options.beside, options.nodes, options.pod_seconds)
         figures["beside_over_limit"] = round(figures["beside_seconds"] / figures["limit_seconds"], 3)
-    figures |= slow_pace(options.slow_nodes, options.pod_seconds) | sizes(options.nodes, options.large)
+    figures |= slow_pace(options.slow_nodes, options.pod_seconds) | sizes(options.nodes, options.large) | start_up()
     for key, value in figures.items():
         print(f"{key:28} {value}")
     build = CHECKOUT / "build"

@@ -2,12 +2,13 @@
 
 import json
 import os
+import statistics
 import subprocess
 import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import yaml
 
@@ -26,28 +27,43 @@ class Timed:
 
 
 class Stack:
-    """A stack in job mode with everything in one wave; `keys` are further configuration."""
+    """A stack of a program with a state of its own; `config` is its whole configuration."""
 
-    def __init__(self, home: Path, cluster: Cluster, **keys: Any) -> None:  # noqa: ANN401 - configuration
+    def __init__(self, home: Path, cluster: Cluster, config: dict[str, Any], program: Path = CHECKOUT) -> None:
+        self._program = program
         self._config = home / "Pulumi.bench.yaml"
         self._state = home / "state"
         self._state.mkdir(parents=True)
         backend = {"PULUMI_BACKEND_URL": f"file://{self._state}"}
         self._environment = {**os.environ, **environment(cluster, cache_dir()), **backend}
+        self._config.write_text(yaml.safe_dump({"config": config}))
+        self._pulumi("stack", "init", "bench", "--no-select")
+        for folder in (program, program / "stacks"):
+            (folder / "Pulumi.bench.yaml").unlink(missing_ok=True)
+
+    @classmethod
+    def of_job_mode(cls, home: Path, cluster: Cluster, **keys: Any) -> Self:  # noqa: ANN401 - configuration
+        """Return a stack in job mode with everything in one wave; `keys` are further configuration."""
         values = {
             "kataVersion": "4.0.0",
             "deploymentMode": "job",
             "cluster": {"context": cluster.context},
             "rollout": {"waves": []},
         }
-        config = {f"kata-deploy:{key}": value for key, value in (values | keys).items()}
-        self._config.write_text(yaml.safe_dump({"config": config}))
-        self._pulumi("stack", "init", "bench", "--no-select")
-        (CHECKOUT / "stacks" / "Pulumi.bench.yaml").unlink(missing_ok=True)
+        return cls(home, cluster, {f"kata-deploy:{key}": value for key, value in (values | keys).items()})
 
     def preview(self) -> Timed:
         """Preview."""
         return self._timed("preview")
+
+    def previews(self, count: int) -> float:
+        """Return the median of the seconds of some previews."""
+        return statistics.median(self.preview().seconds for _ in range(count))
+
+    def resources(self) -> int:
+        """Return how many resources a preview of the empty stack would create."""
+        steps = json.loads(self._pulumi("preview", "--stack", "bench", "--config-file", str(self._config), "--json"))
+        return int(steps["changeSummary"]["create"])
 
     def up(self) -> Timed:
         """Update without a preview before it."""
@@ -80,7 +96,7 @@ class Stack:
     def _pulumi(self, *command: str) -> str:
         ended = subprocess.run(
             ["pulumi", *command, "--non-interactive"],
-            cwd=CHECKOUT,
+            cwd=self._program,
             env=self._environment,
             capture_output=True,
             text=True,

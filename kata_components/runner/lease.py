@@ -140,16 +140,17 @@ class HeldLease:
         pause = RENEW_SECONDS
         while True:
             await asyncio.sleep(pause)
-            pause = RENEW_SECONDS
+            pause = _RETRY_SECONDS
             try:
                 async with asyncio.timeout(_ANSWER_SECONDS):
-                    await self._renew()
+                    if await self._renew():
+                        pause = RENEW_SECONDS
             except (ClusterError, TimeoutError) as error:
-                pause = _RETRY_SECONDS
                 if self.clock() - self._renewed > _GIVE_UP_SECONDS:
                     raise self._stopped(str(error) or "no answer from the API server") from None
 
-    async def _renew(self) -> None:
+    async def _renew(self) -> bool:
+        """Return whether it was renewed; if not, it is still ours and the next try may succeed."""
         sent = self.clock()
         try:
             self.lease = await self._put(self.lease, self.lease.spec.holder_identity if self.lease.spec else None)
@@ -158,9 +159,10 @@ class HeldLease:
                 raise
             # Our own renewal whose answer got lost changes the version too: look who holds it.
             await self._check_holder()
-        else:
-            # Counted from before the request: the server may have applied it at any time since.
-            self._renewed = sent
+            return False
+        # Counted from before the request: the server may have applied it at any time since.
+        self._renewed = sent
+        return True
 
     async def _check_holder(self) -> None:
         current = await self.api.get_lease(self.namespace, self.name)

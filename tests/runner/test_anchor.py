@@ -7,10 +7,12 @@ import pytest
 
 from kata_components import names
 from kata_components.errors import ApiError, GuardError, RolloutFailedError
+from kata_components.rollout.plan import Action
 from kata_components.runner import anchor
 from kata_components.runner.anchor import Ending
 from kata_components.runner.cleanup import CleanupRequest
 from kata_components.runner.fleet import Selection
+from kata_components.runner.preview import preview
 from tests.runner import fake_api
 from tests.runner.cluster import Cluster
 from tests.runner.fake_api import FakeKubeApi
@@ -174,6 +176,32 @@ def test_end_goes_on_after_a_kill() -> None:
     simulate(killed_and_again())
     assert sorted(on.starts) == sorted(on.nodes)
     assert (on.most_active, on.jobs, on.leases, on.marked()) == (3, {}, {}, [])
+
+
+def test_half_cleaned_node_is_installed_again_when_its_next_try_is_cut_off() -> None:
+    on = installed(1)
+    (node,) = on.nodes
+    on.fates[node] = "fails"
+
+    class KilledBetweenTheJobs(FakeKubeApi):
+        async def delete_job(self, namespace: str, name: str, uid: str) -> None:
+            await super().delete_job(namespace, name, uid)
+            self.dead = True
+
+    async def cleaned_twice() -> None:
+        with pytest.raises(RolloutFailedError):
+            await end(on)
+        # Its Job takes the label first, and has failed later.
+        del on.nodes[node]["metadata"]["labels"][names.RUNTIME_LABEL]
+        second = anchor.end(KilledBetweenTheJobs(on), ENDING, say=Told().say, on_progress=Told().on_progress)
+        task = asyncio.create_task(second)
+        await asyncio.sleep(60.0)
+        task.cancel()
+
+    simulate(cleaned_twice())
+    assert on.jobs == {}
+    planned = simulate(preview(FakeKubeApi(on), request())).plan
+    assert [(step.action, step.reason) for step in planned.steps] == [(Action.INSTALL, "its cleanup was cut off")]
 
 
 def test_without_nodes_to_clean_only_the_lease_goes() -> None:

@@ -163,6 +163,21 @@ def test_freshness_counts_from_before_the_request_that_took_it(monkeypatch: pyte
     assert not simulate(slow()), "13 of 15 s may have passed on the server"
 
 
+def test_one_renewal_without_an_answer_stops_nothing() -> None:
+    api = FakeKubeApi(cluster(0))
+
+    async def seconds() -> list[bool]:
+        async with kept(api) as (lock, _):
+            api.lose_answer("replace_lease", fake_api.unreachable())
+            fresh = []
+            for _ in range(60):
+                await asyncio.sleep(1.0)
+                fresh.append(lock.fresh)
+            return fresh
+
+    assert all(simulate(seconds()))
+
+
 def test_a_machine_that_slept_starts_nothing_until_it_has_renewed() -> None:
     api = FakeKubeApi(cluster(0))
     asleep = 0.0

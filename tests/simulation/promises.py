@@ -108,6 +108,9 @@ class Promises:
                 machine.installed = ""
             if ok:
                 machine.dirty = False
+            else:
+                # An up that waited for its end may not rely on the host being as before.
+                machine.doubted_by = job["metadata"]["name"]
         elif ok:
             machine.installed = _digest(job)
             machine.failed.clear()
