@@ -128,7 +128,7 @@ class Promises:
                 raise BrokenPromiseError(f"the mark is taken off {node}, which was not cleaned")
             return
         if not mark.digest:
-            machine.doubted_by = self.run
+            machine.doubted_by = machine.doubted_by or self.run
         of_machine = (mark.node_uid, mark.machine_id) == (machine.uid, machine.machine_id)
         if of_machine and mark.digest and mark.digest != machine.installed:
             raise BrokenPromiseError(f"{node} is marked {mark.digest} and has {machine.installed or 'nothing whole'}")
