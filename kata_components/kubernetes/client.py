@@ -14,7 +14,7 @@ import msgspec
 from kata_components.errors import ApiError, ClusterError, ExpiredError
 from kata_components.kubernetes import paths
 from kata_components.kubernetes.api import Manifest
-from kata_components.kubernetes.connection import REQUEST_TIMEOUT, Call, Connection
+from kata_components.kubernetes.connection import Call, Connection
 from kata_components.kubernetes.failures import bounded
 from kata_components.kubernetes.objects import (
     DaemonSet,
@@ -128,7 +128,11 @@ class HttpKubeApi:
             raise ValueError("delete_jobs wants a label selector: without one it would delete every Job there is")
         query = {"labelSelector": selector, "fieldSelector": field_selector}
         path = paths.with_query(paths.collection(_BATCH, "jobs", namespace), query)
-        await self._write("DELETE", path, _deletion(), accept=_METADATA_LIST, time_limit=_COLLECTION_TIMEOUT)
+        body = msgspec.json.encode(_deletion())
+        # It answers with all that was deleted.
+        await self._connection.send(
+            Call(method="DELETE", path=path, body=body, accept=_METADATA_LIST, time_limit=_COLLECTION_TIMEOUT)
+        )
 
     async def list_pods(self, namespace: str, selector: str) -> list[Pod]:
         """Return the pods a label selector matches."""
@@ -233,7 +237,6 @@ class HttpKubeApi:
         *,
         accept: str = _METADATA,
         content_type: str = _JSON,
-        time_limit: float = REQUEST_TIMEOUT,
     ) -> bytes:
         call = Call(
             method=method,
@@ -241,7 +244,6 @@ class HttpKubeApi:
             body=msgspec.json.encode(body),
             accept=accept,
             content_type=content_type,
-            time_limit=time_limit,
         )
         return await self._connection.request(call)
 

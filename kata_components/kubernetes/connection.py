@@ -73,6 +73,16 @@ class Connection:
         sni = target.cluster.tls_server_name
         self._extensions = {"sni_hostname": sni} if sni else {}
 
+    async def send(self, call: Call) -> None:
+        """Wait for the end of an answer that is of no use, without keeping it.
+
+        Raises:
+            ApiError, UnreachableError, KubeconfigError: as `request`.
+        """
+        async with self.stream(call, call.time_limit) as chunks:
+            async for _ in chunks:
+                pass
+
     async def request(self, call: Call) -> bytes:
         """Return the body of the answer.
 
