@@ -10,6 +10,7 @@ from kata_components.kubernetes.objects import (
     JobList,
     Lease,
     Node,
+    NotedNode,
     ObjectMetadata,
     OwnedObject,
     Pod,
@@ -30,7 +31,7 @@ class KubeApi(Protocol):
     async def list_nodes(self, selector: str = "") -> list[Node]:
         """Return the nodes a label selector matches, all for the empty one."""
 
-    async def list_node_metadata(self, selector: str = "") -> list[ObjectMetadata]:
+    async def list_node_metadata(self, selector: str = "") -> list[NotedNode]:
         """Return the metadata alone of the nodes a label selector matches: a fraction of the bytes."""
 
     async def get_node(self, name: str) -> Node:

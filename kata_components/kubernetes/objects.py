@@ -13,31 +13,42 @@ class Slim(msgspec.Struct, rename="camel", gc=False, kw_only=True):
     """Base of the records: camelCase on the wire, not tracked by the garbage collector. Nobody changes them."""
 
 
-class Metadata(Slim):
-    """`metadata` of any object."""
+class Notes(Slim):
+    """The part of `metadata` that tells of marks."""
 
     name: str = ""
-    namespace: str | None = None
-    uid: str = ""
-    resource_version: str = ""
-    creation_timestamp: str | None = None
-    deletion_timestamp: str | None = None
-    labels: dict[str, str] | None = None
     annotations: dict[str, str] | None = None
-
-    def label(self, key: str) -> str | None:
-        """Return the value of a label, None when it is not set."""
-        return (self.labels or {}).get(key)
 
     def annotation(self, key: str) -> str | None:
         """Return the value of an annotation, None when it is not set."""
         return (self.annotations or {}).get(key)
 
 
+class Metadata(Notes):
+    """`metadata` of any object."""
+
+    namespace: str | None = None
+    uid: str = ""
+    resource_version: str = ""
+    creation_timestamp: str | None = None
+    deletion_timestamp: str | None = None
+    labels: dict[str, str] | None = None
+
+    def label(self, key: str) -> str | None:
+        """Return the value of a label, None when it is not set."""
+        return (self.labels or {}).get(key)
+
+
 class ObjectMetadata(Slim):
     """An object of which only the metadata was asked for (`PartialObjectMetadata`)."""
 
     metadata: Metadata
+
+
+class NotedNode(Slim):
+    """A node of which only name and annotations are read; labels of thousands would fill memory."""
+
+    metadata: Notes
 
 
 class OwnedMetadata(Metadata):

@@ -74,7 +74,9 @@ async def read(api: KubeApi, namespace: str, suffix: str, selection: Selection) 
     """
     # Jobs first: one that ended must be seen with what it did to its node, or it looks as if that was undone since.
     listed = await api.list_jobs(namespace, jobs.selector(suffix))
-    found, marked = await asyncio.gather(_listed(api, selection), marked_nodes(api, suffix))
+    # One after the other: of 5,000 nodes, either list takes its share of memory while it is read.
+    marked = await marked_nodes(api, suffix)
+    found = await _listed(api, selection)
     wanted = set(selection.nodes)
     nodes = [node for node in found if not wanted or node.metadata.name in wanted]
     selected = {node.metadata.name for node in nodes}

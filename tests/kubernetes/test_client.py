@@ -33,8 +33,8 @@ async def test_lists_are_paged_and_consistent(wired: Wire) -> None:
 
     assert [node.metadata.name for node in nodes] == ["a", "b", "c"]
     assert [asked.query for asked in wire.server.asked] == [
-        {"limit": "500", "labelSelector": "k=v,!w"},
-        {"limit": "500", "labelSelector": "k=v,!w", "continue": "next"},
+        {"limit": "300", "labelSelector": "k=v,!w"},
+        {"limit": "300", "labelSelector": "k=v,!w", "continue": "next"},
     ]
 
 

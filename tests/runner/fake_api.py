@@ -17,6 +17,7 @@ from kata_components.kubernetes.objects import (
     JobList,
     Lease,
     Node,
+    NotedNode,
     ObjectMetadata,
     OwnedObject,
     Pod,
@@ -74,8 +75,8 @@ class FakeKubeApi:
     async def list_nodes(self, selector: str = "") -> list[Node]:
         return await self._list("list_nodes", self.cluster.nodes, selector, Node)
 
-    async def list_node_metadata(self, selector: str = "") -> list[ObjectMetadata]:
-        return await self._list("list_node_metadata", self.cluster.nodes, selector, ObjectMetadata)
+    async def list_node_metadata(self, selector: str = "") -> list[NotedNode]:
+        return await self._list("list_node_metadata", self.cluster.nodes, selector, NotedNode)
 
     async def get_node(self, name: str) -> Node:
         return await self._get("get_node", self.cluster.nodes, name, Node)
