@@ -1,7 +1,7 @@
 """The pacer: when to start which node. A state machine without I/O; events go in, commands come out.
 
-Time is an argument (seconds of any clock that only goes forward). The truth is in the cluster: Jobs and marks. A crash
-loses nothing, because a new pacer with a new list of Jobs goes on where the old one was.
+Time is an argument (seconds of any clock that only goes forward). The truth is in the cluster, Jobs and marks: after a
+crash, a new pacer goes on where the old one was.
 
     QUEUED ──► DELETING ──► CREATING ──► RUNNING ──► RECORDING ──► DONE
        │      (a finished Job of the        │
@@ -239,7 +239,7 @@ class Pacer:
         self._give_up_on_dead_nodes(now)
         self._queue.open_waves(now)
         while self.jobs.in_flight(now, self.nodes.holders) < self._parallelism:
-            node = self._queue.take(self._startable)
+            node = None if self.nodes.congested else self._queue.take(self._startable)
             if node is None:
                 return
             run = self.nodes[node]

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 from math import inf
+from typing import Final
 
 from kata_components.rollout.plan import Step
 
@@ -22,6 +23,7 @@ class Phase(Enum):
     DEPARTED = auto()
 
 
+_MAX_RECORDING: Final = 100
 HOLDS_SLOT = (Phase.DELETING, Phase.CREATING, Phase.RUNNING)
 
 
@@ -106,6 +108,11 @@ class NodeRuns:
         """Whether every node is settled or has not started."""
         progress = self.progress
         return progress.running + progress.finishing == 0
+
+    @property
+    def congested(self) -> bool:
+        """Whether so many nodes wait for their mark, all that adopted ones need, that no further one should start."""
+        return self._counts[Phase.RECORDING] >= _MAX_RECORDING
 
     @property
     def progress(self) -> Progress:

@@ -174,6 +174,23 @@ def test_adopted_nodes_are_marked_without_a_job() -> None:
     assert (on.starts, on.marked()) == ([], ["a", "b"])
 
 
+def test_thousands_of_adopted_nodes_are_marked_in_turn() -> None:
+    on = cluster(0)
+    on.add_nodes(*(f"node-{number}" for number in range(350)), labels={names.RUNTIME_LABEL: "true"})
+    waiting = most = 0
+
+    class Counting(FakeKubeApi):
+        async def annotate_node(self, *call: Any, **labels: Any) -> None:
+            nonlocal waiting, most
+            waiting += 1
+            most = max(most, waiting)
+            await super().annotate_node(*call, **labels)
+            waiting -= 1
+
+    done = simulate(roll_out(Counting(on), request(existing="adopt")))
+    assert (done.outcome.adopted, len(on.marked()), most) == (350, 350, 100)
+
+
 def test_jobs_carry_the_node_the_deadline_and_no_ttl() -> None:
     on = cluster(1, fates={"node-00": "fails"})
     simulate(roll_out(FakeKubeApi(on), request()))
