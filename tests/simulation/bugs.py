@@ -10,7 +10,7 @@ from unittest import mock
 
 from kata_components.kubernetes.api import KubeApi
 from kata_components.kubernetes.objects import JobList
-from kata_components.rollout import cleanup_plan, jobs, pacer, plan
+from kata_components.rollout import jobs, pacer, plan
 from kata_components.rollout.budget import Budget
 from kata_components.rollout.commands import Code, CreateJob, Record, Result
 from kata_components.rollout.jobs import NodeJob
@@ -224,11 +224,6 @@ def unmarked_nodes_lose_their_jobs_at_the_end() -> Patch:
         await api.delete_jobs(request.namespace, jobs.selector(request.suffix, "install"), "status.successful=1")
 
     return around(install, "tidy", tidy)
-
-
-@bug()
-def half_cleaned_node_loses_its_job_without_a_trace() -> Patch:
-    return mock.patch.object(cleanup_plan, "_half_cleaned", return_value=False)
 
 
 @bug(killed=0.9)
