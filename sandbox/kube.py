@@ -3,19 +3,21 @@
 Not the product's client: the sandbox must not depend on what it is there to test.
 """
 
-import ssl
-from collections.abc import Callable, Iterable
+import json
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
-import httpx2
+import urllib3
 import yaml
 
 from sandbox.errors import RefusedError, SandboxError
 
 _PARALLEL = 16
 _SECONDS_TO_ANSWER = 30.0
+_FIRST_ERROR = 400
 _FIELD_MANAGER = "sandbox"
 
 Manifest = dict[str, Any]
@@ -25,12 +27,14 @@ class Kube:
     """A connection with one identity; a context manager. An answer that is an error raises `SandboxError`."""
 
     def __init__(self, server: str, certificate_authority: str, token: str) -> None:
-        self._client = httpx2.Client(
-            base_url=server,
+        self._server = server
+        # A pool asks no proxy of the environment, which could not reach this machine's own cluster.
+        self._pool = urllib3.PoolManager(
+            maxsize=_PARALLEL,
             headers={"Authorization": f"Bearer {token}", "User-Agent": "sandbox"},
-            verify=ssl.create_default_context(cafile=certificate_authority),
+            ca_certs=certificate_authority,
             timeout=_SECONDS_TO_ANSWER,
-            trust_env=False,  # a proxy of the environment cannot reach this machine's own cluster
+            retries=False,
         )
 
     @classmethod
@@ -46,15 +50,15 @@ class Kube:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._client.close()
+        self._pool.clear()
 
     def get(self, path: str, **params: str) -> Manifest:
         """Return the object or list at `path`."""
-        return self._call("GET", path, params=params)
+        return self._call("GET", _with(path, params))
 
     def create(self, path: str, manifest: Manifest, **params: str) -> Manifest:
         """Create an object in the collection at `path`."""
-        return self._call("POST", path, json=manifest, params=params)
+        return self._call("POST", _with(path, params), manifest)
 
     def delete(self, path: str) -> None:
         """Delete the object or all of the collection at `path`, without waiting for what depends on it."""
@@ -62,31 +66,43 @@ class Kube:
 
     def merge(self, path: str, patch: Manifest) -> Manifest:
         """Merge `patch` into the object at `path`; None removes a key."""
-        return self._call("PATCH", path, json=patch, headers={"Content-Type": "application/merge-patch+json"})
+        return self._call("PATCH", path, patch, "application/merge-patch+json")
 
     def apply(self, path: str, manifest: Manifest) -> Manifest:
         """Make the object at `path` what the manifest says (server-side apply)."""
-        headers = {"Content-Type": "application/apply-patch+yaml"}
         params = {"fieldManager": _FIELD_MANAGER, "force": "true"}
-        return self._call("PATCH", path, json=manifest, headers=headers, params=params)
+        return self._call("PATCH", _with(path, params), manifest, "application/apply-patch+yaml")
 
     def answers(self, path: str = "/readyz") -> bool:
         """Return whether the server answers `path` with success now."""
         try:
-            return self._client.get(path).is_success
-        except httpx2.HTTPError:
+            return self._send("GET", path).status < _FIRST_ERROR
+        except urllib3.exceptions.HTTPError:
             return False
 
-    def _call(self, method: str, path: str, **arguments: Any) -> Manifest:  # noqa: ANN401 - passed on as it is
+    def _call(
+        self, method: str, path: str, content: Manifest | None = None, content_type: str = "application/json"
+    ) -> Manifest:
         try:
-            answer = self._client.request(method, path, **arguments)
-        except httpx2.HTTPError as error:
+            answer = self._send(method, path, content, content_type)
+        except urllib3.exceptions.HTTPError as error:
             raise SandboxError(f"no answer from the local cluster to {method} {path}: {error}") from error
-        if not answer.is_success:
-            message = f"the local cluster refused {method} {path}: {answer.status_code} {answer.text.strip()}"
-            raise RefusedError(answer.status_code, message)
+        if answer.status >= _FIRST_ERROR:
+            text = answer.data.decode("utf-8", "replace").strip()
+            raise RefusedError(answer.status, f"the local cluster refused {method} {path}: {answer.status} {text}")
         result: Manifest = answer.json()
         return result
+
+    def _send(
+        self, method: str, path: str, content: Manifest | None = None, content_type: str = "application/json"
+    ) -> urllib3.BaseHTTPResponse:
+        headers = {**self._pool.headers, "Content-Type": content_type}
+        body = None if content is None else json.dumps(content)
+        return self._pool.request(method, self._server + path, body=body, headers=headers)
+
+
+def _with(path: str, params: Mapping[str, str]) -> str:
+    return f"{path}?{urlencode(params)}" if params else path
 
 
 def _named(entries: Iterable[Manifest], name: str) -> Manifest:

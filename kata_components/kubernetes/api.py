@@ -1,7 +1,7 @@
 """The part of the Kubernetes API this project uses, as a protocol: the real client and test doubles implement it."""
 
 from collections.abc import AsyncGenerator, Mapping
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from kata_components.kubernetes.objects import (
     DaemonSet,
@@ -18,6 +18,12 @@ from kata_components.kubernetes.objects import (
 
 Manifest = Mapping[str, Any]
 """A Kubernetes object as it goes over the wire."""
+
+CALLS_AT_ONCE: Final = 16
+"""So many calls about nodes should be under way at most; others of the same connection then never wait for them.
+
+More make no rollout faster (the API server is as fast with 5 as with 100), and each TLS connection holds 256 KB.
+"""
 
 
 class KubeApi(Protocol):

@@ -5,27 +5,30 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from importlib import metadata
-
-import httpx2
+from typing import Final
 
 from kata_components.kubernetes import kubeconfig as kubeconfigs
-from kata_components.kubernetes.auth import Clock, credential_source
+from kata_components.kubernetes.api import CALLS_AT_ONCE
+from kata_components.kubernetes.auth import Clock, Credential, credential_source
 from kata_components.kubernetes.client import HttpKubeApi
 from kata_components.kubernetes.connection import Connection
+from kata_components.kubernetes.http_transport import HttpTransport
 from kata_components.kubernetes.retry import Retry
+from kata_components.kubernetes.transport import Transport
 
-_DISTRIBUTION = "kata-deploy-pulumi"
+_DISTRIBUTION: Final = "kata-deploy-pulumi"
+_SPARE_CONNECTIONS: Final = 4
+"""Beside those of node work: watch, Lease, lists."""
 
 
 def connect(
     context: str,
     kubeconfig: kubeconfigs.Source = None,
-    concurrency: int = 30,
     *,
     clock: Clock = time.time,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     uniform: Callable[[], float] = random.random,
-    transport: httpx2.AsyncBaseTransport | None = None,
+    transport: Transport | None = None,
 ) -> HttpKubeApi:
     """Return a client of the cluster that `context` names; it connects when first used.
 
@@ -35,7 +38,6 @@ def connect(
         context: the name of a kubeconfig context, never the current one by default.
         kubeconfig: a path, the text or the content of a kubeconfig; None for `KUBECONFIG`, else `~/.kube/config`;
             `in-cluster` for the ServiceAccount of the pod this runs in.
-        concurrency: how many calls the caller has under way at most.
         clock: the wall clock, seconds since the epoch.
         sleep: waits between repetitions.
         uniform: returns jitter in [0, 1).
@@ -45,13 +47,12 @@ def connect(
         KubeconfigError: the kubeconfig, its context or its way to log in cannot be used.
     """
     target = kubeconfigs.load(context, kubeconfig)
-    connection = Connection(
-        target,
-        credential_source(target, clock),
-        concurrency=concurrency,
-        user_agent=f"{_DISTRIBUTION}/{_version()}",
-        transport=transport,
-    )
+
+    def open_transport(credential: Credential) -> Transport:
+        return transport or HttpTransport(target, credential, connections=CALLS_AT_ONCE + _SPARE_CONNECTIONS)
+
+    credentials = credential_source(target, clock)
+    connection = Connection(target, credentials, open_transport, user_agent=f"{_DISTRIBUTION}/{_version()}")
     return HttpKubeApi(connection, Retry(sleep=sleep, random=uniform))
 
 

@@ -4,13 +4,14 @@ Merges and resolves as kubectl does it (kubernetes.io/docs/concepts/configuratio
 the first file that defines a name wins whole, relative paths belong to the file they stand in. Unlike kubectl it never
 falls back to the current context: a fleet is named, not met by accident.
 
-Leaves out what is done with the answer: credentials are obtained in `auth`, connections made in `connection`.
+Leaves out what is done with the answer: credentials are obtained in `auth`, connections made in `http_transport`.
 """
 
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -157,8 +158,22 @@ def load(context: str, source: Source = None) -> Target:
     cluster = _entry("cluster", chosen.cluster, clusters, where)
     if not cluster.server:
         raise KubeconfigError(f'cluster "{chosen.cluster}" in {where} has no server: add its URL')
+    if not _is_server(cluster.server):
+        # Not quoted: it may hold a password.
+        raise KubeconfigError(
+            f'server of cluster "{chosen.cluster}" in {where} is not the URL of an API server: https://host:port'
+        )
     user = _entry("user", chosen.user, users, where) if chosen.user else User()
     return Target(context, cluster, user)
+
+
+def _is_server(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        host = (parts.hostname or "").encode("idna")
+        return parts.scheme in {"https", "http"} and bool(host) and parts.port != 0 and not set("@?# ") & set(url)
+    except ValueError:
+        return False
 
 
 _T = TypeVar("_T")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from kata_components.errors import ApiError, ClusterError, UnreachableError
-from kata_components.kubernetes.api import KubeApi
+from kata_components.kubernetes.api import CALLS_AT_ONCE, KubeApi
 from kata_components.rollout import jobs
 from kata_components.rollout.commands import Code, Command, CreateJob, DeleteJob, Inspect, ListJobs, Record, Result
 from kata_components.rollout.jobs import JobStamp
@@ -56,6 +56,8 @@ class Driver:
         self._failures: dict[str, str] = {}
         self._patience = Patience()
         self._closing = False
+        # The renewal of the Lease must not queue behind writes that an admission webhook holds up.
+        self._calls = asyncio.Semaphore(CALLS_AT_ONCE)
 
     async def run(self) -> None:
         """Return when the pacer has finished.
@@ -95,7 +97,8 @@ class Driver:
         if isinstance(command, ListJobs):
             await self._list(group, command)
         else:
-            result = await self._call(command)
+            async with self._calls:
+                result = await self._call(command)
             self._pacer.on_result(asyncio.get_running_loop().time(), command, result)
         self._changed.set()
 

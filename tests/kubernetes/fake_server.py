@@ -5,15 +5,16 @@ Both are given one function from what was asked to what is answered, and record 
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Literal, Self
 from urllib.parse import parse_qsl, urlsplit
 
-import httpx2
 import msgspec
+
+from kata_components.kubernetes.transport import NoAnswerError, Request
 
 
 @dataclass(frozen=True)
@@ -29,15 +30,16 @@ class Asked:
         return msgspec.json.decode(self.body)
 
 
-End = Literal["close", "reset", "silence", "lost", "cut"]
+End = Literal["close", "reset", "silence", "lost", "cut", "unanswered"]
 
 
 @dataclass(frozen=True)
 class Reply:
     """`chunks` make it a stream, which then ends, breaks off (`reset`) or falls silent (`silence`).
 
-    Over sockets an answer may also be `lost`: the request is taken, and the connection ends without a byte. The last
-    chunk of a stream may be `cut`: it ends before as many bytes as were announced.
+    Over sockets an answer may also be `lost`: the request is taken, and the connection ends without a byte;
+    `unanswered`: it stays open without a byte. The last chunk of a stream may be `cut`: it ends before as many bytes as
+    were announced.
     """
 
     status: int = 200
@@ -76,40 +78,47 @@ def _asked(method: str, target: str, headers: Mapping[str, str], body: bytes) ->
     return Asked(method, url.path, dict(parse_qsl(url.query)), dict(headers), body)
 
 
-class _Stream(httpx2.AsyncByteStream):
-    def __init__(self, reply: Reply) -> None:
-        self._reply = reply
-        self.closed = False
+@dataclass
+class InProcessAnswer:
+    reply: Reply
+    closed: bool = False
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        for chunk in self._reply.chunks or ():
+    def __post_init__(self) -> None:
+        self.status = self.reply.status
+        self.headers = self.reply.headers
+
+    async def read(self) -> bytes:
+        return b"".join([chunk async for chunk in self.chunks()])
+
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
+        for chunk in (self.reply.body,) if self.reply.chunks is None else self.reply.chunks:
             yield chunk
-        if self._reply.end == "reset":
-            raise httpx2.ReadError("connection reset")
-        if self._reply.end == "silence":
+        if self.reply.end == "reset":
+            raise NoAnswerError("connection reset")
+        if self.reply.end == "silence":
             await asyncio.Event().wait()
 
-    async def aclose(self) -> None:
+    def close(self) -> None:
         self.closed = True
 
 
-class InProcess(httpx2.AsyncBaseTransport):
+class InProcess:
     """Answers requests of the real client without sockets."""
 
     def __init__(self, script: Script) -> None:
         self.script = script
         self.asked: list[Asked] = []
-        self.streams: list[_Stream] = []
+        self.answers: list[InProcessAnswer] = []
 
-    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+    async def send(self, request: Request) -> InProcessAnswer:
         await asyncio.sleep(0)
-        asked = _asked(request.method, request.url.raw_path.decode(), request.headers, await request.aread())
+        asked = _asked(request.method, request.path, {k.lower(): v for k, v in request.headers}, request.body or b"")
         self.asked.append(asked)
-        reply = self.script(asked)
-        if reply.chunks is None:
-            return httpx2.Response(reply.status, headers=dict(reply.headers), content=reply.body)
-        self.streams.append(_Stream(reply))
-        return httpx2.Response(reply.status, headers=dict(reply.headers), stream=self.streams[-1])
+        self.answers.append(InProcessAnswer(self.script(asked)))
+        return self.answers[-1]
+
+    async def aclose(self) -> None:
+        pass
 
 
 class FakeServer:
@@ -165,6 +174,8 @@ class FakeServer:
     async def _answer(self, reply: Reply, writer: asyncio.StreamWriter) -> None:
         if reply.end == "lost":
             raise ConnectionResetError
+        if reply.end == "unanswered":
+            await asyncio.Event().wait()
         headers = dict(reply.headers)
         if reply.chunks is None:
             headers["content-length"] = str(len(reply.body))

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-import httpx2
 import pytest
 
 from kata_components.errors import ApiError, UnreachableError
+from kata_components.kubernetes.transport import NoAnswerError
 from tests.kubernetes.fake_server import Asked, Reply, Script, in_turn, ok, refused
 from tests.kubernetes.support import Wired
 
@@ -34,7 +34,7 @@ async def test_the_server_says_how_long_to_wait(wired: Wire) -> None:
 
 async def test_reads_give_up_after_six_attempts(wired: Wire) -> None:
     def lose(_: Asked) -> Reply:
-        raise httpx2.ReadError("lost")
+        raise NoAnswerError("lost")
 
     wire = wired(lose)
     with pytest.raises(UnreachableError, match="lost"):
@@ -63,7 +63,7 @@ async def test_writes_are_one_attempt(wired: Wire, reply: Reply) -> None:
 
 async def test_a_lost_write_is_unknown_and_not_repeated(wired: Wire) -> None:
     def lose(_: Asked) -> Reply:
-        raise httpx2.RemoteProtocolError("Server disconnected without sending a response.")
+        raise NoAnswerError("Server disconnected without sending a response.")
 
     wire = wired(lose)
     with pytest.raises(UnreachableError, match="disconnected"):

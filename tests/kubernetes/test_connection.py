@@ -14,8 +14,8 @@ import pytest
 
 from kata_components.errors import KubeconfigError, UnreachableError
 from kata_components.kubernetes.auth import Credential
-from kata_components.kubernetes.connection import tls_context
 from kata_components.kubernetes.kubeconfig import Cluster
+from kata_components.kubernetes.tls import tls_context
 from tests.kubernetes.fake_server import FakeServer, in_turn, ok, refused
 from tests.kubernetes.support import Certificates, Opened, Pauses, kubeconfig
 
@@ -48,7 +48,7 @@ def server_context(certificates: Certificates) -> ssl.SSLContext:
 def test_the_protocol_and_the_records_need_no_client() -> None:
     script = (
         "import sys, kata_components.kubernetes.api\n"
-        "assert not {'httpx2', 'yaml', 'ssl', 'asyncio', 'pulumi'} & set(sys.modules)\n"
+        "assert not {'aiohttp', 'yaml', 'ssl', 'asyncio', 'pulumi'} & set(sys.modules)\n"
         "import kata_components.kubernetes.connect\n"
         "assert not {'yaml', 'pulumi', 'pulumi_kubernetes'} & set(sys.modules)\n"
     )

@@ -120,12 +120,30 @@ def test_no_context_never_means_the_current_one() -> None:
         load("", {**kubeconfig(), "current-context": CONTEXT})
 
 
+NO_SERVERS = (
+    "api:6443",
+    "https://",
+    "https://api:port",
+    "https://api:99999",
+    "https://[api",
+    "https://a b",
+    f"https://{300 * 'a'}",
+    "ftp://api",
+    "https://ann:s3cr3t@api",
+    "https://api?x=y",
+)
+
+
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
         ({"contexts": [{"name": "prod", "context": {"cluster": "gone"}}]}, 'no cluster "gone"'),
         ({**kubeconfig(), "users": None}, 'no user "u"'),
         (kubeconfig(server=""), "has no server"),
+        *(
+            (kubeconfig(server=url), 'server of cluster "c" in .* is not the URL of an API server: https://host:port')
+            for url in NO_SERVERS
+        ),
         ({"contexts": [{"name": 3}]}, r"not a kubeconfig: Expected `str`, got `int` - at `\$.contexts\[0\].name`"),
         ("a: [\nb", "not valid YAML near line"),
         ("just\ntext", "not a kubeconfig"),

@@ -3,17 +3,18 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from typing import Any
 
-import httpx2
 import msgspec
 import pytest
 
 from kata_components.errors import ApiError, ClusterError, ExpiredError
-from kata_components.kubernetes.auth import credential_source
+from kata_components.kubernetes.auth import Credential, credential_source
 from kata_components.kubernetes.client import HttpKubeApi
 from kata_components.kubernetes.connection import Connection
+from kata_components.kubernetes.http_transport import HttpTransport
 from kata_components.kubernetes.kubeconfig import load
 from kata_components.kubernetes.objects import JobEvent
 from kata_components.kubernetes.retry import Retry
+from kata_components.kubernetes.transport import NoAnswerError
 from tests.kubernetes.fake_server import Asked, FakeServer, Reply, Script, in_turn, ok, refused, stream
 from tests.kubernetes.support import CONTEXT, Pauses, Wired, kubeconfig
 
@@ -177,7 +178,7 @@ async def test_a_lost_connection_is_opened_again(wired: Wire) -> None:
 
     def script(asked: Asked) -> Reply:
         if next(lost):
-            raise httpx2.ConnectError("refused")
+            raise NoAnswerError("refused")
         return replies(asked)
 
     wire = wired(script)
@@ -198,14 +199,14 @@ async def test_cancelling_closes_the_connection(wired: Wire) -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert [answer.closed for answer in wire.server.streams] == [True]
+    assert [answer.closed for answer in wire.server.answers] == [True]
 
 
 async def test_closing_the_watch_closes_the_connection(wired: Wire) -> None:
     wire = wired(lambda _: stream(job("a", 6), end="silence"))
     async with aclosing(wire.api.watch_jobs("ns", "", "5")) as watch:
         await anext(watch)
-    assert [answer.closed for answer in wire.server.streams] == [True]
+    assert [answer.closed for answer in wire.server.answers] == [True]
 
 
 @pytest.fixture
@@ -215,7 +216,11 @@ async def impatient() -> AsyncIterator[Impatient]:
 
     def watch(url: str, sleep: Callable[[float], Awaitable[None]]) -> AsyncGenerator[JobEvent, None]:
         target = load(CONTEXT, kubeconfig(url))
-        connection = Connection(target, credential_source(target), concurrency=2, user_agent="test")
+
+        def transport(credential: Credential) -> HttpTransport:
+            return HttpTransport(target, credential, connections=2)
+
+        connection = Connection(target, credential_source(target), transport, user_agent="test")
         opened.append(HttpKubeApi(connection, Retry(sleep=sleep), idle_limit=0.5))
         return opened[-1].watch_jobs("ns", "a=b", "5")
 

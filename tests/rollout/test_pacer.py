@@ -1,9 +1,10 @@
 """What the pacer does in the few cases that no crash or fault brings about by chance."""
 
+from dataclasses import replace
 from math import inf
 
 from kata_components.rollout.budget import Budget
-from kata_components.rollout.commands import Code, Command, CreateJob, Inspect, ListJobs, Result
+from kata_components.rollout.commands import Code, Command, CreateJob, Inspect, ListJobs, Record, Result
 from kata_components.rollout.jobs import JobState
 from kata_components.rollout.pacer import Pacer
 from kata_components.rollout.phase import Phase
@@ -127,3 +128,16 @@ def test_a_wave_that_can_never_open_is_not_waited_for() -> None:
     made = paced([step("a"), step("b", wave=1)], 1, 60.0, Budget(0, earlier=["b"]))
     assert [c for c in made.poll(1.0) if isinstance(c, CreateJob)] == []
     assert made.finished
+
+
+def test_of_thousands_of_adopted_nodes_few_wait_for_their_mark_at_once() -> None:
+    adopted = [replace(step(f"n{number}"), action=Action.ADOPT) for number in range(350)]
+    made = paced(adopted, 1, 60.0, Budget())
+    rounds = []
+    while not made.finished:
+        records = made.poll(1.0)
+        rounds.append(len(records))
+        for record in records:
+            assert isinstance(record, Record)
+            made.on_result(1.0, record, Result(code=Code.DONE))
+    assert rounds == [100, 100, 100, 50]

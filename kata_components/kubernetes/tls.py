@@ -1,0 +1,54 @@
+"""What TLS connections to a cluster trust and present."""
+
+import ssl
+import tempfile
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from kata_components.errors import KubeconfigError
+from kata_components.kubernetes.auth import Credential, pem
+from kata_components.kubernetes.kubeconfig import Cluster
+
+
+def tls_context(cluster: Cluster, credential: Credential) -> ssl.SSLContext:
+    """Return what connections to the cluster trust and present.
+
+    The system's trust store, which is slow to load, is used only where the kubeconfig names no authority.
+
+    Raises:
+        KubeconfigError: authority, certificate or key cannot be used.
+    """
+    authority = pem("certificate-authority", cluster.certificate_authority_data, cluster.certificate_authority)
+    if authority and cluster.insecure_skip_tls_verify:
+        raise KubeconfigError(
+            "the kubeconfig has both a certificate-authority and insecure-skip-tls-verify: remove one"
+        )
+    plain = urlsplit(cluster.server).scheme == "http"
+    if authority or cluster.insecure_skip_tls_verify or plain:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    else:
+        context = ssl.create_default_context()
+    if cluster.insecure_skip_tls_verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    try:
+        if authority:
+            # Comments between certificates may hold any text, certificates only ASCII.
+            context.load_verify_locations(cadata=authority.encode("ascii", "ignore").decode())
+        if credential.certificate:
+            _present(context, credential)
+    except ssl.SSLError as error:
+        raise KubeconfigError(
+            f"certificate-authority, client-certificate or client-key cannot be used: {error.reason or 'not PEM'}"
+        ) from None
+    return context
+
+
+def _present(context: ssl.SSLContext, credential: Credential) -> None:
+    # OpenSSL's Python binding takes a client certificate only from a file; the folder is private and short-lived.
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "client.pem")
+        path.touch(mode=0o600)
+        path.write_text(f"{credential.certificate}\n{credential.key}", encoding="utf-8")
+        # Without a password of ours OpenSSL would ask the terminal for one.
+        context.load_cert_chain(path, password="")
