@@ -100,9 +100,10 @@ class Connection:
             # Read, not closed, so that the connection can be used again.
             await self._body(answer, call.time_limit)
             renewed = await self._credentials.renewed(credential)
-            if renewed is not credential:
-                credential = renewed
-                answer = await self._send(call, credential)
+            if renewed is credential:
+                raise self._unauthorized()
+            credential = renewed
+            answer = await self._send(call, credential)
         if HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
             return answer
         raise await self._refusal(call, answer, credential)
@@ -149,13 +150,16 @@ class Connection:
     async def _refusal(self, call: Call, answer: Answer, credential: Credential) -> ApiError:
         body = await self._body(answer, call.time_limit)
         if answer.status == HTTPStatus.UNAUTHORIZED:
-            return failures.unauthorized(self.context, self.server, self._credentials.hint)
+            return self._unauthorized()
         if credential.authorization:
             # A proxy's error page may show the request it got.
             secret = credential.authorization.partition(" ")[2]
             body = body.replace(secret.encode(), b"***")
         request = f'{call.method} {call.path.partition("?")[0]} (context "{self.context}")'
         return failures.api_error(request, answer.status, answer.headers, body)
+
+    def _unauthorized(self) -> ApiError:
+        return failures.unauthorized(self.context, self.server, self._credentials.hint)
 
     def _transport(self, credential: Credential) -> Transport:
         """Return the connections that present the credential's certificate.

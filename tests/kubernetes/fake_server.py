@@ -91,6 +91,7 @@ class InProcessAnswer:
         return b"".join([chunk async for chunk in self.chunks()])
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
+        assert not self.closed, "nothing can be read any more"
         for chunk in (self.reply.body,) if self.reply.chunks is None else self.reply.chunks:
             yield chunk
         if self.reply.end == "reset":

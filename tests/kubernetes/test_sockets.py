@@ -65,6 +65,13 @@ async def test_a_watch_whose_chunk_is_cut_goes_on_behind_the_last_whole_event(op
     assert [asked.query["resourceVersion"] for asked in server.asked] == ["5", "6"]
 
 
+async def test_a_credential_that_is_rejected_for_good_is_explained(opened: Opened) -> None:
+    async with FakeServer(in_turn(refused(401, "Unauthorized"))) as server:
+        with pytest.raises(ApiError, match=r"the credential of context .prod. expired or was rejected .*log in again"):
+            await opened(kubeconfig(server.url, {"token": "old"})).list_nodes()
+    assert len(server.asked) == 1
+
+
 async def test_in_a_pod_the_service_account_is_used_and_its_token_rotates(
     certificates: Certificates, opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
