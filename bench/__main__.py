@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bench import control_plane
-from bench.fleet import Requests, add_images, fleet, label
+from bench.fleet import Requests, add_images, fleet, label, rest
 from bench.stack import Stack
 from sandbox.paths import CHECKOUT
 
@@ -47,6 +47,7 @@ def pace(nodes: int, pod_seconds: float) -> Figures:
         stack.up()
         stack_requests = once.counted()
         cluster.start(workers=nodes + _FEW)
+        rest()
         requests = Requests(cluster)
         up = stack.up()
         counted = requests.counted()
@@ -95,6 +96,7 @@ def sizes(nodes: int, large: int) -> Figures:
         for size in (_FEW, nodes, large):
             cluster.start(workers=size)
             figures["node_bytes"] = add_images(cluster)
+            rest()
             figures[f"preview_seconds_{size}"] = round(stack.previews(_PREVIEWS), 2)
             if size in {_FEW, large}:
                 label(cluster)

@@ -182,5 +182,6 @@ def _impersonation(user: User) -> _Headers:
     if user.impersonate_uid:
         headers.append(("Impersonate-Uid", user.impersonate_uid))
     for key, values in (user.impersonate_extra or {}).items():
-        headers += [(f"Impersonate-Extra-{key}", value) for value in values]
+        # Lower case, as the API server reads them: of two names that differ in case alone, one would replace the other.
+        headers += [(f"Impersonate-Extra-{key.lower()}", value) for value in values]
     return headers

@@ -104,7 +104,7 @@ def no_answer(context: str, server: str, error: Exception) -> ClusterError:
 def _root(error: BaseException) -> BaseException:
     """Return the deepest cause that says something: HTTP libraries wrap the operating system's words several times."""
     telling = inner = error
-    while (cause := inner.__cause__ or inner.__context__) is not None:
+    while (cause := inner.__cause__ or (None if inner.__suppress_context__ else inner.__context__)) is not None:
         inner = cause.exceptions[0] if isinstance(cause, BaseExceptionGroup) else cause
         if isinstance(inner, TimeoutError) or (isinstance(inner, Exception) and str(inner)):
             telling = inner

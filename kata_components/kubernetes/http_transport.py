@@ -7,6 +7,7 @@ from typing import Final
 import aiohttp
 from yarl import URL
 
+from kata_components.errors import KubeconfigError
 from kata_components.kubernetes.auth import Credential
 from kata_components.kubernetes.kubeconfig import Target
 from kata_components.kubernetes.proxy import proxy_of
@@ -14,6 +15,7 @@ from kata_components.kubernetes.tls import tls_context
 from kata_components.kubernetes.transport import NoAnswerError, Request
 
 _CONNECT_TIMEOUT: Final = 5.0
+"""For the connection to the server or its proxy, and for the TLS handshake; a proxy's own answer is not in it."""
 _KEEPALIVE_SECONDS: Final = 30.0
 """Idle connections are dropped before common load balancers (60 s) and the API server (90 s) drop them."""
 
@@ -21,14 +23,14 @@ _KEEPALIVE_SECONDS: Final = 30.0
 class HttpTransport:
     """Connections to the API server of a target, at most so many, that present the certificate of a credential.
 
-    To be made and used inside one event loop. A GET, PUT or DELETE whose kept connection turns out to be closed is
-    sent once more on a new one; all of ours may be repeated, since those that write name a UID or a version.
+    To be made and used inside one event loop.
 
     Raises:
-        KubeconfigError: proxy, authority or certificate cannot be used.
+        KubeconfigError: proxy, authority or certificate cannot be used; or `send` finds a name that cannot be sent.
     """
 
     def __init__(self, target: Target, credential: Credential, *, connections: int) -> None:
+        self._context = target.context
         self._server = target.cluster.server.rstrip("/")
         self._server_name = target.cluster.tls_server_name
         self._proxy = proxy_of(target)
@@ -38,6 +40,7 @@ class HttpTransport:
                 limit=connections,
                 keepalive_timeout=_KEEPALIVE_SECONDS,
             ),
+            middlewares=(self._once,),
             # How long an answer may take is the caller's.
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_TIMEOUT),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -45,7 +48,7 @@ class HttpTransport:
 
     async def send(self, request: Request) -> "_HttpAnswer":
         """Return the answer; see `Transport`."""
-        with _no_answer():
+        with self._sendable(), _no_answer():
             response = await self._session.request(
                 request.method,
                 URL(self._server + request.path, encoded=True),
@@ -60,6 +63,23 @@ class HttpTransport:
     async def aclose(self) -> None:
         """Close all connections."""
         await self._session.close()
+
+    @staticmethod
+    async def _once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        """Keep the session from sending again what got no answer: it may have been carried out."""
+        with _no_answer():
+            return await send(request)
+
+    @contextmanager
+    def _sendable(self) -> Iterator[None]:
+        try:
+            yield
+        except ValueError:
+            # Not quoted: it may be part of a secret.
+            raise KubeconfigError(
+                f'context "{self._context}" of the kubeconfig has a user to act as (`as`) or a proxy-url with '
+                "characters that cannot be sent"
+            ) from None
 
 
 class _HttpAnswer:
@@ -86,4 +106,22 @@ def _no_answer() -> Iterator[None]:
     try:
         yield
     except (aiohttp.ClientError, OSError) as error:
-        raise NoAnswerError from error
+        words = _words(error)
+        raise NoAnswerError(words) from (None if words else error)
+
+
+def _words(error: Exception) -> str:
+    """Return what to say where the library's own words mislead or quote what is secret, "" where its cause says it."""
+    match error:
+        case aiohttp.ClientHttpProxyError():
+            return f"the proxy answered {error.status} {error.message}"
+        case aiohttp.ServerDisconnectedError():
+            return "the connection was closed without an answer"
+        case aiohttp.ClientPayloadError():
+            return "the answer broke off"
+        case aiohttp.ClientResponseError():
+            return f"what came back is no HTTP answer ({error.message})"
+        case aiohttp.ClientConnectorError() if not (error.errno or error.strerror):
+            return "the connection was closed in the TLS handshake"
+        case _:
+            return ""

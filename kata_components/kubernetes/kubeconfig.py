@@ -163,6 +163,10 @@ def load(context: str, source: Source = None) -> Target:
         raise KubeconfigError(
             f'server of cluster "{chosen.cluster}" in {where} is not the URL of an API server: https://host:port'
         )
+    if cluster.tls_server_name and not _is_host(cluster.tls_server_name):
+        raise KubeconfigError(
+            f'tls-server-name of cluster "{chosen.cluster}" in {where} is not a host name: {cluster.tls_server_name!r}'
+        )
     user = _entry("user", chosen.user, users, where) if chosen.user else User()
     return Target(context, cluster, user)
 
@@ -170,9 +174,16 @@ def load(context: str, source: Source = None) -> Target:
 def _is_server(url: str) -> bool:
     try:
         parts = urlsplit(url)
-        host = (parts.hostname or "").encode("idna")
-        return parts.scheme in {"https", "http"} and bool(host) and parts.port != 0 and not set("@?# ") & set(url)
+        written = url.isascii() and url.isprintable() and not set("@?# ") & set(url)
+        return written and parts.scheme in {"https", "http"} and _is_host(parts.hostname) and parts.port != 0
     except ValueError:
+        return False
+
+
+def _is_host(name: str | None) -> bool:
+    try:
+        return bool((name or "").encode("idna"))
+    except UnicodeError:
         return False
 
 

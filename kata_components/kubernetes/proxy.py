@@ -5,7 +5,7 @@ Rules of the environment: golang.org/x/net/http/httpproxy, which kubectl uses.
 
 import os
 from collections.abc import Mapping
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
@@ -24,12 +24,7 @@ def proxy_of(target: Target, environment: Mapping[str, str] = os.environ) -> str
     proxy = target.cluster.proxy_url or _of_environment(target.cluster.server, environment)
     if not proxy:
         return None
-    try:
-        parts = urlsplit(proxy)
-        usable = parts.scheme == "http" and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable:
+    if not _is_usable(proxy):
         # Not quoted: it may hold a password.
         raise KubeconfigError(
             f'the proxy of context "{target.context}" cannot be used: proxy-url in the kubeconfig, or HTTPS_PROXY in '
@@ -37,6 +32,14 @@ def proxy_of(target: Target, environment: Mapping[str, str] = os.environ) -> str
             "the way"
         )
     return proxy
+
+
+def _is_usable(proxy: str) -> bool:
+    try:
+        parts = urlsplit(proxy)
+        return parts.scheme == "http" and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _of_environment(server: str, environment: Mapping[str, str]) -> str | None:
@@ -49,32 +52,45 @@ def _of_environment(server: str, environment: Mapping[str, str]) -> str | None:
 
 
 def _is_excepted(url: SplitResult, exceptions: str) -> bool:
-    host, port = url.hostname or "", url.port or _PORTS.get(url.scheme)
+    host, port = url.hostname or "", str(url.port or _PORTS.get(url.scheme))
     address = _address(host)
     if host == "localhost" or (address and address.is_loopback):
         # Proxies never lead to this machine.
         return True
-    return any(_matches(entry.strip().lower(), host, address, port) for entry in exceptions.split(","))
+    return any(_matches(entry.strip().lower(), host, port) for entry in exceptions.split(","))
 
 
-def _matches(entry: str, host: str, address: IPv4Address | IPv6Address | None, port: int | None) -> bool:
+def _matches(entry: str, host: str, port: str) -> bool:
     """Return whether an entry of NO_PROXY (`*`, address, network or domain, with a port or not) is about a host."""
     if entry == "*":
         return True
-    if address and "/" in entry:
-        try:
-            return address in ip_network(entry, strict=False)
-        except ValueError:
-            return False
-    name, colon, number = entry.rpartition(":")
-    if colon and number.isdigit() and _address(entry) is None:
-        if int(number) != port:
-            return False
-        entry = name.strip("[]")
-    if address:
-        return _address(entry) == address
-    domain = entry.removeprefix("*")
-    return bool(domain.strip(".")) and (host == domain or host.endswith(f".{domain.removeprefix('.')}"))
+    address = _address(host)
+    network = _network(entry)
+    if network:
+        return address is not None and address in network
+    name, its_port = _split_port(entry)
+    if its_port not in ("", port) or not name.strip(".*"):
+        return False
+    if its_address := _address(name):
+        return its_address == address
+    suffix = name[1:] if name.startswith("*.") else name
+    return host.endswith(suffix if suffix.startswith(".") else f".{suffix}") or host == suffix
+
+
+def _split_port(entry: str) -> tuple[str, str]:
+    """Return name and port ("" for any) of an entry; IPv6 addresses have colons of their own."""
+    name, _, port = entry.rpartition(":")
+    if not name or _address(entry):
+        return entry, ""
+    return name.removeprefix("[").removesuffix("]"), port
+
+
+def _network(entry: str) -> IPv4Network | IPv6Network | None:
+    _, slash, bits = entry.partition("/")
+    try:
+        return ip_network(entry, strict=False) if slash and bits.isdecimal() else None
+    except ValueError:
+        return None
 
 
 def _address(host: str) -> IPv4Address | IPv6Address | None:

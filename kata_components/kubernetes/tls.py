@@ -28,6 +28,7 @@ def tls_context(cluster: Cluster, credential: Credential) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     else:
         context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
     if cluster.insecure_skip_tls_verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -37,9 +38,10 @@ def tls_context(cluster: Cluster, credential: Credential) -> ssl.SSLContext:
             context.load_verify_locations(cadata=authority.encode("ascii", "ignore").decode())
         if credential.certificate:
             _present(context, credential)
-    except ssl.SSLError as error:
+    except (ssl.SSLError, ValueError) as error:
+        reason = getattr(error, "reason", None) or "not PEM"
         raise KubeconfigError(
-            f"certificate-authority, client-certificate or client-key cannot be used: {error.reason or 'not PEM'}"
+            f"certificate-authority, client-certificate or client-key cannot be used: {reason}"
         ) from None
     return context
 

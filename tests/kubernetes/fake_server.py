@@ -24,6 +24,8 @@ class Asked:
     query: dict[str, str]
     headers: dict[str, str]
     body: bytes
+    groups: tuple[str, ...] = ()
+    """The values of a header that may come more than once."""
 
     @property
     def json(self) -> Any:
@@ -73,9 +75,11 @@ def in_turn(*replies: Reply) -> Script:
     return lambda _: left.pop(0) if len(left) > 1 else left[0]
 
 
-def _asked(method: str, target: str, headers: Mapping[str, str], body: bytes) -> Asked:
+def _asked(method: str, target: str, headers: Sequence[tuple[str, str]], body: bytes) -> Asked:
     url = urlsplit(target)
-    return Asked(method, url.path, dict(parse_qsl(url.query)), dict(headers), body)
+    named = [(name.lower(), value) for name, value in headers]
+    groups = tuple(value for name, value in named if name == "impersonate-group")
+    return Asked(method, url.path, dict(parse_qsl(url.query)), dict(named), body, groups)
 
 
 @dataclass
@@ -113,7 +117,7 @@ class InProcess:
 
     async def send(self, request: Request) -> InProcessAnswer:
         await asyncio.sleep(0)
-        asked = _asked(request.method, request.path, {k.lower(): v for k, v in request.headers}, request.body or b"")
+        asked = _asked(request.method, request.path, request.headers, request.body or b"")
         self.asked.append(asked)
         self.answers.append(InProcessAnswer(self.script(asked)))
         return self.answers[-1]
@@ -204,7 +208,8 @@ class FakeServer:
 async def _read(reader: asyncio.StreamReader) -> Asked:
     head = (await reader.readuntil(b"\r\n\r\n")).decode()
     first, *lines = head.strip().split("\r\n")
-    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-    body = await reader.readexactly(int(headers.get("content-length", 0)))
+    headers = [(name, value.strip()) for name, _, value in (line.partition(":") for line in lines)]
+    length = next((value for name, value in headers if name.lower() == "content-length"), "0")
+    body = await reader.readexactly(int(length))
     method, target, _ = first.split(" ")
     return _asked(method, target, headers, body)

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from kata_components.errors import UnreachableError
+from kata_components.errors import KubeconfigError, UnreachableError
 from kata_components.kubernetes.api import CALLS_AT_ONCE, KubeApi
 from tests.kubernetes.fake_server import Asked, FakeServer, Reply, in_turn, ok
 from tests.kubernetes.support import Opened, Pauses, kubeconfig
@@ -42,7 +42,7 @@ async def test_many_calls_share_few_connections_and_lose_nothing(opened: Opened)
     assert server.connections <= CALLS_AT_ONCE + 4
 
 
-async def test_a_connection_that_the_server_closed_meanwhile_is_no_failure_of_a_read(opened: Opened) -> None:
+async def test_a_connection_that_the_server_closed_meanwhile_is_replaced(opened: Opened) -> None:
     pauses = Pauses()
     async with FakeServer(in_turn(ok(NO_NODES))) as first:
         api = opened(kubeconfig(first.url), sleep=pauses)
@@ -50,6 +50,27 @@ async def test_a_connection_that_the_server_closed_meanwhile_is_no_failure_of_a_
     async with FakeServer(in_turn(ok(NO_NODES)), port=first.port):
         assert await api.list_nodes() == []
     assert pauses.seconds == []
+
+
+async def test_acting_as_another_user_sends_every_group_and_every_extra(opened: Opened) -> None:
+    user = {"as": "ann", "as-groups": ["ops", "dev"], "as-user-extra": {"Reason": ["r"]}}
+    async with FakeServer(in_turn(ok(NO_NODES))) as server:
+        await opened(kubeconfig(server.url, user)).list_nodes()
+    assert server.asked[0].groups == ("ops", "dev")
+    assert server.asked[0].headers["impersonate-extra-reason"] == "r"
+
+
+@pytest.mark.parametrize(
+    ("user", "cluster"), [({"as": "ann\n"}, {}), ({}, {"proxy-url": "http://ann:%E2%82%AC@127.0.0.1:{port}"})]
+)
+async def test_what_cannot_be_sent_is_a_matter_of_the_kubeconfig(
+    opened: Opened, user: dict[str, str], cluster: dict[str, str]
+) -> None:
+    async with FakeServer(in_turn(ok(NO_NODES))) as server:
+        more = {key: value.format(port=server.port) for key, value in cluster.items()}
+        with pytest.raises(KubeconfigError, match=r"has a user to act as .* characters that cannot be sent"):
+            await opened(kubeconfig(server.url, user, more)).list_nodes()
+    assert server.asked == []
 
 
 @pytest.mark.parametrize(
@@ -83,7 +104,45 @@ async def test_writes_that_hang_hold_nothing_else_up(
         await asyncio.gather(*writes, return_exceptions=True)
 
 
-async def test_an_answer_that_breaks_off_is_unreachable_not_short(opened: Opened) -> None:
-    async with FakeServer(in_turn(Reply(chunks=[b'{"metadata":'], end="cut"))) as server:
-        with pytest.raises(UnreachableError, match="gave no answer"):
-            await opened(kubeconfig(server.url)).replace_lease("ns", "l", {})
+async def answering(text: bytes, url: str, opened: Opened, proxy: str = "") -> str:
+    """Return why there is no answer, from one who answers every connection with `text`."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1000)
+        writer.write(text)
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    more: dict[str, Any] = {"insecure-skip-tls-verify": True} if url.startswith("https") else {}
+    more |= {"proxy-url": proxy.format(port=port)} if proxy else {}
+    async with server:
+        with pytest.raises(UnreachableError) as error:
+            await opened(kubeconfig(url.format(port=port), more=more), sleep=Pauses()).list_nodes()
+    return str(error.value).partition("gave no answer: ")[2].partition(". Is the VPN up")[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (b"", "the connection was closed without an answer"),
+        (b"HTTP/1.1 200 OK\r\nX-Secret: s3c", "the connection was closed without an answer"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{", "the answer broke off"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", "what came back is no HTTP answer (Bad status line"),
+    ],
+)
+async def test_a_missing_answer_is_told_in_words_that_do_not_mislead(opened: Opened, text: bytes, words: str) -> None:
+    told = await answering(text, "http://127.0.0.1:{port}", opened)
+    assert told.startswith(words)
+    assert "s3c" not in told
+
+
+async def test_a_connection_that_ends_in_the_tls_handshake_is_told(opened: Opened) -> None:
+    told = await answering(b"", "https://127.0.0.1:{port}", opened)
+    assert told == "the connection was closed in the TLS handshake"
+
+
+async def test_a_proxy_that_refuses_is_told_without_its_password(opened: Opened) -> None:
+    refusal = b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"
+    told = await answering(refusal, "https://api.internal", opened, proxy="http://ann:s3cr3t@127.0.0.1:{port}")
+    assert told == "the proxy answered 407 Proxy Authentication Required"

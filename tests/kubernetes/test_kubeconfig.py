@@ -131,6 +131,8 @@ NO_SERVERS = (
     "ftp://api",
     "https://ann:s3cr3t@api",
     "https://api?x=y",
+    "https://münchen.example",
+    "https://api:6443\n",
 )
 
 
@@ -143,6 +145,10 @@ NO_SERVERS = (
         *(
             (kubeconfig(server=url), 'server of cluster "c" in .* is not the URL of an API server: https://host:port')
             for url in NO_SERVERS
+        ),
+        (
+            kubeconfig(more={"tls-server-name": ".internal"}),
+            "tls-server-name of cluster .* is not a host name: '.internal'",
         ),
         ({"contexts": [{"name": 3}]}, r"not a kubeconfig: Expected `str`, got `int` - at `\$.contexts\[0\].name`"),
         ("a: [\nb", "not valid YAML near line"),

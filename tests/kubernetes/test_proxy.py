@@ -43,6 +43,7 @@ def test_no_proxy_of_the_environment_leads_to_this_machine(server: str) -> None:
         ("https://api.corp.example", "API.corp.example"),
         ("https://api.corp.example", "api.corp.example:443"),
         ("https://anything", "*"),
+        ("https://10.1.2.3", "2.3"),
     ],
 )
 def test_exceptions_are_read_as_kubectl_reads_them(server: str, no_proxy: str) -> None:
@@ -58,6 +59,9 @@ def test_exceptions_are_read_as_kubectl_reads_them(server: str, no_proxy: str) -
         ("https://notcorp.example", "corp.example"),
         ("https://api.corp.example", "corp.example:6443"),
         ("https://api.corp.example", " , ,."),
+        ("https://api.corp.example", "*corp.example"),
+        ("https://api.corp.example", "corp.example:0443,corp.example:²"),
+        ("https://10.1.2.3", "10.0.0.0/255.0.0.0"),
     ],
 )
 def test_other_hosts_are_no_exceptions(server: str, no_proxy: str) -> None:

@@ -1,12 +1,13 @@
 """Faults as real connections show them: lost answers, cut chunks, expired watches, overload."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
 from kata_components.errors import ApiError, ExpiredError, UnreachableError
 from kata_components.kubernetes import kubeconfig as kubeconfigs
+from kata_components.kubernetes.client import HttpKubeApi
 from kata_components.kubernetes.objects import JobEvent
 from tests.kubernetes.fake_server import FakeServer, Reply, in_turn, ok, refused, stream
 from tests.kubernetes.support import Certificates, Opened, Pauses, kubeconfig
@@ -22,11 +23,27 @@ async def first(watch: AsyncIterator[JobEvent]) -> str:
     return (await anext(watch)).object.metadata.name
 
 
-async def test_a_write_whose_answer_is_lost_is_sent_once_and_its_effect_unknown(opened: Opened) -> None:
-    async with FakeServer(in_turn(Reply(end="lost"))) as server:
+WRITES: dict[str, Callable[[HttpKubeApi], Awaitable[object]]] = {
+    "POST": lambda api: api.create_job("ns", {"kind": "Job"}),
+    "PATCH": lambda api: api.annotate_node("n", "uid", {}),
+    "PUT": lambda api: api.replace_lease("ns", "l", {}),
+    "DELETE": lambda api: api.delete_job("ns", "j", "uid"),
+    "DELETE all": lambda api: api.delete_jobs("ns", "a=b"),
+}
+
+
+@pytest.mark.parametrize("write", WRITES)
+async def test_a_write_whose_answer_is_lost_is_sent_once_and_its_effect_unknown(opened: Opened, write: str) -> None:
+    lost = Reply(end="lost")
+    async with FakeServer(in_turn(ok({"metadata": {}, "items": []}), lost)) as server:
+        api = opened(kubeconfig(server.url))
+        await api.list_nodes()
+        with pytest.raises(UnreachableError, match="gave no answer: the connection was closed without an answer"):
+            await WRITES[write](api)
         with pytest.raises(UnreachableError, match="gave no answer"):
-            await opened(kubeconfig(server.url)).create_job("ns", {"kind": "Job"})
-    assert [asked.method for asked in server.asked] == ["POST"]
+            await WRITES[write](api)
+    method = write.removesuffix(" all")
+    assert [asked.method for asked in server.asked[1:]] == [method, method], "on a kept connection and on a new one"
 
 
 async def test_a_read_whose_answer_is_lost_is_repeated(opened: Opened) -> None:
@@ -66,10 +83,12 @@ async def test_a_watch_whose_chunk_is_cut_goes_on_behind_the_last_whole_event(op
 
 
 async def test_a_credential_that_is_rejected_for_good_is_explained(opened: Opened) -> None:
-    async with FakeServer(in_turn(refused(401, "Unauthorized"))) as server:
+    async with FakeServer(in_turn(ok({"metadata": {}, "items": []}), refused(401, "Unauthorized"))) as server:
+        api = opened(kubeconfig(server.url, {"token": "old"}))
+        await api.list_nodes()
         with pytest.raises(ApiError, match=r"the credential of context .prod. expired or was rejected .*log in again"):
-            await opened(kubeconfig(server.url, {"token": "old"})).list_nodes()
-    assert len(server.asked) == 1
+            await api.list_nodes()
+    assert (len(server.asked), server.connections) == (2, 1)
 
 
 async def test_in_a_pod_the_service_account_is_used_and_its_token_rotates(
