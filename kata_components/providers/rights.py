@@ -5,7 +5,7 @@
 
 import asyncio
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from kata_components.kubernetes.api import KubeApi
 
@@ -39,6 +39,13 @@ def rollout_rights(lease: str) -> list[Right]:
     ]
 
 
+HOW_TO_GRANT: Final = (
+    "A cluster administrator can grant exactly what is needed: put the user or group, the namespace and the suffix into "
+    "docs/operator-rbac.yaml (with rollout.runsIn: cluster also docs/operator-rbac-cluster.yaml), then `kubectl apply -f "
+    "docs/operator-rbac.yaml`"
+)
+
+
 async def missing_rights(api: KubeApi, namespace: str, rights: Iterable[Right]) -> list[str]:
     """Return one refusal that names all missing rights, or nothing."""
     wanted = list(rights)
@@ -49,7 +56,4 @@ async def missing_rights(api: KubeApi, namespace: str, rights: Iterable[Right]) 
     if not missing:
         return []
     where = ", ".join(f"{right}" + (f" in {namespace}" if right.namespaced else "") for right in missing)
-    return [
-        f"this identity may not {where}. A cluster administrator can grant exactly what is needed with "
-        "`kubectl apply -f docs/operator-rbac.yaml`; nothing was written."
-    ]
+    return [f"this identity may not {where}. {HOW_TO_GRANT}; nothing was written."]

@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 from kata_components.errors import ApiError, ClusterError, KubeconfigError, RolloutStoppedError, UnreachableError
 from kata_components.kubernetes.api import KubeApi
 from kata_components.providers import cancellation, engine
+from kata_components.providers.rights import HOW_TO_GRANT
 
 T = TypeVar("T")
 
@@ -60,10 +61,7 @@ def read(where: Target, work: Work[T]) -> T:
         except ApiError as error:
             if error.status != _HTTP_FORBIDDEN:
                 raise
-            msg = (
-                f"{error}. docs/operator-rbac.yaml is what a rollout needs: `kubectl apply -f docs/operator-rbac.yaml`"
-            )
-            raise ClusterError(msg) from None
+            raise ClusterError(f"{error}. {HOW_TO_GRANT}") from None
         except TimeoutError:
             msg = f"the API server of context {where.context} did not answer all questions in {_READ_SECONDS:.0f} s"
             raise UnreachableError(msg) from None
