@@ -40,9 +40,9 @@ def rollout_rights(lease: str) -> list[Right]:
 
 
 HOW_TO_GRANT: Final = (
-    "A cluster administrator can grant exactly what is needed: put the user or group, the namespace and the suffix into "
-    "docs/operator-rbac.yaml (with rollout.runsIn: cluster also docs/operator-rbac-cluster.yaml), then `kubectl apply -f "
-    "docs/operator-rbac.yaml`"
+    "A cluster administrator can grant exactly what is needed: put user or group, namespace and suffix into "
+    "docs/operator-rbac.yaml (with rollout.runsIn: cluster also into docs/operator-rbac-cluster.yaml), then "
+    "`kubectl apply -f docs/operator-rbac.yaml`"
 )
 
 
