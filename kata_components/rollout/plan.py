@@ -9,10 +9,9 @@ from typing import Final, Literal, Self
 from kata_components import names
 from kata_components.kubernetes.objects import Node
 from kata_components.rollout import digest as host_digest
-from kata_components.rollout import mark as node_mark
 from kata_components.rollout import waves
+from kata_components.rollout.facts import Facts
 from kata_components.rollout.jobs import JobState, NodeJob
-from kata_components.rollout.mark import Mark
 from kata_components.rollout.taints import Toleration, blocking
 
 
@@ -108,16 +107,14 @@ NOTHING: Final = Plan(digest="", steps=())
 
 def plan(nodes: Sequence[Node], jobs: Iterable[NodeJob], rules: Rules) -> Plan:
     """Return the plan for the selected nodes, given the per-node Jobs the cluster holds."""
-    known = list(jobs)
-    by_node = {job.node: job for job in known if job.stage == "install"}
-    cleanups = {job.node: job for job in known if job.stage == "cleanup"}
+    known = {(job.node, job.stage): job for job in jobs}
     ordered = waves.interleaved(nodes)
     steps = {}
     for node in ordered:
-        job = by_node.get(node.metadata.name)
-        verdict = _verdict(node, job, cleanups.get(node.metadata.name), rules)
-        failed = verdict[0] is Action.RETRY or (verdict[0] is Action.SKIPPED and _has_failed(node, job, rules))
-        steps[node.metadata.name] = replace(step_of(node, *verdict, job), failed_before=failed)
+        name = node.metadata.name
+        job, cleanup = known.get((name, "install")), known.get((name, "cleanup"))
+        facts = Facts(node=node, job=job, cleanup=cleanup, suffix=rules.suffix, digests=rules.digests)
+        steps[name] = _step(facts, rules)
     pending = list(_waves(ordered, steps, rules))
     placed = {step.node for step in pending}
     settled = [
@@ -161,71 +158,31 @@ def step_of(node: Node, action: Action, reason: str, job: NodeJob | None) -> Ste
     )
 
 
-def _verdict(node: Node, job: NodeJob | None, cleanup: NodeJob | None, rules: Rules) -> tuple[Action, str]:
+def _step(facts: Facts, rules: Rules) -> Step:
+    action, reason = _verdict(facts, rules)
+    failed = action is Action.RETRY or (action is Action.SKIPPED and facts.has_failed)
+    return replace(step_of(facts.node, action, reason, facts.job), failed_before=failed)
+
+
+def _verdict(facts: Facts, rules: Rules) -> tuple[Action, str]:
     """Return what to do with one node and why, waves aside."""
-    undone = _is_undone(node, cleanup, rules)
-    mark = node_mark.parse(node.metadata.annotation(names.mark_annotation(rules.suffix)))
-    if mark and mark.is_of(node) and _is_current(mark, rules) and not undone and not _has_worked_since(node, job, mark):
-        return Action.UP_TO_DATE, f"installed {mark.time}"
-    if not undone and _is_installed_by(node, job, rules):
+    node = facts.node
+    if facts.mark and facts.is_up_to_date:
+        return Action.UP_TO_DATE, f"installed {facts.mark.time}"
+    if facts.is_installed:
         return Action.RESUME, "its Job succeeded, the mark is missing"
     if not node.ready and rules.not_ready == "skip":
         return Action.SKIPPED, "node is NotReady"
     if rules.tolerations is not None and (taint := blocking(node, rules.tolerations)):
         return Action.SKIPPED, f"{_TAINTED}{taint}"
-    if undone:
+    if facts.is_undone:
         return Action.INSTALL, "its cleanup was begun"
-    return _of_job(node, job, rules) or _of_mark(node, mark, job, rules) or _of_label(node, job, rules)
+    return _of_job(facts) or _of_mark(facts) or _of_label(facts, rules)
 
 
-def _is_current(mark: Mark, rules: Rules) -> bool:
-    return rules.digests.get(mark.schema) == mark.digest
-
-
-def _has_worked_since(node: Node, job: NodeJob | None, mark: Mark) -> bool:
-    """Return whether a Job is on that machine that is not the one the mark was written for."""
-    if job is None or not job.is_of(node):
-        return False
-    return (job.digest, job.state) != (mark.digest, JobState.SUCCEEDED)
-
-
-def _is_undone(node: Node, cleanup: NodeJob | None, rules: Rules) -> bool:
-    """Return whether a cleanup has begun on that machine: it runs, or has taken the label, which goes first."""
-    if cleanup is None or not cleanup.is_of(node):
-        return False
-    return cleanup.active or not _is_labelled(node, rules)
-
-
-def _is_labelled(node: Node, rules: Rules) -> bool:
-    """Return whether the node is labelled as installed.
-
-    From 4.1.0 on an installation has a label of its own beside the one that all share. Either is `false` from the
-    beginning of an install to its end, and from the beginning of a cleanup on.
-    """
-    own = node.metadata.label(names.mark_label(rules.suffix))
-    return node.metadata.label(names.RUNTIME_LABEL) == "true" and own in {None, "true"}
-
-
-def _is_installed_by(node: Node, job: NodeJob | None, rules: Rules) -> bool:
-    """Return whether that Job has succeeded on this machine at this digest, and nothing has cleaned since.
-
-    Such a node needs no Job any more, so it does not matter whether it is Ready.
-    """
-    if job is None or not _is_of(job, node, rules):
-        return False
-    return job.state is JobState.SUCCEEDED and _is_labelled(node, rules)
-
-
-def _has_failed(node: Node, job: NodeJob | None, rules: Rules) -> bool:
-    return job is not None and job.state is JobState.FAILED and _is_of(job, node, rules)
-
-
-def _is_of(job: NodeJob, node: Node, rules: Rules) -> bool:
-    return job.digest == rules.digest and job.is_of(node)
-
-
-def _of_job(node: Node, job: NodeJob | None, rules: Rules) -> tuple[Action, str] | None:
-    if job is None or not _is_of(job, node, rules):
+def _of_job(facts: Facts) -> tuple[Action, str] | None:
+    job = facts.own_job
+    if job is None:
         return None
     if job.state is JobState.FAILED:
         return Action.RETRY, f"failed before: {job.failure or 'no reason given'}"
@@ -233,21 +190,23 @@ def _of_job(node: Node, job: NodeJob | None, rules: Rules) -> tuple[Action, str]
     return (Action.RESUME, "its Job is running") if job.active else None
 
 
-def _of_mark(node: Node, mark: Mark | None, job: NodeJob | None, rules: Rules) -> tuple[Action, str] | None:
+def _of_mark(facts: Facts) -> tuple[Action, str] | None:
+    mark = facts.mark
     if mark is None:
         return None
-    if not mark.is_of(node):
+    if not mark.is_of(facts.node):
         return Action.REBUILT, f"the machine marked {mark.time} is gone, this is another one"
-    if mark.failed == rules.digest:
+    if mark.failed == facts.digest:
         return Action.RETRY, "failed before, and the next try was cut off"
     if not mark.digest:
         return Action.INSTALL, f"{'an earlier install' if mark.kata_version else 'its cleanup'} was cut off"
-    if job and _is_current(mark, rules):
-        return Action.UPGRADE, f"a Job of digest {job.digest} has worked on it since it was installed"
+    if facts.job and facts.is_marked_current:
+        return Action.UPGRADE, f"a Job of digest {facts.job.digest} has worked on it since it was installed"
     return Action.UPGRADE, f"kata {mark.kata_version} digest {mark.digest} is installed"
 
 
-def _of_label(node: Node, job: NodeJob | None, rules: Rules) -> tuple[Action, str]:
+def _of_label(facts: Facts, rules: Rules) -> tuple[Action, str]:
+    node, job = facts.node, facts.job
     value = node.metadata.label(names.RUNTIME_LABEL)
     # Also a Job stamped for the machine before: when that was replaced in mid-work, its Job labelled this one.
     if value is None or (job is not None and job.digest):

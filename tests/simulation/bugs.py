@@ -10,9 +10,10 @@ from unittest import mock
 
 from kata_components.kubernetes.api import KubeApi
 from kata_components.kubernetes.objects import JobList
-from kata_components.rollout import jobs, pacer, plan
+from kata_components.rollout import jobs, pacer
 from kata_components.rollout.budget import Budget
 from kata_components.rollout.commands import Code, CreateJob, Record, Result
+from kata_components.rollout.facts import Facts
 from kata_components.rollout.jobs import NodeJob
 from kata_components.rollout.jobs_seen import JobsSeen
 from kata_components.rollout.pacer import Pacer
@@ -123,7 +124,7 @@ def canary_is_not_awaited() -> Patch:
 
 @bug(job_fails=0.5, node_broken=0.9)
 def failures_of_nodes_that_are_down_do_not_count() -> Patch:
-    return mock.patch.object(plan, "_has_failed", return_value=False)
+    return mock.patch.object(Facts, "has_failed", False)
 
 
 @bug(node_reimaged=0.4, node_deleted=0.0, node_replaced=0.0)
@@ -139,12 +140,12 @@ def job_of_a_reinstalled_machine_is_believed() -> Patch:
 
 @bug(other_digest=0.7, job_fails=0.5)
 def mark_is_believed_whatever_has_worked_since() -> Patch:
-    return mock.patch.object(plan, "_has_worked_since", return_value=False)
+    return mock.patch.object(Facts, "has_worked_since", False)
 
 
 @bug(destroys=0.5, killed=0.9)
 def begun_cleanup_is_not_seen() -> Patch:
-    return mock.patch.object(plan, "_is_undone", return_value=False)
+    return mock.patch.object(Facts, "is_undone", False)
 
 
 @bug(killed=0.9, slow=0.15)
