@@ -1,7 +1,7 @@
 """The plan: what the next rollout does to each selected node, and why. Pure; the same facts give the same plan."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, Literal, Self
@@ -58,11 +58,16 @@ class Step:
         return replace(self, action=Action.SKIPPED, reason=reason)
 
 
+def _as_it_is(step: Step) -> Step:
+    return step
+
+
 @dataclass(frozen=True, kw_only=True)
 class Rules:
     """What the configuration says about planning. `sizes` are the waves, `digests` as `host_digests` gives them.
 
-    `tolerations` are those of the per-node Jobs where taints keep them off nodes, None where they do not.
+    `tolerations` are those of the per-node Jobs where taints keep them off nodes, None where they do not. `bound` turns
+    a step into the one that may be taken, before waves and canaries are chosen: an approval skips what it lacks.
     """
 
     suffix: str
@@ -71,6 +76,7 @@ class Rules:
     not_ready: Literal["skip", "attempt"] = "skip"
     existing: Literal["adopt", "install"] | None = None
     tolerations: Sequence[Toleration] | None = None
+    bound: Callable[[Step], Step] = _as_it_is
 
     @property
     def digest(self) -> str:
@@ -114,7 +120,7 @@ def plan(nodes: Sequence[Node], jobs: Iterable[NodeJob], rules: Rules) -> Plan:
         name = node.metadata.name
         job, cleanup = known.get((name, "install")), known.get((name, "cleanup"))
         facts = Facts(node=node, job=job, cleanup=cleanup, suffix=rules.suffix, digests=rules.digests)
-        steps[name] = _step(facts, rules)
+        steps[name] = rules.bound(_step(facts, rules))
     pending = list(_waves(ordered, steps, rules))
     placed = {step.node for step in pending}
     settled = [

@@ -1,7 +1,7 @@
 """What the next rollout does: from the request and the cluster as it is to the plan. Reads only."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from kata_components.kubernetes.api import KubeApi
@@ -44,7 +44,7 @@ class InstallRequest:
     @property
     def rules(self) -> Rules:
         """What planning needs of it."""
-        return Rules(
+        rules = Rules(
             suffix=self.suffix,
             digests=host_digests(self.job, self.mounted),
             sizes=self.sizes,
@@ -52,6 +52,7 @@ class InstallRequest:
             existing=self.existing,
             tolerations=self.job["spec"]["template"]["spec"].get("tolerations", ()) if self.heeds_taints else None,
         )
+        return replace(rules, bound=self.approval.bound) if self.approval else rules
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +83,6 @@ async def preview(api: KubeApi, request: InstallRequest) -> Preview:
     ]
     departures: list[str] = []
     if request.approval:
-        planned, cleaning = request.approval.bound(planned), request.approval.bound(cleaning)
         departures = request.approval.departures(planned, cleaning, request.parallelism)
     confirmed = request.approval.guards if request.approval else ()
     return Preview(
@@ -99,4 +99,4 @@ async def _cleanup_plan(api: KubeApi, request: InstallRequest, now: Fleet) -> Pl
         return NOTHING
     gone = set(now.deselected)
     nodes = [node for node in await api.list_nodes() if node.metadata.name in gone] if gone else []
-    return deselected_plan(nodes, jobs.identified(now.jobs, nodes), request.suffix, request.cleanup.digest)
+    return deselected_plan(nodes, jobs.identified(now.jobs, nodes), request.cleanup.digest, request.rules)
