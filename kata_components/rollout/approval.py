@@ -91,6 +91,10 @@ class Approval:
         """Return the step, skipped where it would touch a node that was not approved."""
         return step if self.nodes is None or self._approves(step) else step.skipped(_WAITS)
 
+    def cleans(self, cleanup: Plan) -> bool:
+        """Whether a bound cleanup takes only nodes that were approved as such, however many are left of them."""
+        return self.nodes is not None and all(map(self._alike, cleanup.pending))
+
     def departures(self, plan: Plan, cleanup: Plan, parallelism: int) -> list[str]:
         """Return in which ways bound plans are other or wider than what was approved: reasons to write nothing."""
         if self.nodes is None:

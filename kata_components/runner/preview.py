@@ -75,16 +75,19 @@ async def preview(api: KubeApi, request: InstallRequest) -> Preview:
     now = await fleet.read(api, request.namespace, request.suffix, request.selection)
     planned = plan(now.nodes, now.jobs, request.rules)
     cleaning = await _cleanup_plan(api, request, now)
+    many = guards.cleaning([step.node for step in cleaning.pending], now.marked)
     met = [
         guards.unknown_nodes(now.missing),
         guards.empty_selection(len(now.nodes), now.deselected, str(request.selection)),
         guards.unclaimed(unclaimed(planned)),
-        guards.cleaning([step.node for step in cleaning.pending], now.marked),
+        many,
     ]
     departures: list[str] = []
-    if request.approval:
-        departures = request.approval.departures(planned, cleaning, request.parallelism)
-    confirmed = request.approval.guards if request.approval else ()
+    confirmed: frozenset[str] = frozenset()
+    if approval := request.approval:
+        departures = approval.departures(planned, cleaning, request.parallelism)
+        # Its counts are others by now when the approved cleaning was cut off.
+        confirmed = approval.guards | ({many.guard} if many and approval.cleans(cleaning) else set())
     return Preview(
         plan=planned,
         cleanup=cleaning,

@@ -261,6 +261,20 @@ def test_cleaning_more_than_a_tenth_needs_an_approved_plan() -> None:
     assert simulate(roll_out(FakeKubeApi(on), approved)).outcome.cleaned == 2
 
 
+def test_approved_cleaning_that_was_cut_off_goes_on_and_further_nodes_wait() -> None:
+    on = with_old_pool(5, 4)
+    found = simulate(preview(FakeKubeApi(on), deselecting()))
+    text = json.dumps(document(found.plan, parallelism=3, cleanup=found.cleanup, guards=found.guards))
+    approved = deselecting(approval=Approval.parse(text, "approved.json"))
+    on.fates["old-0"] = "fails"
+    assert simulate(roll_out(FakeKubeApi(on), approved)).outcome.cleaned == 3
+    on.fates.clear()
+    on.nodes["node-00"]["metadata"]["labels"]["pool"] = "old"
+    done = simulate(roll_out(FakeKubeApi(on), approved))
+    assert (done.outcome.cleaned, done.failure) == (1, "")
+    assert on.marked() == [f"node-{number:02}" for number in range(5)]
+
+
 def test_unapproved_newcomers_are_left_alone() -> None:
     on = cluster(3)
     found = simulate(preview(FakeKubeApi(on), request()))
