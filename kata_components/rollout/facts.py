@@ -36,6 +36,11 @@ class Facts:
         return node_mark.parse(self.node.metadata.annotation(names.mark_annotation(self.suffix)))
 
     @property
+    def is_adopted(self) -> bool:
+        """Whether the node was only marked as it was found."""
+        return self.mark is not None and self.mark.adopted
+
+    @property
     def is_up_to_date(self) -> bool:
         """Whether the mark says that the digest is on this machine, and nothing contradicts it."""
         of_machine = self.mark is not None and self.mark.is_of(self.node)

@@ -114,14 +114,18 @@ NOTHING: Final = Plan(digest="", steps=())
 def plan(nodes: Sequence[Node], jobs: Iterable[NodeJob], rules: Rules) -> Plan:
     """Return the plan for the selected nodes, given the per-node Jobs the cluster holds."""
     known = {(job.node, job.stage): job for job in jobs}
-    ordered = waves.interleaved(nodes)
-    steps = {}
-    for node in ordered:
-        name = node.metadata.name
-        job, cleanup = known.get((name, "install")), known.get((name, "cleanup"))
-        facts = Facts(node=node, job=job, cleanup=cleanup, suffix=rules.suffix, digests=rules.digests)
-        steps[name] = rules.bound(_step(facts, rules))
-    pending = list(_waves(ordered, steps, rules))
+    found = [
+        Facts(
+            node=node,
+            job=known.get((node.metadata.name, "install")),
+            cleanup=known.get((node.metadata.name, "cleanup")),
+            suffix=rules.suffix,
+            digests=rules.digests,
+        )
+        for node in waves.interleaved(nodes)
+    ]
+    steps = {facts.name: rules.bound(_step(facts, rules)) for facts in found}
+    pending = list(_waves(found, steps, rules))
     placed = {step.node for step in pending}
     settled = [
         step.skipped("beyond the last wave") if step.action.pending else step
@@ -131,20 +135,28 @@ def plan(nodes: Sequence[Node], jobs: Iterable[NodeJob], rules: Rules) -> Plan:
     return Plan(digest=rules.digest, steps=(*pending, *settled))
 
 
-def _waves(ordered: Sequence[Node], steps: Mapping[str, Step], rules: Rules) -> Iterable[Step]:
+_BEGUN: Final = frozenset({Action.RESUME, Action.RETRY})
+
+
+def _waves(found: Sequence[Facts], steps: Mapping[str, Step], rules: Rules) -> Iterable[Step]:
     """Return the pending steps that the waves let in, in order.
 
     Nodes in the middle of things come before fresh ones, whatever the wave: a running Job is waited for, and a failed
     node is known to the budget already, so trying it again costs nothing new. Where no node of their kind is done, they
-    are its canaries: running `up` again must not break one node more each time.
+    are its canaries: running `up` again must not break one node more each time. Nodes to adopt come with them, since no
+    Job runs there. For the same reason they are no canaries, then or later: they prove nothing of their kind.
     """
-    done = [node for node in ordered if steps[node.metadata.name].action is Action.UP_TO_DATE]
-    begun = [node for node in ordered if steps[node.metadata.name].action in {Action.RESUME, Action.RETRY}]
-    fresh = [n for n in ordered if steps[n.metadata.name].action.pending and n not in begun]
-    canaries = waves.canaries(begun, done) if waves.CANARY in rules.sizes else []
-    for node in begun:
+    planned = [(facts, steps[facts.name]) for facts in found]
+    done = [facts for facts, step in planned if step.action is Action.UP_TO_DATE]
+    proven = [facts.node for facts in done if not facts.is_adopted]
+    begun = [facts.node for facts, step in planned if step.action in _BEGUN]
+    adopted = [facts.node for facts, step in planned if step.action is Action.ADOPT]
+    fresh = [f.node for f, step in planned if step.action.pending and step.action not in {*_BEGUN, Action.ADOPT}]
+    canaries = waves.canaries(begun, proven) if waves.CANARY in rules.sizes else []
+    for node in (*begun, *adopted):
         yield replace(steps[node.metadata.name], canary=node in canaries)
-    cut = waves.split(fresh, done=done, begun=begun, sizes=rules.sizes, total=len(ordered))
+    started = len(done) + len(begun) + len(adopted)
+    cut = waves.split(fresh, tried=[*proven, *begun], started=started, sizes=rules.sizes, total=len(found))
     for number, nodes in enumerate(cut):
         canary = bool(rules.sizes) and rules.sizes[number] == waves.CANARY
         for node in nodes:

@@ -162,6 +162,7 @@ def orders(request: InstallRequest, planned: Plan) -> Orders:
             machine_id=step.machine_id,
             time=timestamp(),
             failed=failed,
+            adopted=step.action is Action.ADOPT,
         )
         return {key: mark.render(made)}
 

@@ -173,6 +173,9 @@ def test_adopted_nodes_are_marked_without_a_job() -> None:
     done = simulate(roll_out(FakeKubeApi(on), request(existing="adopt")))
     assert (done.outcome.adopted, done.outcome.installed) == (2, 0)
     assert (on.starts, on.marked()) == ([], ["a", "b"])
+    on.add_nodes("c")
+    [newcomer] = simulate(preview(FakeKubeApi(on), request(waves=("canary", "100%")))).plan.pending
+    assert (newcomer.node, newcomer.canary) == ("c", True), "adopting has proven nothing of its kind"
 
 
 def test_few_calls_about_nodes_are_under_way_at_once() -> None:
