@@ -92,7 +92,9 @@ class Facts:
 
     @property
     def has_failed(self) -> bool:
-        """Whether its own Job has failed."""
+        """Whether its own Job has failed, or one before it had when it was to be tried again, which the mark tells."""
+        if self.mark is not None and self.mark.is_of(self.node) and self.mark.failed == self.digest:
+            return True
         return self.own_job is not None and self.own_job.state is JobState.FAILED
 
     @property

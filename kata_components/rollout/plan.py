@@ -39,8 +39,8 @@ class Step:
     """One node of the plan.
 
     `wave` counts from 0; `canary` marks the nodes whose failure stops everything. `stale_job` is the UID of a Job that
-    ended before and says nothing about this step: it has to go before the step's own. `failed_before`: its Job at this
-    digest failed, which counts even where the node is left alone now; for a cleanup, its Job has left half of it.
+    ended before and says nothing about this step: it has to go before the step's own. `failed_before`: a Job of it at
+    this digest failed, which counts whatever happens to the node now; for a cleanup, its Job has left half of it.
     """
 
     node: str
@@ -52,6 +52,11 @@ class Step:
     canary: bool = False
     stale_job: str = ""
     failed_before: bool = False
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether the rollout goes on with a node that it has had its hands on at this digest."""
+        return self.action is Action.RESUME or (self.action.pending and self.failed_before)
 
     def skipped(self, reason: str) -> Self:
         """Return the step as one that is not taken."""
@@ -135,9 +140,6 @@ def plan(nodes: Sequence[Node], jobs: Iterable[NodeJob], rules: Rules) -> Plan:
     return Plan(digest=rules.digest, steps=(*pending, *settled))
 
 
-_BEGUN: Final = frozenset({Action.RESUME, Action.RETRY})
-
-
 def _waves(found: Sequence[Facts], steps: Mapping[str, Step], rules: Rules) -> Iterable[Step]:
     """Return the pending steps that the waves let in, in order.
 
@@ -149,9 +151,11 @@ def _waves(found: Sequence[Facts], steps: Mapping[str, Step], rules: Rules) -> I
     planned = [(facts, steps[facts.name]) for facts in found]
     done = [facts for facts, step in planned if step.action is Action.UP_TO_DATE]
     proven = [facts.node for facts in done if not facts.is_adopted]
-    begun = [facts.node for facts, step in planned if step.action in _BEGUN]
+    begun = [facts.node for facts, step in planned if step.is_begun]
     adopted = [facts.node for facts, step in planned if step.action is Action.ADOPT]
-    fresh = [f.node for f, step in planned if step.action.pending and step.action not in {*_BEGUN, Action.ADOPT}]
+    fresh = [
+        f.node for f, step in planned if step.action.pending and not (step.is_begun or step.action is Action.ADOPT)
+    ]
     canaries = waves.canaries(begun, proven) if waves.CANARY in rules.sizes else []
     for node in (*begun, *adopted):
         yield replace(steps[node.metadata.name], canary=node in canaries)
@@ -178,8 +182,7 @@ def step_of(node: Node, action: Action, reason: str, job: NodeJob | None) -> Ste
 
 def _step(facts: Facts, rules: Rules) -> Step:
     action, reason = _verdict(facts, rules)
-    failed = action is Action.RETRY or (action is Action.SKIPPED and facts.has_failed)
-    return replace(step_of(facts.node, action, reason, facts.job), failed_before=failed)
+    return replace(step_of(facts.node, action, reason, facts.job), failed_before=facts.has_failed)
 
 
 def _verdict(facts: Facts, rules: Rules) -> tuple[Action, str]:

@@ -123,10 +123,10 @@ async def carried_out(
 
 
 def _worked_off(planned: Plan, pacer: Pacer) -> WorkedOff:
-    actions = {step.node: step.action for step in planned.pending}
+    failed = {step.node for step in planned.pending if step.failed_before}
     waiting = pacer.nodes.within(Phase.QUEUED)
     # A failed node of an earlier run that was not tried again is still a failed node.
-    untried = [node for node in waiting if actions[node] is Action.RETRY]
+    untried = [node for node in waiting if node in failed]
     return WorkedOff(
         done=pacer.nodes.within(Phase.DONE),
         failures=pacer.nodes.failures,

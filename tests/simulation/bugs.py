@@ -18,9 +18,9 @@ from kata_components.rollout.jobs import NodeJob
 from kata_components.rollout.jobs_seen import JobsSeen
 from kata_components.rollout.pacer import Pacer
 from kata_components.rollout.phase import Phase
-from kata_components.rollout.plan import Plan, Step
+from kata_components.rollout.plan import Action, Plan, Step, plan
 from kata_components.rollout.queue import WaveQueue
-from kata_components.runner import anchor, cleanup, driver, fleet, install, lease
+from kata_components.runner import anchor, cleanup, driver, fleet, install, lease, preview
 from kata_components.runner.driver import Driver
 from kata_components.runner.fleet import Fleet, Selection
 from kata_components.runner.lease import HeldLease, lease_manifest
@@ -124,7 +124,12 @@ def canary_is_not_awaited() -> Patch:
 
 @bug(job_fails=0.5, node_broken=0.9)
 def failures_of_nodes_that_are_down_do_not_count() -> Patch:
-    return mock.patch.object(Facts, "has_failed", False)
+    def planned(*arguments: Any, **keywords: Any) -> Plan:
+        found = plan(*arguments, **keywords)
+        steps = (replace(s, failed_before=s.failed_before and s.action is not Action.SKIPPED) for s in found.steps)
+        return replace(found, steps=tuple(steps))
+
+    return mock.patch.object(preview, "plan", planned)
 
 
 @bug(node_reimaged=0.4, node_deleted=0.0, node_replaced=0.0)
