@@ -98,6 +98,11 @@ class Facts:
         return self.own_job is not None and self.own_job.state is JobState.FAILED
 
     @property
+    def is_worked_on(self) -> bool:
+        """Whether any Job works under the node's name."""
+        return any(job is not None and job.active for job in (self.job, self.cleanup))
+
+    @property
     def digest(self) -> str:
         """The digest that is to be installed."""
         return host_digest.current(self.digests)

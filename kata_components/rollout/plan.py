@@ -182,6 +182,8 @@ def step_of(node: Node, action: Action, reason: str, job: NodeJob | None) -> Ste
 
 def _step(facts: Facts, rules: Rules) -> Step:
     action, reason = _verdict(facts, rules)
+    if action.pending and action is not Action.RESUME and facts.is_worked_on:
+        reason += "; waits for the Job that runs there now"
     return replace(step_of(facts.node, action, reason, facts.job), failed_before=facts.has_failed)
 
 
@@ -229,7 +231,9 @@ def _of_mark(facts: Facts) -> tuple[Action, str] | None:
 def _of_label(facts: Facts, rules: Rules) -> tuple[Action, str]:
     node, job = facts.node, facts.job
     value = node.metadata.label(names.RUNTIME_LABEL)
-    # Also a Job stamped for the machine before: when that was replaced in mid-work, its Job labelled this one.
+    if job is not None and job.digest and job.is_of(node):
+        return Action.INSTALL, f"a Job of digest {job.digest} was begun"
+    # Also with a Job stamped for the machine before: when that was replaced in mid-work, its Job labelled this one.
     if value is None or (job is not None and job.digest):
         return Action.INSTALL, "new node"
     if node.metadata.label(names.mark_label(rules.suffix)) == "false":

@@ -241,3 +241,27 @@ def test_a_failed_node_comes_first_even_where_a_cleanup_was_begun_since() -> Non
         ("b", Action.INSTALL, 0, True),
         ("a", Action.INSTALL, 1, False),
     ]
+
+
+OTHER = "bbbbbbbbbbbb"
+BEGUN = f"a Job of digest {OTHER} was begun"
+INSTALLED = f"kata 4.0.0 digest {OTHER} is installed"
+WAITS = "; waits for the Job that runs there now"
+
+
+@pytest.mark.parametrize(
+    ("planned", "known", "reason"),
+    [
+        (node("a"), job("a", digest=OTHER), BEGUN + WAITS),
+        (node("a"), job("a", JobState.FAILED, digest=OTHER), BEGUN),
+        (node("a", marked=mark_of("a", digest=OTHER)), job("a", digest="cccccccccccc"), INSTALLED + WAITS),
+        (node("a", marked=mark_of("a")), job("a", stage="cleanup"), "its cleanup was begun" + WAITS),
+        (node("a", uid="new"), job("a", digest=OTHER), "new node" + WAITS),
+        (node("a"), job("a"), "its Job is running"),
+    ],
+)
+def test_the_reason_names_a_job_of_another_run_and_that_it_is_waited_for(
+    planned: Node, known: NodeJob, reason: str
+) -> None:
+    [step] = plan([planned], [known], RULES).steps
+    assert step.reason == reason
