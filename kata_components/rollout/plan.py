@@ -3,13 +3,14 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 from typing import Final, Literal, Self
 
 from kata_components import names
 from kata_components.kubernetes.objects import Node
 from kata_components.rollout import digest as host_digest
-from kata_components.rollout import waves
+from kata_components.rollout import soak, waves
 from kata_components.rollout.facts import Facts
 from kata_components.rollout.jobs import JobState, NodeJob
 from kata_components.rollout.taints import Toleration, blocking
@@ -78,6 +79,7 @@ class Rules:
     suffix: str
     digests: Mapping[int, str]
     sizes: Sequence[waves.Size] = ()
+    soak_seconds: int = 0
     not_ready: Literal["skip", "attempt"] = "skip"
     existing: Literal["adopt", "install"] | None = None
     tolerations: Sequence[Toleration] | None = None
@@ -91,10 +93,14 @@ class Rules:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """All selected nodes in the order they are taken, the pending ones first."""
+    """All selected nodes in the order they are taken, the pending ones first.
+
+    `opens_in` is how many seconds of a soak are left that an earlier run has begun and was cut off in.
+    """
 
     digest: str
     steps: tuple[Step, ...]
+    opens_in: float = 0.0
 
     @property
     def pending(self) -> tuple[Step, ...]:
@@ -116,8 +122,11 @@ class Plan:
 NOTHING: Final = Plan(digest="", steps=())
 
 
-def plan(nodes: Sequence[Node], jobs: Iterable[NodeJob], rules: Rules) -> Plan:
-    """Return the plan for the selected nodes, given the per-node Jobs the cluster holds."""
+def plan(nodes: Sequence[Node], jobs: Iterable[NodeJob], rules: Rules, now: datetime | None = None) -> Plan:
+    """Return the plan for the selected nodes, given the per-node Jobs the cluster holds.
+
+    `now` is the time of day, which only says how long a soak still takes; without it none is waited for.
+    """
     known = {(job.node, job.stage): job for job in jobs}
     found = [
         Facts(
@@ -137,7 +146,22 @@ def plan(nodes: Sequence[Node], jobs: Iterable[NodeJob], rules: Rules) -> Plan:
         for step in steps.values()
         if step.node not in placed
     ]
-    return Plan(digest=rules.digest, steps=(*pending, *settled))
+    opens_in = _soak_left(found, steps, pending, rules, now) if pending and now else 0.0
+    return Plan(digest=rules.digest, steps=(*pending, *settled), opens_in=opens_in)
+
+
+def _soak_left(
+    found: Sequence[Facts], steps: Mapping[str, Step], pending: Sequence[Step], rules: Rules, now: datetime
+) -> float:
+    """Return how many seconds the first wave with work has still to wait: none if it was open already.
+
+    It was if more nodes are done than the waves before it let in; newcomers of a finished fleet are of such a wave.
+    """
+    done = [f for f in found if steps[f.name].action is Action.UP_TO_DATE and not f.is_adopted]
+    before = rules.sizes[: min(step.wave for step in pending)]
+    if len(done) > waves.reach(before, (facts.node for facts in found)):
+        return 0.0
+    return soak.seconds_left((f.mark.time for f in done if f.mark), rules.soak_seconds, now)
 
 
 def _waves(found: Sequence[Facts], steps: Mapping[str, Step], rules: Rules) -> Iterable[Step]:

@@ -43,6 +43,13 @@ def share(size: Size, total: int) -> int:
     return int(size)
 
 
+def reach(sizes: Iterable[Size], nodes: Iterable[Node]) -> int:
+    """Return up to how many of all selected nodes the waves of these sizes go."""
+    selected = list(nodes)
+    kinds = len(set(map(kind_of, selected)))
+    return max((kinds if size == CANARY else share(size, len(selected)) for size in sizes), default=0)
+
+
 def interleaved(nodes: Iterable[Node]) -> list[Node]:
     """Return nodes taken round-robin from their zones, by name inside a zone: no zone is hit alone."""
     zones: dict[str, list[Node]] = defaultdict(list)

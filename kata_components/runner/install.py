@@ -146,6 +146,7 @@ def _pacer(request: InstallRequest, planned: Plan) -> Pacer:
         parallelism=request.parallelism,
         budget=Budget(allowed, earlier=earlier),
         soak_seconds=request.soak_seconds,
+        opens_in=planned.opens_in,
         node_timeout_seconds=request.node_timeout_seconds,
     )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from kata_components.kubernetes.api import KubeApi
@@ -48,6 +49,7 @@ class InstallRequest:
             suffix=self.suffix,
             digests=host_digests(self.job, self.mounted),
             sizes=self.sizes,
+            soak_seconds=self.soak_seconds,
             not_ready=self.not_ready,
             existing=self.existing,
             tolerations=self.job["spec"]["template"]["spec"].get("tolerations", ()) if self.heeds_taints else None,
@@ -73,7 +75,7 @@ class Preview:
 async def preview(api: KubeApi, request: InstallRequest) -> Preview:
     """Return the plan for the fleet as it is now, with the refusals of the guard rails. Reads only."""
     now = await fleet.read(api, request.namespace, request.suffix, request.selection)
-    planned = plan(now.nodes, now.jobs, request.rules)
+    planned = plan(now.nodes, now.jobs, request.rules, datetime.now(UTC))
     cleaning = await _cleanup_plan(api, request, now)
     many = guards.cleaning([step.node for step in cleaning.pending], now.marked)
     met = [
