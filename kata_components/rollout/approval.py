@@ -87,11 +87,13 @@ class Approval:
             nodes=nodes,
         )
 
-    def bound(self, plan: Plan) -> Plan:
-        """Return the plan with everything skipped that was not approved; departed nodes are simply not in it."""
-        if self.nodes is None:
-            return plan
-        return Plan(digest=plan.digest, steps=tuple(s if self._approves(s) else s.skipped(_WAITS) for s in plan.steps))
+    def bound(self, step: Step) -> Step:
+        """Return the step, skipped where it would touch a node that was not approved."""
+        return step if self.nodes is None or self._approves(step) else step.skipped(_WAITS)
+
+    def cleans(self, cleanup: Plan) -> bool:
+        """Whether a bound cleanup takes only nodes that were approved as such, however many are left of them."""
+        return self.nodes is not None and all(map(self._alike, cleanup.pending))
 
     def departures(self, plan: Plan, cleanup: Plan, parallelism: int) -> list[str]:
         """Return in which ways bound plans are other or wider than what was approved: reasons to write nothing."""

@@ -8,7 +8,7 @@ from kata_components import names
 from kata_components.kubernetes.objects import Node
 from kata_components.rollout import waves
 from kata_components.rollout.jobs import JobState, NodeJob
-from kata_components.rollout.plan import Action, Plan, Step, step_of
+from kata_components.rollout.plan import Action, Plan, Rules, Step, step_of
 
 NOT_READY: Final = "node is NotReady"
 DESELECTED: Final = "carries our mark, is not selected any more"
@@ -41,10 +41,13 @@ def cleanup_plan(
     return Plan(digest=digest, steps=tuple(steps))
 
 
-def deselected_plan(nodes: Sequence[Node], jobs: Iterable[NodeJob], suffix: str, digest: str) -> Plan:
-    """Return the plan that cleans `nodes`, which all carry our mark and are not selected any more."""
-    planned = cleanup_plan(nodes, jobs, suffix, digest)
-    return Plan(digest=digest, steps=tuple(_deselected(step) for step in planned.steps))
+def deselected_plan(nodes: Sequence[Node], jobs: Iterable[NodeJob], digest: str, rules: Rules) -> Plan:
+    """Return the plan that cleans `nodes`, which all carry our mark and are not selected any more.
+
+    `digest` is that of the cleanup; of the rules only the suffix counts, and which steps may be taken.
+    """
+    planned = cleanup_plan(nodes, jobs, rules.suffix, digest)
+    return Plan(digest=digest, steps=tuple(rules.bound(_deselected(step)) for step in planned.steps))
 
 
 def _deselected(step: Step) -> Step:

@@ -19,7 +19,7 @@ class Mark:
 
     Without a digest: an install was begun and is not whole. Written before a finished Job makes room for the next of
     its name, since otherwise nothing would tell of the node in between; `failed` is the digest at which that one
-    failed, empty when it did not.
+    failed, empty when it did not. `adopted`: nothing was installed, the node was marked as it was found.
     """
 
     kata_version: str
@@ -28,6 +28,7 @@ class Mark:
     machine_id: str
     time: str
     failed: str = ""
+    adopted: bool = False
     schema: int = SCHEMA
 
     def is_of(self, node: Node) -> bool:
@@ -45,12 +46,15 @@ _WIRE: Final = {
 }
 _FAILED: Final = "failed"
 """Only in the marks of installs that are not whole."""
+_ADOPTED: Final = "adopted"
+"""Only in the marks of adopted nodes."""
 
 
 def render(mark: Mark) -> str:
     """Return the annotation's value."""
     values = asdict(mark)
-    wire = {wire: values[field] for field, wire in _WIRE.items()} | ({_FAILED: mark.failed} if mark.failed else {})
+    wire = {wire: values[field] for field, wire in _WIRE.items()}
+    wire |= {key: value for key, value in {_FAILED: mark.failed, _ADOPTED: mark.adopted}.items() if value}
     return json.dumps(wire, separators=(",", ":"))
 
 
@@ -64,4 +68,4 @@ def parse(value: str | None) -> Mark | None:
     texts = {field: text for field, text in fields.items() if field != "schema"}
     if not isinstance(fields["schema"], int) or not all(isinstance(text, str) for text in texts.values()):
         return None
-    return Mark(schema=fields["schema"], **texts)
+    return Mark(schema=fields["schema"], adopted=wire.get(_ADOPTED) is True, **texts)

@@ -54,13 +54,14 @@ class Pacer:
         parallelism: int,
         budget: Budget,
         soak_seconds: float = 0.0,
+        opens_in: float = 0.0,
         node_timeout_seconds: float = inf,
     ) -> None:
         self.budget = budget
         self._parallelism = parallelism
         self._patience = node_timeout_seconds + _GRACE_SECONDS
         self.nodes = NodeRuns(steps)
-        self._queue = WaveQueue(steps, soak_seconds=soak_seconds)
+        self._queue = WaveQueue(steps, soak_seconds=soak_seconds, opens_in=opens_in)
         self.jobs = JobsSeen(stage, digest, self._patience)
         self._due: list[tuple[float, int, str]] = []
         self._epoch = 0

@@ -1,18 +1,18 @@
 """The plan: what the next rollout does to each selected node, and why. Pure; the same facts give the same plan."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 from typing import Final, Literal, Self
 
 from kata_components import names
 from kata_components.kubernetes.objects import Node
 from kata_components.rollout import digest as host_digest
-from kata_components.rollout import mark as node_mark
-from kata_components.rollout import waves
+from kata_components.rollout import soak, waves
+from kata_components.rollout.facts import Facts
 from kata_components.rollout.jobs import JobState, NodeJob
-from kata_components.rollout.mark import Mark
 from kata_components.rollout.taints import Toleration, blocking
 
 
@@ -40,8 +40,8 @@ class Step:
     """One node of the plan.
 
     `wave` counts from 0; `canary` marks the nodes whose failure stops everything. `stale_job` is the UID of a Job that
-    ended before and says nothing about this step: it has to go before the step's own. `failed_before`: its Job at this
-    digest failed, which counts even where the node is left alone now; for a cleanup, its Job has left half of it.
+    ended before and says nothing about this step: it has to go before the step's own. `failed_before`: a Job of it at
+    this digest failed, which counts whatever happens to the node now; for a cleanup, its Job has left half of it.
     """
 
     node: str
@@ -54,24 +54,36 @@ class Step:
     stale_job: str = ""
     failed_before: bool = False
 
+    @property
+    def is_begun(self) -> bool:
+        """Whether the rollout goes on with a node that it has had its hands on at this digest."""
+        return self.action is Action.RESUME or (self.action.pending and self.failed_before)
+
     def skipped(self, reason: str) -> Self:
         """Return the step as one that is not taken."""
         return replace(self, action=Action.SKIPPED, reason=reason)
+
+
+def _as_it_is(step: Step) -> Step:
+    return step
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rules:
     """What the configuration says about planning. `sizes` are the waves, `digests` as `host_digests` gives them.
 
-    `tolerations` are those of the per-node Jobs where taints keep them off nodes, None where they do not.
+    `tolerations` are those of the per-node Jobs where taints keep them off nodes, None where they do not. `bound` turns
+    a step into the one that may be taken, before waves and canaries are chosen: an approval skips what it lacks.
     """
 
     suffix: str
     digests: Mapping[int, str]
     sizes: Sequence[waves.Size] = ()
+    soak_seconds: int = 0
     not_ready: Literal["skip", "attempt"] = "skip"
     existing: Literal["adopt", "install"] | None = None
     tolerations: Sequence[Toleration] | None = None
+    bound: Callable[[Step], Step] = _as_it_is
 
     @property
     def digest(self) -> str:
@@ -81,10 +93,14 @@ class Rules:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """All selected nodes in the order they are taken, the pending ones first."""
+    """All selected nodes in the order they are taken, the pending ones first.
+
+    `opens_in` is how many seconds of a soak are left that an earlier run has begun and was cut off in.
+    """
 
     digest: str
     steps: tuple[Step, ...]
+    opens_in: float = 0.0
 
     @property
     def pending(self) -> tuple[Step, ...]:
@@ -106,42 +122,69 @@ class Plan:
 NOTHING: Final = Plan(digest="", steps=())
 
 
-def plan(nodes: Sequence[Node], jobs: Iterable[NodeJob], rules: Rules) -> Plan:
-    """Return the plan for the selected nodes, given the per-node Jobs the cluster holds."""
-    known = list(jobs)
-    by_node = {job.node: job for job in known if job.stage == "install"}
-    cleanups = {job.node: job for job in known if job.stage == "cleanup"}
-    ordered = waves.interleaved(nodes)
-    steps = {}
-    for node in ordered:
-        job = by_node.get(node.metadata.name)
-        verdict = _verdict(node, job, cleanups.get(node.metadata.name), rules)
-        failed = verdict[0] is Action.RETRY or (verdict[0] is Action.SKIPPED and _has_failed(node, job, rules))
-        steps[node.metadata.name] = replace(step_of(node, *verdict, job), failed_before=failed)
-    pending = list(_waves(ordered, steps, rules))
+def plan(nodes: Sequence[Node], jobs: Iterable[NodeJob], rules: Rules, now: datetime | None = None) -> Plan:
+    """Return the plan for the selected nodes, given the per-node Jobs the cluster holds.
+
+    `now` is the time of day, which only says how long a soak still takes; without it none is waited for.
+    """
+    known = {(job.node, job.stage): job for job in jobs}
+    found = [
+        Facts(
+            node=node,
+            job=known.get((node.metadata.name, "install")),
+            cleanup=known.get((node.metadata.name, "cleanup")),
+            suffix=rules.suffix,
+            digests=rules.digests,
+        )
+        for node in waves.interleaved(nodes)
+    ]
+    steps = {facts.name: rules.bound(_step(facts, rules)) for facts in found}
+    pending = list(_waves(found, steps, rules))
     placed = {step.node for step in pending}
     settled = [
         step.skipped("beyond the last wave") if step.action.pending else step
         for step in steps.values()
         if step.node not in placed
     ]
-    return Plan(digest=rules.digest, steps=(*pending, *settled))
+    opens_in = _soak_left(found, steps, pending, rules, now) if pending and now else 0.0
+    return Plan(digest=rules.digest, steps=(*pending, *settled), opens_in=opens_in)
 
 
-def _waves(ordered: Sequence[Node], steps: Mapping[str, Step], rules: Rules) -> Iterable[Step]:
+def _soak_left(
+    found: Sequence[Facts], steps: Mapping[str, Step], pending: Sequence[Step], rules: Rules, now: datetime
+) -> float:
+    """Return how many seconds the first wave with work has still to wait: none if it was open already.
+
+    It was if more nodes are done than the waves before it let in; newcomers of a finished fleet are of such a wave.
+    """
+    done = [f for f in found if steps[f.name].action is Action.UP_TO_DATE and not f.is_adopted]
+    before = rules.sizes[: min(step.wave for step in pending)]
+    if len(done) > waves.reach(before, (facts.node for facts in found)):
+        return 0.0
+    return soak.seconds_left((f.mark.time for f in done if f.mark), rules.soak_seconds, now)
+
+
+def _waves(found: Sequence[Facts], steps: Mapping[str, Step], rules: Rules) -> Iterable[Step]:
     """Return the pending steps that the waves let in, in order.
 
     Nodes in the middle of things come before fresh ones, whatever the wave: a running Job is waited for, and a failed
     node is known to the budget already, so trying it again costs nothing new. Where no node of their kind is done, they
-    are its canaries: running `up` again must not break one node more each time.
+    are its canaries: running `up` again must not break one node more each time. Nodes to adopt come with them, since no
+    Job runs there. For the same reason they are no canaries, then or later: they prove nothing of their kind.
     """
-    done = [node for node in ordered if steps[node.metadata.name].action is Action.UP_TO_DATE]
-    begun = [node for node in ordered if steps[node.metadata.name].action in {Action.RESUME, Action.RETRY}]
-    fresh = [n for n in ordered if steps[n.metadata.name].action.pending and n not in begun]
-    canaries = waves.canaries(begun, done) if waves.CANARY in rules.sizes else []
-    for node in begun:
+    planned = [(facts, steps[facts.name]) for facts in found]
+    done = [facts for facts, step in planned if step.action is Action.UP_TO_DATE]
+    proven = [facts.node for facts in done if not facts.is_adopted]
+    begun = [facts.node for facts, step in planned if step.is_begun]
+    adopted = [facts.node for facts, step in planned if step.action is Action.ADOPT]
+    fresh = [
+        f.node for f, step in planned if step.action.pending and not (step.is_begun or step.action is Action.ADOPT)
+    ]
+    canaries = waves.canaries(begun, proven) if waves.CANARY in rules.sizes else []
+    for node in (*begun, *adopted):
         yield replace(steps[node.metadata.name], canary=node in canaries)
-    cut = waves.split(fresh, done=done, begun=begun, sizes=rules.sizes, total=len(ordered))
+    started = len(done) + len(begun) + len(adopted)
+    cut = waves.split(fresh, tried=[*proven, *begun], started=started, sizes=rules.sizes, total=len(found))
     for number, nodes in enumerate(cut):
         canary = bool(rules.sizes) and rules.sizes[number] == waves.CANARY
         for node in nodes:
@@ -161,71 +204,32 @@ def step_of(node: Node, action: Action, reason: str, job: NodeJob | None) -> Ste
     )
 
 
-def _verdict(node: Node, job: NodeJob | None, cleanup: NodeJob | None, rules: Rules) -> tuple[Action, str]:
+def _step(facts: Facts, rules: Rules) -> Step:
+    action, reason = _verdict(facts, rules)
+    if action.pending and action is not Action.RESUME and facts.is_worked_on:
+        reason += "; waits for the Job that runs there now"
+    return replace(step_of(facts.node, action, reason, facts.job), failed_before=facts.has_failed)
+
+
+def _verdict(facts: Facts, rules: Rules) -> tuple[Action, str]:
     """Return what to do with one node and why, waves aside."""
-    undone = _is_undone(node, cleanup, rules)
-    mark = node_mark.parse(node.metadata.annotation(names.mark_annotation(rules.suffix)))
-    if mark and mark.is_of(node) and _is_current(mark, rules) and not undone and not _has_worked_since(node, job, mark):
-        return Action.UP_TO_DATE, f"installed {mark.time}"
-    if not undone and _is_installed_by(node, job, rules):
+    node = facts.node
+    if facts.mark and facts.is_up_to_date:
+        return Action.UP_TO_DATE, f"installed {facts.mark.time}"
+    if facts.is_installed:
         return Action.RESUME, "its Job succeeded, the mark is missing"
     if not node.ready and rules.not_ready == "skip":
         return Action.SKIPPED, "node is NotReady"
     if rules.tolerations is not None and (taint := blocking(node, rules.tolerations)):
         return Action.SKIPPED, f"{_TAINTED}{taint}"
-    if undone:
+    if facts.is_undone:
         return Action.INSTALL, "its cleanup was begun"
-    return _of_job(node, job, rules) or _of_mark(node, mark, job, rules) or _of_label(node, job, rules)
+    return _of_job(facts) or _of_mark(facts) or _of_label(facts, rules)
 
 
-def _is_current(mark: Mark, rules: Rules) -> bool:
-    return rules.digests.get(mark.schema) == mark.digest
-
-
-def _has_worked_since(node: Node, job: NodeJob | None, mark: Mark) -> bool:
-    """Return whether a Job is on that machine that is not the one the mark was written for."""
-    if job is None or not job.is_of(node):
-        return False
-    return (job.digest, job.state) != (mark.digest, JobState.SUCCEEDED)
-
-
-def _is_undone(node: Node, cleanup: NodeJob | None, rules: Rules) -> bool:
-    """Return whether a cleanup has begun on that machine: it runs, or has taken the label, which goes first."""
-    if cleanup is None or not cleanup.is_of(node):
-        return False
-    return cleanup.active or not _is_labelled(node, rules)
-
-
-def _is_labelled(node: Node, rules: Rules) -> bool:
-    """Return whether the node is labelled as installed.
-
-    From 4.1.0 on an installation has a label of its own beside the one that all share. Either is `false` from the
-    beginning of an install to its end, and from the beginning of a cleanup on.
-    """
-    own = node.metadata.label(names.mark_label(rules.suffix))
-    return node.metadata.label(names.RUNTIME_LABEL) == "true" and own in {None, "true"}
-
-
-def _is_installed_by(node: Node, job: NodeJob | None, rules: Rules) -> bool:
-    """Return whether that Job has succeeded on this machine at this digest, and nothing has cleaned since.
-
-    Such a node needs no Job any more, so it does not matter whether it is Ready.
-    """
-    if job is None or not _is_of(job, node, rules):
-        return False
-    return job.state is JobState.SUCCEEDED and _is_labelled(node, rules)
-
-
-def _has_failed(node: Node, job: NodeJob | None, rules: Rules) -> bool:
-    return job is not None and job.state is JobState.FAILED and _is_of(job, node, rules)
-
-
-def _is_of(job: NodeJob, node: Node, rules: Rules) -> bool:
-    return job.digest == rules.digest and job.is_of(node)
-
-
-def _of_job(node: Node, job: NodeJob | None, rules: Rules) -> tuple[Action, str] | None:
-    if job is None or not _is_of(job, node, rules):
+def _of_job(facts: Facts) -> tuple[Action, str] | None:
+    job = facts.own_job
+    if job is None:
         return None
     if job.state is JobState.FAILED:
         return Action.RETRY, f"failed before: {job.failure or 'no reason given'}"
@@ -233,23 +237,27 @@ def _of_job(node: Node, job: NodeJob | None, rules: Rules) -> tuple[Action, str]
     return (Action.RESUME, "its Job is running") if job.active else None
 
 
-def _of_mark(node: Node, mark: Mark | None, job: NodeJob | None, rules: Rules) -> tuple[Action, str] | None:
+def _of_mark(facts: Facts) -> tuple[Action, str] | None:
+    mark = facts.mark
     if mark is None:
         return None
-    if not mark.is_of(node):
+    if not mark.is_of(facts.node):
         return Action.REBUILT, f"the machine marked {mark.time} is gone, this is another one"
-    if mark.failed == rules.digest:
+    if mark.failed == facts.digest:
         return Action.RETRY, "failed before, and the next try was cut off"
     if not mark.digest:
         return Action.INSTALL, f"{'an earlier install' if mark.kata_version else 'its cleanup'} was cut off"
-    if job and _is_current(mark, rules):
-        return Action.UPGRADE, f"a Job of digest {job.digest} has worked on it since it was installed"
+    if facts.job and facts.is_marked_current:
+        return Action.UPGRADE, f"a Job of digest {facts.job.digest} has worked on it since it was installed"
     return Action.UPGRADE, f"kata {mark.kata_version} digest {mark.digest} is installed"
 
 
-def _of_label(node: Node, job: NodeJob | None, rules: Rules) -> tuple[Action, str]:
+def _of_label(facts: Facts, rules: Rules) -> tuple[Action, str]:
+    node, job = facts.node, facts.job
     value = node.metadata.label(names.RUNTIME_LABEL)
-    # Also a Job stamped for the machine before: when that was replaced in mid-work, its Job labelled this one.
+    if job is not None and job.digest and job.is_of(node):
+        return Action.INSTALL, f"a Job of digest {job.digest} was begun"
+    # Also with a Job stamped for the machine before: when that was replaced in mid-work, its Job labelled this one.
     if value is None or (job is not None and job.digest):
         return Action.INSTALL, "new node"
     if node.metadata.label(names.mark_label(rules.suffix)) == "false":

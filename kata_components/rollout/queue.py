@@ -9,16 +9,19 @@ from kata_components.rollout.plan import Step
 class WaveQueue:
     """Hands out nodes in order; a wave opens when all nodes of the earlier ones are settled and the soak is over.
 
-    `soak_seconds` pass between the end of a wave that had nodes and the opening of the next.
+    `soak_seconds` pass between the end of a wave that had nodes and the opening of the next. `opens_in` is what is left
+    of the soak behind waves that an earlier run has worked off.
     """
 
-    def __init__(self, steps: Sequence[Step], *, soak_seconds: float = 0.0) -> None:
+    def __init__(self, steps: Sequence[Step], *, soak_seconds: float = 0.0, opens_in: float = 0.0) -> None:
         count = 1 + max((step.wave for step in steps), default=0)
         self._waiting: list[deque[str]] = [deque() for _ in range(count)]
         for step in steps:
             self._waiting[step.wave].append(step.node)
         self._unsettled = [len(wave) for wave in self._waiting]
         self._soaks = [soak_seconds if wave else 0.0 for wave in self._waiting]
+        if not self._waiting[0]:
+            self._soaks[0] = opens_in
         self._current = 0
         self.opens_at: float | None = None
         """When the next wave opens, None while nodes of the current one are unsettled."""

@@ -99,9 +99,10 @@ def plan_summary(plan: Plan, parallelism: int) -> str:
         return f"plan: nothing to do on {total} selected nodes ({counts(plan.counts)}), digest {plan.digest}"
     sizes = [len(list(group)) for _, group in groupby(sorted(step.wave for step in plan.pending))]
     waves = f" in waves of {', '.join(map(str, sizes))}" if len(sizes) > 1 else ""
+    soak = f"; it soaks for {duration(plan.opens_in)} before the next wave opens" if plan.opens_in else ""
     return (
         f"plan: {len(plan.pending)} of {total} selected nodes{waves}, at most {parallelism} at a time "
-        f"({counts(plan.counts)}), digest {plan.digest}"
+        f"({counts(plan.counts)}), digest {plan.digest}{soak}"
     )
 
 

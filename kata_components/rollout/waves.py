@@ -43,6 +43,13 @@ def share(size: Size, total: int) -> int:
     return int(size)
 
 
+def reach(sizes: Iterable[Size], nodes: Iterable[Node]) -> int:
+    """Return up to how many of all selected nodes the waves of these sizes go."""
+    selected = list(nodes)
+    kinds = len(set(map(kind_of, selected)))
+    return max((kinds if size == CANARY else share(size, len(selected)) for size in sizes), default=0)
+
+
 def interleaved(nodes: Iterable[Node]) -> list[Node]:
     """Return nodes taken round-robin from their zones, by name inside a zone: no zone is hit alone."""
     zones: dict[str, list[Node]] = defaultdict(list)
@@ -52,9 +59,9 @@ def interleaved(nodes: Iterable[Node]) -> list[Node]:
     return [node for one_of_each in rounds for node in one_of_each if node is not None]
 
 
-def canaries(waiting: Sequence[Node], done: Iterable[Node]) -> list[Node]:
-    """Return the first waiting node of each kind of which no node is done yet."""
-    proven = {kind_of(node) for node in done}
+def canaries(waiting: Sequence[Node], tried: Iterable[Node]) -> list[Node]:
+    """Return the first waiting node of each kind of which none was tried yet."""
+    proven = {kind_of(node) for node in tried}
     chosen: dict[Kind, Node] = {}
     for node in waiting:
         if (kind := kind_of(node)) not in proven:
@@ -63,22 +70,20 @@ def canaries(waiting: Sequence[Node], done: Iterable[Node]) -> list[Node]:
 
 
 def split(
-    waiting: Sequence[Node], *, done: Sequence[Node], begun: Sequence[Node] = (), sizes: Sequence[Size], total: int
+    waiting: Sequence[Node], *, tried: Sequence[Node], started: int, sizes: Sequence[Size], total: int
 ) -> list[list[Node]]:
     """Return `waiting` cut into waves; a last wave smaller than the fleet leaves the rest out.
 
-    `begun` nodes count like done ones: they come before and stand for their kind. `total` is what percentages are of:
-    all selected nodes. No sizes means one wave with everything. Waves that have
+    `tried` nodes stand for their kind, so that it needs no canary. `started` is how many nodes come before those that
+    wait, `total` what percentages are of: all selected nodes. No sizes means one wave with everything. Waves that have
     nothing left to do are empty lists, so that a wave keeps its number over a resumed rollout.
     """
     if not sizes:
         return [list(waiting)]
     rest = list(waiting)
     waves: list[list[Node]] = []
-    before = [*done, *begun]
-    started = len(before)
     for size in sizes:
-        chosen = canaries(rest, before) if size == CANARY else rest[: max(0, share(size, total) - started)]
+        chosen = canaries(rest, tried) if size == CANARY else rest[: max(0, share(size, total) - started)]
         taken = {node.metadata.name for node in chosen}
         rest = [node for node in rest if node.metadata.name not in taken]
         started += len(chosen)

@@ -123,10 +123,10 @@ async def carried_out(
 
 
 def _worked_off(planned: Plan, pacer: Pacer) -> WorkedOff:
-    actions = {step.node: step.action for step in planned.pending}
+    failed = {step.node for step in planned.pending if step.failed_before}
     waiting = pacer.nodes.within(Phase.QUEUED)
     # A failed node of an earlier run that was not tried again is still a failed node.
-    untried = [node for node in waiting if actions[node] is Action.RETRY]
+    untried = [node for node in waiting if node in failed]
     return WorkedOff(
         done=pacer.nodes.within(Phase.DONE),
         failures=pacer.nodes.failures,
@@ -146,6 +146,7 @@ def _pacer(request: InstallRequest, planned: Plan) -> Pacer:
         parallelism=request.parallelism,
         budget=Budget(allowed, earlier=earlier),
         soak_seconds=request.soak_seconds,
+        opens_in=planned.opens_in,
         node_timeout_seconds=request.node_timeout_seconds,
     )
 
@@ -162,6 +163,7 @@ def orders(request: InstallRequest, planned: Plan) -> Orders:
             machine_id=step.machine_id,
             time=timestamp(),
             failed=failed,
+            adopted=step.action is Action.ADOPT,
         )
         return {key: mark.render(made)}
 

@@ -1,7 +1,8 @@
 """What the next rollout does: from the request and the cluster as it is to the plan. Reads only."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from kata_components.kubernetes.api import KubeApi
@@ -44,14 +45,16 @@ class InstallRequest:
     @property
     def rules(self) -> Rules:
         """What planning needs of it."""
-        return Rules(
+        rules = Rules(
             suffix=self.suffix,
             digests=host_digests(self.job, self.mounted),
             sizes=self.sizes,
+            soak_seconds=self.soak_seconds,
             not_ready=self.not_ready,
             existing=self.existing,
             tolerations=self.job["spec"]["template"]["spec"].get("tolerations", ()) if self.heeds_taints else None,
         )
+        return replace(rules, bound=self.approval.bound) if self.approval else rules
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,19 +75,21 @@ class Preview:
 async def preview(api: KubeApi, request: InstallRequest) -> Preview:
     """Return the plan for the fleet as it is now, with the refusals of the guard rails. Reads only."""
     now = await fleet.read(api, request.namespace, request.suffix, request.selection)
-    planned = plan(now.nodes, now.jobs, request.rules)
+    planned = plan(now.nodes, now.jobs, request.rules, datetime.now(UTC))
     cleaning = await _cleanup_plan(api, request, now)
+    many = guards.cleaning([step.node for step in cleaning.pending], now.marked)
     met = [
         guards.unknown_nodes(now.missing),
         guards.empty_selection(len(now.nodes), now.deselected, str(request.selection)),
         guards.unclaimed(unclaimed(planned)),
-        guards.cleaning([step.node for step in cleaning.pending], now.marked),
+        many,
     ]
     departures: list[str] = []
-    if request.approval:
-        planned, cleaning = request.approval.bound(planned), request.approval.bound(cleaning)
-        departures = request.approval.departures(planned, cleaning, request.parallelism)
-    confirmed = request.approval.guards if request.approval else ()
+    confirmed: frozenset[str] = frozenset()
+    if approval := request.approval:
+        departures = approval.departures(planned, cleaning, request.parallelism)
+        # Its counts are others by now when the approved cleaning was cut off.
+        confirmed = approval.guards | ({many.guard} if many and approval.cleans(cleaning) else set())
     return Preview(
         plan=planned,
         cleanup=cleaning,
@@ -99,4 +104,4 @@ async def _cleanup_plan(api: KubeApi, request: InstallRequest, now: Fleet) -> Pl
         return NOTHING
     gone = set(now.deselected)
     nodes = [node for node in await api.list_nodes() if node.metadata.name in gone] if gone else []
-    return deselected_plan(nodes, jobs.identified(now.jobs, nodes), request.suffix, request.cleanup.digest)
+    return deselected_plan(nodes, jobs.identified(now.jobs, nodes), request.cleanup.digest, request.rules)

@@ -27,14 +27,14 @@ def approved(what: Plan, cleanup: Plan = NOTHING, parallelism: int = 5) -> Appro
 def test_same_plan_is_covered() -> None:
     now = planned("a", "b")
     approval = approved(now)
-    assert approval.bound(now) == now
+    assert planned("a", "b", bound=approval.bound) == now
     assert approval.departures(now, NOTHING, 5) == []
     assert approval.guards == {"g"}
 
 
 def test_newcomers_wait_and_departed_nodes_are_no_problem() -> None:
     approval = approved(planned("a", "b"))
-    bound = approval.bound(planned("a", "c"))
+    bound = planned("a", "c", bound=approval.bound)
     assert [(step.node, step.action, step.reason) for step in bound.steps] == [
         ("a", Action.INSTALL, "new node"),
         ("c", Action.SKIPPED, "waits for approval"),
@@ -42,15 +42,23 @@ def test_newcomers_wait_and_departed_nodes_are_no_problem() -> None:
     assert approval.departures(bound, NOTHING, 5) == []
 
 
+def test_the_canary_is_one_of_the_approved_nodes() -> None:
+    waves = ("canary", "100%")
+    approval = approved(planned("b0", "b1", sizes=waves))
+    bound = planned("a0", "b0", "b1", sizes=waves, bound=approval.bound)
+    assert [(step.node, step.wave, step.canary) for step in bound.pending] == [("b0", 0, True), ("b1", 1, False)]
+    assert approval.departures(bound, NOTHING, 5) == []
+
+
 def test_another_machine_under_an_approved_name_waits() -> None:
     approval = approved(planned("a"))
-    (step,) = approval.bound(plan([node("a", uid="another")], [], RULES)).steps
+    (step,) = plan([node("a", uid="another")], [], replace(RULES, bound=approval.bound)).steps
     assert step.action is Action.SKIPPED
 
 
 def test_node_that_was_up_to_date_when_approved_waits_when_it_is_not_any_more() -> None:
     approval = approved(plan([node("a", marked=mark_of("a"))], [], RULES))
-    (step,) = approval.bound(planned("a")).steps
+    (step,) = planned("a", bound=approval.bound).steps
     assert step.action is Action.SKIPPED
 
 
@@ -58,7 +66,7 @@ def test_node_that_was_up_to_date_when_approved_waits_when_it_is_not_any_more() 
 def test_approved_work_that_was_cut_off_goes_on(state: JobState) -> None:
     approval = approved(planned("a"))
     resumed = plan([node("a")], [job("a", state)], RULES)
-    assert approval.bound(resumed) == resumed
+    assert plan([node("a")], [job("a", state)], replace(RULES, bound=approval.bound)) == resumed
     assert approval.departures(resumed, NOTHING, 5) == []
 
 
@@ -76,8 +84,8 @@ def test_other_digest_or_wider_pace_is_refused() -> None:
 def test_other_action_is_refused() -> None:
     labelled = [node("a", labels={"katacontainers.io/kata-runtime": "true"})]
     approval = approved(plan(labelled, [], replace(RULES, existing="adopt")))
-    now = plan(labelled, [], replace(RULES, existing="install"))
-    (refusal,) = approval.departures(approval.bound(now), NOTHING, 5)
+    now = plan(labelled, [], replace(RULES, existing="install", bound=approval.bound))
+    (refusal,) = approval.departures(now, NOTHING, 5)
     assert "a (adopt was approved, now it is install)" in refusal
 
 
@@ -85,7 +93,7 @@ def test_guard_rails_can_be_approved_before_there_is_a_plan() -> None:
     approval = Approval.parse(json.dumps(guards_only(["x"])), "p")
     now = planned("a")
     assert approval.guards == {"x"}
-    assert approval.bound(now) == now
+    assert planned("a", bound=approval.bound) == now
     assert approval.departures(now, NOTHING, 100) == []
 
 

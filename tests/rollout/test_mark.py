@@ -31,6 +31,12 @@ def test_a_begun_install_tells_at_which_digest_it_failed() -> None:
     assert mark.parse(mark.render(begun)) == begun
 
 
+def test_an_adopted_node_says_so_and_others_say_nothing() -> None:
+    adopted = replace(mark_of("a"), adopted=True)
+    assert json.loads(mark.render(adopted)) == json.loads(mark.render(mark_of("a"))) | {"adopted": True}
+    assert mark.parse(mark.render(adopted)) == adopted
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda inner: st.dictionaries(st.text(), inner) | st.lists(inner),

@@ -124,6 +124,18 @@ def test_a_canary_that_is_gone_has_proven_nothing() -> None:
     assert made.budget.stop_reason == "canary a is gone, the next run chooses another"
 
 
+def test_fresh_nodes_wait_for_a_failed_one_that_is_tried_again_until_it_recovers() -> None:
+    made = paced([replace(step("a"), action=Action.RESUME), step("b")], 2, 60.0, Budget(0, earlier=["a"]))
+    made.on_job(1.0, job("a"))
+    assert made.poll(1.0) == []
+    made.on_job(2.0, job("a", JobState.SUCCEEDED))
+    [record] = made.poll(2.0)
+    assert isinstance(record, Record)
+    assert not made.finished
+    made.on_result(3.0, record, Result(code=Code.DONE))
+    assert create(made, 3.0).node == "b"
+
+
 def test_a_wave_that_can_never_open_is_not_waited_for() -> None:
     made = paced([step("a"), step("b", wave=1)], 1, 60.0, Budget(0, earlier=["b"]))
     assert [c for c in made.poll(1.0) if isinstance(c, CreateJob)] == []

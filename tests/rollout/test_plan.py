@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from kata_components.kubernetes.objects import Node
 from kata_components.names import RUNTIME_LABEL, mark_label
 from kata_components.rollout.cleanup_plan import cleanup_plan
 from kata_components.rollout.jobs import JobState, NodeJob
@@ -214,6 +215,53 @@ def test_a_begun_install_is_known_without_its_job(failed: str, action: Action) -
     assert [s.action for s in cleanup_plan([begun], [], "", "cleanup").steps] == [Action.CLEANUP]
 
 
-def test_a_node_that_its_failed_job_took_down_counts_as_failed() -> None:
-    [step] = plan([node("a", ready=False)], [job("a", JobState.FAILED)], RULES).steps
-    assert (step.action, step.failed_before) == (Action.SKIPPED, True)
+TRIED_AGAIN = replace(mark_of("a", digest=""), failed=DIGEST)
+"""The mark of a node whose failed Job has made room for the next."""
+
+
+@pytest.mark.parametrize(
+    ("failed", "jobs", "action"),
+    [
+        (node("a", ready=False), [job("a", JobState.FAILED)], Action.SKIPPED),
+        (node("a", ready=False, marked=TRIED_AGAIN), [], Action.SKIPPED),
+        (node("a", marked=TRIED_AGAIN), [job("a")], Action.RESUME),
+        (node("a"), [job("a", JobState.FAILED), job("a", JobState.SUCCEEDED, stage="cleanup")], Action.INSTALL),
+    ],
+    ids=["taken down by its Job", "down while it was to be tried again", "tried again", "behind half a destroy"],
+)
+def test_a_failure_counts_whatever_happens_to_the_node_now(failed: Node, jobs: list[NodeJob], action: Action) -> None:
+    [step] = plan([failed], jobs, RULES).steps
+    assert (step.action, step.failed_before) == (action, True)
+
+
+def test_a_failed_node_comes_first_even_where_a_cleanup_was_begun_since() -> None:
+    jobs = [job("b", JobState.FAILED), job("b", JobState.SUCCEEDED, stage="cleanup")]
+    steps = plan([node("a"), node("b")], jobs, replace(RULES, sizes=("canary", "100%"))).pending
+    assert [(s.node, s.action, s.wave, s.canary) for s in steps] == [
+        ("b", Action.INSTALL, 0, True),
+        ("a", Action.INSTALL, 1, False),
+    ]
+
+
+OTHER = "bbbbbbbbbbbb"
+BEGUN = f"a Job of digest {OTHER} was begun"
+INSTALLED = f"kata 4.0.0 digest {OTHER} is installed"
+WAITS = "; waits for the Job that runs there now"
+
+
+@pytest.mark.parametrize(
+    ("planned", "known", "reason"),
+    [
+        (node("a"), job("a", digest=OTHER), BEGUN + WAITS),
+        (node("a"), job("a", JobState.FAILED, digest=OTHER), BEGUN),
+        (node("a", marked=mark_of("a", digest=OTHER)), job("a", digest="cccccccccccc"), INSTALLED + WAITS),
+        (node("a", marked=mark_of("a")), job("a", stage="cleanup"), "its cleanup was begun" + WAITS),
+        (node("a", uid="new"), job("a", digest=OTHER), "new node" + WAITS),
+        (node("a"), job("a"), "its Job is running"),
+    ],
+)
+def test_the_reason_names_a_job_of_another_run_and_that_it_is_waited_for(
+    planned: Node, known: NodeJob, reason: str
+) -> None:
+    [step] = plan([planned], [known], RULES).steps
+    assert step.reason == reason

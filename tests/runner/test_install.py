@@ -173,6 +173,9 @@ def test_adopted_nodes_are_marked_without_a_job() -> None:
     done = simulate(roll_out(FakeKubeApi(on), request(existing="adopt")))
     assert (done.outcome.adopted, done.outcome.installed) == (2, 0)
     assert (on.starts, on.marked()) == ([], ["a", "b"])
+    on.add_nodes("c")
+    [newcomer] = simulate(preview(FakeKubeApi(on), request(waves=("canary", "100%")))).plan.pending
+    assert (newcomer.node, newcomer.canary) == ("c", True), "adopting has proven nothing of its kind"
 
 
 def test_few_calls_about_nodes_are_under_way_at_once() -> None:
@@ -259,6 +262,20 @@ def test_cleaning_more_than_a_tenth_needs_an_approved_plan() -> None:
     text = json.dumps(document(found.plan, parallelism=3, cleanup=found.cleanup, guards=found.guards))
     approved = replace(wanted, approval=Approval.parse(text, "approved.json"))
     assert simulate(roll_out(FakeKubeApi(on), approved)).outcome.cleaned == 2
+
+
+def test_approved_cleaning_that_was_cut_off_goes_on_and_further_nodes_wait() -> None:
+    on = with_old_pool(5, 4)
+    found = simulate(preview(FakeKubeApi(on), deselecting()))
+    text = json.dumps(document(found.plan, parallelism=3, cleanup=found.cleanup, guards=found.guards))
+    approved = deselecting(approval=Approval.parse(text, "approved.json"))
+    on.fates["old-0"] = "fails"
+    assert simulate(roll_out(FakeKubeApi(on), approved)).outcome.cleaned == 3
+    on.fates.clear()
+    on.nodes["node-00"]["metadata"]["labels"]["pool"] = "old"
+    done = simulate(roll_out(FakeKubeApi(on), approved))
+    assert (done.outcome.cleaned, done.failure) == (1, "")
+    assert on.marked() == [f"node-{number:02}" for number in range(5)]
 
 
 def test_unapproved_newcomers_are_left_alone() -> None:

@@ -42,6 +42,26 @@ def test_killed_run_is_taken_up_where_it_was() -> None:
     assert told.lines[0].startswith("the Lease kube-system/kata-deploy is held by ")
 
 
+def test_a_soak_that_was_cut_off_goes_on_in_the_next_run() -> None:
+    on = cluster(3)
+    wanted = request(waves=("canary", "100%"), soak_seconds=1000)
+    told = Told()
+
+    async def interrupted_and_again() -> tuple[int, float]:
+        first = asyncio.create_task(roll_out(FakeKubeApi(on), wanted))
+        await asyncio.sleep(100.0)
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+        soaking = len(on.starts)
+        await roll_out(FakeKubeApi(on), wanted, told)
+        return soaking, now()
+
+    soaking, end = simulate(interrupted_and_again())
+    assert (soaking, len(on.starts)) == (1, 3)
+    assert end > 1000, "the time of day has gone on by a moment only"
+    assert "it soaks for 16m" in told.lines[0]
+
+
 def test_jobs_that_a_killed_run_has_left_are_removed_by_a_run_without_other_work() -> None:
     on = cluster(3)
 

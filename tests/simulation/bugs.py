@@ -10,16 +10,17 @@ from unittest import mock
 
 from kata_components.kubernetes.api import KubeApi
 from kata_components.kubernetes.objects import JobList
-from kata_components.rollout import jobs, pacer, plan
+from kata_components.rollout import jobs, pacer
 from kata_components.rollout.budget import Budget
 from kata_components.rollout.commands import Code, CreateJob, Record, Result
+from kata_components.rollout.facts import Facts
 from kata_components.rollout.jobs import NodeJob
 from kata_components.rollout.jobs_seen import JobsSeen
 from kata_components.rollout.pacer import Pacer
 from kata_components.rollout.phase import Phase
-from kata_components.rollout.plan import Plan, Step
+from kata_components.rollout.plan import Action, Plan, Step, plan
 from kata_components.rollout.queue import WaveQueue
-from kata_components.runner import anchor, cleanup, driver, fleet, install, lease
+from kata_components.runner import anchor, cleanup, driver, fleet, install, lease, preview
 from kata_components.runner.driver import Driver
 from kata_components.runner.fleet import Fleet, Selection
 from kata_components.runner.lease import HeldLease, lease_manifest
@@ -123,7 +124,12 @@ def canary_is_not_awaited() -> Patch:
 
 @bug(job_fails=0.5, node_broken=0.9)
 def failures_of_nodes_that_are_down_do_not_count() -> Patch:
-    return mock.patch.object(plan, "_has_failed", return_value=False)
+    def planned(*arguments: Any, **keywords: Any) -> Plan:
+        found = plan(*arguments, **keywords)
+        steps = (replace(s, failed_before=s.failed_before and s.action is not Action.SKIPPED) for s in found.steps)
+        return replace(found, steps=tuple(steps))
+
+    return mock.patch.object(preview, "plan", planned)
 
 
 @bug(node_reimaged=0.4, node_deleted=0.0, node_replaced=0.0)
@@ -139,12 +145,12 @@ def job_of_a_reinstalled_machine_is_believed() -> Patch:
 
 @bug(other_digest=0.7, job_fails=0.5)
 def mark_is_believed_whatever_has_worked_since() -> Patch:
-    return mock.patch.object(plan, "_has_worked_since", return_value=False)
+    return mock.patch.object(Facts, "has_worked_since", False)
 
 
 @bug(destroys=0.5, killed=0.9)
 def begun_cleanup_is_not_seen() -> Patch:
-    return mock.patch.object(plan, "_is_undone", return_value=False)
+    return mock.patch.object(Facts, "is_undone", False)
 
 
 @bug(killed=0.9, slow=0.15)

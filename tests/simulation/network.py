@@ -114,7 +114,7 @@ class NetworkApi(FakeKubeApi):
         return None
 
     def _applied(self, apply: Callable[[], Any]) -> Any:
-        self._world.promises.run = self._process.name
+        self._world.promises.serve(self._process.name)
         try:
             return apply()
         except RefusedError as error:

@@ -47,8 +47,16 @@ class Promises:
     """Kinds on which a digest has succeeded."""
     run: str = ""
     """The run whose request is being served."""
+    known: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
+    """The machines and digests that had failed before a run began: it has to know of them."""
     installs: int = 0
     cleanups: int = 0
+
+    def serve(self, run: str) -> None:
+        """The next request is one of that run."""
+        self.run = run
+        if run not in self.known:
+            self.known[run] = {(m.machine_id, digest) for m in self.machines.values() for digest in m.failed}
 
     def before_create(self, job: Object, active: Sequence[Object], at_work: int) -> None:
         node, digest = node_of(job), _digest(job)
@@ -70,9 +78,11 @@ class Promises:
             raise BrokenPromiseError(f"{machine.name} is done a second time")
         if digest in machine.failed:
             return
-        failed = [other.name for other in self.machines.values() if digest in other.failed]
-        if len(failed) > self.max_failures + self.parallelism - 1:
-            raise BrokenPromiseError(f"{machine.name} starts though {', '.join(failed)} failed")
+        failed = [other for other in self.machines.values() if digest in other.failed]
+        known = [other for other in failed if (other.machine_id, digest) in self.known[self.run]]
+        # What fails in the meantime may be news on its way, of as many Jobs as are in flight beside this one.
+        if len(known) > self.max_failures or len(failed) > self.max_failures + self.parallelism - 1:
+            raise BrokenPromiseError(f"{machine.name} starts though {', '.join(m.name for m in failed)} failed")
         working = {node_of(other) for other in active if _digest(other) == digest}
         alike = [m for m in self.machines.values() if m.kind == machine.kind and m is not machine]
         unproven = [m.name for m in alike if (digest in m.failed or m.name in working) and not m.was_down]

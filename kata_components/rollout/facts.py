@@ -1,0 +1,108 @@
+"""What the cluster says about one node: its labels, its mark, and the Jobs that were made for it. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from kata_components import names
+from kata_components.kubernetes.objects import Node
+from kata_components.rollout import digest as host_digest
+from kata_components.rollout import mark as node_mark
+from kata_components.rollout.jobs import JobState, NodeJob
+from kata_components.rollout.mark import Mark
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """A node as an installation finds it: `suffix` is its own, `digests` what it installs, as `host_digests` gives it.
+
+    `job` and `cleanup` are the install Job and the cleanup Job under the node's name, of whatever run and machine.
+    """
+
+    node: Node
+    job: NodeJob | None
+    cleanup: NodeJob | None
+    suffix: str
+    digests: Mapping[int, str]
+
+    @property
+    def name(self) -> str:
+        """The node's name."""
+        return self.node.metadata.name
+
+    @cached_property
+    def mark(self) -> Mark | None:
+        """The mark, whatever machine it was written for."""
+        return node_mark.parse(self.node.metadata.annotation(names.mark_annotation(self.suffix)))
+
+    @property
+    def is_adopted(self) -> bool:
+        """Whether the node was only marked as it was found."""
+        return self.mark is not None and self.mark.adopted
+
+    @property
+    def is_up_to_date(self) -> bool:
+        """Whether the mark says that the digest is on this machine, and nothing contradicts it."""
+        of_machine = self.mark is not None and self.mark.is_of(self.node)
+        return of_machine and self.is_marked_current and not self.is_undone and not self.has_worked_since
+
+    @property
+    def is_marked_current(self) -> bool:
+        """Whether the mark has the digest, by the recipe the mark was made by."""
+        return self.mark is not None and self.digests.get(self.mark.schema) == self.mark.digest
+
+    @property
+    def has_worked_since(self) -> bool:
+        """Whether a Job is on this machine that is not the one the mark was written for."""
+        if self.mark is None or self.job is None or not self.job.is_of(self.node):
+            return False
+        return (self.job.digest, self.job.state) != (self.mark.digest, JobState.SUCCEEDED)
+
+    @property
+    def is_undone(self) -> bool:
+        """Whether a cleanup has begun on this machine: it runs, or has taken the label, which goes first."""
+        if self.cleanup is None or not self.cleanup.is_of(self.node):
+            return False
+        return self.cleanup.active or not self.is_labelled
+
+    @property
+    def is_labelled(self) -> bool:
+        """Whether the node is labelled as installed.
+
+        From 4.1.0 on an installation has a label of its own beside the one that all share. Either is `false` from the
+        beginning of an install to its end, and from the beginning of a cleanup on.
+        """
+        own = self.node.metadata.label(names.mark_label(self.suffix))
+        return self.node.metadata.label(names.RUNTIME_LABEL) == "true" and own in {None, "true"}
+
+    @property
+    def own_job(self) -> NodeJob | None:
+        """The install Job, if it is of this machine and of the digest."""
+        fits = self.job is not None and self.job.digest == self.digest and self.job.is_of(self.node)
+        return self.job if fits else None
+
+    @property
+    def is_installed(self) -> bool:
+        """Whether its own Job has succeeded, and nothing has cleaned since.
+
+        Such a node needs no Job any more, so it does not matter whether it is Ready.
+        """
+        succeeded = self.own_job is not None and self.own_job.state is JobState.SUCCEEDED
+        return succeeded and self.is_labelled and not self.is_undone
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether its own Job has failed, or one before it had when it was to be tried again, which the mark tells."""
+        if self.mark is not None and self.mark.is_of(self.node) and self.mark.failed == self.digest:
+            return True
+        return self.own_job is not None and self.own_job.state is JobState.FAILED
+
+    @property
+    def is_worked_on(self) -> bool:
+        """Whether any Job works under the node's name."""
+        return any(job is not None and job.active for job in (self.job, self.cleanup))
+
+    @property
+    def digest(self) -> str:
+        """The digest that is to be installed."""
+        return host_digest.current(self.digests)
