@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from math import inf
 from typing import Final
 
+from kata_components.kubernetes.backoff import asked, backoff
 from kata_components.rollout.budget import Budget
 from kata_components.rollout.commands import Code, Command, CreateJob, DeleteJob, Inspect, ListJobs, Record, Result
 from kata_components.rollout.jobs import JobState, NodeJob, Stage
@@ -29,7 +30,6 @@ NodeCommand = CreateJob | DeleteJob | Record | Inspect
 
 RELIST_SECONDS: Final = 300.0
 """A list this often repairs what a watch lost."""
-_MAX_BACKOFF: Final = 30.0
 _GRACE_SECONDS: Final = 120.0
 """So long after its deadline the Job controller may take to report a Job as failed."""
 _MAX_ANSWERED: Final = 10
@@ -141,11 +141,11 @@ class Pacer:
         run.busy = False
         self._touch(run)
         if result.code is Code.THROTTLED:
-            self._paused_until = max(self._paused_until, now + max(result.retry_after, 1.0))
+            self._paused_until = max(self._paused_until, now + max(asked(result.retry_after), 1.0))
             self._again(self._paused_until, run)
         elif result.code is Code.UNKNOWN and not (result.text and run.tries >= _MAX_ANSWERED):
             run.tries += 1
-            self._again(now + min(_MAX_BACKOFF, 0.2 * 2 ** min(run.tries, _MAX_ANSWERED)), run)
+            self._again(now + backoff(run.tries), run)
         else:
             run.tries = 0
             self._settle(now, command, run, result)

@@ -103,6 +103,14 @@ def test_no_answer_is_asked_again_for_as_long_as_it_takes() -> None:
     assert made.nodes.within(Phase.CREATING) == ["a"]
 
 
+def test_a_server_that_asks_for_an_hour_is_waited_for_a_minute() -> None:
+    made = pacer("a")
+    made.on_result(1.0, create(made, 1.0), Result(code=Code.THROTTLED, retry_after=3600.0))
+    assert made.poll(60.0) == []
+    assert made.wakeup(2.0) == 61.0
+    assert create(made, 61.0).node == "a"
+
+
 def test_a_failure_counts_before_it_is_explained() -> None:
     made = pacer("a", "b", allowed=0)
     made.on_result(1.0, create(made, 1.0), Result(code=Code.DONE, uid="job-a"))
