@@ -30,8 +30,6 @@ NodeCommand = CreateJob | DeleteJob | Record | Inspect
 
 RELIST_SECONDS: Final = 300.0
 """A list this often repairs what a watch lost."""
-_GRACE_SECONDS: Final = 120.0
-"""So long after its deadline the Job controller may take to report a Job as failed."""
 _MAX_ANSWERED: Final = 10
 """So often in a row the server may answer a command with an error of its own before the node counts as failed."""
 _MAX_VANISHED: Final = 3
@@ -58,10 +56,9 @@ class Pacer:
     ) -> None:
         self.budget = budget
         self._parallelism = parallelism
-        self._patience = node_timeout_seconds + _GRACE_SECONDS
         self.nodes = NodeRuns(steps)
         self._queue = WaveQueue(steps, soak_seconds=soak_seconds)
-        self.jobs = JobsSeen(stage, digest, self._patience)
+        self.jobs = JobsSeen(stage, digest, node_timeout_seconds)
         self._due: list[tuple[float, int, str]] = []
         self._epoch = 0
         self._paused_until = 0.0
@@ -85,12 +82,16 @@ class Pacer:
 
     def wakeup(self, now: float) -> float:
         """Return the time at which `poll` has something new to say, if no event comes before."""
-        times = [self._relist_at] if not self._listing else []
+        if self.finished:
+            return now
+        times = [self.jobs.next_overdue(now)]
+        if not self._listing:
+            times.append(self._relist_at)
         if self._due:
             times.append(self._due[0][0])
         if self._queue.opens_at is not None:
             times.append(self._queue.opens_at)
-        return max(now, self._paused_until, min(times, default=now + RELIST_SECONDS))
+        return max(now, self._paused_until, min(*times, now + RELIST_SECONDS))
 
     @property
     def finished(self) -> bool:
@@ -170,7 +171,7 @@ class Pacer:
             self._again(now, run)
             return
         if result.code is Code.DONE:
-            self._running(now, run, result.uid)
+            self._running(run, result.uid)
         elif result.code is Code.CONFLICT:
             # Ours, by an answer that got lost, or somebody else's: the list tells.
             self._relist_at = now
@@ -207,17 +208,14 @@ class Pacer:
             self._queue.remove(run.step)
             self._enter(run, Phase.CREATING)
         if run.phase is Phase.CREATING:
-            self._running(now, run, job.uid)
+            self._running(run, job.uid)
         if run.phase is Phase.RUNNING and run.job_uid == job.uid and not job.active:
             self._enter(run, Phase.RECORDING if job.state is JobState.SUCCEEDED else Phase.INSPECTING)
             self._again(now, run)
 
-    def _running(self, now: float, run: NodeRun, job_uid: str) -> None:
+    def _running(self, run: NodeRun, job_uid: str) -> None:
         run.job_uid = job_uid
-        run.deadline = now + self._patience
         self._enter(run, Phase.RUNNING)
-        if run.deadline < inf:
-            self._again(run.deadline, run)
 
     def _vanished(self, now: float, run: NodeRun) -> None:
         run.vanished += 1
@@ -229,10 +227,7 @@ class Pacer:
     def _repeats(self, now: float) -> Iterator[Command]:
         while self._due and self._due[0][0] <= now:
             run = self.nodes[heapq.heappop(self._due)[2]]
-            if run.phase is Phase.RUNNING and now >= run.deadline:
-                # Kubernetes ends no Job whose pod hangs on a dead node. It keeps its host.
-                self._final(run, Phase.FAILED, "its Job did not end in time; is the node alive?")
-            elif not run.busy:
+            if not run.busy:
                 yield from self._commands(run)
 
     def _starts(self, now: float) -> Iterator[Command]:
@@ -247,9 +242,12 @@ class Pacer:
             yield from self._commands(run)
 
     def _give_up_on_dead_nodes(self, now: float) -> None:
+        """Kubernetes ends no Job whose pod hangs on a dead node. It keeps its host."""
         for job in self.jobs.overdue(now):
             run = self.nodes.get(job.node)
-            if run and run.phase is Phase.QUEUED:
+            if run and run.phase is Phase.RUNNING and run.job_uid == job.uid:
+                self._final(run, Phase.FAILED, "its Job did not end in time; is the node alive?")
+            elif run and run.phase is Phase.QUEUED:
                 self._queue.remove(run.step)
                 self._final(run, Phase.FAILED, f"the Job {job.name} works on it and did not end in time; is it alive?")
 

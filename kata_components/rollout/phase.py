@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
-from math import inf
 from typing import Final
 
 from kata_components.rollout.plan import Step
@@ -33,7 +32,6 @@ class NodeRun:
 
     `busy`: a command about it is under way. `tries`: commands in a row without an answer. `vanished`: Jobs that were
     deleted under it. `touched`: the epoch of its last command or answer; an older list says nothing of its absence.
-    `deadline`: when its running Job must have ended.
     """
 
     step: Step
@@ -44,7 +42,6 @@ class NodeRun:
     vanished: int = 0
     touched: int = 0
     failure: str = ""
-    deadline: float = inf
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Final
 
 from kata_components.errors import ApiError, ClusterError
 from kata_components.kubernetes.api import KubeApi
-from kata_components.kubernetes.objects import ContainerStatus, Pod, Terminated
+from kata_components.kubernetes.pods import ContainerStatus, Pod, Terminated
 from kata_components.rollout.commands import Code, Result
 from kata_components.rollout.plan import Step
 

@@ -74,6 +74,34 @@ def test_job_of_another_run_on_a_dead_node_does_not_block_the_rollout_for_ever()
     assert [failure.node for failure in made.nodes.failures] == ["a"]
 
 
+def test_a_job_has_the_time_that_its_own_run_gave_it() -> None:
+    made = pacer("a", "b", "c", parallelism=2)
+    made.on_job(1.0, replace(job("x", uid="foreign-x"), deadline_seconds=7200))
+    made.on_job(1.0, replace(job("a", uid="resumed-a"), deadline_seconds=7200))
+    assert [c for c in made.poll(7000.0) if isinstance(c, CreateJob)] == []
+    assert made.nodes.failures == []
+    late = 1.0 + 7200.0 + 120.0
+    assert made.wakeup(7200.0) <= late
+    assert [c for c in made.poll(late - 1.0) if isinstance(c, CreateJob)] == []
+    assert [c.node for c in made.poll(late) if isinstance(c, CreateJob)] == ["b", "c"]
+    assert [failure.node for failure in made.nodes.failures] == ["a"]
+
+
+def test_a_job_whose_own_time_is_shorter_has_that_of_this_run() -> None:
+    made = pacer("a", timeout=60.0)
+    made.on_job(1.0, replace(job("a"), deadline_seconds=10))
+    made.poll(LATE - 5.0)
+    assert made.nodes.failures == []
+
+
+def test_the_end_of_the_last_node_is_not_slept_through() -> None:
+    made = pacer("a")
+    made.on_job(1.0, job("a"))
+    made.poll(LATE)
+    assert made.finished
+    assert made.wakeup(LATE) == LATE
+
+
 def test_an_error_that_the_server_repeats_fails_the_node_with_its_text() -> None:
     made = pacer("a")
     now = 0.0

@@ -6,12 +6,15 @@ from collections import Counter
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 
 from kata_components import names
 from kata_components.kubernetes.api import CALLS_AT_ONCE
+from kata_components.kubernetes.objects import Job
 from kata_components.rollout import mark
 from kata_components.rollout.approval import Approval, document
+from kata_components.rollout.jobs import observed
 from kata_components.runner.cleanup import CleanupRequest
 from kata_components.runner.fleet import Selection
 from kata_components.runner.preview import InstallRequest, preview
@@ -199,6 +202,7 @@ def test_jobs_carry_the_node_the_deadline_and_no_ttl() -> None:
     assert job["metadata"]["namespace"] == NAMESPACE
     assert job["spec"]["template"]["spec"]["nodeName"] == "node-00"
     assert job["spec"]["activeDeadlineSeconds"] == 600
+    assert observed(msgspec.convert(job, Job)).deadline_seconds == 600
     assert "ttlSecondsAfterFinished" not in job["spec"]
 
 
