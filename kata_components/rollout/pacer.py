@@ -203,8 +203,7 @@ class Pacer:
         if run is None or self.jobs.is_deleted(job) or not self.jobs.is_ours(job, run.step):
             return
         # A Job that ended before this run took the node up is its own unless the plan knew that it is stale.
-        succeeded = job.state is JobState.SUCCEEDED and job.uid != run.step.stale_job
-        if run.phase is Phase.QUEUED and (job.active or succeeded):
+        if run.phase is Phase.QUEUED and job.uid != run.step.stale_job:
             self._queue.remove(run.step)
             self._enter(run, Phase.CREATING)
         if run.phase is Phase.CREATING:

@@ -1,11 +1,12 @@
 """What the pacer does in the few cases that no crash or fault brings about by chance."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from math import inf
 
 from kata_components.rollout.budget import Budget
-from kata_components.rollout.commands import Code, Command, CreateJob, Inspect, ListJobs, Record, Result
-from kata_components.rollout.jobs import JobState
+from kata_components.rollout.commands import Code, Command, CreateJob, DeleteJob, Inspect, ListJobs, Record, Result
+from kata_components.rollout.jobs import JobState, NodeJob
 from kata_components.rollout.pacer import Pacer
 from kata_components.rollout.phase import Phase
 from kata_components.rollout.plan import Action, Step
@@ -30,7 +31,9 @@ def pacer(
     return paced([step(node) for node in nodes], parallelism, timeout, Budget(allowed, earlier=earlier))
 
 
-def paced(steps: list[Step], parallelism: int, timeout: float, budget: Budget) -> Pacer:
+def paced(
+    steps: list[Step], parallelism: int, timeout: float, budget: Budget, *, jobs: Sequence[NodeJob] = ()
+) -> Pacer:
     made = Pacer(
         steps,
         stage="install",
@@ -41,7 +44,7 @@ def paced(steps: list[Step], parallelism: int, timeout: float, budget: Budget) -
     )
     [listing] = made.poll(0.0)
     assert isinstance(listing, ListJobs)
-    made.on_list(0.0, listing, [])
+    made.on_list(0.0, listing, jobs)
     return made
 
 
@@ -137,6 +140,22 @@ def test_a_server_that_asks_for_an_hour_is_waited_for_a_minute() -> None:
     assert made.poll(60.0) == []
     assert made.wakeup(2.0) == 61.0
     assert create(made, 61.0).node == "a"
+
+
+def test_a_job_that_fails_before_the_first_list_counts_and_is_explained() -> None:
+    made = paced([step("a", canary=True), step("b", wave=1)], 1, 60.0, Budget(0), jobs=[job("a", JobState.FAILED)])
+    assert made.budget.stop_reason == "canary a failed"
+    [inspect] = made.poll(1.0)
+    assert inspect == Inspect("a", "kata-deploy-install-a", "job-a")
+    made.on_result(1.0, inspect, Result(code=Code.DONE, text="no space left on device"))
+    assert made.finished
+    assert [failure.text for failure in made.nodes.failures] == ["no space left on device"]
+
+
+def test_a_failure_that_the_plan_knew_is_tried_again() -> None:
+    known = replace(step("a"), action=Action.RETRY, stale_job="job-a", failed_before=True)
+    made = paced([known], 1, 60.0, Budget(0, earlier=["a"]), jobs=[job("a", JobState.FAILED)])
+    assert made.poll(1.0) == [DeleteJob("a", "kata-deploy-install-a", "job-a")]
 
 
 def test_a_failure_counts_before_it_is_explained() -> None:
