@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from math import inf
 from typing import Final
 
-from kata_components.kubernetes.backoff import asked, backoff
+from kata_components.kubernetes.backoff import asked
 from kata_components.rollout.budget import Budget
 from kata_components.rollout.commands import Code, Command, CreateJob, DeleteJob, Inspect, ListJobs, Record, Result
 from kata_components.rollout.jobs import JobState, NodeJob, Stage
@@ -30,8 +30,6 @@ NodeCommand = CreateJob | DeleteJob | Record | Inspect
 
 RELIST_SECONDS: Final = 300.0
 """A list this often repairs what a watch lost."""
-_MAX_ANSWERED: Final = 10
-"""So often in a row the server may answer a command with an error of its own before the node counts as failed."""
 _MAX_VANISHED: Final = 3
 """So often a Job may disappear from under a node before the node counts as failed."""
 
@@ -144,12 +142,17 @@ class Pacer:
         if result.code is Code.THROTTLED:
             self._paused_until = max(self._paused_until, now + max(asked(result.retry_after), 1.0))
             self._again(self._paused_until, run)
-        elif result.code is Code.UNKNOWN and not (result.text and run.tries >= _MAX_ANSWERED):
-            run.tries += 1
-            self._again(now + backoff(run.tries), run)
-        else:
-            run.tries = 0
+            return
+        # The name is taken: by our own Job when an answer got lost, or by another one; a list tells, if it knows it.
+        taken = result.code is Code.CONFLICT and isinstance(command, CreateJob) and run.phase is Phase.CREATING
+        if taken:
+            self._relist_at = now
+        settles = result.code is not Code.UNKNOWN and not taken
+        pause = None if settles else run.tries.another(answered=taken or bool(result.text))
+        if pause is None:
             self._settle(now, command, run, result)
+        else:
+            self._again(now + pause, run)
 
     def _settle(self, now: float, command: NodeCommand, run: NodeRun, result: Result) -> None:
         match command:
@@ -172,10 +175,6 @@ class Pacer:
             return
         if result.code is Code.DONE:
             self._running(run, result.uid)
-        elif result.code is Code.CONFLICT:
-            # Ours, by an answer that got lost, or somebody else's: the list tells.
-            self._relist_at = now
-            self._again(now + 1.0, run)
         else:
             self._final(run, Phase.FAILED, result.text)
 

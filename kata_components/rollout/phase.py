@@ -1,11 +1,12 @@
 """Where each node is in a rollout, and the counts of all of them."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Final
 
 from kata_components.rollout.plan import Step
+from kata_components.rollout.tries import Tries
 
 
 class Phase(Enum):
@@ -30,15 +31,15 @@ HOLDS_SLOT = (Phase.DELETING, Phase.CREATING, Phase.RUNNING)
 class NodeRun:
     """One node of a rollout.
 
-    `busy`: a command about it is under way. `tries`: commands in a row without an answer. `vanished`: Jobs that were
-    deleted under it. `touched`: the epoch of its last command or answer; an older list says nothing of its absence.
+    `busy`: a command about it is under way. `tries`: of the command of its phase. `vanished`: Jobs that were deleted
+    under it. `touched`: the epoch of its last command or answer; an older list says nothing of its absence.
     """
 
     step: Step
     phase: Phase = Phase.QUEUED
     job_uid: str = ""
     busy: bool = False
-    tries: int = 0
+    tries: Tries = field(default_factory=Tries)
     vanished: int = 0
     touched: int = 0
     failure: str = ""
@@ -89,6 +90,8 @@ class NodeRuns:
         """Move a node into a phase."""
         self._counts[run.phase] -= 1
         self._counts[phase] += 1
+        if phase is not run.phase:
+            run.tries = Tries()
         run.phase = phase
         if phase in HOLDS_SLOT:
             self._holders[run.step.node] = None

@@ -39,6 +39,14 @@ async def inspect(api: KubeApi, namespace: str, step: Step, job: str, failure: s
     return Result(code=Code.DONE, text=f"{text}; see `kubectl -n {namespace} describe job {job}`")
 
 
+def name_taken(namespace: str, job: str) -> str:
+    """Return why a Job could not be created although no list shows one that is in its way."""
+    return (
+        f"a Job named {job} is there that is not this run's, or cannot be deleted: "
+        f"see `kubectl -n {namespace} get job {job}`"
+    )
+
+
 async def explain(api: KubeApi, namespace: str, job: str) -> str:
     """Return what the pods of a Job say about its failure, empty when they say nothing."""
     return await _pod_failure(api, namespace, await api.list_pods(namespace, f"job-name={job}"))

@@ -123,6 +123,56 @@ def test_an_error_that_the_server_repeats_fails_the_node_with_its_text() -> None
     assert [failure.text for failure in made.nodes.failures] == ["webhook failed"]
 
 
+def conflicts(made: Pacer, listed: Sequence[NodeJob] = ()) -> tuple[int, float]:
+    """Answer every create with a conflict until the pacer has finished; return how many there were and how long."""
+    now = 0.0
+    creates = 0
+    while not made.finished:
+        for command in made.poll(now):
+            if isinstance(command, ListJobs):
+                made.on_list(now, command, listed)
+            elif isinstance(command, CreateJob):
+                creates += 1
+                made.on_result(now, command, Result(code=Code.CONFLICT, text="a Job of that name is there"))
+            else:
+                made.on_result(now, command, Result(code=Code.DONE))
+        now = made.wakeup(now)
+    return creates, now
+
+
+def test_a_name_that_is_taken_for_good_fails_the_node_after_a_few_tries() -> None:
+    made = pacer("a")
+    creates, seconds = conflicts(made)
+    assert creates == 11
+    assert 60.0 < seconds < 200.0
+    assert [failure.text for failure in made.nodes.failures] == ["a Job of that name is there"]
+
+
+def test_a_deleted_job_that_does_not_go_fails_the_node() -> None:
+    held = job("a", JobState.FAILED, digest="bbbbbbbbbbbb")
+    made = paced([replace(step("a"), stale_job=held.uid)], 1, 60.0, Budget(), jobs=[held])
+    creates, _ = conflicts(made, [held])
+    assert creates == 11
+    assert [failure.node for failure in made.nodes.failures] == ["a"]
+
+
+def test_a_name_that_is_taken_by_our_own_job_is_no_error() -> None:
+    made = pacer("a")
+    creates, _ = conflicts(made, [job("a", JobState.SUCCEEDED)])
+    assert creates == 1
+    assert made.nodes.within(Phase.DONE) == ["a"]
+
+
+def test_an_outage_takes_no_tries_from_a_name_that_is_taken() -> None:
+    made = pacer("a")
+    now = 1.0
+    for _ in range(30):
+        made.on_result(now, create(made, now), Result(code=Code.UNKNOWN))
+        now += 31.0
+    made.on_result(now, create(made, now), Result(code=Code.CONFLICT, text="a Job of that name is there"))
+    assert made.nodes.within(Phase.CREATING) == ["a"]
+
+
 def test_no_answer_is_asked_again_for_as_long_as_it_takes() -> None:
     made = pacer("a")
     now = 1.0
