@@ -92,6 +92,12 @@ class JobsSeen:
         active = len(self._overdue_at) - len(self.overdue(now))
         return active + sum(1 for node in holders if node not in self._active)
 
+    def elsewhere(self, now: float, holders: Iterable[str]) -> int:
+        """Return how many Jobs are active, overdue ones apart, on nodes that hold no slot."""
+        holding = set(holders)
+        jobs = (job for node, of_node in self._active.items() if node not in holding for job in of_node.values())
+        return sum(now < self._overdue_at[job.uid] for job in jobs)
+
     def overdue(self, now: float) -> list[NodeJob]:
         """Return the active Jobs that are overdue."""
         if now < min(self._overdue_at.values(), default=inf):

@@ -12,17 +12,18 @@ A slot is held from DELETING to the end of the Job. An unknown outcome keeps its
 list settles it. Jobs are told apart by UID, since names are used again.
 """
 
-import heapq
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from math import inf
 from typing import Final
 
 from kata_components.kubernetes.backoff import asked
+from kata_components.rollout.agenda import Agenda
 from kata_components.rollout.budget import Budget
 from kata_components.rollout.commands import Code, Command, CreateJob, DeleteJob, Inspect, ListJobs, Record, Result
 from kata_components.rollout.jobs import JobState, NodeJob, Stage
 from kata_components.rollout.jobs_seen import JobsSeen
-from kata_components.rollout.phase import NodeRun, NodeRuns, Phase
+from kata_components.rollout.phase import NodeRun, NodeRuns, Phase, Progress
 from kata_components.rollout.plan import Action, Step
 from kata_components.rollout.queue import WaveQueue
 
@@ -57,7 +58,7 @@ class Pacer:
         self.nodes = NodeRuns(steps)
         self._queue = WaveQueue(steps, soak_seconds=soak_seconds)
         self.jobs = JobsSeen(stage, digest, node_timeout_seconds)
-        self._due: list[tuple[float, int, str]] = []
+        self._agenda = Agenda()
         self._epoch = 0
         self._paused_until = 0.0
         self._relist_at = 0.0
@@ -82,14 +83,12 @@ class Pacer:
         """Return the time at which `poll` has something new to say, if no event comes before."""
         if self.finished:
             return now
-        times = [self.jobs.next_overdue(now)]
+        times = [now + RELIST_SECONDS, self._agenda.next, self.jobs.next_overdue(now)]
         if not self._listing:
             times.append(self._relist_at)
-        if self._due:
-            times.append(self._due[0][0])
         if self._queue.opens_at is not None:
             times.append(self._queue.opens_at)
-        return max(now, self._paused_until, min(*times, now + RELIST_SECONDS))
+        return max(now, self._paused_until, min(times))
 
     @property
     def finished(self) -> bool:
@@ -97,6 +96,10 @@ class Pacer:
         if not self._listed or not self.nodes.idle:
             return False
         return not any(self.budget.allows(node) for node in self._queue)
+
+    def progress(self, now: float) -> Progress:
+        """Return how far the nodes are, and how many Jobs of earlier runs take slots away from them."""
+        return replace(self.nodes.progress, others=self.jobs.elsewhere(now, self.nodes.holders))
 
     def on_list(self, now: float, command: ListJobs, jobs: Iterable[NodeJob] | None) -> None:
         """Take a complete list of the installation's Jobs, newer than any change told before; None: not to be had."""
@@ -141,7 +144,7 @@ class Pacer:
         self._touch(run)
         if result.code is Code.THROTTLED:
             self._paused_until = max(self._paused_until, now + max(asked(result.retry_after), 1.0))
-            self._again(self._paused_until, run)
+            self._agenda.add(self._paused_until, run.step.node)
             return
         # The name is taken: by our own Job when an answer got lost, or by another one; a list tells, if it knows it.
         taken = result.code is Code.CONFLICT and isinstance(command, CreateJob) and run.phase is Phase.CREATING
@@ -152,7 +155,7 @@ class Pacer:
         if pause is None:
             self._settle(now, command, run, result)
         else:
-            self._again(now + pause, run)
+            self._agenda.add(now + pause, run.step.node)
 
     def _settle(self, now: float, command: NodeCommand, run: NodeRun, result: Result) -> None:
         match command:
@@ -171,7 +174,7 @@ class Pacer:
     def _created(self, now: float, run: NodeRun, result: Result) -> None:
         if run.phase is not Phase.CREATING:
             # The watch was faster and has moved the node on; what it asked for had to wait for this answer.
-            self._again(now, run)
+            self._agenda.add(now, run.step.node)
             return
         if result.code is Code.DONE:
             self._running(run, result.uid)
@@ -184,7 +187,7 @@ class Pacer:
             return
         self.jobs.forget(command.node, command.uid)
         self._enter(run, Phase.CREATING)
-        self._again(now, run)
+        self._agenda.add(now, run.step.node)
 
     def _final(self, run: NodeRun, phase: Phase, text: str = "") -> None:
         run.failure = text
@@ -209,7 +212,7 @@ class Pacer:
             self._running(run, job.uid)
         if run.phase is Phase.RUNNING and run.job_uid == job.uid and not job.active:
             self._enter(run, Phase.RECORDING if job.state is JobState.SUCCEEDED else Phase.INSPECTING)
-            self._again(now, run)
+            self._agenda.add(now, run.step.node)
 
     def _running(self, run: NodeRun, job_uid: str) -> None:
         run.job_uid = job_uid
@@ -218,13 +221,13 @@ class Pacer:
     def _vanished(self, now: float, run: NodeRun) -> None:
         run.vanished += 1
         self._enter(run, Phase.INSPECTING if run.vanished >= _MAX_VANISHED else Phase.CREATING)
-        self._again(now, run)
+        self._agenda.add(now, run.step.node)
 
     # What to start and to repeat.
 
     def _repeats(self, now: float) -> Iterator[Command]:
-        while self._due and self._due[0][0] <= now:
-            run = self.nodes[heapq.heappop(self._due)[2]]
+        for node in self._agenda.take(now):
+            run = self.nodes[node]
             if not run.busy:
                 yield from self._commands(run)
 
@@ -287,9 +290,6 @@ class Pacer:
             self.budget.failed(run.step.node, canary=run.step.canary)
         self.nodes.enter(run, phase)
         self._touch(run)
-
-    def _again(self, when: float, run: NodeRun) -> None:
-        heapq.heappush(self._due, (when, self._epoch, run.step.node))
 
     def _touch(self, run: NodeRun) -> None:
         self._epoch += 1

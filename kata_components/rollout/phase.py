@@ -55,7 +55,10 @@ class Failure:
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """Counts of nodes at one moment. `running` hold a slot; `finishing` have no Job any more but are not settled."""
+    """Counts of nodes at one moment. `running` hold a slot; `finishing` have no Job any more but are not settled.
+
+    `others` are Jobs that hold a slot too, though no node of this run works in them.
+    """
 
     total: int
     done: int
@@ -63,6 +66,7 @@ class Progress:
     finishing: int
     failed: int
     departed: int
+    others: int = 0
 
     @property
     def remaining(self) -> int:

@@ -71,7 +71,7 @@ class Driver:
             async with asyncio.TaskGroup() as group:
                 background = [group.create_task(self._lease.keep()), group.create_task(self._tick())]
                 await self._pace(group)
-                self._on_progress(self._pacer.nodes.progress)
+                self._tell_progress()
                 self._closing = True
                 for task in [*background, *filter(None, [self._watch])]:
                     task.cancel()
@@ -92,7 +92,10 @@ class Driver:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(_TICK_SECONDS)
-            self._on_progress(self._pacer.nodes.progress)
+            self._tell_progress()
+
+    def _tell_progress(self) -> None:
+        self._on_progress(self._pacer.progress(asyncio.get_running_loop().time()))
 
     async def _execute(self, group: asyncio.TaskGroup, command: Command) -> None:
         if isinstance(command, ListJobs):

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from math import inf
 
+from kata_components.rollout import report
 from kata_components.rollout.budget import Budget
 from kata_components.rollout.commands import Code, Command, CreateJob, DeleteJob, Inspect, ListJobs, Record, Result
 from kata_components.rollout.jobs import JobState, NodeJob
@@ -103,6 +104,21 @@ def test_the_end_of_the_last_node_is_not_slept_through() -> None:
     made.poll(LATE)
     assert made.finished
     assert made.wakeup(LATE) == LATE
+
+
+def test_progress_counts_the_jobs_of_earlier_runs_until_they_end() -> None:
+    made = pacer("a", "b", parallelism=2)
+    made.on_job(1.0, job("x", uid="foreign-x"))
+    made.on_result(1.0, create(made, 1.0), Result(code=Code.DONE, uid="job-a"))
+    made.on_job(1.0, job("a"))
+    now = made.progress(2.0)
+    assert (now.running, now.remaining, now.others) == (1, 1, 1)
+    assert report.progress_line("installed", now, 2.0) == (
+        "0/2 installed, 1 running, 1 Job of earlier runs still at work, 1 waiting"
+    )
+    made.on_job(3.0, job("x", JobState.SUCCEEDED, uid="foreign-x"))
+    assert made.progress(3.0).others == 0
+    assert "earlier" not in report.progress_line("installed", made.progress(3.0), 3.0)
 
 
 def test_an_error_that_the_server_repeats_fails_the_node_with_its_text() -> None:
