@@ -13,8 +13,8 @@ from kata_components.kubernetes.objects import (
     NotedNode,
     ObjectMetadata,
     OwnedObject,
-    Pod,
 )
+from kata_components.kubernetes.pods import Pod
 
 Manifest = Mapping[str, Any]
 """A Kubernetes object as it goes over the wire."""

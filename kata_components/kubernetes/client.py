@@ -27,9 +27,9 @@ from kata_components.kubernetes.objects import (
     ObjectMetadata,
     OwnedObject,
     Page,
-    Pod,
     Slim,
 )
+from kata_components.kubernetes.pods import Pod
 from kata_components.kubernetes.retry import Retry
 from kata_components.kubernetes.watch import JobWatcher
 

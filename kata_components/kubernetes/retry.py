@@ -11,11 +11,8 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from kata_components.errors import ApiError, UnreachableError
+from kata_components.kubernetes.backoff import asked, backoff
 
-_FIRST_DELAY: Final = 0.2
-_LONGEST_DELAY: Final = 30.0
-_LONGEST_RETRY_AFTER: Final = 60.0
-"""A server that asks for more is waited for this long: minutes of silence look like a hang."""
 _TRANSIENT: Final = frozenset({429, 500, 502, 503, 504})
 
 T = TypeVar("T")
@@ -50,7 +47,5 @@ class Retry:
         await self.sleep(self.delay(failures, getattr(error, "retry_after", None)))
 
     def delay(self, failures: int, retry_after: float | None = None) -> float:
-        """Return the seconds to wait: min(30, 0.2 · 2^failures), of that 50 to 100 %."""
-        # The exponent is bounded because a watch may fail for days.
-        backoff = min(_LONGEST_DELAY, _FIRST_DELAY * 2.0 ** min(failures, 10)) * (0.5 + 0.5 * self.random())
-        return max(backoff, min(retry_after or 0.0, _LONGEST_RETRY_AFTER))
+        """Return the seconds to wait: 50 to 100 % of `backoff`, and no less than the server asks for."""
+        return max(backoff(failures) * (0.5 + 0.5 * self.random()), asked(retry_after))

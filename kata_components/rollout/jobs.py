@@ -29,7 +29,8 @@ class JobState(Enum):
 class NodeJob:
     """A per-node Job as it was last seen. `failure` is the Job controller's own reason when it failed.
 
-    `node_uid` is empty where it was not stamped, by upstream's dispatcher; `created` is RFC 3339, UTC.
+    `node_uid` is empty where it was not stamped, by upstream's dispatcher; `created` is RFC 3339, UTC;
+    `deadline_seconds` is its own activeDeadlineSeconds, 0 when it has none.
     """
 
     name: str
@@ -42,6 +43,7 @@ class NodeJob:
     state: JobState
     failure: str = ""
     created: str = ""
+    deadline_seconds: int = 0
 
     @property
     def active(self) -> bool:
@@ -79,6 +81,7 @@ def observed(job: Job) -> NodeJob:
         state=state,
         failure=failure,
         created=metadata.creation_timestamp or "",
+        deadline_seconds=(job.spec and job.spec.active_deadline_seconds) or 0,
     )
 
 

@@ -1,36 +1,43 @@
 """The per-node Jobs as lists and watch events have shown them."""
 
 from collections.abc import Iterable
+from math import inf
+from typing import Final
 
 from kata_components.rollout.jobs import NodeJob, Stage
 from kata_components.rollout.plan import Step
+
+_GRACE_SECONDS: Final = 120.0
+"""So long after its deadline the Job controller may take to report a Job as failed."""
 
 
 class JobsSeen:
     """Active Jobs of all stages by node, and the last finished one of the paced stage.
 
-    `stage` and `digest` are those of the Jobs that this run makes. A Job that is still active `patience` seconds after
-    it was first seen is overdue: its deadline is long over, so nothing of it runs any more, but its node is dead and
-    cannot say so.
+    `stage` and `digest` are those of the Jobs that this run makes, `node_timeout_seconds` is their deadline. A Job that
+    is still active long after its deadline, counted from when it was first seen, is overdue: nothing of it runs any
+    more, but its node is dead and cannot say so. The run that made it may have given it more time than this one does.
     """
 
-    def __init__(self, stage: Stage, digest: str, patience: float) -> None:
+    def __init__(self, stage: Stage, digest: str, node_timeout_seconds: float) -> None:
         self._stage = stage
         self._digest = digest
-        self._patience = patience
-        self._since: dict[str, float] = {}
+        self._node_timeout_seconds = node_timeout_seconds
+        self._overdue_at: dict[str, float] = {}
         self._active: dict[str, dict[str, NodeJob]] = {}
         self._finished: dict[str, NodeJob] = {}
         self._deleted: set[str] = set()
 
     def replace(self, now: float, jobs: Iterable[NodeJob]) -> None:
         """Take a complete list."""
-        since = self._since
-        self._since = {}
+        known = self._overdue_at
+        self._overdue_at = {}
         self._active.clear()
         self._finished.clear()
         for job in jobs:
-            self.put(since.get(job.uid, now), job)
+            if job.active and job.uid in known:
+                self._overdue_at[job.uid] = known[job.uid]
+            self.put(now, job)
 
     def put(self, now: float, job: NodeJob) -> None:
         """Take one Job as it is now. One that was deleted here may still turn up in an older answer: ignored."""
@@ -38,7 +45,8 @@ class JobsSeen:
             return
         if job.active:
             self._active.setdefault(job.node, {})[job.uid] = job
-            self._since.setdefault(job.uid, now)
+            limit = max(self._node_timeout_seconds, job.deadline_seconds)
+            self._overdue_at.setdefault(job.uid, now + limit + _GRACE_SECONDS)
             return
         self._remove_active(job)
         if job.stage == self._stage:
@@ -81,19 +89,29 @@ class JobsSeen:
 
     def in_flight(self, now: float, holders: Iterable[str]) -> int:
         """Return how many Jobs are active, overdue ones apart, or about to be on the nodes that hold a slot."""
-        active = len(self._since) - len(self.overdue(now))
+        active = len(self._overdue_at) - len(self.overdue(now))
         return active + sum(1 for node in holders if node not in self._active)
+
+    def elsewhere(self, now: float, holders: Iterable[str]) -> int:
+        """Return how many Jobs are active, overdue ones apart, on nodes that hold no slot."""
+        holding = set(holders)
+        jobs = (job for node, of_node in self._active.items() if node not in holding for job in of_node.values())
+        return sum(now < self._overdue_at[job.uid] for job in jobs)
 
     def overdue(self, now: float) -> list[NodeJob]:
         """Return the active Jobs that are overdue."""
-        if now - min(self._since.values(), default=now) <= self._patience:
+        if now < min(self._overdue_at.values(), default=inf):
             return []
         active = (job for of_node in self._active.values() for job in of_node.values())
-        return [job for job in active if now - self._since[job.uid] > self._patience]
+        return [job for job in active if now >= self._overdue_at[job.uid]]
+
+    def next_overdue(self, now: float) -> float:
+        """Return when the next active Job is overdue, infinity if none will be."""
+        return min((at for at in self._overdue_at.values() if at > now), default=inf)
 
     def _remove_active(self, job: NodeJob) -> None:
         of_node = self._active.get(job.node, {})
         of_node.pop(job.uid, None)
-        self._since.pop(job.uid, None)
+        self._overdue_at.pop(job.uid, None)
         if not of_node:
             self._active.pop(job.node, None)

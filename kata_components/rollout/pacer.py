@@ -12,16 +12,18 @@ A slot is held from DELETING to the end of the Job. An unknown outcome keeps its
 list settles it. Jobs are told apart by UID, since names are used again.
 """
 
-import heapq
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from math import inf
 from typing import Final
 
+from kata_components.kubernetes.backoff import asked
+from kata_components.rollout.agenda import Agenda
 from kata_components.rollout.budget import Budget
 from kata_components.rollout.commands import Code, Command, CreateJob, DeleteJob, Inspect, ListJobs, Record, Result
 from kata_components.rollout.jobs import JobState, NodeJob, Stage
 from kata_components.rollout.jobs_seen import JobsSeen
-from kata_components.rollout.phase import NodeRun, NodeRuns, Phase
+from kata_components.rollout.phase import NodeRun, NodeRuns, Phase, Progress
 from kata_components.rollout.plan import Action, Step
 from kata_components.rollout.queue import WaveQueue
 
@@ -29,11 +31,6 @@ NodeCommand = CreateJob | DeleteJob | Record | Inspect
 
 RELIST_SECONDS: Final = 300.0
 """A list this often repairs what a watch lost."""
-_MAX_BACKOFF: Final = 30.0
-_GRACE_SECONDS: Final = 120.0
-"""So long after its deadline the Job controller may take to report a Job as failed."""
-_MAX_ANSWERED: Final = 10
-"""So often in a row the server may answer a command with an error of its own before the node counts as failed."""
 _MAX_VANISHED: Final = 3
 """So often a Job may disappear from under a node before the node counts as failed."""
 
@@ -59,11 +56,10 @@ class Pacer:
     ) -> None:
         self.budget = budget
         self._parallelism = parallelism
-        self._patience = node_timeout_seconds + _GRACE_SECONDS
         self.nodes = NodeRuns(steps)
         self._queue = WaveQueue(steps, soak_seconds=soak_seconds, opens_in=opens_in)
-        self.jobs = JobsSeen(stage, digest, self._patience)
-        self._due: list[tuple[float, int, str]] = []
+        self.jobs = JobsSeen(stage, digest, node_timeout_seconds)
+        self._agenda = Agenda()
         self._epoch = 0
         self._paused_until = 0.0
         self._relist_at = 0.0
@@ -86,12 +82,14 @@ class Pacer:
 
     def wakeup(self, now: float) -> float:
         """Return the time at which `poll` has something new to say, if no event comes before."""
-        times = [self._relist_at] if not self._listing else []
-        if self._due:
-            times.append(self._due[0][0])
+        if self.finished:
+            return now
+        times = [now + RELIST_SECONDS, self._agenda.next, self.jobs.next_overdue(now)]
+        if not self._listing:
+            times.append(self._relist_at)
         if self._queue.opens_at is not None:
             times.append(self._queue.opens_at)
-        return max(now, self._paused_until, min(times, default=now + RELIST_SECONDS))
+        return max(now, self._paused_until, min(times))
 
     @property
     def finished(self) -> bool:
@@ -99,6 +97,10 @@ class Pacer:
         if not self._listed or not self.nodes.idle:
             return False
         return not any(self.budget.allows(node) for node in self._queue)
+
+    def progress(self, now: float) -> Progress:
+        """Return how far the nodes are, and how many Jobs of earlier runs take slots away from them."""
+        return replace(self.nodes.progress, others=self.jobs.elsewhere(now, self.nodes.holders))
 
     def on_list(self, now: float, command: ListJobs, jobs: Iterable[NodeJob] | None) -> None:
         """Take a complete list of the installation's Jobs, newer than any change told before; None: not to be had."""
@@ -142,14 +144,19 @@ class Pacer:
         run.busy = False
         self._touch(run)
         if result.code is Code.THROTTLED:
-            self._paused_until = max(self._paused_until, now + max(result.retry_after, 1.0))
-            self._again(self._paused_until, run)
-        elif result.code is Code.UNKNOWN and not (result.text and run.tries >= _MAX_ANSWERED):
-            run.tries += 1
-            self._again(now + min(_MAX_BACKOFF, 0.2 * 2 ** min(run.tries, _MAX_ANSWERED)), run)
-        else:
-            run.tries = 0
+            self._paused_until = max(self._paused_until, now + max(asked(result.retry_after), 1.0))
+            self._agenda.add(self._paused_until, run.step.node)
+            return
+        # The name is taken: by our own Job when an answer got lost, or by another one; a list tells, if it knows it.
+        taken = result.code is Code.CONFLICT and isinstance(command, CreateJob) and run.phase is Phase.CREATING
+        if taken:
+            self._relist_at = now
+        settles = result.code is not Code.UNKNOWN and not taken
+        pause = None if settles else run.tries.another(answered=taken or bool(result.text))
+        if pause is None:
             self._settle(now, command, run, result)
+        else:
+            self._agenda.add(now + pause, run.step.node)
 
     def _settle(self, now: float, command: NodeCommand, run: NodeRun, result: Result) -> None:
         match command:
@@ -168,14 +175,10 @@ class Pacer:
     def _created(self, now: float, run: NodeRun, result: Result) -> None:
         if run.phase is not Phase.CREATING:
             # The watch was faster and has moved the node on; what it asked for had to wait for this answer.
-            self._again(now, run)
+            self._agenda.add(now, run.step.node)
             return
         if result.code is Code.DONE:
-            self._running(now, run, result.uid)
-        elif result.code is Code.CONFLICT:
-            # Ours, by an answer that got lost, or somebody else's: the list tells.
-            self._relist_at = now
-            self._again(now + 1.0, run)
+            self._running(run, result.uid)
         else:
             self._final(run, Phase.FAILED, result.text)
 
@@ -185,7 +188,7 @@ class Pacer:
             return
         self.jobs.forget(command.node, command.uid)
         self._enter(run, Phase.CREATING)
-        self._again(now, run)
+        self._agenda.add(now, run.step.node)
 
     def _final(self, run: NodeRun, phase: Phase, text: str = "") -> None:
         run.failure = text
@@ -203,37 +206,30 @@ class Pacer:
         if run is None or self.jobs.is_deleted(job) or not self.jobs.is_ours(job, run.step):
             return
         # A Job that ended before this run took the node up is its own unless the plan knew that it is stale.
-        succeeded = job.state is JobState.SUCCEEDED and job.uid != run.step.stale_job
-        if run.phase is Phase.QUEUED and (job.active or succeeded):
+        if run.phase is Phase.QUEUED and job.uid != run.step.stale_job:
             self._queue.remove(run.step)
             self._enter(run, Phase.CREATING)
         if run.phase is Phase.CREATING:
-            self._running(now, run, job.uid)
+            self._running(run, job.uid)
         if run.phase is Phase.RUNNING and run.job_uid == job.uid and not job.active:
             self._enter(run, Phase.RECORDING if job.state is JobState.SUCCEEDED else Phase.INSPECTING)
-            self._again(now, run)
+            self._agenda.add(now, run.step.node)
 
-    def _running(self, now: float, run: NodeRun, job_uid: str) -> None:
+    def _running(self, run: NodeRun, job_uid: str) -> None:
         run.job_uid = job_uid
-        run.deadline = now + self._patience
         self._enter(run, Phase.RUNNING)
-        if run.deadline < inf:
-            self._again(run.deadline, run)
 
     def _vanished(self, now: float, run: NodeRun) -> None:
         run.vanished += 1
         self._enter(run, Phase.INSPECTING if run.vanished >= _MAX_VANISHED else Phase.CREATING)
-        self._again(now, run)
+        self._agenda.add(now, run.step.node)
 
     # What to start and to repeat.
 
     def _repeats(self, now: float) -> Iterator[Command]:
-        while self._due and self._due[0][0] <= now:
-            run = self.nodes[heapq.heappop(self._due)[2]]
-            if run.phase is Phase.RUNNING and now >= run.deadline:
-                # Kubernetes ends no Job whose pod hangs on a dead node. It keeps its host.
-                self._final(run, Phase.FAILED, "its Job did not end in time; is the node alive?")
-            elif not run.busy:
+        for node in self._agenda.take(now):
+            run = self.nodes[node]
+            if not run.busy:
                 yield from self._commands(run)
 
     def _starts(self, now: float) -> Iterator[Command]:
@@ -248,9 +244,12 @@ class Pacer:
             yield from self._commands(run)
 
     def _give_up_on_dead_nodes(self, now: float) -> None:
+        """Kubernetes ends no Job whose pod hangs on a dead node. It keeps its host."""
         for job in self.jobs.overdue(now):
             run = self.nodes.get(job.node)
-            if run and run.phase is Phase.QUEUED:
+            if run and run.phase is Phase.RUNNING and run.job_uid == job.uid:
+                self._final(run, Phase.FAILED, "its Job did not end in time; is the node alive?")
+            elif run and run.phase is Phase.QUEUED:
                 self._queue.remove(run.step)
                 self._final(run, Phase.FAILED, f"the Job {job.name} works on it and did not end in time; is it alive?")
 
@@ -292,9 +291,6 @@ class Pacer:
             self.budget.failed(run.step.node, canary=run.step.canary)
         self.nodes.enter(run, phase)
         self._touch(run)
-
-    def _again(self, when: float, run: NodeRun) -> None:
-        heapq.heappush(self._due, (when, self._epoch, run.step.node))
 
     def _touch(self, run: NodeRun) -> None:
         self._epoch += 1

@@ -1,12 +1,12 @@
 """Where each node is in a rollout, and the counts of all of them."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
-from math import inf
 from typing import Final
 
 from kata_components.rollout.plan import Step
+from kata_components.rollout.tries import Tries
 
 
 class Phase(Enum):
@@ -31,20 +31,18 @@ HOLDS_SLOT = (Phase.DELETING, Phase.CREATING, Phase.RUNNING)
 class NodeRun:
     """One node of a rollout.
 
-    `busy`: a command about it is under way. `tries`: commands in a row without an answer. `vanished`: Jobs that were
-    deleted under it. `touched`: the epoch of its last command or answer; an older list says nothing of its absence.
-    `deadline`: when its running Job must have ended.
+    `busy`: a command about it is under way. `tries`: of the command of its phase. `vanished`: Jobs that were deleted
+    under it. `touched`: the epoch of its last command or answer; an older list says nothing of its absence.
     """
 
     step: Step
     phase: Phase = Phase.QUEUED
     job_uid: str = ""
     busy: bool = False
-    tries: int = 0
+    tries: Tries = field(default_factory=Tries)
     vanished: int = 0
     touched: int = 0
     failure: str = ""
-    deadline: float = inf
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,10 @@ class Failure:
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """Counts of nodes at one moment. `running` hold a slot; `finishing` have no Job any more but are not settled."""
+    """Counts of nodes at one moment. `running` hold a slot; `finishing` have no Job any more but are not settled.
+
+    `others` are Jobs that hold a slot too, though no node of this run works in them.
+    """
 
     total: int
     done: int
@@ -65,6 +66,7 @@ class Progress:
     finishing: int
     failed: int
     departed: int
+    others: int = 0
 
     @property
     def remaining(self) -> int:
@@ -92,6 +94,8 @@ class NodeRuns:
         """Move a node into a phase."""
         self._counts[run.phase] -= 1
         self._counts[phase] += 1
+        if phase is not run.phase:
+            run.tries = Tries()
         run.phase = phase
         if phase in HOLDS_SLOT:
             self._holders[run.step.node] = None

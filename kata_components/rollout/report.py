@@ -151,6 +151,9 @@ def _step_line(step: Step, waves: Sequence[int]) -> str:
 def progress_line(verb: str, progress: Progress, seconds: float) -> str:
     """Return the status of a running rollout: counts, rate and the time left at that rate."""
     parts = [f"{progress.done}/{progress.total} {verb}", f"{progress.running} running"]
+    if progress.others:
+        jobs = "1 Job" if progress.others == 1 else f"{progress.others} Jobs"
+        parts.append(f"{jobs} of earlier runs still at work")
     if progress.finishing:
         parts.append(f"{progress.finishing} finishing")
     if progress.failed:

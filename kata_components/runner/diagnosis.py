@@ -6,7 +6,7 @@ from typing import Final
 
 from kata_components.errors import ApiError, ClusterError
 from kata_components.kubernetes.api import KubeApi
-from kata_components.kubernetes.objects import ContainerStatus, Pod, Terminated
+from kata_components.kubernetes.pods import ContainerStatus, Pod, Terminated
 from kata_components.rollout.commands import Code, Result
 from kata_components.rollout.plan import Step
 
@@ -37,6 +37,14 @@ async def inspect(api: KubeApi, namespace: str, step: Step, job: str, failure: s
     if not node.ready:
         text += " (the node is NotReady now)"
     return Result(code=Code.DONE, text=f"{text}; see `kubectl -n {namespace} describe job {job}`")
+
+
+def name_taken(namespace: str, job: str) -> str:
+    """Return why a Job could not be created although no list shows one that is in its way."""
+    return (
+        f"a Job named {job} is there that is not this run's, or cannot be deleted: "
+        f"see `kubectl -n {namespace} get job {job}`"
+    )
 
 
 async def explain(api: KubeApi, namespace: str, job: str) -> str:

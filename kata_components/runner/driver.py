@@ -14,7 +14,7 @@ from kata_components.rollout.jobs import JobStamp
 from kata_components.rollout.pacer import Pacer
 from kata_components.rollout.phase import Progress
 from kata_components.rollout.plan import Step
-from kata_components.runner.diagnosis import inspect
+from kata_components.runner.diagnosis import inspect, name_taken
 from kata_components.runner.lease import HeldLease
 from kata_components.runner.patience import Patience
 
@@ -22,6 +22,7 @@ _CALL_SECONDS: Final = 10.0
 _TICK_SECONDS: Final = 1.0
 _CODES: Final = {404: Code.GONE, 409: Code.CONFLICT, 429: Code.THROTTLED}
 _SERVER_ERROR: Final = 500
+_TAKEN: Final = "AlreadyExists"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +71,7 @@ class Driver:
             async with asyncio.TaskGroup() as group:
                 background = [group.create_task(self._lease.keep()), group.create_task(self._tick())]
                 await self._pace(group)
-                self._on_progress(self._pacer.nodes.progress)
+                self._tell_progress()
                 self._closing = True
                 for task in [*background, *filter(None, [self._watch])]:
                     task.cancel()
@@ -91,7 +92,10 @@ class Driver:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(_TICK_SECONDS)
-            self._on_progress(self._pacer.nodes.progress)
+            self._tell_progress()
+
+    def _tell_progress(self) -> None:
+        self._on_progress(self._pacer.progress(asyncio.get_running_loop().time()))
 
     async def _execute(self, group: asyncio.TaskGroup, command: Command) -> None:
         if isinstance(command, ListJobs):
@@ -109,13 +113,17 @@ class Driver:
         except ApiError as error:
             if isinstance(command, Record) and error.conflict and await self._is_still_there(command.node):
                 return Result(code=Code.UNKNOWN)
-            return Result(code=_code(command, error), text=str(error), retry_after=error.retry_after or 0.0)
+            text = self._name_taken(command) if error.reason == _TAKEN else str(error)
+            return Result(code=_code(command, error), text=text, retry_after=error.retry_after or 0.0)
         except (UnreachableError, TimeoutError):
             self._note_unanswered(command)
             return Result(code=Code.UNKNOWN)
         except asyncio.CancelledError:
             self._note_unanswered(command)
             raise
+
+    def _name_taken(self, command: CreateJob | DeleteJob | Record | Inspect) -> str:
+        return name_taken(self._orders.namespace, self._orders.stamp.name(command.node))
 
     def _note_unanswered(self, command: Command) -> None:
         if isinstance(command, CreateJob | DeleteJob | Record):

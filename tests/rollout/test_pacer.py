@@ -1,11 +1,13 @@
 """What the pacer does in the few cases that no crash or fault brings about by chance."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from math import inf
 
+from kata_components.rollout import report
 from kata_components.rollout.budget import Budget
-from kata_components.rollout.commands import Code, Command, CreateJob, Inspect, ListJobs, Record, Result
-from kata_components.rollout.jobs import JobState
+from kata_components.rollout.commands import Code, Command, CreateJob, DeleteJob, Inspect, ListJobs, Record, Result
+from kata_components.rollout.jobs import JobState, NodeJob
 from kata_components.rollout.pacer import Pacer
 from kata_components.rollout.phase import Phase
 from kata_components.rollout.plan import Action, Step
@@ -30,7 +32,9 @@ def pacer(
     return paced([step(node) for node in nodes], parallelism, timeout, Budget(allowed, earlier=earlier))
 
 
-def paced(steps: list[Step], parallelism: int, timeout: float, budget: Budget) -> Pacer:
+def paced(
+    steps: list[Step], parallelism: int, timeout: float, budget: Budget, *, jobs: Sequence[NodeJob] = ()
+) -> Pacer:
     made = Pacer(
         steps,
         stage="install",
@@ -41,7 +45,7 @@ def paced(steps: list[Step], parallelism: int, timeout: float, budget: Budget) -
     )
     [listing] = made.poll(0.0)
     assert isinstance(listing, ListJobs)
-    made.on_list(0.0, listing, [])
+    made.on_list(0.0, listing, jobs)
     return made
 
 
@@ -74,6 +78,49 @@ def test_job_of_another_run_on_a_dead_node_does_not_block_the_rollout_for_ever()
     assert [failure.node for failure in made.nodes.failures] == ["a"]
 
 
+def test_a_job_has_the_time_that_its_own_run_gave_it() -> None:
+    made = pacer("a", "b", "c", parallelism=2)
+    made.on_job(1.0, replace(job("x", uid="foreign-x"), deadline_seconds=7200))
+    made.on_job(1.0, replace(job("a", uid="resumed-a"), deadline_seconds=7200))
+    assert [c for c in made.poll(7000.0) if isinstance(c, CreateJob)] == []
+    assert made.nodes.failures == []
+    late = 1.0 + 7200.0 + 120.0
+    assert made.wakeup(7200.0) <= late
+    assert [c for c in made.poll(late - 1.0) if isinstance(c, CreateJob)] == []
+    assert [c.node for c in made.poll(late) if isinstance(c, CreateJob)] == ["b", "c"]
+    assert [failure.node for failure in made.nodes.failures] == ["a"]
+
+
+def test_a_job_whose_own_time_is_shorter_has_that_of_this_run() -> None:
+    made = pacer("a", timeout=60.0)
+    made.on_job(1.0, replace(job("a"), deadline_seconds=10))
+    made.poll(LATE - 5.0)
+    assert made.nodes.failures == []
+
+
+def test_the_end_of_the_last_node_is_not_slept_through() -> None:
+    made = pacer("a")
+    made.on_job(1.0, job("a"))
+    made.poll(LATE)
+    assert made.finished
+    assert made.wakeup(LATE) == LATE
+
+
+def test_progress_counts_the_jobs_of_earlier_runs_until_they_end() -> None:
+    made = pacer("a", "b", parallelism=2)
+    made.on_job(1.0, job("x", uid="foreign-x"))
+    made.on_result(1.0, create(made, 1.0), Result(code=Code.DONE, uid="job-a"))
+    made.on_job(1.0, job("a"))
+    now = made.progress(2.0)
+    assert (now.running, now.remaining, now.others) == (1, 1, 1)
+    assert report.progress_line("installed", now, 2.0) == (
+        "0/2 installed, 1 running, 1 Job of earlier runs still at work, 1 waiting"
+    )
+    made.on_job(3.0, job("x", JobState.SUCCEEDED, uid="foreign-x"))
+    assert made.progress(3.0).others == 0
+    assert "earlier" not in report.progress_line("installed", made.progress(3.0), 3.0)
+
+
 def test_an_error_that_the_server_repeats_fails_the_node_with_its_text() -> None:
     made = pacer("a")
     now = 0.0
@@ -92,6 +139,56 @@ def test_an_error_that_the_server_repeats_fails_the_node_with_its_text() -> None
     assert [failure.text for failure in made.nodes.failures] == ["webhook failed"]
 
 
+def conflicts(made: Pacer, listed: Sequence[NodeJob] = ()) -> tuple[int, float]:
+    """Answer every create with a conflict until the pacer has finished; return how many there were and how long."""
+    now = 0.0
+    creates = 0
+    while not made.finished:
+        for command in made.poll(now):
+            if isinstance(command, ListJobs):
+                made.on_list(now, command, listed)
+            elif isinstance(command, CreateJob):
+                creates += 1
+                made.on_result(now, command, Result(code=Code.CONFLICT, text="a Job of that name is there"))
+            else:
+                made.on_result(now, command, Result(code=Code.DONE))
+        now = made.wakeup(now)
+    return creates, now
+
+
+def test_a_name_that_is_taken_for_good_fails_the_node_after_a_few_tries() -> None:
+    made = pacer("a")
+    creates, seconds = conflicts(made)
+    assert creates == 11
+    assert 60.0 < seconds < 200.0
+    assert [failure.text for failure in made.nodes.failures] == ["a Job of that name is there"]
+
+
+def test_a_deleted_job_that_does_not_go_fails_the_node() -> None:
+    held = job("a", JobState.FAILED, digest="bbbbbbbbbbbb")
+    made = paced([replace(step("a"), stale_job=held.uid)], 1, 60.0, Budget(), jobs=[held])
+    creates, _ = conflicts(made, [held])
+    assert creates == 11
+    assert [failure.node for failure in made.nodes.failures] == ["a"]
+
+
+def test_a_name_that_is_taken_by_our_own_job_is_no_error() -> None:
+    made = pacer("a")
+    creates, _ = conflicts(made, [job("a", JobState.SUCCEEDED)])
+    assert creates == 1
+    assert made.nodes.within(Phase.DONE) == ["a"]
+
+
+def test_an_outage_takes_no_tries_from_a_name_that_is_taken() -> None:
+    made = pacer("a")
+    now = 1.0
+    for _ in range(30):
+        made.on_result(now, create(made, now), Result(code=Code.UNKNOWN))
+        now += 31.0
+    made.on_result(now, create(made, now), Result(code=Code.CONFLICT, text="a Job of that name is there"))
+    assert made.nodes.within(Phase.CREATING) == ["a"]
+
+
 def test_no_answer_is_asked_again_for_as_long_as_it_takes() -> None:
     made = pacer("a")
     now = 1.0
@@ -101,6 +198,30 @@ def test_no_answer_is_asked_again_for_as_long_as_it_takes() -> None:
         now += 31.0
         command = next(c for c in made.poll(now) if isinstance(c, CreateJob))
     assert made.nodes.within(Phase.CREATING) == ["a"]
+
+
+def test_a_server_that_asks_for_an_hour_is_waited_for_a_minute() -> None:
+    made = pacer("a")
+    made.on_result(1.0, create(made, 1.0), Result(code=Code.THROTTLED, retry_after=3600.0))
+    assert made.poll(60.0) == []
+    assert made.wakeup(2.0) == 61.0
+    assert create(made, 61.0).node == "a"
+
+
+def test_a_job_that_fails_before_the_first_list_counts_and_is_explained() -> None:
+    made = paced([step("a", canary=True), step("b", wave=1)], 1, 60.0, Budget(0), jobs=[job("a", JobState.FAILED)])
+    assert made.budget.stop_reason == "canary a failed"
+    [inspect] = made.poll(1.0)
+    assert inspect == Inspect("a", "kata-deploy-install-a", "job-a")
+    made.on_result(1.0, inspect, Result(code=Code.DONE, text="no space left on device"))
+    assert made.finished
+    assert [failure.text for failure in made.nodes.failures] == ["no space left on device"]
+
+
+def test_a_failure_that_the_plan_knew_is_tried_again() -> None:
+    known = replace(step("a"), action=Action.RETRY, stale_job="job-a", failed_before=True)
+    made = paced([known], 1, 60.0, Budget(0, earlier=["a"]), jobs=[job("a", JobState.FAILED)])
+    assert made.poll(1.0) == [DeleteJob("a", "kata-deploy-install-a", "job-a")]
 
 
 def test_a_failure_counts_before_it_is_explained() -> None:

@@ -20,8 +20,8 @@ from kata_components.kubernetes.objects import (
     NotedNode,
     ObjectMetadata,
     OwnedObject,
-    Pod,
 )
+from kata_components.kubernetes.pods import Pod
 from tests.runner.cluster import LOG, Cluster, RefusedError
 from tests.runner.virtual_loop import now
 

@@ -6,12 +6,15 @@ from collections import Counter
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 
 from kata_components import names
 from kata_components.kubernetes.api import CALLS_AT_ONCE
+from kata_components.kubernetes.objects import Job
 from kata_components.rollout import mark
 from kata_components.rollout.approval import Approval, document
+from kata_components.rollout.jobs import observed
 from kata_components.runner.cleanup import CleanupRequest
 from kata_components.runner.fleet import Selection
 from kata_components.runner.preview import InstallRequest, preview
@@ -159,6 +162,19 @@ def test_job_deleted_by_hand_is_created_again() -> None:
     assert Counter(on.starts) == {"node-00": 1, "node-01": 2}
 
 
+def test_a_name_that_a_foreign_job_has_fails_the_node_and_says_where_to_look() -> None:
+    on = cluster(2)
+    name = "kata-deploy-install-node-00"
+    done = {"conditions": [{"type": "Complete", "status": "True"}]}
+    on.jobs[name] = {"metadata": {"name": name, "uid": "foreign"}, "status": done}
+    failure = simulate(roll_out(FakeKubeApi(on), request())).failure
+    assert (
+        f"node-00: a Job named {name} is there that is not this run's, or cannot be deleted: "
+        f"see `kubectl -n kube-system get job {name}`"
+    ) in failure
+    assert on.marked() == ["node-01"]
+
+
 def test_progress_is_told_every_second_and_ends_complete() -> None:
     told = Told()
     done = simulate(roll_out(FakeKubeApi(cluster(6)), request(), told))
@@ -202,6 +218,7 @@ def test_jobs_carry_the_node_the_deadline_and_no_ttl() -> None:
     assert job["metadata"]["namespace"] == NAMESPACE
     assert job["spec"]["template"]["spec"]["nodeName"] == "node-00"
     assert job["spec"]["activeDeadlineSeconds"] == 600
+    assert observed(msgspec.convert(job, Job)).deadline_seconds == 600
     assert "ttlSecondsAfterFinished" not in job["spec"]
 
 

@@ -62,6 +62,23 @@ def test_a_soak_that_was_cut_off_goes_on_in_the_next_run() -> None:
     assert "it soaks for 16m" in told.lines[0]
 
 
+def test_a_shorter_timeout_takes_no_time_from_jobs_that_run_already() -> None:
+    on = cluster(2, job_seconds=400.0)
+
+    async def killed_and_again() -> str:
+        first = FakeKubeApi(on)
+        task = asyncio.create_task(roll_out(first, request(1, node_timeout_seconds=7200)))
+        await asyncio.sleep(6.0)
+        first.dead = True
+        done = await roll_out(FakeKubeApi(on), request(1, node_timeout_seconds=60))
+        task.cancel()
+        return done.failure
+
+    # The model of the cluster ends no Job at its deadline, so the second node's takes 400 s too.
+    assert "node-00" not in simulate(killed_and_again())
+    assert on.most_active == 1
+
+
 def test_jobs_that_a_killed_run_has_left_are_removed_by_a_run_without_other_work() -> None:
     on = cluster(3)
 

@@ -4,120 +4,23 @@ import asyncio
 import contextlib
 from collections.abc import Iterable
 from dataclasses import replace
-from math import inf
 from typing import Any
 from unittest import mock
 
 from kata_components.kubernetes.api import KubeApi
 from kata_components.kubernetes.objects import JobList
-from kata_components.rollout import jobs, pacer
-from kata_components.rollout.budget import Budget
+from kata_components.rollout import jobs
 from kata_components.rollout.commands import Code, CreateJob, Record, Result
 from kata_components.rollout.facts import Facts
 from kata_components.rollout.jobs import NodeJob
 from kata_components.rollout.jobs_seen import JobsSeen
-from kata_components.rollout.pacer import Pacer
-from kata_components.rollout.phase import Phase
 from kata_components.rollout.plan import Action, Plan, Step, plan
-from kata_components.rollout.queue import WaveQueue
 from kata_components.runner import anchor, cleanup, driver, fleet, install, lease, preview
 from kata_components.runner.driver import Driver
 from kata_components.runner.fleet import Fleet, Selection
 from kata_components.runner.lease import HeldLease, lease_manifest
 from tests.simulation.network import NetworkApi
 from tests.simulation.planting import Patch, around, bug
-
-# The pacer.
-
-
-@bug(lost_answer=0.2)
-def slot_is_freed_when_no_answer_comes() -> Patch:
-    def on_result(original: Any, made: Pacer, now: float, command: Any, result: Result) -> None:
-        run = made.nodes[command.node]
-        if isinstance(command, CreateJob) and result.code is Code.UNKNOWN and run.phase is Phase.CREATING:
-            run.busy = False
-            made.nodes.enter(run, Phase.QUEUED)
-            made._queue.put_back(run.step)
-            return
-        original(made, now, command, result)
-
-    return around(Pacer, "on_result", on_result)
-
-
-@bug(lost_answer=0.2)
-def no_answer_counts_as_failure() -> Patch:
-    def on_result(original: Any, made: Pacer, now: float, command: Any, result: Result) -> None:
-        if isinstance(command, CreateJob) and result.code is Code.UNKNOWN:
-            result = replace(result, code=Code.REJECTED)
-        original(made, now, command, result)
-
-    return around(Pacer, "on_result", on_result)
-
-
-@bug(job_deleted=0.3, watch_stalls=0.2)
-def events_are_told_apart_by_name() -> Patch:
-    def on_job(original: Any, made: Pacer, now: float, job: NodeJob, *, deleted: bool = False) -> None:
-        run = made.nodes.get(job.node)
-        original(made, now, replace(job, uid=run.job_uid) if run and run.job_uid else job, deleted=deleted)
-
-    return around(Pacer, "on_job", on_job)
-
-
-@bug()
-def changes_are_never_listed_again() -> Patch:
-    return mock.patch.object(pacer, "RELIST_SECONDS", inf)
-
-
-@bug(killed=0.9, other_digest=0.7)
-def jobs_of_others_are_not_counted() -> Patch:
-    return mock.patch.object(JobsSeen, "in_flight", lambda _, __, holders: len(list(holders)))
-
-
-@bug(killed_by_write=0.3, destroys=0.5)
-def running_jobs_are_not_waited_for() -> Patch:
-    return mock.patch.object(JobsSeen, "is_active_on", return_value=False)
-
-
-@bug(killed=0.9, other_digest=0.7)
-def running_job_is_deleted_for_the_next() -> Patch:
-    def finished_on(_: Any, seen: JobsSeen, node: str) -> NodeJob | None:
-        of_stage = [job for job in seen._active.get(node, {}).values() if job.stage == seen._stage]
-        return seen._finished.get(node) or next(iter(of_stage), None)
-
-    patches = contextlib.ExitStack()
-    patches.enter_context(around(JobsSeen, "finished_on", finished_on))
-    patches.enter_context(running_jobs_are_not_waited_for())
-    return patches
-
-
-@bug()
-def failure_counts_only_once_it_is_explained() -> Patch:
-    def enter(_: Any, made: Pacer, run: Any, phase: Phase) -> None:
-        if phase is Phase.FAILED:
-            made.budget.failed(run.step.node, canary=run.step.canary)
-        made.nodes.enter(run, phase)
-        made._touch(run)
-
-    return around(Pacer, "_enter", enter)
-
-
-@bug(job_fails=0.5)
-def earlier_failures_are_forgotten() -> Patch:
-    return mock.patch.object(install, "Budget", lambda allowed, earlier: Budget(allowed))  # noqa: ARG005 - its keyword
-
-
-@bug(node_deleted=0.3)
-def canary_that_departs_is_no_reason_to_stop() -> Patch:
-    return mock.patch.object(Budget, "departed", lambda budget, node, canary: budget.recovered(node))  # noqa: ARG005
-
-
-@bug()
-def canary_is_not_awaited() -> Patch:
-    def open_waves(_: Any, queue: WaveQueue, _now: float) -> None:
-        queue._current = len(queue._waiting) - 1
-
-    return around(WaveQueue, "open_waves", open_waves)
-
 
 # The planner.
 

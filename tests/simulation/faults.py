@@ -42,6 +42,25 @@ class Faults:
     clock_jumps: float = 0.0
     destroys: float = 0.0
     other_digest: float = 0.0
+    other_timeout: float = 0.0
+    """From this run on, the time that a Job may take is another."""
+    denied: float = 0.0
+    """The API server does not accept who asks, or what it may do, for a while or for good."""
+    # Per Job.
+    slow_job: float = 0.0
+    """It takes minutes."""
+    ends_after_plan: float = 0.0
+    """It ends right after a plan was made that knows it as running."""
+    name_taken: float = 0.0
+    """Something that no list shows has its name, for a while or for good."""
+    deletion_held: float = 0.0
+    """A finalizer keeps it for a while after its deletion."""
+    # Per history.
+    soaks: float = 0.0
+    attempts: float = 0.0
+    """Nodes that are NotReady are attempted."""
+    percentages: float = 0.0
+    """The budget is a share of the nodes."""
 
     @classmethod
     def all(cls) -> "Faults":
@@ -73,6 +92,15 @@ class Faults:
             clock_jumps=0.1,
             destroys=0.3,
             other_digest=0.3,
+            other_timeout=0.3,
+            denied=0.1,
+            slow_job=0.05,
+            ends_after_plan=0.5,
+            name_taken=0.02,
+            deletion_held=0.8,
+            soaks=0.2,
+            attempts=0.2,
+            percentages=0.3,
         )
 
     @property

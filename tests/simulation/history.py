@@ -5,23 +5,25 @@ import functools
 import random
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, replace
+from math import inf
 from typing import Any
 from unittest import mock
 
 from kata_components import names
-from kata_components.errors import GuardError
+from kata_components.errors import ApiError, GuardError
 from kata_components.rollout import mark as node_mark
 from kata_components.rollout.digest import current, host_digests
 from kata_components.runner import anchor, install, lease
 from kata_components.runner.anchor import Ending
 from kata_components.runner.cleanup import CleanupRequest
 from kata_components.runner.preview import preview
+from tests.runner.fake_api import forbidden
 from tests.runner.support import LEASE, NAMESPACE, STACK, request, template
 from tests.simulation.faults import Faults
 from tests.simulation.network import NetworkApi
 from tests.simulation.processes import CURRENT, Process
 from tests.simulation.promises import BrokenPromiseError
-from tests.simulation.site import NODE_TIMEOUT
+from tests.simulation.site import NODE_TIMEOUTS
 from tests.simulation.world import World
 
 IMAGES = ("kata:1", "kata:2")
@@ -64,6 +66,7 @@ class History:
         self.stack = Stack()
         self.runs = 0
         self.image = IMAGES[0]
+        self.timeout = NODE_TIMEOUTS[0]
 
     def play(self) -> None:
         """Live through it.
@@ -89,6 +92,8 @@ class History:
         world = self.world
         if world.chance(faults.other_digest):
             self.image = world.rng.choice(IMAGES)
+        if world.chance(faults.other_timeout):
+            self.timeout = world.rng.choice(NODE_TIMEOUTS)
         destroys = world.chance(faults.destroys)
         runs = [self._start(self._destroy if destroys else self._up)]
         if world.chance(faults.company):
@@ -100,6 +105,8 @@ class History:
             self._draw_fate(run)
         if world.chance(faults.outage):
             world.after(world.rng.uniform(0.0, 40.0), self._go_down, world.rng.choice([5.0, 30.0, 400.0]))
+        if world.chance(faults.denied):
+            world.after(world.rng.uniform(0.0, 60.0), self._deny, world.rng.choice([20.0, 200.0, inf]))
         if world.chance(faults.lease_deleted):
             world.after(world.rng.uniform(0.0, 60.0), world.site.leases.clear)
         world.after(world.rng.uniform(0.0, 100.0), world.accident_somewhere)
@@ -131,6 +138,13 @@ class History:
         if self.world.faults.any:
             self.world.down_until = self.world.now + seconds
 
+    def _deny(self, seconds: float) -> None:
+        world = self.world
+        if world.faults.any:
+            world.met["denied"] += 1
+            world.denied_until = world.now + seconds
+            world.denial = world.rng.choice([forbidden("do it"), ApiError(401, "Unauthorized", "Unauthorized")])
+
     # Calm.
 
     def _calm(self) -> None:
@@ -138,11 +152,13 @@ class History:
         world = self.world
         world.faults = Faults()
         world.kill_in.clear()
-        world.down_until = 0.0
+        world.down_until = world.denied_until = 0.0
+        world.site.let_all_go()
         for name in world.site.nodes:
             world.site.set_ready(name, ready=True)
         world.run_until(lambda: not world.processes, _LONGEST_RUN, "a run after the faults")
         world.rest(2 * 60.0)
+        world.run_until(lambda: not world.site.active, _LONGEST_RUN, "the Jobs after the faults")
         for name in world.site.nodes:
             world.site.set_ready(name, ready=True)
 
@@ -192,7 +208,9 @@ class History:
             request(setting.parallelism, waves=setting.sizes),
             job=template("install", self.image),
             max_failures=setting.max_failures,
-            node_timeout_seconds=NODE_TIMEOUT,
+            soak_seconds=setting.soak_seconds,
+            not_ready=setting.not_ready,
+            node_timeout_seconds=self.timeout,
         )
         found = await preview(api, wanted)
         if found.refusals:
@@ -208,7 +226,7 @@ class History:
             suffix="",
             job=template("cleanup"),
             parallelism=self.world.setting.parallelism,
-            node_timeout_seconds=NODE_TIMEOUT,
+            node_timeout_seconds=self.timeout,
         )
         ending = Ending(
             namespace=NAMESPACE,

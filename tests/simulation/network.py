@@ -44,6 +44,7 @@ class NetworkApi(FakeKubeApi):
         super().__init__(world.site)
         self._world = world
         self._process = process
+        self._seen_failed: frozenset[str] = frozenset()
 
     async def _call(self, name: str, apply: Callable[[], T]) -> T:
         self._world.crash_point(self._process)
@@ -81,11 +82,12 @@ class NetworkApi(FakeKubeApi):
 
     def _arrive(self, name: str, apply: Callable[[], Any], request: _Request) -> None:
         world = self._world
-        error, delay = self._fault(name, apply) or (None, 0.2)
+        error, delay = self._fault(name, apply) or (world.denial if world.now < world.denied_until else None, 0.2)
         if error:
             self._deliver(request, error, delay)
             return
         result = self._applied(apply)
+        self._note_plan(name)
         if name in _FATAL and world.chance(world.faults.killed_by_write) and not self._process.ended:
             world.kill(self._process)
         if world.chance(world.faults.lost_answer):
@@ -121,6 +123,14 @@ class NetworkApi(FakeKubeApi):
             return ApiError(error.status, error.reason, str(error))
         finally:
             self._world.check()
+
+    def _note_plan(self, name: str) -> None:
+        """Note what a plan is made from: Jobs, then nodes."""
+        if name == "list_jobs":
+            self._seen_failed = self._world.site.failed_jobs
+        elif name == "list_nodes":
+            self._world.promises.planned_with |= self._seen_failed
+            self._world.site.end_some_soon()
 
     def _deliver(self, request: _Request, result: Any, delay: float) -> None:
         def deliver() -> None:

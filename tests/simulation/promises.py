@@ -17,7 +17,8 @@ class BrokenPromiseError(AssertionError):
 class Machine:
     """What is really on a host. `installed` is the digest it has in full, `dirty` whether anything of Kata is on it.
 
-    `failed` are the digests whose last Job failed here. `tampered`: somebody removed what could have told.
+    `failed` are the digests whose last Job failed here, with its UID.
+    `tampered`: somebody removed what could have told.
     """
 
     name: str
@@ -26,7 +27,7 @@ class Machine:
     kind: int
     dirty: bool = False
     installed: str = ""
-    failed: set[str] = field(default_factory=set)
+    failed: dict[str, str] = field(default_factory=dict)
     tampered: bool = False
     was_down: bool = False
     swapped: bool = False
@@ -49,6 +50,8 @@ class Promises:
     """The run whose request is being served."""
     known: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
     """The machines and digests that had failed before a run began: it has to know of them."""
+    planned_with: set[str] = field(default_factory=set)
+    """The failed Jobs that any plan was made with."""
     installs: int = 0
     cleanups: int = 0
 
@@ -77,6 +80,8 @@ class Promises:
         if machine.installed == digest and not excused:
             raise BrokenPromiseError(f"{machine.name} is done a second time")
         if digest in machine.failed:
+            if machine.failed[digest] not in self.planned_with:
+                raise BrokenPromiseError(f"{machine.name} is tried again, and no plan knew that it had failed")
             return
         failed = [other for other in self.machines.values() if digest in other.failed]
         known = [other for other in failed if (other.machine_id, digest) in self.known[self.run]]
@@ -95,7 +100,7 @@ class Promises:
         if _stage(job) == "install":
             machine.dirty = True
             machine.installed = machine.doubted_by = ""
-            machine.failed &= {_digest(job)}
+            machine.failed = {made: uid for made, uid in machine.failed.items() if made == _digest(job)}
         else:
             machine.failed.clear()
 
@@ -126,7 +131,7 @@ class Promises:
             machine.failed.clear()
             self.proven.add((machine.kind, _digest(job)))
         elif _is_of(job, machine):
-            machine.failed.add(_digest(job))
+            machine.failed[_digest(job)] = job["metadata"]["uid"]
             machine.was_down = False
 
     def marked(self, node: str, mark: Mark | None) -> None:

@@ -1,11 +1,12 @@
 """The cluster of a simulated history: Jobs work on machines, machines come and go, and promises are checked here."""
 
 from collections.abc import Mapping
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from kata_components import names
 from kata_components.rollout import mark as node_mark
-from tests.runner.cluster import Cluster, Event, Object, node_of
+from tests.runner.cluster import Cluster, Event, Object, RefusedError, node_of
 from tests.simulation.promises import Machine, Promises
 
 if TYPE_CHECKING:
@@ -13,7 +14,8 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 
-NODE_TIMEOUT = 200
+SHORTEST_JOB = 3.0
+NODE_TIMEOUTS = (200, 70, 600)
 GRACE = 120
 """So long after its deadline a Job may still be seen as active."""
 
@@ -25,6 +27,8 @@ class Site(Cluster):
         super().__init__()
         self._world = world
         self._created: dict[str, float] = {}
+        self.taken_until: dict[str, float] = {}
+        """Names of Jobs that something else has, which no list shows."""
         self.promises = promises
         self.watches: list[Watch] = []
 
@@ -70,7 +74,9 @@ class Site(Cluster):
     # What runs ask for.
 
     def create_job(self, namespace: str, manifest: Object) -> Object:
-        if manifest["metadata"]["name"] not in self.jobs:
+        name = manifest["metadata"]["name"]
+        if name not in self.jobs:
+            self._refuse_taken(name)
             self.promises.before_create(manifest, self.active, self._at_work())
         made = super().create_job(namespace, manifest)
         self._created[made["metadata"]["uid"]] = self._world.now
@@ -78,14 +84,52 @@ class Site(Cluster):
 
     def _at_work(self) -> int:
         """Count the active Jobs less those whose deadline is long over: of those nothing runs on, dead node or not."""
-        ages = (self._world.now - self._created[job["metadata"]["uid"]] for job in self.active)
-        return sum(age <= NODE_TIMEOUT + GRACE for age in ages)
+        now, created = self._world.now, self._created
+        ends = (created[job["metadata"]["uid"]] + _deadline(job) + GRACE for job in self.active)
+        return sum(now <= end for end in ends)
+
+    def _refuse_taken(self, name: str) -> None:
+        world = self._world
+        if name not in self.taken_until and world.chance(world.faults.name_taken):
+            self.taken_until[name] = world.now + world.rng.choice([5.0, 60.0, inf])
+        if world.now < self.taken_until.get(name, 0.0):
+            world.met["name_taken"] += 1
+            raise RefusedError(409, "AlreadyExists")
 
     def delete_job(self, name: str, uid: str | None) -> None:
         job = self.jobs.get(name)
         if job and uid in {None, job["metadata"]["uid"]}:
             self.promises.before_delete(job, active=job in self.active)
+            if uid and self._is_held(job):
+                return
         super().delete_job(name, uid)
+
+    def _is_held(self, job: Object) -> bool:
+        """Whether a finalizer keeps a finished Job that is deleted."""
+        world, metadata = self._world, job["metadata"]
+        if "deletionTimestamp" not in metadata and job not in self.active and world.chance(world.faults.deletion_held):
+            world.met["deletion_held"] += 1
+            metadata["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+            self._tell("MODIFIED", job)
+            world.after(world.rng.choice([3.0, 30.0, 300.0]), self._let_go, job)
+        return "deletionTimestamp" in metadata
+
+    def _let_go(self, job: Object) -> None:
+        if self.jobs.get(job["metadata"]["name"]) is job:
+            super().delete_job(job["metadata"]["name"], None)
+
+    def let_all_go(self) -> None:
+        """End what stands in the way of new Jobs."""
+        self.taken_until.clear()
+        for job in list(self.jobs.values()):
+            if "deletionTimestamp" in job["metadata"]:
+                self._let_go(job)
+
+    @property
+    def failed_jobs(self) -> frozenset[str]:
+        """The UIDs of the Jobs that have failed."""
+        ended = (job for job in self.jobs.values() if job["status"].get("conditions"))
+        return frozenset(job["metadata"]["uid"] for job in ended if not job["status"]["succeeded"])
 
     def annotate_node(
         self, name: str, uid: str, annotations: Mapping[str, str | None], labels: Mapping[str, str | None] | None = None
@@ -115,9 +159,20 @@ class Site(Cluster):
         self.promises.ended(job, ok=ok, half_clean=half_clean)
 
     def _end_later(self, job: Object) -> None:
-        self._world.after(self._world.job_seconds(), self._end, job["metadata"]["name"], job["metadata"]["uid"])
+        seconds, limit = self._world.job_seconds(), _deadline(job)
+        name, uid = job["metadata"]["name"], job["metadata"]["uid"]
+        self._world.after(min(seconds, limit), self._end, name, uid, seconds > limit)
 
-    def _end(self, name: str, uid: str) -> None:
+    def end_some_soon(self) -> None:
+        """End some Jobs while a run still believes that they work."""
+        world = self._world
+        for job in self.active:
+            name, uid = job["metadata"]["name"], job["metadata"]["uid"]
+            if world.chance(world.faults.ends_after_plan):
+                world.met["ends_after_plan"] += 1
+                world.at(max(world.now, self._created[uid] + SHORTEST_JOB) + world.rng.random(), self._end, name, uid)
+
+    def _end(self, name: str, uid: str, too_slow: bool = False) -> None:
         job, world = self.jobs.get(name), self._world
         if job is None or job["metadata"]["uid"] != uid or job not in self.active:
             return
@@ -126,9 +181,9 @@ class Site(Cluster):
         if job not in self.active or self.jobs.get(name) is not job:
             return
         if node in self.nodes and not self.is_ready(node):
-            world.after(5.0, self._end, name, uid)
+            world.after(5.0, self._end, name, uid, too_slow)
             return
-        fails = node not in self.nodes or world.chance(world.faults.job_fails)
+        fails = node not in self.nodes or too_slow or world.chance(world.faults.job_fails)
         self.end_job(name, "fails" if fails else "succeeds")
         if fails and world.chance(world.faults.node_broken):
             self.set_ready(node, ready=False)
@@ -141,3 +196,8 @@ class Site(Cluster):
     def _wake(self) -> None:
         for watch in list(self.watches):
             watch.catch_up()
+
+
+def _deadline(job: Object) -> int:
+    seconds: int = job["spec"]["activeDeadlineSeconds"]
+    return seconds

@@ -40,10 +40,13 @@ def test_histories_are_eventful() -> None:
         seen["installs"] += history.world.promises.installs
         seen["cleanups"] += history.world.promises.cleanups
         seen["kills"] += history.world.kills
+        seen += history.world.met
     assert seen["runs"] > 300
     assert seen["installs"] > 400
     assert seen["cleanups"] > 100
     assert seen["kills"] > 30
+    rare = ("slow_job", "name_taken", "deletion_held", "ends_after_plan", "denied")
+    assert all(seen[fault] for fault in rare)
 
 
 def test_without_faults_each_node_is_installed_once() -> None:

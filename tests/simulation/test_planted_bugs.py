@@ -6,7 +6,7 @@ shifts with every change of the product, and goes on for `MOST` histories.
 
 import pytest
 
-from tests.simulation import bugs  # noqa: F401 - importing it makes the bugs known
+from tests.simulation import bugs, pacer_bugs  # noqa: F401 - importing them makes the bugs known
 from tests.simulation.history import play
 from tests.simulation.planting import BUGS
 from tests.simulation.promises import BrokenPromiseError
@@ -15,34 +15,54 @@ MOST = 1500
 FOUND_AT = {
     "mark_is_written_with_the_job": 0,
     "only_marked_nodes_are_cleaned": 1,
-    "destroy_without_a_lease_looks_at_nothing": 1,
-    "unmarked_nodes_lose_their_jobs_at_the_end": 3,
-    "earlier_failures_are_forgotten": 7,
     "canary_is_not_awaited": 8,
-    "failures_of_nodes_that_are_down_do_not_count": 11,
-    "canary_that_departs_is_no_reason_to_stop": 12,
-    "lists_may_be_stale": 15,
-    "jobs_are_removed_by_the_run_that_made_them_or_never": 29,
-    "mark_is_believed_whatever_has_worked_since": 33,
+    "canary_that_departs_is_no_reason_to_stop": 13,
+    "changes_are_never_listed_again": 13,
+    "lists_may_be_stale": 18,
+    "unmarked_nodes_lose_their_jobs_at_the_end": 19,
+    "destroy_without_a_lease_looks_at_nothing": 27,
     "destroy_ignores_nodes_that_could_not_be_cleaned": 39,
-    "no_trace_is_left_before_a_job_is_replaced": 53,
-    "restored_lease_is_free_at_once": 58,
-    "job_of_a_reinstalled_machine_is_believed": 76,
-    "begun_cleanup_is_not_seen": 85,
-    "slot_is_freed_when_no_answer_comes": 105,
+    "name_that_is_taken_is_tried_for_ever": 45,
+    "begun_cleanup_is_not_seen": 91,
+    "restored_lease_is_free_at_once": 106,
+    "no_trace_is_left_before_a_job_is_replaced": 115,
     "events_are_told_apart_by_name": 117,
-    "no_answer_counts_as_failure": 119,
+    "job_of_a_reinstalled_machine_is_believed": 125,
+    "slot_is_freed_when_no_answer_comes": 134,
     "failure_counts_only_once_it_is_explained": 157,
-    "running_jobs_are_not_waited_for": 298,
-    "lease_of_another_run_is_taken_at_once": 304,
+    "failures_of_nodes_that_are_down_do_not_count": 157,
+    "jobs_are_removed_by_the_run_that_made_them_or_never": 177,
+    "mark_is_believed_whatever_has_worked_since": 224,
+    "no_answer_counts_as_failure": 263,
     "jobs_of_others_are_not_counted": 333,
-    "mark_is_written_without_a_fresh_lease": 365,
+    "lease_of_another_run_is_taken_at_once": 345,
+    "running_jobs_are_not_waited_for": 439,
+    "jobs_are_overdue_by_the_timeout_of_this_run": 449,
     "running_job_is_deleted_for_the_next": 493,
-    "lease_taken_by_another_is_taken_back": 675,
-    "changes_are_never_listed_again": 974,
+    "mark_is_written_without_a_fresh_lease": 513,
+    "failures_before_the_first_list_are_passed_over": 641,
+    "earlier_failures_are_forgotten": 659,
+    "lease_taken_by_another_is_taken_back": 743,
     "lease_counts_as_fresh_for_ever": 1298,
     "nodes_are_read_before_their_jobs": 2348,
 }
+
+
+ODDITIES = dict.fromkeys(
+    (
+        "other_timeout",
+        "denied",
+        "slow_job",
+        "ends_after_plan",
+        "name_taken",
+        "deletion_held",
+        "soaks",
+        "attempts",
+        "percentages",
+    ),
+    0.0,
+)
+"""What no bug needs that does not ask for it: without them the others are met sooner."""
 
 
 def play_from(first: int, often: dict[str, float]) -> None:
@@ -54,10 +74,10 @@ def play_from(first: int, often: dict[str, float]) -> None:
 def test_planted_bug_is_found(name: str) -> None:
     bug = BUGS[name]
     with bug.plant(), pytest.raises(BrokenPromiseError):
-        play_from(max(0, FOUND_AT[name] - 5), bug.often)
+        play_from(max(0, FOUND_AT[name] - 5), ODDITIES | bug.often)
 
 
 def test_the_same_histories_hold_without_the_bugs() -> None:
     for bug in BUGS.values():
         for seed in range(5):
-            play(seed, **bug.often)
+            play(seed, **ODDITIES | bug.often)

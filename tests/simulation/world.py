@@ -2,17 +2,20 @@
 
 import heapq
 import random
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 from kata_components.errors import KataDeployError
+from kata_components.rollout.waves import share
+from tests.runner.fake_api import forbidden
 from tests.simulation.faults import Faults
 from tests.simulation.processes import Process
 from tests.simulation.promises import BrokenPromiseError, Promises
-from tests.simulation.site import Site
+from tests.simulation.site import SHORTEST_JOB, Site
 
-SHORTEST_JOB = 3.0
+SLOW_JOB = (200.0, 500.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,13 +25,15 @@ class Setting:
     nodes: int
     kinds: int
     parallelism: int
-    max_failures: int
+    max_failures: int | str
     sizes: tuple[str | int, ...]
     slowest_job: float
+    soak_seconds: int = 0
+    not_ready: Literal["skip", "attempt"] = "skip"
 
     @classmethod
-    def drawn(cls, rng: random.Random) -> "Setting":
-        return cls(
+    def drawn(cls, rng: random.Random, faults: Faults) -> "Setting":
+        drawn = cls(
             nodes=rng.randint(1, 8),
             kinds=rng.randint(1, 2),
             parallelism=rng.randint(1, 3),
@@ -36,6 +41,23 @@ class Setting:
             sizes=rng.choice([(), ("canary", "100%"), ("canary", "50%", "100%"), (1, "100%")]),
             slowest_job=rng.choice([1.0, 20.0, 60.0]),
         )
+        if happens(rng, faults.soaks):
+            drawn = replace(drawn, soak_seconds=rng.choice([5, 30]))
+        if happens(rng, faults.attempts):
+            drawn = replace(drawn, not_ready="attempt")
+        if happens(rng, faults.percentages):
+            drawn = replace(drawn, max_failures=rng.choice(["0%", "10%", "50%", "100%"]))
+        return drawn
+
+    @property
+    def allowed(self) -> int:
+        """How many nodes may fail; of a fleet that has lost nodes a share is no more."""
+        return share(self.max_failures, self.nodes)
+
+
+def happens(rng: random.Random, probability: float) -> bool:
+    """Draw, but not for what never happens: a history is the same as before that could happen."""
+    return probability > 0.0 and rng.random() < probability
 
 
 class World:
@@ -43,10 +65,12 @@ class World:
 
     def __init__(self, seed: int, faults: Faults) -> None:
         self.rng = random.Random(seed)
-        self.setting = Setting.drawn(self.rng)
+        self.setting = Setting.drawn(self.rng, faults)
         self.faults = faults
         self.now = 0.0
         self.down_until = 0.0
+        self.denied_until = 0.0
+        self.denial: Exception = forbidden("do it")
         self.processes: list[Process] = []
         self.kill_in: dict[str, int] = {}
         """How many more crash points a process passes before it is killed."""
@@ -54,17 +78,22 @@ class World:
         self._sequence = 0
         self.steps = 0
         self.kills = 0
+        self.met: Counter[str] = Counter()
+        """How often rare faults have happened."""
         setting = self.setting
-        self.promises = Promises(setting.parallelism, setting.max_failures, setting.sizes[:1] == ("canary",))
+        self.promises = Promises(setting.parallelism, setting.allowed, setting.sizes[:1] == ("canary",))
         self.site = Site(self, self.promises)
         for number in range(setting.nodes):
             self.site.boot(f"node-{number}", number % setting.kinds)
 
     def chance(self, probability: float) -> bool:
-        return probability > 0.0 and self.rng.random() < probability
+        return happens(self.rng, probability)
 
     def job_seconds(self) -> float:
         """Return how long a Job takes: longer than a request can be late, since it restarts a container runtime."""
+        if self.chance(self.faults.slow_job):
+            self.met["slow_job"] += 1
+            return self.rng.uniform(*SLOW_JOB)
         return self.rng.uniform(SHORTEST_JOB, SHORTEST_JOB + self.setting.slowest_job)
 
     def after(self, seconds: float, happen: Callable[..., None], *arguments: Any) -> None:

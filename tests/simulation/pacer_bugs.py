@@ -1,0 +1,134 @@
+"""Bugs to plant in the pacer, as those in `bugs`."""
+
+import contextlib
+from dataclasses import replace
+from math import inf
+from typing import Any
+from unittest import mock
+
+from kata_components.rollout import pacer, tries
+from kata_components.rollout.budget import Budget
+from kata_components.rollout.commands import Code, CreateJob, Result
+from kata_components.rollout.jobs import JobState, NodeJob
+from kata_components.rollout.jobs_seen import JobsSeen
+from kata_components.rollout.pacer import Pacer
+from kata_components.rollout.phase import Phase
+from kata_components.rollout.queue import WaveQueue
+from kata_components.runner import install
+from tests.simulation.planting import Patch, around, bug
+
+
+@bug(lost_answer=0.2)
+def slot_is_freed_when_no_answer_comes() -> Patch:
+    def on_result(original: Any, made: Pacer, now: float, command: Any, result: Result) -> None:
+        run = made.nodes[command.node]
+        if isinstance(command, CreateJob) and result.code is Code.UNKNOWN and run.phase is Phase.CREATING:
+            run.busy = False
+            made.nodes.enter(run, Phase.QUEUED)
+            made._queue.put_back(run.step)
+            return
+        original(made, now, command, result)
+
+    return around(Pacer, "on_result", on_result)
+
+
+@bug(lost_answer=0.2)
+def no_answer_counts_as_failure() -> Patch:
+    def on_result(original: Any, made: Pacer, now: float, command: Any, result: Result) -> None:
+        if isinstance(command, CreateJob) and result.code is Code.UNKNOWN:
+            result = replace(result, code=Code.REJECTED)
+        original(made, now, command, result)
+
+    return around(Pacer, "on_result", on_result)
+
+
+@bug(job_deleted=0.3, watch_stalls=0.2)
+def events_are_told_apart_by_name() -> Patch:
+    def on_job(original: Any, made: Pacer, now: float, job: NodeJob, *, deleted: bool = False) -> None:
+        run = made.nodes.get(job.node)
+        original(made, now, replace(job, uid=run.job_uid) if run and run.job_uid else job, deleted=deleted)
+
+    return around(Pacer, "on_job", on_job)
+
+
+@bug(killed=0.9, job_fails=0.5, ends_after_plan=0.5)
+def failures_before_the_first_list_are_passed_over() -> Patch:
+    def advance(original: Any, made: Pacer, now: float, job: NodeJob) -> None:
+        run = made.nodes.get(job.node)
+        if not (run and run.phase is Phase.QUEUED and job.state is JobState.FAILED):
+            original(made, now, job)
+
+    return around(Pacer, "_advance", advance)
+
+
+@bug(killed=0.9, slow_job=0.7, other_timeout=0.9, destroys=0.0, job_fails=0.0, node_not_ready=0.0)
+def jobs_are_overdue_by_the_timeout_of_this_run() -> Patch:
+    def put(original: Any, seen: JobsSeen, now: float, job: NodeJob) -> None:
+        original(seen, now, replace(job, deadline_seconds=0))
+
+    return around(JobsSeen, "put", put)
+
+
+@bug(name_taken=0.2)
+def name_that_is_taken_is_tried_for_ever() -> Patch:
+    return mock.patch.object(tries, "_MAX_ERRORS", inf)
+
+
+@bug(event_lost=0.1)
+def changes_are_never_listed_again() -> Patch:
+    patches = contextlib.ExitStack()
+    patches.enter_context(mock.patch.object(pacer, "RELIST_SECONDS", inf))
+    # Or a Job that seems overdue ends the run, if late and with a failure.
+    patches.enter_context(mock.patch.object(JobsSeen, "next_overdue", return_value=inf))
+    return patches
+
+
+@bug(killed=0.9, other_digest=0.7)
+def jobs_of_others_are_not_counted() -> Patch:
+    return mock.patch.object(JobsSeen, "in_flight", lambda _, __, holders: len(list(holders)))
+
+
+@bug(killed_by_write=0.3, destroys=0.5)
+def running_jobs_are_not_waited_for() -> Patch:
+    return mock.patch.object(JobsSeen, "is_active_on", return_value=False)
+
+
+@bug(killed=0.9, other_digest=0.7)
+def running_job_is_deleted_for_the_next() -> Patch:
+    def finished_on(_: Any, seen: JobsSeen, node: str) -> NodeJob | None:
+        of_stage = [job for job in seen._active.get(node, {}).values() if job.stage == seen._stage]
+        return seen._finished.get(node) or next(iter(of_stage), None)
+
+    patches = contextlib.ExitStack()
+    patches.enter_context(around(JobsSeen, "finished_on", finished_on))
+    patches.enter_context(running_jobs_are_not_waited_for())
+    return patches
+
+
+@bug()
+def failure_counts_only_once_it_is_explained() -> Patch:
+    def enter(_: Any, made: Pacer, run: Any, phase: Phase) -> None:
+        if phase is Phase.FAILED:
+            made.budget.failed(run.step.node, canary=run.step.canary)
+        made.nodes.enter(run, phase)
+        made._touch(run)
+
+    return around(Pacer, "_enter", enter)
+
+
+@bug(job_fails=0.5)
+def earlier_failures_are_forgotten() -> Patch:
+    return mock.patch.object(install, "Budget", lambda allowed, earlier: Budget(allowed))  # noqa: ARG005 - its keyword
+
+
+@bug(node_deleted=0.3)
+def canary_that_departs_is_no_reason_to_stop() -> Patch:
+    return mock.patch.object(Budget, "departed", lambda budget, node, canary: budget.recovered(node))  # noqa: ARG005
+
+
+@bug()
+def canary_is_not_awaited() -> Patch:
+    def open_waves(_: Any, queue: WaveQueue, _now: float) -> None:
+        queue._current = len(queue._waiting) - 1
+
+    return around(WaveQueue, "open_waves", open_waves)
