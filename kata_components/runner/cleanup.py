@@ -17,9 +17,10 @@ from kata_components.rollout.pacer import Pacer
 from kata_components.rollout.phase import Failure, Phase, Progress
 from kata_components.rollout.plan import Action, Plan, Step
 from kata_components.runner import fleet
+from kata_components.runner.clock import timestamp
 from kata_components.runner.driver import Driver, Orders
 from kata_components.runner.fleet import Selection
-from kata_components.runner.lease import HeldLease, timestamp
+from kata_components.runner.lease import HeldLease
 
 DEAD_NODE_SECONDS: Final = 60.0
 """So long the end of an installation waits for nodes that are NotReady."""

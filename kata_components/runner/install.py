@@ -15,9 +15,10 @@ from kata_components.rollout.pacer import Pacer
 from kata_components.rollout.phase import Failure, NodeRuns, Phase, Progress
 from kata_components.rollout.plan import Action, Plan, Step
 from kata_components.runner.cleanup import Cleaned, CleanupRequest, drop_jobs, pace
+from kata_components.runner.clock import timestamp
 from kata_components.runner.dispatcher import retired
 from kata_components.runner.driver import Driver, Orders
-from kata_components.runner.lease import HeldLease, held, timestamp
+from kata_components.runner.lease import HeldLease, held
 from kata_components.runner.preview import InstallRequest, preview
 
 

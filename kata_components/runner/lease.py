@@ -13,7 +13,6 @@ import os
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any, Final, NoReturn, TypeVar
 from uuid import uuid4
 
@@ -23,7 +22,7 @@ from kata_components import names
 from kata_components.errors import ApiError, ClusterError, LeaseHeldError, RolloutStoppedError
 from kata_components.kubernetes.api import KubeApi
 from kata_components.kubernetes.objects import Lease
-from kata_components.runner.clock import elapsed
+from kata_components.runner.clock import elapsed, timestamp
 
 DURATION_SECONDS: Final = 15
 RENEW_SECONDS: Final = 7.0
@@ -32,7 +31,7 @@ _ANSWER_SECONDS: Final = 3.0
 _MARGIN_SECONDS: Final = 3.0
 """A Lease this close to its end is not fresh enough to start something on."""
 _GIVE_UP_SECONDS: Final = 300.0
-"""So long the API server may be out of reach before a run stops; until then it starts nothing and waits."""
+"""So long awake the API server may be out of reach before a run stops; until then it starts nothing and waits."""
 _RUN: Final = uuid4().hex[:8]
 
 
@@ -47,11 +46,6 @@ def holder_name() -> str:
         # A container may run as a user that has no name.
         user = f"uid {os.getuid()}"
     return f"{user}@{socket.gethostname()} (pid {os.getpid()}, run {_RUN})"
-
-
-def timestamp() -> str:
-    """Return now as Kubernetes writes a MicroTime."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def lease_manifest(
@@ -97,6 +91,8 @@ class HeldLease:
     _claim: Mapping[str, str] = field(default_factory=dict)
     _unanswered: float = -math.inf
     _deleted: bool = False
+    _failing_since: float | None = None
+    _renewal: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def fresh(self) -> bool:
@@ -117,12 +113,12 @@ class HeldLease:
         self._unanswered = self.clock()
 
     async def kept(self, work: Coroutine[Any, Any, T]) -> T:
-        """Await work while renewing; losing the Lease ends it.
+        """Await work while renewing; it begins when the Lease is fresh, and losing the Lease ends it.
 
         Raises:
             RolloutStoppedError: the Lease could not be kept.
         """
-        keeper, task = asyncio.create_task(self.keep()), asyncio.create_task(work)
+        keeper, task = asyncio.create_task(self.keep()), asyncio.create_task(self.when_fresh(work))
         try:
             await asyncio.wait({keeper, task}, return_when=asyncio.FIRST_COMPLETED)
             return task.result() if task.done() else keeper.result()
@@ -131,13 +127,25 @@ class HeldLease:
                 either.cancel()
             await asyncio.gather(keeper, task, return_exceptions=True)
 
+    async def when_fresh(self, work: Coroutine[Any, Any, T]) -> T:
+        """Await work that begins when the Lease is fresh; whoever calls sees to it that it is renewed meanwhile."""
+        try:
+            while not self.fresh:
+                self._renewal.clear()
+                await self._renewal.wait()
+            return await work
+        finally:
+            # It may never have begun.
+            work.close()
+
     async def keep(self) -> NoReturn:
         """Renew for ever.
 
         Raises:
             RolloutStoppedError: somebody else took the Lease, or no renewal got through for minutes.
         """
-        pause = RENEW_SECONDS
+        # Works follow each other, and the Lease must not wait anew with each.
+        pause = max(0.0, RENEW_SECONDS - (self.clock() - self._renewed))
         while True:
             await asyncio.sleep(pause)
             pause = _RETRY_SECONDS
@@ -146,7 +154,9 @@ class HeldLease:
                     if await self._renew():
                         pause = RENEW_SECONDS
             except (ClusterError, TimeoutError) as error:
-                if self.clock() - self._renewed > _GIVE_UP_SECONDS:
+                now = asyncio.get_running_loop().time()
+                self._failing_since = now if self._failing_since is None else self._failing_since
+                if now - self._failing_since > _GIVE_UP_SECONDS:
                     raise self._stopped(str(error) or "no answer from the API server") from None
 
     async def _renew(self) -> bool:
@@ -162,6 +172,8 @@ class HeldLease:
             return False
         # Counted from before the request: the server may have applied it at any time since.
         self._renewed = sent
+        self._failing_since = None
+        self._renewal.set()
         return True
 
     async def _check_holder(self) -> None:
