@@ -55,6 +55,7 @@ class Driver:
         self._watch: asyncio.Task[None] | None = None
         self._failures: dict[str, str] = {}
         self._patience = Patience()
+        self._calls_patience = Patience()
         self._closing = False
         # The renewal of the Lease must not queue behind writes that an admission webhook holds up.
         self._calls = asyncio.Semaphore(CALLS_AT_ONCE)
@@ -105,8 +106,10 @@ class Driver:
     async def _call(self, command: CreateJob | DeleteJob | Record | Inspect) -> Result:
         try:
             async with asyncio.timeout(self._seconds_for(command)):
-                return await self._send(command)
+                result = await self._send(command)
         except ApiError as error:
+            if error.unauthenticated:
+                return self._unauthenticated(error)
             if isinstance(command, Record) and error.conflict and await self._is_still_there(command.node):
                 return Result(code=Code.UNKNOWN)
             return Result(code=_code(command, error), text=str(error), retry_after=error.retry_after or 0.0)
@@ -116,6 +119,15 @@ class Driver:
         except asyncio.CancelledError:
             self._note_unanswered(command)
             raise
+        if result.code is not Code.UNKNOWN:
+            self._calls_patience.answered()
+        return result
+
+    def _unauthenticated(self, error: ApiError) -> Result:
+        """Return that the command is to be repeated: no node is to blame for the credential of this run."""
+        if not self._calls_patience.passes(error):
+            raise error
+        return Result(code=Code.UNKNOWN)
 
     def _note_unanswered(self, command: Command) -> None:
         if isinstance(command, CreateJob | DeleteJob | Record):

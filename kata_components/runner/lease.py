@@ -23,6 +23,7 @@ from kata_components.errors import ApiError, ClusterError, LeaseHeldError, Rollo
 from kata_components.kubernetes.api import KubeApi
 from kata_components.kubernetes.objects import Lease
 from kata_components.runner.clock import elapsed, timestamp
+from kata_components.runner.patience import Patience
 
 DURATION_SECONDS: Final = 15
 RENEW_SECONDS: Final = 7.0
@@ -92,6 +93,7 @@ class HeldLease:
     _unanswered: float = -math.inf
     _deleted: bool = False
     _failing_since: float | None = None
+    _patience: Patience = field(default_factory=Patience)
     _renewal: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -143,6 +145,7 @@ class HeldLease:
 
         Raises:
             RolloutStoppedError: somebody else took the Lease, or no renewal got through for minutes.
+            ApiError: the credential is not taken any more.
         """
         # Works follow each other, and the Lease must not wait anew with each.
         pause = max(0.0, RENEW_SECONDS - (self.clock() - self._renewed))
@@ -154,6 +157,8 @@ class HeldLease:
                     if await self._renew():
                         pause = RENEW_SECONDS
             except (ClusterError, TimeoutError) as error:
+                if isinstance(error, ApiError) and error.unauthenticated and not self._patience.passes(error):
+                    raise
                 now = asyncio.get_running_loop().time()
                 self._failing_since = now if self._failing_since is None else self._failing_since
                 if now - self._failing_since > _GIVE_UP_SECONDS:
@@ -173,6 +178,7 @@ class HeldLease:
         # Counted from before the request: the server may have applied it at any time since.
         self._renewed = sent
         self._failing_since = None
+        self._patience.answered()
         self._renewal.set()
         return True
 
