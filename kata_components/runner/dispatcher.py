@@ -192,11 +192,11 @@ class Dispatcher:
 
     async def _followed(self) -> Seen:
         self.seen, position = await self._list()
-        self._api_patience.answered()
         if not self.seen.active:
             return self.seen
         async with contextlib.aclosing(self._api.watch_jobs(self._namespace, self._selector, position)) as events:
             async for event in events:
+                self._api_patience.answered()
                 if event.type == "DELETED":
                     self.seen.remove(event.object)
                 else:

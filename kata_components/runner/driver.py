@@ -20,6 +20,8 @@ from kata_components.runner.patience import Patience
 
 _CALL_SECONDS: Final = 10.0
 _TICK_SECONDS: Final = 1.0
+_RELIST_SECONDS: Final = 1.0
+"""Between the end of a watch and the list that replaces it: where a watch is refused, no list makes it work."""
 _CODES: Final = {404: Code.GONE, 409: Code.CONFLICT, 429: Code.THROTTLED}
 _SERVER_ERROR: Final = 500
 
@@ -56,6 +58,7 @@ class Driver:
         self._failures: dict[str, str] = {}
         self._patience = Patience()
         self._calls_patience = Patience()
+        self._watch_patience = Patience()
         self._closing = False
         # The renewal of the Lease must not queue behind writes that an admission webhook holds up.
         self._calls = asyncio.Semaphore(CALLS_AT_ONCE)
@@ -203,14 +206,16 @@ class Driver:
         selector = jobs.selector(self._orders.suffix)
         try:
             async for event in self._api.watch_jobs(self._orders.namespace, selector, resource_version):
+                self._watch_patience.answered()
                 job = jobs.observed(event.object)
                 if job.failure:
                     self._failures[job.uid] = job.failure
                 self._pacer.on_job(loop.time(), job, deleted=event.type == "DELETED")
                 self._changed.set()
         except ApiError as error:
-            if not self._patience.passes(error):
+            if not self._watch_patience.passes(error):
                 raise
+            await asyncio.sleep(_RELIST_SECONDS)
             self._pacer.on_expired(loop.time())
             self._changed.set()
 

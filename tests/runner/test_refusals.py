@@ -2,13 +2,15 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
 
 import pytest
 
 from kata_components.errors import ApiError
 from kata_components.kubernetes import failures
+from kata_components.runner.install import Installed
+from tests.runner import dispatching, fake_api
 from tests.runner.cluster import Cluster
 from tests.runner.fake_api import FakeKubeApi
 from tests.runner.support import cluster, request, roll_out
@@ -54,3 +56,34 @@ def test_credential_that_is_not_taken_for_a_moment_stops_nothing() -> None:
     done = simulate(roll_out(ExpiringApi(on, since=6.0, until=46.0), request(max_failures=0)))
     assert (done.outcome.installed, done.failure) == (12, "")
     assert Counter(on.starts) == dict.fromkeys(on.nodes, 1)
+
+
+class WatchlessApi(FakeKubeApi):
+    """A client that may list Jobs and not watch them."""
+
+    async def _call(self, name: str, apply: Callable[[], T]) -> T:
+        if name == "watch_jobs":
+            self.refuse(name, fake_api.forbidden("watch jobs"))
+        return await super()._call(name, apply)
+
+
+@pytest.mark.parametrize("run", [lambda api: roll_out(api, request()), dispatching.up])
+def test_watch_that_is_refused_while_lists_are_not_ends_the_run_with_the_servers_words(
+    run: Callable[[FakeKubeApi], Coroutine[Any, Any, Installed]],
+) -> None:
+    on = cluster(3, job_seconds=100.0)
+    api = WatchlessApi(on)
+
+    async def refused() -> float:
+        with pytest.raises(ApiError, match='User "ann" cannot watch jobs'):
+            await run(api)
+        return now()
+
+    assert 60.0 < simulate(refused()) < 70.0
+    assert Counter(api.asked)["list_jobs"] < 70, "one each second"
+
+
+def test_watch_that_is_refused_for_a_moment_stops_nothing() -> None:
+    api = FakeKubeApi(cluster(3))
+    api.refuse("watch_jobs", *[fake_api.forbidden("watch jobs")] * 40)
+    assert simulate(roll_out(api, request())).outcome.installed == 3
