@@ -7,11 +7,12 @@ from typing import Any, Final
 
 from kata_components import names
 from kata_components.errors import ApiError, ClusterError, RolloutStoppedError, UnreachableError
-from kata_components.kubernetes.api import KubeApi
+from kata_components.kubernetes.api import CALLS_AT_ONCE, KubeApi
 from kata_components.kubernetes.objects import Job
 from kata_components.rollout import jobs
 from kata_components.rollout.dispatch import Batch, family, waiting_seconds
 from kata_components.rollout.jobs import STAGES, NodeJob, Stage
+from kata_components.runner.at_once import at_once
 from kata_components.runner.diagnosis import explain
 from kata_components.runner.lease import HeldLease
 from kata_components.runner.patience import Patience
@@ -117,7 +118,7 @@ class Dispatcher:
         Raises:
             RolloutStoppedError: it cannot be started.
         """
-        await self._clear(stage, set(batch.nodes))
+        await self._clear(stage, set(batch.nodes), lease)
         await self._wait_for_end(manifest["metadata"]["name"])
         await self._create(manifest, lease)
         return await self._followed_to_its_end(stage)
@@ -205,7 +206,7 @@ class Dispatcher:
                     break
         return self.seen
 
-    async def _clear(self, stage: Stage, nodes: set[str]) -> None:
+    async def _clear(self, stage: Stage, nodes: set[str], lease: HeldLease) -> None:
         for attempt in range(_TRIES):
             await asyncio.sleep(_PAUSE_SECONDS if attempt > 1 else 0.0)
             seen = await self.listed()
@@ -213,7 +214,7 @@ class Dispatcher:
             left += [job for its_stage, job in seen.dispatchers.items() if its_stage == stage]
             if not left:
                 return
-            await asyncio.gather(*map(self._delete, left))
+            await at_once(CALLS_AT_ONCE, map(lease.when_fresh, map(self._delete, left)))
         raise self._stopped("Jobs of an earlier run are not gone")
 
     async def _delete(self, job: NodeJob) -> None:
