@@ -7,13 +7,13 @@ from typing import Any, Final
 
 from kata_components import names
 from kata_components.errors import ApiError, ClusterError, RolloutStoppedError, UnreachableError
-from kata_components.kubernetes.api import CALLS_AT_ONCE, KubeApi
+from kata_components.kubernetes.api import KubeApi
 from kata_components.kubernetes.objects import Job
 from kata_components.rollout import jobs
 from kata_components.rollout.dispatch import Batch, family, waiting_seconds
 from kata_components.rollout.jobs import STAGES, NodeJob, Stage
-from kata_components.runner.at_once import at_once
 from kata_components.runner.diagnosis import explain
+from kata_components.runner.finished_jobs import delete_job, delete_jobs
 from kata_components.runner.lease import HeldLease
 from kata_components.runner.patience import Patience
 
@@ -107,7 +107,7 @@ class Dispatcher:
     async def stop(self, stage: Stage, job: NodeJob) -> None:
         """End a dispatcher at work: it starts nothing more, and the Jobs that run go on."""
         self._say(f"stopping the {stage} dispatcher of digest {job.digest or 'unknown'}; Jobs that run go on")
-        await self._delete(job)
+        await delete_job(self._api, self._namespace, job)
         await self._wait_for_end(job.name)
 
     async def run(self, stage: Stage, manifest: Mapping[str, Any], batch: Batch, lease: HeldLease) -> Seen:
@@ -172,7 +172,7 @@ class Dispatcher:
     async def remove(self) -> None:
         """Remove the dispatchers."""
         for job in (await self.listed()).dispatchers.values():
-            await self._delete(job)
+            await delete_job(self._api, self._namespace, job)
 
     async def _quiet(self) -> Seen:
         """Wait until no dispatcher and no per-node Job runs."""
@@ -214,15 +214,8 @@ class Dispatcher:
             left += [job for its_stage, job in seen.dispatchers.items() if its_stage == stage]
             if not left:
                 return
-            await at_once(CALLS_AT_ONCE, map(lease.when_fresh, map(self._delete, left)))
+            await delete_jobs(self._api, self._namespace, lease, left)
         raise self._stopped("Jobs of an earlier run are not gone")
-
-    async def _delete(self, job: NodeJob) -> None:
-        try:
-            await self._api.delete_job(self._namespace, job.name, job.uid)
-        except ApiError as error:
-            if not error.not_found:
-                raise
 
     async def _create(self, manifest: Mapping[str, Any], lease: HeldLease) -> None:
         """Create the Job; a lost answer is asked for again, and then the Job that stands there is that one."""

@@ -14,10 +14,11 @@ from kata_components.rollout.jobs import JobStamp, NodeJob
 from kata_components.rollout.pacer import Pacer
 from kata_components.rollout.phase import Failure, NodeRuns, Phase, Progress
 from kata_components.rollout.plan import Action, Plan, Step
-from kata_components.runner.cleanup import Cleaned, CleanupRequest, drop_jobs, pace
+from kata_components.runner.cleanup import Cleaned, CleanupRequest, pace
 from kata_components.runner.clock import timestamp
 from kata_components.runner.dispatcher import retired
 from kata_components.runner.driver import Driver, Orders
+from kata_components.runner.finished_jobs import drop_jobs
 from kata_components.runner.lease import HeldLease, held
 from kata_components.runner.preview import InstallRequest, preview
 
@@ -119,7 +120,7 @@ async def carried_out(
     if request.cleanup and found.cleanup.pending and worked.whole:
         say(f"cleanup: {report.counts(found.cleanup.counts)}")
         cleaned = await clean(request.cleanup, found.cleanup)
-        await lease.kept(drop_jobs(api, request.cleanup, cleaned.nodes))
+        await lease.kept(drop_jobs(api, request.namespace, request.suffix, cleaned.nodes, lease, say))
     return _installed(found.plan, worked, cleaned, asyncio.get_running_loop().time() - began)
 
 

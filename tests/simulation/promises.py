@@ -33,6 +33,10 @@ class Machine:
     """It took the place of another machine while a Job was at work: whose Job it is cannot be told."""
     doubted_by: str = ""
     """The run that was about to replace what is installed; if it is cut off, the next one has to install again."""
+    worked_on_by: str = ""
+    """The run that made its last Job."""
+    cleaned_by: str = ""
+    """The run whose cleanup has succeeded, with no install since. One that is cut off may leave the next in doubt."""
 
 
 @dataclass
@@ -59,9 +63,12 @@ class Promises:
         machine = self.machines.get(node)
         if _stage(job) == "install" and machine and _is_of(job, machine):
             self._may_install(machine, digest, active)
+        if _stage(job) == "cleanup" and machine and machine.cleaned_by == self.run and not machine.tampered:
+            raise BrokenPromiseError(f"{machine.name} is cleaned a second time by {self.run}")
         self.installs += _stage(job) == "install"
         self.cleanups += _stage(job) == "cleanup"
         if machine:
+            machine.worked_on_by = self.run
             self.touched(machine, job)
 
     def _may_install(self, machine: Machine, digest: str, active: Sequence[Object]) -> None:
@@ -84,7 +91,7 @@ class Promises:
         machine.swapped |= not _is_of(job, machine)
         if _stage(job) == "install":
             machine.dirty = True
-            machine.installed = machine.doubted_by = ""
+            machine.installed = machine.doubted_by = machine.cleaned_by = ""
             machine.failed &= {_digest(job)}
         else:
             machine.failed.clear()
@@ -108,6 +115,7 @@ class Promises:
                 machine.installed = ""
             if ok:
                 machine.dirty = False
+                machine.cleaned_by = machine.worked_on_by
             else:
                 # An up that waited for its end may not rely on the host being as before.
                 machine.doubted_by = job["metadata"]["name"]

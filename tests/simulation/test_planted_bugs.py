@@ -25,6 +25,7 @@ FOUND_AT = {
     "destroy_ignores_nodes_that_could_not_be_cleaned": 39,
     "no_trace_is_left_before_a_job_is_replaced": 53,
     "restored_lease_is_free_at_once": 58,
+    "cleaned_nodes_are_planned_again_while_a_dead_one_is_waited_for": 65,
     "job_of_a_reinstalled_machine_is_believed": 76,
     "begun_cleanup_is_not_seen": 85,
     "slot_is_freed_when_no_answer_comes": 105,
