@@ -6,7 +6,7 @@ others, in the way it says. It is also the confirmation of the guard rails it li
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, Self
 
 import msgspec
@@ -91,7 +91,7 @@ class Approval:
         """Return the plan with everything skipped that was not approved; departed nodes are simply not in it."""
         if self.nodes is None:
             return plan
-        return Plan(digest=plan.digest, steps=tuple(s if self._approves(s) else s.skipped(_WAITS) for s in plan.steps))
+        return replace(plan, steps=tuple(s if self._approves(s) else s.skipped(_WAITS) for s in plan.steps))
 
     def departures(self, plan: Plan, cleanup: Plan, parallelism: int) -> list[str]:
         """Return in which ways bound plans are other or wider than what was approved: reasons to write nothing."""

@@ -1,7 +1,7 @@
 """The plan: what the next rollout does to each selected node, and why. Pure; the same facts give the same plan."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, Literal, Self
@@ -81,10 +81,15 @@ class Rules:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """All selected nodes in the order they are taken, the pending ones first."""
+    """All selected nodes in the order they are taken, the pending ones first.
+
+    `cleanups` are the nodes, selected or not, whose cleanup Job has not failed and is not needed any more once the plan
+    is carried out.
+    """
 
     digest: str
     steps: tuple[Step, ...]
+    cleanups: frozenset[str] = frozenset()
 
     @property
     def pending(self) -> tuple[Step, ...]:
@@ -100,14 +105,25 @@ class Plan:
     @property
     def leftover(self) -> int:
         """How many nodes that need nothing have a finished Job: a run was cut off before it removed them."""
-        return sum(bool(step.stale_job) for step in self.steps if step.action is Action.UP_TO_DATE)
+        done = [step for step in self.steps if step.action is Action.UP_TO_DATE]
+        return sum(bool(step.stale_job) or step.node in self.cleanups for step in done) + len(self.cleaned)
+
+    @property
+    def cleaned(self) -> frozenset[str]:
+        """The nodes that are not selected and have a cleanup Job that is not needed any more."""
+        return self.cleanups.difference(step.node for step in self.steps)
 
 
 NOTHING: Final = Plan(digest="", steps=())
 
 
-def plan(nodes: Sequence[Node], jobs: Iterable[NodeJob], rules: Rules) -> Plan:
-    """Return the plan for the selected nodes, given the per-node Jobs the cluster holds."""
+def plan(
+    nodes: Sequence[Node], jobs: Iterable[NodeJob], rules: Rules, *, deselected: Collection[str] = frozenset()
+) -> Plan:
+    """Return the plan for the selected nodes, given the per-node Jobs the cluster holds.
+
+    `deselected` are the other nodes with our mark: a cleanup Job there tells that only the mark is left to remove.
+    """
     known = list(jobs)
     by_node = {job.node: job for job in known if job.stage == "install"}
     cleanups = {job.node: job for job in known if job.stage == "cleanup"}
@@ -125,7 +141,8 @@ def plan(nodes: Sequence[Node], jobs: Iterable[NodeJob], rules: Rules) -> Plan:
         for step in steps.values()
         if step.node not in placed
     ]
-    return Plan(digest=rules.digest, steps=(*pending, *settled))
+    spent = {node for node, job in cleanups.items() if job.state is not JobState.FAILED}
+    return Plan(digest=rules.digest, steps=(*pending, *settled), cleanups=frozenset(spent.difference(deselected)))
 
 
 def _waves(ordered: Sequence[Node], steps: Mapping[str, Step], rules: Rules) -> Iterable[Step]:

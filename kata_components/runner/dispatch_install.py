@@ -95,7 +95,7 @@ async def _work_off(work: Dispatching, request: InstallRequest, planned: Plan) -
     behind = {step.node for step in after.steps if needs_job(step) or step.action is Action.SKIPPED}
     left = [step for step in planned.pending if step.node in behind]
     failures = [*nodes.failures, *await work.failures(left, seen)]
-    await work.lease.kept(tidy(work.api, request, after, nodes, work.say))
+    await work.lease.kept(tidy(work.api, request, after, nodes, work.lease, work.say))
     stayed = {step.node for step in planned.pending} <= {step.node for step in after.steps}
     complaint = await work.lease.kept(work.complaint(seen)) if runs and stayed and not failures else ""
     # A node whose cleanup was cut off still had the mark.

@@ -4,12 +4,12 @@ Failing is no failure of the run: what is left is seen by the next one.
 """
 
 import contextlib
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Set
 
 from kata_components.errors import ApiError, ClusterError
 from kata_components.kubernetes.api import CALLS_AT_ONCE, KubeApi
 from kata_components.rollout import jobs
-from kata_components.rollout.jobs import NodeJob, Stage
+from kata_components.rollout.jobs import JobState, NodeJob, Stage
 from kata_components.runner.at_once import at_once
 from kata_components.runner.lease import HeldLease
 
@@ -35,6 +35,24 @@ def leaving_what_cannot_be_removed(say: Callable[[str], None]) -> Iterator[None]
         yield
     except ClusterError as error:
         say(f"finished Jobs could not be removed, the next run does it: {error}")
+
+
+async def remove_succeeded(
+    api: KubeApi, namespace: str, suffix: str, stage: Stage, lease: HeldLease, found: Iterable[NodeJob], done: Set[str]
+) -> None:
+    """Remove the succeeded Jobs of a stage from the nodes that are `done`, with one request as a rule.
+
+    `found` are the Jobs there are. Failed ones stay for diagnosis; those of other nodes are all the trace there is.
+    """
+    of_stage = [job for job in found if job.stage == stage]
+    finished = [job for job in of_stage if job.state is JobState.SUCCEEDED and job.node in done]
+    # One that still runs may succeed before the request below: then its node must keep it.
+    alone = all(job.node in done or job.state is JobState.FAILED for job in of_stage)
+    if finished and alone:
+        selector = jobs.selector(suffix, stage)
+        await lease.when_fresh(api.delete_jobs(namespace, selector, field_selector="status.successful=1"))
+    else:
+        await delete_jobs(api, namespace, lease, finished)
 
 
 async def drop_jobs(

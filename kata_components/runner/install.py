@@ -1,11 +1,12 @@
 """Installs: carries a plan out, and says how it ended."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+import functools
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from kata_components import names
-from kata_components.errors import ClusterError, GuardError
+from kata_components.errors import GuardError
 from kata_components.kubernetes.api import KubeApi
 from kata_components.rollout import jobs, mark, report, waves
 from kata_components.rollout.budget import Budget
@@ -18,7 +19,7 @@ from kata_components.runner.cleanup import Cleaned, CleanupRequest, pace
 from kata_components.runner.clock import timestamp
 from kata_components.runner.dispatcher import retired
 from kata_components.runner.driver import Driver, Orders
-from kata_components.runner.finished_jobs import drop_jobs
+from kata_components.runner.finished_jobs import drop_jobs, leaving_what_cannot_be_removed, remove_succeeded
 from kata_components.runner.lease import HeldLease, held
 from kata_components.runner.preview import InstallRequest, preview
 
@@ -83,8 +84,9 @@ async def install(
                 await Driver(api, pacer, wanted, lease, lambda p: on_progress(p, loop.time() - began)).run()
             if planned.pending or planned.leftover:
                 whole = planned.pending and len(pacer.nodes.within(Phase.DONE)) == len(planned.pending)
-                known = pacer.jobs.all if whole else None
-                await lease.kept(tidy(api, request, planned, pacer.nodes, say, known))
+                # The pacer does not keep the finished Jobs of cleanups.
+                known = pacer.jobs.all if whole and not planned.cleanups else None
+                await lease.kept(tidy(api, request, planned, pacer.nodes, lease, say, known))
             return _worked_off(planned, pacer)
 
         async def clean(cleanup: CleanupRequest, planned: Plan) -> Cleaned:
@@ -188,29 +190,22 @@ async def tidy(
     request: InstallRequest,
     planned: Plan,
     nodes: NodeRuns,
+    lease: HeldLease,
     say: Callable[[str], None],
-    known: Iterable[NodeJob] | None = None,
+    known: Sequence[NodeJob] | None = None,
 ) -> None:
-    """Remove the succeeded Jobs of marked nodes; failed ones stay for diagnosis, and others are all the trace there is.
+    """Remove the succeeded Jobs of marked nodes, and the cleanup Jobs of nodes that are clean.
 
-    With one request, as a rule. `known` are the Jobs where it is sure which there are; otherwise they are listed.
-    Failing is no failure of the rollout: the next one removes them.
+    `known` are the Jobs where it is sure which there are; otherwise they are listed.
     """
     marked = {*nodes.within(Phase.DONE), *(s.node for s in planned.steps if s.action is Action.UP_TO_DATE)}
-    selector = jobs.selector(request.suffix, "install")
-    try:
+    with leaving_what_cannot_be_removed(say):
         if known is None:
-            known = map(jobs.observed, (await api.list_jobs(request.namespace, selector)).items)
-        found = [job for job in known if job.stage == "install"]
-        # One that still runs may succeed before the request below: then its node must keep it.
-        if all(job.node in marked or job.state is jobs.JobState.FAILED for job in found):
-            await api.delete_jobs(request.namespace, selector, field_selector="status.successful=1")
-            return
-        for job in found:
-            if job.node in marked and job.state is jobs.JobState.SUCCEEDED:
-                await api.delete_job(request.namespace, job.name, job.uid)
-    except ClusterError as error:
-        say(f"finished Jobs could not be removed, the next rollout does it: {error}")
+            listed = await api.list_jobs(request.namespace, jobs.selector(request.suffix))
+            known = [jobs.observed(job) for job in listed.items]
+        remove = functools.partial(remove_succeeded, api, request.namespace, request.suffix, lease=lease, found=known)
+        await remove("install", done=marked)
+        await remove("cleanup", done=marked | planned.cleaned)
 
 
 def _installed(planned: Plan, worked: WorkedOff, cleaned: Cleaned, seconds: float) -> Installed:

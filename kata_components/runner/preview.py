@@ -72,7 +72,7 @@ class Preview:
 async def preview(api: KubeApi, request: InstallRequest) -> Preview:
     """Return the plan for the fleet as it is now, with the refusals of the guard rails. Reads only."""
     now = await fleet.read(api, request.namespace, request.suffix, request.selection)
-    planned = plan(now.nodes, now.jobs, request.rules)
+    planned = plan(now.nodes, now.jobs, request.rules, deselected=now.deselected)
     cleaning = await _cleanup_plan(api, request, now)
     met = [
         guards.unknown_nodes(now.missing),

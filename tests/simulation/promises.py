@@ -152,10 +152,8 @@ class Promises:
 
     @staticmethod
     def no_finished_jobs(nodes: dict[str, Any], jobs: dict[str, Any]) -> None:
-        """After the last run, no install Job is left that has succeeded, unless its node is gone."""
-        finished = (job for job in jobs.values() if job["status"].get("succeeded"))
-        installs = (job for job in finished if job["metadata"]["labels"][names.STAGE_LABEL] == "install")
-        if left := [job["metadata"]["name"] for job in installs if node_of(job) in nodes]:
+        """After the last run, no Job is left that has succeeded, unless its node is gone."""
+        if left := [name for name, job in jobs.items() if job["status"].get("succeeded") and node_of(job) in nodes]:
             raise BrokenPromiseError(f"the last up left the finished Jobs {', '.join(left)}")
 
     def nothing_left(self, nodes: dict[str, Any], jobs: dict[str, Any], leases: dict[str, Any]) -> None:
