@@ -167,4 +167,5 @@ def settled(
         for step in steps
         if step.node not in unfinished and succeeded.get(step.node, step.stale_job) != step.stale_job
     ]
-    return done, [step for step in steps if step not in done]
+    settled_nodes = {step.node for step in done}
+    return done, [step for step in steps if step.node not in settled_nodes]
