@@ -10,6 +10,7 @@ from kata_components.errors import ApiError, GuardError
 from kata_components.kubernetes.api import KubeApi
 from kata_components.kubernetes.objects import Lease
 from kata_components.rollout import guards, jobs
+from kata_components.rollout.jobs import Stage
 from kata_components.rollout.phase import Progress
 from kata_components.runner import cleanup, dispatch_cleanup, fleet
 from kata_components.runner.cleanup import CleanupRequest, Uninstall
@@ -135,7 +136,8 @@ async def end(
                 abandoned=ending.abandoned,
                 pace=dispatch_cleanup.pace if follows else cleanup.pace,
             )
-            async with retired(api, ending.namespace, ending.suffix, like, say, follows="cleanup" if follows else None):
+            stage: Stage | None = "cleanup" if follows else None
+            async with retired(api, ending.namespace, ending.suffix, like, lock, say, follows=stage):
                 await uninstall.run(api, lock, say=say, on_progress=on_progress)
         await lock.delete()
 

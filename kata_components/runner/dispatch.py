@@ -70,7 +70,7 @@ class Dispatching:
         for step in steps:
             if step.stale_job and (traces := orders.traces(step)):
                 try:
-                    await self.api.annotate_node(step.node, step.node_uid, traces)
+                    await self.lease.when_fresh(self.api.annotate_node(step.node, step.node_uid, traces))
                 except ApiError as error:
                     # Gone, or another machine by now: its next plan starts afresh.
                     if not (error.not_found or error.conflict):

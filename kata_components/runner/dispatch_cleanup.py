@@ -42,7 +42,7 @@ async def pace(
     # What an interrupted run has cleaned and not recorded needs no Job.
     _, todo = settled(planned.pending, seen, "cleanup")
     own = [dispatch.selectors_of(request.dispatcher_job)] if todo else []
-    runs = dispatch.batches([step.node for step in todo], await matched(api, own))
+    runs = dispatch.batches([step.node for step in todo], await work.lease.kept(matched(api, own)))
     await work.lease.kept(work.leave_traces(todo, orders(request, planned)))
     seen = await work.run(runs) if runs else seen
     labelled = await work.labelled() if dispatch.releases_labels(request.dispatcher_job) else frozenset()

@@ -82,12 +82,12 @@ async def install(
 
 async def _work_off(work: Dispatching, request: InstallRequest, planned: Plan) -> WorkedOff:
     """Run the dispatcher for the plan, then mark what has succeeded."""
-    runs = await install_runs(work.api, request.selection, planned)
+    runs = await work.lease.kept(install_runs(work.api, request.selection, planned))
     if runs:
         work.say(dispatch.summary(runs, len(planned.pending)).strip())
     await work.lease.kept(work.leave_traces([s for s in planned.pending if needs_job(s)], orders(request, planned)))
-    seen = await work.run(runs) if runs else await work.dispatcher.listed()
-    after = (await preview(work.api, request)).plan
+    seen = await work.run(runs) if runs else await work.lease.kept(work.dispatcher.listed())
+    after = (await work.lease.kept(preview(work.api, request))).plan
     # With nothing at work any more, to resume a node is to record that its Job has succeeded.
     ready = [step for step in after.pending if not needs_job(step)]
     nodes = await work.record(ready, orders(request, replace(after, steps=tuple(ready))))

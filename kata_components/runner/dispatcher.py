@@ -247,6 +247,7 @@ async def retired(
     namespace: str,
     suffix: str,
     like: Mapping[str, Any],
+    lease: HeldLease,
     say: Callable[[str], None],
     *,
     follows: Stage | None = None,
@@ -256,10 +257,10 @@ async def retired(
     Those of the stage that the work itself `follows` are left to it, and removed in the end.
     """
     dispatcher = Dispatcher(api, namespace, suffix, like, say)
-    found = (await dispatcher.listed()).dispatchers
+    found = (await lease.kept(dispatcher.listed())).dispatchers
     for stage, job in found.items():
         if job.active and stage != follows:
-            await dispatcher.stop(stage, job)
+            await lease.kept(dispatcher.stop(stage, job))
     yield
     if found or follows:
-        await dispatcher.remove()
+        await lease.kept(dispatcher.remove())

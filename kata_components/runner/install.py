@@ -74,7 +74,7 @@ async def install(
     began = loop.time()
     async with (
         held(api, request.namespace, names.base(request.suffix), say=say) as lease,
-        retired(api, request.namespace, request.suffix, request.job, say),
+        retired(api, request.namespace, request.suffix, request.job, lease, say),
     ):
 
         async def work_off(planned: Plan) -> WorkedOff:

@@ -7,10 +7,12 @@ from contextlib import asynccontextmanager
 import pytest
 
 from kata_components.errors import RolloutStoppedError
+from kata_components.kubernetes.objects import Pod
+from kata_components.runner.install import Installed
 from kata_components.runner.lease import HeldLease, held
-from tests.runner import fake_api
+from tests.runner import dispatching, fake_api
 from tests.runner.fake_api import FakeKubeApi
-from tests.runner.support import LEASE, NAMESPACE, cluster, hold_lease
+from tests.runner.support import LEASE, NAMESPACE, cluster, hold_lease, roll_out
 from tests.runner.virtual_loop import now, simulate
 
 
@@ -114,3 +116,22 @@ def test_failed_renewals_count_together_however_short_the_works_are() -> None:
             return now()
 
     assert 300.0 < simulate(works()) < 320.0
+
+
+def test_lease_is_renewed_while_the_dispatcher_of_an_earlier_run_takes_its_time_to_end() -> None:
+    on = cluster(3)
+    renewals = []
+
+    class SlowToEnd(FakeKubeApi):
+        async def list_pods(self, namespace: str, selector: str) -> list[Pod]:
+            before = self.asked.count("replace_lease")
+            await asyncio.sleep(30.0)
+            renewals.append(self.asked.count("replace_lease") - before)
+            return await super().list_pods(namespace, selector)
+
+    async def story() -> Installed:
+        await dispatching.interrupted(dispatching.up(FakeKubeApi(on)), 4.0)
+        return await roll_out(SlowToEnd(on), dispatching.request(dispatching.settings()))
+
+    assert simulate(story()).outcome.installed == 3
+    assert renewals[0] == 4
