@@ -1,6 +1,5 @@
 """The anchor of an installation in the cluster: which cluster this is, who made the installation, and its end."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 from uuid import uuid4
@@ -11,12 +10,12 @@ from kata_components.kubernetes.api import KubeApi
 from kata_components.kubernetes.objects import Lease
 from kata_components.rollout import guards, jobs
 from kata_components.rollout.jobs import Stage
-from kata_components.rollout.phase import Progress
 from kata_components.runner import cleanup, dispatch_cleanup, fleet
 from kata_components.runner.cleanup import CleanupRequest, Uninstall
 from kata_components.runner.dispatcher import retired
 from kata_components.runner.fleet import Selection
 from kata_components.runner.lease import held, lease_manifest, renamed
+from kata_components.runner.telling import OnProgress, Say
 
 _CLUSTER_NAMESPACE: Final = "kube-system"
 
@@ -95,9 +94,7 @@ class Ending:
     abandoned: frozenset[str] = frozenset()
 
 
-async def end(
-    api: KubeApi, ending: Ending, *, say: Callable[[str], None], on_progress: Callable[[Progress, float], None]
-) -> None:
+async def end(api: KubeApi, ending: Ending, *, say: Say, on_progress: OnProgress) -> None:
     """Clean the nodes, then remove the Lease. Can be run again after any interruption.
 
     Raises:

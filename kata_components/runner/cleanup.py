@@ -2,7 +2,7 @@
 
 import asyncio
 import functools
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
@@ -15,7 +15,7 @@ from kata_components.rollout.cleanup_plan import cleanup_plan
 from kata_components.rollout.digest import current, host_digests
 from kata_components.rollout.jobs import JobStamp
 from kata_components.rollout.pacer import Pacer
-from kata_components.rollout.phase import Failure, Phase, Progress
+from kata_components.rollout.phase import Failure, Phase
 from kata_components.rollout.plan import Action, Plan, Step
 from kata_components.runner import fleet
 from kata_components.runner.at_once import at_once
@@ -24,6 +24,7 @@ from kata_components.runner.driver import Driver, Orders
 from kata_components.runner.finished_jobs import drop_jobs
 from kata_components.runner.fleet import Selection
 from kata_components.runner.lease import HeldLease
+from kata_components.runner.telling import OnProgress, Say
 
 DEAD_NODE_SECONDS: Final = 60.0
 """So long the end of an installation waits for nodes that are NotReady."""
@@ -65,7 +66,7 @@ async def pace(
     request: CleanupRequest,
     planned: Plan,
     lease: HeldLease,
-    on_progress: Callable[[Progress, float], None],
+    on_progress: OnProgress,
 ) -> Cleaned:
     """Carry out a cleanup plan; return when every node of it is settled.
 
@@ -98,7 +99,7 @@ class Pace(Protocol):
         request: CleanupRequest,
         planned: Plan,
         lease: HeldLease,
-        on_progress: Callable[[Progress, float], None],
+        on_progress: OnProgress,
     ) -> Cleaned:
         """Return when every node of the plan is settled."""
 
@@ -121,8 +122,8 @@ class Uninstall:
         api: KubeApi,
         lease: HeldLease,
         *,
-        say: Callable[[str], None],
-        on_progress: Callable[[Progress, float], None],
+        say: Say,
+        on_progress: OnProgress,
     ) -> None:
         """Clean every node that has something of this installation, then remove all its per-node Jobs.
 
@@ -158,8 +159,8 @@ class Uninstall:
         self,
         api: KubeApi,
         lease: HeldLease,
-        say: Callable[[str], None],
-        on_progress: Callable[[Progress, float], None],
+        say: Say,
+        on_progress: OnProgress,
         planned: Plan,
     ) -> Cleaned:
         """Carry the plan out. If another one will follow, in this run or the next, it must not do these nodes again."""

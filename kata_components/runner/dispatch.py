@@ -5,7 +5,7 @@ seen it happen.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -19,12 +19,13 @@ from kata_components.rollout.commands import Code
 from kata_components.rollout.dispatch import Batch, Selectors
 from kata_components.rollout.jobs import JobState, NodeJob, Stage
 from kata_components.rollout.pacer import Pacer
-from kata_components.rollout.phase import Failure, NodeRuns, Progress
+from kata_components.rollout.phase import Failure, NodeRuns
 from kata_components.rollout.plan import Step
 from kata_components.runner.diagnosis import explain, inspect
 from kata_components.runner.dispatcher import Dispatcher, Seen
 from kata_components.runner.driver import Driver, Orders
 from kata_components.runner.lease import HeldLease
+from kata_components.runner.telling import OnProgress, Say
 
 _PROGRESS_SECONDS: Final = 1.0
 
@@ -49,8 +50,8 @@ class Dispatching:
     stage: Stage
     digest: str
     job: Mapping[str, Any]
-    say: Callable[[str], None]
-    on_progress: Callable[[Progress, float], None]
+    say: Say
+    on_progress: OnProgress
 
     @cached_property
     def dispatcher(self) -> Dispatcher:

@@ -2,7 +2,7 @@
 
 import asyncio
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +11,7 @@ from kata_components.errors import ClusterError
 from kata_components.kubernetes.api import KubeApi
 from kata_components.rollout import dispatch
 from kata_components.rollout.dispatch import Batch, needs_job
-from kata_components.rollout.phase import Phase, Progress
+from kata_components.rollout.phase import Phase
 from kata_components.rollout.plan import Action, Plan, tainted
 from kata_components.runner import dispatch_cleanup
 from kata_components.runner.cleanup import Cleaned, CleanupRequest
@@ -21,6 +21,7 @@ from kata_components.runner.fleet import Selection
 from kata_components.runner.install import Installed, WorkedOff, carried_out, orders, tidy
 from kata_components.runner.lease import held
 from kata_components.runner.preview import InstallRequest, preview
+from kata_components.runner.telling import OnProgress, Say
 
 
 async def install_runs(api: KubeApi, selection: Selection, planned: Plan) -> list[Batch]:
@@ -41,8 +42,8 @@ async def install(
     request: InstallRequest,
     job: Mapping[str, Any],
     *,
-    say: Callable[[str], None],
-    on_progress: Callable[[Progress, float], None],
+    say: Say,
+    on_progress: OnProgress,
 ) -> Installed:
     """Plan and carry the plan out through the dispatcher, holding the Lease; return when it has ended.
 
@@ -103,7 +104,7 @@ async def _work_off(work: Dispatching, request: InstallRequest, planned: Plan) -
     return WorkedOff(done=done | {*nodes.within(Phase.DONE)}, failures=failures, complaint=complaint)
 
 
-async def _remove(dispatcher: Dispatcher, say: Callable[[str], None]) -> None:
+async def _remove(dispatcher: Dispatcher, say: Say) -> None:
     """Remove what has done its work; failing is no failure of the rollout."""
     try:
         await dispatcher.remove()

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 
 from kata_components import names
@@ -16,6 +16,7 @@ from kata_components.runner.diagnosis import explain
 from kata_components.runner.finished_jobs import delete_job, delete_jobs
 from kata_components.runner.lease import HeldLease
 from kata_components.runner.patience import Patience
+from kata_components.runner.telling import Say
 
 _TRIES: Final = 30
 _PAUSE_SECONDS: Final = 1.0
@@ -75,9 +76,7 @@ class Dispatcher:
     `seen` is what the last list showed, kept up to date while something is followed.
     """
 
-    def __init__(
-        self, api: KubeApi, namespace: str, suffix: str, like: Mapping[str, Any], say: Callable[[str], None]
-    ) -> None:
+    def __init__(self, api: KubeApi, namespace: str, suffix: str, like: Mapping[str, Any], say: Say) -> None:
         self._api = api
         self._namespace = namespace
         self._suffix = suffix
@@ -248,7 +247,7 @@ async def retired(
     suffix: str,
     like: Mapping[str, Any],
     lease: HeldLease,
-    say: Callable[[str], None],
+    say: Say,
     *,
     follows: Stage | None = None,
 ) -> AsyncIterator[None]:

@@ -4,7 +4,7 @@ Failing is no failure of the run: what is left is seen by the next one.
 """
 
 import contextlib
-from collections.abc import Callable, Collection, Iterable, Iterator, Set
+from collections.abc import Collection, Iterable, Iterator, Set
 
 from kata_components.errors import ApiError, ClusterError
 from kata_components.kubernetes.api import CALLS_AT_ONCE, KubeApi
@@ -12,6 +12,7 @@ from kata_components.rollout import jobs
 from kata_components.rollout.jobs import JobState, NodeJob, Stage
 from kata_components.runner.at_once import at_once
 from kata_components.runner.lease import HeldLease
+from kata_components.runner.telling import Say
 
 
 async def delete_job(api: KubeApi, namespace: str, job: NodeJob) -> None:
@@ -29,7 +30,7 @@ async def delete_jobs(api: KubeApi, namespace: str, lease: HeldLease, doomed: It
 
 
 @contextlib.contextmanager
-def leaving_what_cannot_be_removed(say: Callable[[str], None]) -> Iterator[None]:
+def leaving_what_cannot_be_removed(say: Say) -> Iterator[None]:
     """Tell that removing Jobs has failed, and go on."""
     try:
         yield
@@ -61,7 +62,7 @@ async def drop_jobs(
     suffix: str,
     nodes: Collection[str],
     lease: HeldLease,
-    say: Callable[[str], None],
+    say: Say,
     *stages: Stage,
 ) -> None:
     """Remove the finished Jobs of nodes that were cleaned, of all stages when none is named: nothing is to explain."""

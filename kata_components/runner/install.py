@@ -13,7 +13,7 @@ from kata_components.rollout.budget import Budget
 from kata_components.rollout.digest import current
 from kata_components.rollout.jobs import JobStamp, NodeJob
 from kata_components.rollout.pacer import Pacer
-from kata_components.rollout.phase import Failure, NodeRuns, Phase, Progress
+from kata_components.rollout.phase import Failure, NodeRuns, Phase
 from kata_components.rollout.plan import Action, Plan, Step
 from kata_components.runner.cleanup import Cleaned, CleanupRequest, pace
 from kata_components.runner.clock import timestamp
@@ -22,6 +22,7 @@ from kata_components.runner.driver import Driver, Orders
 from kata_components.runner.finished_jobs import drop_jobs, leaving_what_cannot_be_removed, remove_succeeded
 from kata_components.runner.lease import HeldLease, held
 from kata_components.runner.preview import InstallRequest, preview
+from kata_components.runner.telling import OnProgress, Say
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,8 +58,8 @@ async def install(
     api: KubeApi,
     request: InstallRequest,
     *,
-    say: Callable[[str], None],
-    on_progress: Callable[[Progress, float], None],
+    say: Say,
+    on_progress: OnProgress,
 ) -> Installed:
     """Plan and carry the plan out, paced, holding the Lease; return when nothing is left that may be started.
 
@@ -102,7 +103,7 @@ async def carried_out(
     *,
     work_off: Callable[[Plan], Awaitable[WorkedOff]],
     clean: Callable[[CleanupRequest, Plan], Awaitable[Cleaned]],
-    say: Callable[[str], None],
+    say: Say,
     began: float,
 ) -> Installed:
     """Plan under the Lease, have the installs worked off and then deselected nodes cleaned, and sum it up.
@@ -191,7 +192,7 @@ async def tidy(
     planned: Plan,
     nodes: NodeRuns,
     lease: HeldLease,
-    say: Callable[[str], None],
+    say: Say,
     known: Sequence[NodeJob] | None = None,
 ) -> None:
     """Remove the succeeded Jobs of marked nodes, and the cleanup Jobs of nodes that are clean.

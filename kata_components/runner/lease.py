@@ -24,6 +24,7 @@ from kata_components.kubernetes.api import KubeApi
 from kata_components.kubernetes.objects import Lease
 from kata_components.runner.clock import elapsed, timestamp
 from kata_components.runner.patience import Patience
+from kata_components.runner.telling import Say
 
 DURATION_SECONDS: Final = 15
 RENEW_SECONDS: Final = 7.0
@@ -232,7 +233,7 @@ class HeldLease:
 
 @contextlib.asynccontextmanager
 async def held(
-    api: KubeApi, namespace: str, name: str, *, say: Callable[[str], None], clock: Callable[[], float] = elapsed
+    api: KubeApi, namespace: str, name: str, *, say: Say, clock: Callable[[], float] = elapsed
 ) -> AsyncIterator[HeldLease]:
     """Hold the lock of an installation; its Lease exists already.
 
@@ -249,7 +250,7 @@ async def held(
         await lease.release()
 
 
-async def _free(api: KubeApi, namespace: str, name: str, say: Callable[[str], None]) -> Lease:
+async def _free(api: KubeApi, namespace: str, name: str, say: Say) -> Lease:
     lease = await api.get_lease(namespace, name)
     if lease.spec and lease.spec.holder_identity:
         return await _wait_until_dead(api, namespace, lease, say)
@@ -265,7 +266,7 @@ async def _acquire(api: KubeApi, namespace: str, name: str, lease: Lease) -> Lea
         raise _held_by(await api.get_lease(namespace, name)) from None
 
 
-async def _wait_until_dead(api: KubeApi, namespace: str, lease: Lease, say: Callable[[str], None]) -> Lease:
+async def _wait_until_dead(api: KubeApi, namespace: str, lease: Lease, say: Say) -> Lease:
     spec = lease.spec
     assert spec is not None
     duration = spec.lease_duration_seconds or DURATION_SECONDS
