@@ -15,7 +15,7 @@ from kata_components.rollout.cleanup_plan import cleanup_plan
 from kata_components.rollout.digest import current, host_digests
 from kata_components.rollout.jobs import JobStamp
 from kata_components.rollout.pacer import Pacer
-from kata_components.rollout.phase import Failure, Phase
+from kata_components.rollout.phase import Failure, Phase, Progress
 from kata_components.rollout.plan import Action, Plan, Step
 from kata_components.runner import fleet
 from kata_components.runner.at_once import at_once
@@ -84,9 +84,11 @@ async def pace(
     )
     loop = asyncio.get_running_loop()
     began = loop.time()
-    await Driver(
-        api, pacer, orders(request, planned), lease, on_progress=lambda p: on_progress(p, loop.time() - began)
-    ).run()
+
+    def show(progress: Progress) -> None:
+        on_progress("cleanup", progress, loop.time() - began)
+
+    await Driver(api, pacer, orders(request, planned), lease, on_progress=show).run()
     return Cleaned(nodes=pacer.nodes.within(Phase.DONE), failures=pacer.nodes.failures)
 
 

@@ -108,7 +108,7 @@ class Dispatching:
 
         def show() -> None:
             jobs = self.dispatcher.seen.by_node(self.stage)
-            self.on_progress(dispatch.progress(nodes, jobs, self.stage), loop.time() - began)
+            self.on_progress(self.stage, dispatch.progress(nodes, jobs, self.stage), loop.time() - began)
 
         async def tick() -> None:
             while True:

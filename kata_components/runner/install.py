@@ -82,7 +82,7 @@ async def install(
             pacer = _pacer(request, planned)
             if planned.pending:
                 wanted = orders(request, planned)
-                await Driver(api, pacer, wanted, lease, lambda p: on_progress(p, loop.time() - began)).run()
+                await Driver(api, pacer, wanted, lease, lambda p: on_progress("install", p, loop.time() - began)).run()
             if planned.pending or planned.leftover:
                 whole = planned.pending and len(pacer.nodes.within(Phase.DONE)) == len(planned.pending)
                 # The pacer does not keep the finished Jobs of cleanups.

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 
+from kata_components.rollout.jobs import Stage
 from kata_components.rollout.phase import Progress
 
 Say = Callable[[str], None]
 """Takes a message: one or more complete lines that stay."""
 
-OnProgress = Callable[[Progress, float], None]
-"""Takes how far the nodes are and for how many seconds they have been worked on, every second; the last one stands."""
+OnProgress = Callable[[Stage, Progress, float], None]
+"""Takes what is done to nodes, how far they are and for how many seconds it has gone on; called every second."""

@@ -165,9 +165,7 @@ def test_end_goes_on_after_a_kill() -> None:
 
     async def killed_and_again() -> None:
         first = FakeKubeApi(on)
-        task = asyncio.create_task(
-            anchor.end(first, ENDING, say=lambda _: None, on_progress=lambda _progress, _seconds: None)
-        )
+        task = asyncio.create_task(anchor.end(first, ENDING, say=Told().say, on_progress=Told().on_progress))
         await asyncio.sleep(6.0)
         first.dead = True
         await end(on)
