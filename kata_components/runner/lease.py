@@ -7,14 +7,10 @@ duration on our own clock, never by comparing clocks of two machines.
 
 import asyncio
 import contextlib
-import getpass
 import math
-import os
-import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn, TypeVar
-from uuid import uuid4
 
 import msgspec
 
@@ -23,6 +19,7 @@ from kata_components.errors import ApiError, ClusterError, LeaseHeldError, Rollo
 from kata_components.kubernetes.api import KubeApi
 from kata_components.kubernetes.objects import Lease
 from kata_components.runner.clock import elapsed, timestamp
+from kata_components.runner.holder import holder_name
 from kata_components.runner.patience import Patience
 from kata_components.runner.telling import Say
 
@@ -34,20 +31,8 @@ _MARGIN_SECONDS: Final = 3.0
 """A Lease this close to its end is not fresh enough to start something on."""
 _GIVE_UP_SECONDS: Final = 300.0
 """So long awake the API server may be out of reach before a run stops; until then it starts nothing and waits."""
-_RUN: Final = uuid4().hex[:8]
-
 
 T = TypeVar("T")
-
-
-def holder_name() -> str:
-    """Return what a Lease calls this process: `user@host (pid N, run X)`, unique over containers that look alike."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):
-        # A container may run as a user that has no name.
-        user = f"uid {os.getuid()}"
-    return f"{user}@{socket.gethostname()} (pid {os.getpid()}, run {_RUN})"
 
 
 def lease_manifest(
