@@ -15,7 +15,7 @@ from kata_components.kubernetes.connect import connect
 from kata_components.manifests.job_templates import config_map
 from kata_components.rollout import jobs, mark
 from kata_components.rollout.jobs import JobStamp, JobState, NodeJob
-from kata_components.runner.lease import timestamp
+from kata_components.runner.clock import timestamp
 from kata_components.settings.load import load_settings
 from sandbox.cluster import Cluster
 

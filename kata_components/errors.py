@@ -69,6 +69,11 @@ class ApiError(ClusterError):
         return self.status == HTTPStatus.NOT_FOUND
 
     @property
+    def unauthenticated(self) -> bool:
+        """Whether the API server does not take the credential, and no other could be had (HTTP 401)."""
+        return self.status == HTTPStatus.UNAUTHORIZED
+
+    @property
     def unauthorized(self) -> bool:
         """Whether the API server says that this identity may not do it; refusals of admission (also 403) are others."""
         return self.status == HTTPStatus.FORBIDDEN and 'User "' in str(self) and " cannot " in str(self)

@@ -27,9 +27,8 @@ from kata_components.providers.boundary import boundary
 from kata_components.providers.cluster_provider import ClusterProvider
 from kata_components.providers.installation_check import check
 from kata_components.providers.installation_inputs import InstallationInputs, InstallationOutputs
+from kata_components.providers.row import Row
 from kata_components.providers.wire import has_unknowns
-from kata_components.rollout import report
-from kata_components.rollout.phase import Progress
 from kata_components.runner import anchor, takeover
 
 
@@ -83,16 +82,10 @@ class InstallationProvider(ClusterProvider):
         """Clean the nodes, paced, then remove the Lease. Raising keeps the resource, and destroy can be run again."""
         with boundary("cleaning the nodes"):
             known = InstallationOutputs.of(props)
-
-            def say(text: str) -> None:
-                engine.info(text, known.urn)
-
-            def on_progress(progress: Progress, seconds: float) -> None:
-                engine.status(report.progress_line("cleaned", progress, seconds), known.urn)
-
+            row = Row(known.urn)
             session.run(
                 self.target,
-                lambda api: anchor.end(api, known.ending(), say=say, on_progress=on_progress),
+                lambda api: anchor.end(api, known.ending(), say=row.say, on_progress=row.on_progress),
                 left=session.DISPATCHED if known.dispatcher_job else session.PACED,
             )
 

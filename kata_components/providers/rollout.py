@@ -28,10 +28,10 @@ from kata_components.providers import engine, plan_file, session
 from kata_components.providers.boundary import boundary
 from kata_components.providers.cluster_provider import ClusterProvider
 from kata_components.providers.rights import missing_rights, rollout_rights
+from kata_components.providers.row import Row
 from kata_components.providers.wire import WireModel, has_unknowns
 from kata_components.rollout import approval, dispatch, report
 from kata_components.rollout.dispatch import Batch
-from kata_components.rollout.phase import Progress
 from kata_components.rollout.waves import Size
 from kata_components.runner import dispatch_install
 from kata_components.runner.cleanup import CleanupRequest
@@ -174,18 +174,12 @@ class RolloutProvider(ClusterProvider):
 
     def _rollout(self, inputs: RolloutInputs) -> dict[str, Any]:
         """Plan once more and carry it out; return the outputs."""
-
-        def say(text: str) -> None:
-            engine.info(text, inputs.urn)
-
-        def on_progress(progress: Progress, seconds: float) -> None:
-            engine.status(report.progress_line("installed", progress, seconds), inputs.urn)
-
+        row = Row(inputs.urn)
         with boundary("the rollout"):
-            work = functools.partial(install, request=inputs.request, say=say, on_progress=on_progress)
+            work = functools.partial(install, request=inputs.request, say=row.say, on_progress=row.on_progress)
             if inputs.dispatcher:
                 dispatched = functools.partial(dispatch_install.install, job=inputs.dispatcher)
-                work = functools.partial(dispatched, request=inputs.request, say=say, on_progress=on_progress)
+                work = functools.partial(dispatched, request=inputs.request, say=row.say, on_progress=row.on_progress)
             left = session.DISPATCHED if inputs.dispatcher else session.PACED
             done = session.run(self.target, work, left=left)
             outcome = done.outcome.output() | {"failure": done.failure}

@@ -12,8 +12,9 @@ from typing import Any, Final, Literal, Self
 import msgspec
 
 from kata_components.errors import GuardError
-from kata_components.rollout.plan import Action, Plan, Step
+from kata_components.rollout.plan import Plan
 from kata_components.rollout.report import some
+from kata_components.rollout.step import Action, Step
 
 _SCHEMA: Final = 1
 _WAITS: Final = "waits for approval"

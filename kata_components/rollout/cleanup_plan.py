@@ -8,7 +8,8 @@ from kata_components import names
 from kata_components.kubernetes.objects import Node
 from kata_components.rollout import waves
 from kata_components.rollout.jobs import JobState, NodeJob
-from kata_components.rollout.plan import Action, Plan, Rules, Step, step_of
+from kata_components.rollout.plan import Plan, Rules
+from kata_components.rollout.step import Action, Step, step_of
 
 NOT_READY: Final = "node is NotReady"
 DESELECTED: Final = "carries our mark, is not selected any more"

@@ -13,7 +13,7 @@ from kata_components.rollout import report
 from kata_components.rollout.digest import Contents, current, host_digests
 from kata_components.rollout.jobs import JobState, NodeJob, Stage
 from kata_components.rollout.phase import Progress
-from kata_components.rollout.plan import Action, Step
+from kata_components.rollout.step import Action, Step
 
 MAX_NAMES: Final = 100
 """So many nodes are named to one dispatcher: its Job must not grow with the fleet."""

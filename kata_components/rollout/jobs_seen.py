@@ -5,7 +5,7 @@ from math import inf
 from typing import Final
 
 from kata_components.rollout.jobs import NodeJob, Stage
-from kata_components.rollout.plan import Step
+from kata_components.rollout.step import Step
 
 _GRACE_SECONDS: Final = 120.0
 """So long after its deadline the Job controller may take to report a Job as failed."""

@@ -24,8 +24,8 @@ from kata_components.rollout.commands import Code, Command, CreateJob, DeleteJob
 from kata_components.rollout.jobs import JobState, NodeJob, Stage
 from kata_components.rollout.jobs_seen import JobsSeen
 from kata_components.rollout.phase import NodeRun, NodeRuns, Phase, Progress
-from kata_components.rollout.plan import Action, Step
 from kata_components.rollout.queue import WaveQueue
+from kata_components.rollout.step import Action, Step
 
 NodeCommand = CreateJob | DeleteJob | Record | Inspect
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Final
 
-from kata_components.rollout.plan import Step
+from kata_components.rollout.step import Step
 from kata_components.rollout.tries import Tries
 
 

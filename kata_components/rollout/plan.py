@@ -1,11 +1,10 @@
 """The plan: what the next rollout does to each selected node, and why. Pure; the same facts give the same plan."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import StrEnum
-from typing import Final, Literal, Self
+from typing import Final, Literal
 
 from kata_components import names
 from kata_components.kubernetes.objects import Node
@@ -13,55 +12,8 @@ from kata_components.rollout import digest as host_digest
 from kata_components.rollout import soak, waves
 from kata_components.rollout.facts import Facts
 from kata_components.rollout.jobs import JobState, NodeJob
+from kata_components.rollout.step import Action, Step, step_of
 from kata_components.rollout.taints import Toleration, blocking
-
-
-class Action(StrEnum):
-    """What happens to a node. The values stand in plan.json."""
-
-    INSTALL = "install"
-    UPGRADE = "upgrade"
-    REBUILT = "rebuilt"
-    RETRY = "retry"
-    RESUME = "resume"
-    ADOPT = "adopt"
-    CLEANUP = "cleanup"
-    UP_TO_DATE = "upToDate"
-    SKIPPED = "skipped"
-
-    @property
-    def pending(self) -> bool:
-        """Whether the rollout will touch the node."""
-        return self not in {Action.UP_TO_DATE, Action.SKIPPED}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Step:
-    """One node of the plan.
-
-    `wave` counts from 0; `canary` marks the nodes whose failure stops everything. `stale_job` is the UID of a Job that
-    ended before and says nothing about this step: it has to go before the step's own. `failed_before`: a Job of it at
-    this digest failed, which counts whatever happens to the node now; for a cleanup, its Job has left half of it.
-    """
-
-    node: str
-    node_uid: str
-    machine_id: str
-    action: Action
-    reason: str
-    wave: int = 0
-    canary: bool = False
-    stale_job: str = ""
-    failed_before: bool = False
-
-    @property
-    def is_begun(self) -> bool:
-        """Whether the rollout goes on with a node that it has had its hands on at this digest."""
-        return self.action is Action.RESUME or (self.action.pending and self.failed_before)
-
-    def skipped(self, reason: str) -> Self:
-        """Return the step as one that is not taken."""
-        return replace(self, action=Action.SKIPPED, reason=reason)
 
 
 def _as_it_is(step: Step) -> Step:
@@ -95,12 +47,14 @@ class Rules:
 class Plan:
     """All selected nodes in the order they are taken, the pending ones first.
 
-    `opens_in` is how many seconds of a soak are left that an earlier run has begun and was cut off in.
+    `opens_in` is how many seconds of a soak are left that an earlier run was cut off in. `cleanups` are the nodes, selected
+    or not, whose cleanup Job has not failed and is not needed any more once the plan is carried out.
     """
 
     digest: str
     steps: tuple[Step, ...]
     opens_in: float = 0.0
+    cleanups: frozenset[str] = frozenset()
 
     @property
     def pending(self) -> tuple[Step, ...]:
@@ -116,16 +70,30 @@ class Plan:
     @property
     def leftover(self) -> int:
         """How many nodes that need nothing have a finished Job: a run was cut off before it removed them."""
-        return sum(bool(step.stale_job) for step in self.steps if step.action is Action.UP_TO_DATE)
+        done = [step for step in self.steps if step.action is Action.UP_TO_DATE]
+        return sum(bool(step.stale_job) or step.node in self.cleanups for step in done) + len(self.cleaned)
+
+    @property
+    def cleaned(self) -> frozenset[str]:
+        """The nodes that are not selected and have a cleanup Job that is not needed any more."""
+        return self.cleanups.difference(step.node for step in self.steps)
 
 
 NOTHING: Final = Plan(digest="", steps=())
 
 
-def plan(nodes: Sequence[Node], jobs: Iterable[NodeJob], rules: Rules, now: datetime | None = None) -> Plan:
+def plan(
+    nodes: Sequence[Node],
+    jobs: Iterable[NodeJob],
+    rules: Rules,
+    now: datetime | None = None,
+    *,
+    deselected: Collection[str] = frozenset(),
+) -> Plan:
     """Return the plan for the selected nodes, given the per-node Jobs the cluster holds.
 
-    `now` is the time of day, which only says how long a soak still takes; without it none is waited for.
+    `now` is the time of day, which only says how long a soak still takes; without it none is waited for. `deselected`
+    are the other nodes with our mark: a cleanup Job there tells that only the mark is left to remove.
     """
     known = {(job.node, job.stage): job for job in jobs}
     found = [
@@ -146,8 +114,13 @@ def plan(nodes: Sequence[Node], jobs: Iterable[NodeJob], rules: Rules, now: date
         for step in steps.values()
         if step.node not in placed
     ]
-    opens_in = _soak_left(found, steps, pending, rules, now) if pending and now else 0.0
-    return Plan(digest=rules.digest, steps=(*pending, *settled), opens_in=opens_in)
+    spent = {job.node for job in known.values() if job.stage == "cleanup" and job.state is not JobState.FAILED}
+    return Plan(
+        digest=rules.digest,
+        steps=(*pending, *settled),
+        opens_in=_soak_left(found, steps, pending, rules, now) if pending and now else 0.0,
+        cleanups=frozenset(spent.difference(deselected)),
+    )
 
 
 def _soak_left(
@@ -189,19 +162,6 @@ def _waves(found: Sequence[Facts], steps: Mapping[str, Step], rules: Rules) -> I
         canary = bool(rules.sizes) and rules.sizes[number] == waves.CANARY
         for node in nodes:
             yield replace(steps[node.metadata.name], wave=number, canary=canary)
-
-
-def step_of(node: Node, action: Action, reason: str, job: NodeJob | None) -> Step:
-    """Return the step of a node; `job` is the one of the paced stage that was found there."""
-    ended = job is not None and not job.active and action is not Action.RESUME
-    return Step(
-        node=node.metadata.name,
-        node_uid=node.metadata.uid,
-        machine_id=node.info.machine_id,
-        action=action,
-        reason=reason,
-        stale_job=job.uid if job and ended else "",
-    )
 
 
 def _step(facts: Facts, rules: Rules) -> Step:

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 
-from kata_components.rollout.plan import Step
+from kata_components.rollout.step import Step
 
 
 class WaveQueue:

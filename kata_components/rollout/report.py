@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from kata_components.rollout.helm import Release
 from kata_components.rollout.phase import Failure, Progress
-from kata_components.rollout.plan import NOTHING, Action, Plan, Step
+from kata_components.rollout.plan import NOTHING, Plan
+from kata_components.rollout.step import Action, Step
 
 SHOWN_NODES: Final = 20
 _SHOWN_SKIPPED: Final = 5

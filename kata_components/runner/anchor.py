@@ -1,6 +1,5 @@
 """The anchor of an installation in the cluster: which cluster this is, who made the installation, and its end."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 from uuid import uuid4
@@ -10,12 +9,13 @@ from kata_components.errors import ApiError, GuardError
 from kata_components.kubernetes.api import KubeApi
 from kata_components.kubernetes.objects import Lease
 from kata_components.rollout import guards, jobs
-from kata_components.rollout.phase import Progress
+from kata_components.rollout.jobs import Stage
 from kata_components.runner import cleanup, dispatch_cleanup, fleet
 from kata_components.runner.cleanup import CleanupRequest, Uninstall
 from kata_components.runner.dispatcher import retired
 from kata_components.runner.fleet import Selection
 from kata_components.runner.lease import held, lease_manifest, renamed
+from kata_components.runner.telling import OnProgress, Say
 
 _CLUSTER_NAMESPACE: Final = "kube-system"
 
@@ -94,9 +94,7 @@ class Ending:
     abandoned: frozenset[str] = frozenset()
 
 
-async def end(
-    api: KubeApi, ending: Ending, *, say: Callable[[str], None], on_progress: Callable[[Progress, float], None]
-) -> None:
+async def end(api: KubeApi, ending: Ending, *, say: Say, on_progress: OnProgress) -> None:
     """Clean the nodes, then remove the Lease. Can be run again after any interruption.
 
     Raises:
@@ -135,7 +133,8 @@ async def end(
                 abandoned=ending.abandoned,
                 pace=dispatch_cleanup.pace if follows else cleanup.pace,
             )
-            async with retired(api, ending.namespace, ending.suffix, like, say, follows="cleanup" if follows else None):
+            stage: Stage | None = "cleanup" if follows else None
+            async with retired(api, ending.namespace, ending.suffix, like, lock, say, follows=stage):
                 await uninstall.run(api, lock, say=say, on_progress=on_progress)
         await lock.delete()
 

@@ -1,13 +1,14 @@
 """Cleanup: takes an installation off nodes, paced; at the end of an installation, off all of them."""
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+import functools
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
 from kata_components import names
 from kata_components.errors import RolloutFailedError
-from kata_components.kubernetes.api import KubeApi
+from kata_components.kubernetes.api import CALLS_AT_ONCE, KubeApi
 from kata_components.rollout import jobs, mark, report
 from kata_components.rollout.budget import Budget
 from kata_components.rollout.cleanup_plan import cleanup_plan
@@ -15,11 +16,16 @@ from kata_components.rollout.digest import current, host_digests
 from kata_components.rollout.jobs import JobStamp
 from kata_components.rollout.pacer import Pacer
 from kata_components.rollout.phase import Failure, Phase, Progress
-from kata_components.rollout.plan import Action, Plan, Step
+from kata_components.rollout.plan import Plan
+from kata_components.rollout.step import Action, Step
 from kata_components.runner import fleet
+from kata_components.runner.at_once import at_once
+from kata_components.runner.clock import timestamp
 from kata_components.runner.driver import Driver, Orders
+from kata_components.runner.finished_jobs import drop_jobs
 from kata_components.runner.fleet import Selection
-from kata_components.runner.lease import HeldLease, timestamp
+from kata_components.runner.lease import HeldLease
+from kata_components.runner.telling import OnProgress, Say
 
 DEAD_NODE_SECONDS: Final = 60.0
 """So long the end of an installation waits for nodes that are NotReady."""
@@ -61,7 +67,7 @@ async def pace(
     request: CleanupRequest,
     planned: Plan,
     lease: HeldLease,
-    on_progress: Callable[[Progress, float], None],
+    on_progress: OnProgress,
 ) -> Cleaned:
     """Carry out a cleanup plan; return when every node of it is settled.
 
@@ -79,9 +85,11 @@ async def pace(
     )
     loop = asyncio.get_running_loop()
     began = loop.time()
-    await Driver(
-        api, pacer, orders(request, planned), lease, on_progress=lambda p: on_progress(p, loop.time() - began)
-    ).run()
+
+    def show(progress: Progress) -> None:
+        on_progress("cleanup", progress, loop.time() - began)
+
+    await Driver(api, pacer, orders(request, planned), lease, on_progress=show).run()
     return Cleaned(nodes=pacer.nodes.within(Phase.DONE), failures=pacer.nodes.failures)
 
 
@@ -94,7 +102,7 @@ class Pace(Protocol):
         request: CleanupRequest,
         planned: Plan,
         lease: HeldLease,
-        on_progress: Callable[[Progress, float], None],
+        on_progress: OnProgress,
     ) -> Cleaned:
         """Return when every node of the plan is settled."""
 
@@ -117,8 +125,8 @@ class Uninstall:
         api: KubeApi,
         lease: HeldLease,
         *,
-        say: Callable[[str], None],
-        on_progress: Callable[[Progress, float], None],
+        say: Say,
+        on_progress: OnProgress,
     ) -> None:
         """Clean every node that has something of this installation, then remove all its per-node Jobs.
 
@@ -134,35 +142,53 @@ class Uninstall:
         planned = await lease.kept(self._plan(api))
         at_most = f", at most {self.request.parallelism} at a time" if planned.pending else ""
         say(f"cleanup: {report.counts(planned.counts)}{at_most}")
-        cleaned = await self.pace(api, self.request, planned, lease, on_progress)
-        count, deadline = len(cleaned.nodes), loop.time() + DEAD_NODE_SECONDS
+        clean = functools.partial(self._clean, api, lease, say, on_progress)
+        cleaned = await clean(planned)
+        done, deadline = {*cleaned.nodes}, loop.time() + DEAD_NODE_SECONDS
         if self._dead(planned):
             say(f"waiting {DEAD_NODE_SECONDS:.0f}s for nodes that are NotReady: {report.some(self._dead(planned))}")
         while self._dead(planned) and not cleaned.failures and loop.time() < deadline:
             await lease.kept(asyncio.sleep(_LOOK_SECONDS))
-            planned = await lease.kept(self._plan(api))
+            planned = await lease.kept(self._plan(api, done))
             if planned.pending:
-                cleaned = await self.pace(api, self.request, planned, lease, on_progress)
-                count += len(cleaned.nodes)
+                cleaned = await clean(planned)
+                done |= {*cleaned.nodes}
         _refuse_leftovers(cleaned.failures, self._dead(planned))
-        await lease.kept(self._abandon(api, planned))
+        await lease.kept(self._abandon(api, planned, lease))
         await lease.kept(api.delete_jobs(self.request.namespace, jobs.selector(self.request.suffix)))
-        say(f"cleaned {report.nodes(count)} in {report.duration(loop.time() - began)}")
+        say(f"cleaned {report.nodes(len(done))} in {report.duration(loop.time() - began)}")
 
-    async def _plan(self, api: KubeApi) -> Plan:
+    async def _clean(
+        self,
+        api: KubeApi,
+        lease: HeldLease,
+        say: Say,
+        on_progress: OnProgress,
+        planned: Plan,
+    ) -> Cleaned:
+        """Carry the plan out. If another one will follow, in this run or the next, it must not do these nodes again."""
+        cleaned = await self.pace(api, self.request, planned, lease, on_progress)
+        if cleaned.failures or self._dead(planned):
+            namespace, suffix = self.request.namespace, self.request.suffix
+            # An install Job, as one that failed leaves it, asks for a cleanup.
+            await lease.kept(drop_jobs(api, namespace, suffix, cleaned.nodes, lease, say, "install"))
+        return cleaned
+
+    async def _plan(self, api: KubeApi, done: Collection[str] = ()) -> Plan:
         request = self.request
         now = await fleet.read(api, request.namespace, request.suffix, Selection())
         claimed = await fleet.selected_names(api, self.claim) if self.claim else ()
-        return cleanup_plan(now.nodes, now.jobs, request.suffix, request.digest, claimed=claimed)
+        planned = cleanup_plan(now.nodes, now.jobs, request.suffix, request.digest, claimed=claimed)
+        return replace(planned, steps=tuple(step for step in planned.steps if step.node not in done))
 
     def _dead(self, planned: Plan) -> list[str]:
         return [step.node for step in _skipped(planned) if step.node not in self.abandoned]
 
-    async def _abandon(self, api: KubeApi, planned: Plan) -> None:
+    async def _abandon(self, api: KubeApi, planned: Plan, lease: HeldLease) -> None:
         marks = _no_marks(self.request)
         labels = dict.fromkeys((names.RUNTIME_LABEL, names.mark_label(self.request.suffix)))
-        for step in _skipped(planned):
-            await api.annotate_node(step.node, step.node_uid, marks, labels=labels)
+        calls = (api.annotate_node(step.node, step.node_uid, marks, labels=labels) for step in _skipped(planned))
+        await at_once(CALLS_AT_ONCE, map(lease.when_fresh, calls))
 
 
 def _skipped(planned: Plan) -> list[Step]:
@@ -212,11 +238,3 @@ def _refuse_leftovers(failures: Sequence[Failure], dead: Sequence[str]) -> None:
     if problems:
         msg = "\n".join([*problems, "Everything else is kept so that `pulumi destroy` can be run again."])
         raise RolloutFailedError(msg)
-
-
-async def drop_jobs(api: KubeApi, request: CleanupRequest, nodes: Collection[str]) -> None:
-    """Delete the finished per-node Jobs of nodes that were cleaned: nothing of the installation is left to explain."""
-    found = await api.list_jobs(request.namespace, jobs.selector(request.suffix))
-    for job in map(jobs.observed, found.items):
-        if job.node in nodes and not job.active:
-            await api.delete_job(request.namespace, job.name, job.uid)

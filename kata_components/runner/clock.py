@@ -1,6 +1,7 @@
-"""A clock that goes on while the machine sleeps."""
+"""The time: a clock that goes on while the machine sleeps, and the hour as Kubernetes writes it."""
 
 import time
+from datetime import UTC, datetime
 
 _SUSPEND_AWARE = getattr(time, "CLOCK_BOOTTIME", None)
 
@@ -12,3 +13,8 @@ def elapsed() -> float:
     which stops a run that can simply be started again.
     """
     return time.time() if _SUSPEND_AWARE is None else time.clock_gettime(_SUSPEND_AWARE)
+
+
+def timestamp() -> str:
+    """Return now as Kubernetes writes a MicroTime."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -8,7 +8,7 @@ from kata_components.errors import ApiError, ClusterError
 from kata_components.kubernetes.api import KubeApi
 from kata_components.kubernetes.pods import ContainerStatus, Pod, Terminated
 from kata_components.rollout.commands import Code, Result
-from kata_components.rollout.plan import Step
+from kata_components.rollout.step import Step
 
 _LOG_LINES: Final = 3
 _LOG_SECONDS: Final = 3.0

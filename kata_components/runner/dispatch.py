@@ -5,7 +5,7 @@ seen it happen.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -19,12 +19,13 @@ from kata_components.rollout.commands import Code
 from kata_components.rollout.dispatch import Batch, Selectors
 from kata_components.rollout.jobs import JobState, NodeJob, Stage
 from kata_components.rollout.pacer import Pacer
-from kata_components.rollout.phase import Failure, NodeRuns, Progress
-from kata_components.rollout.plan import Step
+from kata_components.rollout.phase import Failure, NodeRuns
+from kata_components.rollout.step import Step
 from kata_components.runner.diagnosis import explain, inspect
 from kata_components.runner.dispatcher import Dispatcher, Seen
 from kata_components.runner.driver import Driver, Orders
 from kata_components.runner.lease import HeldLease
+from kata_components.runner.telling import OnProgress, Say
 
 _PROGRESS_SECONDS: Final = 1.0
 
@@ -49,8 +50,8 @@ class Dispatching:
     stage: Stage
     digest: str
     job: Mapping[str, Any]
-    say: Callable[[str], None]
-    on_progress: Callable[[Progress, float], None]
+    say: Say
+    on_progress: OnProgress
 
     @cached_property
     def dispatcher(self) -> Dispatcher:
@@ -70,7 +71,7 @@ class Dispatching:
         for step in steps:
             if step.stale_job and (traces := orders.traces(step)):
                 try:
-                    await self.api.annotate_node(step.node, step.node_uid, traces)
+                    await self.lease.when_fresh(self.api.annotate_node(step.node, step.node_uid, traces))
                 except ApiError as error:
                     # Gone, or another machine by now: its next plan starts afresh.
                     if not (error.not_found or error.conflict):
@@ -107,7 +108,7 @@ class Dispatching:
 
         def show() -> None:
             jobs = self.dispatcher.seen.by_node(self.stage)
-            self.on_progress(dispatch.progress(nodes, jobs, self.stage), loop.time() - began)
+            self.on_progress(self.stage, dispatch.progress(nodes, jobs, self.stage), loop.time() - began)
 
         async def tick() -> None:
             while True:
@@ -167,4 +168,5 @@ def settled(
         for step in steps
         if step.node not in unfinished and succeeded.get(step.node, step.stale_job) != step.stale_job
     ]
-    return done, [step for step in steps if step not in done]
+    settled_nodes = {step.node for step in done}
+    return done, [step for step in steps if step.node not in settled_nodes]

@@ -1,14 +1,13 @@
 """Cleanup paced by upstream's dispatcher in the cluster (`rollout.runsIn: cluster`)."""
 
-from collections.abc import Callable
-
 from kata_components.kubernetes.api import KubeApi
 from kata_components.rollout import dispatch
-from kata_components.rollout.phase import Phase, Progress
+from kata_components.rollout.phase import Phase
 from kata_components.rollout.plan import Plan
 from kata_components.runner.cleanup import Cleaned, CleanupRequest, orders
 from kata_components.runner.dispatch import Dispatching, matched, settled
 from kata_components.runner.lease import HeldLease
+from kata_components.runner.telling import OnProgress
 
 
 async def pace(
@@ -16,7 +15,7 @@ async def pace(
     request: CleanupRequest,
     planned: Plan,
     lease: HeldLease,
-    on_progress: Callable[[Progress, float], None],
+    on_progress: OnProgress,
 ) -> Cleaned:
     """Carry out a cleanup plan through the dispatcher; return when every node of it is settled.
 
@@ -42,7 +41,7 @@ async def pace(
     # What an interrupted run has cleaned and not recorded needs no Job.
     _, todo = settled(planned.pending, seen, "cleanup")
     own = [dispatch.selectors_of(request.dispatcher_job)] if todo else []
-    runs = dispatch.batches([step.node for step in todo], await matched(api, own))
+    runs = dispatch.batches([step.node for step in todo], await work.lease.kept(matched(api, own)))
     await work.lease.kept(work.leave_traces(todo, orders(request, planned)))
     seen = await work.run(runs) if runs else seen
     labelled = await work.labelled() if dispatch.releases_labels(request.dispatcher_job) else frozenset()

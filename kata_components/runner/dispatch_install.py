@@ -2,7 +2,7 @@
 
 import asyncio
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -11,8 +11,9 @@ from kata_components.errors import ClusterError
 from kata_components.kubernetes.api import KubeApi
 from kata_components.rollout import dispatch
 from kata_components.rollout.dispatch import Batch, needs_job
-from kata_components.rollout.phase import Phase, Progress
-from kata_components.rollout.plan import Action, Plan, tainted
+from kata_components.rollout.phase import Phase
+from kata_components.rollout.plan import Plan, tainted
+from kata_components.rollout.step import Action
 from kata_components.runner import dispatch_cleanup
 from kata_components.runner.cleanup import Cleaned, CleanupRequest
 from kata_components.runner.dispatch import Dispatching, matched
@@ -21,6 +22,7 @@ from kata_components.runner.fleet import Selection
 from kata_components.runner.install import Installed, WorkedOff, carried_out, orders, tidy
 from kata_components.runner.lease import held
 from kata_components.runner.preview import InstallRequest, preview
+from kata_components.runner.telling import OnProgress, Say
 
 
 async def install_runs(api: KubeApi, selection: Selection, planned: Plan) -> list[Batch]:
@@ -41,8 +43,8 @@ async def install(
     request: InstallRequest,
     job: Mapping[str, Any],
     *,
-    say: Callable[[str], None],
-    on_progress: Callable[[Progress, float], None],
+    say: Say,
+    on_progress: OnProgress,
 ) -> Installed:
     """Plan and carry the plan out through the dispatcher, holding the Lease; return when it has ended.
 
@@ -82,12 +84,12 @@ async def install(
 
 async def _work_off(work: Dispatching, request: InstallRequest, planned: Plan) -> WorkedOff:
     """Run the dispatcher for the plan, then mark what has succeeded."""
-    runs = await install_runs(work.api, request.selection, planned)
+    runs = await work.lease.kept(install_runs(work.api, request.selection, planned))
     if runs:
         work.say(dispatch.summary(runs, len(planned.pending)).strip())
     await work.lease.kept(work.leave_traces([s for s in planned.pending if needs_job(s)], orders(request, planned)))
-    seen = await work.run(runs) if runs else await work.dispatcher.listed()
-    after = (await preview(work.api, request)).plan
+    seen = await work.run(runs) if runs else await work.lease.kept(work.dispatcher.listed())
+    after = (await work.lease.kept(preview(work.api, request))).plan
     # With nothing at work any more, to resume a node is to record that its Job has succeeded.
     ready = [step for step in after.pending if not needs_job(step)]
     nodes = await work.record(ready, orders(request, replace(after, steps=tuple(ready))))
@@ -95,7 +97,7 @@ async def _work_off(work: Dispatching, request: InstallRequest, planned: Plan) -
     behind = {step.node for step in after.steps if needs_job(step) or step.action is Action.SKIPPED}
     left = [step for step in planned.pending if step.node in behind]
     failures = [*nodes.failures, *await work.failures(left, seen)]
-    await work.lease.kept(tidy(work.api, request, after, nodes, work.say))
+    await work.lease.kept(tidy(work.api, request, after, nodes, work.lease, work.say))
     stayed = {step.node for step in planned.pending} <= {step.node for step in after.steps}
     complaint = await work.lease.kept(work.complaint(seen)) if runs and stayed and not failures else ""
     # A node whose cleanup was cut off still had the mark.
@@ -103,7 +105,7 @@ async def _work_off(work: Dispatching, request: InstallRequest, planned: Plan) -
     return WorkedOff(done=done | {*nodes.within(Phase.DONE)}, failures=failures, complaint=complaint)
 
 
-async def _remove(dispatcher: Dispatcher, say: Callable[[str], None]) -> None:
+async def _remove(dispatcher: Dispatcher, say: Say) -> None:
     """Remove what has done its work; failing is no failure of the rollout."""
     try:
         await dispatcher.remove()

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 
 from kata_components import names
@@ -13,8 +13,10 @@ from kata_components.rollout import jobs
 from kata_components.rollout.dispatch import Batch, family, waiting_seconds
 from kata_components.rollout.jobs import STAGES, NodeJob, Stage
 from kata_components.runner.diagnosis import explain
+from kata_components.runner.finished_jobs import delete_job, delete_jobs
 from kata_components.runner.lease import HeldLease
 from kata_components.runner.patience import Patience
+from kata_components.runner.telling import Say
 
 _TRIES: Final = 30
 _PAUSE_SECONDS: Final = 1.0
@@ -74,9 +76,7 @@ class Dispatcher:
     `seen` is what the last list showed, kept up to date while something is followed.
     """
 
-    def __init__(
-        self, api: KubeApi, namespace: str, suffix: str, like: Mapping[str, Any], say: Callable[[str], None]
-    ) -> None:
+    def __init__(self, api: KubeApi, namespace: str, suffix: str, like: Mapping[str, Any], say: Say) -> None:
         self._api = api
         self._namespace = namespace
         self._suffix = suffix
@@ -106,7 +106,7 @@ class Dispatcher:
     async def stop(self, stage: Stage, job: NodeJob) -> None:
         """End a dispatcher at work: it starts nothing more, and the Jobs that run go on."""
         self._say(f"stopping the {stage} dispatcher of digest {job.digest or 'unknown'}; Jobs that run go on")
-        await self._delete(job)
+        await delete_job(self._api, self._namespace, job)
         await self._wait_for_end(job.name)
 
     async def run(self, stage: Stage, manifest: Mapping[str, Any], batch: Batch, lease: HeldLease) -> Seen:
@@ -117,7 +117,7 @@ class Dispatcher:
         Raises:
             RolloutStoppedError: it cannot be started.
         """
-        await self._clear(stage, set(batch.nodes))
+        await self._clear(stage, set(batch.nodes), lease)
         await self._wait_for_end(manifest["metadata"]["name"])
         await self._create(manifest, lease)
         return await self._followed_to_its_end(stage)
@@ -171,7 +171,7 @@ class Dispatcher:
     async def remove(self) -> None:
         """Remove the dispatchers."""
         for job in (await self.listed()).dispatchers.values():
-            await self._delete(job)
+            await delete_job(self._api, self._namespace, job)
 
     async def _quiet(self) -> Seen:
         """Wait until no dispatcher and no per-node Job runs."""
@@ -192,11 +192,11 @@ class Dispatcher:
 
     async def _followed(self) -> Seen:
         self.seen, position = await self._list()
-        self._api_patience.answered()
         if not self.seen.active:
             return self.seen
         async with contextlib.aclosing(self._api.watch_jobs(self._namespace, self._selector, position)) as events:
             async for event in events:
+                self._api_patience.answered()
                 if event.type == "DELETED":
                     self.seen.remove(event.object)
                 else:
@@ -205,7 +205,7 @@ class Dispatcher:
                     break
         return self.seen
 
-    async def _clear(self, stage: Stage, nodes: set[str]) -> None:
+    async def _clear(self, stage: Stage, nodes: set[str], lease: HeldLease) -> None:
         for attempt in range(_TRIES):
             await asyncio.sleep(_PAUSE_SECONDS if attempt > 1 else 0.0)
             seen = await self.listed()
@@ -213,15 +213,8 @@ class Dispatcher:
             left += [job for its_stage, job in seen.dispatchers.items() if its_stage == stage]
             if not left:
                 return
-            await asyncio.gather(*map(self._delete, left))
+            await delete_jobs(self._api, self._namespace, lease, left)
         raise self._stopped("Jobs of an earlier run are not gone")
-
-    async def _delete(self, job: NodeJob) -> None:
-        try:
-            await self._api.delete_job(self._namespace, job.name, job.uid)
-        except ApiError as error:
-            if not error.not_found:
-                raise
 
     async def _create(self, manifest: Mapping[str, Any], lease: HeldLease) -> None:
         """Create the Job; a lost answer is asked for again, and then the Job that stands there is that one."""
@@ -253,7 +246,8 @@ async def retired(
     namespace: str,
     suffix: str,
     like: Mapping[str, Any],
-    say: Callable[[str], None],
+    lease: HeldLease,
+    say: Say,
     *,
     follows: Stage | None = None,
 ) -> AsyncIterator[None]:
@@ -262,10 +256,10 @@ async def retired(
     Those of the stage that the work itself `follows` are left to it, and removed in the end.
     """
     dispatcher = Dispatcher(api, namespace, suffix, like, say)
-    found = (await dispatcher.listed()).dispatchers
+    found = (await lease.kept(dispatcher.listed())).dispatchers
     for stage, job in found.items():
         if job.active and stage != follows:
-            await dispatcher.stop(stage, job)
+            await lease.kept(dispatcher.stop(stage, job))
     yield
     if found or follows:
-        await dispatcher.remove()
+        await lease.kept(dispatcher.remove())

@@ -13,13 +13,15 @@ from kata_components.rollout.commands import Code, Command, CreateJob, DeleteJob
 from kata_components.rollout.jobs import JobStamp
 from kata_components.rollout.pacer import Pacer
 from kata_components.rollout.phase import Progress
-from kata_components.rollout.plan import Step
+from kata_components.rollout.step import Step
 from kata_components.runner.diagnosis import inspect, name_taken
 from kata_components.runner.lease import HeldLease
 from kata_components.runner.patience import Patience
 
 _CALL_SECONDS: Final = 10.0
 _TICK_SECONDS: Final = 1.0
+_RELIST_SECONDS: Final = 1.0
+"""Between the end of a watch and the list that replaces it: where a watch is refused, no list makes it work."""
 _CODES: Final = {404: Code.GONE, 409: Code.CONFLICT, 429: Code.THROTTLED}
 _SERVER_ERROR: Final = 500
 _TAKEN: Final = "AlreadyExists"
@@ -56,6 +58,8 @@ class Driver:
         self._watch: asyncio.Task[None] | None = None
         self._failures: dict[str, str] = {}
         self._patience = Patience()
+        self._calls_patience = Patience()
+        self._watch_patience = Patience()
         self._closing = False
         # The renewal of the Lease must not queue behind writes that an admission webhook holds up.
         self._calls = asyncio.Semaphore(CALLS_AT_ONCE)
@@ -109,8 +113,10 @@ class Driver:
     async def _call(self, command: CreateJob | DeleteJob | Record | Inspect) -> Result:
         try:
             async with asyncio.timeout(self._seconds_for(command)):
-                return await self._send(command)
+                result = await self._send(command)
         except ApiError as error:
+            if error.unauthenticated:
+                return self._unauthenticated(error)
             if isinstance(command, Record) and error.conflict and await self._is_still_there(command.node):
                 return Result(code=Code.UNKNOWN)
             text = self._name_taken(command) if error.reason == _TAKEN else str(error)
@@ -121,6 +127,15 @@ class Driver:
         except asyncio.CancelledError:
             self._note_unanswered(command)
             raise
+        if result.code is not Code.UNKNOWN:
+            self._calls_patience.answered()
+        return result
+
+    def _unauthenticated(self, error: ApiError) -> Result:
+        """Return that the command is to be repeated: no node is to blame for the credential of this run."""
+        if not self._calls_patience.passes(error):
+            raise error
+        return Result(code=Code.UNKNOWN)
 
     def _name_taken(self, command: CreateJob | DeleteJob | Record | Inspect) -> str:
         return name_taken(self._orders.namespace, self._orders.stamp.name(command.node))
@@ -199,14 +214,16 @@ class Driver:
         selector = jobs.selector(self._orders.suffix)
         try:
             async for event in self._api.watch_jobs(self._orders.namespace, selector, resource_version):
+                self._watch_patience.answered()
                 job = jobs.observed(event.object)
                 if job.failure:
                     self._failures[job.uid] = job.failure
                 self._pacer.on_job(loop.time(), job, deleted=event.type == "DELETED")
                 self._changed.set()
         except ApiError as error:
-            if not self._patience.passes(error):
+            if not self._watch_patience.passes(error):
                 raise
+            await asyncio.sleep(_RELIST_SECONDS)
             self._pacer.on_expired(loop.time())
             self._changed.set()
 

@@ -1,24 +1,29 @@
 """Installs: carries a plan out, and says how it ended."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+import functools
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from kata_components import names
-from kata_components.errors import ClusterError, GuardError
+from kata_components.errors import GuardError
 from kata_components.kubernetes.api import KubeApi
 from kata_components.rollout import jobs, mark, report, waves
 from kata_components.rollout.budget import Budget
 from kata_components.rollout.digest import current
 from kata_components.rollout.jobs import JobStamp, NodeJob
 from kata_components.rollout.pacer import Pacer
-from kata_components.rollout.phase import Failure, NodeRuns, Phase, Progress
-from kata_components.rollout.plan import Action, Plan, Step
-from kata_components.runner.cleanup import Cleaned, CleanupRequest, drop_jobs, pace
+from kata_components.rollout.phase import Failure, NodeRuns, Phase
+from kata_components.rollout.plan import Plan
+from kata_components.rollout.step import Action, Step
+from kata_components.runner.cleanup import Cleaned, CleanupRequest, pace
+from kata_components.runner.clock import timestamp
 from kata_components.runner.dispatcher import retired
 from kata_components.runner.driver import Driver, Orders
-from kata_components.runner.lease import HeldLease, held, timestamp
+from kata_components.runner.finished_jobs import drop_jobs, leaving_what_cannot_be_removed, remove_succeeded
+from kata_components.runner.lease import HeldLease, held
 from kata_components.runner.preview import InstallRequest, preview
+from kata_components.runner.telling import OnProgress, Say
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,8 +59,8 @@ async def install(
     api: KubeApi,
     request: InstallRequest,
     *,
-    say: Callable[[str], None],
-    on_progress: Callable[[Progress, float], None],
+    say: Say,
+    on_progress: OnProgress,
 ) -> Installed:
     """Plan and carry the plan out, paced, holding the Lease; return when nothing is left that may be started.
 
@@ -71,18 +76,19 @@ async def install(
     began = loop.time()
     async with (
         held(api, request.namespace, names.base(request.suffix), say=say) as lease,
-        retired(api, request.namespace, request.suffix, request.job, say),
+        retired(api, request.namespace, request.suffix, request.job, lease, say),
     ):
 
         async def work_off(planned: Plan) -> WorkedOff:
             pacer = _pacer(request, planned)
             if planned.pending:
                 wanted = orders(request, planned)
-                await Driver(api, pacer, wanted, lease, lambda p: on_progress(p, loop.time() - began)).run()
+                await Driver(api, pacer, wanted, lease, lambda p: on_progress("install", p, loop.time() - began)).run()
             if planned.pending or planned.leftover:
                 whole = planned.pending and len(pacer.nodes.within(Phase.DONE)) == len(planned.pending)
-                known = pacer.jobs.all if whole else None
-                await lease.kept(tidy(api, request, planned, pacer.nodes, say, known))
+                # The pacer does not keep the finished Jobs of cleanups.
+                known = pacer.jobs.all if whole and not planned.cleanups else None
+                await lease.kept(tidy(api, request, planned, pacer.nodes, lease, say, known))
             return _worked_off(planned, pacer)
 
         async def clean(cleanup: CleanupRequest, planned: Plan) -> Cleaned:
@@ -98,7 +104,7 @@ async def carried_out(
     *,
     work_off: Callable[[Plan], Awaitable[WorkedOff]],
     clean: Callable[[CleanupRequest, Plan], Awaitable[Cleaned]],
-    say: Callable[[str], None],
+    say: Say,
     began: float,
 ) -> Installed:
     """Plan under the Lease, have the installs worked off and then deselected nodes cleaned, and sum it up.
@@ -118,7 +124,7 @@ async def carried_out(
     if request.cleanup and found.cleanup.pending and worked.whole:
         say(f"cleanup: {report.counts(found.cleanup.counts)}")
         cleaned = await clean(request.cleanup, found.cleanup)
-        await lease.kept(drop_jobs(api, request.cleanup, cleaned.nodes))
+        await lease.kept(drop_jobs(api, request.namespace, request.suffix, cleaned.nodes, lease, say))
     return _installed(found.plan, worked, cleaned, asyncio.get_running_loop().time() - began)
 
 
@@ -188,29 +194,22 @@ async def tidy(
     request: InstallRequest,
     planned: Plan,
     nodes: NodeRuns,
-    say: Callable[[str], None],
-    known: Iterable[NodeJob] | None = None,
+    lease: HeldLease,
+    say: Say,
+    known: Sequence[NodeJob] | None = None,
 ) -> None:
-    """Remove the succeeded Jobs of marked nodes; failed ones stay for diagnosis, and others are all the trace there is.
+    """Remove the succeeded Jobs of marked nodes, and the cleanup Jobs of nodes that are clean.
 
-    With one request, as a rule. `known` are the Jobs where it is sure which there are; otherwise they are listed.
-    Failing is no failure of the rollout: the next one removes them.
+    `known` are the Jobs where it is sure which there are; otherwise they are listed.
     """
     marked = {*nodes.within(Phase.DONE), *(s.node for s in planned.steps if s.action is Action.UP_TO_DATE)}
-    selector = jobs.selector(request.suffix, "install")
-    try:
+    with leaving_what_cannot_be_removed(say):
         if known is None:
-            known = map(jobs.observed, (await api.list_jobs(request.namespace, selector)).items)
-        found = [job for job in known if job.stage == "install"]
-        # One that still runs may succeed before the request below: then its node must keep it.
-        if all(job.node in marked or job.state is jobs.JobState.FAILED for job in found):
-            await api.delete_jobs(request.namespace, selector, field_selector="status.successful=1")
-            return
-        for job in found:
-            if job.node in marked and job.state is jobs.JobState.SUCCEEDED:
-                await api.delete_job(request.namespace, job.name, job.uid)
-    except ClusterError as error:
-        say(f"finished Jobs could not be removed, the next rollout does it: {error}")
+            listed = await api.list_jobs(request.namespace, jobs.selector(request.suffix))
+            known = [jobs.observed(job) for job in listed.items]
+        remove = functools.partial(remove_succeeded, api, request.namespace, request.suffix, lease=lease, found=known)
+        await remove("install", done=marked)
+        await remove("cleanup", done=marked | planned.cleaned)
 
 
 def _installed(planned: Plan, worked: WorkedOff, cleaned: Cleaned, seconds: float) -> Installed:

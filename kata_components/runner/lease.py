@@ -7,15 +7,10 @@ duration on our own clock, never by comparing clocks of two machines.
 
 import asyncio
 import contextlib
-import getpass
 import math
-import os
-import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any, Final, NoReturn, TypeVar
-from uuid import uuid4
 
 import msgspec
 
@@ -23,7 +18,10 @@ from kata_components import names
 from kata_components.errors import ApiError, ClusterError, LeaseHeldError, RolloutStoppedError
 from kata_components.kubernetes.api import KubeApi
 from kata_components.kubernetes.objects import Lease
-from kata_components.runner.clock import elapsed
+from kata_components.runner.clock import elapsed, timestamp
+from kata_components.runner.holder import holder_name
+from kata_components.runner.patience import Patience
+from kata_components.runner.telling import Say
 
 DURATION_SECONDS: Final = 15
 RENEW_SECONDS: Final = 7.0
@@ -32,26 +30,9 @@ _ANSWER_SECONDS: Final = 3.0
 _MARGIN_SECONDS: Final = 3.0
 """A Lease this close to its end is not fresh enough to start something on."""
 _GIVE_UP_SECONDS: Final = 300.0
-"""So long the API server may be out of reach before a run stops; until then it starts nothing and waits."""
-_RUN: Final = uuid4().hex[:8]
-
+"""So long awake the API server may be out of reach before a run stops; until then it starts nothing and waits."""
 
 T = TypeVar("T")
-
-
-def holder_name() -> str:
-    """Return what a Lease calls this process: `user@host (pid N, run X)`, unique over containers that look alike."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):
-        # A container may run as a user that has no name.
-        user = f"uid {os.getuid()}"
-    return f"{user}@{socket.gethostname()} (pid {os.getpid()}, run {_RUN})"
-
-
-def timestamp() -> str:
-    """Return now as Kubernetes writes a MicroTime."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def lease_manifest(
@@ -97,6 +78,9 @@ class HeldLease:
     _claim: Mapping[str, str] = field(default_factory=dict)
     _unanswered: float = -math.inf
     _deleted: bool = False
+    _failing_since: float | None = None
+    _patience: Patience = field(default_factory=Patience)
+    _renewal: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def fresh(self) -> bool:
@@ -117,12 +101,12 @@ class HeldLease:
         self._unanswered = self.clock()
 
     async def kept(self, work: Coroutine[Any, Any, T]) -> T:
-        """Await work while renewing; losing the Lease ends it.
+        """Await work while renewing; it begins when the Lease is fresh, and losing the Lease ends it.
 
         Raises:
             RolloutStoppedError: the Lease could not be kept.
         """
-        keeper, task = asyncio.create_task(self.keep()), asyncio.create_task(work)
+        keeper, task = asyncio.create_task(self.keep()), asyncio.create_task(self.when_fresh(work))
         try:
             await asyncio.wait({keeper, task}, return_when=asyncio.FIRST_COMPLETED)
             return task.result() if task.done() else keeper.result()
@@ -131,13 +115,26 @@ class HeldLease:
                 either.cancel()
             await asyncio.gather(keeper, task, return_exceptions=True)
 
+    async def when_fresh(self, work: Coroutine[Any, Any, T]) -> T:
+        """Await work that begins when the Lease is fresh; whoever calls sees to it that it is renewed meanwhile."""
+        try:
+            while not self.fresh:
+                self._renewal.clear()
+                await self._renewal.wait()
+            return await work
+        finally:
+            # It may never have begun.
+            work.close()
+
     async def keep(self) -> NoReturn:
         """Renew for ever.
 
         Raises:
             RolloutStoppedError: somebody else took the Lease, or no renewal got through for minutes.
+            ApiError: the credential is not taken any more.
         """
-        pause = RENEW_SECONDS
+        # Works follow each other, and the Lease must not wait anew with each.
+        pause = max(0.0, RENEW_SECONDS - (self.clock() - self._renewed))
         while True:
             await asyncio.sleep(pause)
             pause = _RETRY_SECONDS
@@ -146,7 +143,11 @@ class HeldLease:
                     if await self._renew():
                         pause = RENEW_SECONDS
             except (ClusterError, TimeoutError) as error:
-                if self.clock() - self._renewed > _GIVE_UP_SECONDS:
+                if isinstance(error, ApiError) and error.unauthenticated and not self._patience.passes(error):
+                    raise
+                now = asyncio.get_running_loop().time()
+                self._failing_since = now if self._failing_since is None else self._failing_since
+                if now - self._failing_since > _GIVE_UP_SECONDS:
                     raise self._stopped(str(error) or "no answer from the API server") from None
 
     async def _renew(self) -> bool:
@@ -162,6 +163,9 @@ class HeldLease:
             return False
         # Counted from before the request: the server may have applied it at any time since.
         self._renewed = sent
+        self._failing_since = None
+        self._patience.answered()
+        self._renewal.set()
         return True
 
     async def _check_holder(self) -> None:
@@ -214,7 +218,7 @@ class HeldLease:
 
 @contextlib.asynccontextmanager
 async def held(
-    api: KubeApi, namespace: str, name: str, *, say: Callable[[str], None], clock: Callable[[], float] = elapsed
+    api: KubeApi, namespace: str, name: str, *, say: Say, clock: Callable[[], float] = elapsed
 ) -> AsyncIterator[HeldLease]:
     """Hold the lock of an installation; its Lease exists already.
 
@@ -231,7 +235,7 @@ async def held(
         await lease.release()
 
 
-async def _free(api: KubeApi, namespace: str, name: str, say: Callable[[str], None]) -> Lease:
+async def _free(api: KubeApi, namespace: str, name: str, say: Say) -> Lease:
     lease = await api.get_lease(namespace, name)
     if lease.spec and lease.spec.holder_identity:
         return await _wait_until_dead(api, namespace, lease, say)
@@ -247,7 +251,7 @@ async def _acquire(api: KubeApi, namespace: str, name: str, lease: Lease) -> Lea
         raise _held_by(await api.get_lease(namespace, name)) from None
 
 
-async def _wait_until_dead(api: KubeApi, namespace: str, lease: Lease, say: Callable[[str], None]) -> Lease:
+async def _wait_until_dead(api: KubeApi, namespace: str, lease: Lease, say: Say) -> Lease:
     spec = lease.spec
     assert spec is not None
     duration = spec.lease_duration_seconds or DURATION_SECONDS

@@ -75,7 +75,7 @@ class Preview:
 async def preview(api: KubeApi, request: InstallRequest) -> Preview:
     """Return the plan for the fleet as it is now, with the refusals of the guard rails. Reads only."""
     now = await fleet.read(api, request.namespace, request.suffix, request.selection)
-    planned = plan(now.nodes, now.jobs, request.rules, datetime.now(UTC))
+    planned = plan(now.nodes, now.jobs, request.rules, datetime.now(UTC), deselected=now.deselected)
     cleaning = await _cleanup_plan(api, request, now)
     many = guards.cleaning([step.node for step in cleaning.pending], now.marked)
     met = [

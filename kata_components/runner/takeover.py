@@ -7,13 +7,14 @@ from typing import Any, Final, NamedTuple
 
 from kata_components import names
 from kata_components.errors import ApiError
-from kata_components.kubernetes.api import KubeApi
+from kata_components.kubernetes.api import CALLS_AT_ONCE, KubeApi
 from kata_components.kubernetes.objects import OwnedMetadata
 from kata_components.rollout import guards, helm, report
 from kata_components.rollout.covers import covers
 from kata_components.rollout.guards import Refusal
 from kata_components.rollout.helm import Release
 from kata_components.runner import fleet
+from kata_components.runner.at_once import at_once
 
 _TRIES: Final = 5
 
@@ -87,7 +88,7 @@ async def examine(api: KubeApi, request: TakeoverRequest) -> Finding:
 async def carry_out(api: KubeApi, request: TakeoverRequest) -> str | None:
     """Take the objects out of Helm's hands that are in them; their specs stay. Return what is left to do, if any."""
     found = await _released(api, request.objects) if request.adopt else {}
-    await asyncio.gather(*(_let_go(api, name) for name in found))
+    await at_once(CALLS_AT_ONCE, (_let_go(api, name) for name in found))
     return report.taken_over(len(found), max(_releases(found))) if found else None
 
 

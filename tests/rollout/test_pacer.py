@@ -10,7 +10,7 @@ from kata_components.rollout.commands import Code, Command, CreateJob, DeleteJob
 from kata_components.rollout.jobs import JobState, NodeJob
 from kata_components.rollout.pacer import Pacer
 from kata_components.rollout.phase import Phase
-from kata_components.rollout.plan import Action, Step
+from kata_components.rollout.step import Action, Step
 from tests.rollout.builders import DIGEST, job
 
 

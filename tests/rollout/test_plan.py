@@ -8,7 +8,8 @@ from kata_components.kubernetes.objects import Node
 from kata_components.names import RUNTIME_LABEL, mark_label
 from kata_components.rollout.cleanup_plan import cleanup_plan
 from kata_components.rollout.jobs import JobState, NodeJob
-from kata_components.rollout.plan import Action, Rules, plan, unclaimed
+from kata_components.rollout.plan import Rules, plan, unclaimed
+from kata_components.rollout.step import Action
 from tests.rollout.builders import DIGEST, job, mark_of, node
 
 RULES = Rules(suffix="", digests={1: DIGEST})

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kata_components.kubernetes.objects import Taint
-from kata_components.rollout.plan import Action, Rules, plan, tainted
+from kata_components.rollout.plan import Rules, plan, tainted
+from kata_components.rollout.step import Action
 from kata_components.rollout.taints import blocking
 from sandbox.dispatcher.taints import blocker
 from tests.rollout.builders import DIGEST, mark_of, node

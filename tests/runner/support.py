@@ -5,6 +5,7 @@ from typing import Any
 
 from kata_components import names
 from kata_components.rollout.digest import current, host_digests
+from kata_components.rollout.jobs import Stage
 from kata_components.rollout.phase import Progress
 from kata_components.rollout.waves import Size
 from kata_components.runner.fleet import Selection
@@ -73,12 +74,15 @@ class Told:
 
     lines: list[str] = field(default_factory=list)
     progress: list[Progress] = field(default_factory=list)
+    stages: list[Stage] = field(default_factory=list)
+    """Which stage each of these is about."""
     seconds: float = 0.0
 
     def say(self, text: str) -> None:
         self.lines.append(text)
 
-    def on_progress(self, progress: Progress, seconds: float) -> None:
+    def on_progress(self, stage: Stage, progress: Progress, seconds: float) -> None:
+        self.stages.append(stage)
         self.progress.append(progress)
         self.seconds = seconds
 

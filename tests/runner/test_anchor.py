@@ -7,7 +7,7 @@ import pytest
 
 from kata_components import names
 from kata_components.errors import ApiError, GuardError, RolloutFailedError
-from kata_components.rollout.plan import Action
+from kata_components.rollout.step import Action
 from kata_components.runner import anchor
 from kata_components.runner.anchor import Ending
 from kata_components.runner.cleanup import CleanupRequest
@@ -165,9 +165,7 @@ def test_end_goes_on_after_a_kill() -> None:
 
     async def killed_and_again() -> None:
         first = FakeKubeApi(on)
-        task = asyncio.create_task(
-            anchor.end(first, ENDING, say=lambda _: None, on_progress=lambda _progress, _seconds: None)
-        )
+        task = asyncio.create_task(anchor.end(first, ENDING, say=Told().say, on_progress=Told().on_progress))
         await asyncio.sleep(6.0)
         first.dead = True
         await end(on)

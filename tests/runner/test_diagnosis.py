@@ -6,7 +6,7 @@ import pytest
 
 from kata_components.errors import ApiError, UnreachableError
 from kata_components.rollout.commands import Code, Result
-from kata_components.rollout.plan import Action, Step
+from kata_components.rollout.step import Action, Step
 from kata_components.runner.diagnosis import inspect
 from tests.runner import fake_api
 from tests.runner.cluster import Cluster

@@ -4,10 +4,15 @@ import asyncio
 from collections import Counter
 from typing import Literal
 
+import msgspec
 import pytest
 
 from kata_components import names
 from kata_components.errors import LeaseHeldError, RolloutStoppedError
+from kata_components.kubernetes.objects import Job
+from kata_components.rollout.step import Action, Step
+from kata_components.runner.dispatch import settled
+from kata_components.runner.dispatcher import Seen
 from kata_components.runner.install import Installed
 from tests.runner.dispatching import DISPATCHER, NARROWED, interrupted, request, settings, told_nodes, up
 from tests.runner.fake_api import FakeKubeApi, unreachable
@@ -269,3 +274,24 @@ def test_rollout_without_the_dispatcher_stops_one_that_is_at_work() -> None:
     assert set(Counter(on.starts).values()) == {1}
     assert (len(on.marked()), on.jobs) == (9, {})
     assert any(line.startswith("stopping the install dispatcher") for line in told.lines)
+
+
+def test_nodes_that_are_done_are_told_from_the_others_without_comparing_each_with_each(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen = Seen("")
+    steps = [
+        Step(node=str(number), node_uid="", machine_id="", action=Action.INSTALL, reason="") for number in range(4)
+    ]
+    for step in steps[::2]:
+        metadata = {
+            "name": step.node,
+            "uid": step.node,
+            "labels": {names.OWNER_LABEL: names.job_prefix("", "install"), names.STAGE_LABEL: "install"},
+            "annotations": {names.NODE_NAME_ANNOTATION: step.node},
+        }
+        status = {"conditions": [{"type": "Complete", "status": "True"}]}
+        seen.put(msgspec.convert({"metadata": metadata, "status": status}, Job))
+    monkeypatch.setattr(Step, "__eq__", lambda _, __: pytest.fail("two steps were compared"))
+    done, left = settled(steps, seen, "install")
+    assert ([step.node for step in done], [step.node for step in left]) == (["0", "2"], ["1", "3"])

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections import Counter
 from dataclasses import replace
+from itertools import groupby
 from typing import Any
 
 import msgspec
@@ -249,6 +250,14 @@ def test_deselected_nodes_are_cleaned_after_all_installs() -> None:
     assert (done.outcome.installed, done.outcome.cleaned, done.failure) == (1, 2, "")
     assert not {"old-0", "old-1"} & set(on.marked())
     assert on.jobs == {}
+
+
+def test_progress_says_what_is_done_to_the_nodes() -> None:
+    on, told = with_old_pool(20, 2), Told()
+    on.add_nodes("node-new")
+    simulate(roll_out(FakeKubeApi(on), deselecting(), told))
+    assert [stage for stage, _ in groupby(told.stages)] == ["install", "cleanup"]
+    assert told.progress[-1].total == 2
 
 
 def test_deselected_nodes_wait_while_an_install_has_failed() -> None:

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from kata_components.errors import ApiError, LeaseHeldError, RolloutStoppedError
-from kata_components.rollout.plan import Action
+from kata_components.rollout.step import Action
 from kata_components.runner.preview import preview
 from tests.runner import fake_api
 from tests.runner.fake_api import FakeKubeApi

@@ -10,6 +10,7 @@ import pytest
 from kata_components import names
 from kata_components.errors import ApiError, LeaseHeldError, RolloutStoppedError
 from kata_components.runner import lease as leases
+from kata_components.runner.holder import holder_name
 from kata_components.runner.lease import HeldLease, held
 from tests.runner import fake_api
 from tests.runner.cluster import Cluster
@@ -41,7 +42,7 @@ def test_holder_is_in_the_lease_while_it_is_held_and_only_then() -> None:
 
     async def hold() -> None:
         async with kept(FakeKubeApi(on)) as (lock, _):
-            assert spec(on)["holderIdentity"] == leases.holder_name()
+            assert spec(on)["holderIdentity"] == holder_name()
             assert spec(on)["leaseDurationSeconds"] == 15
             assert lock.fresh
 
@@ -100,7 +101,7 @@ def test_dead_holder_is_replaced_after_one_duration_without_renewal() -> None:
 
     async def take_over() -> float:
         async with kept(FakeKubeApi(on), say=told.say):
-            assert spec(on)["holderIdentity"] == leases.holder_name()
+            assert spec(on)["holderIdentity"] == holder_name()
             return now()
 
     assert 15.0 <= simulate(take_over()) < 16.0

@@ -14,8 +14,10 @@ from kata_components.rollout.commands import Code, CreateJob, Record, Result
 from kata_components.rollout.facts import Facts
 from kata_components.rollout.jobs import NodeJob
 from kata_components.rollout.jobs_seen import JobsSeen
-from kata_components.rollout.plan import Action, Plan, Step, plan
+from kata_components.rollout.plan import Plan, plan
+from kata_components.rollout.step import Action, Step
 from kata_components.runner import anchor, cleanup, driver, fleet, install, lease, preview
+from kata_components.runner.cleanup import Uninstall
 from kata_components.runner.driver import Driver
 from kata_components.runner.fleet import Fleet, Selection
 from kata_components.runner.lease import HeldLease, lease_manifest
@@ -151,6 +153,21 @@ def destroy_without_a_lease_looks_at_nothing() -> Patch:
         await asyncio.sleep(0)
 
     return mock.patch.object(anchor, "_refuse_without_lease", accept)
+
+
+@bug(destroys=0.9, job_fails=0.5, node_not_ready=0.3)
+def cleaned_nodes_are_planned_again_while_a_dead_one_is_waited_for() -> Patch:
+    async def plan_all(original: Any, made: Uninstall, api: KubeApi, _done: Any = ()) -> Plan:
+        found: Plan = await original(made, api)
+        return found
+
+    async def keep(*_: Any) -> None:
+        await asyncio.sleep(0)
+
+    patches = contextlib.ExitStack()
+    patches.enter_context(around(Uninstall, "_plan", plan_all))
+    patches.enter_context(mock.patch.object(cleanup, "drop_jobs", keep))
+    return patches
 
 
 # The Lease.

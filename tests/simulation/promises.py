@@ -34,6 +34,10 @@ class Machine:
     """It took the place of another machine while a Job was at work: whose Job it is cannot be told."""
     doubted_by: str = ""
     """The run that was about to replace what is installed; if it is cut off, the next one has to install again."""
+    worked_on_by: str = ""
+    """The run that made its last Job."""
+    cleaned_by: str = ""
+    """The run whose cleanup has succeeded, with no install since. One that is cut off may leave the next in doubt."""
 
 
 @dataclass
@@ -70,9 +74,12 @@ class Promises:
         machine = self.machines.get(node)
         if _stage(job) == "install" and machine and _is_of(job, machine):
             self._may_install(machine, digest, active)
+        if _stage(job) == "cleanup" and machine and machine.cleaned_by == self.run and not machine.tampered:
+            raise BrokenPromiseError(f"{machine.name} is cleaned a second time by {self.run}")
         self.installs += _stage(job) == "install"
         self.cleanups += _stage(job) == "cleanup"
         if machine:
+            machine.worked_on_by = self.run
             self.touched(machine, job)
 
     def _may_install(self, machine: Machine, digest: str, active: Sequence[Object]) -> None:
@@ -99,7 +106,7 @@ class Promises:
         machine.swapped |= not _is_of(job, machine)
         if _stage(job) == "install":
             machine.dirty = True
-            machine.installed = machine.doubted_by = ""
+            machine.installed = machine.doubted_by = machine.cleaned_by = ""
             machine.failed = {made: uid for made, uid in machine.failed.items() if made == _digest(job)}
         else:
             machine.failed.clear()
@@ -123,6 +130,7 @@ class Promises:
                 machine.installed = ""
             if ok:
                 machine.dirty = False
+                machine.cleaned_by = machine.worked_on_by
             else:
                 # An up that waited for its end may not rely on the host being as before.
                 machine.doubted_by = job["metadata"]["name"]
@@ -159,10 +167,8 @@ class Promises:
 
     @staticmethod
     def no_finished_jobs(nodes: dict[str, Any], jobs: dict[str, Any]) -> None:
-        """After the last run, no install Job is left that has succeeded, unless its node is gone."""
-        finished = (job for job in jobs.values() if job["status"].get("succeeded"))
-        installs = (job for job in finished if job["metadata"]["labels"][names.STAGE_LABEL] == "install")
-        if left := [job["metadata"]["name"] for job in installs if node_of(job) in nodes]:
+        """After the last run, no Job is left that has succeeded, unless its node is gone."""
+        if left := [name for name, job in jobs.items() if job["status"].get("succeeded") and node_of(job) in nodes]:
             raise BrokenPromiseError(f"the last up left the finished Jobs {', '.join(left)}")
 
     def nothing_left(self, nodes: dict[str, Any], jobs: dict[str, Any], leases: dict[str, Any]) -> None:

@@ -26,6 +26,7 @@ FOUND_AT = {
     "begun_cleanup_is_not_seen": 91,
     "restored_lease_is_free_at_once": 106,
     "no_trace_is_left_before_a_job_is_replaced": 115,
+    "cleaned_nodes_are_planned_again_while_a_dead_one_is_waited_for": 65,
     "events_are_told_apart_by_name": 117,
     "job_of_a_reinstalled_machine_is_believed": 125,
     "slot_is_freed_when_no_answer_comes": 134,

@@ -1,0 +1,69 @@
+"""One node of a plan: what happens to it and why."""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Self
+
+from kata_components.kubernetes.objects import Node
+from kata_components.rollout.jobs import NodeJob
+
+
+class Action(StrEnum):
+    """What happens to a node. The values stand in plan.json."""
+
+    INSTALL = "install"
+    UPGRADE = "upgrade"
+    REBUILT = "rebuilt"
+    RETRY = "retry"
+    RESUME = "resume"
+    ADOPT = "adopt"
+    CLEANUP = "cleanup"
+    UP_TO_DATE = "upToDate"
+    SKIPPED = "skipped"
+
+    @property
+    def pending(self) -> bool:
+        """Whether the rollout will touch the node."""
+        return self not in {Action.UP_TO_DATE, Action.SKIPPED}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One node of the plan.
+
+    `wave` counts from 0; `canary` marks the nodes whose failure stops everything. `stale_job` is the UID of a Job that
+    ended before and says nothing about this step: it has to go before the step's own. `failed_before`: a Job of it at
+    this digest failed, which counts whatever happens to the node now; for a cleanup, its Job has left half of it.
+    """
+
+    node: str
+    node_uid: str
+    machine_id: str
+    action: Action
+    reason: str
+    wave: int = 0
+    canary: bool = False
+    stale_job: str = ""
+    failed_before: bool = False
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether the rollout goes on with a node that it has had its hands on at this digest."""
+        return self.action is Action.RESUME or (self.action.pending and self.failed_before)
+
+    def skipped(self, reason: str) -> Self:
+        """Return the step as one that is not taken."""
+        return replace(self, action=Action.SKIPPED, reason=reason)
+
+
+def step_of(node: Node, action: Action, reason: str, job: NodeJob | None) -> Step:
+    """Return the step of a node; `job` is the one of the paced stage that was found there."""
+    ended = job is not None and not job.active and action is not Action.RESUME
+    return Step(
+        node=node.metadata.name,
+        node_uid=node.metadata.uid,
+        machine_id=node.info.machine_id,
+        action=action,
+        reason=reason,
+        stale_job=job.uid if job and ended else "",
+    )
