@@ -56,7 +56,7 @@ class Setting:
 
 
 def happens(rng: random.Random, probability: float) -> bool:
-    """Draw, but not for what never happens: a history is the same as before that could happen."""
+    """Draw. What can never happen takes no number, so that the other draws stay as they are."""
     return probability > 0.0 and rng.random() < probability
 
 
