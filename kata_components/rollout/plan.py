@@ -47,8 +47,8 @@ class Rules:
 class Plan:
     """All selected nodes in the order they are taken, the pending ones first.
 
-    `opens_in` is how many seconds of a soak are left that an earlier run was cut off in. `cleanups` are the nodes, selected
-    or not, whose cleanup Job has not failed and is not needed any more once the plan is carried out.
+    `opens_in` is how many seconds of a soak are left that an earlier run was cut off in. `cleanups` are the nodes,
+    selected or not, whose cleanup Job has not failed and is not needed any more once the plan is carried out.
     """
 
     digest: str

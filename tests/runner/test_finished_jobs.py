@@ -14,7 +14,7 @@ from tests.runner.cluster import Cluster
 from tests.runner.fake_api import FakeKubeApi
 from tests.runner.support import Told, cluster, request, roll_out
 from tests.runner.test_anchor import end
-from tests.runner.test_install import deselecting, with_old_pool
+from tests.runner.test_deselected import deselecting, with_old_pool
 from tests.runner.virtual_loop import simulate
 
 

@@ -273,33 +273,3 @@ def test_interrupted_run_keeps_the_lease_while_a_creation_may_still_land(seconds
 
     simulate(interrupted())
     assert bool(on.leases[LEASE]["spec"]) is held
-
-
-def test_lost_right_to_list_jobs_ends_the_run_with_the_servers_words() -> None:
-    api = FakeKubeApi(cluster(3))
-
-    async def without_right() -> None:
-        task = asyncio.create_task(roll_out(api, request()))
-        await asyncio.sleep(1.0)
-        api.refuse("list_jobs", *[fake_api.forbidden("list jobs")] * 1000)
-        api.cluster.forget()
-        with pytest.raises(ApiError, match='User "ann" cannot list jobs'):
-            await task
-
-    simulate(without_right())
-
-
-def test_api_server_that_does_not_know_all_roles_yet_is_asked_again() -> None:
-    on = cluster(6)
-    api = FakeKubeApi(on)
-
-    async def with_a_restart() -> int:
-        task = asyncio.create_task(roll_out(api, request()))
-        await asyncio.sleep(2.0)
-        for call in ("list_jobs", "create_job", "annotate_node", "watch_jobs"):
-            api.refuse(call, *[fake_api.forbidden(call)] * 3)
-        on.forget()
-        return (await task).outcome.installed
-
-    assert simulate(with_a_restart()) == 6
-    assert Counter(on.starts) == dict.fromkeys(on.nodes, 1)
