@@ -63,6 +63,11 @@ def is_mark_annotation(key: str) -> bool:
     return key.startswith(_MARK_PREFIX)
 
 
+def installation_of(mark_annotation: str) -> str:
+    """Return which installation a mark is of: its suffix, or `default`."""
+    return mark_annotation.removeprefix(_MARK_PREFIX)
+
+
 def mark_label(suffix: str) -> str:
     """Return the key of the node label by which upstream's dispatcher marks this installation's nodes (4.1.0)."""
     return f"{ANNOTATION_PREFIX}/{suffix or 'default'}"

@@ -234,6 +234,8 @@ def _shown(planned: _Planned, inputs: RolloutInputs) -> list[str]:
     written = plan_file.write(inputs.report_dir, plan_file.PLAN, _document(found, inputs), inputs.urn)
     if found.refusals:
         return plan_file.with_way_out(found.refusals, written)
+    if not found.plan.steps:
+        engine.warning(report.nothing_selected(str(inputs.request.selection)), inputs.urn)
     lines = report.plan_lines(
         found.plan,
         parallelism=inputs.parallelism,

@@ -40,7 +40,8 @@ def cluster(old_uid: str | None, uid: str, context: str) -> Refusal | None:
     text = (
         f"context {context} is another cluster than the one this stack installed on (kube-system UID {uid}, the stack "
         f"has {old_uid}). Going on would leave the nodes there behind. Use one stack per cluster: `pulumi stack init "
-        "<name>`; to come back to the old cluster, restore kata-deploy:cluster."
+        "<name>`; to come back to the old cluster, restore kata-deploy:cluster. If that one is gone for good: "
+        "`pulumi stack rm --force --preserve-config`, then `pulumi stack init` under the same name."
     )
     return Refusal(text, f"cluster {old_uid} → {uid}")
 
@@ -114,15 +115,21 @@ def unknown_nodes(missing: Sequence[str]) -> Refusal | None:
     return Refusal(f"job.nodes names {some(missing)}, which the cluster does not have: see `kubectl get nodes`")
 
 
-def unclaimed(nodes: Sequence[str]) -> Refusal | None:
-    """Refuse to touch nodes that something else installed Kata on."""
+def unclaimed(nodes: Sequence[str], others: Collection[str] = ()) -> Refusal | None:
+    """Refuse to touch nodes that something else installed Kata on; `others` are installations with marks there."""
     if not nodes:
         return None
+    what = f"{_nodes(len(nodes))} labelled {names.RUNTIME_LABEL} without a mark of this stack ({some(nodes)})"
+    if others:
+        return Refusal(
+            f"{what}: they have the installation {', '.join(sorted(others))}. To install this one beside it, `pulumi "
+            "config set --path kata-deploy:rollout.existing install`: an install Job runs on each and restarts its "
+            "container runtime. (`adopt` instead of `install` would mark them and install nothing.)"
+        )
     return Refusal(
-        f"{_nodes(len(nodes))} labelled {names.RUNTIME_LABEL} without a mark of this stack ({some(nodes)}): something "
-        "else, such as a Helm release, installed Kata there. Say what to do with them: `pulumi config set --path "
-        "kata-deploy:rollout.existing adopt` marks them as they are and runs no Job; `install` instead of `adopt` runs "
-        "an install Job on each, which restarts its container runtime."
+        f"{what}: something else, such as a Helm release, installed Kata there. Say what to do with them: "
+        "`pulumi config set --path kata-deploy:rollout.existing adopt` marks them as they are and runs no Job; "
+        "`install` instead of `adopt` runs an install Job on each, which restarts its container runtime."
     )
 
 

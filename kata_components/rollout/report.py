@@ -107,6 +107,13 @@ def plan_summary(plan: Plan, parallelism: int) -> str:
     )
 
 
+def nothing_selected(selection: str) -> str:
+    """Return what a plan without nodes most probably means."""
+    return (
+        f"no node of the cluster matches {selection}: label the nodes (`kubectl label node`), or correct the selection"
+    )
+
+
 def plan_lines(
     plan: Plan, *, parallelism: int, cleanup: Plan = NOTHING, deselected: Sequence[str] = (), full_list: str | None
 ) -> list[str]:

@@ -1,10 +1,11 @@
 """What the next rollout does: from the request and the cluster as it is to the plan. Reads only."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from kata_components import names
 from kata_components.kubernetes.api import KubeApi
 from kata_components.rollout import guards, jobs, waves
 from kata_components.rollout.approval import Approval
@@ -81,7 +82,7 @@ async def preview(api: KubeApi, request: InstallRequest) -> Preview:
     met = [
         guards.unknown_nodes(now.missing),
         guards.empty_selection(len(now.nodes), now.deselected, str(request.selection)),
-        guards.unclaimed(unclaimed(planned)),
+        guards.unclaimed(unclaimed(planned), _others(now, unclaimed(planned))),
         many,
     ]
     departures: list[str] = []
@@ -97,6 +98,12 @@ async def preview(api: KubeApi, request: InstallRequest) -> Preview:
         refusals=[*(refusal.text for refusal in guards.unconfirmed(met, confirmed)), *departures],
         guards=[refusal.guard for refusal in met if refusal and refusal.guard],
     )
+
+
+def _others(now: Fleet, nodes: Collection[str]) -> set[str]:
+    """Return the installations that have marks on these nodes."""
+    keys = (key for node in now.nodes if node.metadata.name in nodes for key in node.metadata.annotations or {})
+    return {names.installation_of(key) for key in keys if names.is_mark_annotation(key)}
 
 
 async def _cleanup_plan(api: KubeApi, request: InstallRequest, now: Fleet) -> Plan:

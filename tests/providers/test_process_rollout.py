@@ -5,6 +5,7 @@ from typing import Any
 import grpc
 import pytest
 import yaml
+from pulumi.runtime.proto import engine_pb2
 
 from kata_components import names
 from tests.providers import inputs
@@ -32,6 +33,13 @@ def test_check_puts_the_plan_in_and_tells_it_on_the_resource(running: Running, a
     assert lines[1] == "  install node-0: new node [wave 1, canary]"
     assert len(lines) == 6
     assert api.writes == []
+
+
+def test_a_selection_without_nodes_is_warned_of(running: Running) -> None:
+    checked = running.rollout.check(inputs.rollout(selectors=["pool=none"]))
+    assert checked.failures == []
+    [warning] = [said.text for said in running.engine.messages if said.severity == engine_pb2.WARNING]
+    assert warning.startswith("no node of the cluster matches the node selector 'pool=none': label the nodes")
 
 
 @pytest.mark.usefixtures("installed")

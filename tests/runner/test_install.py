@@ -209,3 +209,12 @@ def test_jobs_carry_the_node_the_deadline_and_no_ttl() -> None:
     assert job["spec"]["activeDeadlineSeconds"] == 600
     assert observed(msgspec.convert(job, Job)).deadline_seconds == 600
     assert "ttlSecondsAfterFinished" not in job["spec"]
+
+
+def test_nodes_of_another_installation_are_refused_with_what_is_there() -> None:
+    on = cluster(2)
+    simulate(roll_out(FakeKubeApi(on), request()))
+    [refusal] = simulate(preview(FakeKubeApi(on), request(suffix="dev"))).refusals
+    assert "2 nodes are labelled" in refusal
+    assert "they have the installation default. To install this one beside it" in refusal
+    assert "rollout.existing install" in refusal

@@ -61,14 +61,6 @@ def failures_before_the_first_list_are_passed_over() -> Patch:
     return around(Pacer, "_advance", advance)
 
 
-@bug(killed=0.9, slow_job=0.7, other_timeout=0.9, destroys=0.0, job_fails=0.0, node_not_ready=0.0)
-def jobs_are_overdue_by_the_timeout_of_this_run() -> Patch:
-    def put(original: Any, seen: JobsSeen, now: float, job: NodeJob) -> None:
-        original(seen, now, replace(job, deadline_seconds=0))
-
-    return around(JobsSeen, "put", put)
-
-
 @bug(name_taken=0.2)
 def name_that_is_taken_is_tried_for_ever() -> Patch:
     return mock.patch.object(tries, "_MAX_ERRORS", inf)
