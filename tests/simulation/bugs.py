@@ -20,7 +20,7 @@ from kata_components.runner import anchor, cleanup, driver, fleet, install, leas
 from kata_components.runner.cleanup import Uninstall
 from kata_components.runner.driver import Driver
 from kata_components.runner.fleet import Fleet, Selection
-from kata_components.runner.lease import HeldLease, lease_manifest
+from kata_components.runner.lease import HeldLease
 from tests.simulation.network import NetworkApi
 from tests.simulation.planting import Patch, around, bug
 
@@ -185,14 +185,6 @@ def lease_of_another_run_is_taken_at_once() -> Patch:
         return found
 
     return mock.patch.object(lease, "_wait_until_dead", taken)
-
-
-@bug(company=0.9, lease_deleted=0.9)
-def restored_lease_is_free_at_once() -> Patch:
-    def unheld(*arguments: Any, **keywords: Any) -> dict[str, Any]:
-        return lease_manifest(*arguments, **keywords | {"holder": None})
-
-    return mock.patch.object(anchor, "lease_manifest", unheld)
 
 
 @bug(sleeps=0.9, company=0.9)
