@@ -99,8 +99,9 @@ class Pacer:
         return not any(self.budget.allows(node) for node in self._queue)
 
     def progress(self, now: float) -> Progress:
-        """Return how far the nodes are, and how many Jobs of earlier runs take slots away from them."""
-        return replace(self.nodes.progress, others=self.jobs.elsewhere(now, self.nodes.holders))
+        """Return how far the nodes are, which slots Jobs of earlier runs take, and how long it still soaks."""
+        opens_in = max(0.0, (self._queue.opens_at or now) - now)
+        return replace(self.nodes.progress, others=self.jobs.elsewhere(now, self.nodes.holders), opens_in=opens_in)
 
     def on_list(self, now: float, command: ListJobs, jobs: Iterable[NodeJob] | None) -> None:
         """Take a complete list of the installation's Jobs, newer than any change told before; None: not to be had."""

@@ -57,7 +57,8 @@ class Failure:
 class Progress:
     """Counts of nodes at one moment. `running` hold a slot; `finishing` have no Job any more but are not settled.
 
-    `others` are Jobs that hold a slot too, though no node of this run works in them.
+    `others` are Jobs that hold a slot too, though no node of this run works in them; `opens_in` is for how many seconds
+    it still soaks before the next wave.
     """
 
     total: int
@@ -67,6 +68,7 @@ class Progress:
     failed: int
     departed: int
     others: int = 0
+    opens_in: float = 0.0
 
     @property
     def remaining(self) -> int:

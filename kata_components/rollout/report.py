@@ -167,6 +167,8 @@ def progress_line(verb: str, progress: Progress, seconds: float) -> str:
     if progress.failed:
         parts.append(f"{progress.failed} failed")
     parts.append(f"{progress.remaining} waiting")
+    if progress.opens_in:
+        return ", ".join([*parts, f"soaking, the next wave opens in {duration(progress.opens_in)}"])
     rate = progress.done / seconds if seconds > 0 else 0.0
     if progress.done and progress.remaining + progress.running:
         left = (progress.remaining + progress.running + progress.finishing) / rate

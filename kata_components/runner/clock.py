@@ -15,6 +15,11 @@ def elapsed() -> float:
     return time.time() if _SUSPEND_AWARE is None else time.clock_gettime(_SUSPEND_AWARE)
 
 
+def time_of_day() -> datetime:
+    """Return now, by the wall clock, UTC."""
+    return datetime.now(UTC)
+
+
 def timestamp() -> str:
     """Return now as Kubernetes writes a MicroTime."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return time_of_day().strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from typing import Any, Literal
 
 from kata_components import names
@@ -12,7 +11,7 @@ from kata_components.rollout.approval import Approval
 from kata_components.rollout.cleanup_plan import deselected_plan
 from kata_components.rollout.digest import Contents, host_digests
 from kata_components.rollout.plan import NOTHING, Plan, Rules, plan, unclaimed
-from kata_components.runner import fleet
+from kata_components.runner import clock, fleet
 from kata_components.runner.cleanup import CleanupRequest
 from kata_components.runner.fleet import Fleet, Selection
 
@@ -76,7 +75,7 @@ class Preview:
 async def preview(api: KubeApi, request: InstallRequest) -> Preview:
     """Return the plan for the fleet as it is now, with the refusals of the guard rails. Reads only."""
     now = await fleet.read(api, request.namespace, request.suffix, request.selection)
-    planned = plan(now.nodes, now.jobs, request.rules, datetime.now(UTC), deselected=now.deselected)
+    planned = plan(now.nodes, now.jobs, request.rules, clock.time_of_day(), deselected=now.deselected)
     cleaning = await _cleanup_plan(api, request, now)
     many = guards.cleaning([step.node for step in cleaning.pending], now.marked)
     met = [

@@ -274,3 +274,21 @@ def test_of_thousands_of_adopted_nodes_few_wait_for_their_mark_at_once() -> None
             assert isinstance(record, Record)
             made.on_result(1.0, record, Result(code=Code.DONE))
     assert rounds == [100, 100, 100, 50]
+
+
+def test_a_soak_is_told_with_the_time_that_is_left() -> None:
+    steps = [step("a", canary=True), step("b", wave=1)]
+    made = Pacer(steps, stage="install", digest=DIGEST, parallelism=1, budget=Budget(), soak_seconds=600.0)
+    [listing] = made.poll(0.0)
+    assert isinstance(listing, ListJobs)
+    made.on_list(0.0, listing, [])
+    made.on_result(1.0, create(made, 1.0), Result(code=Code.DONE, uid="job-a"))
+    assert "soaking" not in report.progress_line("installed", made.progress(2.0), 2.0)
+    made.on_job(3.0, replace(job("a", JobState.SUCCEEDED), uid="job-a"))
+    [record] = made.poll(3.0)
+    assert isinstance(record, Record)
+    made.on_result(4.0, record, Result(code=Code.DONE))
+    assert made.poll(4.0) == []
+    assert report.progress_line("installed", made.progress(104.0), 104.0) == (
+        "1/2 installed, 0 running, 1 waiting, soaking, the next wave opens in 8m20s"
+    )

@@ -5,6 +5,7 @@ import functools
 import random
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from math import inf
 from typing import Any
 from unittest import mock
@@ -13,7 +14,7 @@ from kata_components import names
 from kata_components.errors import ApiError, GuardError
 from kata_components.rollout import mark as node_mark
 from kata_components.rollout.digest import current, host_digests
-from kata_components.runner import anchor, install, lease
+from kata_components.runner import anchor, clock, install, lease
 from kata_components.runner.anchor import Ending
 from kata_components.runner.cleanup import CleanupRequest
 from kata_components.runner.preview import preview
@@ -27,6 +28,7 @@ from tests.simulation.site import NODE_TIMEOUTS
 from tests.simulation.world import World
 
 IMAGES = ("kata:1", "kata:2")
+BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
 _LONGEST_RUN = 20_000.0
 _MOST_CALLS_BEFORE_A_KILL = 80
 
@@ -35,14 +37,18 @@ _MOST_CALLS_BEFORE_A_KILL = 80
 def simulated() -> Iterator[None]:
     """Make the program ask its process for clock and name, since many run in this one."""
 
-    def clock() -> float:
+    def elapsed() -> float:
         return CURRENT.get().boot_time()
+
+    def time_of_day() -> datetime:
+        return BEGINNING + timedelta(seconds=elapsed())
 
     def name_of_run() -> str:
         return CURRENT.get().name
 
-    held = functools.partial(lease.held, clock=clock)
+    held = functools.partial(lease.held, clock=elapsed)
     with (
+        mock.patch.object(clock, "time_of_day", time_of_day),
         mock.patch.object(install, "held", held),
         mock.patch.object(anchor, "held", held),
         mock.patch.object(lease, "holder_name", name_of_run),
