@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final
+from typing import Any
 
 from kata_components import names
 from kata_components.errors import ApiError, ClusterError
@@ -25,9 +25,7 @@ from kata_components.runner.diagnosis import explain, inspect
 from kata_components.runner.dispatcher import Dispatcher, Seen
 from kata_components.runner.driver import Driver, Orders
 from kata_components.runner.lease import HeldLease
-from kata_components.runner.telling import OnProgress, Say
-
-_PROGRESS_SECONDS: Final = 1.0
+from kata_components.runner.telling import OnProgress, Say, again_and_again
 
 
 async def matched(api: KubeApi, candidates: Iterable[Selectors]) -> dict[Selectors, set[str]]:
@@ -110,12 +108,7 @@ class Dispatching:
             jobs = self.dispatcher.seen.by_node(self.stage)
             self.on_progress(self.stage, dispatch.progress(nodes, jobs, self.stage), loop.time() - began)
 
-        async def tick() -> None:
-            while True:
-                await asyncio.sleep(_PROGRESS_SECONDS)
-                show()
-
-        ticking = asyncio.create_task(tick())
+        ticking = asyncio.create_task(again_and_again(show))
         try:
             for batch in runs:
                 manifest = dispatch.dispatcher_job(self.job, batch, self.digest)

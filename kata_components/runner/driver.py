@@ -17,9 +17,9 @@ from kata_components.rollout.step import Step
 from kata_components.runner.diagnosis import inspect, name_taken
 from kata_components.runner.lease import HeldLease
 from kata_components.runner.patience import Patience
+from kata_components.runner.telling import again_and_again
 
 _CALL_SECONDS: Final = 10.0
-_TICK_SECONDS: Final = 1.0
 _RELIST_SECONDS: Final = 1.0
 """Between the end of a watch and the list that replaces it: where a watch is refused, no list makes it work."""
 _CODES: Final = {404: Code.GONE, 409: Code.CONFLICT, 429: Code.THROTTLED}
@@ -44,7 +44,7 @@ class Orders:
 
 
 class Driver:
-    """One run of one pacer. `on_progress` is called every second while it runs."""
+    """One run of one pacer. `on_progress` is called again and again while it runs."""
 
     def __init__(
         self, api: KubeApi, pacer: Pacer, orders: Orders, lease: HeldLease, on_progress: Callable[[Progress], None]
@@ -73,7 +73,10 @@ class Driver:
         """
         try:
             async with asyncio.TaskGroup() as group:
-                background = [group.create_task(self._lease.keep()), group.create_task(self._tick())]
+                background = [
+                    group.create_task(self._lease.keep()),
+                    group.create_task(again_and_again(self._tell_progress)),
+                ]
                 await self._pace(group)
                 self._tell_progress()
                 self._closing = True
@@ -92,11 +95,6 @@ class Driver:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout_at(self._pacer.wakeup(now())):
                     await self._changed.wait()
-
-    async def _tick(self) -> None:
-        while True:
-            await asyncio.sleep(_TICK_SECONDS)
-            self._tell_progress()
 
     def _tell_progress(self) -> None:
         self._on_progress(self._pacer.progress(asyncio.get_running_loop().time()))

@@ -172,6 +172,12 @@ def test_progress_is_told_every_second_and_ends_complete() -> None:
     assert [p.done for p in told.progress] == sorted(p.done for p in told.progress)
 
 
+def test_progress_of_a_long_rollout_is_told_less_often() -> None:
+    told = Told()
+    simulate(roll_out(FakeKubeApi(cluster(1, job_seconds=600.0)), request(), told))
+    assert 60 + 54 <= len(told.progress) <= 60 + 58
+
+
 def test_adopted_nodes_are_marked_without_a_job() -> None:
     on = cluster(0)
     on.add_nodes("a", "b", labels={names.RUNTIME_LABEL: "true"})
