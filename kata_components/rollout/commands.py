@@ -58,6 +58,8 @@ class Code(Enum):
     """The server asked to wait (HTTP 429); nothing was applied."""
     UNKNOWN = "unknown"
     """No answer, or a 5xx: it may have been applied."""
+    DEPARTED = "departed"
+    """Another machine has the node's name by now, so nothing was done."""
     REJECTED = "rejected"
     """The server will never accept it; the text says why."""
 

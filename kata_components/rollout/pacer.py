@@ -163,6 +163,8 @@ class Pacer:
         match command:
             case CreateJob():
                 self._created(now, run, result)
+            case DeleteJob() if result.code is Code.DEPARTED:
+                self._final(run, Phase.DEPARTED)
             case DeleteJob():
                 self._job_deleted(now, command, run, result)
             case Record() if result.code is Code.DONE:

@@ -148,16 +148,20 @@ class Driver:
             return max(0.0, min(_CALL_SECONDS, self._lease.remaining))
         return _CALL_SECONDS
 
-    async def _is_traced(self, step: Step) -> bool:
-        """Leave a trace on the node; return whether it is there. A node that is gone needs none."""
+    async def _untraced(self, step: Step) -> Code | None:
+        """Leave a trace on the node; return why its finished Job has to stay, None when it may go.
+
+        Where the machine was replaced, that Job may have labelled the new one, and then is all that says so.
+        """
         try:
             if traces := self._orders.traces(step):
                 await self._api.annotate_node(step.node, step.node_uid, traces)
         except ApiError as error:
-            if not (error.not_found or error.conflict):
+            if error.conflict:
+                return Code.UNKNOWN if await self._is_still_there(step.node) else Code.DEPARTED
+            if not error.not_found:
                 raise
-            return error.not_found or not await self._is_still_there(step.node)
-        return True
+        return None
 
     async def _is_still_there(self, name: str) -> bool:
         """Return whether a conflict was only about a busy object: the node of that name is the one of the plan."""
@@ -178,8 +182,8 @@ class Driver:
                 manifest = orders.stamp.manifest(step.node, node_uid=step.node_uid, machine_id=step.machine_id)
                 job = await self._api.create_job(orders.namespace, manifest)
                 return Result(code=Code.DONE, uid=job.metadata.uid)
-            case DeleteJob() if not await self._is_traced(step):
-                return Result(code=Code.UNKNOWN)
+            case DeleteJob() if untraced := await self._untraced(step):
+                return Result(code=untraced)
             case DeleteJob():
                 await self._api.delete_job(orders.namespace, command.job, command.uid)
             case Record():

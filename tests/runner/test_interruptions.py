@@ -7,7 +7,6 @@ from collections import Counter
 import pytest
 
 from kata_components.errors import ApiError, LeaseHeldError, RolloutStoppedError
-from kata_components.rollout.step import Action
 from kata_components.runner.preview import preview
 from tests.runner import fake_api
 from tests.runner.fake_api import FakeKubeApi
@@ -235,26 +234,6 @@ def test_stolen_lease_stops_the_run() -> None:
     assert starts <= 9
     assert at < 6.0 + 4.0 + 1.0, "found by the next renewal"
     assert on.leases[LEASE]["spec"]["holderIdentity"] == "ben@laptop (pid 7)", "it is not released: it is not ours"
-
-
-def test_kill_between_a_failed_job_and_its_successor_leaves_a_trace_of_the_node() -> None:
-    on = cluster(1, fates={"node-00": "fails"})
-
-    async def killed_before_the_retry() -> None:
-        await roll_out(FakeKubeApi(on), request())
-        on.fates.clear()
-        killed = FakeKubeApi(on)
-        killed.refuse("create_job", *[fake_api.unreachable()] * 9)
-        task = asyncio.create_task(roll_out(killed, request()))
-        await asyncio.sleep(2.0)
-        killed.dead = True
-        task.cancel()
-
-    simulate(killed_before_the_retry())
-    assert (on.jobs, on.marked()) == ({}, ["node-00"])
-    [step] = simulate(preview(FakeKubeApi(on), request())).plan.steps
-    assert (step.action, step.reason) == (Action.RETRY, "failed before, and the next try was cut off")
-    assert simulate(roll_out(FakeKubeApi(on), request())).outcome.installed == 1
 
 
 @pytest.mark.parametrize(("seconds", "held"), [(0.5, True), (6.0, False)])

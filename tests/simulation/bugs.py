@@ -96,10 +96,10 @@ def mark_is_written_with_the_job() -> Patch:
 
 @bug(killed_by_write=0.2, killed=0.0, other_digest=0.7, job_fails=0.5, destroys=0.4)
 def no_trace_is_left_before_a_job_is_replaced() -> Patch:
-    async def traced(_: Driver, __: Step) -> bool:
-        return True
+    async def untraced(_: Driver, __: Step) -> None:
+        return None
 
-    return mock.patch.object(driver.Driver, "_is_traced", traced)
+    return mock.patch.object(driver.Driver, "_untraced", untraced)
 
 
 @bug(sleeps=0.9, other_digest=0.7, company=0.9, destroys=0.1, killed=0.0)
