@@ -28,6 +28,8 @@ class Machine:
     dirty: bool = False
     installed: str = ""
     failed: dict[str, str] = field(default_factory=dict)
+    failed_before_cleanup: set[str] = field(default_factory=set)
+    """A cleanup that is cut off leaves the failed Jobs standing: by them the machine may go on to count as failed."""
     tampered: bool = False
     was_down: bool = False
     swapped: bool = False
@@ -90,6 +92,8 @@ class Promises:
             if machine.failed[digest] not in self.planned_with:
                 raise BrokenPromiseError(f"{machine.name} is tried again, and no plan knew that it had failed")
             return
+        if digest in machine.failed_before_cleanup:
+            return
         failed = [other for other in self.machines.values() if digest in other.failed]
         known = [other for other in failed if (other.machine_id, digest) in self.known[self.run]]
         # What fails in the meantime may be news on its way, of as many Jobs as are in flight beside this one.
@@ -109,6 +113,7 @@ class Promises:
             machine.installed = machine.doubted_by = machine.cleaned_by = ""
             machine.failed = {made: uid for made, uid in machine.failed.items() if made == _digest(job)}
         else:
+            machine.failed_before_cleanup |= machine.failed.keys()
             machine.failed.clear()
 
     def before_delete(self, job: Object, *, active: bool) -> None:
@@ -137,6 +142,7 @@ class Promises:
         elif ok:
             machine.installed = _digest(job)
             machine.failed.clear()
+            machine.failed_before_cleanup.clear()
             self.proven.add((machine.kind, _digest(job)))
         elif _is_of(job, machine):
             machine.failed[_digest(job)] = job["metadata"]["uid"]
