@@ -98,6 +98,13 @@ class Facts:
         return self.own_job is not None and self.own_job.state is JobState.FAILED
 
     @property
+    def failed_at(self) -> str:
+        """The digest, this one or another, at which its last Job has failed or the mark says so; empty if neither."""
+        if self.job is not None and self.job.is_of(self.node) and self.job.state is JobState.FAILED:
+            return self.job.digest
+        return self.mark.failed if self.mark is not None and self.mark.is_of(self.node) else ""
+
+    @property
     def is_worked_on(self) -> bool:
         """Whether any Job works under the node's name."""
         return any(job is not None and job.active for job in (self.job, self.cleanup))

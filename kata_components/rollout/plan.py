@@ -168,7 +168,8 @@ def _step(facts: Facts, rules: Rules) -> Step:
     action, reason = _verdict(facts, rules)
     if action.pending and action is not Action.RESUME and facts.is_worked_on:
         reason += "; waits for the Job that runs there now"
-    return replace(step_of(facts.node, action, reason, facts.job), failed_before=facts.has_failed)
+    step = step_of(facts.node, action, reason, facts.job)
+    return replace(step, failed_before=facts.has_failed, failed_at=facts.failed_at)
 
 
 def _verdict(facts: Facts, rules: Rules) -> tuple[Action, str]:

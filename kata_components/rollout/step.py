@@ -34,6 +34,7 @@ class Step:
     `wave` counts from 0; `canary` marks the nodes whose failure stops everything. `stale_job` is the UID of a Job that
     ended before and says nothing about this step: it has to go before the step's own. `failed_before`: a Job of it at
     this digest failed, which counts whatever happens to the node now; for a cleanup, its Job has left half of it.
+    `failed_at`: the digest at which its last Job has failed, this one or another.
     """
 
     node: str
@@ -45,6 +46,7 @@ class Step:
     canary: bool = False
     stale_job: str = ""
     failed_before: bool = False
+    failed_at: str = ""
 
     @property
     def is_begun(self) -> bool:

@@ -185,7 +185,7 @@ def orders(request: InstallRequest, planned: Plan) -> Orders:
             node_timeout_seconds=request.node_timeout_seconds,
         ),
         marks=marks,
-        traces=lambda step: marks(step, digest="", failed=planned.digest if step.failed_before else ""),
+        traces=lambda step: marks(step, digest="", failed=planned.digest if step.failed_before else step.failed_at),
     )
 
 
