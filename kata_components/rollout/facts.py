@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Final
 
 from kata_components import names
 from kata_components.kubernetes.objects import Node
@@ -10,6 +11,9 @@ from kata_components.rollout import digest as host_digest
 from kata_components.rollout import mark as node_mark
 from kata_components.rollout.jobs import JobState, NodeJob
 from kata_components.rollout.mark import Mark
+
+_TO_THE_SECOND: Final = len("2026-01-01T00:00:00")
+"""Characters of a time; the API server writes no more, marks do."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +59,9 @@ class Facts:
     def has_worked_since(self) -> bool:
         """Whether a Job is on this machine that is not the one the mark was written for."""
         if self.mark is None or self.job is None or not self.job.is_of(self.node):
+            return False
+        if self.is_adopted and self.job.created[:_TO_THE_SECOND] <= self.mark.time[:_TO_THE_SECOND]:
+            # Whatever had worked there when the node was adopted was adopted with it.
             return False
         return (self.job.digest, self.job.state) != (self.mark.digest, JobState.SUCCEEDED)
 

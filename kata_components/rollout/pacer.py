@@ -186,7 +186,7 @@ class Pacer:
             self._final(run, Phase.FAILED, result.text)
 
     def _job_deleted(self, now: float, command: DeleteJob, run: NodeRun, result: Result) -> None:
-        if result.code is Code.REJECTED:
+        if result.code in {Code.REJECTED, Code.UNKNOWN}:
             self._final(run, Phase.FAILED, result.text)
             return
         self.jobs.forget(command.node, command.uid)

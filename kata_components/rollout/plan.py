@@ -47,13 +47,15 @@ class Rules:
 class Plan:
     """All selected nodes in the order they are taken, the pending ones first.
 
-    `opens_in` is how many seconds of a soak are left that an earlier run was cut off in. `cleanups` are the nodes,
-    selected or not, whose cleanup Job has not failed and is not needed any more once the plan is carried out.
+    `opens_in` is how many seconds of a soak are left that an earlier run was cut off in. `installs` are the nodes whose
+    install Job has succeeded, `cleanups` those, selected or not, whose cleanup Job is not needed any more once the plan
+    is carried out.
     """
 
     digest: str
     steps: tuple[Step, ...]
     opens_in: float = 0.0
+    installs: frozenset[str] = frozenset()
     cleanups: frozenset[str] = frozenset()
 
     @property
@@ -69,9 +71,9 @@ class Plan:
 
     @property
     def leftover(self) -> int:
-        """How many nodes that need nothing have a finished Job: a run was cut off before it removed them."""
-        done = [step for step in self.steps if step.action is Action.UP_TO_DATE]
-        return sum(bool(step.stale_job) or step.node in self.cleanups for step in done) + len(self.cleaned)
+        """How many nodes that need nothing have a succeeded Job: a run was cut off before it removed them."""
+        done = {step.node for step in self.steps if step.action is Action.UP_TO_DATE}
+        return len(done & (self.installs | self.cleanups)) + len(self.cleaned)
 
     @property
     def cleaned(self) -> frozenset[str]:
@@ -114,27 +116,37 @@ def plan(
         for step in steps.values()
         if step.node not in placed
     ]
-    spent = {job.node for job in known.values() if job.stage == "cleanup" and job.state is not JobState.FAILED}
+    finished = {place for place, job in known.items() if job.state is JobState.SUCCEEDED}
+    # One that still runs has ended when the node is installed.
+    ending = {(job.node, job.stage) for job in known.values() if job.active and job.node in steps}
     return Plan(
         digest=rules.digest,
         steps=(*pending, *settled),
         opens_in=_soak_left(found, steps, pending, rules, now) if pending and now else 0.0,
-        cleanups=frozenset(spent.difference(deselected)),
+        installs=frozenset(node for node, stage in finished if stage == "install"),
+        cleanups=frozenset(node for node, stage in finished | ending if stage == "cleanup").difference(deselected),
     )
 
 
 def _soak_left(
     found: Sequence[Facts], steps: Mapping[str, Step], pending: Sequence[Step], rules: Rules, now: datetime
 ) -> float:
-    """Return how many seconds the first wave with work has still to wait: none if it was open already.
-
-    It was if more nodes are done than the waves before it let in; newcomers of a finished fleet are of such a wave.
-    """
-    done = [f for f in found if steps[f.name].action is Action.UP_TO_DATE and not f.is_adopted]
-    before = rules.sizes[: min(step.wave for step in pending)]
-    if len(done) > waves.reach(before, (facts.node for facts in found)):
+    """Return how many seconds the first wave with Jobs has still to wait: none if it was open already."""
+    first = min((step.wave for step in pending if step.action is not Action.ADOPT), default=0)
+    if _is_open(first, found, steps, rules):
         return 0.0
-    return soak.seconds_left((f.mark.time for f in done if f.mark), rules.soak_seconds, now)
+    done = [facts for facts in found if steps[facts.name].action is Action.UP_TO_DATE and not facts.is_adopted]
+    return soak.seconds_left((facts.mark.time for facts in done if facts.mark), rules.soak_seconds, now)
+
+
+def _is_open(wave: int, found: Sequence[Facts], steps: Mapping[str, Step], rules: Rules) -> bool:
+    """Whether a wave was open before: more nodes are done or begun than the waves before it let in.
+
+    Newcomers of a finished fleet are of such a wave.
+    """
+    done = sum(steps[facts.name].action is Action.UP_TO_DATE and not facts.is_adopted for facts in found)
+    begun = sum(steps[facts.name].is_begun for facts in found)
+    return done + begun > waves.reach(rules.sizes[:wave], (facts.node for facts in found))
 
 
 def _waves(found: Sequence[Facts], steps: Mapping[str, Step], rules: Rules) -> Iterable[Step]:
@@ -154,10 +166,13 @@ def _waves(found: Sequence[Facts], steps: Mapping[str, Step], rules: Rules) -> I
         f.node for f, step in planned if step.action.pending and not (step.is_begun or step.action is Action.ADOPT)
     ]
     canaries = waves.canaries(begun, proven) if waves.CANARY in rules.sizes else []
-    for node in (*begun, *adopted):
-        yield replace(steps[node.metadata.name], canary=node in canaries)
     started = len(done) + len(begun) + len(adopted)
     cut = waves.split(fresh, tried=[*proven, *begun], started=started, sizes=rules.sizes, total=len(found))
+    first = next((number for number, nodes in enumerate(cut) if nodes), 0)
+    # Of a wave that was open already nothing has to wait again, but for canaries.
+    wave = first if _is_open(first, found, steps, rules) and not canaries else 0
+    for node in (*begun, *adopted):
+        yield replace(steps[node.metadata.name], wave=wave, canary=node in canaries)
     for number, nodes in enumerate(cut):
         canary = bool(rules.sizes) and rules.sizes[number] == waves.CANARY
         for node in nodes:

@@ -3,14 +3,14 @@
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 
-from kata_components.rollout.step import Step
+from kata_components.rollout.step import Action, Step
 
 
 class WaveQueue:
     """Hands out nodes in order; a wave opens when all nodes of the earlier ones are settled and the soak is over.
 
-    `soak_seconds` pass between the end of a wave that had nodes and the opening of the next. `opens_in` is what is left
-    of the soak behind waves that an earlier run has worked off.
+    `soak_seconds` pass between the end of a wave in which Jobs have run and the opening of the next. `opens_in` is what
+    is left of the soak behind waves that an earlier run has worked off.
     """
 
     def __init__(self, steps: Sequence[Step], *, soak_seconds: float = 0.0, opens_in: float = 0.0) -> None:
@@ -19,8 +19,9 @@ class WaveQueue:
         for step in steps:
             self._waiting[step.wave].append(step.node)
         self._unsettled = [len(wave) for wave in self._waiting]
-        self._soaks = [soak_seconds if wave else 0.0 for wave in self._waiting]
-        if not self._waiting[0]:
+        worked = {step.wave for step in steps if step.action is not Action.ADOPT}
+        self._soaks = [soak_seconds if number in worked else 0.0 for number in range(count)]
+        if 0 not in worked:
             self._soaks[0] = opens_in
         self._current = 0
         self.opens_at: float | None = None

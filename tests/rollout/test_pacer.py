@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from math import inf
 
+import pytest
+
 from kata_components.rollout import report
 from kata_components.rollout.budget import Budget
 from kata_components.rollout.commands import Code, Command, CreateJob, DeleteJob, Inspect, ListJobs, Record, Result
@@ -121,18 +123,22 @@ def test_progress_counts_the_jobs_of_earlier_runs_until_they_end() -> None:
     assert "earlier" not in report.progress_line("installed", made.progress(3.0), 3.0)
 
 
-def test_an_error_that_the_server_repeats_fails_the_node_with_its_text() -> None:
-    made = pacer("a")
+@pytest.mark.parametrize("command_type", [CreateJob, DeleteJob])
+def test_an_error_that_the_server_repeats_fails_the_node_with_its_text(command_type: type) -> None:
+    made = paced([replace(step("a"), stale_job="job-a")], 1, 60.0, Budget())
+    stale = [job("a", JobState.FAILED)] if command_type is DeleteJob else []
+    for old in stale:
+        made.on_job(0.0, old)
     now = 0.0
     answers = 0
     while not made.finished:
         commands: list[Command] = made.poll(now)
         for command in commands:
             if isinstance(command, ListJobs):
-                made.on_list(now, command, [])
+                made.on_list(now, command, stale)
             else:
                 answers += 1
-                assert isinstance(command, CreateJob)
+                assert isinstance(command, command_type)
                 made.on_result(now, command, Result(code=Code.UNKNOWN, text="webhook failed"))
         now = made.wakeup(now)
     assert answers == 11

@@ -266,3 +266,19 @@ def test_the_reason_names_a_job_of_another_run_and_that_it_is_waited_for(
 ) -> None:
     [step] = plan([planned], [known], RULES).steps
     assert step.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("created", "state", "action"),
+    [
+        ("2025-12-31T00:00:00Z", JobState.SUCCEEDED, Action.UP_TO_DATE),
+        ("2025-12-31T00:00:00Z", JobState.FAILED, Action.UP_TO_DATE),
+        ("2026-01-02T00:00:00Z", JobState.SUCCEEDED, Action.UPGRADE),
+    ],
+)
+def test_what_had_worked_on_a_node_was_adopted_with_it(created: str, state: JobState, action: Action) -> None:
+    helms = replace(job("a", state, digest=""), created=created)
+    adopted = replace(mark_of("a"), time="2026-01-01T00:00:00.5Z", adopted=True)
+    found = plan([node("a", labels=LABELLED, marked=adopted)], [helms], RULES)
+    assert found.steps[0].action is action
+    assert found.leftover == (action is Action.UP_TO_DATE and state is JobState.SUCCEEDED), "failed ones are kept"

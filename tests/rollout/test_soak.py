@@ -10,7 +10,7 @@ from kata_components.rollout.plan import Plan, Rules, plan
 from kata_components.rollout.queue import WaveQueue
 from kata_components.rollout.report import plan_summary
 from kata_components.rollout.soak import seconds_left
-from tests.rollout.builders import DIGEST, mark_of, node
+from tests.rollout.builders import DIGEST, job, mark_of, node
 
 RULES = Rules(suffix="", digests={1: DIGEST}, sizes=("canary", "50%", "100%"), soak_seconds=3600)
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -72,3 +72,35 @@ def test_the_queue_opens_the_first_wave_with_nodes_then() -> None:
 def test_the_plan_says_that_it_soaks() -> None:
     assert plan_summary(planned(fleet(1, 9)), 5).endswith("; it soaks for 50m00s before the next wave opens")
     assert "soak" not in plan_summary(planned(fleet(2, 8)), 5)
+
+
+def opened(found: Plan) -> WaveQueue:
+    queue = WaveQueue(found.pending, soak_seconds=3600, opens_in=found.opens_in)
+    queue.open_waves(0.0)
+    return queue
+
+
+def test_what_goes_on_in_a_wave_that_was_open_keeps_the_rest_of_it_waiting_for_nothing() -> None:
+    queue = opened(plan(fleet(6, 4), [job("b0")], RULES, NOON))
+    assert [queue.take(lambda _: True) for _ in range(5)] == ["b0", "b1", "b2", "b3", None]
+
+
+def test_behind_a_canary_that_goes_on_the_whole_soak_is_waited_for() -> None:
+    found = plan(fleet(0, 10), [job("b0")], RULES, NOON)
+    queue = opened(found)
+    assert [queue.take(lambda _: True) for _ in range(2)] == ["b0", None]
+    queue.settled(found.pending[0])
+    queue.open_waves(60.0)
+    assert queue.opens_at == 3660.0
+
+
+def test_adoption_is_soaked_by_nobody() -> None:
+    labelled = [node(f"a{n}", labels={"katacontainers.io/kata-runtime": "true"}) for n in range(5)]
+    rules = replace(RULES, sizes=("50%", "100%"), existing="adopt")
+    found = plan([*labelled, *fleet(0, 5)], [], rules, NOON)
+    queue = opened(found)
+    for step in found.pending[:5]:
+        assert queue.take(lambda _: True) == step.node
+        queue.settled(step)
+    queue.open_waves(1.0)
+    assert queue.take(lambda _: True) == "b0"
