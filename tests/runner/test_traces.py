@@ -1,0 +1,75 @@
+"""What tells of a node's past while its finished Job makes room for the next."""
+
+import asyncio
+from typing import Any
+
+from kata_components.rollout.step import Action
+from kata_components.runner.preview import preview
+from tests.runner import fake_api
+from tests.runner.fake_api import FakeKubeApi
+from tests.runner.support import cluster, request, roll_out, template
+from tests.runner.virtual_loop import simulate
+
+
+def test_kill_between_a_failed_job_and_its_successor_leaves_a_trace_of_the_node() -> None:
+    on = cluster(1, fates={"node-00": "fails"})
+
+    async def killed_before_the_retry() -> None:
+        await roll_out(FakeKubeApi(on), request())
+        on.fates.clear()
+        killed = FakeKubeApi(on)
+        killed.refuse("create_job", *[fake_api.unreachable()] * 9)
+        task = asyncio.create_task(roll_out(killed, request()))
+        await asyncio.sleep(2.0)
+        killed.dead = True
+        task.cancel()
+
+    simulate(killed_before_the_retry())
+    assert (on.jobs, on.marked()) == ({}, ["node-00"])
+    [step] = simulate(preview(FakeKubeApi(on), request())).plan.steps
+    assert (step.action, step.reason) == (Action.RETRY, "failed before, and the next try was cut off")
+    assert simulate(roll_out(FakeKubeApi(on), request())).outcome.installed == 1
+
+
+def test_a_failure_is_remembered_when_an_attempt_at_another_digest_is_cut_off() -> None:
+    on = cluster(1, fates={"node-00": "fails"})
+
+    async def killed_at_another_digest() -> None:
+        await roll_out(FakeKubeApi(on), request())
+        killed = FakeKubeApi(on)
+        killed.refuse("create_job", *[fake_api.unreachable()] * 9)
+        task = asyncio.create_task(roll_out(killed, request(job=template("install", "kata:other"))))
+        await asyncio.sleep(2.0)
+        killed.dead = True
+        task.cancel()
+
+    simulate(killed_at_another_digest())
+    assert on.jobs == {}
+    [step] = simulate(preview(FakeKubeApi(on), request())).plan.steps
+    assert (step.action, step.failed_before) == (Action.RETRY, True)
+
+
+def test_the_job_that_has_labelled_a_machine_in_anothers_place_stays_until_that_one_is_planned() -> None:
+    on = cluster(1)
+
+    class Replacing(FakeKubeApi):
+        """The machine is replaced between plan and first write, and the end of the old one's Job labels the new one."""
+
+        async def annotate_node(self, *call: Any, **labels: Any) -> None:
+            on.nodes["node-00"]["metadata"] |= {"uid": "uid-new", "annotations": {}}
+            await super().annotate_node(*call, **labels)
+
+    async def killed_before_the_mark() -> None:
+        first = FakeKubeApi(on)
+        task = asyncio.create_task(roll_out(first, request()))
+        await asyncio.sleep(2.0)
+        first.dead = True
+        task.cancel()
+        await asyncio.sleep(20.0)
+
+    simulate(killed_before_the_mark())
+    other = request(job=template("install", "kata:other"))
+    done = simulate(roll_out(Replacing(on), other))
+    assert (done.failure, len(on.jobs), len(on.starts)) == ("", 1, 1)
+    [step] = simulate(preview(FakeKubeApi(on), other)).plan.steps
+    assert (step.action, step.reason) == (Action.INSTALL, "new node")
