@@ -40,6 +40,11 @@ class Facts:
         return node_mark.parse(self.node.metadata.annotation(names.mark_annotation(self.suffix)))
 
     @property
+    def own_mark(self) -> Mark | None:
+        """The mark, if it was written for this machine."""
+        return self.mark if self.mark is not None and self.mark.is_of(self.node) else None
+
+    @property
     def is_adopted(self) -> bool:
         """Whether the node was only marked as it was found."""
         return self.mark is not None and self.mark.adopted
@@ -47,8 +52,9 @@ class Facts:
     @property
     def is_up_to_date(self) -> bool:
         """Whether the mark says that the digest is on this machine, and nothing contradicts it."""
-        of_machine = self.mark is not None and self.mark.is_of(self.node)
-        return of_machine and self.is_marked_current and not self.is_undone and not self.has_worked_since
+        if self.own_mark is None or not self.is_marked_current:
+            return False
+        return not self.is_undone and not self.has_worked_since
 
     @property
     def is_marked_current(self) -> bool:
@@ -100,7 +106,7 @@ class Facts:
     @property
     def has_failed(self) -> bool:
         """Whether its own Job has failed, or one before it had when it was to be tried again, which the mark tells."""
-        if self.mark is not None and self.mark.is_of(self.node) and self.mark.failed == self.digest:
+        if self.own_mark is not None and self.own_mark.failed == self.digest:
             return True
         return self.own_job is not None and self.own_job.state is JobState.FAILED
 
@@ -109,7 +115,7 @@ class Facts:
         """The digest, this one or another, at which its last Job has failed or the mark says so; empty if neither."""
         if self.job is not None and self.job.is_of(self.node) and self.job.state is JobState.FAILED:
             return self.job.digest
-        return self.mark.failed if self.mark is not None and self.mark.is_of(self.node) else ""
+        return self.own_mark.failed if self.own_mark is not None else ""
 
     @property
     def is_worked_on(self) -> bool:
