@@ -8,6 +8,7 @@ from kata_components.rollout.digest import current, host_digests
 from kata_components.rollout.jobs import Stage
 from kata_components.rollout.phase import Progress
 from kata_components.rollout.waves import Size
+from kata_components.runner.cleanup import CleanupRequest
 from kata_components.runner.fleet import Selection
 from kata_components.runner.install import Installed, install
 from kata_components.runner.lease import lease_manifest
@@ -30,6 +31,11 @@ def template(stage: str, image: str = "kata:4.0.0") -> dict[str, Any]:
         "metadata": {"labels": {names.STAGE_LABEL: stage}},
         "spec": {"ttlSecondsAfterFinished": 60, "template": {"spec": {"containers": [container]}}},
     }
+
+
+CLEANUP = CleanupRequest(
+    namespace=NAMESPACE, suffix="", job=template("cleanup"), parallelism=3, node_timeout_seconds=600
+)
 
 
 def digest(stage: str = "install") -> str:

@@ -10,13 +10,13 @@ from kata_components.errors import ApiError, GuardError, RolloutFailedError
 from kata_components.rollout.step import Action
 from kata_components.runner import anchor
 from kata_components.runner.anchor import Ending
-from kata_components.runner.cleanup import CleanupRequest
 from kata_components.runner.fleet import Selection
 from kata_components.runner.preview import preview
 from tests.runner import fake_api
 from tests.runner.cluster import Cluster
 from tests.runner.fake_api import FakeKubeApi
 from tests.runner.support import (
+    CLEANUP,
     INSTALLATION,
     LEASE,
     NAMESPACE,
@@ -25,13 +25,9 @@ from tests.runner.support import (
     cluster,
     request,
     roll_out,
-    template,
 )
 from tests.runner.virtual_loop import simulate
 
-CLEANUP = CleanupRequest(
-    namespace=NAMESPACE, suffix="", job=template("cleanup"), parallelism=3, node_timeout_seconds=600
-)
 ENDING = Ending(
     namespace=NAMESPACE,
     suffix="",

@@ -6,24 +6,18 @@ from itertools import groupby
 from typing import Any
 
 from kata_components.rollout.approval import Approval, document
-from kata_components.runner.cleanup import CleanupRequest
 from kata_components.runner.fleet import Selection
 from kata_components.runner.preview import InstallRequest, preview
 from tests.runner.cluster import Cluster
 from tests.runner.fake_api import FakeKubeApi
 from tests.runner.support import (
-    NAMESPACE,
+    CLEANUP,
     Told,
     cluster,
     request,
     roll_out,
-    template,
 )
 from tests.runner.virtual_loop import simulate
-
-CLEANUP = CleanupRequest(
-    namespace=NAMESPACE, suffix="", job=template("cleanup"), parallelism=3, node_timeout_seconds=600
-)
 
 
 def deselecting(**changes: Any) -> InstallRequest:
