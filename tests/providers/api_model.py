@@ -13,7 +13,8 @@ from typing import Any, Self, TypeVar
 
 from tests.kubernetes.fake_server import Asked, FakeServer, Reply, ok, refused
 from tests.kubernetes.support import kubeconfig
-from tests.runner.cluster import LOG, Cluster, Event, RefusedError
+from tests.runner.cluster import LOG, Cluster
+from tests.runner.store import Event, RefusedError
 
 T = TypeVar("T")
 
@@ -125,14 +126,22 @@ class ApiServer:
         items, version = self.cluster.list_objects(kept, asked.query.get("labelSelector", ""))
         return {"metadata": {"resourceVersion": version}, "items": items}
 
-    def _jobs(self, asked: Asked) -> Reply:
+    def _jobs(self, asked: Asked, namespace: str) -> Reply:
         if "watch" not in asked.query:
-            return ok(self._list(self.cluster.jobs, asked))
-        return Watching(events=self.cluster.follow(asked.query["labelSelector"], asked.query["resourceVersion"]))
+            return ok(self._list(self.cluster.namespaces[namespace].jobs, asked))
+        selector, version = asked.query["labelSelector"], asked.query["resourceVersion"]
+        return Watching(events=self.cluster.follow(namespace, selector, version))
 
-    def _delete_jobs(self, asked: Asked) -> None:
+    def _delete_jobs(self, asked: Asked, namespace: str) -> None:
         succeeded_only = asked.query.get("fieldSelector") == "status.successful=1"
-        self.cluster.delete_jobs(asked.query["labelSelector"], succeeded_only=succeeded_only)
+        selector = asked.query["labelSelector"]
+        self.cluster.delete_jobs(selector, succeeded_only=succeeded_only, namespace=namespace)
+
+    def _delete_job(self, asked: Asked, namespace: str, name: str) -> None:
+        self.cluster.delete_job(name, asked.json["preconditions"]["uid"], namespace=namespace)
+
+    def _delete_lease(self, asked: Asked, namespace: str, name: str) -> None:
+        self.cluster.delete_lease(namespace, name, asked.json["preconditions"]["uid"])
 
     def _annotate(self, asked: Asked, node: str) -> None:
         metadata = asked.json["metadata"]
@@ -151,22 +160,19 @@ _ROUTES: list[tuple[str, Callable[..., Any]]] = [
     (rf"GET {_PREFIX}/nodes", lambda s, asked: s._list(s.cluster.nodes, asked)),
     (rf"GET {_PREFIX}/nodes/([^/]+)", lambda s, _, name: s.cluster.find(s.cluster.nodes, name)),
     (rf"PATCH {_PREFIX}/nodes/([^/]+)", lambda s, asked, name: s._annotate(asked, name)),
-    (rf"GET {_IN_NAMESPACE}/jobs", lambda s, asked, _: s._jobs(asked)),
+    (rf"GET {_IN_NAMESPACE}/jobs", lambda s, asked, namespace: s._jobs(asked, namespace)),
     (rf"POST {_IN_NAMESPACE}/jobs", lambda s, asked, namespace: s.cluster.create_job(namespace, asked.json)),
-    (rf"DELETE {_IN_NAMESPACE}/jobs", lambda s, asked, _: s._delete_jobs(asked)),
-    (
-        rf"DELETE {_IN_NAMESPACE}/jobs/([^/]+)",
-        lambda s, asked, _, name: s.cluster.delete_job(name, asked.json["preconditions"]["uid"]),
-    ),
-    (rf"GET {_IN_NAMESPACE}/pods", lambda s, asked, _: s._list(s.cluster.pods, asked)),
+    (rf"DELETE {_IN_NAMESPACE}/jobs", lambda s, asked, namespace: s._delete_jobs(asked, namespace)),
+    (rf"DELETE {_IN_NAMESPACE}/jobs/([^/]+)", lambda s, *place: s._delete_job(*place)),
+    (rf"GET {_IN_NAMESPACE}/pods", lambda s, asked, inside: s._list(s.cluster.namespaces[inside].pods, asked)),
     (rf"GET {_IN_NAMESPACE}/pods/[^/]+/log", lambda *_: Reply(body=LOG.encode())),
     (rf"POST {_IN_NAMESPACE}/leases", lambda s, asked, namespace: s.cluster.create_lease(namespace, asked.json)),
-    (rf"GET {_IN_NAMESPACE}/leases/([^/]+)", lambda s, _, __, name: s.cluster.find(s.cluster.leases, name)),
-    (rf"PUT {_IN_NAMESPACE}/leases/([^/]+)", lambda s, asked, _, name: s.cluster.replace_lease(name, asked.json)),
     (
-        rf"DELETE {_IN_NAMESPACE}/leases/([^/]+)",
-        lambda s, asked, _, name: s.cluster.delete_lease(name, asked.json["preconditions"]["uid"]),
+        rf"GET {_IN_NAMESPACE}/leases/([^/]+)",
+        lambda s, _, namespace, name: s.cluster.find(s.cluster.namespaces[namespace].leases, name),
     ),
+    (rf"PUT {_IN_NAMESPACE}/leases/([^/]+)", lambda s, asked, *place: s.cluster.replace_lease(*place, asked.json)),
+    (rf"DELETE {_IN_NAMESPACE}/leases/([^/]+)", lambda s, *place: s._delete_lease(*place)),
     (rf"POST {_PREFIX}/selfsubjectaccessreviews", lambda s, asked: s._review(asked)),
     (rf"PATCH {_PREFIX}/(.+)", lambda s, asked, path: s._patch(asked, path)),
 ]

@@ -1,47 +1,30 @@
-"""A model of a cluster: nodes, Jobs that end by themselves, their pods, Leases, a watch. Objects are as on the wire.
+"""A model of a cluster: nodes, Jobs that end by themselves, their pods. Objects are as on the wire.
 
 It knows no transport: `FakeKubeApi` calls it in virtual time, the server of the provider tests over sockets.
 """
 
 import asyncio
 import copy
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from kata_components import names
+from tests.runner import pods
 from tests.runner.dispatcher import DispatcherModel, is_dispatcher
-from tests.runner.selectors import matches
+from tests.runner.store import HOME, Namespace, Object, RefusedError, Store, merged
 
-Object = dict[str, Any]
 Fate = Literal["succeeds", "fails", "hangs"]
 
 
-class RefusedError(Exception):
-    """The API server says no."""
-
-    def __init__(self, status: int, reason: str, message: str = "") -> None:
-        super().__init__(message or reason)
-        self.status = status
-        self.reason = reason
-
-
-class Event(NamedTuple):
-    version: int
-    type: Literal["ADDED", "MODIFIED", "DELETED"]
-    object: Object
-
-
 @dataclass
-class Cluster:
-    """`job_seconds` pass until a Job ends as its node's fate is; what must never happen is kept in `violations`."""
+class Cluster(Store):
+    """`job_seconds` pass until a Job ends as its node's fate is; what must never happen is in `violations`."""
 
     job_seconds: float = 4.0
+    grace_seconds: float = 0.0
+    """So long a pod goes on that was told to end: its Job was deleted, or the pod was evicted."""
     fates: dict[str, Fate] = field(default_factory=dict)
-    nodes: dict[str, Object] = field(default_factory=dict)
-    jobs: dict[str, Object] = field(default_factory=dict)
-    pods: dict[str, Object] = field(default_factory=dict)
-    leases: dict[str, Object] = field(default_factory=dict)
     templates: dict[str, Object] = field(default_factory=dict)
     """The Jobs that a dispatcher reads, by the names of their files."""
     dispatchers: list[list[str]] = field(default_factory=list)
@@ -49,25 +32,19 @@ class Cluster:
     dispatcher_fate: Literal["works", "waits", "crashes"] = "works"
     out_of_service: set[str] = field(default_factory=set)
     """Nodes that a dispatcher, where it looks, finds not Ready behind their Job."""
-    objects: dict[str, Object] = field(default_factory=dict)
-    """Other objects by their path behind the API version: `namespaces/kube-system`."""
     starts: list[str] = field(default_factory=list)
     """The nodes of all Jobs that were created, in order."""
     most_active: int = 0
     violations: list[str] = field(default_factory=list)
-    forgotten: int = 0
-    """A watch from before this version is told that it is too old."""
-
-    def __post_init__(self) -> None:
-        self._version = 0
-        self._events: list[Event] = []
-        self._followers: list[asyncio.Event] = []
-        self.objects["namespaces/kube-system"] = {"metadata": {"name": "kube-system", "uid": "cluster-1"}}
 
     # What a test sets up and looks at.
 
     def add_nodes(
-        self, *node_names: str, ready: bool = True, labels: dict[str, str] | None = None, taints: Sequence[Object] = ()
+        self,
+        *node_names: str,
+        ready: bool = True,
+        labels: dict[str, str] | None = None,
+        taints: Sequence[Object] = (),
     ) -> None:
         for name in node_names:
             status = "True" if ready else "Unknown"
@@ -87,198 +64,185 @@ class Cluster:
 
     def marked(self, suffix: str = "") -> list[str]:
         key = names.mark_annotation(suffix)
-        return sorted(name for name, node in self.nodes.items() if key in node["metadata"]["annotations"])
+        return sorted(n for n, node in self.nodes.items() if key in node["metadata"]["annotations"])
 
     @property
     def active(self) -> list[Object]:
-        """The per-node Jobs that work."""
-        return [j for j in self.jobs.values() if not j["status"].get("conditions") and not is_dispatcher(j)]
+        """The per-node Jobs that work, in all namespaces."""
+        return [job for job in self.kept("jobs") if is_active(job) and not is_dispatcher(job)]
 
-    def end_job(self, name: str, fate: Fate = "succeeds") -> None:
-        job = self.jobs[name]
-        kind = "Complete" if fate == "succeeds" else "Failed"
-        reason = {"reason": "BackoffLimitExceeded", "message": "Job has reached the specified backoff limit"}
-        condition = {"type": kind, "status": "True"} | (reason if kind == "Failed" else {})
-        job["status"] = {"conditions": [condition], "succeeded": int(kind == "Complete")}
-        node = None if is_dispatcher(job) else self.nodes.get(node_of(job))
-        if kind == "Failed" and not is_dispatcher(job):
-            self._add_failed_pod(job)
-        elif node and _labels_its_node(job):
-            labels = node["metadata"]["labels"]
-            labels.pop(names.RUNTIME_LABEL, None)
-            if job["metadata"]["labels"][names.STAGE_LABEL] == "install":
-                labels[names.RUNTIME_LABEL] = "true"
+    def at_work(self, node: str) -> list[Object]:
+        """Return the pods that may change a host: those that were told to end too, while they last."""
+        return [pod for pod in self.kept("pods") if pods.works(pod) and pods.node_of(pod) == node]
+
+    def end_job(self, name: str, fate: Fate = "succeeds", *, namespace: str = HOME) -> None:
+        inside = self.namespaces[namespace]
+        job = inside.jobs[name]
+        for pod in pods.of_job(inside.pods, job):
+            if pods.works(pod):
+                pods.end(pod, ok=fate == "succeeds")
+        if fate == "succeeds":
+            self._conclude(job, {"type": "Complete", "status": "True"})
+            self._label_node(job)
+            return
+        reason = "BackoffLimitExceeded"
+        message = "Job has reached the specified backoff limit"
+        self._conclude(job, {"type": "Failed", "status": "True", "reason": reason, "message": message})
+
+    def expire_job(self, name: str, *, namespace: str = HOME, waits: bool = True) -> None:
+        """End a Job whose deadline is over: its pod is told to end, and only then the Job has failed.
+
+        Up to Kubernetes 1.30 (not `waits`) it has failed while its pod still ends.
+        """
+        inside = self.namespaces[namespace]
+        job = inside.jobs[name]
+        message = "Job was active longer than specified deadline"
+        condition = {"status": "True", "reason": "DeadlineExceeded", "message": message}
+        job["status"] = {"conditions": [{"type": "FailureTarget", **condition}]}
         self._tell("MODIFIED", job)
+        self.terminate(namespace, job)
+
+        def fail() -> None:
+            if inside.jobs.get(name) is job and is_active(job):
+                self._conclude(job, {"type": "Failed", **condition})
+
+        if waits and pods.of_job(inside.pods, job):
+            self._later(self.grace_seconds, fail)
+        else:
+            fail()
+
+    def evict_pod(self, job_name: str, *, namespace: str = HOME) -> None:
+        """Take a Job's pod away, as a drain does; the Job controller makes another one."""
+        inside = self.namespaces[namespace]
+        job = inside.jobs[job_name]
+        waits = job["spec"].get("podReplacementPolicy") == "Failed"
+
+        def replace() -> None:
+            if inside.jobs.get(job_name) is job and not job["status"].get("conditions"):
+                self._add_pod(job)
+
+        self.terminate(namespace, job)
+        if waits and pods.of_job(inside.pods, job):
+            self._later(self.grace_seconds, replace)
+        else:
+            replace()
+
+    def terminate(self, namespace: str, job: Object) -> None:
+        """Tell the pods of a Job to end. Those at work go on until their grace is over."""
+        inside = self.namespaces[namespace]
+        for pod in pods.of_job(inside.pods, job):
+            if pods.works(pod) and self.grace_seconds:
+                pod["metadata"].setdefault("deletionTimestamp", pods.SOME_TIME)
+                self._later(self.grace_seconds, self._remove_pod, inside, pod)
+            else:
+                self._remove_pod(inside, pod)
 
     # What the API server does.
 
-    def list_objects(self, kept: dict[str, Object], selector: str) -> tuple[list[Object], str]:
-        found = [copy.deepcopy(o) for o in kept.values() if matches(selector, o["metadata"].get("labels") or {})]
-        return found, str(self._version)
-
-    def find(self, kept: dict[str, Object], name: str) -> Object:
-        if name not in kept:
-            raise RefusedError(404, "NotFound", f"{name} not found")
-        return copy.deepcopy(kept[name])
-
-    def objects_at(self, path: str) -> list[Object]:
-        """Return those of `objects` that stand directly in that collection, with their names."""
-        inside = {key.removeprefix(path): found for key, found in self.objects.items() if key.startswith(path)}
-        named = {name: found for name, found in inside.items() if "/" not in name}
-        return [{**found, "metadata": {"name": name, **found["metadata"]}} for name, found in named.items()]
-
     def create_job(self, namespace: str, manifest: Object) -> Object:
-        name = manifest["metadata"]["name"]
-        if name in self.jobs:
+        inside, name = self.namespaces[namespace], manifest["metadata"]["name"]
+        if name in inside.jobs:
             raise RefusedError(409, "AlreadyExists")
         job = copy.deepcopy(manifest) | {"status": {}}
         job["metadata"] |= {"namespace": namespace, "uid": self._next_uid()}
+        inside.jobs[name] = job
         if is_dispatcher(job):
-            self.jobs[name] = job
             self.dispatchers.append(job["spec"]["template"]["spec"]["containers"][0]["command"])
             self._tell("ADDED", job)
             DispatcherModel(self, job)
             return copy.deepcopy(job)
         node = node_of(job)
-        if any(node_of(other) == node for other in self.active):
+        if any(node_of(other) == node for other in self.active if other is not job):
             self.violations.append(f"two Jobs on {node}")
-        self.jobs[name] = job
         self.starts.append(node)
         self.most_active = max(self.most_active, len(self.active))
         self._tell("ADDED", job)
+        self._add_pod(job)
         self._end_later(job)
         return copy.deepcopy(job)
 
-    def delete_job(self, name: str, uid: str | None) -> None:
-        job = self.find(self.jobs, name)
+    def delete_job(self, name: str, uid: str | None, *, namespace: str = HOME) -> None:
+        inside = self.namespaces[namespace]
+        job = self.find(inside.jobs, name)
         if uid not in {None, job["metadata"]["uid"]}:
             raise RefusedError(409, "Conflict", "the UID in the precondition does not match")
-        if uid and self.jobs[name] in self.active:
+        if uid and inside.jobs[name] in self.active:
             self.violations.append(f"{name} was deleted in mid-work")
-        del self.jobs[name]
-        for pod in [pod for pod, made in self.pods.items() if made["metadata"]["labels"]["job-name"] == name]:
-            del self.pods[pod]
+        del inside.jobs[name]
+        self.terminate(namespace, job)
         self._tell("DELETED", job)
 
-    def delete_jobs(self, selector: str, *, succeeded_only: bool) -> None:
-        for job in self.list_objects(self.jobs, selector)[0]:
+    def delete_jobs(self, selector: str, *, succeeded_only: bool, namespace: str = HOME) -> None:
+        for job in self.list_objects(self.namespaces[namespace].jobs, selector)[0]:
             if not succeeded_only or job["status"].get("succeeded") == 1:
-                self.delete_job(job["metadata"]["name"], None)
+                self.delete_job(job["metadata"]["name"], None, namespace=namespace)
 
     def annotate_node(
-        self, name: str, uid: str, annotations: Mapping[str, str | None], labels: Mapping[str, str | None] | None = None
+        self,
+        name: str,
+        uid: str,
+        annotations: Mapping[str, str | None],
+        labels: Mapping[str, str | None] | None = None,
     ) -> None:
         metadata = self.find(self.nodes, name)["metadata"]
         if metadata["uid"] != uid:
             raise RefusedError(409, "Conflict", "the node has another UID")
         for kind, changes in (("annotations", annotations), ("labels", labels or {})):
-            merged = {**metadata[kind], **changes}
-            self.nodes[name]["metadata"][kind] = {k: v for k, v in merged.items() if v is not None}
+            self.nodes[name]["metadata"][kind] = merged(metadata[kind], dict(changes))
 
-    def patch_metadata(self, path: str, patch: Object) -> None:
-        """Merge into the metadata of one of `objects`, as a merge patch does."""
-        metadata = self.find(self.objects, path)["metadata"]
-        if patch.get("resourceVersion", "") != metadata.get("resourceVersion", ""):
-            raise RefusedError(409, "Conflict", "the object has been modified")
-        for key, value in patch.items():
-            if isinstance(value, dict):
-                value = {k: v for k, v in {**metadata.get(key, {}), **value}.items() if v is not None}  # noqa: PLW2901
-            metadata[key] = value
-        self.objects[path]["metadata"] = metadata | {"resourceVersion": self._next_version()}
+    # How Jobs and pods go on.
 
-    def create_lease(self, namespace: str, manifest: Object) -> Object:
-        name = manifest["metadata"]["name"]
-        if name in self.leases:
-            raise RefusedError(409, "AlreadyExists")
-        lease = copy.deepcopy(manifest)
-        lease["metadata"] |= {"namespace": namespace, "uid": self._next_uid(), "resourceVersion": self._next_version()}
-        self.leases[name] = lease
-        return copy.deepcopy(lease)
-
-    def replace_lease(self, name: str, manifest: Object) -> Object:
-        wanted = manifest["metadata"]
-        if name not in self.leases and "uid" not in wanted:
-            # Leases may be made by a PUT, unless it says which one it means.
-            return self.create_lease(wanted.get("namespace", ""), manifest)
-        if name not in self.leases:
-            raise RefusedError(409, "Conflict", "the UID in the precondition does not match")
-        known = self.leases[name]["metadata"]
-        if wanted.get("uid", known["uid"]) != known["uid"]:
-            raise RefusedError(409, "Conflict", "the Lease has another UID")
-        if wanted.get("resourceVersion", known["resourceVersion"]) != known["resourceVersion"]:
-            raise RefusedError(409, "Conflict", "the Lease has been modified")
-        lease = copy.deepcopy(manifest)
-        lease["metadata"] = known | lease["metadata"] | {"resourceVersion": self._next_version()}
-        self.leases[name] = lease
-        return copy.deepcopy(lease)
-
-    def delete_lease(self, name: str, uid: str) -> None:
-        if self.find(self.leases, name)["metadata"]["uid"] != uid:
-            raise RefusedError(409, "Conflict", "the UID in the precondition does not match")
-        del self.leases[name]
-
-    async def follow(self, selector: str, resource_version: str) -> AsyncIterator[Event]:
-        """Yield the changes of Jobs after a version, for ever."""
-        position = int(resource_version)
-        news = asyncio.Event()
-        self._followers.append(news)
-        while True:
-            news.clear()
-            if position < self.forgotten:
-                raise RefusedError(410, "Expired", "too old resource version")
-            for event in [event for event in self._events if event.version > position]:
-                position = event.version
-                if matches(selector, event.object["metadata"].get("labels") or {}):
-                    yield event
-            await news.wait()
-
-    def forget(self) -> None:
-        """Compact the history: every watch has to list again."""
-        self.forgotten = int(self._next_version())
-        self._wake()
+    def _later(self, seconds: float, happen: Callable[..., None], *arguments: Any) -> None:
+        """Plan what happens; a simulated history has a clock of its own."""
+        asyncio.get_running_loop().call_later(seconds, happen, *arguments)
 
     def _end_later(self, job: Object) -> None:
         fate = self.fates.get(node_of(job), "succeeds")
         if fate != "hangs":
-            name, uid = job["metadata"]["name"], job["metadata"]["uid"]
-            asyncio.get_running_loop().call_later(self.job_seconds, self._end_if_there, name, uid, fate)
+            self._later(self.job_seconds, self._end_if_there, job, fate)
 
-    def _end_if_there(self, name: str, uid: str, fate: Fate) -> None:
-        if name in self.jobs and self.jobs[name]["metadata"]["uid"] == uid:
-            self.end_job(name, fate)
+    def _end_if_there(self, job: Object, fate: Fate) -> None:
+        name, namespace = job["metadata"]["name"], job["metadata"]["namespace"]
+        if self.namespaces[namespace].jobs.get(name) is job:
+            self.end_job(name, fate, namespace=namespace)
 
-    def _add_failed_pod(self, job: Object) -> None:
-        name = f"{job['metadata']['name']}-x"
-        terminated = {"exitCode": 1, "reason": "Error", "message": None}
-        self.pods[name] = {
-            "metadata": {"name": name, "labels": {"job-name": job["metadata"]["name"]}},
-            "status": {
-                "phase": "Failed",
-                "initContainerStatuses": [{"name": "artifacts", "state": {"terminated": terminated}}],
-            },
-        }
+    def _add_pod(self, job: Object) -> None:
+        """Make the next pod of a Job. Two that work on one host are what must never be."""
+        node = node_of(job)
+        if self.at_work(node):
+            self.violations.append(f"two pods on {node}")
+        pod = pods.made(job, self._next_uid())
+        self.namespaces[job["metadata"]["namespace"]].pods[pod["metadata"]["name"]] = pod
 
-    def _tell(self, kind: Literal["ADDED", "MODIFIED", "DELETED"], job: Object) -> None:
-        job["metadata"]["resourceVersion"] = self._next_version()
-        self._events.append(Event(self._version, kind, copy.deepcopy(job)))
-        self._wake()
+    @staticmethod
+    def _remove_pod(inside: Namespace, pod: Object) -> None:
+        name = pod["metadata"]["name"]
+        if inside.pods.get(name) is pod:
+            del inside.pods[name]
 
-    def _wake(self) -> None:
-        for follower in self._followers:
-            follower.set()
+    def _conclude(self, job: Object, condition: Object) -> None:
+        succeeded = int(condition["type"] == "Complete")
+        job["status"] = {"conditions": [condition], "succeeded": succeeded}
+        self._tell("MODIFIED", job)
 
-    def _next_version(self) -> str:
-        self._version += 1
-        return str(self._version)
-
-    def _next_uid(self) -> str:
-        self._version += 1
-        return f"uid-{self._version}"
+    def _label_node(self, job: Object) -> None:
+        node = None if is_dispatcher(job) else self.nodes.get(node_of(job))
+        if node and _labels_its_node(job):
+            labels = node["metadata"]["labels"]
+            labels.pop(names.RUNTIME_LABEL, None)
+            if job["metadata"]["labels"][names.STAGE_LABEL] == "install":
+                labels[names.RUNTIME_LABEL] = "true"
 
 
 def _labels_its_node(job: Object) -> bool:
     """Whether the Job could label its node; without a token that is left to the dispatcher."""
     return job["spec"]["template"]["spec"].get("automountServiceAccountToken") is not False
+
+
+def is_active(job: Object) -> bool:
+    """Whether a Job has not ended."""
+    ends = {"Complete", "Failed"}
+    return not any(condition["type"] in ends for condition in job["status"].get("conditions", ()))
 
 
 def node_of(job: Object) -> str:

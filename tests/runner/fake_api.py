@@ -2,6 +2,7 @@
 # ruff: noqa: ARG002 - the protocol gives the arguments of methods
 
 import asyncio
+import functools
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any, TypeVar
@@ -22,7 +23,8 @@ from kata_components.kubernetes.objects import (
     OwnedObject,
 )
 from kata_components.kubernetes.pods import Pod
-from tests.runner.cluster import LOG, Cluster, RefusedError
+from tests.runner.cluster import LOG, Cluster
+from tests.runner.store import Namespace, RefusedError
 from tests.runner.virtual_loop import now
 
 T = TypeVar("T")
@@ -88,7 +90,7 @@ class FakeKubeApi:
 
     async def list_jobs(self, namespace: str, selector: str) -> JobList:
         def listed() -> JobList:
-            found, position = self.cluster.list_objects(self.cluster.jobs, selector)
+            found, position = self.cluster.list_objects(self._inside(namespace).jobs, selector)
             return JobList(items=msgspec.convert(found, list[Job]), resource_version=position)
 
         return await self._call("list_jobs", listed)
@@ -96,7 +98,7 @@ class FakeKubeApi:
     async def watch_jobs(self, namespace: str, selector: str, resource_version: str) -> AsyncGenerator[JobEvent, None]:
         await self._call("watch_jobs", lambda: None)
         try:
-            async for event in self.cluster.follow(selector, resource_version):
+            async for event in self.cluster.follow(namespace, selector, resource_version):
                 await self._reach()
                 yield JobEvent(type=event.type, object=msgspec.convert(event.object, Job))
         except RefusedError as error:
@@ -107,32 +109,33 @@ class FakeKubeApi:
         return msgspec.convert({"metadata": job["metadata"]}, Job)
 
     async def delete_job(self, namespace: str, name: str, uid: str) -> None:
-        await self._call("delete_job", lambda: self.cluster.delete_job(name, uid))
+        await self._call("delete_job", lambda: self.cluster.delete_job(name, uid, namespace=namespace))
 
     async def delete_jobs(self, namespace: str, selector: str, field_selector: str = "") -> None:
         succeeded_only = field_selector == "status.successful=1"
         assert succeeded_only or not field_selector
-        await self._call("delete_jobs", lambda: self.cluster.delete_jobs(selector, succeeded_only=succeeded_only))
+        delete = functools.partial(self.cluster.delete_jobs, selector, succeeded_only=succeeded_only)
+        await self._call("delete_jobs", lambda: delete(namespace=namespace))
 
     async def list_pods(self, namespace: str, selector: str) -> list[Pod]:
-        return await self._list("list_pods", self.cluster.pods, selector, Pod)
+        return await self._list("list_pods", self._inside(namespace).pods, selector, Pod)
 
     async def pod_log(self, namespace: str, pod: str, container: str, tail_lines: int) -> str:
         return await self._call("pod_log", lambda: LOG)
 
     async def get_lease(self, namespace: str, name: str) -> Lease:
-        return await self._get("get_lease", self.cluster.leases, name, Lease)
+        return await self._get("get_lease", self._inside(namespace).leases, name, Lease)
 
     async def create_lease(self, namespace: str, manifest: Manifest) -> Lease:
         made = await self._call("create_lease", lambda: self.cluster.create_lease(namespace, dict(manifest)))
         return msgspec.convert(made, Lease)
 
     async def replace_lease(self, namespace: str, name: str, manifest: Manifest) -> Lease:
-        made = await self._call("replace_lease", lambda: self.cluster.replace_lease(name, dict(manifest)))
+        made = await self._call("replace_lease", lambda: self.cluster.replace_lease(namespace, name, dict(manifest)))
         return msgspec.convert(made, Lease)
 
     async def delete_lease(self, namespace: str, name: str, uid: str) -> None:
-        await self._call("delete_lease", lambda: self.cluster.delete_lease(name, uid))
+        await self._call("delete_lease", lambda: self.cluster.delete_lease(namespace, name, uid))
 
     async def get_daemon_set(self, namespace: str, name: str) -> DaemonSet:
         return await self._get(
@@ -167,6 +170,9 @@ class FakeKubeApi:
 
     async def aclose(self) -> None:
         pass
+
+    def _inside(self, namespace: str) -> Namespace:
+        return self.cluster.namespaces[namespace]
 
     async def _list(self, call: str, kept: dict[str, Any], selector: str, kind: type[T]) -> list[T]:
         found, _ = await self._call(call, lambda: self.cluster.list_objects(kept, selector))

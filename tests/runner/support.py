@@ -71,7 +71,7 @@ def cluster(nodes: int, **settings: Any) -> Cluster:
 def hold_lease(on: Cluster, holder: str) -> None:
     lease = on.leases[LEASE]
     spec = {"holderIdentity": holder, "leaseDurationSeconds": 15, "acquireTime": SINCE}
-    on.replace_lease(LEASE, lease | {"spec": spec})
+    on.replace_lease(NAMESPACE, LEASE, lease | {"spec": spec})
 
 
 @dataclass

@@ -34,7 +34,7 @@ def waiting(stage: str, reason: str, message: str | None = None) -> dict[str, An
 
 def with_pods(*pods: dict[str, Any]) -> Cluster:
     on = cluster(1)
-    on.pods |= {str(number): made for number, made in enumerate(pods)}
+    on.pods.update({str(number): made for number, made in enumerate(pods)})
     return on
 
 

@@ -117,7 +117,7 @@ def test_holder_that_ends_meanwhile_is_followed_at_once() -> None:
 
     async def follow() -> float:
         loop = asyncio.get_running_loop()
-        loop.call_at(2.5, lambda: on.replace_lease(LEASE, on.leases[LEASE] | {"spec": {}}))
+        loop.call_at(2.5, lambda: on.replace_lease(NAMESPACE, LEASE, on.leases[LEASE] | {"spec": {}}))
         async with kept(FakeKubeApi(on)):
             return now()
 
@@ -218,7 +218,7 @@ def test_lease_is_given_back_even_when_a_renewal_lands_after_its_run() -> None:
     async def hold() -> None:
         async with kept(FakeKubeApi(on)):
             await asyncio.sleep(1.0)
-            on.replace_lease(LEASE, on.leases[LEASE])
+            on.replace_lease(NAMESPACE, LEASE, on.leases[LEASE])
 
     simulate(hold())
     assert spec(on) == {}

@@ -14,9 +14,8 @@ import msgspec
 
 from kata_components.errors import ApiError, ExpiredError
 from kata_components.kubernetes.objects import Job, JobEvent
-from tests.runner.cluster import Event, RefusedError
 from tests.runner.fake_api import FakeKubeApi, server_error, unreachable
-from tests.runner.selectors import matches
+from tests.runner.store import Event, RefusedError, is_seen
 from tests.simulation.processes import Process
 from tests.simulation.world import World
 
@@ -148,9 +147,9 @@ class NetworkApi(FakeKubeApi):
 
         self._world.after(delay, deliver)
 
-    async def watch_jobs(self, _namespace: str, selector: str, resource_version: str) -> AsyncGenerator[JobEvent, None]:
+    async def watch_jobs(self, namespace: str, selector: str, resource_version: str) -> AsyncGenerator[JobEvent, None]:
         await self._call("watch_jobs", lambda: None)
-        watch = Watch(self._world, self._process, selector, int(resource_version))
+        watch = Watch(self._world, self._process, namespace, selector, int(resource_version))
         try:
             while True:
                 event = await watch.next()
@@ -162,9 +161,10 @@ class NetworkApi(FakeKubeApi):
 class Watch:
     """The changes of Jobs after a version, in order, each a moment after it happened; it may stall, expire or lose."""
 
-    def __init__(self, world: World, process: Process, selector: str, position: int) -> None:
+    def __init__(self, world: World, process: Process, namespace: str, selector: str, position: int) -> None:
         self._world = world
         self._process = process
+        self._namespace = namespace
         self._selector = selector
         self._position = position
         self._arrived: deque[Event | Exception] = deque()
@@ -186,8 +186,7 @@ class Watch:
             return
         for event in world.site.events_after(self._position):
             self._position = event.version
-            fits = matches(self._selector, event.object["metadata"].get("labels") or {})
-            if fits and not world.chance(world.faults.event_lost):
+            if is_seen(event, self._namespace, self._selector) and not world.chance(world.faults.event_lost):
                 self._send(event)
 
     async def next(self) -> Event:

@@ -6,7 +6,8 @@ from typing import Any
 
 from kata_components import names
 from kata_components.rollout.mark import Mark
-from tests.runner.cluster import Object, node_of
+from tests.runner.cluster import node_of
+from tests.runner.store import Object
 
 
 class BrokenPromiseError(AssertionError):

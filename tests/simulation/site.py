@@ -1,12 +1,13 @@
 """The cluster of a simulated history: Jobs work on machines, machines come and go, and promises are checked here."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import inf
 from typing import TYPE_CHECKING, Any
 
 from kata_components import names
 from kata_components.rollout import mark as node_mark
-from tests.runner.cluster import Cluster, Event, Object, RefusedError, node_of
+from tests.runner.cluster import Cluster, node_of
+from tests.runner.store import HOME, Object, RefusedError
 from tests.simulation.promises import Machine, Promises
 
 if TYPE_CHECKING:
@@ -96,13 +97,13 @@ class Site(Cluster):
             world.met["name_taken"] += 1
             raise RefusedError(409, "AlreadyExists")
 
-    def delete_job(self, name: str, uid: str | None) -> None:
+    def delete_job(self, name: str, uid: str | None, *, namespace: str = HOME) -> None:
         job = self.jobs.get(name)
         if job and uid in {None, job["metadata"]["uid"]}:
             self.promises.before_delete(job, active=job in self.active)
             if uid and self._is_held(job):
                 return
-        super().delete_job(name, uid)
+        super().delete_job(name, uid, namespace=namespace)
 
     def _is_held(self, job: Object) -> bool:
         """Whether a finalizer keeps a finished Job that is deleted."""
@@ -138,25 +139,20 @@ class Site(Cluster):
         if names.mark_annotation("") in annotations:
             self.promises.marked(name, node_mark.parse(annotations[names.mark_annotation("")]))
 
-    def events_after(self, version: int) -> list[Event]:
-        found = []
-        for event in reversed(self._events):
-            if event.version <= version:
-                break
-            found.append(event)
-        return found[::-1]
-
     # How Jobs end.
 
-    def end_job(self, name: str, fate: Any = "succeeds") -> None:
+    def end_job(self, name: str, fate: Any = "succeeds", *, namespace: str = HOME) -> None:
         job = self.jobs[name]
         ok = fate == "succeeds"
         half_clean = not ok and self._world.rng.random() < 0.5
-        super().end_job(name, fate)
+        super().end_job(name, fate, namespace=namespace)
         node = self.nodes.get(node_of(job))
         if half_clean and node and job["metadata"]["labels"][names.STAGE_LABEL] == "cleanup":
             node["metadata"]["labels"].pop(names.RUNTIME_LABEL, None)
         self.promises.ended(job, ok=ok, half_clean=half_clean)
+
+    def _later(self, seconds: float, happen: Callable[..., None], *arguments: Any) -> None:
+        self._world.after(seconds, happen, *arguments)
 
     def _end_later(self, job: Object) -> None:
         seconds, limit = self._world.job_seconds(), _deadline(job)
