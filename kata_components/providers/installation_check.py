@@ -54,7 +54,7 @@ async def _changed(api: KubeApi, before: InstallationInputs, wanted: Installatio
     if before.guarded() == wanted.guarded() and not lower:
         await _announce_restart(api, before, wanted)
         return []
-    marked = len(await fleet.marked_nodes(api, before.suffix))
+    marked = len(await fleet.marked_nodes(api, before.namespace, before.suffix))
     return [
         guards.identity(before.guarded(), wanted.guarded(), marked),
         guards.downgrade(before.kata_version, wanted.kata_version, marked),

@@ -6,24 +6,32 @@ from typing import Final
 
 from kata_components import names
 from kata_components.kubernetes.objects import Node
-from kata_components.rollout import waves
+from kata_components.rollout import mark, waves
 from kata_components.rollout.jobs import JobState, NodeJob
-from kata_components.rollout.plan import Plan, Rules
+from kata_components.rollout.plan import Plan
 from kata_components.rollout.step import Action, Step, step_of
+from kata_components.rollout.verdict import Rules
 
 NOT_READY: Final = "node is NotReady"
 DESELECTED: Final = "carries our mark, is not selected any more"
 
 
 def cleanup_plan(
-    nodes: Sequence[Node], jobs: Iterable[NodeJob], suffix: str, digest: str, *, claimed: Collection[str] = ()
+    nodes: Sequence[Node],
+    jobs: Iterable[NodeJob],
+    suffix: str,
+    digest: str,
+    *,
+    namespace: str = "",
+    claimed: Collection[str] = (),
 ) -> Plan:
     """Return the plan that takes this installation off every node that may have something of it.
 
     That is every node with our mark, whatever machine it was written for; every node with an install Job of ours, since
     one that failed or was cut off may have left half an installation; and every `claimed` node with Kata's label,
-    unless the mark of another installation explains it. `claimed` are the nodes this installation was given: there the
-    label is ours even if mark and Job were deleted. NotReady nodes are skipped: nothing runs there.
+    unless the mark of another installation explains it. What an installation in another namespace has marked is left to
+    that one. `claimed` are the nodes this installation was given: there the label is ours even if mark and Job were
+    deleted. NotReady nodes are skipped: nothing runs there.
     """
     known = list(jobs)
     touched = {job.node for job in known if job.stage == "install"}
@@ -31,7 +39,10 @@ def cleanup_plan(
     steps = []
     for node in waves.interleaved(nodes):
         name = node.metadata.name
-        reason = _reason(node, suffix, touched=name in touched, claimed=name in claimed)
+        written = node.metadata.annotation(names.mark_annotation(suffix)) is not None
+        if written and not mark.has_ours(node.metadata, namespace, suffix):
+            continue
+        reason = _reason(node, marked=written, touched=name in touched, claimed=name in claimed)
         if reason:
             verdict = (Action.CLEANUP, reason) if node.ready else (Action.SKIPPED, NOT_READY)
             job = cleanups.get(name)
@@ -45,9 +56,9 @@ def cleanup_plan(
 def deselected_plan(nodes: Sequence[Node], jobs: Iterable[NodeJob], digest: str, rules: Rules) -> Plan:
     """Return the plan that cleans `nodes`, which all carry our mark and are not selected any more.
 
-    `digest` is that of the cleanup; of the rules only the suffix counts, and which steps may be taken.
+    `digest` is that of the cleanup; of the rules only whose they are counts, and which steps may be taken.
     """
-    planned = cleanup_plan(nodes, jobs, rules.suffix, digest)
+    planned = cleanup_plan(nodes, jobs, rules.suffix, digest, namespace=rules.namespace)
     return Plan(digest=digest, steps=tuple(rules.bound(_deselected(step)) for step in planned.steps))
 
 
@@ -55,8 +66,8 @@ def _deselected(step: Step) -> Step:
     return replace(step, reason=DESELECTED) if step.action is Action.CLEANUP else step
 
 
-def _reason(node: Node, suffix: str, *, touched: bool, claimed: bool) -> str:
-    if node.metadata.annotation(names.mark_annotation(suffix)) is not None:
+def _reason(node: Node, *, marked: bool, touched: bool, claimed: bool) -> str:
+    if marked:
         return "carries our mark"
     if touched:
         return "had an install Job of ours"

@@ -18,7 +18,9 @@ _TO_THE_SECOND: Final = len("2026-01-01T00:00:00")
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """A node as an installation finds it: `suffix` is its own, `digests` what it installs, as `host_digests` gives it.
+    """A node as an installation finds it: `namespace` and `suffix` are its own, `digests` what it installs.
+
+    These are as `host_digests` gives them.
 
     `job` and `cleanup` are the install Job and the cleanup Job under the node's name, of whatever run and machine.
     """
@@ -27,6 +29,7 @@ class Facts:
     job: NodeJob | None
     cleanup: NodeJob | None
     suffix: str
+    namespace: str
     digests: Mapping[int, str]
 
     @property
@@ -36,8 +39,27 @@ class Facts:
 
     @cached_property
     def mark(self) -> Mark | None:
-        """The mark, whatever machine it was written for."""
-        return node_mark.parse(self.node.metadata.annotation(names.mark_annotation(self.suffix)))
+        """The mark, whatever machine it was written for; that of an installation elsewhere is not ours."""
+        written = self._written
+        return None if written is None or written.is_of_another(self.namespace) else written
+
+    @property
+    def other_namespace(self) -> str:
+        """The namespace of another installation of that suffix that has marked the node, empty if none has."""
+        return self._written.namespace if self._written is not None and self.mark is None else ""
+
+    @cached_property
+    def _written(self) -> Mark | None:
+        return node_mark.parse(self._value)
+
+    @property
+    def _value(self) -> str | None:
+        return self.node.metadata.annotation(names.mark_annotation(self.suffix))
+
+    @property
+    def has_unreadable_mark(self) -> bool:
+        """Whether the node carries a mark that is none."""
+        return self._value is not None and self._written is None
 
     @property
     def own_mark(self) -> Mark | None:

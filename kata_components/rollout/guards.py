@@ -9,7 +9,8 @@ from typing import Any, Final, NamedTuple
 
 from kata_components import names
 from kata_components.rollout.helm import Release
-from kata_components.rollout.report import some
+from kata_components.rollout.report import nodes, some
+from kata_components.rollout.step import Step
 
 _CLEANING_SHARE: Final = 0.1
 """Cleaning more than this share of the marked nodes is refused."""
@@ -133,6 +134,28 @@ def unclaimed(nodes: Sequence[str], others: Collection[str] = ()) -> Refusal | N
     )
 
 
+def marked_elsewhere(steps: Sequence[Step]) -> Refusal | None:
+    """Refuse to work on nodes that an installation of the same suffix in another namespace has marked."""
+    if not steps:
+        return None
+    return Refusal(
+        f"{_reasons(steps)}. Two installations of one suffix would undo each other. Work in the stack "
+        "of that one, or install beside it with another env.multiInstallSuffix. If it is gone for good, take its mark "
+        "off the nodes: `kubectl annotate node <name> <annotation>-`, for its annotation "
+        f"{names.ANNOTATION_PREFIX}/installed-<suffix or default>."
+    )
+
+
+def marked_newer(steps: Sequence[Step]) -> Refusal | None:
+    """Refuse to judge nodes by a mark that this checkout cannot read: it would install the fleet again."""
+    if not steps:
+        return None
+    return Refusal(
+        f"{_reasons(steps)}. This checkout cannot tell what is there and would install it again. Use the "
+        "checkout that wrote the marks, or a newer one."
+    )
+
+
 def foreign_objects(objects: Sequence[str], releases: Collection[Release]) -> Refusal | None:
     """Refuse to take over objects that Helm manages without being told to."""
     if not objects:
@@ -182,6 +205,14 @@ def unconfirmed(refusals: Iterable[Refusal | None], confirmed: Iterable[str]) ->
     """Return the refusals that no approved plan confirms; `confirmed` are the guards it lists."""
     known = set(confirmed)
     return [refusal for refusal in refusals if refusal and (not refusal.guard or refusal.guard not in known)]
+
+
+def _reasons(steps: Sequence[Step]) -> str:
+    """Return why nodes are left alone, each reason with its first nodes: `a, b: has this; c: has that`."""
+    by_reason: dict[str, list[str]] = {}
+    for step in steps:
+        by_reason.setdefault(step.reason, []).append(step.node)
+    return "; ".join(f"{nodes(len(found))} ({some(found)}): {reason}" for reason, found in by_reason.items())
 
 
 def _version(text: str) -> tuple[int, ...]:

@@ -1,46 +1,17 @@
 """The plan: what the next rollout does to each selected node, and why. Pure; the same facts give the same plan."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final, Literal
+from typing import Final
 
-from kata_components import names
 from kata_components.kubernetes.objects import Node
-from kata_components.rollout import digest as host_digest
 from kata_components.rollout import soak, waves
 from kata_components.rollout.facts import Facts
 from kata_components.rollout.jobs import JobState, NodeJob
-from kata_components.rollout.step import Action, Step, step_of
-from kata_components.rollout.taints import Toleration, blocking
-
-
-def _as_it_is(step: Step) -> Step:
-    return step
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rules:
-    """What the configuration says about planning. `sizes` are the waves, `digests` as `host_digests` gives them.
-
-    `tolerations` are those of the per-node Jobs where taints keep them off nodes, None where they do not. `bound` turns
-    a step into the one that may be taken, before waves and canaries are chosen: an approval skips what it lacks.
-    """
-
-    suffix: str
-    digests: Mapping[int, str]
-    sizes: Sequence[waves.Size] = ()
-    soak_seconds: int = 0
-    not_ready: Literal["skip", "attempt"] = "skip"
-    existing: Literal["adopt", "install"] | None = None
-    tolerations: Sequence[Toleration] | None = None
-    bound: Callable[[Step], Step] = _as_it_is
-
-    @property
-    def digest(self) -> str:
-        """The digest that this rollout installs."""
-        return host_digest.current(self.digests)
+from kata_components.rollout.step import Action, Barrier, Step, step_of
+from kata_components.rollout.verdict import Rules, verdict
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +33,10 @@ class Plan:
     def pending(self) -> tuple[Step, ...]:
         """The steps that will touch a node, in order."""
         return tuple(step for step in self.steps if step.action.pending)
+
+    def behind(self, *barriers: Barrier) -> list[Step]:
+        """Return the steps that any of these barriers keeps from being taken."""
+        return [step for step in self.steps if step.barrier in barriers]
 
     @property
     def counts(self) -> dict[str, int]:
@@ -104,6 +79,7 @@ def plan(
             job=known.get((node.metadata.name, "install")),
             cleanup=known.get((node.metadata.name, "cleanup")),
             suffix=rules.suffix,
+            namespace=rules.namespace,
             digests=rules.digests,
         )
         for node in waves.interleaved(nodes)
@@ -180,79 +156,9 @@ def _waves(found: Sequence[Facts], steps: Mapping[str, Step], rules: Rules) -> I
 
 
 def _step(facts: Facts, rules: Rules) -> Step:
-    action, reason = _verdict(facts, rules)
-    if action.pending and action is not Action.RESUME and facts.is_worked_on:
+    found = verdict(facts, rules)
+    reason = found.reason
+    if found.action.pending and found.action is not Action.RESUME and facts.is_worked_on:
         reason += "; waits for the Job that runs there now"
-    step = step_of(facts.node, action, reason, facts.job)
-    return replace(step, failed_before=facts.has_failed, failed_at=facts.failed_at)
-
-
-def _verdict(facts: Facts, rules: Rules) -> tuple[Action, str]:
-    """Return what to do with one node and why, waves aside."""
-    node = facts.node
-    if facts.mark and facts.is_up_to_date:
-        return Action.UP_TO_DATE, f"installed {facts.mark.time}"
-    if facts.is_installed:
-        return Action.RESUME, "its Job succeeded, the mark is missing"
-    if not node.ready and rules.not_ready == "skip":
-        return Action.SKIPPED, "node is NotReady"
-    if rules.tolerations is not None and (taint := blocking(node, rules.tolerations)):
-        return Action.SKIPPED, f"{_TAINTED}{taint}"
-    if facts.is_undone:
-        return Action.INSTALL, "its cleanup was begun"
-    return _of_job(facts) or _of_mark(facts) or _of_label(facts, rules)
-
-
-def _of_job(facts: Facts) -> tuple[Action, str] | None:
-    job = facts.own_job
-    if job is None:
-        return None
-    if job.state is JobState.FAILED:
-        return Action.RETRY, f"failed before: {job.failure or 'no reason given'}"
-    # One that succeeded and was cleaned since says nothing of the host any more.
-    return (Action.RESUME, "its Job is running") if job.active else None
-
-
-def _of_mark(facts: Facts) -> tuple[Action, str] | None:
-    mark = facts.mark
-    if mark is None:
-        return None
-    if not mark.is_of(facts.node):
-        return Action.REBUILT, f"the machine marked {mark.time} is gone, this is another one"
-    if mark.failed == facts.digest:
-        return Action.RETRY, "failed before, and the next try was cut off"
-    if not mark.digest:
-        return Action.INSTALL, f"{'an earlier install' if mark.kata_version else 'its cleanup'} was cut off"
-    if facts.job and facts.is_marked_current:
-        return Action.UPGRADE, f"a Job of digest {facts.job.digest} has worked on it since it was installed"
-    return Action.UPGRADE, f"kata {mark.kata_version} digest {mark.digest} is installed"
-
-
-def _of_label(facts: Facts, rules: Rules) -> tuple[Action, str]:
-    node, job = facts.node, facts.job
-    value = node.metadata.label(names.RUNTIME_LABEL)
-    if job is not None and job.digest and job.is_of(node):
-        return Action.INSTALL, f"a Job of digest {job.digest} was begun"
-    # Also with a Job stamped for the machine before: when that was replaced in mid-work, its Job labelled this one.
-    if value is None or (job is not None and job.digest):
-        return Action.INSTALL, "new node"
-    if node.metadata.label(names.mark_label(rules.suffix)) == "false":
-        return Action.INSTALL, "an earlier install was cut off"
-    if rules.existing is None:
-        return Action.SKIPPED, _UNCLAIMED
-    action = Action.ADOPT if rules.existing == "adopt" and value == "true" else Action.INSTALL
-    return action, f"carries {names.RUNTIME_LABEL}={value} without a mark of ours"
-
-
-_UNCLAIMED: Final = "carries Kata's label without a mark of ours"
-_TAINTED: Final = "not tolerated by its Job: taint "
-
-
-def unclaimed(plan: Plan) -> list[str]:
-    """Return the nodes that carry Kata's label but no mark of ours, when nothing says what to do with them."""
-    return [step.node for step in plan.steps if step.reason == _UNCLAIMED]
-
-
-def tainted(plan: Plan) -> set[str]:
-    """Return the nodes that are left alone because of a taint."""
-    return {step.node for step in plan.steps if step.reason.startswith(_TAINTED)}
+    step = step_of(facts.node, found.action, reason, facts.job)
+    return replace(step, barrier=found.barrier, failed_before=facts.has_failed, failed_at=facts.failed_at)

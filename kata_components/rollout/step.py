@@ -1,7 +1,7 @@
 """One node of a plan: what happens to it and why."""
 
 from dataclasses import dataclass, replace
-from enum import StrEnum
+from enum import Enum, StrEnum, auto
 from typing import Self
 
 from kata_components.kubernetes.objects import Node
@@ -27,6 +27,19 @@ class Action(StrEnum):
         return self not in {Action.UP_TO_DATE, Action.SKIPPED}
 
 
+class Barrier(Enum):
+    """What keeps a node from being worked on, where somebody else has to know it."""
+
+    NOT_READY = auto()
+    TAINT = auto()
+    UNCLAIMED = auto()
+    """Kata's label is there, no mark of ours, and nothing says what to do with such nodes."""
+    MARKED_ELSEWHERE = auto()
+    """An installation of the same suffix in another namespace has marked it."""
+    MARKED_NEWER = auto()
+    """A newer checkout has marked it."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Step:
     """One node of the plan.
@@ -34,7 +47,8 @@ class Step:
     `wave` counts from 0; `canary` marks the nodes whose failure stops everything. `stale_job` is the UID of a Job that
     ended before and says nothing about this step: it has to go before the step's own. `failed_before`: a Job of it at
     this digest failed, which counts whatever happens to the node now; for a cleanup, its Job has left half of it.
-    `failed_at`: the digest at which its last Job has failed, this one or another.
+    `failed_at`: the digest at which its last Job has failed, this one or another. `barrier` is what keeps the node from
+    being worked on.
     """
 
     node: str
@@ -47,6 +61,7 @@ class Step:
     stale_job: str = ""
     failed_before: bool = False
     failed_at: str = ""
+    barrier: Barrier | None = None
 
     @property
     def is_begun(self) -> bool:

@@ -142,7 +142,7 @@ async def end(api: KubeApi, ending: Ending, *, say: Say, on_progress: OnProgress
 async def _refuse_without_lease(api: KubeApi, ending: Ending, name: str) -> None:
     if ending.cleanup is None:
         return
-    touched = set(await fleet.marked_nodes(api, ending.suffix))
+    touched = set(await fleet.marked_nodes(api, ending.namespace, ending.suffix))
     listed = await api.list_jobs(ending.namespace, jobs.selector(ending.suffix))
     touched |= {jobs.observed(job).node for job in listed.items}
     if touched:

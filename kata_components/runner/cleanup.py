@@ -178,7 +178,9 @@ class Uninstall:
         request = self.request
         now = await fleet.read(api, request.namespace, request.suffix, Selection())
         claimed = await fleet.selected_names(api, self.claim) if self.claim else ()
-        planned = cleanup_plan(now.nodes, now.jobs, request.suffix, request.digest, claimed=claimed)
+        planned = cleanup_plan(
+            now.nodes, now.jobs, request.suffix, request.digest, namespace=request.namespace, claimed=claimed
+        )
         return replace(planned, steps=tuple(step for step in planned.steps if step.node not in done))
 
     def _dead(self, planned: Plan) -> list[str]:
@@ -199,10 +201,17 @@ def _no_marks(request: CleanupRequest) -> dict[str, None]:
     return {names.mark_annotation(request.suffix): None}
 
 
-def _doubt(step: Step, suffix: str) -> dict[str, str]:
+def _doubt(step: Step, request: CleanupRequest) -> dict[str, str]:
     """Return the mark of a node on which nothing is whole any more."""
-    made = mark.Mark(kata_version="", digest="", node_uid=step.node_uid, machine_id=step.machine_id, time=timestamp())
-    return {names.mark_annotation(suffix): mark.render(made)}
+    made = mark.Mark(
+        kata_version="",
+        digest="",
+        node_uid=step.node_uid,
+        machine_id=step.machine_id,
+        time=timestamp(),
+        namespace=request.namespace,
+    )
+    return {names.mark_annotation(request.suffix): mark.render(made)}
 
 
 def orders(request: CleanupRequest, planned: Plan) -> Orders:
@@ -220,7 +229,7 @@ def orders(request: CleanupRequest, planned: Plan) -> Orders:
             node_timeout_seconds=request.node_timeout_seconds,
         ),
         marks=lambda _step: marks,
-        traces=lambda step: _doubt(step, request.suffix) if step.failed_before else {},
+        traces=lambda step: _doubt(step, request) if step.failed_before else {},
     )
 
 

@@ -12,8 +12,8 @@ from kata_components.kubernetes.api import KubeApi
 from kata_components.rollout import dispatch
 from kata_components.rollout.dispatch import Batch, needs_job
 from kata_components.rollout.phase import Phase
-from kata_components.rollout.plan import Plan, tainted
-from kata_components.rollout.step import Action
+from kata_components.rollout.plan import Plan
+from kata_components.rollout.step import Action, Barrier
 from kata_components.runner import dispatch_cleanup
 from kata_components.runner.cleanup import Cleaned, CleanupRequest
 from kata_components.runner.dispatch import Dispatching, matched
@@ -34,7 +34,7 @@ async def install_runs(api: KubeApi, selection: Selection, planned: Plan) -> lis
     if not wanted or selection.nodes:
         return dispatch.batches(wanted, {}, named=len(selection.nodes))
     found = await matched(api, [dispatch.without_installed(selection.asked), selection.asked])
-    left_out = tainted(planned)
+    left_out = {step.node for step in planned.behind(Barrier.TAINT)}
     return dispatch.batches(wanted, {selectors: nodes - left_out for selectors, nodes in found.items()})
 
 

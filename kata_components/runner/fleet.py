@@ -5,11 +5,10 @@ import json
 from dataclasses import dataclass
 from typing import Any, Self
 
-from kata_components import names
 from kata_components.errors import ApiError
 from kata_components.kubernetes.api import KubeApi
 from kata_components.kubernetes.objects import DaemonSet, Node
-from kata_components.rollout import jobs
+from kata_components.rollout import jobs, mark
 from kata_components.rollout.jobs import NodeJob
 
 
@@ -75,7 +74,7 @@ async def read(api: KubeApi, namespace: str, suffix: str, selection: Selection) 
     # Jobs first: one that ended must be seen with what it did to its node, or it looks as if that was undone since.
     listed = await api.list_jobs(namespace, jobs.selector(suffix))
     # One after the other: of 5,000 nodes, either list takes its share of memory while it is read.
-    marked = await marked_nodes(api, suffix)
+    marked = await marked_nodes(api, namespace, suffix)
     found = await _listed(api, selection)
     wanted = set(selection.nodes)
     nodes = [node for node in found if not wanted or node.metadata.name in wanted]
@@ -95,11 +94,10 @@ async def _listed(api: KubeApi, selection: Selection) -> list[Node]:
     return list({node.metadata.name: node for nodes in lists for node in nodes}.values())
 
 
-async def marked_nodes(api: KubeApi, suffix: str) -> list[str]:
+async def marked_nodes(api: KubeApi, namespace: str, suffix: str) -> list[str]:
     """Return the names of the nodes that carry this installation's mark, sorted."""
-    key = names.mark_annotation(suffix)
     nodes = await api.list_node_metadata()
-    return sorted(node.metadata.name for node in nodes if node.metadata.annotation(key) is not None)
+    return sorted(node.metadata.name for node in nodes if mark.has_ours(node.metadata, namespace, suffix))
 
 
 async def selected_names(api: KubeApi, selection: Selection) -> frozenset[str]:

@@ -169,6 +169,7 @@ def orders(request: InstallRequest, planned: Plan) -> Orders:
             machine_id=step.machine_id,
             time=timestamp(),
             failed=failed,
+            namespace=request.namespace,
             adopted=step.action is Action.ADOPT,
         )
         return {key: mark.render(made)}

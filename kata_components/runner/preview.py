@@ -10,7 +10,9 @@ from kata_components.rollout import guards, jobs, waves
 from kata_components.rollout.approval import Approval
 from kata_components.rollout.cleanup_plan import deselected_plan
 from kata_components.rollout.digest import Contents, host_digests
-from kata_components.rollout.plan import NOTHING, Plan, Rules, plan, unclaimed
+from kata_components.rollout.plan import NOTHING, Plan, plan
+from kata_components.rollout.step import Barrier
+from kata_components.rollout.verdict import Rules
 from kata_components.runner import clock, fleet
 from kata_components.runner.cleanup import CleanupRequest
 from kata_components.runner.fleet import Fleet, Selection
@@ -47,6 +49,7 @@ class InstallRequest:
         """What planning needs of it."""
         rules = Rules(
             suffix=self.suffix,
+            namespace=self.namespace,
             digests=host_digests(self.job, self.mounted),
             sizes=self.sizes,
             soak_seconds=self.soak_seconds,
@@ -78,10 +81,13 @@ async def preview(api: KubeApi, request: InstallRequest) -> Preview:
     planned = plan(now.nodes, now.jobs, request.rules, clock.time_of_day(), deselected=now.deselected)
     cleaning = await _cleanup_plan(api, request, now)
     many = guards.cleaning([step.node for step in cleaning.pending], now.marked)
+    unclaimed = [step.node for step in planned.behind(Barrier.UNCLAIMED)]
     met = [
         guards.unknown_nodes(now.missing),
         guards.empty_selection(len(now.nodes), now.deselected, str(request.selection)),
-        guards.unclaimed(unclaimed(planned), _others(now, unclaimed(planned))),
+        guards.marked_elsewhere(planned.behind(Barrier.MARKED_ELSEWHERE)),
+        guards.marked_newer(planned.behind(Barrier.MARKED_NEWER)),
+        guards.unclaimed(unclaimed, _others(now, unclaimed)),
         many,
     ]
     departures: list[str] = []

@@ -16,7 +16,8 @@ from kata_components.manifests.job_templates import install_job
 from kata_components.rollout import mark, report
 from kata_components.rollout.digest import current, host_digests
 from kata_components.rollout.phase import Failure
-from kata_components.rollout.plan import Plan, Rules, plan
+from kata_components.rollout.plan import Plan, plan
+from kata_components.rollout.verdict import Rules
 from kata_components.settings.load import load_settings, parse_stack_config
 from kata_components.settings.settings import Settings
 from sandbox import nodes

@@ -9,8 +9,9 @@ import pytest
 from kata_components.errors import GuardError
 from kata_components.rollout.approval import Approval, document, guards_only
 from kata_components.rollout.jobs import JobState
-from kata_components.rollout.plan import NOTHING, Plan, Rules, plan
+from kata_components.rollout.plan import NOTHING, Plan, plan
 from kata_components.rollout.step import Action
+from kata_components.rollout.verdict import Rules
 from tests.rollout.builders import DIGEST, job, mark_of, node
 
 RULES = Rules(suffix="", digests={1: DIGEST})

@@ -1,9 +1,13 @@
 """Guard rails: what is refused, and that a refusal says how many nodes and the safe way."""
 
+from dataclasses import replace
+
 from kata_components.rollout import guards
 from kata_components.rollout.helm import Release
-from tests.rollout.builders import text_of
+from kata_components.rollout.step import Action, step_of
+from tests.rollout.builders import node, text_of
 
+STEP = step_of(node("a"), Action.SKIPPED, "", None)
 OLD = {"deploymentMode": "job", "suffix": "", "namespace": "kube-system"}
 
 
@@ -74,6 +78,14 @@ def test_a_confirmed_guard_rail_does_not_refuse_and_others_do() -> None:
     assert guards.unconfirmed([None, lower, elsewhere], [lower.guard]) == [elsewhere]
     other = guards.downgrade("4.2.0", "4.0.0", 3)
     assert guards.unconfirmed([other], [lower.guard]) == [other], "another downgrade than the approved one"
+
+
+def test_marks_of_others_and_of_newer_checkouts_are_refused_with_their_reason() -> None:
+    barred = [replace(STEP, node=name, reason="carries the mark of team-b") for name in ("a", "b")]
+    for refuse in (guards.marked_elsewhere, guards.marked_newer):
+        assert text_of(refuse(barred)).startswith("2 nodes (a, b): carries the mark of team-b. ")
+        assert refuse([]) is None
+    assert "kubectl annotate node" in text_of(guards.marked_elsewhere(barred))
 
 
 def test_nothing_confirms_a_change_of_mode_or_an_unclaimed_node() -> None:

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -48,9 +49,54 @@ def test_anything_else_is_no_mark(value: str | None) -> None:
     assert mark.parse(value) is None
 
 
-@given(
-    st.dictionaries(st.sampled_from(["schema", "kataVersion", "digest", "nodeUid", "machineId", "time"]), json_values)
-)
-def test_a_mark_is_read_only_when_every_field_has_its_type(fields: dict[str, object]) -> None:
+KEYS = ["schema", "kataVersion", "digest", "nodeUid", "machineId", "time", "failed", "adopted", "namespace"]
+
+
+@given(st.dictionaries(st.sampled_from(KEYS), json_values | st.just("a" * 12) | st.just(1) | st.just(2)))
+def test_what_is_read_of_a_mark_is_short_printable_and_of_its_type(fields: dict[str, object]) -> None:
     parsed = mark.parse(json.dumps(fields))
-    assert parsed is None or json.loads(mark.render(parsed)) == fields
+    if parsed is None:
+        return
+    assert parsed.schema == fields["schema"]
+    texts = [text for text in vars(parsed).values() if isinstance(text, str)]
+    assert all(text.isprintable() and len(text) <= 253 for text in texts)
+    assert {parsed.digest, parsed.failed} <= {"", "a" * 12}
+    if not parsed.is_newer:
+        assert json.loads(mark.render(parsed)).items() <= {"adopted": None, **fields}.items()
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {"time": "2026\nplan: nothing to do on 3 selected nodes"},
+        {"kataVersion": "\x1b[2J"},
+        {"kataVersion": "4" * 200_000},
+        {"digest": "AAAAAAAAAAAA"},
+        {"digest": "aaaaaaaaaaaa\n"},
+        {"failed": "all of them"},
+        {"namespace": "a\tb"},
+        {"schema": True},
+        {"schema": "1"},
+    ],
+)
+def test_a_mark_that_a_node_may_have_forged_is_no_mark(forged: dict[str, object]) -> None:
+    fields = json.loads(mark.render(mark_of("a")))
+    assert mark.parse(json.dumps(fields)) == mark_of("a")
+    assert mark.parse(json.dumps(fields | forged)) is None
+
+
+def test_a_mark_of_a_newer_schema_is_known_as_such_whatever_else_it_holds() -> None:
+    parsed = mark.parse(json.dumps({"schema": mark.SCHEMA + 1, "digest": ["sha512"], "time": "2027\x1b"}))
+    assert parsed
+    assert (parsed.is_newer, parsed.digest, parsed.time) == (True, "", "")
+
+
+def test_a_mark_says_whose_it_is_and_an_old_one_is_of_whoever_asks() -> None:
+    ours = replace(mark_of("a"), namespace="kata")
+    assert json.loads(mark.render(ours))["namespace"] == "kata"
+    assert mark.parse(mark.render(ours)) == ours
+    assert [ours.is_of_another("kata"), ours.is_of_another("team-b"), mark_of("a").is_of_another("team-b")] == [
+        False,
+        True,
+        False,
+    ]

@@ -4,12 +4,14 @@ from dataclasses import replace
 
 import pytest
 
+from kata_components import names
 from kata_components.kubernetes.objects import Node
 from kata_components.names import RUNTIME_LABEL, mark_label
 from kata_components.rollout.cleanup_plan import cleanup_plan
 from kata_components.rollout.jobs import JobState, NodeJob
-from kata_components.rollout.plan import Rules, plan, unclaimed
-from kata_components.rollout.step import Action
+from kata_components.rollout.plan import plan
+from kata_components.rollout.step import Action, Barrier
+from kata_components.rollout.verdict import Rules
 from tests.rollout.builders import DIGEST, job, mark_of, node
 
 RULES = Rules(suffix="", digests={1: DIGEST})
@@ -97,12 +99,12 @@ def test_a_label_without_mark_waits_for_a_decision(existing: str | None, expecte
     rules = Rules(suffix="", digests={1: DIGEST}, existing=existing)  # type: ignore[arg-type] # one of the three
     planned = plan([node("a", labels=LABELLED)], [], rules)
     assert planned.steps[0].action is expected
-    assert unclaimed(planned) == (["a"] if existing is None else [])
+    assert planned.behind(Barrier.UNCLAIMED) == (list(planned.steps) if existing is None else [])
 
 
 def test_a_mark_of_an_older_recipe_is_compared_by_that_recipe() -> None:
-    rules = Rules(suffix="", digests={1: DIGEST, 0: "older-recipe"})
-    old = mark_of("a", digest="older-recipe")
+    rules = Rules(suffix="", digests={1: DIGEST, 0: "0123456789ab"})
+    old = mark_of("a", digest="0123456789ab")
     marked = node("a", marked=type(old)(**{**old.__dict__, "schema": 0}))
     assert action_of(marked, rules=rules) is Action.UP_TO_DATE
 
@@ -185,7 +187,8 @@ def test_a_node_that_only_lacks_its_mark_need_not_be_ready() -> None:
 
 def test_a_foreign_job_does_not_make_a_labelled_node_ours() -> None:
     foreign = replace(job("a", JobState.SUCCEEDED, digest=""), node_uid="")
-    assert unclaimed(plan([node("a", labels=LABELLED)], [foreign], RULES)) == ["a"]
+    [step] = plan([node("a", labels=LABELLED)], [foreign], RULES).steps
+    assert step.barrier is Barrier.UNCLAIMED
 
 
 def test_a_job_that_ended_on_the_machine_before_may_have_labelled_this_one() -> None:
@@ -207,7 +210,9 @@ def test_a_job_from_before_a_reinstallation_says_nothing_of_the_machine() -> Non
     assert action_of(reinstalled, [job("a", JobState.SUCCEEDED)]) is Action.REBUILT
 
 
-@pytest.mark.parametrize(("failed", "action"), [("", Action.INSTALL), (DIGEST, Action.RETRY), ("b", Action.INSTALL)])
+@pytest.mark.parametrize(
+    ("failed", "action"), [("", Action.INSTALL), (DIGEST, Action.RETRY), ("b" * 12, Action.INSTALL)]
+)
 def test_a_begun_install_is_known_without_its_job(failed: str, action: Action) -> None:
     begun = node("a", marked=replace(mark_of("a", digest=""), failed=failed), labels=LABELLED)
     [step] = plan([begun], [], RULES).steps
@@ -282,3 +287,27 @@ def test_what_had_worked_on_a_node_was_adopted_with_it(created: str, state: JobS
     found = plan([node("a", labels=LABELLED, marked=adopted)], [helms], RULES)
     assert found.steps[0].action is action
     assert found.leftover == (action is Action.UP_TO_DATE and state is JobState.SUCCEEDED), "failed ones are kept"
+
+
+def test_a_mark_that_cannot_be_read_means_install() -> None:
+    forged = node("a", labels=LABELLED)
+    forged.metadata.annotations = {names.mark_annotation(""): "4.0.0\n"}
+    [step] = plan([forged], [], RULES).steps
+    assert (step.action, step.reason) == (Action.INSTALL, "its mark cannot be read")
+
+
+def test_a_node_that_an_installation_in_another_namespace_has_marked_is_left_alone() -> None:
+    theirs = node("a", marked=replace(mark_of("a"), namespace="team-b"), labels=LABELLED)
+    old, ours = node("b", marked=mark_of("b")), node("c", marked=replace(mark_of("c"), namespace="kata"))
+    rules = replace(RULES, namespace="kata", existing="install")
+    steps = {step.node: step for step in plan([theirs, old, ours], [], rules).steps}
+    assert steps["a"].barrier is Barrier.MARKED_ELSEWHERE
+    assert [steps["b"].action, steps["c"].action] == [Action.UP_TO_DATE] * 2
+    cleaned = cleanup_plan([theirs, old, ours], [job("a")], "", "cleanup", namespace="kata", claimed=["a"])
+    assert [step.node for step in cleaned.steps] == ["b", "c"]
+
+
+def test_a_mark_of_a_newer_checkout_is_not_judged_by_this_one() -> None:
+    [step] = plan([node("a", marked=replace(mark_of("a"), schema=2))], [], RULES).steps
+    assert (step.action, step.barrier) == (Action.SKIPPED, Barrier.MARKED_NEWER)
+    assert "schema 2" in step.reason

@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 import pytest
 
 from kata_components.kubernetes.objects import Node
-from kata_components.rollout.plan import Plan, Rules, plan
+from kata_components.rollout.plan import Plan, plan
 from kata_components.rollout.queue import WaveQueue
 from kata_components.rollout.report import plan_summary
 from kata_components.rollout.soak import seconds_left
+from kata_components.rollout.verdict import Rules
 from tests.rollout.builders import DIGEST, job, mark_of, node
 
 RULES = Rules(suffix="", digests={1: DIGEST}, sizes=("canary", "50%", "100%"), soak_seconds=3600)

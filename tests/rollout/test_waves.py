@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from kata_components.names import RUNTIME_LABEL
-from kata_components.rollout.plan import Rules, plan
+from kata_components.rollout.plan import plan
 from kata_components.rollout.step import Step
+from kata_components.rollout.verdict import Rules
 from tests.rollout.builders import DIGEST, mark_of, node
 
 RULES = Rules(suffix="", digests={1: DIGEST}, sizes=("canary", "100%"), existing="adopt")

@@ -33,6 +33,7 @@ def test_every_node_is_installed_once_and_marked_for_its_machine() -> None:
     written = mark.parse(on.nodes["node-00"]["metadata"]["annotations"][names.mark_annotation("")])
     assert written is not None
     assert (written.digest, written.node_uid, written.machine_id) == (digest(), "uid-node-00", "machine-node-00")
+    assert written.namespace == NAMESPACE
 
 
 @pytest.mark.parametrize("parallelism", [1, 4, 50])

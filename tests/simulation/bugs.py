@@ -64,7 +64,7 @@ def nodes_are_read_before_their_jobs() -> Patch:
         nodes = await api.list_nodes(*selection.selectors)
         await asyncio.sleep(1.0)
         listed = await api.list_jobs(namespace, jobs.selector(suffix))
-        marked = await fleet.marked_nodes(api, suffix)
+        marked = await fleet.marked_nodes(api, namespace, suffix)
         seen = [jobs.observed(job) for job in listed.items]
         return Fleet(nodes=nodes, missing=[], jobs=seen, marked=len(marked), deselected=[])
 

@@ -1,0 +1,137 @@
+"""What a rollout does with one node, and why: decided from the facts about it alone. Pure."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from kata_components import names
+from kata_components.rollout import digest as host_digest
+from kata_components.rollout import waves
+from kata_components.rollout.facts import Facts
+from kata_components.rollout.jobs import JobState
+from kata_components.rollout.step import Action, Barrier, Step
+from kata_components.rollout.taints import Toleration, blocking
+
+
+def _as_it_is(step: Step) -> Step:
+    return step
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """What the configuration says about planning. `sizes` are the waves, `digests` as `host_digests` gives them.
+
+    `suffix` and `namespace` say whose plan it is.
+
+    `tolerations` are those of the per-node Jobs where taints keep them off nodes, None where they do not. `bound` turns
+    a step into the one that may be taken, before waves and canaries are chosen: an approval skips what it lacks.
+    """
+
+    suffix: str
+    digests: Mapping[int, str]
+    namespace: str = ""
+    sizes: Sequence[waves.Size] = ()
+    soak_seconds: int = 0
+    not_ready: Literal["skip", "attempt"] = "skip"
+    existing: Literal["adopt", "install"] | None = None
+    tolerations: Sequence[Toleration] | None = None
+    bound: Callable[[Step], Step] = _as_it_is
+
+    @property
+    def digest(self) -> str:
+        """The digest that this rollout installs."""
+        return host_digest.current(self.digests)
+
+
+class Verdict(NamedTuple):
+    """What to do with a node and why; `barrier` is what keeps a skipped one from being worked on."""
+
+    action: Action
+    reason: str
+    barrier: Barrier | None = None
+
+
+def verdict(facts: Facts, rules: Rules) -> Verdict:
+    """Return what to do with one node and why, waves aside."""
+    return (
+        _not_ours(facts)
+        or _done(facts)
+        or _barred(facts, rules)
+        or _of_cleanup(facts)
+        or _of_job(facts)
+        or _of_mark(facts)
+        or _of_label(facts, rules)
+    )
+
+
+def _not_ours(facts: Facts) -> Verdict | None:
+    if facts.other_namespace:
+        reason = f"carries the mark of the installation in namespace {facts.other_namespace}"
+        return Verdict(Action.SKIPPED, reason, Barrier.MARKED_ELSEWHERE)
+    if facts.mark and facts.mark.is_newer:
+        reason = f"carries a mark of a newer version of this program (schema {facts.mark.schema})"
+        return Verdict(Action.SKIPPED, reason, Barrier.MARKED_NEWER)
+    return None
+
+
+def _done(facts: Facts) -> Verdict | None:
+    if facts.mark and facts.is_up_to_date:
+        return Verdict(Action.UP_TO_DATE, f"installed {facts.mark.time}")
+    if facts.is_installed:
+        return Verdict(Action.RESUME, "its Job succeeded, the mark is missing")
+    return None
+
+
+def _barred(facts: Facts, rules: Rules) -> Verdict | None:
+    """Return why no Job can run on the node now."""
+    if not facts.node.ready and rules.not_ready == "skip":
+        return Verdict(Action.SKIPPED, "node is NotReady", Barrier.NOT_READY)
+    if rules.tolerations is not None and (taint := blocking(facts.node, rules.tolerations)):
+        return Verdict(Action.SKIPPED, f"not tolerated by its Job: taint {taint}", Barrier.TAINT)
+    return None
+
+
+def _of_cleanup(facts: Facts) -> Verdict | None:
+    return Verdict(Action.INSTALL, "its cleanup was begun") if facts.is_undone else None
+
+
+def _of_job(facts: Facts) -> Verdict | None:
+    job = facts.own_job
+    if job is None:
+        return None
+    if job.state is JobState.FAILED:
+        return Verdict(Action.RETRY, f"failed before: {job.failure or 'no reason given'}")
+    # One that succeeded and was cleaned since says nothing of the host any more.
+    return Verdict(Action.RESUME, "its Job is running") if job.active else None
+
+
+def _of_mark(facts: Facts) -> Verdict | None:
+    mark = facts.mark
+    if mark is None:
+        unreadable = facts.has_unreadable_mark
+        return Verdict(Action.INSTALL, "its mark cannot be read") if unreadable else None
+    if not mark.is_of(facts.node):
+        return Verdict(Action.REBUILT, f"the machine marked {mark.time} is gone, this is another one")
+    if mark.failed == facts.digest:
+        return Verdict(Action.RETRY, "failed before, and the next try was cut off")
+    if not mark.digest:
+        return Verdict(Action.INSTALL, f"{'an earlier install' if mark.kata_version else 'its cleanup'} was cut off")
+    if facts.job and facts.is_marked_current:
+        return Verdict(Action.UPGRADE, f"a Job of digest {facts.job.digest} has worked on it since it was installed")
+    return Verdict(Action.UPGRADE, f"kata {mark.kata_version} digest {mark.digest} is installed")
+
+
+def _of_label(facts: Facts, rules: Rules) -> Verdict:
+    node, job = facts.node, facts.job
+    value = node.metadata.label(names.RUNTIME_LABEL)
+    if job is not None and job.digest and job.is_of(node):
+        return Verdict(Action.INSTALL, f"a Job of digest {job.digest} was begun")
+    # Also with a Job stamped for the machine before: when that was replaced in mid-work, its Job labelled this one.
+    if value is None or (job is not None and job.digest):
+        return Verdict(Action.INSTALL, "new node")
+    if node.metadata.label(names.mark_label(rules.suffix)) == "false":
+        return Verdict(Action.INSTALL, "an earlier install was cut off")
+    if rules.existing is None:
+        return Verdict(Action.SKIPPED, "carries Kata's label without a mark of ours", Barrier.UNCLAIMED)
+    action = Action.ADOPT if rules.existing == "adopt" and value == "true" else Action.INSTALL
+    return Verdict(action, f"carries {names.RUNTIME_LABEL}={value} without a mark of ours")
