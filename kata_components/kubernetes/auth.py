@@ -22,7 +22,7 @@ from typing import Any, Final
 import msgspec
 
 from kata_components.errors import KubeconfigError
-from kata_components.kubernetes.failures import bounded
+from kata_components.foreign import bounded
 from kata_components.kubernetes.kubeconfig import Cluster, ExecPlugin, Target, User
 
 Clock = Callable[[], float]

@@ -12,10 +12,10 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from kata_components.errors import ApiError, ClusterError, ExpiredError
+from kata_components.foreign import bounded
 from kata_components.kubernetes import paths
 from kata_components.kubernetes.api import Manifest
 from kata_components.kubernetes.connection import Call, Connection
-from kata_components.kubernetes.failures import bounded
 from kata_components.kubernetes.objects import (
     DaemonSet,
     Job,

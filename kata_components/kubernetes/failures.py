@@ -13,10 +13,8 @@ from typing import Final
 import msgspec
 
 from kata_components.errors import ApiError, ClusterError, ExpiredError, KubeconfigError, UnreachableError
+from kata_components.foreign import LONGEST, bounded
 from kata_components.kubernetes.objects import Slim
-
-LONGEST: Final = 500
-"""Characters of foreign text that are quoted."""
 
 _UID_FIELD: Final = "metadata.uid"
 
@@ -44,12 +42,6 @@ class Status(Slim):
 
 
 _status_decoder = msgspec.json.Decoder(Status)
-
-
-def bounded(text: str) -> str:
-    """Return foreign text as one line of limited length."""
-    line = " ".join(text.split())
-    return line if len(line) <= LONGEST else f"{line[:LONGEST]}…"
 
 
 def api_error(request: str, http_status: int, headers: Mapping[str, str], body: bytes) -> ApiError:

@@ -13,6 +13,7 @@ from typing import Final, Literal
 import msgspec
 
 from kata_components.errors import ApiError, ClusterError, ExpiredError, UnreachableError
+from kata_components.foreign import bounded
 from kata_components.kubernetes import failures
 from kata_components.kubernetes.objects import Job, JobEvent, ObjectMetadata, Slim
 from kata_components.kubernetes.retry import Retry, is_transient
@@ -115,5 +116,5 @@ def _decoded(line: bytes) -> JobEvent | _Bookmark:
             return JobEvent(type=decoded.type, object=_job_decoder.decode(decoded.object))
         status = _status_decoder.decode(decoded.object)
     except msgspec.DecodeError as error:
-        raise ClusterError(f"the watch on Jobs sent a line that is no event: {failures.bounded(str(error))}") from error
+        raise ClusterError(f"the watch on Jobs sent a line that is no event: {bounded(str(error))}") from error
     raise failures.status_error("the watch on Jobs", status.code or 500, status)

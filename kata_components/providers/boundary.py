@@ -2,11 +2,14 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from pulumi.dynamic import CheckFailure
+
 from kata_components.errors import KataDeployError
+from kata_components.foreign import printable
 
 _DEBUG: Final = "KATA_DEPLOY_DEBUG"
 
@@ -29,7 +32,7 @@ def boundary(doing: str) -> Iterator[None]:
     try:
         yield
     except KataDeployError as error:
-        raise ProviderError(str(error)) from None
+        raise ProviderError(printable(str(error))) from None
     except BaseException as error:
         if os.environ.get(_DEBUG):
             raise
@@ -38,4 +41,9 @@ def boundary(doing: str) -> Iterator[None]:
             f"{doing} failed in a way that was not foreseen ({type(error).__name__}: {error}). This is a bug; please "
             f"report it with what you see when {_DEBUG}=1 is set."
         )
-        raise ProviderError(msg) from None
+        raise ProviderError(printable(msg)) from None
+
+
+def refused(texts: Iterable[str]) -> list[CheckFailure]:
+    """Return refusals as a check answers them."""
+    return [CheckFailure("", printable(text)) for text in texts]

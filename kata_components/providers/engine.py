@@ -13,6 +13,8 @@ from typing import Final
 import grpc
 from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc
 
+from kata_components.foreign import printable
+
 _TIMEOUT_SECONDS: Final = 5.0
 _statuses: Final[deque[object]] = deque(maxlen=8)
 """The last calls that nobody waits for."""
@@ -52,6 +54,7 @@ def end_process() -> None:
 
 
 def _log(severity: engine_pb2.LogSeverity.ValueType, text: str, urn: str, *, ephemeral: bool) -> None:
+    text = printable(text)
     stub = _stub()
     if stub is None:
         if not ephemeral:

@@ -11,7 +11,6 @@ from typing import Any
 import pulumi
 from msgspec import structs
 from pulumi.dynamic import (
-    CheckFailure,
     CheckResult,
     CreateResult,
     DiffResult,
@@ -23,7 +22,7 @@ from pulumi.dynamic import (
 from kata_components.errors import ClusterError, GuardError
 from kata_components.kubernetes.api import KubeApi
 from kata_components.providers import engine, session
-from kata_components.providers.boundary import boundary
+from kata_components.providers.boundary import boundary, refused
 from kata_components.providers.cluster_provider import ClusterProvider
 from kata_components.providers.installation_check import check
 from kata_components.providers.installation_inputs import InstallationInputs, InstallationOutputs
@@ -49,8 +48,8 @@ class InstallationProvider(ClusterProvider):
                     where, functools.partial(check, before=before, wanted=wanted, context=where.context)
                 )
             except (ClusterError, GuardError) as error:
-                return CheckResult(inputs, [CheckFailure("", str(error))])
-            return CheckResult(checked.props(), [CheckFailure("", text) for text in refusals])
+                return CheckResult(inputs, refused([str(error)]))
+            return CheckResult(checked.props(), refused(refusals))
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
         """Say whether what cleaning needs has changed, or the Lease has to be restored."""

@@ -12,7 +12,6 @@ import pulumi
 import yaml
 from msgspec import structs
 from pulumi.dynamic import (
-    CheckFailure,
     CheckResult,
     CreateResult,
     DiffResult,
@@ -23,9 +22,10 @@ from pulumi.dynamic import (
 
 from kata_components import names
 from kata_components.errors import ClusterError, GuardError
+from kata_components.foreign import printable
 from kata_components.kubernetes.api import KubeApi
 from kata_components.providers import engine, plan_file, session
-from kata_components.providers.boundary import boundary
+from kata_components.providers.boundary import boundary, refused
 from kata_components.providers.cluster_provider import ClusterProvider
 from kata_components.providers.rights import missing_rights, rollout_rights
 from kata_components.providers.row import Row
@@ -136,10 +136,10 @@ class RolloutProvider(ClusterProvider):
             try:
                 planned = session.read(self.target, functools.partial(_plan, inputs=wanted))
             except (ClusterError, GuardError) as error:
-                return CheckResult(inputs, [CheckFailure("", str(error))])
+                return CheckResult(inputs, refused([str(error)]))
             refusals = [*_shown(planned, wanted), *planned.missing_rights]
             told = {"plan": _counts(planned.found), "dispatcher_job": _told(wanted, planned)}
-            return CheckResult(structs.replace(wanted, **told).props(), [CheckFailure("", text) for text in refusals])
+            return CheckResult(structs.replace(wanted, **told).props(), refused(refusals))
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
         """Say whether an update has work to do: nodes to install, Jobs to remove, another digest, a failure to settle.
@@ -182,9 +182,10 @@ class RolloutProvider(ClusterProvider):
                 work = functools.partial(dispatched, request=inputs.request, say=row.say, on_progress=row.on_progress)
             left = session.DISPATCHED if inputs.dispatcher else session.PACED
             done = session.run(self.target, work, left=left)
-            outcome = done.outcome.output() | {"failure": done.failure}
+            failure = printable(done.failure)
+            outcome = done.outcome.output() | {"failure": failure}
             plan_file.write(inputs.report_dir, "rollout.json", outcome, inputs.urn)
-            return inputs.props() | {"outcome": done.outcome.output(), "failure": done.failure}
+            return inputs.props() | {"outcome": done.outcome.output(), "failure": failure}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from typing import Any, Final
 from kata_components import names
 from kata_components.rollout import report
 from kata_components.rollout.digest import Contents, current, host_digests
-from kata_components.rollout.jobs import JobState, NodeJob, Stage
+from kata_components.rollout.jobs import JobState, NodeJob, Stage, telling
 from kata_components.rollout.phase import Progress
 from kata_components.rollout.step import Action, Step
 
@@ -126,7 +126,8 @@ def node_template(job: Mapping[str, Any], node_timeout_seconds: int, mounted: Co
     """
     kept = {key: value for key, value in job["spec"].items() if key != "ttlSecondsAfterFinished"}
     limit = min(node_timeout_seconds, kept.get("activeDeadlineSeconds", node_timeout_seconds))
-    spec = kept | {"activeDeadlineSeconds": limit}
+    pod = telling(kept["template"]["spec"])
+    spec = kept | {"activeDeadlineSeconds": limit, "template": kept["template"] | {"spec": pod}}
     return dict(job) | {
         "metadata": _stamped(job.get("metadata", {}), current(host_digests(job, mounted))),
         "spec": spec,

@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Any, Final, Literal
 
 from kata_components import names
+from kata_components.foreign import bounded
 from kata_components.kubernetes.objects import Job, Node
 
 Stage = Literal["install", "cleanup"]
@@ -106,7 +107,7 @@ def _state(job: Job) -> tuple[JobState, str]:
         return JobState.SUCCEEDED, ""
     failed = job.condition("Failed")
     if failed:
-        return JobState.FAILED, ": ".join(filter(None, (failed.reason, failed.message)))
+        return JobState.FAILED, bounded(": ".join(filter(None, (failed.reason, failed.message))))
     # SuccessCriteriaMet and FailureTarget come earlier, while pods still run: not an end yet.
     return JobState.ACTIVE, ""
 
@@ -148,10 +149,20 @@ class JobStamp:
             "template": template
             | {
                 "metadata": _labelled(template.get("metadata", {}), owner, {}),
-                "spec": template["spec"] | {"nodeName": node},
+                "spec": telling(template["spec"]) | {"nodeName": node},
             },
         }
         return job
+
+
+def telling(pod: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a pod spec whose containers leave the end of their log in their status when they fail.
+
+    There it needs no kubelet to be read and no right on logs. It reaches no host, so no digest covers it.
+    """
+    kinds = {kind: pod[kind] for kind in ("initContainers", "containers") if kind in pod}
+    told = {"terminationMessagePolicy": "FallbackToLogsOnError"}
+    return dict(pod) | {kind: [dict(container) | told for container in found] for kind, found in kinds.items()}
 
 
 def _labelled(metadata: Mapping[str, Any], labels: Mapping[str, str], annotations: Mapping[str, str]) -> dict[str, Any]:

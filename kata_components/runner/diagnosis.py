@@ -1,18 +1,23 @@
-"""Why a node's Job failed: the stage, its exit code and reason, and the last lines the API has."""
+"""Why a node's Job failed: the stage, its exit code and reason, and what it said of its error."""
 
 import asyncio
 import contextlib
 from typing import Final
 
 from kata_components.errors import ApiError, ClusterError
+from kata_components.foreign import bounded, printable
 from kata_components.kubernetes.api import KubeApi
 from kata_components.kubernetes.pods import ContainerStatus, Pod, Terminated
 from kata_components.rollout.commands import Code, Result
 from kata_components.rollout.step import Step
 
-_LOG_LINES: Final = 3
+_LOG_LINES: Final = 30
 _LOG_SECONDS: Final = 3.0
+_LAST_LINES: Final = 3
+"""So many are told of a log that tells of no error of the program's own."""
 _MAX_TEXT: Final = 400
+_ERROR: Final = "Error:"
+"""How the node program begins its last words: a chain of causes, one a line, the most general one first."""
 
 
 async def inspect(api: KubeApi, namespace: str, step: Step, job: str, failure: str) -> Result:
@@ -74,8 +79,19 @@ async def _stage_failure(api: KubeApi, namespace: str, pod: Pod, stage: str, end
         with contextlib.suppress(ClusterError, TimeoutError):
             async with asyncio.timeout(_LOG_SECONDS):
                 words = await api.pod_log(namespace, pod.metadata.name, stage, _LOG_LINES)
-    lines = " | ".join(line.strip() for line in words.splitlines()[-_LOG_LINES:] if line.strip())
-    return f"stage {stage} ended with exit code {ended.exit_code}, {_joined(ended.reason, lines)}"
+    told = last_words(words).removeprefix(_ERROR).strip()
+    return f"stage {stage} ended with exit code {ended.exit_code}, {_joined(ended.reason, told)}"
+
+
+def last_words(log: str) -> str:
+    """Return as one line what a log ends with: the last error and its causes, less the middle where that is too long.
+
+    The deepest cause tells most, and stands at the end.
+    """
+    lines = [line.strip() for line in printable(log).splitlines() if line.strip()]
+    begin = max((number for number, line in enumerate(lines) if line.startswith(_ERROR)), default=-_LAST_LINES)
+    told = " | ".join(lines[begin:])
+    return told if len(told) <= _MAX_TEXT else f"{told[: _MAX_TEXT // 4 - 3]} … {told[-_MAX_TEXT * 3 // 4 :]}"
 
 
 def _containers(pod: Pod) -> list[ContainerStatus]:
@@ -85,4 +101,4 @@ def _containers(pod: Pod) -> list[ContainerStatus]:
 
 
 def _joined(reason: str | None, message: str | None) -> str:
-    return ": ".join(filter(None, (reason, message)))[:_MAX_TEXT]
+    return bounded(": ".join(filter(None, (reason, message))))

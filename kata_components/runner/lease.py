@@ -16,6 +16,7 @@ import msgspec
 
 from kata_components import names
 from kata_components.errors import ApiError, ClusterError, LeaseHeldError, RolloutStoppedError
+from kata_components.foreign import bounded
 from kata_components.kubernetes.api import KubeApi
 from kata_components.kubernetes.objects import Lease
 from kata_components.runner.clock import elapsed, timestamp
@@ -173,7 +174,7 @@ class HeldLease:
         ours = self.lease.spec.holder_identity if self.lease.spec else None
         theirs = current.spec.holder_identity if current.spec else None
         if theirs != ours:
-            raise self._stopped(f"{theirs or 'somebody'} has taken it")
+            raise self._stopped(f"{bounded(theirs or 'somebody')} has taken it")
         self.lease = current
 
     async def _put(self, lease: Lease, holder: str | None) -> Lease:
@@ -256,7 +257,7 @@ async def _wait_until_dead(api: KubeApi, namespace: str, lease: Lease, say: Say)
     assert spec is not None
     duration = spec.lease_duration_seconds or DURATION_SECONDS
     say(
-        f"the Lease {namespace}/{lease.metadata.name} is held by {spec.holder_identity} since {spec.acquire_time}; "
+        f"the Lease {namespace}/{lease.metadata.name} is held by {_holding(lease)}; "
         f"waiting {duration} s to see whether that run is alive"
     )
     for _ in range(duration):
@@ -270,12 +271,16 @@ async def _wait_until_dead(api: KubeApi, namespace: str, lease: Lease, say: Say)
 
 
 def _held_by(lease: Lease) -> LeaseHeldError:
-    spec = lease.spec
     return LeaseHeldError(
-        f"another run works on this installation: {spec and spec.holder_identity} since {spec and spec.acquire_time} "
+        f"another run works on this installation: {_holding(lease)} "
         f"(Lease {lease.metadata.namespace}/{lease.metadata.name}). Nothing was started. Wait for its end; if it is "
         "gone, the Lease is free a few seconds after its last renewal."
     )
+
+
+def _holding(lease: Lease) -> str:
+    """Return who holds it since when; anybody may have written that."""
+    return bounded(f"{lease.spec and lease.spec.holder_identity} since {lease.spec and lease.spec.acquire_time}")
 
 
 def _again(name: str, lease: Lease, holder: str | None) -> dict[str, Any]:

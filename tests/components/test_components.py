@@ -110,6 +110,9 @@ def test_templates_in_the_cluster_differ_for_the_dispatcher_in_what_it_does_not_
     assert dispatched["metadata"].pop("annotations") == {names.DIGEST_ANNOTATION: digest}
     assert dispatched["spec"].pop("activeDeadlineSeconds") == 3600
     assert usual["spec"].pop("ttlSecondsAfterFinished") == 600
+    pod = dispatched["spec"]["template"]["spec"]
+    told = [stage.pop("terminationMessagePolicy") for stage in (*pod["initContainers"], *pod["containers"])]
+    assert told == ["FallbackToLogsOnError"] * 4
     assert dispatched == usual
     assert current(host_digests(dispatched)) == digest
 

@@ -3,7 +3,8 @@ import ssl
 import pytest
 
 from kata_components.errors import ExpiredError, KubeconfigError, UnreachableError
-from kata_components.kubernetes.failures import LONGEST, api_error, no_answer
+from kata_components.foreign import LONGEST
+from kata_components.kubernetes.failures import api_error, no_answer
 from kata_components.kubernetes.retry import Retry
 
 REQUEST = 'POST /x (context "prod")'

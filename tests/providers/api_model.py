@@ -13,7 +13,7 @@ from typing import Any, Self, TypeVar
 
 from tests.kubernetes.fake_server import Asked, FakeServer, Reply, ok, refused
 from tests.kubernetes.support import kubeconfig
-from tests.runner.cluster import LOG, Cluster
+from tests.runner.cluster import Cluster
 from tests.runner.store import Event, RefusedError
 
 T = TypeVar("T")
@@ -150,6 +150,9 @@ class ApiServer:
     def _patch(self, asked: Asked, path: str) -> None:
         self.cluster.patch_metadata(path, asked.json["metadata"])
 
+    def _log(self, asked: Asked) -> Reply:
+        return Reply(body=self.cluster.tail(int(asked.query["tailLines"])).encode())
+
     def _review(self, asked: Asked) -> dict[str, Any]:
         attributes = asked.json["spec"]["resourceAttributes"]
         return {"status": {"allowed": f"{attributes['verb']} {attributes['resource']}" not in self.denied}}
@@ -165,7 +168,7 @@ _ROUTES: list[tuple[str, Callable[..., Any]]] = [
     (rf"DELETE {_IN_NAMESPACE}/jobs", lambda s, asked, namespace: s._delete_jobs(asked, namespace)),
     (rf"DELETE {_IN_NAMESPACE}/jobs/([^/]+)", lambda s, *place: s._delete_job(*place)),
     (rf"GET {_IN_NAMESPACE}/pods", lambda s, asked, inside: s._list(s.cluster.namespaces[inside].pods, asked)),
-    (rf"GET {_IN_NAMESPACE}/pods/[^/]+/log", lambda *_: Reply(body=LOG.encode())),
+    (rf"GET {_IN_NAMESPACE}/pods/[^/]+/log", lambda s, asked, _: s._log(asked)),
     (rf"POST {_IN_NAMESPACE}/leases", lambda s, asked, namespace: s.cluster.create_lease(namespace, asked.json)),
     (
         rf"GET {_IN_NAMESPACE}/leases/([^/]+)",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from kata_components.errors import GuardError, UnreachableError
-from kata_components.providers.boundary import ProviderError, boundary
+from kata_components.providers.boundary import ProviderError, boundary, refused
 
 
 @pytest.fixture(autouse=True)
@@ -26,6 +26,11 @@ def raised(error: BaseException) -> ProviderError:
 @pytest.mark.parametrize("error", [GuardError("no, because"), UnreachableError("no answer")])
 def test_our_errors_leave_with_their_own_text_and_nothing_else(error: Exception) -> None:
     assert str(raised(error)) == str(error)
+
+
+def test_neither_errors_nor_refusals_steer_the_terminal() -> None:
+    assert str(raised(GuardError("held by \x1b[1mben\rdone"))) == r"held by \x1b[1mben done"
+    assert [failure.reason for failure in refused(["\x07no"])] == [r"\x07no"]
 
 
 @pytest.mark.parametrize("error", [ValueError("x y"), SystemExit("x y"), KeyboardInterrupt("x y")])

@@ -36,6 +36,13 @@ def test_messages_arrive_with_severity_and_resource(monkeypatch: pytest.MonkeyPa
         assert not engine.is_gone()
 
 
+def test_no_text_steers_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Engine() as there:
+        at(monkeypatch, there.address)
+        engine.info("plan\n\x1b[2J\rdone", URN)
+        assert [message.text for message in there.messages] == ["plan\n\\x1b[2J done"]
+
+
 def test_an_engine_that_ended_is_gone_and_its_messages_are_printed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -66,6 +66,7 @@ def test_the_digest_of_a_known_job_is_this_one() -> None:
         lambda j: pod(j).update(imagePullSecrets=[{"name": "secret"}]),
         lambda j: pod(j).update(priorityClassName="high"),
         lambda j: pod(j)["initContainers"][0].update(imagePullPolicy="IfNotPresent"),
+        lambda j: pod(j)["initContainers"][0].update(terminationMessagePolicy="FallbackToLogsOnError"),
         lambda j: pod(j)["initContainers"][0]["env"].reverse(),
     ],
 )

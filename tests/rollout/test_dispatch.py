@@ -128,6 +128,8 @@ def test_template_carries_digest_and_limit_and_is_never_removed_by_itself() -> N
     assert stamped["metadata"]["annotations"][names.DIGEST_ANNOTATION] == current(host_digests(template))
     assert stamped["spec"]["activeDeadlineSeconds"] == 60
     assert "ttlSecondsAfterFinished" not in stamped["spec"]
+    stages = stamped["spec"]["template"]["spec"]["initContainers"]
+    assert {stage["terminationMessagePolicy"] for stage in stages} == {"FallbackToLogsOnError"}
     assert "annotations" not in template["metadata"], "the template itself stays as it is"
 
 

@@ -36,6 +36,8 @@ class Cluster(Store):
     """The nodes of all Jobs that were created, in order."""
     most_active: int = 0
     violations: list[str] = field(default_factory=list)
+    log: str = "unpacking\nno space left on device\n"
+    """What the failed stage of every pod wrote."""
 
     # What a test sets up and looks at.
 
@@ -138,6 +140,9 @@ class Cluster(Store):
                 self._remove_pod(inside, pod)
 
     # What the API server does.
+
+    def tail(self, lines: int) -> str:
+        return "".join(self.log.splitlines(keepends=True)[-lines:])
 
     def create_job(self, namespace: str, manifest: Object) -> Object:
         inside, name = self.namespaces[namespace], manifest["metadata"]["name"]
@@ -248,7 +253,3 @@ def is_active(job: Object) -> bool:
 def node_of(job: Object) -> str:
     node: str = job["metadata"]["annotations"][names.NODE_NAME_ANNOTATION]
     return node
-
-
-LOG = "unpacking\nno space left on device\n"
-"""What the failed stage of every pod wrote."""

@@ -23,7 +23,7 @@ from kata_components.kubernetes.objects import (
     OwnedObject,
 )
 from kata_components.kubernetes.pods import Pod
-from tests.runner.cluster import LOG, Cluster
+from tests.runner.cluster import Cluster
 from tests.runner.store import Namespace, RefusedError
 from tests.runner.virtual_loop import now
 
@@ -121,7 +121,7 @@ class FakeKubeApi:
         return await self._list("list_pods", self._inside(namespace).pods, selector, Pod)
 
     async def pod_log(self, namespace: str, pod: str, container: str, tail_lines: int) -> str:
-        return await self._call("pod_log", lambda: LOG)
+        return await self._call("pod_log", lambda: self.cluster.tail(tail_lines))
 
     async def get_lease(self, namespace: str, name: str) -> Lease:
         return await self._get("get_lease", self._inside(namespace).leases, name, Lease)

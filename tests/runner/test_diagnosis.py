@@ -84,6 +84,42 @@ def test_without_a_message_the_end_of_the_log_is_told() -> None:
     assert text == f"stage cri ended with exit code 1, Error: unpacking | no space left on device{SEE}"
 
 
+CHAIN = [
+    "Error: failed to configure the container runtime",
+    "",
+    "Caused by:",
+    *(f"    {number}: while doing step {number} of the work on this host" for number in range(5)),
+    "    5: No space left on device (os error 28)",
+]
+"""As the node program ends: `Error:` and its causes, the most general one first."""
+
+
+def test_a_chain_of_causes_is_told_from_its_beginning() -> None:
+    on = with_pods(pod({"containerStatuses": [terminated("cri", 1)]}))
+    on.log = "\n".join(["Error: an earlier one", *(f"copying {number}" for number in range(20)), *CHAIN[:4], CHAIN[-1]])
+    assert why(on).text == (
+        "stage cri ended with exit code 1, Error: failed to configure the container runtime | Caused by: | "
+        f"0: while doing step 0 of the work on this host | 5: No space left on device (os error 28){SEE}"
+    )
+
+
+@pytest.mark.parametrize("as_message", [True, False])
+def test_of_a_long_chain_the_deepest_causes_are_kept(as_message: bool) -> None:
+    told = "\n".join([*CHAIN[:-1], f"    4: {'x' * 150}", CHAIN[-1]])
+    on = with_pods(pod({"containerStatuses": [terminated("cri", 1, told if as_message else None)]}))
+    on.log = told
+    text = why(on).text
+    assert "Error: failed to configure the container runtime | Caused by:" in text
+    assert text.endswith(f"x | 5: No space left on device (os error 28){SEE}")
+    assert len(text) < 400 + len(SEE) + len("stage cri ended with exit code 1, Error: ") + 1
+
+
+def test_what_a_log_does_to_a_terminal_is_spelled_out() -> None:
+    on = with_pods(pod({"containerStatuses": [terminated("cri", 1)]}))
+    on.log = "\x1b[2Jgone\u2028plan: nothing to do\n"
+    assert why(on).text == rf"stage cri ended with exit code 1, Error: \x1b[2Jgone plan: nothing to do{SEE}"
+
+
 @pytest.mark.parametrize("error", [fake_api.unreachable(), fake_api.server_error(), fake_api.forbidden("read logs")])
 def test_a_log_that_cannot_be_had_is_done_without(error: Exception) -> None:
     api = FakeKubeApi(with_pods(pod({"containerStatuses": [terminated("cri", 1)]})))

@@ -178,7 +178,7 @@ def test_dispatcher_that_fails_by_itself_is_quoted() -> None:
     done = simulate(up(FakeKubeApi(cluster(2, dispatcher_fate="crashes"))))
     assert done.outcome.failed == 2
     assert "node-00: no Job was made for it, or it was deleted; the dispatcher has failed: " in done.failure
-    assert "stage dispatcher ended with exit code 1, Error: Error: nodes is forbidden" in done.failure
+    assert "stage dispatcher ended with exit code 1, Error: nodes is forbidden" in done.failure
 
 
 def test_dispatcher_that_waits_for_a_deleted_job_is_stopped() -> None:
