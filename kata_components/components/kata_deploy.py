@@ -31,6 +31,8 @@ from kata_components.manifests.node_feature_rules import rules_are_active
 from kata_components.manifests.selector import install_selectors
 from kata_components.providers.installation import Installation
 from kata_components.providers.installation_inputs import InstallationInputs
+from kata_components.providers.preflight import Preflight
+from kata_components.providers.preflight_inputs import PreflightInputs
 from kata_components.providers.rollout import Rollout, RolloutInputs
 from kata_components.settings.settings import Settings
 
@@ -39,7 +41,7 @@ _Part = ManifestComponent | NodeFeatureDiscovery | DispatcherHook
 
 
 class KataDeploy(pulumi.ComponentResource):
-    """Rights, templates and classes; then the anchor; then, in job mode, the rollout. The dispatcher where that paces.
+    """Guard rails; rights, templates and classes; then the anchor; then, in job mode, the rollout, or its dispatcher.
 
     The anchor depends on everything that cleaning a node needs, so a destroy cleans the nodes first. `rollout` is the
     outcome of the last rollout, None in daemonset mode.
@@ -51,7 +53,8 @@ class KataDeploy(pulumi.ComponentResource):
         super().__init__(tokens.KATA_DEPLOY, name, {}, opts)
         self._base = name
         self._settings = args
-        on_cluster = pulumi.ResourceOptions(parent=self, provider=self._on_cluster())
+        preflight = self._preflight()
+        on_cluster = pulumi.ResourceOptions(parent=self, provider=self._on_cluster(preflight))
         rbac = NodeRbac(f"{name}-node-rbac", args, on_cluster)
         classes = RuntimeClasses(f"{name}-runtime-classes", args, on_cluster)
         configs = self._mounted_configs(on_cluster)
@@ -67,8 +70,8 @@ class KataDeploy(pulumi.ComponentResource):
         if args.deployment_mode == "job" and args.rollout.runs_in == "cluster":
             self._hook = DispatcherHook(f"{name}-dispatcher", args, on_cluster)
             needed.append(self._hook)
-        installation = self._installation([resource for part in needed for resource in part.resources])
-        rollout = self._rollout(installation) if args.deployment_mode == "job" else None
+        installation = self._installation(preflight, [resource for part in needed for resource in part.resources])
+        rollout = self._rollout(preflight, installation) if args.deployment_mode == "job" else None
         if args.monitor.enabled:
             Monitor(f"{name}-monitor", args, on_cluster)
         if args.verification.enabled:
@@ -98,7 +101,8 @@ class KataDeploy(pulumi.ComponentResource):
             wanted = NodeFeatureRulesArgs(settings=args, needs=discovery)
             yield NodeFeatureRules(f"{name}-node-feature-rules", wanted, on_cluster)
 
-    def _on_cluster(self) -> pulumi_kubernetes.Provider:
+    def _on_cluster(self, preflight: Preflight) -> pulumi_kubernetes.Provider:
+        """Register the provider of every Kubernetes object: none is touched before the guard rails have spoken."""
         cluster = self._settings.cluster
         return pulumi_kubernetes.Provider(
             f"{self._base}-cluster",
@@ -109,35 +113,56 @@ class KataDeploy(pulumi.ComponentResource):
             # fields that the lost run owns. Objects of a Helm release were refused before.
             upsert_existing_objects=True,
             enable_patch_force=True,
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[preflight]),
         )
 
-    def _installation(self, needed: Sequence[pulumi.Resource]) -> Installation:
+    def _preflight(self) -> Preflight:
         settings = self._settings
         job_mode = settings.deployment_mode == "job"
         pods = {} if job_mode else daemon_set(settings)["spec"]["template"]
-        name = f"{self._base}-installation"
-        inputs = InstallationInputs(
-            urn=self._urn("Installation", name),
-            stack=f"{pulumi.get_project()}/{pulumi.get_stack()}",
-            kata_version=settings.kata_version,
-            deployment_mode=settings.deployment_mode,
-            namespace=settings.namespace,
-            suffix=settings.env.multi_install_suffix,
-            parallelism=settings.job.parallelism,
-            node_timeout_seconds=settings.rollout.node_timeout_seconds,
-            cleanup_job=config_map(settings)["data"]["cleanup-job.yaml"] if job_mode else None,
-            dispatcher_job=self._hook.cleanup_job if self._hook else None,
+        name = f"{self._base}-preflight"
+        inputs = PreflightInputs(
+            **self._guarded("Preflight", name),
             pod_template=None if job_mode else _digest(pods),
             existing=settings.rollout.existing,
             pods=json.dumps(pods) if pods and settings.rollout.existing == "adopt" else None,
-            objects=tuple(_object(manifest) for manifest in objects.kept_objects(settings)),
-            report_dir=settings.rollout.report_dir if job_mode else None,
-            approved_plan=settings.rollout.approved_plan if job_mode else None,
+            objects=self._objects(),
         )
-        return Installation(name, inputs, pulumi.ResourceOptions(parent=self, depends_on=needed))
+        return Preflight(name, inputs, pulumi.ResourceOptions(parent=self))
 
-    def _rollout(self, installation: Installation) -> Rollout:
+    def _installation(self, preflight: Preflight, needed: Sequence[pulumi.Resource]) -> Installation:
+        settings = self._settings
+        name = f"{self._base}-installation"
+        inputs = InstallationInputs(
+            **self._guarded("Installation", name),
+            parallelism=settings.job.parallelism,
+            node_timeout_seconds=settings.rollout.node_timeout_seconds,
+            cleanup_job=config_map(settings)["data"]["cleanup-job.yaml"] if settings.deployment_mode == "job" else None,
+            dispatcher_job=self._hook.cleanup_job if self._hook else None,
+            existing=settings.rollout.existing,
+            objects=self._objects(),
+        )
+        return Installation(name, inputs, pulumi.ResourceOptions(parent=self, depends_on=[preflight, *needed]))
+
+    def _guarded(self, kind: str, name: str) -> dict[str, Any]:
+        """Return what the guard rails compare, as the fields of `Guarded`."""
+        settings = self._settings
+        job_mode = settings.deployment_mode == "job"
+        return {
+            "urn": self._urn(kind, name),
+            "stack": f"{pulumi.get_project()}/{pulumi.get_stack()}",
+            "kata_version": settings.kata_version,
+            "deployment_mode": settings.deployment_mode,
+            "namespace": settings.namespace,
+            "suffix": settings.env.multi_install_suffix,
+            "report_dir": settings.rollout.report_dir if job_mode else None,
+            "approved_plan": settings.rollout.approved_plan if job_mode else None,
+        }
+
+    def _objects(self) -> tuple[str, ...]:
+        return tuple(_object(manifest) for manifest in objects.kept_objects(self._settings))
+
+    def _rollout(self, preflight: Preflight, installation: Installation) -> Rollout:
         settings = self._settings
         pace = settings.rollout
         name = f"{self._base}-rollout"
@@ -163,7 +188,7 @@ class KataDeploy(pulumi.ComponentResource):
             approved_plan=pace.approved_plan,
             cleanup_job=config_map(settings)["data"]["cleanup-job.yaml"] if pace.cleanup_deselected else None,
         )
-        opts = pulumi.ResourceOptions(parent=self, depends_on=[installation], hooks=fail_on_outcome(name))
+        opts = pulumi.ResourceOptions(parent=self, depends_on=[preflight, installation], hooks=fail_on_outcome(name))
         return Rollout(name, inputs, opts)
 
     def _urn(self, kind: str, name: str) -> str:

@@ -1,4 +1,4 @@
-"""The `Installation` resource: the anchor. Its check holds the guard rails, its delete is the paced cleanup.
+"""The `Installation` resource: the anchor, which names the installation. Its delete is the paced cleanup.
 
 Always there, under a constant name, before `Rollout`: a failed first rollout leaves nothing in the state, and what it
 did to nodes must still be cleaned (docs/adr/0001). Everything cleanup needs is in the outputs, because destroy does not
@@ -32,7 +32,7 @@ from kata_components.runner import anchor, takeover
 
 
 class InstallationProvider(ClusterProvider):
-    """Guards, identifies and ends an installation. Stateless."""
+    """Identifies and ends an installation. Stateless."""
 
     def check(self, olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Refuse what the next up must not do; reads only. `olds` are the last checked inputs, empty on create."""
@@ -41,7 +41,7 @@ class InstallationProvider(ClusterProvider):
             return CheckResult(inputs, [])
         with boundary("checking the installation"):
             wanted = InstallationInputs.of(inputs)
-            before = InstallationInputs.of(olds) if olds and "clusterUid" in olds else None
+            before = InstallationInputs.before(olds)
             where = self.target
             try:
                 checked, refusals = session.read(
@@ -106,7 +106,7 @@ async def _restore(api: KubeApi, inputs: InstallationInputs, identity: str) -> N
 
 
 async def _take_over(api: KubeApi, inputs: InstallationInputs) -> None:
-    done = await takeover.carry_out(api, inputs.takeover())
+    done = await takeover.carry_out(api, inputs.released)
     if done:
         engine.warning(done, inputs.urn)
 

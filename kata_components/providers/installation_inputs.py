@@ -1,73 +1,42 @@
 """What the program says of an installation, and what its state keeps: all that guarding and ending it needs."""
 
-import json
 import os
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 import yaml
 from msgspec import structs
 
-from kata_components import names
-from kata_components.providers.wire import WireModel
+from kata_components.providers.guarded import Guarded
 from kata_components.runner.anchor import Ending
 from kata_components.runner.cleanup import ABANDON_VARIABLE, CleanupRequest
-from kata_components.runner.takeover import ObjectName, TakeoverRequest
+from kata_components.runner.takeover import ObjectName
 
 
-class InstallationInputs(WireModel, frozen=True, kw_only=True):
+class InstallationInputs(Guarded, frozen=True, kw_only=True):
     """What the program asks for.
 
     `cleanup_job` is the Job template as YAML (job mode only), `dispatcher_job` the Job of upstream's dispatcher as YAML
-    (only where that paces); `objects` are the Kubernetes objects of the program as
-    `apiVersion plural namespace name`; `pod_template` is a digest of the DaemonSet's pods (daemonset mode only).
-    `existing` is `adopt` where objects of a Helm release may be taken over; then `pods` is the pod template as JSON.
-    `report_dir` and `approved_plan` are as in `RolloutInputs`; `cluster_uid` and `lease` are put in by check.
+    (only where that paces). With `existing` `adopt`, those of `objects` that a Helm release has are taken out of its
+    hands; they are as in `PreflightInputs`. `lease` is put in by check.
     """
 
-    urn: str
-    stack: str
-    kata_version: str
-    deployment_mode: Literal["daemonset", "job"]
-    namespace: str
-    suffix: str = ""
     parallelism: int = 1
     node_timeout_seconds: int = 3600
     cleanup_job: str | None = None
     dispatcher_job: str | None = None
-    pod_template: str | None = None
     objects: tuple[str, ...] = ()
     existing: Literal["adopt", "install"] | None = None
-    pods: str | None = None
-    report_dir: str | None = None
-    approved_plan: str | None = None
-    cluster_uid: str | None = None
     lease: str | None = None
-
-    @property
-    def lease_name(self) -> str:
-        """The name of the Lease in the cluster."""
-        return names.base(self.suffix)
 
     @property
     def lasting(self) -> Self:
         """What is kept and compared: the rest matters to one run and says nothing about the installation."""
-        return structs.replace(self, existing=None, pods=None, report_dir=None, approved_plan=None)
+        return structs.replace(super().lasting, existing=None)
 
-    def takeover(self, before: "InstallationInputs | None" = None) -> TakeoverRequest:
-        """Return how to deal with a Helm release that has objects of this installation which it had not before."""
-        known = before.objects if before else ()
-        return TakeoverRequest(
-            objects=tuple(_object(text) for text in self.objects if text not in known),
-            adopt=self.existing == "adopt",
-            mode=self.deployment_mode,
-            namespace=self.namespace,
-            suffix=self.suffix,
-            pods=json.loads(self.pods) if self.pods else None,
-        )
-
-    def guarded(self) -> dict[str, Any]:
-        """Return what must not change while the installation exists."""
-        return {"deploymentMode": self.deployment_mode, "suffix": self.suffix, "namespace": self.namespace}
+    @property
+    def released(self) -> tuple[ObjectName, ...]:
+        """The objects to take out of the hands of a Helm release."""
+        return tuple(map(ObjectName.parse, self.objects)) if self.existing == "adopt" else ()
 
 
 class InstallationOutputs(InstallationInputs, frozen=True, kw_only=True):
@@ -94,8 +63,3 @@ class InstallationOutputs(InstallationInputs, frozen=True, kw_only=True):
             cleanup=cleanup or None,
             abandoned=frozenset(filter(None, os.environ.get(ABANDON_VARIABLE, "").split(","))),
         )
-
-
-def _object(text: str) -> ObjectName:
-    api_version, plural, namespace, name = text.split(" ")
-    return ObjectName(api_version=api_version, plural=plural, namespace=namespace, name=name)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self
 
 from kata_components import names
 from kata_components.errors import ApiError
@@ -27,6 +27,12 @@ class ObjectName:
     plural: str
     namespace: str
     name: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Return the object that `apiVersion plural namespace name` names."""
+        api_version, plural, namespace, name = text.split(" ")
+        return cls(api_version=api_version, plural=plural, namespace=namespace, name=name)
 
     @property
     def kind(self) -> tuple[str, str, str]:
@@ -85,9 +91,9 @@ async def examine(api: KubeApi, request: TakeoverRequest) -> Finding:
     return Finding(announcement=report.takeover_plan(len(found), max(releases), restarted))
 
 
-async def carry_out(api: KubeApi, request: TakeoverRequest) -> str | None:
+async def carry_out(api: KubeApi, objects: Sequence[ObjectName]) -> str | None:
     """Take the objects out of Helm's hands that are in them; their specs stay. Return what is left to do, if any."""
-    found = await _released(api, request.objects) if request.adopt else {}
+    found = await _released(api, objects)
     await at_once(CALLS_AT_ONCE, (_let_go(api, name) for name in found))
     return report.taken_over(len(found), max(_releases(found))) if found else None
 

@@ -96,7 +96,7 @@ def test_failure_is_shown_as_in_the_readme() -> None:
 
 
 def test_outputs_are_those_of_the_program() -> None:
-    block = next(block for block in BLOCKS if "36 created" in block)
+    block = next(block for block in BLOCKS if "37 created" in block)
     outcome = re.search(r"rollout +: \{\n(.*?)\n +\}", block, re.DOTALL)
     assert outcome
     keys = [line.split(":")[0].strip() for line in outcome[1].splitlines()]

@@ -22,12 +22,13 @@ MAIN = Path(__file__).parents[2] / "__main__.py"
 
 @dataclass(frozen=True)
 class Registration:
-    """One resource as the engine is told of it."""
+    """One resource as the engine is told of it; the provider by its logical name."""
 
     name: str
     type: str
     urn: str
     parent: str
+    provider: str
     inputs: dict[str, Any]
     depends_on: frozenset[str]
 
@@ -68,6 +69,7 @@ class _Monitor(MockMonitor):
                 type=request.type,
                 urn=self.make_urn(request.parent, request.type, request.name),
                 parent=request.parent,
+                provider=request.provider.rpartition("::")[0].rpartition("::")[2],
                 inputs=json_format.MessageToDict(request.object),
                 depends_on=frozenset(urn.rpartition("::")[2] for urn in request.dependencies),
             )

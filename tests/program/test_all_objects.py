@@ -129,6 +129,7 @@ def test_node_feature_discovery_is_its_own_chart_with_its_own_values(program: Pr
     assert (chart.inputs["name"], chart.inputs["namespace"]) == ("kata-deploy", "kube-system")
     assert NFD in run.resources["kata-deploy-node-feature-rules-node-feature-rule"].depends_on
     assert NFD in run.resources["kata-deploy-installation"].depends_on
+    assert chart.provider == "kata-deploy-cluster"
     assert NFD not in program(config).resources
 
 

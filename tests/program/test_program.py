@@ -29,6 +29,7 @@ COMMON = {
     ),
     "kata-deploy-runtime-classes": ("kata:index:RuntimeClasses", "kata-deploy"),
     "kata-deploy-runtime-classes-kata-qemu": ("kubernetes:node.k8s.io/v1:RuntimeClass", "kata-deploy-runtime-classes"),
+    "kata-deploy-preflight": ("pulumi-python:dynamic/kata:Preflight", "kata-deploy"),
     "kata-deploy-installation": ("pulumi-python:dynamic/kata:Installation", "kata-deploy"),
 }
 JOB_MODE = {
@@ -78,6 +79,7 @@ def test_each_mode_registers_exactly_its_resources(
 def test_rollout_comes_after_the_installation_and_that_after_what_cleaning_needs(program: Program) -> None:
     run = program({**JOB, **ONE_SHIM})
     needed = {
+        "kata-deploy-preflight",
         "kata-deploy-node-rbac-service-account",
         "kata-deploy-node-rbac-cluster-role",
         "kata-deploy-node-rbac-cluster-role-binding",
@@ -85,9 +87,20 @@ def test_rollout_comes_after_the_installation_and_that_after_what_cleaning_needs
         "kata-deploy-job-templates-config-map",
     }
     assert run.resources["kata-deploy-installation"].depends_on == needed
-    assert run.resources["kata-deploy-rollout"].depends_on == {"kata-deploy-installation"}
+    assert run.resources["kata-deploy-rollout"].depends_on == {"kata-deploy-preflight", "kata-deploy-installation"}
     first, second = "kata-deploy-installation", "kata-deploy-rollout"
     assert run.order(second, first) == [first, second]
+
+
+@pytest.mark.parametrize("config", [JOB, DAEMONSET, DISPATCHED], ids=["job", "daemonset", "dispatched"])
+def test_no_object_is_touched_before_the_guard_rails_have_spoken(program: Program, config: dict[str, Any]) -> None:
+    resources = program({**config, "monitor": {"enabled": True}}).resources
+    on_cluster = [one for one in resources.values() if one.type.startswith("kubernetes:")]
+    assert {one.provider for one in on_cluster} == {"kata-deploy-cluster"}
+    ours = [one.name for one in resources.values() if one.type.startswith("pulumi-python:")]
+    waiting = {"kata-deploy-cluster", *ours} - {"kata-deploy-preflight"}
+    assert all("kata-deploy-preflight" in resources[name].depends_on for name in waiting)
+    assert resources["kata-deploy-preflight"].depends_on == set()
 
 
 def test_dispatcher_paces_both_ways_and_its_rights_outlive_the_installation(program: Program) -> None:
@@ -129,15 +142,15 @@ def test_registrations_do_not_grow_with_the_fleet(program: Program) -> None:
 def test_nothing_of_the_kubeconfig_is_kept_in_our_own_resources(program: Program, secretive: str) -> None:
     run = program({**JOB, "cluster": {"context": "prod", "kubeconfig": "/home/me/kubeconfig"}})
     ours = {name: r.inputs for name, r in run.resources.items() if r.type.startswith("pulumi-python:")}
-    assert len(ours) == 2
+    assert len(ours) == 3
     assert secretive not in json.dumps(ours)
 
 
-@pytest.mark.parametrize("name", ["kata-deploy-installation", "kata-deploy-rollout"], ids=["installation", "rollout"])
-def test_dynamic_resources_are_told_their_own_urn(program: Program, name: str) -> None:
+@pytest.mark.parametrize("kind", ["Preflight", "Installation", "Rollout"])
+def test_dynamic_resources_are_told_their_own_urn(program: Program, kind: str) -> None:
+    name = f"kata-deploy-{kind.lower()}"
     resource = program(JOB).resources[name]
     assert resource.inputs["urn"] == resource.urn
-    kind = {"kata-deploy-installation": "Installation", "kata-deploy-rollout": "Rollout"}[name]
     assert resource.urn == (
         f"urn:pulumi:test::kata-deploy::kata:index:KataDeploy$pulumi-python:dynamic/kata:{kind}::{name}"
     )

@@ -8,6 +8,7 @@ from pulumi.dynamic import ResourceProvider
 from pulumi.dynamic.dynamic import serialize_provider
 
 from kata_components.providers.installation import InstallationProvider
+from kata_components.providers.preflight import PreflightProvider
 from kata_components.providers.rollout import RolloutProvider
 from tests.program.conftest import Program
 
@@ -17,7 +18,9 @@ INSTALLATION = (
     "gASVRgAAAAAAAACMJmthdGFfY29tcG9uZW50cy5wcm92aWRlcnMuaW5zdGFsbGF0aW9ulIwUSW5zdGFsbGF0aW9uUHJvdmlkZXKUk5QpgZQu"
 )
 ROLLOUT = "gASVPAAAAAAAAACMIWthdGFfY29tcG9uZW50cy5wcm92aWRlcnMucm9sbG91dJSMD1JvbGxvdXRQcm92aWRlcpSTlCmBlC4="
+PREFLIGHT = "gASVQAAAAAAAAACMI2thdGFfY29tcG9uZW50cy5wcm92aWRlcnMucHJlZmxpZ2h0lIwRUHJlZmxpZ2h0UHJvdmlkZXKUk5QpgZQu"
 KEPT = {
+    "kata-deploy-preflight": (PREFLIGHT, PreflightProvider),
     "kata-deploy-installation": (INSTALLATION, InstallationProvider),
     "kata-deploy-rollout": (ROLLOUT, RolloutProvider),
 }
@@ -34,9 +37,10 @@ def test_the_golden_provider_names_its_class_by_a_path_that_is_there(name: str) 
     golden, kind = KEPT[name]
     texts = [argument for _, argument, _ in pickletools.genops(base64.b64decode(golden)) if isinstance(argument, str)]
     assert texts == [kind.__module__, kind.__qualname__]
-    assert kind.__module__ in {"kata_components.providers.installation", "kata_components.providers.rollout"}
+    modules = {f"kata_components.providers.{name}" for name in ("preflight", "installation", "rollout")}
+    assert kind.__module__ in modules
 
 
-@pytest.mark.parametrize("kind", [InstallationProvider, RolloutProvider])
+@pytest.mark.parametrize("kind", [PreflightProvider, InstallationProvider, RolloutProvider])
 def test_a_provider_is_serialised_the_same_every_time(kind: type[ResourceProvider]) -> None:
     assert serialize_provider(kind()) == serialize_provider(kind())

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from kata_components.providers.installation import InstallationProvider
+from kata_components.providers.preflight import PreflightProvider
 from kata_components.providers.rollout import RolloutProvider
 from tests.providers import inputs
 from tests.providers.api_model import ApiServer
@@ -23,6 +24,10 @@ class Running:
     engine: Engine
     provider: Provider
     kubeconfig: Path
+
+    @property
+    def preflight(self) -> Dynamic:
+        return self.provider.resource(PreflightProvider())
 
     @property
     def rollout(self) -> Dynamic:

@@ -11,6 +11,7 @@ from kata_components.manifests.dispatcher_job import cleanup_dispatcher_job, ins
 from kata_components.manifests.job_templates import config_map
 from kata_components.manifests.yaml_text import yaml_text
 from kata_components.providers.installation_inputs import InstallationInputs
+from kata_components.providers.preflight_inputs import PreflightInputs
 from kata_components.providers.rollout import RolloutInputs
 from kata_components.settings.load import load_settings
 from kata_components.settings.settings import Settings
@@ -20,6 +21,7 @@ UNKNOWN = Unknown()  # type: ignore[no-untyped-call] # the SDK leaves it without
 
 STACK = "kata-deploy/test"
 ROLLOUT_URN = "urn:pulumi:test::kata-deploy::t::kata-deploy-rollout"
+PREFLIGHT_URN = "urn:pulumi:test::kata-deploy::t::kata-deploy-preflight"
 INSTALLATION_URN = "urn:pulumi:test::kata-deploy::t::kata-deploy-installation"
 
 TEMPLATES: dict[str, str] = config_map(
@@ -74,17 +76,26 @@ def rollout(**changes: Any) -> dict[str, Any]:
     return RolloutInputs.of(values | changes).props()
 
 
+GUARDED: dict[str, Any] = {
+    "stack": STACK,
+    "kataVersion": "4.0.0",
+    "deploymentMode": "job",
+    "namespace": "kube-system",
+    "objects": ["v1 configmaps kube-system kata-deploy-job-templates", "node.k8s.io/v1 runtimeclasses  kata-qemu"],
+}
+
+
+def preflight(**changes: Any) -> dict[str, Any]:
+    """Return the inputs of a `Preflight`; keys of `changes` are as on the wire."""
+    return PreflightInputs.of({"urn": PREFLIGHT_URN, **GUARDED, **changes}).props()
+
+
 def installation(**changes: Any) -> dict[str, Any]:
     """Return the inputs of an `Installation`; keys of `changes` are as on the wire."""
     values: dict[str, Any] = {
         "urn": INSTALLATION_URN,
-        "stack": STACK,
-        "kataVersion": "4.0.0",
-        "deploymentMode": "job",
-        "namespace": "kube-system",
         "parallelism": 3,
         "nodeTimeoutSeconds": 600,
         "cleanupJob": TEMPLATES["cleanup-job.yaml"],
-        "objects": ["v1 configmaps kube-system kata-deploy-job-templates", "node.k8s.io/v1 runtimeclasses  kata-qemu"],
     }
-    return InstallationInputs.of(values | changes).props()
+    return InstallationInputs.of(GUARDED | values | changes).props()

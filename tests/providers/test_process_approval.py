@@ -49,14 +49,14 @@ def test_approving_alone_is_no_change_of_the_installation(running: Running, tmp_
 def test_an_approved_move_to_another_cluster_does_not_cover_a_helm_release_there(
     running: Running, tmp_path: Path, cluster: Cluster
 ) -> None:
-    _, outputs = running.installation.create(running.installation.check(inputs.installation()).inputs)
+    before = running.preflight.check(inputs.preflight()).inputs
     cluster.objects["namespaces/kube-system"]["metadata"]["uid"] = "cluster-2"
-    running.installation.check(inputs.installation(reportDir=str(tmp_path)), outputs)
-    moved = inputs.installation(approvedPlan=approve(tmp_path))
-    assert running.installation.check(moved, outputs).failures == []
+    running.preflight.check(inputs.preflight(reportDir=str(tmp_path)), before)
+    moved = inputs.preflight(approvedPlan=approve(tmp_path))
+    assert running.preflight.check(moved, before).failures == []
     helm = {"app.kubernetes.io/managed-by": "Helm"}
     cluster.objects["runtimeclasses/kata-qemu"] = {"metadata": {"name": "kata-qemu", "labels": helm}}
-    (refusal,) = running.installation.check(moved, outputs).failures
+    (refusal,) = running.preflight.check(moved, before).failures
     assert "belongs to the Helm release" in refusal
 
 

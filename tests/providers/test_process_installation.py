@@ -151,74 +151,8 @@ def test_changes_that_would_orphan_nodes_are_refused_with_their_number(
     assert len(api.writes) == before
 
 
-def test_absent_namespace_is_refused_with_the_command_that_makes_it(running: Running) -> None:
-    assert refusal(running, namespace="kata") == ("namespace kata does not exist: `kubectl create namespace kata`")
-
-
-@pytest.mark.parametrize(
-    "metadata",
-    [
-        {"labels": {"app.kubernetes.io/managed-by": "Helm"}},
-        {"annotations": {"meta.helm.sh/release-name": "kata"}},
-    ],
-)
-def test_objects_of_a_helm_release_are_refused(running: Running, cluster: Cluster, metadata: dict[str, Any]) -> None:
-    cluster.objects["runtimeclasses/kata-qemu"] = {"metadata": {"name": "kata-qemu", **metadata}}
-    text = refusal(running)
-    assert text.startswith("1 object of this installation belongs to the Helm release ")
-    assert "(runtimeclasses/kata-qemu)" in text
-
-
-def test_helm_release_is_taken_over_when_the_stack_says_so(running: Running, api: ApiServer, cluster: Cluster) -> None:
-    note = {"meta.helm.sh/release-name": "kata", "meta.helm.sh/release-namespace": "kube-system"}
-    cluster.objects["runtimeclasses/kata-qemu"] = {"metadata": {"name": "kata-qemu", "annotations": note}}
-    assert "rollout.existing adopt" in refusal(running, existing="install")
-    checked = running.installation.check(inputs.installation(existing="adopt"))
-    assert (checked.failures, api.writes) == ([], [])
-    _, outputs = running.installation.create(checked.inputs)
-    announced, *_, done = running.engine.lines(INSTALLATION_URN)
-    assert announced.startswith("takes over 1 object of the Helm release kata in namespace kube-system")
-    assert done.startswith("took over 1 object of the Helm release kata in namespace kube-system")
-    assert cluster.objects["runtimeclasses/kata-qemu"]["metadata"]["annotations"] == {}
-    # Neither staying at `adopt` nor going back is a difference, and the state keeps nothing of it.
-    assert "existing" not in outputs
-    for existing in ({"existing": "adopt"}, {}):
-        again = running.installation.check(inputs.installation(**existing), outputs)
-        assert not running.installation.differs(again.inputs, outputs)
-
-
-def test_objects_of_a_helm_release_that_a_change_would_take_are_refused(running: Running, cluster: Cluster) -> None:
-    _, outputs = create(running)
-    path = "runtimeclasses/kata-clh"
-    cluster.objects[path] = {"metadata": {"name": "kata-clh", "labels": {"app.kubernetes.io/managed-by": "Helm"}}}
-    more = {"objects": [*inputs.installation()["objects"], "node.k8s.io/v1 runtimeclasses  kata-clh"]}
-    assert "(runtimeclasses/kata-clh)" in refusal(running, outputs, **more)
-    checked = running.installation.check(inputs.installation(**more, existing="adopt"), outputs)
-    running.installation.update("id", outputs, checked.inputs)
-    assert cluster.objects[path]["metadata"]["labels"] == {}
-
-
-def test_objects_that_an_interrupted_create_left_are_no_reason_to_refuse(running: Running, cluster: Cluster) -> None:
-    cluster.objects["runtimeclasses/kata-qemu"] = {"metadata": {"name": "kata-qemu"}}
-    assert running.installation.check(inputs.installation()).failures == []
-
-
 def test_installation_of_another_stack_is_refused(running: Running) -> None:
     create(running)
     assert "belongs to the stack kata-deploy/test (Lease kube-system/kata-deploy), this is kata-deploy/b" in (
         refusal(running, stack="kata-deploy/b")
     )
-
-
-def test_change_of_the_daemon_set_says_how_many_nodes_it_restarts(running: Running, cluster: Cluster) -> None:
-    mode: dict[str, Any] = {"deploymentMode": "daemonset", "cleanupJob": None}
-    checked = running.installation.check(inputs.installation(**mode, podTemplate="aaa"))
-    _, outputs = running.installation.create(checked.inputs)
-    cluster.objects["namespaces/kube-system/daemonsets/kata-deploy"] = {
-        "metadata": {"name": "kata-deploy"},
-        "status": {"currentNumberScheduled": 5},
-    }
-    changed = running.installation.check(inputs.installation(**mode, podTemplate="bbb"), outputs)
-    assert changed.failures == []
-    (line,) = running.engine.lines(INSTALLATION_URN)
-    assert line.startswith("this change restarts the pods of DaemonSet kata-deploy on 5 nodes")

@@ -70,7 +70,7 @@ def test_objects_of_a_release_are_let_go_a_few_at_a_time() -> None:
     request = dataclasses.replace(JOB, objects=tuple[ObjectName, ...](classes))
     api = CrowdedApi(cluster(*classes))
     api.crowd = Crowd()
-    assert simulate(takeover.carry_out(api, request))
+    assert simulate(takeover.carry_out(api, request.objects))
     assert api.crowd.most == CALLS_AT_ONCE
 
 

@@ -66,7 +66,7 @@ def test_without_helm_there_is_nothing_to_say_or_to_do() -> None:
     on.objects["namespaces/kube-system/serviceaccounts/kata-deploy-sa"]["metadata"]["labels"] = {}
     assert examine(on, JOB) == Finding()
     api = FakeKubeApi(on)
-    assert simulate(takeover.carry_out(api, JOB)) is None
+    assert simulate(takeover.carry_out(api, JOB.objects)) is None
     assert "patch_metadata" not in api.asked
 
 
@@ -109,7 +109,7 @@ def test_release_of_the_other_mode_is_refused() -> None:
 
 def test_taking_over_removes_helms_traces_and_says_what_is_left_to_do() -> None:
     on = cluster(ACCOUNT, CLASS)
-    said = simulate(takeover.carry_out(FakeKubeApi(on), JOB))
+    said = simulate(takeover.carry_out(FakeKubeApi(on), JOB.objects))
     assert (
         said
         == f"took over 2 objects of the Helm release kata in namespace kube-system. Now make Helm forget it: {FORGET}"
@@ -120,16 +120,16 @@ def test_taking_over_removes_helms_traces_and_says_what_is_left_to_do() -> None:
     assert examine(on, JOB) == Finding()
 
 
-def test_without_adopt_nothing_is_taken_over() -> None:
+def test_without_objects_nothing_is_taken_over() -> None:
     api = FakeKubeApi(cluster(CLASS))
-    assert simulate(takeover.carry_out(api, dataclasses.replace(JOB, adopt=False))) is None
+    assert simulate(takeover.carry_out(api, ())) is None
     assert api.asked == []
 
 
 def test_object_that_changes_meanwhile_is_read_again() -> None:
     api = FakeKubeApi(cluster(CLASS))
     api.refuse("patch_metadata", ApiError(409, "Conflict", "modified"), ApiError(409, "Conflict", "modified"))
-    assert simulate(takeover.carry_out(api, JOB))
+    assert simulate(takeover.carry_out(api, JOB.objects))
     assert api.asked.count("patch_metadata") == 3
 
 
@@ -138,4 +138,4 @@ def test_object_that_cannot_be_changed_is_an_error(errors: list[ApiError]) -> No
     api = FakeKubeApi(cluster(CLASS))
     api.refuse("patch_metadata", *errors)
     with pytest.raises(ApiError):
-        simulate(takeover.carry_out(api, JOB))
+        simulate(takeover.carry_out(api, JOB.objects))

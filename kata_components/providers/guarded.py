@@ -1,0 +1,96 @@
+"""What the guard rails of an installation compare, and those that need nothing but the inputs of before.
+
+`Preflight` asks them before anything else of the program is touched. `Installation` asks them again of its own state,
+which may be there without a `Preflight` (docs/adr/0001). Reads only.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, Self
+
+from msgspec import structs
+
+from kata_components import names
+from kata_components.kubernetes.api import KubeApi
+from kata_components.kubernetes.objects import Lease
+from kata_components.providers import plan_file
+from kata_components.providers.wire import WireModel
+from kata_components.rollout import approval, guards
+from kata_components.rollout.guards import Refusal
+from kata_components.runner import fleet
+
+
+class Guarded(WireModel, frozen=True, kw_only=True):
+    """What must not change unseen, and whom to ask about it.
+
+    `stack` is `project/stack`; `report_dir` and `approved_plan` are as in `RolloutInputs`; `cluster_uid` is put in by
+    check.
+    """
+
+    urn: str
+    stack: str
+    kata_version: str
+    deployment_mode: Literal["daemonset", "job"]
+    namespace: str
+    suffix: str = ""
+    report_dir: str | None = None
+    approved_plan: str | None = None
+    cluster_uid: str | None = None
+
+    @classmethod
+    def before(cls, olds: Mapping[str, Any]) -> Self | None:
+        """Return the last checked inputs, None when there are none, as on create and on replacement."""
+        return cls.of(olds) if olds and "clusterUid" in olds else None
+
+    @property
+    def lease_name(self) -> str:
+        """The name of the Lease in the cluster."""
+        return names.base(self.suffix)
+
+    @property
+    def lasting(self) -> Self:
+        """What is kept and compared: the rest matters to one run and says nothing about the installation."""
+        return structs.replace(self, report_dir=None, approved_plan=None)
+
+    def identity(self) -> dict[str, Any]:
+        """Return what must not change while the installation exists."""
+        return {"deploymentMode": self.deployment_mode, "suffix": self.suffix, "namespace": self.namespace}
+
+    def owner(self, lease: Lease | None, before: "Guarded | None") -> Refusal | None:
+        """Return the refusal to work on what another stack made; a stack that was renamed is the same one."""
+        owner = lease.metadata.annotation(names.STACK_ANNOTATION) if lease else None
+        former = before.stack if before else self.stack
+        where = f"{self.namespace}/{self.lease_name}"
+        return None if owner == former else guards.other_stack(owner, self.stack, where)
+
+
+async def changes(api: KubeApi, before: Guarded, wanted: Guarded) -> list[Refusal | None]:
+    """Return what stands against a change of the configuration."""
+    lower = guards.is_downgrade(before.kata_version, wanted.kata_version)
+    if before.identity() == wanted.identity() and not lower:
+        return []
+    marked = len(await fleet.marked_nodes(api, before.namespace, before.suffix))
+    return [
+        guards.identity(before.identity(), wanted.identity(), marked),
+        guards.downgrade(before.kata_version, wanted.kata_version, marked),
+    ]
+
+
+def confirmed(wanted: Guarded) -> frozenset[str]:
+    """Return the guards that the approved plan confirms.
+
+    Raises:
+        GuardError: it cannot be read.
+    """
+    approved = plan_file.approval(wanted.approved_plan)
+    return approved.guards if approved else frozenset()
+
+
+def texts(refusals: Iterable[Refusal], wanted: Guarded) -> list[str]:
+    """Return the texts of refusals. Where an approved plan could confirm them all, write one that names them."""
+    refusals = list(refusals)
+    told = [refusal.text for refusal in refusals]
+    if not refusals or wanted.deployment_mode != "job" or not all(refusal.guard for refusal in refusals):
+        return told
+    document = approval.guards_only(refusal.guard for refusal in refusals)
+    written = plan_file.write(wanted.report_dir, plan_file.PLAN, document, wanted.urn)
+    return plan_file.with_way_out(told, written)

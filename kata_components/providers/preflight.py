@@ -1,0 +1,84 @@
+"""The `Preflight` resource: the guard rails. Everything else in the program depends on it (docs/adr/0001).
+
+It stands for nothing in the cluster and writes nothing: what it is for is its check, which speaks before any other
+resource is touched, without a preview too. `kata_components.providers.preflight.PreflightProvider` is stored in users'
+state.
+"""
+
+import functools
+from typing import Any
+
+import pulumi
+from pulumi.dynamic import (
+    CheckFailure,
+    CheckResult,
+    CreateResult,
+    DiffResult,
+    ReadResult,
+    Resource,
+    UpdateResult,
+)
+
+from kata_components.errors import ClusterError, GuardError
+from kata_components.providers import session
+from kata_components.providers.boundary import boundary
+from kata_components.providers.cluster_provider import ClusterProvider
+from kata_components.providers.preflight_check import check
+from kata_components.providers.preflight_inputs import PreflightInputs
+from kata_components.providers.wire import has_unknowns
+
+
+class PreflightProvider(ClusterProvider):
+    """Refuses. Stateless."""
+
+    def check(self, olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+        """Refuse what this run must not do; reads only. `olds` are the last checked inputs, empty on create."""
+        inputs = {key: value for key, value in news.items() if key != "__provider"}
+        if has_unknowns(news):
+            return CheckResult(inputs, [])
+        with boundary("checking what the program may do"):
+            wanted, before, where = PreflightInputs.of(inputs), PreflightInputs.before(olds), self.target
+            asked = functools.partial(check, before=before, wanted=wanted, context=where.context)
+            try:
+                checked, refusals = session.read(where, asked)
+            except (ClusterError, GuardError) as error:
+                return CheckResult(inputs, [CheckFailure("", str(error))])
+            return CheckResult(checked.props(), [CheckFailure("", text) for text in refusals])
+
+    def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
+        """Say whether what other resources read of it has changed."""
+        if has_unknowns(news):
+            return DiffResult(changes=True)
+        return DiffResult(changes=PreflightInputs.of(news).lasting != PreflightInputs.of(olds).lasting)
+
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        """Keep what was checked. Instant."""
+        with boundary("keeping what was checked"):
+            checked = PreflightInputs.of(props)
+            return CreateResult(f"{checked.namespace}/preflight{checked.suffix and '-' + checked.suffix}", _kept(props))
+
+    def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
+        """Keep what was checked. Instant."""
+        with boundary("keeping what was checked"):
+            return UpdateResult(_kept(news))
+
+    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
+        """Return what is known: it stands for nothing in the cluster."""
+        known = {key: value for key, value in props.items() if key != "__provider"}
+        return ReadResult(id_, known, known)
+
+    def delete(self, _id: str, _props: dict[str, Any]) -> None:
+        """Do nothing: there is nothing of it in the cluster."""
+
+
+def _kept(props: dict[str, Any]) -> dict[str, Any]:
+    return PreflightInputs.of(props).lasting.props()
+
+
+class Preflight(Resource, module="kata", name="Preflight"):
+    """What was checked before anything changed."""
+
+    cluster_uid: pulumi.Output[str]
+
+    def __init__(self, name: str, inputs: PreflightInputs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(PreflightProvider(), name, {"clusterUid": None, **inputs.props()}, opts)

@@ -1,0 +1,64 @@
+"""All guard rails of an installation, asked of the live cluster before anything of the program changes. Reads only."""
+
+from msgspec import structs
+
+from kata_components.kubernetes.api import KubeApi
+from kata_components.providers import engine, guarded
+from kata_components.providers.preflight_inputs import PreflightInputs
+from kata_components.rollout import guards
+from kata_components.rollout.guards import Refusal
+from kata_components.runner import anchor, fleet, takeover
+
+
+async def check(
+    api: KubeApi, before: PreflightInputs | None, wanted: PreflightInputs, context: str
+) -> tuple[PreflightInputs, list[str]]:
+    """Return the inputs with what the cluster adds, and the refusals that no approved plan confirms.
+
+    Raises:
+        GuardError: the approved plan cannot be read.
+        ClusterError: the cluster could not be asked.
+    """
+    confirmed = guarded.confirmed(wanted)
+    uid = await anchor.cluster_uid(api)
+    met = [guards.cluster(before.cluster_uid if before else None, uid, context)]
+    if any(met):
+        before = None
+    elif before:
+        met += await guarded.changes(api, before, wanted)
+    if not guards.unconfirmed(met, confirmed):
+        met += await _there(api, before, wanted)
+    refusals = guards.unconfirmed(met, confirmed)
+    if refusals:
+        return wanted, guarded.texts(refusals, wanted)
+    return structs.replace(wanted, cluster_uid=uid), []
+
+
+async def _there(api: KubeApi, before: PreflightInputs | None, wanted: PreflightInputs) -> list[Refusal | None]:
+    """Refuse an absent namespace and what is somebody else's; announce what is taken over and what restarts."""
+    if not await anchor.namespace_exists(api, wanted.namespace):
+        return [guards.absent_namespace(wanted.namespace)]
+    lease = await anchor.find_lease(api, wanted.namespace, wanted.lease_name)
+    other = wanted.owner(lease, before)
+    if other:
+        return [other]
+    found = await takeover.examine(api, wanted.takeover(before))
+    if found.announcement:
+        engine.warning(found.announcement, wanted.urn)
+    elif before and not found.refusal:
+        await _announce_restart(api, before, wanted)
+    return [found.refusal]
+
+
+async def _announce_restart(api: KubeApi, before: PreflightInputs, wanted: PreflightInputs) -> None:
+    """Say how many pods a change of the DaemonSet restarts, and Kata's artefacts and the runtime with them."""
+    if before.pod_template == wanted.pod_template or wanted.deployment_mode != "daemonset":
+        return
+    live = await fleet.daemon_set(api, wanted.namespace, wanted.lease_name)
+    if live is None:
+        return
+    engine.warning(
+        f"this change restarts the pods of DaemonSet {wanted.lease_name} on {live.scheduled} nodes: each removes Kata, "
+        "installs it again and restarts the node's container runtime (upstream #12761)",
+        wanted.urn,
+    )

@@ -1,0 +1,141 @@
+"""`Preflight` as the engine drives it: a real provider process, over gRPC, against an API server."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.providers import inputs
+from tests.providers.api_model import ApiServer
+from tests.providers.conftest import Running
+from tests.providers.inputs import INSTALLATION_URN, PREFLIGHT_URN
+from tests.runner.cluster import Cluster
+
+
+def checked(running: Running, olds: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
+    """Return the inputs that a check without failures lets pass."""
+    found = running.preflight.check(inputs.preflight(**changes), olds)
+    assert found.failures == []
+    return found.inputs
+
+
+def refusal(running: Running, olds: dict[str, Any] | None = None, **changes: Any) -> str:
+    """Return the only failure of a check."""
+    (failure,) = running.preflight.check(inputs.preflight(**changes), olds).failures
+    return failure
+
+
+def test_nothing_is_written_and_the_cluster_is_known(running: Running, api: ApiServer) -> None:
+    before = checked(running)
+    assert before["clusterUid"] == "cluster-1"
+    identity, outputs = running.preflight.create(before)
+    assert identity == "kube-system/preflight"
+    running.preflight.update(identity, outputs, checked(running, before))
+    assert running.preflight.read(identity, outputs) == (outputs, outputs)
+    running.preflight.delete(identity, outputs)
+    assert api.writes == []
+
+
+def test_difference_is_what_other_resources_read_of_it(running: Running, tmp_path: Path) -> None:
+    before = checked(running)
+    _, outputs = running.preflight.create(before)
+    report = {"reportDir": str(tmp_path), "objects": [], "podTemplate": "aaa", "existing": "adopt"}
+    assert not running.preflight.differs(checked(running, before, **report), outputs)
+    assert running.preflight.differs(checked(running, before, kataVersion="4.1.0"), outputs)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"deploymentMode": "daemonset"}, "deploymentMode job → daemonset"),
+        ({"suffix": "b"}, "suffix (none) → b"),
+        ({"namespace": "kata"}, "namespace kube-system → kata"),
+        ({"kataVersion": "3.9.0"}, "kataVersion 4.0.0 → 3.9.0 is a downgrade"),
+    ],
+)
+def test_changes_that_would_orphan_nodes_are_refused(
+    running: Running, api: ApiServer, change: dict[str, str], says: str
+) -> None:
+    assert refusal(running, checked(running), **change).startswith(says)
+    assert api.writes == []
+
+
+def test_another_cluster_is_refused(running: Running, cluster: Cluster) -> None:
+    before = checked(running)
+    cluster.objects["namespaces/kube-system"]["metadata"]["uid"] = "cluster-2"
+    assert "context prod is another cluster than the one this stack installed on" in refusal(running, before)
+
+
+@pytest.mark.usefixtures("installed")
+def test_installation_of_another_stack_is_refused(running: Running) -> None:
+    text = refusal(running, stack="kata-deploy/b")
+    assert "belongs to the stack kata-deploy/test (Lease kube-system/kata-deploy), this is kata-deploy/b" in text
+    before = checked(running) | {"stack": "kata-deploy/c"}
+    assert text == refusal(running, before, stack="kata-deploy/b")
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_stack_that_was_renamed_is_the_same_one(running: Running) -> None:
+    checked(running, checked(running), stack="kata-deploy/renamed")
+
+
+def test_absent_namespace_is_refused_with_the_command_that_makes_it(running: Running) -> None:
+    assert refusal(running, namespace="kata") == ("namespace kata does not exist: `kubectl create namespace kata`")
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"labels": {"app.kubernetes.io/managed-by": "Helm"}},
+        {"annotations": {"meta.helm.sh/release-name": "kata"}},
+    ],
+)
+def test_objects_of_a_helm_release_are_refused(running: Running, cluster: Cluster, metadata: dict[str, Any]) -> None:
+    cluster.objects["runtimeclasses/kata-qemu"] = {"metadata": {"name": "kata-qemu", **metadata}}
+    text = refusal(running)
+    assert text.startswith("1 object of this installation belongs to the Helm release ")
+    assert "(runtimeclasses/kata-qemu)" in text
+
+
+def test_helm_release_is_taken_over_when_the_stack_says_so(running: Running, api: ApiServer, cluster: Cluster) -> None:
+    note = {"meta.helm.sh/release-name": "kata", "meta.helm.sh/release-namespace": "kube-system"}
+    cluster.objects["runtimeclasses/kata-qemu"] = {"metadata": {"name": "kata-qemu", "annotations": note}}
+    assert "rollout.existing adopt" in refusal(running, existing="install")
+    checked(running, existing="adopt")
+    assert api.writes == []
+    said = running.installation.check(inputs.installation(existing="adopt"))
+    _, outputs = running.installation.create(said.inputs)
+    (announced, *_), (done, *_) = (running.engine.lines(urn) for urn in (PREFLIGHT_URN, INSTALLATION_URN))
+    assert announced.startswith("takes over 1 object of the Helm release kata in namespace kube-system")
+    assert done.startswith("took over 1 object of the Helm release kata in namespace kube-system")
+    assert cluster.objects["runtimeclasses/kata-qemu"]["metadata"]["annotations"] == {}
+    # Neither staying at `adopt` nor going back is a difference, and the state keeps nothing of it.
+    assert "existing" not in outputs
+    for existing in ({"existing": "adopt"}, {}):
+        again = running.installation.check(inputs.installation(**existing), outputs)
+        assert not running.installation.differs(again.inputs, outputs)
+
+
+def test_objects_of_a_helm_release_that_a_change_would_take_are_refused(running: Running, cluster: Cluster) -> None:
+    path = "runtimeclasses/kata-clh"
+    before = checked(running)
+    cluster.objects[path] = {"metadata": {"name": "kata-clh", "labels": {"app.kubernetes.io/managed-by": "Helm"}}}
+    more = {"objects": [*inputs.preflight()["objects"], "node.k8s.io/v1 runtimeclasses  kata-clh"]}
+    assert "(runtimeclasses/kata-clh)" in refusal(running, before, **more)
+    checked(running, before, **more, existing="adopt")
+
+
+def test_objects_that_an_interrupted_create_left_are_no_reason_to_refuse(running: Running, cluster: Cluster) -> None:
+    cluster.objects["runtimeclasses/kata-qemu"] = {"metadata": {"name": "kata-qemu"}}
+    checked(running)
+
+
+def test_change_of_the_daemon_set_says_how_many_nodes_it_restarts(running: Running, cluster: Cluster) -> None:
+    before = checked(running, deploymentMode="daemonset", podTemplate="aaa")
+    cluster.objects["namespaces/kube-system/daemonsets/kata-deploy"] = {
+        "metadata": {"name": "kata-deploy"},
+        "status": {"currentNumberScheduled": 5},
+    }
+    checked(running, before, deploymentMode="daemonset", podTemplate="bbb")
+    (line,) = running.engine.lines(PREFLIGHT_URN)
+    assert line.startswith("this change restarts the pods of DaemonSet kata-deploy on 5 nodes")
