@@ -83,6 +83,11 @@ def dispatcher_name(suffix: str, stage: str) -> str:
     return truncated(f"{base(suffix)}-{stage}-dispatcher")
 
 
+def handler(shim: str, suffix: str, variant: str = "") -> str:
+    """Return the name of a shim's handler and RuntimeClass; `variant` is the ending of those for debugging."""
+    return f"{suffixed(f'kata-{shim}', suffix)}{variant}"
+
+
 def sanitised(text: str) -> str:
     """Return `text` as upstream turns it into a label value or a part of a name (D32)."""
     return re.sub(r"[^a-z0-9-]", "-", text.lower()).strip("-")

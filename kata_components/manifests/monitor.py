@@ -13,6 +13,7 @@ _SOCKETS = {
     "k0s": "/run/k0s/containerd.sock",
     "microk8s": "/var/snap/microk8s/common/run/containerd.sock",
     "k8s": "/run/containerd/containerd.sock",
+    "kubeadm": "/run/containerd/containerd.sock",
 }
 
 

@@ -11,6 +11,7 @@ PROGRAM = "/usr/bin/kata-deploy"
 
 _CONTAINERD_DIRECTORIES = {
     "k8s": "/etc/containerd/",
+    "kubeadm": "/etc/containerd/",
     "k3s": "/var/lib/rancher/k3s/agent/etc/containerd/",
     "rke2": "/var/lib/rancher/rke2/agent/etc/containerd/",
     "k0s": "/etc/k0s/",

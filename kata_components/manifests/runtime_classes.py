@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from kata_components import names
-from kata_components.manifests.builders import Manifest, suffixed
+from kata_components.manifests.builders import Manifest
 from kata_components.manifests.node_feature_rules import key_resource, rules_are_active
 from kata_components.settings.settings import Settings
 from kata_components.settings.shims import Shim
@@ -25,21 +25,14 @@ def runtime_classes(settings: Settings) -> list[Manifest]:
 def _named(settings: Settings) -> Iterator[tuple[str, str, str]]:
     """Yield name, handler and shim of each class."""
     for shim in settings.shims.enabled:
-        handler = suffixed(settings, f"kata-{shim}")
-        for variant in ("", *_variants(settings)):
-            yield handler + variant, handler + variant, shim
+        for variant in ("", *settings.class_variants):
+            handler = names.handler(shim, settings.env.multi_install_suffix, variant)
+            yield handler, handler, shim
     default = _default_shim(settings)
     # Beside another installation, plain `kata` is that one's.
     asked = settings.runtime_classes.create_default and not settings.env.multi_install_suffix
     if asked and default in settings.shims.enabled:
-        yield settings.runtime_classes.default_name, f"kata-{default}", default
-
-
-def _variants(settings: Settings) -> tuple[str, ...]:
-    """Return the endings of the further classes of each shim: guest debugging is on only in those."""
-    if not (settings.debug and settings.traits.debug_runtime_classes):
-        return ()
-    return ("-debug", "-devkit") if settings.devkit else ("-debug",)
+        yield settings.runtime_classes.default_name, names.handler(default, ""), default
 
 
 def _default_shim(settings: Settings) -> str:

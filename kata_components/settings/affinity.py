@@ -4,14 +4,14 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from kata_components.settings.model import LabelKey, LabelValue, Many, Model
+from kata_components.settings.model import DnsName, LabelKey, LabelValue, Many, Model
 
 AS_LABEL_SELECTOR = ("In", "NotIn", "Exists", "DoesNotExist")
 """The operators that a label selector can express."""
 
 
 class Requirement(Model):
-    """One condition on the labels or fields of a node."""
+    """One condition on the labels of a node."""
 
     key: LabelKey
     operator: Literal["In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"]
@@ -21,14 +21,28 @@ class Requirement(Model):
     def _values_fit(self) -> Self:
         if (self.operator in ("In", "NotIn", "Gt", "Lt")) != bool(self.values):
             raise ValueError("In, NotIn, Gt and Lt need `values`; Exists and DoesNotExist have none")
+        if self.operator in ("Gt", "Lt") and not (len(self.values) == 1 and _is_integer(self.values[0])):
+            raise ValueError("Gt and Lt need one whole number in `values`")
         return self
+
+
+def _is_integer(text: str) -> bool:
+    return text.isascii() and text.removeprefix("-").isdigit()
+
+
+class FieldRequirement(Model):
+    """One condition on the fields of a node, of which Kubernetes knows the name."""
+
+    key: Literal["metadata.name"]
+    operator: Literal["In", "NotIn"]
+    values: Annotated[Many[DnsName], Field(min_length=1, max_length=1)]
 
 
 class NodeSelectorTerm(Model):
     """Conditions that must all hold."""
 
     match_expressions: Many[Requirement] = ()
-    match_fields: Many[Requirement] = ()
+    match_fields: Many[FieldRequirement] = ()
 
 
 class NodeSelector(Model):

@@ -5,33 +5,54 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
-from kata_components.settings.model import Model, matching
-from kata_components.settings.yaml_objects import parsed_object
+from kata_components.settings.model import DnsLabel, DnsName, LabelKey, LabelText, Many, Model, WordOrEmpty
+from kata_components.settings.pods import Toleration
+from kata_components.settings.resources import Amount
+from kata_components.settings.toml_text import Toml
+from kata_components.settings.yaml_objects import check_object, parsed_object
 
 _API_VERSION, _KIND = "node.k8s.io/v1", "RuntimeClass"
-_FIELDS = {"apiVersion", "kind", "metadata", "handler", "overhead", "scheduling"}
-_Word = Annotated[str, matching(r"[^\s:]+", "text without spaces and colons")]
+
+
+class _Metadata(Model):
+    model_config = ConfigDict(extra="allow")
+
+    name: DnsName
+    labels: dict[LabelKey, LabelText] | None = None
+    annotations: dict[LabelKey, str] | None = None
+
+
+class _Overhead(Model):
+    pod_fixed: dict[LabelKey, Amount] | None = None
+
+
+class _Scheduling(Model):
+    node_selector: dict[LabelKey, LabelText] | None = None
+    tolerations: Many[Toleration] | None = None
+
+
+class _RuntimeClass(Model):
+    """What the API server takes. The handler stands in a list of the node program and in the name of a file, too."""
+
+    api_version: str
+    kind: str
+    metadata: _Metadata
+    handler: DnsLabel
+    overhead: _Overhead | None = None
+    scheduling: _Scheduling | None = None
 
 
 def _runtime_class(text: str) -> str:
-    found = parsed_object(text, _API_VERSION, _KIND)
-    if not isinstance(found.get("handler"), str):
-        raise ValueError("must be a RuntimeClass with a handler")  # noqa: TRY004 - pydantic reports ValueErrors
-    if unknown := found.keys() - _FIELDS:
-        raise ValueError(f"must be a RuntimeClass, which has no field {min(map(str, unknown))[:60]!r}")
-    for field, part in (("overhead", "podFixed"), ("scheduling", "nodeSelector")):
-        value = found.get(field) or {}
-        if not isinstance(value, dict) or not isinstance(value.get(part) or {}, dict):
-            raise ValueError(f"must be a RuntimeClass, whose {field}.{part} is a map")  # noqa: TRY004 - as above
+    check_object(parsed_object(text, _API_VERSION, _KIND), _RuntimeClass)
     return text
 
 
 class RuntimeContainerd(Model):
     """How containerd serves a custom runtime; empty means containerd's own snapshotter."""
 
-    snapshotter: Annotated[str, matching(r"[^\s:]*", "the name of a snapshotter or empty")] = ""
+    snapshotter: WordOrEmpty = ""
 
 
 class RuntimeCrio(Model):
@@ -43,9 +64,9 @@ class RuntimeCrio(Model):
 class CustomRuntime(Model):
     """One runtime; `runtime_class` is its RuntimeClass and `drop_in` its changes to the shim's TOML, both as text."""
 
-    base_config: _Word
+    base_config: str
     runtime_class: Annotated[str, AfterValidator(_runtime_class)]
-    drop_in: str = ""
+    drop_in: Toml = ""
     inherit_base_overhead: bool = True
     containerd: RuntimeContainerd = RuntimeContainerd()
     crio: RuntimeCrio = RuntimeCrio()

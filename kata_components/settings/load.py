@@ -8,13 +8,13 @@ from pydantic import ValidationError
 
 from kata_components import names
 from kata_components.errors import SettingsError
+from kata_components.settings.derived_names import clashing_runtimes, too_long_suffix
 from kata_components.settings.dispatched import dispatched_defaults, keys_the_dispatcher_cannot_honour
 from kata_components.settings.merge import Tree, layered, merged, without
 from kata_components.settings.problems import closest, shown, validation_problems
 from kata_components.settings.profile import OWN_KEYS, SUPPORTED_VERSIONS, Profile, load_profile
 from kata_components.settings.rules import (
-    affinity_in_job_mode,
-    clashing_runtimes,
+    inexpressible_affinity,
     keys_of_another_version,
     keys_of_the_other_mode,
     no_shims,
@@ -98,7 +98,7 @@ def _validated(config: Mapping[str, object]) -> tuple[Settings | None, list[str]
         settings = Settings.model_validate(tree)
     except ValidationError as error:
         return None, [*problems, *validation_problems(error, profile.values, version)]
-    return settings, [*problems, *clashing_runtimes(settings)]
+    return settings, [*problems, *too_long_suffix(settings), *clashing_runtimes(settings)]
 
 
 def _version(config: Mapping[str, object]) -> str:
@@ -128,7 +128,7 @@ def _rule_problems(config: Mapping[str, object], profile: Profile, tree: Tree, v
     yield from places_of_pacing(tree, profile, version)
     yield from keys_of_another_version(config, profile, version)
     yield from keys_of_the_other_mode(config, profile, tree.get("deploymentMode"))
-    yield from affinity_in_job_mode(tree, profile)
+    yield from inexpressible_affinity(tree, profile)
     yield from retention_in_job_mode(tree, profile)
     yield from unknown_shims(config, profile, version)
     yield from no_shims(tree)

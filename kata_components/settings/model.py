@@ -11,16 +11,28 @@ from typing import Annotated, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, Strict
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, core_schema
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-_NAME = r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?"
+_NAME = r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
 _DNS_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+_DNS_NAME = rf"{_DNS_LABEL}(\.{_DNS_LABEL})*"
+LABEL_KEY = rf"((?=[^/]{{1,253}}/){_DNS_NAME}/)?{_NAME}"
+"""What the key of a label, an annotation or a taint looks like."""
 
 
 class Model(BaseModel):
     """Immutable, camelCase outside, no unknown keys, no conversion between types."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", alias_generator=to_camel, defer_build=True)
+
+
+IN_TEXT = "in_text"
+"""The type of errors in a text that is a document of its own: the message says where in it, the text is not shown."""
+
+
+def problem_in_text(message: str) -> PydanticCustomError:
+    """Return such an error."""
+    return PydanticCustomError(IN_TEXT, "{message}", {"message": message})
 
 
 @dataclass(frozen=True)
@@ -56,19 +68,23 @@ _Item = TypeVar("_Item")
 Many = Annotated[tuple[_Item, ...], Strict(strict=False)]
 """A list in the configuration, a tuple here; its items stay strict."""
 
-LabelKey = Annotated[
-    str, matching(rf"([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?{_NAME}", "a label key such as example.com/pool", 317)
-]
-_LabelText = Annotated[str, matching(rf"({_NAME})?", "a label value: at most 63 letters, digits, - _ .", 63)]
-LabelValue = Annotated[_LabelText, BeforeValidator(_as_text, json_schema_input_type=_LabelText | int | bool)]
+LabelKey = Annotated[str, matching(LABEL_KEY, "a label key such as example.com/pool", 317)]
+LabelText = Annotated[str, matching(rf"({_NAME})?", "a label value: at most 63 letters, digits, - _ .", 63)]
+LabelValue = Annotated[LabelText, BeforeValidator(_as_text, json_schema_input_type=LabelText | int | bool)]
 Labels = dict[LabelKey, LabelValue]
 Annotations = dict[LabelKey, Annotated[str, BeforeValidator(_as_text, json_schema_input_type=str | int | bool)]]
 
 DnsLabel = Annotated[str, matching(_DNS_LABEL, "at most 63 lower-case letters, digits and hyphens", 63)]
-DnsName = Annotated[
-    str, matching(rf"{_DNS_LABEL}(\.{_DNS_LABEL})*", "a name of lower-case letters, digits, hyphens and dots")
-]
+_NAME_WORDS = "a name of lower-case letters, digits, hyphens and dots"
+DnsName = Annotated[str, matching(_DNS_NAME, _NAME_WORDS)]
+DnsNameOrEmpty = Annotated[str, matching(rf"({_DNS_NAME})?", f"{_NAME_WORDS}, or empty")]
 SocketOrEmpty = Annotated[
     str, matching(r"(\S*/\S+)?", "a socket such as unix:///run/containerd/containerd.sock, or empty", 4096)
 ]
-AbsolutePathOrEmpty = Annotated[str, matching(r"(/\S*)?", "an absolute path or empty", 4096)]
+# Kubernetes mounts no path with a step back, and none with a colon.
+AbsolutePathOrEmpty = Annotated[
+    str, matching(r"(?!(.*/)?\.\.(/|$))(/[^\s:]*)?", "an absolute path without `..` and colons, or empty", 4096)
+]
+Word = Annotated[str, matching(r"[^\s:;,=]+", "text without spaces and the characters : ; , =")]
+WordOrEmpty = Annotated[str, matching(r"[^\s:;,=]*", "empty, or text without spaces and the characters : ; , =")]
+"""What stands in lists of the node program, which these characters take apart."""

@@ -5,9 +5,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from kata_components.settings.model import AbsolutePathOrEmpty, Many, Model, SocketOrEmpty, matching
+from kata_components.settings.toml_text import Toml
 
-# The suffix ends names, label values and annotation keys, of which the tightest leaves 49 characters:
-# from 50 on, the chart's two dispatcher Jobs are cut to the same name.
+# From 50 characters on, the chart's two dispatcher Jobs are cut to the same name. What is longest in job mode and with
+# the shims that are on often leaves fewer, see derived_names.py.
 _Suffix = Annotated[
     str, matching(r"([a-z0-9]([-a-z0-9]*[a-z0-9])?)?", "at most 49 lower-case letters, digits and hyphens", 49)
 ]
@@ -31,7 +32,7 @@ class Containerd(Model):
     config_dir: AbsolutePathOrEmpty = ""
     config_file_name: _FileNameOrEmpty = ""
     runtime_socket: SocketOrEmpty = ""
-    user_drop_in: str = ""
+    user_drop_in: Toml = ""
 
 
 class Snapshotter(Model):

@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 from kata_components.settings.images import PullSecret
 from kata_components.settings.job import Expression
 from kata_components.settings.merge import Path, Tree, at
+from kata_components.settings.model import IN_TEXT
 from kata_components.settings.pods import Toleration
 
 _SHORT = reprlib.Repr()
@@ -69,12 +70,20 @@ def validation_problems(error: ValidationError, defaults: Tree, version: str) ->
 
 def _line(detail: ErrorDetails, defaults: Tree, version: str) -> str:
     location = tuple(str(part) for part in detail["loc"])
-    path, kind, value = dotted(location).removesuffix(".[key]"), detail["type"], detail["input"]
+    path, kind = dotted(location).removesuffix(".[key]"), detail["type"]
     if kind == "extra_forbidden":
         siblings = at(defaults, location[:-1])
         return unknown_key(location, siblings if isinstance(siblings, dict) else _ITEM_KEYS, version)
     if kind == "missing":
         return f"{path}: is required; {_HOW_TO_SET.get(path, 'it cannot be removed with null')}"
+    return f"{path}: {refused(detail)}"
+
+
+def refused(detail: ErrorDetails) -> str:
+    """Return what a value must be and, unless it is a text that is a document of its own, what it is."""
+    kind, value = detail["type"], detail["input"]
     message = _MESSAGES.get(kind) or detail["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+    if kind == IN_TEXT:
+        return message
     choices = re.findall(r"'([^']+)'", str(detail.get("ctx", {}).get("expected", "")))
-    return f"{path}: {message.replace('String should', 'must')}, got {shown(value)}{closest(value, choices)}"
+    return f"{message.replace('String should', 'must')}, got {shown(value)}{closest(value, choices)}"

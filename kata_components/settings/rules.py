@@ -5,12 +5,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from kata_components import names
 from kata_components.settings.affinity import AS_LABEL_SELECTOR, NodeAffinity, NodeSelectorTerm
 from kata_components.settings.merge import Tree, at, differences, select
 from kata_components.settings.problems import closest, dotted, shown, unknown_key
 from kata_components.settings.profile import Profile
-from kata_components.settings.settings import Settings
 
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 _LEAST_TTL = 60
@@ -64,15 +62,18 @@ def _read_by_monitor(config: Mapping[str, Any], profile: Profile, key: str) -> b
     return key != "nodeSelector" or any(at(config, ("job", selection)) is not None for selection in selections)
 
 
-def affinity_in_job_mode(tree: Tree, profile: Profile) -> Iterator[str]:
-    """Yield a line for each part of a node affinity that no label selector can express (contract 2.9, F7 to F10)."""
-    if tree.get("deploymentMode") != "job" or not profile.traits.dispatcher_does_node_work:
-        return
+def inexpressible_affinity(tree: Tree, profile: Profile) -> Iterator[str]:
+    """Yield a line for required terms that are none, which the API server refuses.
+
+    In job mode also for each part that no label selector can express (contract 2.9, F7 to F10).
+    """
     install, cleanup = ("affinity", "nodeAffinity"), ("job", "cleanup", "nodeAffinity")
     terms = _required_terms(at(tree, install))
     path = f"{dotted(install)}.{_REQUIRED}.nodeSelectorTerms"
     if terms == ():
         yield f"{path}: is empty, which selects no node at all; remove {_REQUIRED} to select every node"
+    if tree.get("deploymentMode") != "job" or not profile.traits.dispatcher_does_node_work:
+        return
     for index, term in enumerate(terms or ()):
         if not term.match_expressions and not term.match_fields:
             yield f"{path}.{index}: is empty, which selects no node; remove it or give it matchExpressions"
@@ -113,14 +114,19 @@ def retention_in_job_mode(tree: Tree, profile: Profile) -> Iterator[str]:
 
 
 def unknown_shims(config: Mapping[str, Any], profile: Profile, version: str) -> Iterator[str]:
-    """Yield a line for each shim that the version does not have, as a key or as a default."""
-    known = profile.values["shims"]
+    """Yield a line for each shim that the version does not have, as a key, as a default or as a base."""
+    keys = profile.values["shims"]
     for path, _ in select(config, ("shims", "*")):
-        if path[-1] not in known:
-            yield unknown_key(path, known, version)
+        if path[-1] not in keys:
+            yield unknown_key(path, keys, version)
+    known = sorted(name for name, shim in keys.items() if isinstance(shim, Mapping))
     for path, name in select(config, ("defaultShim", "*")):
         if isinstance(name, str) and name and name not in known:
             yield f"{dotted(path)}: {shown(name)} is no shim of {version}{closest(name, known)}"
+    for path, name in select(config, ("customRuntimes", "runtimes", "*", "baseConfig")):
+        if isinstance(name, str) and name not in known:
+            hint = closest(name, known) or f"; allowed: {', '.join(known)}"
+            yield f"{dotted(path)}: {shown(name)} is no shim of {version}{hint}"
 
 
 def no_shims(tree: Tree) -> Iterator[str]:
@@ -136,12 +142,3 @@ def no_shims(tree: Tree) -> Iterator[str]:
     states = [shim.get("enabled") for shim in shims.values() if isinstance(shim, Mapping)]
     if not any(by_default if state is None else state for state in states):
         yield "shims: all are off; enable at least one with `shims.<name>.enabled: true`"
-
-
-def clashing_runtimes(settings: Settings) -> Iterator[str]:
-    """Yield a line for each custom runtime that takes the handler or the RuntimeClass of a shim."""
-    suffix = settings.env.multi_install_suffix
-    taken = {names.suffixed(f"kata-{shim}", suffix) for shim in settings.shims.enabled}
-    for name, runtime in settings.custom_runtimes.active.items():
-        for found in sorted({runtime.handler, runtime.class_name} & taken):
-            yield f"customRuntimes.runtimes.{name}.runtimeClass: {found!r} is that of a shim; use another name"

@@ -10,18 +10,32 @@ from kata_components.settings.cluster import Cluster
 from kata_components.settings.custom_runtimes import CustomRuntimes
 from kata_components.settings.images import Image, PullPolicy, PullSecret
 from kata_components.settings.job import Job
-from kata_components.settings.model import Annotations, DnsLabel, Labels, Many, Model, matching
+from kata_components.settings.model import (
+    LABEL_KEY,
+    Annotations,
+    DnsLabel,
+    DnsNameOrEmpty,
+    Labels,
+    Many,
+    Model,
+    matching,
+)
 from kata_components.settings.monitor import Monitor
 from kata_components.settings.node import Containerd, Env, Snapshotter
 from kata_components.settings.node_features import NodeFeatureDiscovery, NodeFeatureRules
 from kata_components.settings.pods import Health, Toleration
 from kata_components.settings.profile import load_profile
+from kata_components.settings.resources import Resources
 from kata_components.settings.rollout import Rollout
 from kata_components.settings.shims import DefaultShim, Overhead, RuntimeClasses, Shims
 from kata_components.settings.traits import Traits
 from kata_components.settings.verification import Verification
 
 _Name = Annotated[str, matching(r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?", "a name or empty")]
+_EFFECTS = "NoSchedule|PreferNoSchedule|NoExecute"
+_StartupTaint = Annotated[
+    str, matching(rf"{LABEL_KEY}(:({_EFFECTS}))?", "`key` or `key:effect` with effect NoSchedule or NoExecute", 340)
+]
 
 
 class Settings(Model):
@@ -42,7 +56,9 @@ class Settings(Model):
     debug: bool = False
     devkit: bool = False
     log_level: Literal["", "error", "warn", "info", "debug", "trace"] = ""
-    k8s_distribution: Annotated[Literal["k8s", "k3s", "rke2", "k0s", "microk8s"], Field(alias="k8sDistribution")]
+    k8s_distribution: Annotated[
+        Literal["k8s", "kubeadm", "k3s", "rke2", "k0s", "microk8s"], Field(alias="k8sDistribution")
+    ]
     image: Image
     image_pull_policy: PullPolicy
     image_pull_secrets: Many[PullSecret] = ()
@@ -53,12 +69,12 @@ class Settings(Model):
     node_selector: Labels = Field(default_factory=dict)
     affinity: Affinity = Affinity()
     tolerations: Many[Toleration] = ()
-    startup_taints: Many[Annotated[str, matching(r"[^\s,:]+(:[A-Za-z]+)?", "`key` or `key:effect`")]] = ()
+    startup_taints: Many[_StartupTaint] = ()
     pod_labels: Labels = Field(default_factory=dict)
     pod_annotations: Annotations = Field(default_factory=dict)
-    priority_class_name: str = ""
+    priority_class_name: DnsNameOrEmpty = ""
     update_strategy: dict[str, Any]
-    resources: dict[str, Any] = Field(default_factory=dict)
+    resources: Resources = Field(default_factory=dict)
     health: Health
     env: Env
     containerd: Containerd
@@ -81,3 +97,10 @@ class Settings(Model):
     def built_in_overheads(self) -> Mapping[str, Overhead]:
         """What the chart of this version knows a pod of a shim to cost, whatever the user set."""
         return load_profile(self.kata_version).overheads
+
+    @property
+    def class_variants(self) -> tuple[str, ...]:
+        """The endings of the further RuntimeClasses of each shim: guest debugging is on only in those."""
+        if not (self.debug and self.traits.debug_runtime_classes):
+            return ()
+        return ("-debug", "-devkit") if self.devkit else ("-debug",)

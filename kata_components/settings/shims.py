@@ -3,18 +3,21 @@
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
-from kata_components.settings.model import DnsName, Labels, Many, Model, matching
+from kata_components.settings.model import DnsName, Labels, Many, Model, Word, WordOrEmpty, matching
+from kata_components.settings.resources import Quantity
+from kata_components.settings.toml_text import Toml
 
 Arch = Literal["amd64", "arm64", "s390x", "ppc64le"]
-_Quantity = Annotated[str, matching(r"[0-9]+(\.[0-9]+)?(m|[kMGT]i?|Ki)?", "a quantity such as 250m or 320Mi")]
+# They become parameters of the guest's kernel, and `;` stands between those of two shims.
+_Proxy = Annotated[str, matching(r"[^\s;]*", "text without spaces and `;`, or empty", 4096)]
 
 
 class ShimContainerd(Model):
     """How containerd serves a shim; an empty snapshotter means containerd's own."""
 
-    snapshotter: str = ""
+    snapshotter: WordOrEmpty = ""
     force_guest_pull: bool = False
 
 
@@ -27,20 +30,15 @@ class ShimCrio(Model):
 class ShimAgent(Model):
     """Proxies of the guest agent."""
 
-    https_proxy: str = ""
-    no_proxy: str = ""
-
-
-def _as_text(value: object) -> object:
-    """Return a quantity as text: `cpu: 1` is a number in YAML."""
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+    https_proxy: _Proxy = ""
+    no_proxy: _Proxy = ""
 
 
 class Overhead(Model):
     """What a pod of this class costs beside its containers."""
 
-    memory: Annotated[_Quantity, BeforeValidator(_as_text)]
-    cpu: Annotated[_Quantity, BeforeValidator(_as_text)]
+    memory: Quantity
+    cpu: Quantity
 
 
 class ShimRuntimeClass(Model):
@@ -56,8 +54,8 @@ class Shim(Model):
 
     enabled: bool | None = None
     supported_arches: Many[Arch] = ()
-    allowed_hypervisor_annotations: Many[str] = ()
-    drop_in: str = ""
+    allowed_hypervisor_annotations: Many[Word] = ()
+    drop_in: Toml = ""
     containerd: ShimContainerd = ShimContainerd()
     crio: ShimCrio = ShimCrio()
     agent: ShimAgent = ShimAgent()

@@ -1,16 +1,38 @@
 """The pod that shows after an install that Kata works."""
 
-from typing import Annotated
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
-from kata_components.settings.model import DnsLabel, Model
-from kata_components.settings.yaml_objects import parsed_object
+from kata_components.settings.model import DnsLabel, DnsName, Many, Model, problem_in_text
+from kata_components.settings.problems import shown
+from kata_components.settings.yaml_objects import check_object, parsed_object
+
+_API_VERSION, _KIND = "v1", "Pod"
+
+
+class _Metadata(Model):
+    model_config = ConfigDict(extra="allow")
+
+    name: DnsName
+
+
+class _Spec(Model):
+    model_config = ConfigDict(extra="allow")
+
+    containers: Annotated[Many[dict[str, Any]], Field(min_length=1)]
+
+
+class _Pod(Model):
+    model_config = ConfigDict(extra="allow")
+
+    metadata: _Metadata
+    spec: _Spec
 
 
 def _pod(text: str) -> str:
     if text.strip():
-        parsed_object(text, "v1", "Pod")
+        check_object(parsed_object(text, _API_VERSION, _KIND), _Pod)
     return text
 
 
@@ -22,6 +44,13 @@ class Verification(Model):
     daemonset_timeout: Annotated[int, Field(ge=1)]
     pod: Annotated[str, AfterValidator(_pod)] = ""
 
+    @model_validator(mode="after")
+    def _pod_is_of_the_namespace(self) -> Self:
+        named = self._object["metadata"].get("namespace", self.namespace) if self.enabled else self.namespace
+        if named != self.namespace:
+            raise problem_in_text(f"must have the namespace of its pod, {shown(named)}, as `namespace`")
+        return self
+
     @property
     def enabled(self) -> bool:
         """Whether there is a pod to run."""
@@ -30,4 +59,8 @@ class Verification(Model):
     @property
     def pod_name(self) -> str:
         """The name of the pod."""
-        return str(parsed_object(self.pod, "v1", "Pod")["metadata"]["name"])
+        return str(self._object["metadata"]["name"])
+
+    @property
+    def _object(self) -> dict[str, Any]:
+        return parsed_object(self.pod, _API_VERSION, _KIND)

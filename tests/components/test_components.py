@@ -150,7 +150,7 @@ def test_rule_object_is_a_custom_resource(recorder: Recorder) -> None:
 
 
 def test_verification_is_another_job_when_what_it_verifies_changes(recorder: Recorder) -> None:
-    pod = {"pod": "apiVersion: v1\nkind: Pod\nmetadata: {name: check}\n"}
+    pod = {"pod": "apiVersion: v1\nkind: Pod\nmetadata: {name: check}\nspec: {containers: [{name: a}]}\n"}
     variants = {
         "a": settings("job", verification=pod),
         "same": settings("job", verification=pod, rollout={"maxFailures": 9}),

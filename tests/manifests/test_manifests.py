@@ -70,7 +70,7 @@ def test_cleanup_unlabels_before_it_touches_the_host() -> None:
 
 
 def test_config_map_holds_the_jobs_as_they_are() -> None:
-    args = settings(tolerations=[{"key": "1e3", "operator": "Exists", "tolerationSeconds": 5}])
+    args = settings(tolerations=[{"key": "1e3", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 5}])
     data = config_map(args)["data"]
     assert yaml.safe_load(data["install-job.yaml"]) == install_job(args)
     assert yaml.safe_load(data["cleanup-job.yaml"]) == cleanup_job(args)

@@ -24,7 +24,7 @@ POD = """
 apiVersion: v1
 kind: Pod
 metadata: {name: kata-check}
-spec: {runtimeClassName: kata-qemu}
+spec: {runtimeClassName: kata-qemu, containers: [{name: a, image: b}]}
 """
 EVERYTHING = {
     "cluster": {"context": "c"},

@@ -103,7 +103,7 @@ def test_all_problems_come_at_once_in_lines_of_their_own() -> None:
         ({"image": {"reference": None}}, "image.reference: is required; it cannot be removed with null"),
         (
             {"env": {"installationPrefix": "opt"}},
-            "env.installationPrefix: must be an absolute path or empty, got 'opt'",
+            "env.installationPrefix: must be an absolute path without `..` and colons, or empty, got 'opt'",
         ),
         (
             {"rollout": {"soakSeconds": 5}},

@@ -46,9 +46,9 @@ def test_quoted_handler_is_read_as_yaml() -> None:
 
 
 def test_dates_stay_text() -> None:
-    text = runtime(metadata={"name": "kata-x"})["runtimeClass"] + "overhead: {podFixed: {since: 2026-01-01}}\n"
+    text = runtime(metadata={"name": "kata-x"})["runtimeClass"] + "scheduling: {nodeSelector: {since: 2026-01-01}}\n"
     loaded = load(customRuntimes={"enabled": True, "runtimes": {"a": {"baseConfig": "qemu", "runtimeClass": text}}})
-    assert loaded.custom_runtimes.active["a"].class_object["overhead"] == {"podFixed": {"since": "2026-01-01"}}
+    assert loaded.custom_runtimes.active["a"].class_object["scheduling"] == {"nodeSelector": {"since": "2026-01-01"}}
 
 
 @pytest.mark.parametrize(
@@ -58,16 +58,19 @@ def test_dates_stay_text() -> None:
         ({"baseConfig": "qemu", "runtimeClass": "x: [", "dropIn": ""}, "runtimeClass: must be a RuntimeClass as YAML"),
         ({"baseConfig": "qemu", "runtimeClass": "[" * 100_000}, "runtimeClass: must be a RuntimeClass as YAML"),
         ({"baseConfig": "qemu", "runtimeClass": "a: b"}, "runtimeClass: must be a RuntimeClass of node.k8s.io/v1"),
-        (runtime(metadata={}), "runtimeClass: must be a RuntimeClass with a metadata.name"),
-        (runtime(handler=None), "runtimeClass: must be a RuntimeClass with a handler"),
-        (runtime(handlr="x"), "runtimeClass: must be a RuntimeClass, which has no field 'handlr'"),
+        (runtime(metadata={}), "runtimeClass: must be a valid RuntimeClass: it needs metadata.name"),
+        (
+            runtime(handler=None),
+            "runtimeClass: must be a valid RuntimeClass: its handler must be a valid string, got None",
+        ),
+        (runtime(handlr="x"), "runtimeClass: must be a valid RuntimeClass: it has no field handlr"),
         (
             runtime(overhead="1Gi"),
-            "runtimeClass: must be a RuntimeClass, whose overhead.podFixed is a map",
+            "runtimeClass: must be a valid RuntimeClass: its overhead must be a map, got '1Gi'",
         ),
-        (runtime(scheduling=[]) | {"crio": {"pullType": "never"}}, "crio.pullType: must be '' or 'guest-pull'"),
+        (runtime() | {"crio": {"pullType": "never"}}, "crio.pullType: must be '' or 'guest-pull'"),
         (runtime(handler="kata-qemu"), "runtimeClass: 'kata-qemu' is that of a shim; use another name"),
-        (runtime() | {"baseConfig": "a b"}, "baseConfig: must be text without spaces and colons"),
+        (runtime() | {"baseConfig": "a b"}, "baseConfig: 'a b' is no shim of 4.1.0"),
     ],
 )
 def test_runtime_that_cannot_work_is_refused(spec: dict[str, Any], what: str) -> None:
@@ -84,7 +87,9 @@ def test_two_runtimes_with_one_handler_are_refused() -> None:
 
 @pytest.mark.parametrize("pod", ["just text", "kind: Pod", "apiVersion: v1\nkind: Pod\nmetadata: {}\n", "x: [", "- a"])
 def test_verification_pod_has_to_be_a_pod_with_a_name(pod: str) -> None:
-    assert problem(verification={"pod": pod}).startswith("verification.pod: must be a Pod")
+    assert problem(verification={"pod": pod}).startswith(
+        ("verification.pod: must be a Pod", "verification.pod: must be a valid Pod")
+    )
 
 
 def test_custom_runtimes_may_be_the_only_ones() -> None:

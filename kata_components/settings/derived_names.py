@@ -1,0 +1,47 @@
+"""Rules on names that are made of several settings: none is too long, and none is made twice."""
+
+from collections.abc import Iterator
+
+from kata_components import names
+from kata_components.settings.problems import shown
+from kata_components.settings.settings import Settings
+
+
+def too_long_suffix(settings: Settings) -> Iterator[str]:
+    """Yield a line when a name or a label value that ends in or holds the suffix gets longer than Kubernetes allows."""
+    suffix = settings.env.multi_install_suffix
+    whose, name = max(_with_suffix(settings, suffix), key=lambda derived: len(derived[1]), default=("", ""))
+    most = names.MAX_NAME - (len(name) - len(suffix))
+    if suffix and len(suffix) > most:
+        shorter = "use a shorter one" if most > 0 else "use none"
+        yield (
+            f"env.multiInstallSuffix: must have at most {max(most, 0)} characters, got {shown(suffix)} with "
+            f"{len(suffix)}: {whose} {name} has {len(name)}, and Kubernetes allows {names.MAX_NAME}; {shorter}"
+        )
+
+
+def _with_suffix(settings: Settings, suffix: str) -> Iterator[tuple[str, str]]:
+    """Yield what has a suffix in it and may have 63 characters, with whose it is.
+
+    A handler is a DNS label. All other names that hold the suffix are cut, or may have 253 characters.
+    """
+    if settings.deployment_mode == "job":
+        for stage in ("install", "cleanup"):
+            yield "the owner label of its Jobs", names.job_prefix(suffix, stage)
+    for shim in settings.shims.enabled if settings.runtime_classes.enabled else ():
+        for variant in ("", *settings.class_variants):
+            yield f"the RuntimeClass handler of shims.{shim},", names.handler(shim, suffix, variant)
+
+
+def clashing_runtimes(settings: Settings) -> Iterator[str]:
+    """Yield a line for each custom runtime that takes the handler, the RuntimeClass or the drop-in of a shim."""
+    suffix, variants = settings.env.multi_install_suffix, ("", *settings.class_variants)
+    shims = settings.shims.enabled
+    taken = {names.handler(shim, suffix, variant) for shim in shims for variant in variants}
+    for name, runtime in settings.custom_runtimes.active.items():
+        clashes = {runtime.handler, runtime.class_name} & taken
+        # The files of drop-ins are named by handler here and by shim there.
+        if runtime.handler in shims and (runtime.drop_in.strip() or shims[runtime.handler].drop_in.strip()):
+            clashes.add(runtime.handler)
+        for found in sorted(clashes):
+            yield f"customRuntimes.runtimes.{name}.runtimeClass: {found!r} is that of a shim; use another name"

@@ -1,0 +1,28 @@
+"""TOML that the configuration holds as text and that a program on the nodes reads."""
+
+import tomllib
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+from kata_components.settings.model import problem_in_text
+
+_LONGEST = 100
+
+
+def _parsed(text: str) -> str:
+    """Return the text.
+
+    A container runtime that cannot read its configuration does not come back, so nothing else may get as far as a node.
+    """
+    try:
+        tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise problem_in_text(f"must be TOML: {str(error)[:_LONGEST]}") from None
+    except (ValueError, RecursionError):  # numbers too long to read, nesting too deep
+        raise problem_in_text("must be TOML; it cannot be read") from None
+    return text
+
+
+Toml = Annotated[str, AfterValidator(_parsed)]
+"""TOML as text; blank text is none."""
