@@ -25,15 +25,18 @@ from kata_components.components.state import State
 from kata_components.components.verification import Verification, VerificationArgs
 from kata_components.manifests import objects
 from kata_components.manifests.daemon_set import daemon_set
+from kata_components.manifests.dispatcher_job import handlers
 from kata_components.manifests.job_templates import config_map
 from kata_components.manifests.mounted_configs import mounted_configs, mounted_fingerprints
 from kata_components.manifests.node_feature_rules import rules_are_active
+from kata_components.manifests.runtime_classes import gate
 from kata_components.manifests.selector import install_selectors
 from kata_components.providers.installation import Installation
 from kata_components.providers.installation_inputs import InstallationInputs
 from kata_components.providers.preflight import Preflight
 from kata_components.providers.preflight_inputs import PreflightInputs
 from kata_components.providers.rollout import Rollout, RolloutInputs
+from kata_components.rollout.demands import Demands
 from kata_components.settings.settings import Settings
 
 _DYNAMIC = "pulumi-python:dynamic/kata"
@@ -187,6 +190,7 @@ class KataDeploy(pulumi.ComponentResource):
             report_dir=pace.report_dir,
             approved_plan=pace.approved_plan,
             cleanup_job=config_map(settings)["data"]["cleanup-job.yaml"] if pace.cleanup_deselected else None,
+            demands=Demands(labels=tuple(gate(settings)), handlers=tuple(handlers(settings))),
         )
         opts = pulumi.ResourceOptions(parent=self, depends_on=[preflight, installation], hooks=fail_on_outcome(name))
         return Rollout(name, inputs, opts)

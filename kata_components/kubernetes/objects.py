@@ -90,11 +90,18 @@ class NodeInfo(Slim):
     architecture: str = ""
 
 
+class RuntimeHandler(Slim):
+    """One entry of `status.runtimeHandlers` of a node; the container runtime's default one has no name."""
+
+    name: str = ""
+
+
 class NodeStatus(Slim):
     """`status` of a node."""
 
     conditions: list[NodeCondition] | None = None
     node_info: NodeInfo | None = None
+    runtime_handlers: list[RuntimeHandler] | None = None
 
 
 class Taint(Slim):
@@ -128,6 +135,13 @@ class Node(Slim):
     def taints(self) -> list[Taint]:
         """The node's taints."""
         return (self.spec and self.spec.taints) or []
+
+    @property
+    def handlers(self) -> frozenset[str] | None:
+        """The handlers that its container runtime serves, None where the node does not say."""
+        if self.status is None or self.status.runtime_handlers is None:
+            return None
+        return frozenset(handler.name for handler in self.status.runtime_handlers)
 
     @property
     def info(self) -> NodeInfo:

@@ -76,8 +76,8 @@ def _install_flags(settings: Settings) -> Iterator[str]:
     yield "--node-label=true"
     yield "--claim-node-pending"
     yield f"--wait-node-ready-secs={job.wait_node_ready_seconds}"
-    if handlers := _handlers(settings):
-        yield f"--require-node-handlers={','.join(handlers)}"
+    if required := handlers(settings):
+        yield f"--require-node-handlers={','.join(required)}"
     if settings.startup_taints:
         yield f"--remove-node-taints={','.join(settings.startup_taints)}"
     if warns_of_kubelet_timeouts(settings):
@@ -103,7 +103,7 @@ def _selection_flags(selection: Selection, selectors: Iterable[str]) -> list[str
     return [f"--node-selector={selector}" for selector in selectors]
 
 
-def _handlers(settings: Settings) -> list[str]:
+def handlers(settings: Settings) -> list[str]:
     """Return the handlers of which a node has to serve one: by architecture, then those of custom runtimes."""
     shims = settings.shims.enabled.items()
     ours = [

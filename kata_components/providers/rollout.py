@@ -30,7 +30,8 @@ from kata_components.providers.cluster_provider import ClusterProvider
 from kata_components.providers.rights import missing_rights, rollout_rights
 from kata_components.providers.row import Row
 from kata_components.providers.wire import WireModel, has_unknowns
-from kata_components.rollout import approval, dispatch, report
+from kata_components.rollout import approval, demands, dispatch, report
+from kata_components.rollout.demands import Demands
 from kata_components.rollout.dispatch import Batch
 from kata_components.rollout.waves import Size
 from kata_components.runner import dispatch_install
@@ -48,9 +49,9 @@ class RolloutInputs(WireModel, frozen=True, kw_only=True):
     """What the program asks for.
 
     `install_job` and `cleanup_job` are Job templates as YAML; with the latter, nodes that are not selected any more are
-    cleaned. `mounted` has fingerprints of the files in the ConfigMaps they mount. `dispatcher_job` and
-    `cleanup_dispatcher_job` are the Jobs of upstream's dispatcher as YAML, where that paces: as the contract has them
-    from the program, the former told its nodes by check. `plan` is put in by check.
+    cleaned. `mounted` has fingerprints of the files in the ConfigMaps they mount, `demands` are those on each node.
+    `dispatcher_job` and `cleanup_dispatcher_job` are the Jobs of upstream's dispatcher as YAML, where that paces: as
+    the contract has them from the program, the former told its nodes by check. `plan` is put in by check.
     """
 
     urn: str
@@ -73,6 +74,7 @@ class RolloutInputs(WireModel, frozen=True, kw_only=True):
     cleanup_job: str | None = None
     dispatcher_job: str | None = None
     cleanup_dispatcher_job: str | None = None
+    demands: Demands = demands.NONE
     plan: str | None = None
 
     @functools.cached_property
@@ -102,6 +104,7 @@ class RolloutInputs(WireModel, frozen=True, kw_only=True):
             not_ready=self.not_ready,
             existing=self.existing,
             cleanup=self._cleanup,
+            demands=self.demands,
             approval=plan_file.approval(self.approved_plan),
             heeds_taints=self.dispatcher is not None and dispatch.does_node_work(self.dispatcher),
         )

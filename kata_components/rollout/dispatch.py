@@ -58,8 +58,8 @@ class Batch:
 
 
 def needs_job(step: Step) -> bool:
-    """Return whether a Job has to be made for a step; what runs or has run, and what is adopted, needs none."""
-    return step.action.pending and step.action not in {Action.RESUME, Action.ADOPT}
+    """Return whether a Job has to be made for a step; what runs or has run, and what is only written, needs none."""
+    return step.action.pending and step.action is not Action.RESUME and not step.action.writes_only
 
 
 def selectors_of(job: Mapping[str, Any]) -> Selectors:

@@ -9,6 +9,7 @@ from kata_components import names
 from kata_components.kubernetes.objects import Node
 from kata_components.rollout import digest as host_digest
 from kata_components.rollout import mark as node_mark
+from kata_components.rollout.demands import Demands
 from kata_components.rollout.jobs import JobState, NodeJob
 from kata_components.rollout.mark import Mark
 
@@ -31,6 +32,7 @@ class Facts:
     suffix: str
     namespace: str
     digests: Mapping[int, str]
+    demands: Demands
 
     @property
     def name(self) -> str:
@@ -72,8 +74,11 @@ class Facts:
         return self.mark is not None and self.mark.adopted
 
     @property
-    def is_up_to_date(self) -> bool:
-        """Whether the mark says that the digest is on this machine, and nothing contradicts it."""
+    def is_whole(self) -> bool:
+        """Whether the mark says that the digest is on this machine, and no Job contradicts it.
+
+        Pods are scheduled there only if the node has its labels, too.
+        """
         if self.own_mark is None or not self.is_marked_current:
             return False
         return not self.is_undone and not self.has_worked_since

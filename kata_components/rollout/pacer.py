@@ -25,7 +25,7 @@ from kata_components.rollout.jobs import JobState, NodeJob, Stage
 from kata_components.rollout.jobs_seen import JobsSeen
 from kata_components.rollout.phase import NodeRun, NodeRuns, Phase, Progress
 from kata_components.rollout.queue import WaveQueue
-from kata_components.rollout.step import Action, Step
+from kata_components.rollout.step import Step
 
 NodeCommand = CreateJob | DeleteJob | Record | Inspect
 
@@ -243,7 +243,7 @@ class Pacer:
             if node is None:
                 return
             run = self.nodes[node]
-            self._enter(run, Phase.RECORDING if run.step.action is Action.ADOPT else Phase.CREATING)
+            self._enter(run, Phase.RECORDING if run.step.action.writes_only else Phase.CREATING)
             yield from self._commands(run)
 
     def _give_up_on_dead_nodes(self, now: float) -> None:

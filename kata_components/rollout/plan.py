@@ -81,6 +81,7 @@ def plan(
             suffix=rules.suffix,
             namespace=rules.namespace,
             digests=rules.digests,
+            demands=rules.demands,
         )
         for node in waves.interleaved(nodes)
     ]
@@ -108,10 +109,10 @@ def _soak_left(
     found: Sequence[Facts], steps: Mapping[str, Step], pending: Sequence[Step], rules: Rules, now: datetime
 ) -> float:
     """Return how many seconds the first wave with Jobs has still to wait: none if it was open already."""
-    first = min((step.wave for step in pending if step.action is not Action.ADOPT), default=0)
+    first = min((step.wave for step in pending if not step.action.writes_only), default=0)
     if _is_open(first, found, steps, rules):
         return 0.0
-    done = [facts for facts in found if steps[facts.name].action is Action.UP_TO_DATE and not facts.is_adopted]
+    done = [facts for facts in found if steps[facts.name].action.is_whole and not facts.is_adopted]
     return soak.seconds_left((facts.mark.time for facts in done if facts.mark), rules.soak_seconds, now)
 
 
@@ -120,7 +121,7 @@ def _is_open(wave: int, found: Sequence[Facts], steps: Mapping[str, Step], rules
 
     Newcomers of a finished fleet are of such a wave.
     """
-    done = sum(steps[facts.name].action is Action.UP_TO_DATE and not facts.is_adopted for facts in found)
+    done = sum(steps[facts.name].action.is_whole and not facts.is_adopted for facts in found)
     begun = sum(steps[facts.name].is_begun for facts in found)
     return done + begun > waves.reach(rules.sizes[:wave], (facts.node for facts in found))
 
@@ -130,24 +131,23 @@ def _waves(found: Sequence[Facts], steps: Mapping[str, Step], rules: Rules) -> I
 
     Nodes in the middle of things come before fresh ones, whatever the wave: a running Job is waited for, and a failed
     node is known to the budget already, so trying it again costs nothing new. Where no node of their kind is done, they
-    are its canaries: running `up` again must not break one node more each time. Nodes to adopt come with them, since no
-    Job runs there. For the same reason they are no canaries, then or later: they prove nothing of their kind.
+    are its canaries: running `up` again must not break one node more each time. Nodes that need no Job come with them.
+    Those to adopt are no canaries, then or later: they prove nothing of their kind. Those to label are done otherwise.
     """
     planned = [(facts, steps[facts.name]) for facts in found]
-    done = [facts for facts, step in planned if step.action is Action.UP_TO_DATE]
+    done = [facts for facts, step in planned if step.action.is_whole]
     proven = [facts.node for facts in done if not facts.is_adopted]
     begun = [facts.node for facts, step in planned if step.is_begun]
-    adopted = [facts.node for facts, step in planned if step.action is Action.ADOPT]
-    fresh = [
-        f.node for f, step in planned if step.action.pending and not (step.is_begun or step.action is Action.ADOPT)
-    ]
+    written = [facts.node for facts, step in planned if step.action.writes_only]
+    adopted = sum(step.action is Action.ADOPT for _, step in planned)
+    fresh = [f.node for f, step in planned if step.action.pending and not (step.is_begun or step.action.writes_only)]
     canaries = waves.canaries(begun, proven) if waves.CANARY in rules.sizes else []
-    started = len(done) + len(begun) + len(adopted)
+    started = len(done) + len(begun) + adopted
     cut = waves.split(fresh, tried=[*proven, *begun], started=started, sizes=rules.sizes, total=len(found))
     first = next((number for number, nodes in enumerate(cut) if nodes), 0)
     # Of a wave that was open already nothing has to wait again, but for canaries.
     wave = first if _is_open(first, found, steps, rules) and not canaries else 0
-    for node in (*begun, *adopted):
+    for node in (*begun, *written):
         yield replace(steps[node.metadata.name], wave=wave, canary=node in canaries)
     for number, nodes in enumerate(cut):
         canary = bool(rules.sizes) and rules.sizes[number] == waves.CANARY

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 
-from kata_components.rollout.step import Action, Step
+from kata_components.rollout.step import Step
 
 
 class WaveQueue:
@@ -19,7 +19,7 @@ class WaveQueue:
         for step in steps:
             self._waiting[step.wave].append(step.node)
         self._unsettled = [len(wave) for wave in self._waiting]
-        worked = {step.wave for step in steps if step.action is not Action.ADOPT}
+        worked = {step.wave for step in steps if not step.action.writes_only}
         self._soaks = [soak_seconds if number in worked else 0.0 for number in range(count)]
         if 0 not in worked:
             self._soaks[0] = opens_in

@@ -23,6 +23,7 @@ class Outcome:
     up_to_date: int
     installed: int
     adopted: int
+    relabelled: int
     cleaned: int
     failed: int
     skipped: int
@@ -38,6 +39,7 @@ class Outcome:
             "upToDate": self.up_to_date,
             "installed": self.installed,
             "adopted": self.adopted,
+            "relabelled": self.relabelled,
             "cleaned": self.cleaned,
             "failed": self.failed,
             "skipped": self.skipped,

@@ -17,6 +17,7 @@ class Action(StrEnum):
     RETRY = "retry"
     RESUME = "resume"
     ADOPT = "adopt"
+    RELABEL = "relabel"
     CLEANUP = "cleanup"
     UP_TO_DATE = "upToDate"
     SKIPPED = "skipped"
@@ -25,6 +26,16 @@ class Action(StrEnum):
     def pending(self) -> bool:
         """Whether the rollout will touch the node."""
         return self not in {Action.UP_TO_DATE, Action.SKIPPED}
+
+    @property
+    def writes_only(self) -> bool:
+        """Whether one write to the node is all it takes: no Job runs there."""
+        return self in {Action.ADOPT, Action.RELABEL}
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the node has the digest already."""
+        return self in {Action.UP_TO_DATE, Action.RELABEL}
 
 
 class Barrier(Enum):

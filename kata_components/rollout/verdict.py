@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from kata_components import names
+from kata_components.rollout import demands, waves
 from kata_components.rollout import digest as host_digest
-from kata_components.rollout import waves
+from kata_components.rollout.demands import Demands
 from kata_components.rollout.facts import Facts
 from kata_components.rollout.jobs import JobState
 from kata_components.rollout.step import Action, Barrier, Step
@@ -35,6 +36,7 @@ class Rules:
     not_ready: Literal["skip", "attempt"] = "skip"
     existing: Literal["adopt", "install"] | None = None
     tolerations: Sequence[Toleration] | None = None
+    demands: Demands = demands.NONE
     bound: Callable[[Step], Step] = _as_it_is
 
     @property
@@ -55,10 +57,11 @@ def verdict(facts: Facts, rules: Rules) -> Verdict:
     """Return what to do with one node and why, waves aside."""
     return (
         _not_ours(facts)
-        or _done(facts)
+        or _done(facts, rules)
         or _barred(facts, rules)
         or _of_cleanup(facts)
         or _of_job(facts)
+        or _unserved(facts, rules)
         or _of_mark(facts)
         or _of_label(facts, rules)
     )
@@ -74,9 +77,13 @@ def _not_ours(facts: Facts) -> Verdict | None:
     return None
 
 
-def _done(facts: Facts) -> Verdict | None:
-    if facts.mark and facts.is_up_to_date:
-        return Verdict(Action.UP_TO_DATE, f"installed {facts.mark.time}")
+def _done(facts: Facts, rules: Rules) -> Verdict | None:
+    if facts.mark and facts.is_whole:
+        missing = rules.demands.missing_labels(facts.node)
+        if not missing:
+            return Verdict(Action.UP_TO_DATE, f"installed {facts.mark.time}")
+        if rules.demands.is_served_by(facts.node) is not False:
+            return Verdict(Action.RELABEL, f"installed {facts.mark.time}, but {_untrue(missing)}")
     if facts.is_installed:
         return Verdict(Action.RESUME, "its Job succeeded, the mark is missing")
     return None
@@ -105,6 +112,14 @@ def _of_job(facts: Facts) -> Verdict | None:
     return Verdict(Action.RESUME, "its Job is running") if job.active else None
 
 
+def _unserved(facts: Facts, rules: Rules) -> Verdict | None:
+    """Return what becomes of a node whose mark is whole, but neither its labels nor its container runtime agree."""
+    if not facts.is_whole:
+        return None
+    missing = _untrue(rules.demands.missing_labels(facts.node))
+    return Verdict(Action.INSTALL, f"{missing}, and its container runtime serves no handler of ours")
+
+
 def _of_mark(facts: Facts) -> Verdict | None:
     mark = facts.mark
     if mark is None:
@@ -119,6 +134,10 @@ def _of_mark(facts: Facts) -> Verdict | None:
     if facts.job and facts.is_marked_current:
         return Verdict(Action.UPGRADE, f"a Job of digest {facts.job.digest} has worked on it since it was installed")
     return Verdict(Action.UPGRADE, f"kata {mark.kata_version} digest {mark.digest} is installed")
+
+
+def _untrue(labels: Sequence[str]) -> str:
+    return f"{' and '.join(labels)} {'is' if len(labels) == 1 else 'are'} not true"
 
 
 def _of_label(facts: Facts, rules: Rules) -> Verdict:

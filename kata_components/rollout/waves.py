@@ -8,6 +8,7 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from fractions import Fraction
 from itertools import zip_longest
 from typing import Final, NamedTuple
 
@@ -37,10 +38,19 @@ def kind_of(node: Node) -> Kind:
 
 
 def share(size: Size, total: int) -> int:
-    """Return a number or a percentage of `total` as a count of nodes; percentages are rounded up."""
+    """Return how many of `total` nodes a wave of that size lets in; percentages are rounded up."""
+    return math.ceil(_exact(size, total))
+
+
+def allowed(failures: Size, total: int) -> int:
+    """Return how many of `total` nodes may fail; percentages are rounded down, since a budget is not to be exceeded."""
+    return math.floor(_exact(failures, total))
+
+
+def _exact(size: Size, total: int) -> Fraction:
     if isinstance(size, str) and size.endswith("%"):
-        return math.ceil(total * float(size[:-1]) / 100)
-    return int(size)
+        return Fraction(total * int(size[:-1]), 100)
+    return Fraction(int(size))
 
 
 def reach(sizes: Iterable[Size], nodes: Iterable[Node]) -> int:

@@ -33,6 +33,7 @@ class Orders:
 
     `marks` returns the annotations to set on a node (None removes one) once its Job succeeded, `traces` those to set
     before a finished Job makes room for the next, where any: killed between the two, a run must leave a trace.
+    `labels` returns the labels to set together with the mark.
     """
 
     namespace: str
@@ -41,6 +42,7 @@ class Orders:
     stamp: JobStamp
     marks: Callable[[Step], Mapping[str, str | None]]
     traces: Callable[[Step], Mapping[str, str | None]]
+    labels: Callable[[Step], Mapping[str, str | None]] = lambda _step: {}
 
 
 class Driver:
@@ -187,7 +189,7 @@ class Driver:
             case DeleteJob():
                 await self._api.delete_job(orders.namespace, command.job, command.uid)
             case Record():
-                await self._api.annotate_node(step.node, step.node_uid, orders.marks(step))
+                await self._api.annotate_node(step.node, step.node_uid, orders.marks(step), labels=orders.labels(step))
             case Inspect():
                 failure = self._failures.get(command.uid, "")
                 return await inspect(self._api, orders.namespace, step, command.job, failure)

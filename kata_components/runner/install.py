@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -143,7 +144,7 @@ def _worked_off(planned: Plan, pacer: Pacer) -> WorkedOff:
 
 
 def _pacer(request: InstallRequest, planned: Plan) -> Pacer:
-    allowed = waves.share(request.max_failures, len(planned.steps))
+    allowed = waves.allowed(request.max_failures, len(planned.steps))
     earlier = [step.node for step in planned.steps if step.failed_before]
     return Pacer(
         planned.pending,
@@ -161,7 +162,14 @@ def orders(request: InstallRequest, planned: Plan) -> Orders:
     """Return what the pacer's commands mean for installs."""
     key = names.mark_annotation(request.suffix)
 
-    def marks(step: Step, digest: str = planned.digest, failed: str = "") -> Mapping[str, str]:
+    def labels(step: Step) -> Mapping[str, str]:
+        return dict.fromkeys(request.demands.labels, "true") if step.action is Action.RELABEL else {}
+
+    def marks(step: Step) -> Mapping[str, str]:
+        # What is only labelled has its mark.
+        return {} if step.action is Action.RELABEL else written(step)
+
+    def written(step: Step, digest: str = planned.digest, failed: str = "") -> Mapping[str, str]:
         made = mark.Mark(
             kata_version=request.kata_version,
             digest=digest,
@@ -186,7 +194,8 @@ def orders(request: InstallRequest, planned: Plan) -> Orders:
             node_timeout_seconds=request.node_timeout_seconds,
         ),
         marks=marks,
-        traces=lambda step: marks(step, digest="", failed=planned.digest if step.failed_before else step.failed_at),
+        labels=labels,
+        traces=lambda step: written(step, digest="", failed=planned.digest if step.failed_before else step.failed_at),
     )
 
 
@@ -215,13 +224,14 @@ async def tidy(
 
 def _installed(planned: Plan, worked: WorkedOff, cleaned: Cleaned, seconds: float) -> Installed:
     done = set(worked.done)
-    adopted = sum(step.action is Action.ADOPT and step.node in done for step in planned.pending)
+    written = Counter(step.action for step in planned.pending if step.action.writes_only and step.node in done)
     failures = [*worked.failures, *cleaned.failures]
     outcome = report.Outcome(
         selected=len(planned.steps),
         up_to_date=planned.counts.get(Action.UP_TO_DATE, 0),
-        installed=len(done) - adopted,
-        adopted=adopted,
+        installed=len(done) - written.total(),
+        adopted=written[Action.ADOPT],
+        relabelled=written[Action.RELABEL],
         cleaned=len(cleaned.nodes),
         failed=len(failures) + len(worked.untried),
         skipped=planned.counts.get(Action.SKIPPED, 0),

@@ -6,9 +6,10 @@ from typing import Any, Literal
 
 from kata_components import names
 from kata_components.kubernetes.api import KubeApi
-from kata_components.rollout import guards, jobs, waves
+from kata_components.rollout import demands, guards, jobs, waves
 from kata_components.rollout.approval import Approval
 from kata_components.rollout.cleanup_plan import deselected_plan
+from kata_components.rollout.demands import Demands
 from kata_components.rollout.digest import Contents, host_digests
 from kata_components.rollout.plan import NOTHING, Plan, plan
 from kata_components.rollout.step import Barrier
@@ -43,6 +44,7 @@ class InstallRequest:
     cleanup: CleanupRequest | None = None
     approval: Approval | None = None
     heeds_taints: bool = False
+    demands: Demands = demands.NONE
 
     @property
     def rules(self) -> Rules:
@@ -55,6 +57,7 @@ class InstallRequest:
             soak_seconds=self.soak_seconds,
             not_ready=self.not_ready,
             existing=self.existing,
+            demands=self.demands,
             tolerations=self.job["spec"]["template"]["spec"].get("tolerations", ()) if self.heeds_taints else None,
         )
         return replace(rules, bound=self.approval.bound) if self.approval else rules

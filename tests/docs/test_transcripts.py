@@ -56,6 +56,7 @@ def worker(number: int, *, installed: bool) -> Node:
             kata_version="4.0.0", digest=current(DIGESTS), node_uid=f"uid-{number}", machine_id=machine, time="then"
         )
         made["metadata"]["annotations"][names.mark_annotation("")] = mark.render(done)
+        made["metadata"]["labels"][names.RUNTIME_LABEL] = "true"
     return msgspec.convert(made, Node)
 
 
@@ -101,8 +102,8 @@ def test_outputs_are_those_of_the_program() -> None:
     assert outcome
     keys = [line.split(":")[0].strip() for line in outcome[1].splitlines()]
     made = report.Outcome(
-        selected=24, up_to_date=0, installed=24, adopted=0, cleaned=0, failed=0, skipped=0, remaining=0,
-        failed_nodes=(), seconds=12.5, digest=current(DIGESTS),
+        selected=24, up_to_date=0, installed=24, adopted=0, relabelled=0, cleaned=0, failed=0, skipped=0,
+        remaining=0, failed_nodes=(), seconds=12.5, digest=current(DIGESTS),
     )  # fmt: skip
     assert keys == sorted(made.output())
     assert f'digest     : "{current(DIGESTS)}"' in block

@@ -23,6 +23,8 @@ def node(
     marked: mark.Mark | None = None,
     taints: list[Taint] | None = None,
 ) -> Node:
+    if labels is None:
+        labels = {names.RUNTIME_LABEL: "true"} if marked and marked.digest else {}
     annotations = {names.mark_annotation(""): mark.render(marked)} if marked else None
     info = NodeInfo(
         machine_id=machine or f"machine-{name}",
@@ -35,7 +37,7 @@ def node(
         metadata=Metadata(
             name=name,
             uid=uid or f"uid-{name}",
-            labels={"topology.kubernetes.io/zone": zone, **(labels or {})},
+            labels={"topology.kubernetes.io/zone": zone, **labels},
             annotations=annotations,
         ),
         spec=NodeSpec(taints=taints),

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from kata_components.names import RUNTIME_LABEL
+from kata_components.rollout import waves
 from kata_components.rollout.plan import plan
 from kata_components.rollout.step import Step
 from kata_components.rollout.verdict import Rules
@@ -16,6 +17,16 @@ LABELLED = {RUNTIME_LABEL: "true"}
 
 def placed(steps: tuple[Step, ...]) -> list[tuple[str, int, bool]]:
     return [(step.node, step.wave, step.canary) for step in steps]
+
+
+@pytest.mark.parametrize(
+    ("size", "total", "let_in", "may_fail"),
+    [("10%", 1, 1, 0), ("34%", 9, 4, 3), ("100%", 7, 7, 7), ("0%", 7, 0, 0), (3, 1, 3, 3)],
+)
+def test_percentages_of_waves_are_rounded_up_and_those_of_budgets_down(
+    size: str | int, total: int, let_in: int, may_fail: int
+) -> None:
+    assert (waves.share(size, total), waves.allowed(size, total)) == (let_in, may_fail)
 
 
 def test_adopted_nodes_come_first_and_are_no_canaries_of_their_kind() -> None:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from kata_components.errors import KataDeployError
-from kata_components.rollout.waves import share
 from tests.runner.fake_api import forbidden
 from tests.simulation.faults import Faults
 from tests.simulation.processes import Process
@@ -52,7 +51,9 @@ class Setting:
     @property
     def allowed(self) -> int:
         """How many nodes may fail; of a fleet that has lost nodes a share is no more."""
-        return share(self.max_failures, self.nodes)
+        if isinstance(self.max_failures, str):
+            return self.nodes * int(self.max_failures.removesuffix("%")) // 100
+        return self.max_failures
 
 
 def happens(rng: random.Random, probability: float) -> bool:

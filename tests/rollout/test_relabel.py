@@ -1,0 +1,100 @@
+"""A node that is installed but lacks its labels: no pod is scheduled there."""
+
+from dataclasses import replace
+
+import pytest
+
+from kata_components import names
+from kata_components.kubernetes.objects import Node, RuntimeHandler
+from kata_components.names import RUNTIME_LABEL, mark_label
+from kata_components.rollout.demands import Demands
+from kata_components.rollout.jobs import JobState
+from kata_components.rollout.plan import plan
+from kata_components.rollout.step import Action, Step
+from kata_components.rollout.verdict import Rules
+from tests.rollout.builders import DIGEST, job, mark_of, node
+
+SHARED = Demands(handlers=("kata-qemu", "kata-clh"))
+OWN = Demands(labels=(RUNTIME_LABEL, mark_label("")), handlers=("kata-qemu",))
+
+
+def rules_of(demands: Demands = SHARED, **others: object) -> Rules:
+    return replace(Rules(suffix="", digests={1: DIGEST}, demands=demands), **others)  # type: ignore[arg-type] # its fields
+
+
+def serving(on: Node, *handlers: str) -> Node:
+    assert on.status
+    on.status.runtime_handlers = [RuntimeHandler(name=name) for name in handlers]
+    return on
+
+
+def installed(name: str = "a", labels: dict[str, str] | None = None) -> Node:
+    return node(name, marked=mark_of(name), labels=labels or {})
+
+
+def step_of(on: Node, rules: Rules) -> Step:
+    [step] = plan([on], [], rules).steps
+    return step
+
+
+@pytest.mark.parametrize("labels", [{}, {RUNTIME_LABEL: "false"}])
+def test_a_lost_label_is_put_back_without_a_job(labels: dict[str, str]) -> None:
+    step = step_of(installed(labels=labels), rules_of())
+    assert step.action is Action.RELABEL
+    assert step.reason == f"installed 2026-01-01T00:00:00Z, but {RUNTIME_LABEL} is not true"
+
+
+@pytest.mark.parametrize(
+    ("handlers", "action"),
+    [
+        (["", "runc", "kata-clh"], Action.RELABEL),
+        (["", "runc", "kata-other"], Action.INSTALL),
+        ([], Action.INSTALL),
+    ],
+)
+def test_what_the_container_runtime_serves_says_whether_kata_is_still_there(
+    handlers: list[str], action: Action
+) -> None:
+    step = step_of(serving(installed(), *handlers), rules_of())
+    assert step.action is action
+    assert action is Action.RELABEL or step.reason.endswith("its container runtime serves no handler of ours")
+
+
+def test_a_labelled_node_is_up_to_date_whatever_its_runtime_says() -> None:
+    assert step_of(serving(installed(labels={RUNTIME_LABEL: "true"})), rules_of()).action is Action.UP_TO_DATE
+
+
+def test_where_classes_select_by_the_own_label_too_it_counts_as_well() -> None:
+    assert step_of(installed(labels={RUNTIME_LABEL: "true"}), rules_of(OWN)).reason.endswith(
+        f"but {names.mark_label('')} is not true"
+    )
+    both = {RUNTIME_LABEL: "true", mark_label(""): "true"}
+    assert step_of(installed(labels=both), rules_of(OWN)).action is Action.UP_TO_DATE
+
+
+def test_only_a_whole_mark_of_this_machine_and_digest_is_relabelled() -> None:
+    marks = [
+        mark_of("a", digest="bbbbbbbbbbbb"),
+        mark_of("a", uid="another"),
+        mark_of("a", machine="another"),
+        mark_of("a", digest=""),
+    ]
+    steps = [step_of(node("a", marked=mark, labels={}), rules_of()) for mark in marks]
+    assert [step.action for step in steps] == [Action.UPGRADE, Action.REBUILT, Action.REBUILT, Action.INSTALL]
+
+
+@pytest.mark.parametrize("state", list(JobState))
+def test_a_cleanup_that_has_begun_took_the_label_so_kata_is_not_whole(state: JobState) -> None:
+    [step] = plan([installed()], [job("a", state, stage="cleanup")], rules_of()).steps
+    assert step.action is Action.INSTALL
+
+
+def test_a_node_that_is_not_ready_can_be_labelled_since_nothing_runs_there() -> None:
+    step = step_of(node("a", marked=mark_of("a"), labels={}, ready=False), rules_of())
+    assert step.action is Action.RELABEL
+
+
+def test_a_node_to_label_stands_for_its_kind_and_waits_for_no_wave() -> None:
+    rules = rules_of(sizes=("canary", "100%"), soak_seconds=3600)
+    lost, fresh = plan([installed(), node("b")], [], rules).steps
+    assert (lost.action, lost.canary, fresh.action, fresh.canary) == (Action.RELABEL, False, Action.INSTALL, False)
