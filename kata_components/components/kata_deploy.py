@@ -20,6 +20,7 @@ from kata_components.components.node_feature_discovery import NodeFeatureDiscove
 from kata_components.components.node_feature_rules import NodeFeatureRules, NodeFeatureRulesArgs
 from kata_components.components.node_rbac import NodeRbac
 from kata_components.components.outcome_hook import fail_on_outcome
+from kata_components.components.ownership import this_stack
 from kata_components.components.runtime_classes import RuntimeClasses
 from kata_components.components.state import State
 from kata_components.components.verification import Verification, VerificationArgs
@@ -153,7 +154,7 @@ class KataDeploy(pulumi.ComponentResource):
         job_mode = settings.deployment_mode == "job"
         return {
             "urn": self._urn(kind, name),
-            "stack": f"{pulumi.get_project()}/{pulumi.get_stack()}",
+            "stack": this_stack(),
             "kata_version": settings.kata_version,
             "deployment_mode": settings.deployment_mode,
             "namespace": settings.namespace,

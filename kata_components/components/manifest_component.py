@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 import pulumi
 
+from kata_components.components.ownership import owned
 from kata_components.manifests.builders import Manifest
 
 
@@ -23,7 +24,7 @@ def object_name(manifest: Manifest) -> str:
 
 
 class ManifestComponent(pulumi.ComponentResource):
-    """Registers manifests as children named `<name>-<role>`; those names are part of users' state.
+    """Registers manifests, each with its stack, as children named `<name>-<role>`; the names are part of users' state.
 
     `child` holds options that all children get. With `in_order`, each child also depends on those before it.
     """
@@ -57,4 +58,4 @@ def _registered(name: str, manifest: Manifest, options: pulumi.ResourceOptions) 
     Those classes take a manifest apart only to put it together again, and importing them a sixth of a preview.
     """
     group_version = manifest["apiVersion"] if "/" in manifest["apiVersion"] else f"core/{manifest['apiVersion']}"
-    return pulumi.CustomResource(f"kubernetes:{group_version}:{manifest['kind']}", name, dict(manifest), options)
+    return pulumi.CustomResource(f"kubernetes:{group_version}:{manifest['kind']}", name, owned(manifest), options)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pulumi
 
+from kata_components import names
 from kata_components.components import tokens
 from kata_components.components.manifest_component import ManifestComponent
 from kata_components.manifests.verification import verification, verification_seconds
@@ -29,7 +30,7 @@ class Verification(ManifestComponent):
         limit = f"{verification_seconds(args.settings)}s"
         child = pulumi.ResourceOptions(
             depends_on=args.needs,
-            replace_on_changes=["metadata.annotations"],
+            replace_on_changes=[f'metadata.annotations["{names.DIGEST_ANNOTATION}"]'],
             delete_before_replace=True,
             custom_timeouts=pulumi.CustomTimeouts(create=limit, update=limit),
         )

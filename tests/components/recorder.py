@@ -7,6 +7,8 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as k8s
 
+from kata_components import names
+
 
 @dataclass
 class Recorder(pulumi.runtime.Mocks):
@@ -24,6 +26,14 @@ class Recorder(pulumi.runtime.Mocks):
 
     def kubernetes_objects(self) -> list[pulumi.runtime.MockResourceArgs]:
         return [resource for resource in self.resources.values() if resource.typ.startswith("kubernetes:")]
+
+
+def stack_of(manifest: dict[str, Any]) -> str:
+    """Take the annotation that names the stack off an object, so that it is as the manifests have it."""
+    stack: str = manifest["metadata"]["annotations"].pop(names.STACK_ANNOTATION)
+    if not manifest["metadata"]["annotations"]:
+        del manifest["metadata"]["annotations"]
+    return stack
 
 
 def run(program: Callable[[pulumi.ResourceOptions], object]) -> None:

@@ -26,7 +26,7 @@ from kata_components.names import DIGEST_ANNOTATION
 from kata_components.rollout.digest import current, host_digests
 from kata_components.settings.load import load_settings
 from kata_components.settings.settings import Settings
-from tests.components.recorder import Recorder, run
+from tests.components.recorder import Recorder, run, stack_of
 
 
 def settings(mode: str, **values: object) -> Settings:
@@ -44,7 +44,9 @@ def daemonset_mode(args: Settings, opts: pulumi.ResourceOptions) -> list[Manifes
 
 
 def objects(recorder: Recorder) -> list[dict[str, Any]]:
-    return [resource.inputs for resource in recorder.kubernetes_objects()]
+    found: list[dict[str, Any]] = [resource.inputs for resource in recorder.kubernetes_objects()]
+    assert {stack_of(manifest) for manifest in found} == {"kata-deploy/test"}
+    return found
 
 
 def by_identity(manifests: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:

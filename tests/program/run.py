@@ -31,6 +31,7 @@ class Registration:
     provider: str
     inputs: dict[str, Any]
     depends_on: frozenset[str]
+    replace_on_changes: tuple[str, ...]
 
     @property
     def type_and_parent(self) -> tuple[str, str]:
@@ -72,6 +73,7 @@ class _Monitor(MockMonitor):
                 provider=request.provider.rpartition("::")[0].rpartition("::")[2],
                 inputs=json_format.MessageToDict(request.object),
                 depends_on=frozenset(urn.rpartition("::")[2] for urn in request.dependencies),
+                replace_on_changes=tuple(request.replaceOnChanges),
             )
         return super().RegisterResource(request)  # type: ignore[no-untyped-call] # the SDK leaves it without types
 

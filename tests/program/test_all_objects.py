@@ -11,6 +11,7 @@ from kata_components.components.job_templates import templates
 from kata_components.manifests.objects import all_objects
 from kata_components.settings.load import load_settings
 from kata_components.settings.settings import Settings
+from tests.components.recorder import stack_of
 from tests.program.conftest import Program
 from tests.program.run import Run
 
@@ -60,8 +61,10 @@ def of_pulumi(settings: Settings) -> list[dict[str, Any]]:
 
 
 def registered(run: Run) -> dict[tuple[str, str], Any]:
+    """Return the objects as the manifests have them: without the annotation that names their stack."""
     found = [r.inputs for r in run.resources.values() if r.type.startswith("kubernetes:") and "kind" in r.inputs]
     assert len({identity(manifest) for manifest in found}) == len(found)
+    assert {stack_of(manifest) for manifest in found} == {"kata-deploy/test"}
     return {identity(manifest): manifest for manifest in found}
 
 
@@ -70,6 +73,12 @@ def test_program_registers_exactly_the_objects_of_the_manifests(program: Program
     objects = {identity(manifest): manifest for manifest in of_pulumi(load_settings(config))}
     assert len({kind for kind, _ in objects}) >= 7
     assert registered(program(config)) == objects
+
+
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
+def test_pods_say_nothing_of_the_stack_since_that_would_restart_them(program: Program, config: dict[str, Any]) -> None:
+    for resource in program(config).resources.values():
+        assert names.STACK_ANNOTATION not in json.dumps(resource.inputs.get("spec", {}))
 
 
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
@@ -97,6 +106,8 @@ def test_verification_runs_after_the_installation_with_its_rights(
     run = program(CONFIGS[config])
     job = run.resources["kata-deploy-verification-job"]
     assert installed in job.depends_on
+    # Not by the one that names the stack, which a stack of an older version gets and a renamed one changes.
+    assert job.replace_on_changes == (f'metadata.annotations["{names.DIGEST_ANNOTATION}"]',)
     assert {
         "kata-deploy-verification-service-account",
         "kata-deploy-verification-cluster-role",
