@@ -24,12 +24,12 @@ from kata_components.components.ownership import this_stack
 from kata_components.components.runtime_classes import RuntimeClasses
 from kata_components.components.state import State
 from kata_components.components.verification import Verification, VerificationArgs
-from kata_components.manifests import objects
 from kata_components.manifests.daemon_set import daemon_set
 from kata_components.manifests.dispatcher_job import handlers
 from kata_components.manifests.job_templates import config_map
 from kata_components.manifests.mounted_configs import mounted_configs, mounted_fingerprints
 from kata_components.manifests.node_feature_rules import rules_are_active
+from kata_components.manifests.objects import compared_objects, kept_objects, reference
 from kata_components.manifests.runtime_classes import gate
 from kata_components.manifests.selector import install_selectors
 from kata_components.providers.installation import Installation
@@ -123,13 +123,12 @@ class KataDeploy(pulumi.ComponentResource):
     def _preflight(self) -> Preflight:
         settings = self._settings
         job_mode = settings.deployment_mode == "job"
-        pods = {} if job_mode else daemon_set(settings)["spec"]["template"]
         name = f"{self._base}-preflight"
         inputs = PreflightInputs(
             **self._guarded("Preflight", name),
-            pod_template=None if job_mode else _digest(pods),
+            pod_template=None if job_mode else _digest(daemon_set(settings)["spec"]["template"]),
             existing=settings.rollout.existing,
-            pods=json.dumps(pods) if pods and settings.rollout.existing == "adopt" else None,
+            contents=json.dumps(compared_objects(settings)) if settings.rollout.existing == "adopt" else None,
             objects=self._objects(),
         )
         return Preflight(name, inputs, pulumi.ResourceOptions(parent=self))
@@ -164,7 +163,7 @@ class KataDeploy(pulumi.ComponentResource):
         }
 
     def _objects(self) -> tuple[str, ...]:
-        return tuple(_object(manifest) for manifest in objects.kept_objects(self._settings))
+        return tuple(map(reference, kept_objects(self._settings)))
 
     def _rollout(self, preflight: Preflight, installation: Installation) -> Rollout:
         settings = self._settings
@@ -204,9 +203,3 @@ class KataDeploy(pulumi.ComponentResource):
 
 def _digest(value: object) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]
-
-
-def _object(manifest: dict[str, Any]) -> str:
-    metadata = manifest["metadata"]
-    plural = f"{manifest['kind'].lower()}{'es' if manifest['kind'].endswith('s') else 's'}"
-    return f"{manifest['apiVersion']} {plural} {metadata.get('namespace', '')} {metadata['name']}"

@@ -4,7 +4,6 @@ from collections.abc import AsyncGenerator, Mapping
 from typing import Any, Final, Protocol
 
 from kata_components.kubernetes.objects import (
-    DaemonSet,
     Job,
     JobEvent,
     JobList,
@@ -84,14 +83,14 @@ class KubeApi(Protocol):
     async def delete_lease(self, namespace: str, name: str, uid: str) -> None:
         """Delete the Lease with that UID."""
 
-    async def get_daemon_set(self, namespace: str, name: str) -> DaemonSet:
-        """Return one DaemonSet."""
-
     async def get_namespace(self, name: str) -> ObjectMetadata:
         """Return the metadata of a namespace."""
 
     async def list_metadata(self, api_version: str, plural: str, namespace: str) -> list[ObjectMetadata]:
         """Return the metadata of all objects of a kind, none when the cluster does not know it."""
+
+    async def get_object(self, api_version: str, plural: str, namespace: str, name: str) -> dict[str, Any] | None:
+        """Return any object as it came, None when there is none; an empty namespace means cluster-scoped."""
 
     async def get_metadata(self, api_version: str, plural: str, namespace: str, name: str) -> OwnedObject | None:
         """Return the metadata of any object, None when there is none; an empty namespace means cluster-scoped."""

@@ -6,7 +6,6 @@ Reads are repeated after transient failures, writes are one attempt. Answers of 
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
-from http import HTTPStatus
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -17,7 +16,6 @@ from kata_components.kubernetes import paths
 from kata_components.kubernetes.api import Manifest
 from kata_components.kubernetes.connection import Call, Connection
 from kata_components.kubernetes.objects import (
-    DaemonSet,
     Job,
     JobEvent,
     JobList,
@@ -53,7 +51,6 @@ _COLLECTION_TIMEOUT: Final = 120.0
 _CORE: Final = "/api/v1"
 _PAGE_SIZES: Final = {f"{_CORE}/nodes": NODE_PAGE_SIZE}
 _BATCH: Final = "/apis/batch/v1"
-_APPS: Final = "/apis/apps/v1"
 _COORDINATION: Final = "/apis/coordination.k8s.io/v1"
 _REVIEWS: Final = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
@@ -165,10 +162,6 @@ class HttpKubeApi:
         """Delete the Lease with that UID."""
         await self._write("DELETE", paths.item(_COORDINATION, "leases", name, namespace), _deletion(uid))
 
-    async def get_daemon_set(self, namespace: str, name: str) -> DaemonSet:
-        """Return one DaemonSet."""
-        return await self._get(paths.item(_APPS, "daemonsets", name, namespace), DaemonSet)
-
     async def get_namespace(self, name: str) -> ObjectMetadata:
         """Return the metadata of a namespace."""
         return await self._get(paths.item(_CORE, "namespaces", name), ObjectMetadata, _METADATA)
@@ -183,16 +176,13 @@ class HttpKubeApi:
                 return []
             raise
 
+    async def get_object(self, api_version: str, plural: str, namespace: str, name: str) -> dict[str, Any] | None:
+        """Return any object as it came, None when there is none or the cluster does not know its kind."""
+        return await self._find(api_version, plural, namespace, name, dict[str, Any])
+
     async def get_metadata(self, api_version: str, plural: str, namespace: str, name: str) -> OwnedObject | None:
         """Return the metadata of any object, None when there is none or the cluster does not know its kind."""
-        try:
-            return await self._get(
-                paths.item(paths.prefix(api_version), plural, name, namespace), OwnedObject, _METADATA
-            )
-        except ApiError as error:
-            if error.status == HTTPStatus.NOT_FOUND:
-                return None
-            raise
+        return await self._find(api_version, plural, namespace, name, OwnedObject, _METADATA)
 
     async def patch_metadata(
         self, api_version: str, plural: str, namespace: str, name: str, metadata: Mapping[str, Any]
@@ -231,6 +221,16 @@ class HttpKubeApi:
 
     async def _get(self, path: str, kind: type[T], accept: str = _JSON) -> T:
         return _decode(await self._read(Call(path=path, accept=accept)), kind)
+
+    async def _find(
+        self, api_version: str, plural: str, namespace: str, name: str, kind: type[T], accept: str = _JSON
+    ) -> T | None:
+        try:
+            return await self._get(paths.item(paths.prefix(api_version), plural, name, namespace), kind, accept)
+        except ApiError as error:
+            if not error.not_found:
+                raise
+            return None
 
     async def _write(
         self,

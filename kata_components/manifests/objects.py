@@ -37,6 +37,22 @@ def kept_objects(settings: Settings) -> list[Manifest]:
     ]
 
 
+def reference(manifest: Manifest) -> str:
+    """Return which object a manifest is of, as `apiVersion plural namespace name`."""
+    metadata = manifest["metadata"]
+    plural = f"{manifest['kind'].lower()}{'es' if manifest['kind'].endswith('s') else 's'}"
+    return f"{manifest['apiVersion']} {plural} {metadata.get('namespace', '')} {metadata['name']}"
+
+
+def compared_objects(settings: Settings) -> dict[str, Manifest]:
+    """Return, by their references, the objects that are looked into before those of somebody else are taken over.
+
+    Those of the whole cluster, which have to be equal, and the DaemonSet, whose pods may restart.
+    """
+    found = [m for m in kept_objects(settings) if "namespace" not in m["metadata"] or m["kind"] == "DaemonSet"]
+    return {reference(manifest): manifest for manifest in found}
+
+
 def _installer(settings: Settings) -> list[Manifest]:
     if settings.deployment_mode == "daemonset":
         return [daemon_set(settings)]

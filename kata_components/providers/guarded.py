@@ -4,7 +4,7 @@
 which may be there without a `Preflight` (docs/adr/0001). Reads only.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Literal, Self
 
 from msgspec import structs
@@ -55,12 +55,11 @@ class Guarded(WireModel, frozen=True, kw_only=True):
         """Return what must not change while the installation exists."""
         return {"deploymentMode": self.deployment_mode, "suffix": self.suffix, "namespace": self.namespace}
 
-    def owner(self, lease: Lease | None, before: "Guarded | None") -> Refusal | None:
-        """Return the refusal to work on what another stack made; a stack that was renamed is the same one."""
+    def owner(self, lease: Lease | None, stacks: Collection[str]) -> Refusal | None:
+        """Return the refusal to work on what another stack made; `stacks` are the names this one has or had."""
         owner = lease.metadata.annotation(names.STACK_ANNOTATION) if lease else None
-        former = before.stack if before else self.stack
         where = f"{self.namespace}/{self.lease_name}"
-        return None if owner == former else guards.other_stack(owner, self.stack, where)
+        return None if owner in stacks else guards.other_stack(owner, self.stack, where)
 
 
 async def changes(api: KubeApi, before: Guarded, wanted: Guarded) -> list[Refusal | None]:

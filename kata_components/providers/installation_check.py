@@ -32,7 +32,7 @@ async def check(
     if before and not any(met):
         met += await guarded.changes(api, before, wanted)
     lease = await anchor.find_lease(api, wanted.namespace, wanted.lease_name)
-    met.append(wanted.owner(lease, before))
+    met.append(wanted.owner(lease, [before.stack] if before else []))
     refusals = guards.unconfirmed(met, confirmed)
     if refusals:
         return wanted, guarded.texts(refusals, wanted)

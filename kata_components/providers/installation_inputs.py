@@ -9,7 +9,7 @@ from msgspec import structs
 from kata_components.providers.guarded import Guarded
 from kata_components.runner.anchor import Ending
 from kata_components.runner.cleanup import ABANDON_VARIABLE, CleanupRequest
-from kata_components.runner.takeover import ObjectName
+from kata_components.runner.objects_there import ObjectName
 
 
 class InstallationInputs(Guarded, frozen=True, kw_only=True):

@@ -2,12 +2,13 @@
 
 from msgspec import structs
 
+from kata_components import names
 from kata_components.kubernetes.api import KubeApi
 from kata_components.providers import engine, guarded
 from kata_components.providers.preflight_inputs import PreflightInputs
 from kata_components.rollout import guards
-from kata_components.rollout.guards import Refusal
 from kata_components.runner import anchor, fleet, takeover
+from kata_components.runner.takeover import Finding
 
 
 async def check(
@@ -26,39 +27,41 @@ async def check(
         before = None
     elif before:
         met += await guarded.changes(api, before, wanted)
+    found = Finding()
     if not guards.unconfirmed(met, confirmed):
-        met += await _there(api, before, wanted)
-    refusals = guards.unconfirmed(met, confirmed)
+        found = await _there(api, before, wanted)
+    refusals = guards.unconfirmed([*met, *found.refusals], confirmed)
     if refusals:
         return wanted, guarded.texts(refusals, wanted)
-    return structs.replace(wanted, cluster_uid=uid), []
+    for text in found.announcements:
+        engine.warning(text, wanted.urn)
+    former = next(iter(found.stacks - {wanted.stack}), None)
+    return structs.replace(wanted, cluster_uid=uid, former_stack=former), []
 
 
-async def _there(api: KubeApi, before: PreflightInputs | None, wanted: PreflightInputs) -> list[Refusal | None]:
+async def _there(api: KubeApi, before: PreflightInputs | None, wanted: PreflightInputs) -> Finding:
     """Refuse an absent namespace and what is somebody else's; announce what is taken over and what restarts."""
     if not await anchor.namespace_exists(api, wanted.namespace):
-        return [guards.absent_namespace(wanted.namespace)]
+        return Finding([guards.absent_namespace(wanted.namespace)])
+    stacks = wanted.stacks(before)
     lease = await anchor.find_lease(api, wanted.namespace, wanted.lease_name)
-    other = wanted.owner(lease, before)
+    other = wanted.owner(lease, stacks)
     if other:
-        return [other]
-    found = await takeover.examine(api, wanted.takeover(before))
-    if found.announcement:
-        engine.warning(found.announcement, wanted.urn)
-    elif before and not found.refusal:
-        await _announce_restart(api, before, wanted)
-    return [found.refusal]
+        return Finding([other])
+    found = await takeover.examine(api, wanted.takeover(stacks, established=lease is not None))
+    owner = lease and lease.metadata.annotation(names.STACK_ANNOTATION)
+    told = found.announcements or await _restart(api, before, wanted)
+    return Finding(found.refusals, told, found.stacks | ({owner} if owner else set()))
 
 
-async def _announce_restart(api: KubeApi, before: PreflightInputs, wanted: PreflightInputs) -> None:
+async def _restart(api: KubeApi, before: PreflightInputs | None, wanted: PreflightInputs) -> list[str]:
     """Say how many pods a change of the DaemonSet restarts, and Kata's artefacts and the runtime with them."""
-    if before.pod_template == wanted.pod_template or wanted.deployment_mode != "daemonset":
-        return
+    if before is None or before.pod_template == wanted.pod_template or wanted.deployment_mode != "daemonset":
+        return []
     live = await fleet.daemon_set(api, wanted.namespace, wanted.lease_name)
     if live is None:
-        return
-    engine.warning(
+        return []
+    return [
         f"this change restarts the pods of DaemonSet {wanted.lease_name} on {live.scheduled} nodes: each removes Kata, "
-        "installs it again and restarts the node's container runtime (upstream #12761)",
-        wanted.urn,
-    )
+        "installs it again and restarts the node's container runtime (upstream #12761)"
+    ]

@@ -6,7 +6,8 @@ from typing import Literal, Self
 from msgspec import structs
 
 from kata_components.providers.guarded import Guarded
-from kata_components.runner.takeover import ObjectName, TakeoverRequest
+from kata_components.runner.objects_there import ObjectName
+from kata_components.runner.takeover import TakeoverRequest
 
 
 class PreflightInputs(Guarded, frozen=True, kw_only=True):
@@ -14,27 +15,38 @@ class PreflightInputs(Guarded, frozen=True, kw_only=True):
 
     `objects` are the Kubernetes objects of the program as `apiVersion plural namespace name`; `pod_template` is a
     digest of the DaemonSet's pods (daemonset mode only). `existing` is `adopt` where objects that are there already may
-    be taken over; then `pods` is the pod template as JSON.
+    be taken over; then `contents` maps, as JSON, those that are compared to their manifests. `former_stack` is put in
+    by check.
     """
 
     objects: tuple[str, ...] = ()
     pod_template: str | None = None
     existing: Literal["adopt", "install"] | None = None
-    pods: str | None = None
+    contents: str | None = None
+    former_stack: str | None = None
 
     @property
     def lasting(self) -> Self:
         """What other resources read of it. The rest is compared by check, which is given the last checked inputs."""
-        return structs.replace(super().lasting, objects=(), pod_template=None, existing=None, pods=None)
+        return structs.replace(
+            super().lasting, objects=(), pod_template=None, existing=None, contents=None, former_stack=None
+        )
 
-    def takeover(self, before: "PreflightInputs | None" = None) -> TakeoverRequest:
-        """Return how to deal with a Helm release that has objects of this installation which it had not before."""
-        known = before.objects if before else ()
+    def stacks(self, before: "PreflightInputs | None") -> frozenset[str]:
+        """Return by which names of this stack its objects may be known: a renamed one gives them the new name."""
+        former = (before.stack, before.former_stack) if before else ()
+        return frozenset(filter(None, (self.stack, *former)))
+
+    def takeover(self, stacks: frozenset[str], *, established: bool) -> TakeoverRequest:
+        """Return how to deal with objects that are there already."""
+        contents = json.loads(self.contents or "{}")
         return TakeoverRequest(
-            objects=tuple(ObjectName.parse(text) for text in self.objects if text not in known),
+            objects=tuple(map(ObjectName.parse, self.objects)),
+            stacks=stacks,
+            established=established,
             adopt=self.existing == "adopt",
             mode=self.deployment_mode,
             namespace=self.namespace,
             suffix=self.suffix,
-            pods=json.loads(self.pods) if self.pods else None,
+            contents={ObjectName.parse(name): manifest for name, manifest in contents.items()},
         )

@@ -1,10 +1,22 @@
 """Whether applying a manifest would change a live object."""
 
+import re
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any, Final
 
 _KEYS: Final = ("name", "mountPath")
 """By what server-side apply tells apart the items of a list in a pod: containers, env, volumes; volume mounts."""
+
+_QUANTITIES: Final = {"limits", "requests", "podFixed"}
+"""The fields that hold amounts of resources by their names."""
+_QUANTITY: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)(m|[kMGTPE]|[KMGTPE]i)?")
+_SUFFIXES: Final[dict[str | None, Decimal]] = {
+    None: Decimal(1),
+    "m": Decimal("0.001"),
+    **{suffix: Decimal(1000) ** power for power, suffix in enumerate("kMGTPE", 1)},
+    **{f"{suffix}i": Decimal(1024) ** power for power, suffix in enumerate("KMGTPE", 1)},
+}
 
 
 def covers(live: Any, wanted: Any) -> bool:  # noqa: ANN401 - any part of a Kubernetes object
@@ -15,10 +27,26 @@ def covers(live: Any, wanted: Any) -> bool:  # noqa: ANN401 - any part of a Kube
     if live is None:
         return not wanted
     if isinstance(wanted, Mapping):
-        return isinstance(live, Mapping) and all(covers(live.get(key), value) for key, value in wanted.items())
+        return isinstance(live, Mapping) and all(_covers(key, live.get(key), value) for key, value in wanted.items())
     if isinstance(wanted, list):
         return isinstance(live, list) and _list_covers(live, wanted)
     return bool(live == wanted)
+
+
+def _covers(key: str, live: Any, wanted: Any) -> bool:  # noqa: ANN401 # as above
+    """Return the same of a field; quantities of resources are compared by what they amount to."""
+    if key not in _QUANTITIES or not isinstance(live, Mapping) or not isinstance(wanted, Mapping):
+        return covers(live, wanted)
+    return covers({k: _amount(v) for k, v in live.items()}, {k: _amount(v) for k, v in wanted.items()})
+
+
+def _amount(quantity: object) -> object:
+    """Return what a quantity amounts to: the API server writes `2048Mi` as `2Gi`, and `1.0` as `1`."""
+    found = _QUANTITY.fullmatch(str(quantity))
+    if found is None:
+        return quantity
+    number, suffix = found.groups()
+    return Decimal(number) * _SUFFIXES[suffix]
 
 
 def _list_covers(live: Sequence[Any], wanted: Sequence[Any]) -> bool:

@@ -167,26 +167,16 @@ def foreign_objects(objects: Sequence[str], releases: Collection[Release]) -> Re
     )
 
 
-def takeover(releases: Collection[Release], namespace: str, mode: str, of_other_mode: str | None) -> Refusal | None:
-    """Refuse to take over what is not one release like this stack: same namespace, same mode.
-
-    `of_other_mode` is the release's object that only the other deployment mode has, None when it has none.
-    """
+def takeover(releases: Collection[Release], namespace: str) -> Refusal | None:
+    """Refuse to take over what is not one release in the namespace of this stack."""
     if len(releases) > 1:
         return Refusal(f"objects of this installation belong to {_releases(releases)}: only one can be taken over")
     elsewhere = next((r for r in releases if r.namespace not in ("", namespace)), None)
-    if elsewhere:
-        return Refusal(
-            f"{_releases(releases)} cannot be taken over into namespace {namespace}: its pods would be left behind "
-            f"in its own. Set `namespace` to {elsewhere.namespace}."
-        )
-    if of_other_mode is None:
+    if elsewhere is None:
         return None
-    other = "daemonset" if mode == "job" else "job"
     return Refusal(
-        f"{_releases(releases)} installs with deploymentMode {other} (it has {of_other_mode}), this stack with {mode}. "
-        "Both would work on the same nodes. Take it over with deploymentMode "
-        f"{other}; to change the mode later, run `pulumi destroy`, then `pulumi up` with {mode}."
+        f"{_releases(releases)} cannot be taken over into namespace {namespace}: its pods would be left behind "
+        f"in its own. Set `namespace` to {elsewhere.namespace}."
     )
 
 

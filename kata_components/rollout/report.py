@@ -69,17 +69,35 @@ def some(items: Sequence[str], most: int = 5) -> str:
 def takeover_plan(objects: int, release: Release, restarted: int | None) -> str:
     """Return what taking over a Helm release means; `restarted` is how many pods of its DaemonSet, None without one."""
     lines = [f"takes over {_objects(objects)} of the Helm release {release}; they stay, Helm's labels on them go"]
-    if restarted == 0:
-        lines.append("its DaemonSet has the pods of this configuration already: none restarts")
-    elif restarted:
-        lines.append(
-            f"its DaemonSet has other pods than this configuration: they restart on {nodes(restarted)}, and each "
-            "removes Kata, installs it again and restarts the node's container runtime. To avoid that, use the values "
-            "of the release"
-        )
+    lines += _restarts("its", restarted, "of the release")
     lines.append("from then on never run `helm uninstall` or `helm upgrade` on it: they would remove or change them")
     lines.append(f"after `pulumi up`, make Helm forget the release: {_forget(release)}")
     return "\n  ".join(lines)
+
+
+def adoption_plan(objects: Sequence[str], restarted: int | None) -> str:
+    """Return what taking over objects means that say of nobody that they are his; `restarted` as above."""
+    lines = [
+        f"takes over {_objects(len(objects))} that exist already ({some(objects)}); from then on they are this stack's"
+    ]
+    lines += _restarts("the", restarted, "it was made from")
+    lines.append(
+        "whoever applied them (kubectl, Argo CD, Flux) must not do so again; `pulumi destroy` will delete them"
+    )
+    return "\n  ".join(lines)
+
+
+def _restarts(whose: str, restarted: int | None, values: str) -> list[str]:
+    """Return what becomes of the pods of a DaemonSet that is taken over."""
+    if restarted is None:
+        return []
+    if restarted == 0:
+        return [f"{whose} DaemonSet has the pods of this configuration already: none restarts"]
+    return [
+        f"{whose} DaemonSet has other pods than this configuration: they restart on {nodes(restarted)}, and each "
+        "removes Kata, installs it again and restarts the node's container runtime. To avoid that, use the values "
+        f"{values}"
+    ]
 
 
 def taken_over(objects: int, release: Release) -> str:

@@ -5,7 +5,8 @@ import json
 from dataclasses import dataclass
 from typing import Any, Self
 
-from kata_components.errors import ApiError
+import msgspec
+
 from kata_components.kubernetes.api import KubeApi
 from kata_components.kubernetes.objects import DaemonSet, Node
 from kata_components.rollout import jobs, mark
@@ -110,9 +111,5 @@ async def selected_names(api: KubeApi, selection: Selection) -> frozenset[str]:
 
 async def daemon_set(api: KubeApi, namespace: str, name: str) -> DaemonSet | None:
     """Return the DaemonSet of daemonset mode, None when there is none."""
-    try:
-        return await api.get_daemon_set(namespace, name)
-    except ApiError as error:
-        if not error.not_found:
-            raise
-        return None
+    found = await api.get_object("apps/v1", "daemonsets", namespace, name)
+    return msgspec.convert(found, DaemonSet) if found else None

@@ -9,9 +9,10 @@ import pytest
 import yaml
 
 from kata_components.manifests.dispatcher_rbac import dispatcher_rbac
-from kata_components.manifests.objects import all_objects
+from kata_components.manifests.objects import all_objects, kept_objects, reference
 from kata_components.rollout import report
 from kata_components.rollout.helm import Release
+from kata_components.runner.objects_there import ObjectName
 from kata_components.settings.load import load_settings
 from tests.docs.markdown import CHECKOUT, blocks, in_code, section, tables
 from tests.manifests import chart
@@ -52,6 +53,12 @@ def test_announcement_is_shown_as_the_program_makes_it() -> None:
     objects = len(all_objects(load_settings(STACK)))
     text = "\n".join(f"    {line}" for line in report.takeover_plan(objects, RELEASE, 0).splitlines())
     assert text in "".join(blocks(GUIDE)), text
+
+
+def test_adoption_of_objects_without_a_release_is_announced_as_in_the_guide() -> None:
+    found = [ObjectName.parse(reference(manifest)) for manifest in kept_objects(load_settings(STACK))]
+    lines = report.adoption_plan([*map(str, found)], 0).splitlines()
+    assert "\n".join(f"    {line}" for line in lines) in GUIDE
 
 
 def test_command_that_makes_helm_forget_is_the_program_s() -> None:

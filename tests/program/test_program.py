@@ -103,6 +103,21 @@ def test_no_object_is_touched_before_the_guard_rails_have_spoken(program: Progra
     assert resources["kata-deploy-preflight"].depends_on == set()
 
 
+@pytest.mark.parametrize("config", [JOB, DAEMONSET])
+def test_guard_rails_are_told_the_manifests_to_compare_only_where_something_may_be_taken_over(
+    program: Program, config: dict[str, Any]
+) -> None:
+    def contents(**rollout: str) -> Any:
+        run = program({**config, **ONE_SHIM, "rollout": rollout})
+        return run.resources["kata-deploy-preflight"].inputs.get("contents")
+
+    assert contents() is None
+    compared = json.loads(contents(existing="adopt"))
+    kinds = {manifest["kind"] for manifest in compared.values()}
+    of_mode = {"DaemonSet"} if config is DAEMONSET else set()
+    assert kinds == {"ClusterRole", "ClusterRoleBinding", "RuntimeClass"} | of_mode
+
+
 def test_dispatcher_paces_both_ways_and_its_rights_outlive_the_installation(program: Program) -> None:
     run = program({**DISPATCHED, **ONE_SHIM})
     resources = run.resources

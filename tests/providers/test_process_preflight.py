@@ -1,15 +1,25 @@
 """`Preflight` as the engine drives it: a real provider process, over gRPC, against an API server."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kata_components import names
 from tests.providers import inputs
 from tests.providers.api_model import ApiServer
 from tests.providers.conftest import Running
 from tests.providers.inputs import INSTALLATION_URN, PREFLIGHT_URN
 from tests.runner.cluster import Cluster
+
+QEMU = "node.k8s.io/v1 runtimeclasses  kata-qemu"
+
+
+def put(cluster: Cluster, path: str, annotations: dict[str, str] | None = None, **content: Any) -> None:
+    """Add an object that is there without this run."""
+    metadata = {"name": path.rpartition("/")[2], "annotations": annotations or {}}
+    cluster.objects[path] = {"metadata": metadata, **content}
 
 
 def checked(running: Running, olds: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
@@ -126,16 +136,67 @@ def test_objects_of_a_helm_release_that_a_change_would_take_are_refused(running:
 
 
 def test_objects_that_an_interrupted_create_left_are_no_reason_to_refuse(running: Running, cluster: Cluster) -> None:
-    cluster.objects["runtimeclasses/kata-qemu"] = {"metadata": {"name": "kata-qemu"}}
+    note = {names.STACK_ANNOTATION: inputs.STACK}
+    cluster.objects["runtimeclasses/kata-qemu"] = {"metadata": {"name": "kata-qemu", "annotations": note}}
     checked(running)
 
 
+@pytest.mark.usefixtures("installed")
+def test_objects_of_an_older_version_are_known_by_the_installation_they_belong_to(
+    running: Running, cluster: Cluster
+) -> None:
+    fields = [{"manager": "pulumi-kubernetes-2b4c0d6e", "operation": "Apply"}]
+    cluster.objects["runtimeclasses/kata-qemu"] = {"metadata": {"name": "kata-qemu", "managedFields": fields}}
+    checked(running)
+    cluster.objects["runtimeclasses/kata-qemu"]["metadata"]["managedFields"] = [{"manager": "kubectl"}]
+    assert "(runtimeclasses/kata-qemu)" in refusal(running)
+
+
+def test_objects_that_somebody_else_applied_are_refused_before_anything_changes(
+    running: Running, api: ApiServer, cluster: Cluster
+) -> None:
+    put(cluster, "namespaces/kube-system/configmaps/kata-deploy-job-templates")
+    put(cluster, "runtimeclasses/kata-qemu", handler="kata-qemu")
+    text = refusal(running)
+    assert text.startswith("2 objects of this installation are there already, and no stack has made them (")
+    contents = {QEMU: {"metadata": {"name": "kata-qemu"}, "handler": "kata-qemu"}}
+    checked(running, existing="adopt", contents=json.dumps(contents))
+    (line, *_) = running.engine.lines(PREFLIGHT_URN)
+    assert line.startswith("takes over 2 objects that exist already (")
+    contents[QEMU]["overhead"] = {"podFixed": {"cpu": "1"}}
+    assert "not as this configuration has it (runtimeclasses/kata-qemu)" in (
+        refusal(running, existing="adopt", contents=json.dumps(contents))
+    )
+    assert api.writes == []
+
+
+@pytest.mark.parametrize("existing", ["adopt", "install", None])
+def test_a_daemon_set_that_works_on_the_nodes_is_refused_in_job_mode(
+    running: Running, cluster: Cluster, existing: str | None
+) -> None:
+    put(cluster, "namespaces/kube-system/daemonsets/kata-deploy")
+    text = refusal(running, existing=existing)
+    assert text.startswith(
+        "something installs with deploymentMode daemonset (it has daemonsets/kube-system/kata-deploy)"
+    )
+
+
+def test_a_renamed_stack_whose_first_up_was_cut_off_still_knows_its_objects(running: Running, cluster: Cluster) -> None:
+    before = checked(running)
+    renamed = {"stack": "kata-deploy/renamed"}
+    put(cluster, "runtimeclasses/kata-qemu", annotations={names.STACK_ANNOTATION: inputs.STACK})
+    cut_off = checked(running, before, **renamed)
+    again = checked(running, cut_off, **renamed)
+    put(cluster, "runtimeclasses/kata-qemu", annotations={names.STACK_ANNOTATION: "kata-deploy/renamed"})
+    done = checked(running, again, **renamed)
+    # From now on the old name is that of any other stack.
+    put(cluster, "runtimeclasses/kata-qemu", annotations={names.STACK_ANNOTATION: inputs.STACK})
+    assert f"belongs to the stack {inputs.STACK}" in refusal(running, done, **renamed)
+
+
 def test_change_of_the_daemon_set_says_how_many_nodes_it_restarts(running: Running, cluster: Cluster) -> None:
-    before = checked(running, deploymentMode="daemonset", podTemplate="aaa")
-    cluster.objects["namespaces/kube-system/daemonsets/kata-deploy"] = {
-        "metadata": {"name": "kata-deploy"},
-        "status": {"currentNumberScheduled": 5},
-    }
-    checked(running, before, deploymentMode="daemonset", podTemplate="bbb")
+    before = checked(running, deploymentMode="daemonset", podTemplate="aaa", objects=[])
+    put(cluster, "namespaces/kube-system/daemonsets/kata-deploy", status={"currentNumberScheduled": 5})
+    checked(running, before, deploymentMode="daemonset", podTemplate="bbb", objects=[])
     (line,) = running.engine.lines(PREFLIGHT_URN)
     assert line.startswith("this change restarts the pods of DaemonSet kata-deploy on 5 nodes")

@@ -65,3 +65,22 @@ values = st.recursive(
 @given(values, values)
 def test_any_two_values_can_be_compared(one: Any, other: Any) -> None:
     assert isinstance(covers(one, other), bool)
+
+
+@pytest.mark.parametrize(
+    ("live", "wanted", "same"),
+    [
+        ("2Gi", "2048Mi", True),
+        ("1", "1.0", True),
+        ("1", "1000m", True),
+        ("1G", "1Gi", False),
+        ("250m", "1", False),
+        ("odd", "1", False),
+    ],
+)
+def test_quantities_are_compared_by_what_they_amount_to(live: str, wanted: str, same: bool) -> None:
+    assert covers({"podFixed": {"memory": live}}, {"podFixed": {"memory": wanted}}) is same
+
+
+def test_texts_that_look_like_quantities_are_not() -> None:
+    assert not covers({"value": "1"}, {"value": "1.0"})

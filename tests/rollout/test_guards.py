@@ -107,14 +107,11 @@ def test_objects_of_a_release_are_named_with_it_and_the_way_to_take_it_over() ->
 
 
 def test_one_release_of_the_same_namespace_and_mode_can_be_taken_over() -> None:
-    assert guards.takeover({KATA}, "kube-system", "job", None) is None
-    assert guards.takeover({Release("", "")}, "kube-system", "job", None) is None
+    assert guards.takeover({KATA}, "kube-system") is None
+    assert guards.takeover({Release("", "")}, "kube-system") is None
 
 
 def test_what_cannot_be_taken_over_is_refused_with_what_to_set() -> None:
-    two = text_of(guards.takeover({KATA, Release("b", "kube-system")}, "kube-system", "job", None))
+    two = text_of(guards.takeover({KATA, Release("b", "kube-system")}, "kube-system"))
     assert "the Helm releases b in namespace kube-system, kata in namespace kube-system" in two
-    assert "Set `namespace` to kube-system" in text_of(guards.takeover({KATA}, "kata", "job", None))
-    other = text_of(guards.takeover({KATA}, "kube-system", "job", "daemonsets/kube-system/kata-deploy"))
-    assert "with deploymentMode daemonset (it has daemonsets/kube-system/kata-deploy), this stack with job" in other
-    assert "with deploymentMode job" in text_of(guards.takeover({KATA}, "kube-system", "daemonset", "configmaps/c"))
+    assert "Set `namespace` to kube-system" in text_of(guards.takeover({KATA}, "kata"))

@@ -2,6 +2,7 @@
 # ruff: noqa: ARG002 - the protocol gives the arguments of methods
 
 import asyncio
+import copy
 import functools
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Callable, Mapping
@@ -12,7 +13,6 @@ import msgspec
 from kata_components.errors import ApiError, ExpiredError, UnreachableError
 from kata_components.kubernetes.api import Manifest
 from kata_components.kubernetes.objects import (
-    DaemonSet,
     Job,
     JobEvent,
     JobList,
@@ -137,11 +137,6 @@ class FakeKubeApi:
     async def delete_lease(self, namespace: str, name: str, uid: str) -> None:
         await self._call("delete_lease", lambda: self.cluster.delete_lease(namespace, name, uid))
 
-    async def get_daemon_set(self, namespace: str, name: str) -> DaemonSet:
-        return await self._get(
-            "get_daemon_set", self.cluster.objects, f"namespaces/{namespace}/daemonsets/{name}", DaemonSet
-        )
-
     async def get_namespace(self, name: str) -> ObjectMetadata:
         return await self._get("get_namespace", self.cluster.objects, f"namespaces/{name}", ObjectMetadata)
 
@@ -150,6 +145,10 @@ class FakeKubeApi:
             return msgspec.convert(self.cluster.objects_at(path_of(plural, namespace, "")), list[ObjectMetadata])
 
         return await self._call("list_metadata", listed)
+
+    async def get_object(self, api_version: str, plural: str, namespace: str, name: str) -> dict[str, Any] | None:
+        path = path_of(plural, namespace, name)
+        return await self._call("get_object", lambda: copy.deepcopy(self.cluster.objects.get(path)))
 
     async def get_metadata(self, api_version: str, plural: str, namespace: str, name: str) -> OwnedObject | None:
         try:

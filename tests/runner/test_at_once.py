@@ -9,7 +9,7 @@ import pytest
 from kata_components.kubernetes.api import CALLS_AT_ONCE
 from kata_components.runner import takeover
 from kata_components.runner.at_once import at_once
-from kata_components.runner.takeover import ObjectName
+from kata_components.runner.objects_there import ObjectName
 from tests.runner.dispatching import settings, up
 from tests.runner.fake_api import FakeKubeApi
 from tests.runner.support import cluster as fleet

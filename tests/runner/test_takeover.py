@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
+from kata_components import names
 from kata_components.errors import ApiError
 from kata_components.runner import takeover
-from kata_components.runner.takeover import Finding, ObjectName, TakeoverRequest
-from tests.rollout.builders import text_of
+from kata_components.runner.objects_there import ObjectName
+from kata_components.runner.takeover import Finding, TakeoverRequest
 from tests.runner.cluster import Cluster
 from tests.runner.fake_api import FakeKubeApi, path_of
 from tests.runner.virtual_loop import simulate
@@ -22,10 +23,25 @@ PODS = {
 }
 NOTE = {"meta.helm.sh/release-name": "kata", "meta.helm.sh/release-namespace": "kube-system"}
 FORGET = "`kubectl -n kube-system delete secret -l owner=helm,name=kata`"
+OURS = "kata-deploy/test"
+MANIFEST = {"handler": "kata-qemu", "overhead": {"podFixed": {"memory": "2048Mi", "cpu": "1.0"}}}
+LIVE = {"handler": "kata-qemu", "overhead": {"podFixed": {"memory": "2Gi", "cpu": "1"}}}
 JOB = TakeoverRequest(
-    objects=(ACCOUNT, CLASS), adopt=True, mode="job", namespace="kube-system", suffix="", pods=None
-)  # fmt: skip
-DAEMONSET = dataclasses.replace(JOB, objects=(ACCOUNT, DAEMON_SET), mode="daemonset", pods=PODS)
+    objects=(ACCOUNT, CLASS),
+    stacks=frozenset({OURS}),
+    established=False,
+    adopt=True,
+    mode="job",
+    namespace="kube-system",
+    suffix="",
+    contents={CLASS: {"apiVersion": "node.k8s.io/v1", "metadata": {"name": "kata-qemu"}, **MANIFEST}},
+)
+DAEMONSET = dataclasses.replace(
+    JOB,
+    objects=(ACCOUNT, DAEMON_SET),
+    mode="daemonset",
+    contents={DAEMON_SET: {"spec": {"template": PODS}}},
+)
 
 
 def cluster(*objects: ObjectName, note: dict[str, str] | None = None) -> Cluster:
@@ -57,54 +73,127 @@ def with_pods(on: Cluster, image: str) -> Cluster:
 def examine(on: Cluster, request: TakeoverRequest) -> Finding:
     api = FakeKubeApi(on)
     found = simulate(takeover.examine(api, request))
-    assert set(api.asked) <= {"list_metadata", "get_daemon_set"}
+    assert set(api.asked) <= {"list_metadata", "get_metadata", "get_object"}
     return found
 
 
-def test_without_helm_there_is_nothing_to_say_or_to_do() -> None:
-    on = cluster(ACCOUNT, note={})
-    on.objects["namespaces/kube-system/serviceaccounts/kata-deploy-sa"]["metadata"]["labels"] = {}
-    assert examine(on, JOB) == Finding()
-    api = FakeKubeApi(on)
+def put(on: Cluster, name: ObjectName, content: dict[str, Any] | None = None, **metadata: Any) -> Cluster:
+    """Add an object that somebody other than Helm has applied."""
+    found = {"metadata": {"name": name.name, **metadata}, **(content or {})}
+    on.objects[path_of(name.plural, name.namespace, name.name)] = found
+    return on
+
+
+def refusal(found: Finding) -> str:
+    (refused,) = found.refusals
+    assert found.announcements == []
+    return refused.text
+
+
+def announcement(found: Finding) -> str:
+    assert found.refusals == []
+    (announced,) = found.announcements
+    return announced
+
+
+def test_where_nothing_is_there_is_nothing_to_say_or_to_do() -> None:
+    assert examine(Cluster(), JOB) == Finding([], [])
+    api = FakeKubeApi(cluster(ACCOUNT, note={}))
+    api.cluster.objects["namespaces/kube-system/serviceaccounts/kata-deploy-sa"]["metadata"]["labels"] = {}
     assert simulate(takeover.carry_out(api, JOB.objects)) is None
     assert "patch_metadata" not in api.asked
 
 
 def test_without_adopt_the_release_is_refused() -> None:
-    found = examine(cluster(CLASS), dataclasses.replace(JOB, adopt=False))
     assert "belongs to the Helm release kata in namespace kube-system (runtimeclasses/kata-qemu)" in (
-        text_of(found.refusal)
+        refusal(examine(cluster(CLASS), dataclasses.replace(JOB, adopt=False)))
     )
-    assert found.announcement is None
 
 
 def test_with_adopt_the_release_is_announced_with_what_to_do_about_helm() -> None:
-    found = examine(cluster(ACCOUNT, CLASS), JOB)
-    assert found.refusal is None
-    assert found.announcement == (
+    assert announcement(examine(cluster(ACCOUNT, CLASS), JOB)) == (
         "takes over 2 objects of the Helm release kata in namespace kube-system; they stay, Helm's labels on them go\n"
         "  from then on never run `helm uninstall` or `helm upgrade` on it: they would remove or change them\n"
         f"  after `pulumi up`, make Helm forget the release: {FORGET}"
     )
 
 
-@pytest.mark.parametrize(
-    ("image", "words"),
-    [("i:1", "has the pods of this configuration already: none restarts"), ("i:0", "they restart on 5 nodes")],
-)
+PODS_STAY = "has the pods of this configuration already: none restarts"
+
+
+@pytest.mark.parametrize(("image", "words"), [("i:1", PODS_STAY), ("i:0", "they restart on 5 nodes")])
 def test_announcement_says_whether_the_pods_of_the_daemon_set_restart(image: str, words: str) -> None:
-    found = examine(with_pods(cluster(ACCOUNT, DAEMON_SET), image), DAEMONSET)
-    assert words in (found.announcement or "")
+    assert words in announcement(examine(with_pods(cluster(ACCOUNT, DAEMON_SET), image), DAEMONSET))
 
 
-def test_release_of_the_other_mode_is_refused() -> None:
-    found = examine(cluster(ACCOUNT, DAEMON_SET), JOB)
-    assert "deploymentMode daemonset (it has daemonsets/kube-system/kata-deploy)" in text_of(found.refusal)
+@pytest.mark.parametrize("adopt", [True, False])
+@pytest.mark.parametrize("by_helm", [True, False])
+def test_what_installs_in_the_other_mode_is_refused_whoever_has_it(adopt: bool, by_helm: bool) -> None:
+    def there(name: ObjectName) -> Cluster:
+        return cluster(name) if by_helm else put(Cluster(), name)
+
+    def asked(request: TakeoverRequest) -> TakeoverRequest:
+        return dataclasses.replace(request, adopt=adopt)
+
+    assert "deploymentMode daemonset (it has daemonsets/kube-system/kata-deploy)" in (
+        refusal(examine(there(DAEMON_SET), asked(JOB)))
+    )
     templates = ObjectName(
         api_version="v1", plural="configmaps", namespace="kube-system", name="kata-deploy-job-templates"
     )
-    found = examine(cluster(ACCOUNT, templates), DAEMONSET)
-    assert "deploymentMode job (it has configmaps/kube-system/kata-deploy-job-templates)" in text_of(found.refusal)
+    assert "deploymentMode job (it has configmaps/kube-system/kata-deploy-job-templates)" in (
+        refusal(examine(there(templates), asked(DAEMONSET)))
+    )
+
+
+def test_objects_that_name_the_stack_are_ours_and_those_of_another_are_refused_with_adopt_too() -> None:
+    on = put(Cluster(), CLASS, annotations={names.STACK_ANNOTATION: OURS})
+    assert examine(on, JOB) == Finding([], [], frozenset({OURS}))
+    put(on, ACCOUNT, annotations={names.STACK_ANNOTATION: "kata-deploy/b"})
+    text = refusal(examine(on, JOB))
+    assert "belongs to the stack kata-deploy/b (serviceaccounts/kube-system/kata-deploy-sa)" in text
+    renamed = dataclasses.replace(JOB, stacks=frozenset({OURS, "kata-deploy/b"}))
+    assert examine(on, renamed).refusals == []
+
+
+def test_objects_that_nobody_says_are_his_are_refused_unless_told_to_adopt_them() -> None:
+    on = with_pods(put(put(Cluster(), DAEMON_SET), ACCOUNT), "i:0")
+    text = refusal(examine(on, dataclasses.replace(DAEMONSET, adopt=False)))
+    assert text.startswith("2 objects of this installation are there already, and no stack has made them (")
+    assert "daemonsets/kube-system/kata-deploy" in text
+    assert "rollout.existing adopt" in text
+    said = announcement(examine(on, DAEMONSET))
+    assert said.startswith("takes over 2 objects that exist already (")
+    assert "they restart on 5 nodes" in said
+    assert "`pulumi destroy` will delete them" in said
+
+
+def test_objects_of_the_whole_cluster_are_adopted_where_they_are_equal() -> None:
+    assert "runtimeclasses/kata-qemu" in announcement(examine(put(Cluster(), CLASS, LIVE), JOB))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {**LIVE, "overhead": {"podFixed": {"memory": "4Gi", "cpu": "1"}}},
+        {**LIVE, "scheduling": {"nodeSelector": {"team": "b"}}},
+        {**LIVE, "handler": "kata-other"},
+        {"handler": "kata-qemu"},
+    ],
+)
+def test_objects_of_another_team_are_never_adopted(content: dict[str, Any]) -> None:
+    text = refusal(examine(put(Cluster(), CLASS, content, labels={"team": "b"}), JOB))
+    assert text.startswith("1 object of the whole cluster is there already and not as this configuration has it (")
+    assert "Nobody else's is ever overwritten or deleted" in text
+
+
+def test_objects_of_an_older_version_are_known_by_who_applied_them_where_an_installation_is_there() -> None:
+    fields = [{"manager": "pulumi-kubernetes-2b4c0d6e"}, {"manager": "kube-controller-manager"}]
+    on = put(put(Cluster(), CLASS, managedFields=fields), ACCOUNT, managedFields=[{"manager": "kubectl"}])
+    asked = dataclasses.replace(JOB, adopt=False, established=True)
+    assert "(serviceaccounts/kube-system/kata-deploy-sa)" in refusal(examine(on, asked))
+    # Without an installation of this stack they may be those of a stack elsewhere.
+    assert "2 objects" in refusal(examine(on, dataclasses.replace(asked, established=False)))
 
 
 def test_taking_over_removes_helms_traces_and_says_what_is_left_to_do() -> None:
@@ -117,7 +206,7 @@ def test_taking_over_removes_helms_traces_and_says_what_is_left_to_do() -> None:
     for path in ("namespaces/kube-system/serviceaccounts/kata-deploy-sa", "runtimeclasses/kata-qemu"):
         metadata = on.objects[path]["metadata"]
         assert (metadata["labels"], metadata["annotations"]) == ({}, {})
-    assert examine(on, JOB) == Finding()
+    assert simulate(takeover.carry_out(FakeKubeApi(on), JOB.objects)) is None
 
 
 def test_without_objects_nothing_is_taken_over() -> None:

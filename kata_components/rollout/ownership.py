@@ -1,0 +1,85 @@
+"""Whose a Kubernetes object is, and what is refused for being somebody else's. Pure."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final
+
+from kata_components import names
+from kata_components.kubernetes.objects import Metadata, OwnedMetadata
+from kata_components.rollout.guards import Refusal
+from kata_components.rollout.report import some
+
+_PULUMI: Final = "pulumi-kubernetes"
+"""Field manager of Pulumi's Kubernetes provider; where it applies on the server's side, a random part follows."""
+
+
+def stack_of(metadata: Metadata) -> str | None:
+    """Return the stack an object says it belongs to, None when it does not say."""
+    return metadata.annotation(names.STACK_ANNOTATION)
+
+
+def is_applied_by_pulumi(metadata: OwnedMetadata) -> bool:
+    """Whether Pulumi's Kubernetes provider has set some field of an object."""
+    managers = (str(entry.get("manager", "")) for entry in metadata.managed_fields or ())
+    return any(manager.startswith(_PULUMI) for manager in managers)
+
+
+def other_mode(found: str | None, mode: str) -> Refusal | None:
+    """Refuse to install beside what installs in the other deployment mode; `found` is the object that tells of it."""
+    if found is None:
+        return None
+    other = "daemonset" if mode == "job" else "job"
+    return Refusal(
+        f"something installs with deploymentMode {other} (it has {found}), this stack with {mode}. Both would work on "
+        f"the same nodes. Take it over with deploymentMode {other}; to change the mode later, run `pulumi destroy`, "
+        f"then `pulumi up` with {mode}."
+    )
+
+
+def strangers(objects: Sequence[str]) -> Refusal | None:
+    """Refuse to take objects that are there and say of nobody that they are his, without being told to."""
+    if not objects:
+        return None
+    return Refusal(
+        f"{_counted(objects)} of this installation {_is(objects)} there already, and no stack has made "
+        f"{_them(objects)} ({some(objects)}): applied with kubectl, by Argo CD or Flux, or of another team. To take "
+        f"over what is Kata's: let go of {_them(objects)} there first, then `pulumi config set --path "
+        "kata-deploy:rollout.existing adopt`. Otherwise delete what nobody needs, or install beside it with another "
+        "env.multiInstallSuffix."
+    )
+
+
+def differing(objects: Sequence[str]) -> Refusal | None:
+    """Refuse to take objects of the whole cluster that are not as this configuration has them, told to or not."""
+    if not objects:
+        return None
+    return Refusal(
+        f"{_counted(objects)} of the whole cluster {_is(objects)} there already and not as this configuration has "
+        f"{_them(objects)} ({some(objects)}): of another team, or from other values. Nobody else's is ever overwritten "
+        "or deleted; `adopt` takes what is equal. See `kubectl get <object> -o yaml`, then set the version and values "
+        "it was made from, delete it if nobody needs it, or install beside it with another env.multiInstallSuffix."
+    )
+
+
+def of_other_stacks(objects: Mapping[str, str]) -> Refusal | None:
+    """Refuse to change objects that say that they belong to another stack; `objects` maps each to it."""
+    if not objects:
+        return None
+    owners = ", ".join(sorted(set(objects.values())))
+    return Refusal(
+        f"{_counted(objects)} of this installation {_is(objects)} there and belong{'s' * (len(objects) == 1)} to the "
+        f"stack {owners} ({some([*objects])}). Two stacks on one installation would undo each other. Work in {owners}, "
+        "or install beside it with another env.multiInstallSuffix. If that stack is gone for good: `kubectl annotate "
+        f"<object> {names.STACK_ANNOTATION}-`, then this one can take over what is equal with rollout.existing adopt."
+    )
+
+
+def _counted(objects: Collection[str]) -> str:
+    return "1 object" if len(objects) == 1 else f"{len(objects)} objects"
+
+
+def _is(objects: Collection[str]) -> str:
+    return "is" if len(objects) == 1 else "are"
+
+
+def _them(objects: Collection[str]) -> str:
+    return "it" if len(objects) == 1 else "them"
