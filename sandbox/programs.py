@@ -124,15 +124,24 @@ class Programs:
 
 
 def _mounts(kube: Kube, pod: Manifest, container: Manifest) -> dict[str, dict[str, str]]:
-    """Return the files of each mount path, from the ConfigMaps that are mounted."""
+    """Return the files of each mount path, from the ConfigMaps and the annotations of the pod that are mounted."""
     namespace = pod["metadata"]["namespace"]
-    maps = {
-        volume["name"]: kube.get(f"/api/v1/namespaces/{namespace}/configmaps/{volume['configMap']['name']}")
-        for volume in pod["spec"].get("volumes", [])
-        if "configMap" in volume
-    }
+    files: dict[str, dict[str, str]] = {}
+    for volume in pod["spec"].get("volumes", []):
+        if "configMap" in volume:
+            path = f"/api/v1/namespaces/{namespace}/configmaps/{volume['configMap']['name']}"
+            files[volume["name"]] = kube.get(path).get("data", {})
+        elif "downwardAPI" in volume:
+            items = volume["downwardAPI"]["items"]
+            files[volume["name"]] = {item["path"]: _annotation(pod, item["fieldRef"]["fieldPath"]) for item in items}
     mounts = container.get("volumeMounts", [])
-    return {mount["mountPath"]: maps[mount["name"]].get("data", {}) for mount in mounts if mount["name"] in maps}
+    return {mount["mountPath"]: files[mount["name"]] for mount in mounts if mount["name"] in files}
+
+
+def _annotation(pod: Manifest, field: str) -> str:
+    key = field.removeprefix("metadata.annotations['").removesuffix("']")
+    text: str = pod["metadata"].get("annotations", {}).get(key, "")
+    return text
 
 
 def _environment(pod: Manifest, container: Manifest) -> dict[str, str]:

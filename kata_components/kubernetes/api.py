@@ -25,7 +25,19 @@ More make no rollout faster (the API server is as fast with 5 as with 100), and 
 """
 
 
-class KubeApi(Protocol):
+class NodeApi(Protocol):
+    """What may be asked about single nodes, and written on them."""
+
+    async def get_node(self, name: str) -> Node:
+        """Return one node."""
+
+    async def annotate_node(
+        self, name: str, uid: str, annotations: Mapping[str, str | None], labels: Mapping[str, str | None] | None = None
+    ) -> None:
+        """Set (or with None remove) annotations and labels of the node with that UID; one of another UID is a 409."""
+
+
+class KubeApi(NodeApi, Protocol):
     """Calls on one cluster.
 
     Reads retry inside. Writes are one attempt: the caller decides what an unknown outcome means. Raises `ApiError` for
@@ -38,14 +50,6 @@ class KubeApi(Protocol):
 
     async def list_node_metadata(self, selector: str = "") -> list[NotedNode]:
         """Return the metadata alone of the nodes a label selector matches: a fraction of the bytes."""
-
-    async def get_node(self, name: str) -> Node:
-        """Return one node."""
-
-    async def annotate_node(
-        self, name: str, uid: str, annotations: Mapping[str, str | None], labels: Mapping[str, str | None] | None = None
-    ) -> None:
-        """Set (or with None remove) annotations and labels of the node with that UID; one of another UID is a 409."""
 
     async def list_jobs(self, namespace: str, selector: str) -> JobList:
         """Return the Jobs a label selector matches, with the position to watch from."""

@@ -4,8 +4,6 @@ A stage is a container: all but the last run as initContainers, in order. Whoeve
 and deadline.
 """
 
-from collections.abc import Callable
-
 from kata_components import names
 from kata_components.manifests import builders
 from kata_components.manifests.builders import Manifest, as_written, chart_labels, given
@@ -42,10 +40,10 @@ def config_map_name(settings: Settings) -> str:
     return names.job_templates(settings.env.multi_install_suffix)
 
 
-def config_map(settings: Settings, prepared: Callable[[Manifest], Manifest] = dict) -> Manifest:
-    """Return the ConfigMap with both Jobs as YAML text; `prepared` makes of each what its reader needs."""
+def config_map(settings: Settings) -> Manifest:
+    """Return the ConfigMap with both Jobs as YAML text."""
     jobs = {"install-job.yaml": install_job(settings), "cleanup-job.yaml": cleanup_job(settings)}
-    texts = {file: yaml_text(prepared(job)) for file, job in jobs.items()}
+    texts = {file: yaml_text(job) for file, job in jobs.items()}
     return builders.config_map(settings, config_map_name(settings), texts)
 
 

@@ -214,7 +214,9 @@ def _told(inputs: RolloutInputs, planned: _Planned) -> str | None:
     """Return the dispatcher's Job for the first run; the program's where there is nothing to run."""
     if not inputs.dispatcher or not planned.runs:
         return inputs.dispatcher_job
-    job = dispatch.dispatcher_job(inputs.dispatcher, planned.runs[0], planned.found.plan.digest)
+    request = inputs.request
+    template = dispatch.node_template(request.job, request.node_timeout_seconds, request.mounted)
+    job = dispatch.dispatcher_job(inputs.dispatcher, planned.runs[0], template)
     return yaml.safe_dump(job, sort_keys=False, width=_WIDE)
 
 

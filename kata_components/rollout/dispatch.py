@@ -4,8 +4,10 @@ The dispatcher runs a Job on every node it is told of, finished or not. So it is
 no others: by a label selector where one matches exactly these, by name where none does.
 """
 
+import json
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any, Final
 
 from kata_components import names
@@ -24,6 +26,7 @@ _WAITING: Final = ("--wait-for-nodes-secs=", "--node-settle-secs=")
 """For nodes that a selector does not match yet. All of them come with selectors only."""
 _READY: Final = "--wait-node-ready-secs="
 _LABEL: Final = "--node-label="
+_TEMPLATE: Final = "--job-template="
 _UNLABEL: Final = "--remove-node-label"
 _NOT_TOLD: Final = (
     # With an owner, the per-node Jobs go with the dispatcher's Job: deleting it would cut them off in mid-work.
@@ -107,15 +110,25 @@ def batches(wanted: Sequence[str], found: Mapping[Selectors, Set[str]], named: i
     return [Batch(nodes=nodes[start : start + size]) for start in range(0, len(nodes), size)]
 
 
-def dispatcher_job(job: Mapping[str, Any], batch: Batch, digest: str) -> dict[str, Any]:
-    """Return the dispatcher Job for one batch; its annotation says which digest its templates have."""
+def dispatcher_job(job: Mapping[str, Any], batch: Batch, per_node: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the dispatcher Job for one batch; `per_node` is the template of its Jobs, as `node_template` makes it.
+
+    It brings that along, in place of the ConfigMap: that may be gone by now, or another configuration's. Its annotation
+    says which digest it installs.
+    """
     container = _container(job)
     dropped = (_NODES, _SELECTOR, *_NOT_TOLD, *(() if batch.selectors else _WAITING))
     told = [word for word in container["command"] if not word.startswith(dropped)]
     template = job["spec"]["template"]
-    pod = template["spec"] | {"containers": [container | {"command": [*told, *batch.flags]}]}
-    spec = job["spec"] | {"template": template | {"spec": pod}}
-    return dict(job) | {"metadata": _stamped(job["metadata"], digest), "spec": spec}
+    pod = template["spec"] | {
+        "containers": [container | {"command": [*told, *batch.flags]}],
+        "volumes": [_own_template(volume["name"], container["command"]) for volume in template["spec"]["volumes"]],
+    }
+    brought = {names.TEMPLATE_ANNOTATION: json.dumps(per_node, ensure_ascii=False)}
+    told_template = template | {"metadata": _annotated(template["metadata"], brought), "spec": pod}
+    digest = {names.DIGEST_ANNOTATION: per_node["metadata"]["annotations"][names.DIGEST_ANNOTATION]}
+    spec = job["spec"] | {"template": told_template}
+    return dict(job) | {"metadata": _annotated(job["metadata"], digest), "spec": spec}
 
 
 def node_template(job: Mapping[str, Any], node_timeout_seconds: int, mounted: Contents) -> dict[str, Any]:
@@ -128,10 +141,8 @@ def node_template(job: Mapping[str, Any], node_timeout_seconds: int, mounted: Co
     limit = min(node_timeout_seconds, kept.get("activeDeadlineSeconds", node_timeout_seconds))
     pod = telling(kept["template"]["spec"])
     spec = kept | {"activeDeadlineSeconds": limit, "template": kept["template"] | {"spec": pod}}
-    return dict(job) | {
-        "metadata": _stamped(job.get("metadata", {}), current(host_digests(job, mounted))),
-        "spec": spec,
-    }
+    digest = {names.DIGEST_ANNOTATION: current(host_digests(job, mounted))}
+    return dict(job) | {"metadata": _annotated(job.get("metadata", {}), digest), "spec": spec}
 
 
 def family(job: Mapping[str, Any]) -> str:
@@ -169,6 +180,12 @@ def _container(job: Mapping[str, Any]) -> dict[str, Any]:
     return container
 
 
-def _stamped(metadata: Mapping[str, Any], digest: str) -> dict[str, Any]:
-    annotations = {**(metadata.get("annotations") or {}), names.DIGEST_ANNOTATION: digest}
-    return dict(metadata) | {"annotations": annotations}
+def _annotated(metadata: Mapping[str, Any], annotations: Mapping[str, str]) -> dict[str, Any]:
+    return dict(metadata) | {"annotations": {**(metadata.get("annotations") or {}), **annotations}}
+
+
+def _own_template(volume: str, command: Sequence[str]) -> dict[str, Any]:
+    """Return the volume with the template as the pod's own annotation has it, under the name the command gives."""
+    (path,) = (word.removeprefix(_TEMPLATE) for word in command if word.startswith(_TEMPLATE))
+    source = {"fieldRef": {"fieldPath": f"metadata.annotations['{names.TEMPLATE_ANNOTATION}']"}}
+    return {"name": volume, "downwardAPI": {"items": [{"path": PurePosixPath(path).name, **source}]}}

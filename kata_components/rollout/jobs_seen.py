@@ -70,8 +70,7 @@ class JobsSeen:
 
     def is_ours(self, job: NodeJob, step: Step) -> bool:
         """Whether it does what this run wants, on the machine that the step is about."""
-        of_machine = job.may_be_of(step.node_uid, step.machine_id)
-        return of_machine and job.stage == self._stage and job.digest == self._digest
+        return step.is_served_by(job, self._stage, self._digest)
 
     @property
     def all(self) -> list[NodeJob]:

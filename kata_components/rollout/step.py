@@ -79,6 +79,10 @@ class Step:
         """Whether the rollout goes on with a node that it has had its hands on at this digest."""
         return self.action is Action.RESUME or (self.action.pending and self.failed_before)
 
+    def is_served_by(self, job: NodeJob, stage: str, digest: str) -> bool:
+        """Whether a Job does what is wanted here: that stage, at that digest, on this machine."""
+        return (job.stage, job.digest) == (stage, digest) and job.may_be_of(self.node_uid, self.machine_id)
+
     def skipped(self, reason: str) -> Self:
         """Return the step as one that is not taken."""
         return replace(self, action=Action.SKIPPED, reason=reason)

@@ -25,6 +25,7 @@ from kata_components.runner.driver import Driver, Orders
 from kata_components.runner.finished_jobs import drop_jobs
 from kata_components.runner.fleet import Selection
 from kata_components.runner.lease import HeldLease
+from kata_components.runner.marking import written
 from kata_components.runner.telling import OnProgress, Say
 
 DEAD_NODE_SECONDS: Final = 60.0
@@ -189,8 +190,11 @@ class Uninstall:
     async def _abandon(self, api: KubeApi, planned: Plan, lease: HeldLease) -> None:
         marks = _no_marks(self.request)
         labels = dict.fromkeys((names.RUNTIME_LABEL, names.mark_label(self.request.suffix)))
-        calls = (api.annotate_node(step.node, step.node_uid, marks, labels=labels) for step in _skipped(planned))
-        await at_once(CALLS_AT_ONCE, map(lease.when_fresh, calls))
+
+        async def release(step: Step) -> None:
+            await written(api, lease, step, marks, labels)
+
+        await at_once(CALLS_AT_ONCE, map(release, _skipped(planned)))
 
 
 def _skipped(planned: Plan) -> list[Step]:

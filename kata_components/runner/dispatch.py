@@ -5,26 +5,25 @@ seen it happen.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from kata_components import names
-from kata_components.errors import ApiError, ClusterError
-from kata_components.kubernetes.api import KubeApi
+from kata_components.errors import ClusterError
+from kata_components.kubernetes.api import CALLS_AT_ONCE, KubeApi
 from kata_components.rollout import dispatch, report
-from kata_components.rollout.budget import Budget
 from kata_components.rollout.commands import Code
 from kata_components.rollout.dispatch import Batch, Selectors
 from kata_components.rollout.jobs import JobState, NodeJob, Stage
-from kata_components.rollout.pacer import Pacer
-from kata_components.rollout.phase import Failure, NodeRuns
+from kata_components.rollout.phase import Failure
 from kata_components.rollout.step import Step
+from kata_components.runner.at_once import at_once
 from kata_components.runner.diagnosis import explain, inspect
 from kata_components.runner.dispatcher import Dispatcher, Seen
-from kata_components.runner.driver import Driver, Orders
 from kata_components.runner.lease import HeldLease
+from kata_components.runner.marking import Changes, written
 from kata_components.runner.telling import OnProgress, Say, again_and_again
 
 
@@ -39,7 +38,10 @@ async def matched(api: KubeApi, candidates: Iterable[Selectors]) -> dict[Selecto
 
 @dataclass(frozen=True, kw_only=True)
 class Dispatching:
-    """One `up` or `destroy` that works through the dispatcher, under the Lease. `job` is the dispatcher's Job."""
+    """One `up` or `destroy` that works through the dispatcher, under the Lease.
+
+    `job` is the dispatcher's Job, `template` that of its per-node Jobs as `dispatch.node_template` makes it.
+    """
 
     api: KubeApi
     lease: HeldLease
@@ -48,6 +50,7 @@ class Dispatching:
     stage: Stage
     digest: str
     job: Mapping[str, Any]
+    template: Mapping[str, Any]
     say: Say
     on_progress: OnProgress
 
@@ -64,23 +67,15 @@ class Dispatching:
         """Run the dispatcher for each batch; return the Jobs there are at the end."""
         return await self.lease.kept(self._run(runs))
 
-    async def leave_traces(self, steps: Sequence[Step], orders: Orders) -> None:
+    async def leave_traces(self, steps: Sequence[Step], traces: Callable[[Step], Changes]) -> None:
         """Mark nodes whose finished Job makes room for the next: killed in between, a run leaves nothing else."""
-        for step in steps:
-            if step.stale_job and (traces := orders.traces(step)):
-                try:
-                    await self.lease.when_fresh(self.api.annotate_node(step.node, step.node_uid, traces))
-                except ApiError as error:
-                    # Gone, or another machine by now: its next plan starts afresh.
-                    if not (error.not_found or error.conflict):
-                        raise
 
-    async def record(self, steps: Sequence[Step], orders: Orders) -> NodeRuns:
-        """Write the marks of nodes that have their Job behind them."""
-        # Nothing is started: a Job that fits each step has succeeded, or the step asks for none.
-        pacer = Pacer(steps, stage=self.stage, digest=self.digest, parallelism=max(1, len(steps)), budget=Budget())
-        await Driver(self.api, pacer, orders, self.lease, on_progress=lambda _: None).run()
-        return pacer.nodes
+        async def leave(step: Step) -> None:
+            if step.stale_job and (left := traces(step)):
+                # Gone, or another machine by now: its next plan starts afresh.
+                await written(self.api, self.lease, step, left)
+
+        await at_once(CALLS_AT_ONCE, map(leave, steps))
 
     async def failures(self, steps: Sequence[Step], seen: Seen) -> list[Failure]:
         """Return why these nodes are not done, in words for the first ones; less those that have left the cluster."""
@@ -111,7 +106,7 @@ class Dispatching:
         ticking = asyncio.create_task(again_and_again(show))
         try:
             for batch in runs:
-                manifest = dispatch.dispatcher_job(self.job, batch, self.digest)
+                manifest = dispatch.dispatcher_job(self.job, batch, self.template)
                 await self.dispatcher.run(self.stage, manifest, batch, self.lease)
             show()
         finally:
@@ -131,6 +126,11 @@ class Dispatching:
     async def _failure(self, step: Step, job: NodeJob | None, own_words: str) -> Failure | None:
         if job is None:
             return Failure(step.node, f"no Job was made for it, or it was deleted{own_words}")
+        if job.active:
+            return Failure(step.node, f"its Job {job.name} still runs")
+        if job.digest != self.digest:
+            other = job.digest or "unknown"
+            return Failure(step.node, f"its Job {job.name} is of digest {other}, not of {self.digest}")
         if job.state is not JobState.FAILED:
             still = "still set" if self.stage == "cleanup" else "not set"
             return Failure(step.node, f"its Job {job.name} succeeded, but its label is {still}{own_words}")
@@ -149,17 +149,18 @@ class Dispatching:
 
 
 def settled(
-    steps: Sequence[Step], seen: Seen, stage: Stage, unfinished: Set[str] = frozenset()
+    steps: Sequence[Step], seen: Seen, stage: Stage, digest: str, unfinished: Set[str] = frozenset()
 ) -> tuple[list[Step], list[Step]]:
-    """Split steps into those whose Job has succeeded, less the stale ones, and the others.
+    """Split steps into those whose Job of the digest has succeeded, less the stale ones, and the others.
 
     On `unfinished` nodes something had to follow the Job, and has not.
     """
-    succeeded = {node: job.uid for node, job in seen.by_node(stage).items() if job.state is JobState.SUCCEEDED}
-    done = [
-        step
-        for step in steps
-        if step.node not in unfinished and succeeded.get(step.node, step.stale_job) != step.stale_job
-    ]
-    settled_nodes = {step.node for step in done}
-    return done, [step for step in steps if step.node not in settled_nodes]
+    known = seen.by_node(stage)
+    done: list[Step] = []
+    left: list[Step] = []
+    for step in steps:
+        job = known.get(step.node)
+        served = job is not None and job.uid != step.stale_job and step.is_served_by(job, stage, digest)
+        succeeded = served and job is not None and job.state is JobState.SUCCEEDED
+        (done if succeeded and step.node not in unfinished else left).append(step)
+    return done, left

@@ -2,11 +2,11 @@
 
 from kata_components.kubernetes.api import KubeApi
 from kata_components.rollout import dispatch
-from kata_components.rollout.phase import Phase
 from kata_components.rollout.plan import Plan
 from kata_components.runner.cleanup import Cleaned, CleanupRequest, orders
 from kata_components.runner.dispatch import Dispatching, matched, settled
 from kata_components.runner.lease import HeldLease
+from kata_components.runner.marking import record
 from kata_components.runner.telling import OnProgress
 
 
@@ -34,18 +34,20 @@ async def pace(
         stage="cleanup",
         digest=planned.digest,
         job=request.dispatcher_job,
+        template=dispatch.node_template(request.job, request.node_timeout_seconds, {}),
         say=lambda _: None,
         on_progress=on_progress,
     )
+    wanted = orders(request, planned)
     seen = await work.settle()
     # What an interrupted run has cleaned and not recorded needs no Job.
-    _, todo = settled(planned.pending, seen, "cleanup")
+    _, todo = settled(planned.pending, seen, "cleanup", planned.digest)
     own = [dispatch.selectors_of(request.dispatcher_job)] if todo else []
     runs = dispatch.batches([step.node for step in todo], await work.lease.kept(matched(api, own)))
-    await work.lease.kept(work.leave_traces(todo, orders(request, planned)))
+    await work.lease.kept(work.leave_traces(todo, wanted.traces))
     seen = await work.run(runs) if runs else seen
     labelled = await work.labelled() if dispatch.releases_labels(request.dispatcher_job) else frozenset()
-    done, left = settled(planned.pending, seen, "cleanup", unfinished=labelled)
-    nodes = await work.record(done, orders(request, planned))
-    failures = [*nodes.failures, *await work.failures(left, seen)]
-    return Cleaned(nodes=nodes.within(Phase.DONE), failures=failures)
+    done, left = settled(planned.pending, seen, "cleanup", planned.digest, unfinished=labelled)
+    recorded = await lease.kept(record(api, lease, done, wanted.marks))
+    failures = [*recorded.failures, *await work.failures(left, seen)]
+    return Cleaned(nodes=recorded.done, failures=failures)

@@ -3,7 +3,6 @@
 import asyncio
 import functools
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from kata_components import names
@@ -11,9 +10,8 @@ from kata_components.errors import ClusterError
 from kata_components.kubernetes.api import KubeApi
 from kata_components.rollout import dispatch
 from kata_components.rollout.dispatch import Batch, needs_job
-from kata_components.rollout.phase import Phase
 from kata_components.rollout.plan import Plan
-from kata_components.rollout.step import Action, Barrier
+from kata_components.rollout.step import Action, Barrier, Step
 from kata_components.runner import dispatch_cleanup
 from kata_components.runner.cleanup import Cleaned, CleanupRequest
 from kata_components.runner.dispatch import Dispatching, matched
@@ -21,6 +19,7 @@ from kata_components.runner.dispatcher import Dispatcher
 from kata_components.runner.fleet import Selection
 from kata_components.runner.install import Installed, WorkedOff, carried_out, orders, tidy
 from kata_components.runner.lease import held
+from kata_components.runner.marking import record
 from kata_components.runner.preview import InstallRequest, preview
 from kata_components.runner.telling import OnProgress, Say
 
@@ -67,6 +66,7 @@ async def install(
             stage="install",
             digest=request.rules.digest,
             job=job,
+            template=dispatch.node_template(request.job, request.node_timeout_seconds, request.mounted),
             say=say,
             on_progress=on_progress,
         )
@@ -87,22 +87,28 @@ async def _work_off(work: Dispatching, request: InstallRequest, planned: Plan) -
     runs = await work.lease.kept(install_runs(work.api, request.selection, planned))
     if runs:
         work.say(dispatch.summary(runs, len(planned.pending)).strip())
-    await work.lease.kept(work.leave_traces([s for s in planned.pending if needs_job(s)], orders(request, planned)))
+    wanted = orders(request, planned)
+    await work.lease.kept(work.leave_traces([s for s in planned.pending if needs_job(s)], wanted.traces))
     seen = await work.run(runs) if runs else await work.lease.kept(work.dispatcher.listed())
     after = (await work.lease.kept(preview(work.api, request))).plan
-    # With nothing at work any more, to resume a node is to record that its Job has succeeded.
-    ready = [step for step in after.pending if not needs_job(step)]
-    nodes = await work.record(ready, orders(request, replace(after, steps=tuple(ready))))
-    # Skipped by now: a taint came in between.
-    behind = {step.node for step in after.steps if needs_job(step) or step.action is Action.SKIPPED}
+    ready = [step for step in after.pending if _only_needs_its_mark(step, after)]
+    recorded = await work.lease.kept(record(work.api, work.lease, ready, wanted.marks))
+    # Skipped by now: a taint came in between. Nodes that have left the cluster are in neither plan.
+    settled = {step.node for step in ready} | {s.node for s in after.steps if s.action is Action.UP_TO_DATE}
+    behind = {step.node for step in after.steps} - settled
     left = [step for step in planned.pending if step.node in behind]
-    failures = [*nodes.failures, *await work.failures(left, seen)]
-    await work.lease.kept(tidy(work.api, request, after, nodes, work.lease, work.say))
+    failures = [*recorded.failures, *await work.failures(left, seen)]
+    await work.lease.kept(tidy(work.api, request, after, recorded.done, work.lease, work.say))
     stayed = {step.node for step in planned.pending} <= {step.node for step in after.steps}
     complaint = await work.lease.kept(work.complaint(seen)) if runs and stayed and not failures else ""
     # A node whose cleanup was cut off still had the mark.
     done = {s.node for s in after.steps if s.action is Action.UP_TO_DATE} & {s.node for s in planned.pending}
-    return WorkedOff(done=done | {*nodes.within(Phase.DONE)}, failures=failures, complaint=complaint)
+    return WorkedOff(done=done | {*recorded.done}, failures=failures, complaint=complaint)
+
+
+def _only_needs_its_mark(step: Step, planned: Plan) -> bool:
+    """Return whether nothing has to run on a node any more; one is also resumed whose Job still runs."""
+    return step.action is Action.ADOPT or (step.action is Action.RESUME and step.node in planned.installs)
 
 
 async def _remove(dispatcher: Dispatcher, say: Say) -> None:

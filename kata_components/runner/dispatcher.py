@@ -112,7 +112,7 @@ class Dispatcher:
     async def run(self, stage: Stage, manifest: Mapping[str, Any], batch: Batch, lease: HeldLease) -> Seen:
         """Start a dispatcher and return what there is at its end; before, what earlier runs left has to go.
 
-        4.0.0 takes a finished Job of a node for its own success.
+        4.0.0 takes a finished Job of a node for its own success. Whatever works still is waited for.
 
         Raises:
             RolloutStoppedError: it cannot be started.
@@ -208,7 +208,7 @@ class Dispatcher:
     async def _clear(self, stage: Stage, nodes: set[str], lease: HeldLease) -> None:
         for attempt in range(_TRIES):
             await asyncio.sleep(_PAUSE_SECONDS if attempt > 1 else 0.0)
-            seen = await self.listed()
+            seen = await self._quiet()
             left = [job for job in seen.jobs(stage) if job.node in nodes]
             left += [job for its_stage, job in seen.dispatchers.items() if its_stage == stage]
             if not left:

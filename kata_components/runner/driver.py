@@ -16,6 +16,7 @@ from kata_components.rollout.phase import Progress
 from kata_components.rollout.step import Step
 from kata_components.runner.diagnosis import inspect, name_taken
 from kata_components.runner.lease import HeldLease
+from kata_components.runner.marking import is_still_there
 from kata_components.runner.patience import Patience
 from kata_components.runner.telling import again_and_again
 
@@ -117,7 +118,8 @@ class Driver:
         except ApiError as error:
             if error.unauthenticated:
                 return self._unauthenticated(error)
-            if isinstance(command, Record) and error.conflict and await self._is_still_there(command.node):
+            step = self._orders.steps[command.node]
+            if isinstance(command, Record) and error.conflict and await is_still_there(self._api, step):
                 return Result(code=Code.UNKNOWN)
             text = self._name_taken(command) if error.reason == _TAKEN else str(error)
             return Result(code=_code(command, error), text=text, retry_after=error.retry_after or 0.0)
@@ -160,19 +162,10 @@ class Driver:
                 await self._api.annotate_node(step.node, step.node_uid, traces)
         except ApiError as error:
             if error.conflict:
-                return Code.UNKNOWN if await self._is_still_there(step.node) else Code.DEPARTED
+                return Code.UNKNOWN if await is_still_there(self._api, step) else Code.DEPARTED
             if not error.not_found:
                 raise
         return None
-
-    async def _is_still_there(self, name: str) -> bool:
-        """Return whether a conflict was only about a busy object: the node of that name is the one of the plan."""
-        step = self._orders.steps[name]
-        try:
-            node = await self._api.get_node(step.node)
-        except ClusterError as error:
-            return not (isinstance(error, ApiError) and error.not_found)
-        return node.metadata.uid == step.node_uid
 
     async def _send(self, command: CreateJob | DeleteJob | Record | Inspect) -> Result:
         orders, step = self._orders, self._orders.steps[command.node]

@@ -25,8 +25,9 @@ async def delete_job(api: KubeApi, namespace: str, job: NodeJob) -> None:
 
 
 async def delete_jobs(api: KubeApi, namespace: str, lease: HeldLease, doomed: Iterable[NodeJob]) -> None:
-    """Delete those very Jobs; the caller keeps the Lease."""
-    await at_once(CALLS_AT_ONCE, (lease.when_fresh(delete_job(api, namespace, job)) for job in doomed))
+    """Delete those very Jobs, less those that still run; the caller keeps the Lease."""
+    finished = (job for job in doomed if not job.active)
+    await at_once(CALLS_AT_ONCE, (lease.when_fresh(delete_job(api, namespace, job)) for job in finished))
 
 
 @contextlib.contextmanager
@@ -69,4 +70,4 @@ async def drop_jobs(
     cleaned = set(nodes)
     with leaving_what_cannot_be_removed(say):
         found = map(jobs.observed, (await api.list_jobs(namespace, jobs.selector(suffix, *stages))).items)
-        await delete_jobs(api, namespace, lease, (job for job in found if job.node in cleaned and not job.active))
+        await delete_jobs(api, namespace, lease, (job for job in found if job.node in cleaned))

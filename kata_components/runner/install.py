@@ -14,7 +14,7 @@ from kata_components.rollout.budget import Budget
 from kata_components.rollout.digest import current
 from kata_components.rollout.jobs import JobStamp, NodeJob
 from kata_components.rollout.pacer import Pacer
-from kata_components.rollout.phase import Failure, NodeRuns, Phase
+from kata_components.rollout.phase import Failure, Phase
 from kata_components.rollout.plan import Plan
 from kata_components.rollout.step import Action, Step
 from kata_components.runner.cleanup import Cleaned, CleanupRequest, pace
@@ -89,7 +89,8 @@ async def install(
                 whole = planned.pending and len(pacer.nodes.within(Phase.DONE)) == len(planned.pending)
                 # The pacer does not keep the finished Jobs of cleanups.
                 known = pacer.jobs.all if whole and not planned.cleanups else None
-                await lease.kept(tidy(api, request, planned, pacer.nodes, lease, say, known))
+                done = pacer.nodes.within(Phase.DONE)
+                await lease.kept(tidy(api, request, planned, done, lease, say, known))
             return _worked_off(planned, pacer)
 
         async def clean(cleanup: CleanupRequest, planned: Plan) -> Cleaned:
@@ -203,16 +204,16 @@ async def tidy(
     api: KubeApi,
     request: InstallRequest,
     planned: Plan,
-    nodes: NodeRuns,
+    done: Collection[str],
     lease: HeldLease,
     say: Say,
     known: Sequence[NodeJob] | None = None,
 ) -> None:
-    """Remove the succeeded Jobs of marked nodes, and the cleanup Jobs of nodes that are clean.
+    """Remove the succeeded Jobs of marked nodes, `done` ones among them, and the cleanup Jobs of nodes that are clean.
 
     `known` are the Jobs where it is sure which there are; otherwise they are listed.
     """
-    marked = {*nodes.within(Phase.DONE), *(s.node for s in planned.steps if s.action is Action.UP_TO_DATE)}
+    marked = {*done, *(s.node for s in planned.steps if s.action is Action.UP_TO_DATE)}
     with leaving_what_cannot_be_removed(say):
         if known is None:
             listed = await api.list_jobs(request.namespace, jobs.selector(request.suffix))

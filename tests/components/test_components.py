@@ -7,12 +7,11 @@ import pulumi
 import pytest
 import yaml
 
-from kata_components import names
 from kata_components.components import tokens
 from kata_components.components.custom_runtimes import CustomRuntimes
 from kata_components.components.daemon_set_installer import DaemonSetInstaller, DaemonSetInstallerArgs
 from kata_components.components.dispatcher_hook import DispatcherHook
-from kata_components.components.job_templates import JobTemplates, templates
+from kata_components.components.job_templates import JobTemplates
 from kata_components.components.manifest_component import ManifestComponent
 from kata_components.components.monitor import Monitor
 from kata_components.components.mounted_configs import MountedConfigs
@@ -23,7 +22,6 @@ from kata_components.components.state import State
 from kata_components.components.verification import Verification, VerificationArgs
 from kata_components.manifests.objects import all_objects
 from kata_components.names import DIGEST_ANNOTATION
-from kata_components.rollout.digest import current, host_digests
 from kata_components.settings.load import load_settings
 from kata_components.settings.settings import Settings
 from tests.components.recorder import Recorder, run, stack_of
@@ -101,22 +99,6 @@ def test_dispatcher_hook_registers_the_rights_and_has_both_jobs_as_the_chart_doe
         "dispatcher-rbac-role-binding",
     }
     assert {(r.provider or "").split("::")[-2] for r in recorder.kubernetes_objects()} == {"cluster"}
-
-
-def test_templates_in_the_cluster_differ_for_the_dispatcher_in_what_it_does_not_stamp_itself() -> None:
-    usual, dispatched = (
-        yaml.safe_load(templates(settings("job", rollout={"runsIn": where}))["data"]["install-job.yaml"])
-        for where in ("pulumi", "cluster")
-    )
-    digest = current(host_digests(usual))
-    assert dispatched["metadata"].pop("annotations") == {names.DIGEST_ANNOTATION: digest}
-    assert dispatched["spec"].pop("activeDeadlineSeconds") == 3600
-    assert usual["spec"].pop("ttlSecondsAfterFinished") == 600
-    pod = dispatched["spec"]["template"]["spec"]
-    told = [stage.pop("terminationMessagePolicy") for stage in (*pod["initContainers"], *pod["containers"])]
-    assert told == ["FallbackToLogsOnError"] * 4
-    assert dispatched == usual
-    assert current(host_digests(dispatched)) == digest
 
 
 def test_optional_components_register_their_objects_and_nothing_when_not_asked_for(recorder: Recorder) -> None:

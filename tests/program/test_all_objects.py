@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from kata_components import names
-from kata_components.components.job_templates import templates
 from kata_components.manifests.objects import all_objects
 from kata_components.settings.load import load_settings
 from kata_components.settings.settings import Settings
@@ -51,13 +50,9 @@ def identity(manifest: dict[str, Any]) -> tuple[str, str]:
 
 
 def of_pulumi(settings: Settings) -> list[dict[str, Any]]:
-    """Return the objects that are resources. Where the dispatcher paces, its Jobs are none, and it gets templates."""
-    objects = all_objects(settings)
-    if settings.rollout.runs_in == "pulumi":
-        return objects
-    told = templates(settings)
-    kept = [manifest for manifest in objects if names.DISPATCHER_LABEL not in manifest["metadata"].get("labels", {})]
-    return [told if identity(manifest) == identity(told) else manifest for manifest in kept]
+    """Return the objects that are resources: the Jobs of a dispatcher are none."""
+    labelled = ((manifest, manifest["metadata"].get("labels", {})) for manifest in all_objects(settings))
+    return [manifest for manifest, labels in labelled if names.DISPATCHER_LABEL not in labels]
 
 
 def registered(run: Run) -> dict[tuple[str, str], Any]:

@@ -3,10 +3,8 @@
 from functools import cache
 from typing import Any
 
-import yaml
 from pulumi.output import Unknown
 
-from kata_components.components.job_templates import templates
 from kata_components.manifests.dispatcher_job import cleanup_dispatcher_job, install_dispatcher_job
 from kata_components.manifests.job_templates import config_map
 from kata_components.manifests.yaml_text import yaml_text
@@ -33,11 +31,6 @@ TEMPLATES: dict[str, str] = config_map(
 def in_cluster(version: str) -> Settings:
     config = {"kataVersion": version, "cluster": {"context": "c"}, "deploymentMode": "job", "job": {"parallelism": 3}}
     return load_settings(config | {"rollout": {"runsIn": "cluster"}})
-
-
-def files(version: str = "4.0.0") -> dict[str, Any]:
-    """Return what a dispatcher reads."""
-    return {name: yaml.safe_load(text) for name, text in templates(in_cluster(version))["data"].items()}
 
 
 def dispatched(version: str = "4.0.0", **changes: Any) -> dict[str, Any]:

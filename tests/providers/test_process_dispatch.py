@@ -16,8 +16,7 @@ from tests.runner.cluster import Cluster
 
 
 @pytest.fixture(autouse=True)
-def _a_quick_dispatcher(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    cluster.templates = inputs.files()
+def _a_quick_dispatcher(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dispatcher, "START_SECONDS", 0.01)
     monkeypatch.setattr(dispatcher, "POLL_SECONDS", 0.02)
 
@@ -120,7 +119,6 @@ def test_delete_of_the_installation_cleans_through_the_dispatcher(
 def test_dispatcher_that_works_on_nodes_is_planned_for_from_its_command_line(
     running: Running, cluster: Cluster
 ) -> None:
-    cluster.templates = inputs.files("4.1.0")
     cluster.add_nodes("control-plane", taints=[{"key": "control-plane", "effect": "NoSchedule"}])
     installed = running.installation.create(running.installation.check(inputs.dispatched_installation("4.1.0")).inputs)
     checked = running.rollout.check(inputs.dispatched("4.1.0", selectors=["kubernetes.io/hostname", "metal"]))

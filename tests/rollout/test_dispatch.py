@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,6 +19,7 @@ from kata_components.settings.settings import Settings
 from tests.rollout.builders import job, node
 
 DIGEST = "aaaaaaaaaaaa"
+TEMPLATE = {"metadata": {"annotations": {names.DIGEST_ANNOTATION: DIGEST}}, "spec": {"é": "ü"}}
 OPEN: Selectors = ("pool=kata,open",)
 ALL: Selectors = ("pool=kata",)
 node_names = st.sets(st.integers(1, 400).map(lambda number: f"node-{number}"), max_size=350)
@@ -66,14 +68,14 @@ def test_the_dispatchers_job_is_as_large_for_5000_nodes_as_for_24(narrowed: bool
         nodes = {f"worker-{number:04}" for number in range(count)}
         found: dict[Selectors, set[str]] = {OPEN: nodes if narrowed else set(), ALL: nodes}
         [run] = dispatch.batches(sorted(nodes), found)
-        return dispatch.dispatcher_job(install_dispatcher_job(settings()), run, DIGEST)
+        return dispatch.dispatcher_job(install_dispatcher_job(settings()), run, TEMPLATE)
 
     assert made(24) == made(5000)
 
 
 def test_command_line_is_the_charts_but_for_the_selection_and_what_endangers_nodes() -> None:
     charts = install_dispatcher_job(settings())
-    told = dispatch.dispatcher_job(charts, Batch(nodes=("a", "b")), DIGEST)
+    told = dispatch.dispatcher_job(charts, Batch(nodes=("a", "b")), TEMPLATE)
     assert set(command(charts)) - set(command(told)) == {
         "--owner-job-name=kata-deploy-install-dispatcher",
         "--node-selector=!node-role.kubernetes.io/control-plane,!node-role.kubernetes.io/master",
@@ -81,23 +83,38 @@ def test_command_line_is_the_charts_but_for_the_selection_and_what_endangers_nod
     assert set(command(told)) - set(command(charts)) == {"--nodes=a,b"}
     assert told["metadata"]["annotations"] == {names.DIGEST_ANNOTATION: DIGEST}
     told["metadata"].pop("annotations")
-    told["spec"]["template"]["spec"]["containers"][0]["command"] = command(charts)
+    pods = told["spec"]["template"]
+    pods["metadata"].pop("annotations")
+    pods["spec"]["containers"][0]["command"] = command(charts)
+    pods["spec"]["volumes"] = charts["spec"]["template"]["spec"]["volumes"]
     assert told == charts
+
+
+def test_the_dispatcher_reads_the_template_it_brings_along_where_it_looks_for_the_charts() -> None:
+    told = dispatch.dispatcher_job(install_dispatcher_job(settings()), Batch(nodes=("a",)), TEMPLATE)
+    pods = told["spec"]["template"]
+    (volume,) = pods["spec"]["volumes"]
+    (item,) = volume["downwardAPI"]["items"]
+    (mount,) = pods["spec"]["containers"][0]["volumeMounts"]
+    assert mount["name"] == volume["name"]
+    assert f"--job-template={mount['mountPath']}/{item['path']}" in command(told)
+    assert item["fieldRef"]["fieldPath"] == f"metadata.annotations['{names.TEMPLATE_ANNOTATION}']"
+    assert yaml.safe_load(pods["metadata"]["annotations"][names.TEMPLATE_ANNOTATION]) == TEMPLATE
 
 
 def test_removed_node_pass_is_never_asked_for() -> None:
     charts = install_dispatcher_job(of_4_1_0())
     assert "--cleanup-job-template=/etc/kata-job/cleanup-job.yaml" in command(charts)
-    told = dispatch.dispatcher_job(charts, Batch(nodes=("a",)), DIGEST)
+    told = dispatch.dispatcher_job(charts, Batch(nodes=("a",)), TEMPLATE)
     assert not [word for word in command(told) if word.startswith("--cleanup")]
 
 
 def test_being_told_twice_is_being_told_once() -> None:
     charts = install_dispatcher_job(settings())
-    first = dispatch.dispatcher_job(charts, Batch(nodes=("a",)), DIGEST)
+    first = dispatch.dispatcher_job(charts, Batch(nodes=("a",)), TEMPLATE)
     batch = Batch(nodes=("b",), selectors=("x", "y"))
-    assert dispatch.dispatcher_job(first, batch, DIGEST) == dispatch.dispatcher_job(charts, batch, DIGEST)
-    assert [word for word in command(dispatch.dispatcher_job(first, batch, DIGEST)) if "selector" in word] == [
+    assert dispatch.dispatcher_job(first, batch, TEMPLATE) == dispatch.dispatcher_job(charts, batch, TEMPLATE)
+    assert [word for word in command(dispatch.dispatcher_job(first, batch, TEMPLATE)) if "selector" in word] == [
         "--node-selector=x",
         "--node-selector=y",
     ]
@@ -159,7 +176,8 @@ def test_what_a_dispatcher_is_told_to_wait_for_adds_up() -> None:
 def test_nodes_told_by_name_are_not_waited_for() -> None:
     charts = install_dispatcher_job(of_4_1_0())
     by_name, by_selector = (
-        dispatch.dispatcher_job(charts, Batch(nodes=("a",), selectors=selectors), DIGEST) for selectors in ((), ("x",))
+        dispatch.dispatcher_job(charts, Batch(nodes=("a",), selectors=selectors), TEMPLATE)
+        for selectors in ((), ("x",))
     )
     assert set(command(by_selector)) - set(command(by_name)) == {
         "--node-selector=x",

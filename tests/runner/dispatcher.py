@@ -3,7 +3,10 @@
 import asyncio
 import copy
 from collections import deque
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
+
+import yaml
 
 from kata_components import names
 from sandbox.dispatcher.arguments import parse
@@ -26,6 +29,19 @@ def is_dispatcher(job: Object) -> bool:
     return names.DISPATCHER_LABEL in (job["metadata"].get("labels") or {})
 
 
+def _template(cluster: "Cluster", job: Object, path: PurePath) -> Object:
+    """Return the file that is mounted there: of the ConfigMap, or an annotation of the dispatcher's own pod."""
+    pod = job["spec"]["template"]
+    (volume,) = pod["spec"]["volumes"]
+    if "configMap" in volume:
+        return cluster.templates[path.name]
+    (item,) = volume["downwardAPI"]["items"]
+    key = item["fieldRef"]["fieldPath"].removeprefix("metadata.annotations['").removesuffix("']")
+    template: Object = yaml.safe_load(pod["metadata"]["annotations"][key])
+    assert item["path"] == path.name
+    return template
+
+
 class DispatcherModel:
     """One dispatcher, from the start of its pod to its end. It stops at once when its Job is deleted."""
 
@@ -34,7 +50,7 @@ class DispatcherModel:
         self._name, self._uid = job["metadata"]["name"], job["metadata"]["uid"]
         container = job["spec"]["template"]["spec"]["containers"][0]
         self._told = parse(container["command"][1:], container["image"].rpartition(":")[2])
-        self._template = cluster.templates[self._told.job_template.name]
+        self._template = _template(cluster, job, self._told.job_template)
         self._in_flight: dict[str, str] = {}
         self._finishing: dict[str, int] = {}
         self._failed: list[str] = []

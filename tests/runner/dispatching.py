@@ -52,6 +52,12 @@ def request(wanted: Settings, existing: Literal["adopt", "install"] | None = Non
     )
 
 
+def templates(wanted: Settings) -> dict[str, Any]:
+    """Return what could stand in the ConfigMap."""
+    stamped = functools.partial(node_template, node_timeout_seconds=600, mounted={})
+    return {"install-job.yaml": stamped(install_job(wanted)), "cleanup-job.yaml": stamped(cleanup_job(wanted))}
+
+
 async def up(
     api: FakeKubeApi,
     wanted: Settings | None = None,
@@ -59,13 +65,8 @@ async def up(
     existing: Literal["adopt", "install"] | None = None,
     cleanup: CleanupRequest | None = None,
 ) -> Installed:
-    """Do what one `up` does: write the templates, plan, carry it out. No promise on Jobs may be broken."""
+    """Do what one `up` does: plan, carry it out. No promise on Jobs may be broken."""
     wanted, told = wanted or settings(), told or Told()
-    stamped = functools.partial(node_template, node_timeout_seconds=600, mounted={})
-    api.cluster.templates = {
-        "install-job.yaml": stamped(install_job(wanted)),
-        "cleanup-job.yaml": stamped(cleanup_job(wanted)),
-    }
     try:
         job = install_dispatcher_job(wanted)
         return await dispatch_install.install(

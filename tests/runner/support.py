@@ -60,9 +60,9 @@ def request(parallelism: int = 3, *, waves: tuple[Size, ...] = (), **changes: An
     return InstallRequest(**values | changes)
 
 
-def cluster(nodes: int, **settings: Any) -> Cluster:
+def cluster(nodes: int, *, kind: type[Cluster] = Cluster, **settings: Any) -> Cluster:
     """Return a cluster with an installation that nobody works on."""
-    made = Cluster(**settings)
+    made = kind(**settings)
     made.add_nodes(*(f"node-{number:02d}" for number in range(nodes)))
     made.create_lease(NAMESPACE, lease_manifest(LEASE, installation=INSTALLATION, stack=STACK))
     return made

@@ -10,14 +10,19 @@ import pytest
 from kata_components import names
 from kata_components.errors import LeaseHeldError, RolloutStoppedError
 from kata_components.kubernetes.objects import Job
+from kata_components.manifests.dispatcher_job import install_dispatcher_job
+from kata_components.manifests.job_templates import install_job
+from kata_components.rollout.dispatch import Batch, dispatcher_job, node_template
+from kata_components.rollout.jobs import JobState
 from kata_components.rollout.step import Action, Step
 from kata_components.runner.dispatch import settled
-from kata_components.runner.dispatcher import Seen
+from kata_components.runner.dispatcher import Dispatcher, Seen
 from kata_components.runner.install import Installed
+from kata_components.runner.lease import held
 from tests.runner.dispatching import DISPATCHER, NARROWED, interrupted, request, settings, told_nodes, up
 from tests.runner.fake_api import FakeKubeApi, unreachable
-from tests.runner.support import Told, cluster, roll_out
-from tests.runner.virtual_loop import simulate
+from tests.runner.support import LEASE, NAMESPACE, Told, cluster, roll_out
+from tests.runner.virtual_loop import now, simulate
 
 
 def test_every_node_gets_one_job_and_its_mark_and_nothing_is_left() -> None:
@@ -247,6 +252,29 @@ def test_nodes_of_something_else_are_adopted_without_a_job_or_installed_by_name(
     assert on.marked() == ["helms", "new"]
 
 
+def test_job_that_still_works_is_waited_for_before_a_dispatcher_gets_its_node() -> None:
+    on, wanted = cluster(2, job_seconds=60.0), settings()
+    template = node_template(install_job(wanted), 600, {})
+    batch = Batch(nodes=("node-00", "node-01"))
+    working = template["metadata"] | {"name": "kata-deploy-install-node-01"}
+    working["labels"] = working["labels"] | {names.OWNER_LABEL: "kata-deploy-install"}
+    working["annotations"] = working["annotations"] | {names.NODE_NAME_ANNOTATION: "node-01"}
+
+    async def story() -> Seen:
+        api = FakeKubeApi(on)
+        job = dispatcher_job(install_dispatcher_job(wanted), batch, template)
+        async with held(api, NAMESPACE, LEASE, say=Told().say, clock=now) as lease:
+            # Between two batches of one run, or by hand.
+            on.create_job(NAMESPACE, template | {"metadata": working})
+            made = Dispatcher(api, NAMESPACE, "", job, Told().say)
+            return await lease.kept(made.run("install", job, batch, lease))
+
+    seen = simulate(story())
+    assert on.violations == []
+    assert on.starts == ["node-01", "node-00", "node-01"]
+    assert {job.state for job in seen.jobs("install")} == {JobState.SUCCEEDED}
+
+
 def test_second_run_elsewhere_does_not_touch_the_dispatcher() -> None:
     on = cluster(6)
 
@@ -293,5 +321,5 @@ def test_nodes_that_are_done_are_told_from_the_others_without_comparing_each_wit
         status = {"conditions": [{"type": "Complete", "status": "True"}]}
         seen.put(msgspec.convert({"metadata": metadata, "status": status}, Job))
     monkeypatch.setattr(Step, "__eq__", lambda _, __: pytest.fail("two steps were compared"))
-    done, left = settled(steps, seen, "install")
+    done, left = settled(steps, seen, "install", "")
     assert ([step.node for step in done], [step.node for step in left]) == (["0", "2"], ["1", "3"])

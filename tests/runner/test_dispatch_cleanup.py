@@ -2,13 +2,24 @@
 
 import asyncio
 from collections import Counter
+from typing import Any
 
 import pytest
 
 from kata_components import names
 from kata_components.errors import RolloutFailedError
 from kata_components.runner.install import Installed
-from tests.runner.dispatching import cleanup_request, destroy, interrupted, settings, told_nodes, up
+from tests.runner.cluster import Cluster
+from tests.runner.dispatching import (
+    cleanup_request,
+    configured,
+    destroy,
+    interrupted,
+    settings,
+    templates,
+    told_nodes,
+    up,
+)
 from tests.runner.fake_api import FakeKubeApi
 from tests.runner.support import Told, cluster
 from tests.runner.virtual_loop import simulate
@@ -27,6 +38,43 @@ def test_destroy_cleans_every_node_and_leaves_nothing() -> None:
     assert told_nodes(on)[-1] == "--node-selector=katacontainers.io/kata-runtime"
     assert (on.marked(), on.jobs, on.leases) == ([], {}, {})
     assert told.lines[-1].startswith("cleaned 5 nodes in ")
+
+
+@pytest.mark.parametrize("version", ["4.0.0", "4.1.0"])
+def test_destroy_cleans_with_the_template_of_its_own_state_whatever_the_cluster_holds(version: str) -> None:
+    on, ours = cluster(3), configured(version)
+
+    async def story() -> None:
+        await up(FakeKubeApi(on), ours)
+        # As an update leaves it that was cut off after it had written its templates, or somebody by hand.
+        on.templates = templates(configured(version, image={"tag": "another"}))
+        await destroy(FakeKubeApi(on), ours)
+
+    simulate(story())
+    assert {name for name in on.starts if on.starts.count(name) == 2} == set(on.nodes)
+    assert (on.marked(), on.jobs, on.leases) == ([], {}, {})
+
+
+def test_job_of_another_template_is_no_cleanup_and_recording_starts_none_of_its_own() -> None:
+    class Rewriting(Cluster):
+        """Something in the cluster rewrites the cleanup Jobs that the dispatcher makes."""
+
+        def create_job(self, namespace: str, manifest: dict[str, Any]) -> dict[str, Any]:
+            if manifest["metadata"]["labels"].get(names.STAGE_LABEL) == "cleanup":
+                manifest["metadata"]["annotations"][names.DIGEST_ANNOTATION] = "bbbbbbbbbbbb"
+            return super().create_job(namespace, manifest)
+
+    api = FakeKubeApi(cluster(2, kind=Rewriting))
+
+    async def story() -> None:
+        await up(api)
+        api.asked.clear()
+        with pytest.raises(RolloutFailedError, match=r"node-00: its Job .* is of digest bbbbbbbbbbbb, not of "):
+            await destroy(api)
+
+    simulate(story())
+    assert api.asked.count("create_job") == 1, "the dispatcher's own"
+    assert api.cluster.marked() == ["node-00", "node-01"]
 
 
 def test_destroy_reaches_nodes_whose_install_failed_by_name() -> None:
