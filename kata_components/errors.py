@@ -47,7 +47,10 @@ class KubeconfigError(ClusterError):
 
 
 class UnreachableError(ClusterError):
-    """Raised when the API server gave no answer; whether a write was applied is then unknown."""
+    """Raised when the API server gave no answer; whether a write was applied is then unknown.
+
+    Also when the way to it has worked and is closed: credentials cannot be had any more, or another server answers.
+    """
 
 
 class ApiError(ClusterError):

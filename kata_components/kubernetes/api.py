@@ -41,7 +41,8 @@ class KubeApi(NodeApi, Protocol):
     """Calls on one cluster.
 
     Reads retry inside. Writes are one attempt: the caller decides what an unknown outcome means. Raises `ApiError` for
-    an answer that is an error, `UnreachableError` for none, `KubeconfigError` when credentials cannot be had.
+    an answer that is an error, `UnreachableError` for none, `KubeconfigError` when credentials cannot be had and no
+    call has succeeded yet; once one has, that is an outage as well.
     Namespaced calls name their namespace; lists are complete (paged inside) and consistent reads.
     """
 

@@ -1,7 +1,6 @@
 """Obtains credentials: what a kubeconfig's user holds, or what a credential plugin prints.
 
-One `CredentialSource` per connection hands out the current credential and gets a new one when it expired or was
-rejected, once for all calls that wait for it. It knows neither HTTP nor TLS.
+When one is obtained is the business of `credentials`. Knows neither HTTP nor TLS.
 
 Plugins follow client.authentication.k8s.io/v1 and v1beta1
 (kubernetes.io/docs/reference/access-authn-authz/authentication, "client-go credential plugins").
@@ -13,7 +12,7 @@ import binascii
 import os
 import signal
 import time
-from collections.abc import Awaitable, Callable
+from asyncio.subprocess import Process
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -23,71 +22,12 @@ import msgspec
 
 from kata_components.errors import KubeconfigError
 from kata_components.foreign import bounded
+from kata_components.kubernetes.credentials import Clock, Credential, CredentialSource
 from kata_components.kubernetes.kubeconfig import Cluster, ExecPlugin, Target, User
-
-Clock = Callable[[], float]
-"""Returns seconds since the epoch: expiry times are wall-clock times, and laptops sleep."""
 
 PLUGIN_TIMEOUT: Final = 60.0
 _REREAD_SECONDS: Final = 60.0
 _API_VERSIONS: Final = ("client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1")
-
-
-class Credential:
-    """What a request is signed with. Compared by identity: each issue is another one, even of equal content."""
-
-    def __init__(
-        self, authorization: str | None = None, certificate: str = "", key: str = "", expires: float | None = None
-    ) -> None:
-        self.authorization = authorization
-        """The whole header value."""
-        self.certificate = certificate
-        """PEM, empty for none."""
-        self.key = key
-        """PEM."""
-        self.expires = expires
-        """Seconds since the epoch; None for as long as the server takes it."""
-
-
-class CredentialSource:
-    """Hands out the current credential, getting a new one when needed, once for all who wait."""
-
-    def __init__(self, issue: Callable[[], Awaitable[Credential]], clock: Clock, hint: str) -> None:
-        self._issue = issue
-        self._clock = clock
-        self.hint = hint
-        """How a person gets a new credential."""
-        self._current: Credential | None = None
-        self._lock = asyncio.Lock()
-
-    async def current(self) -> Credential:
-        """Return a credential that has not expired.
-
-        Raises:
-            KubeconfigError: there is none to be had.
-        """
-        if (fresh := self._fresh()) is not None:
-            return fresh
-        async with self._lock:
-            if (fresh := self._fresh()) is None:
-                fresh = self._current = await self._issue()
-            return fresh
-
-    async def renewed(self, rejected: Credential) -> Credential:
-        """Return another credential than the rejected one, or that same one when there is no other.
-
-        Raises:
-            KubeconfigError: none could be had.
-        """
-        async with self._lock:
-            if self._current is None or self._current is rejected:
-                self._current = await self._issue()
-            return self._current
-
-    def _fresh(self) -> Credential | None:
-        credential = self._current
-        expired = credential and credential.expires is not None and self._clock() >= credential.expires
-        return None if expired else credential
 
 
 def credential_source(
@@ -234,9 +174,35 @@ class _Plugin:
         )
 
     async def _run(self) -> bytes:
+        process = await self._started()
+        complete = False
+        try:
+            async with asyncio.timeout(self._time_limit):
+                printed, complaint = await process.communicate()
+            complete = True
+        except TimeoutError:
+            raise self._failed(f"gave no answer within {self._time_limit:g} s") from None
+        finally:
+            if not complete:
+                await _end(process)
+        if process.returncode:
+            said = bounded(complaint.decode("utf-8", "replace")) or "it said nothing on stderr"
+            raise self._failed(f"failed with exit code {process.returncode}: {said}")
+        return printed
+
+    async def _started(self) -> Process:
+        starting = asyncio.create_task(self._start())
+        try:
+            # Cut off half-way, asyncio would end the plugin and leave its children.
+            return await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            await _end(await starting)
+            raise
+
+    async def _start(self) -> Process:
         pipe = asyncio.subprocess.PIPE
         try:
-            process = await asyncio.create_subprocess_exec(
+            return await asyncio.create_subprocess_exec(
                 self._plugin.command,
                 *(self._plugin.args or []),
                 stdin=asyncio.subprocess.DEVNULL,
@@ -248,23 +214,13 @@ class _Plugin:
         except OSError as error:
             hint = f" {bounded(self._plugin.install_hint)}" if self._plugin.install_hint else " Is it on PATH?"
             raise self._failed(f"could not be started: {error.strerror}.{hint}") from None
-        complete = False
-        try:
-            async with asyncio.timeout(self._time_limit):
-                printed, complaint = await process.communicate()
-            complete = True
-        except TimeoutError:
-            raise self._failed(f"gave no answer within {self._time_limit:g} s") from None
-        finally:
-            if not complete:
-                # The whole group: a shell script's children would keep the pipes open.
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-                await process.wait()
-        if process.returncode:
-            said = bounded(complaint.decode("utf-8", "replace")) or "it said nothing on stderr"
-            raise self._failed(f"failed with exit code {process.returncode}: {said}")
-        return printed
 
     def _failed(self, what: str) -> KubeconfigError:
         return KubeconfigError(f'the credential plugin "{self.name}" of context "{self._context}" {what}')
+
+
+async def _end(process: Process) -> None:
+    # The whole group: a shell script's children would keep the pipes open.
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    await process.wait()

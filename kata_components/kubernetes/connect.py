@@ -9,9 +9,10 @@ from typing import Final
 
 from kata_components.kubernetes import kubeconfig as kubeconfigs
 from kata_components.kubernetes.api import CALLS_AT_ONCE
-from kata_components.kubernetes.auth import Clock, Credential, credential_source
+from kata_components.kubernetes.auth import credential_source
 from kata_components.kubernetes.client import HttpKubeApi
 from kata_components.kubernetes.connection import Connection
+from kata_components.kubernetes.credentials import Clock, Credential
 from kata_components.kubernetes.http_transport import HttpTransport
 from kata_components.kubernetes.retry import Retry
 from kata_components.kubernetes.transport import Transport

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 
-from kata_components.errors import ApiError
+from kata_components.errors import ApiError, KubeconfigError, UnreachableError
 from kata_components.kubernetes import failures
-from kata_components.kubernetes.auth import Credential, CredentialSource
+from kata_components.kubernetes.credentials import Credential, CredentialSource
 from kata_components.kubernetes.kubeconfig import Target, User
 from kata_components.kubernetes.transport import Answer, NoAnswerError, Request, Transport
 
@@ -51,6 +51,7 @@ class Connection:
         self._open_transport = open_transport
         self._headers: _Headers = [("user-agent", user_agent), *_impersonation(target.user)]
         self._transports: dict[str, Transport] = {}
+        self._worked = False
 
     async def send(self, call: Call) -> None:
         """Wait for the end of an answer that is of no use, without keeping it.
@@ -68,7 +69,8 @@ class Connection:
         Raises:
             ApiError: the answer is an error.
             UnreachableError: there is no answer.
-            KubeconfigError: there are no usable credentials, or the server is not the one that is trusted.
+            KubeconfigError: there are no usable credentials, or the server is not the one that is trusted, and no
+                request of this connection has succeeded yet.
         """
         return await self._body(await self._answer(call), call.time_limit)
 
@@ -87,13 +89,28 @@ class Connection:
             answer.close()
 
     async def aclose(self) -> None:
-        """Close all connections."""
+        """Close all connections, and end a login that is under way."""
+        await self._credentials.aclose()
         for transport in self._transports.values():
             await transport.aclose()
         self._transports.clear()
 
     async def _answer(self, call: Call) -> Answer:
-        """Return an answer that is not an error, its body unread."""
+        """Return an answer that is not an error, its body unread.
+
+        A way in that fails after it has worked is an outage, not a wrong kubeconfig: a plugin finds no network when a
+        laptop wakes, a captive portal answers in the server's place, a token file is just being replaced.
+        """
+        try:
+            answer = await self._good_answer(call)
+        except KubeconfigError as error:
+            if not self._worked:
+                raise
+            raise UnreachableError(f"the way to the API server, open until now, is closed: {error}") from error
+        self._worked = True
+        return answer
+
+    async def _good_answer(self, call: Call) -> Answer:
         credential = await self._credentials.current()
         answer = await self._send(call, credential)
         if answer.status == HTTPStatus.UNAUTHORIZED:

@@ -8,7 +8,7 @@ import aiohttp
 from yarl import URL
 
 from kata_components.errors import KubeconfigError
-from kata_components.kubernetes.auth import Credential
+from kata_components.kubernetes.credentials import Credential
 from kata_components.kubernetes.kubeconfig import Target
 from kata_components.kubernetes.proxy import proxy_of
 from kata_components.kubernetes.tls import tls_context

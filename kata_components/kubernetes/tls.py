@@ -6,7 +6,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from kata_components.errors import KubeconfigError
-from kata_components.kubernetes.auth import Credential, pem
+from kata_components.kubernetes.auth import pem
+from kata_components.kubernetes.credentials import Credential
 from kata_components.kubernetes.kubeconfig import Cluster
 
 

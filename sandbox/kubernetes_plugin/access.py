@@ -16,7 +16,8 @@ from typing import Any, Final
 import yaml
 
 from kata_components.errors import KubeconfigError
-from kata_components.kubernetes.auth import Credential, credential_source, pem
+from kata_components.kubernetes.auth import credential_source, pem
+from kata_components.kubernetes.credentials import Credential
 from kata_components.kubernetes.kubeconfig import Cluster, Target, load
 
 _HOME: Final = "~/.kube/config"

@@ -9,11 +9,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from kata_components.errors import ApiError, KubeconfigError
-from kata_components.kubernetes.auth import CredentialSource, credential_source
+from kata_components.errors import ApiError, KubeconfigError, UnreachableError
+from kata_components.kubernetes.auth import credential_source
+from kata_components.kubernetes.credentials import CredentialSource
 from kata_components.kubernetes.kubeconfig import load
 from tests.kubernetes.fake_server import Asked, InProcess, Reply, Script, ok, refused
-from tests.kubernetes.support import CONTEXT, Opened, kubeconfig
+from tests.kubernetes.support import CONTEXT, Opened, Pauses, kubeconfig
 
 pytestmark = pytest.mark.anyio
 
@@ -238,6 +239,28 @@ async def test_a_failing_plugin_is_explained(plugin: Plugin, text: str, complain
     assert 'credential plugin "plugin" of context "prod"' in str(failed.value)
 
 
+async def test_a_plugin_that_fails_once_it_has_worked_is_an_outage(plugin: Plugin, opened: Opened) -> None:
+    pauses, clock = Pauses(), Clock()
+    plugin.prints(token="t1", expirationTimestamp="1970-01-12T13:46:41Z")
+    api = opened(kubeconfig(user=plugin.user()), transport=InProcess(accepts("t1")), sleep=pauses, clock=clock)
+    await api.list_nodes()
+    clock.now += 1
+    plugin.script("echo could not connect to sts >&2; exit 255")
+
+    with pytest.raises(UnreachableError, match=r"is closed: the credential plugin .* 255: could not connect to sts"):
+        await api.list_nodes()
+
+    assert len(pauses.seconds) == 5
+
+
+async def test_a_plugin_that_never_worked_is_not_asked_again(plugin: Plugin, opened: Opened) -> None:
+    pauses = Pauses()
+    plugin.script("echo run >> runs; exit 1")
+    with pytest.raises(KubeconfigError, match=r"^the credential plugin .plugin. of context .prod. failed"):
+        await opened(kubeconfig(user=plugin.user()), sleep=pauses).list_nodes()
+    assert (plugin.runs, pauses.seconds) == (1, [])
+
+
 async def test_a_hanging_plugin_is_ended_with_its_children(plugin: Plugin) -> None:
     held = plugin.folder / "held"
     os.mkfifo(held)
@@ -250,6 +273,23 @@ async def test_a_hanging_plugin_is_ended_with_its_children(plugin: Plugin) -> No
 
     # The end of the pipe is reached when nobody holds its other side.
     os.set_blocking(reader, True)
+    assert os.read(reader, 1) == b""
+    os.close(reader)
+
+
+async def test_closing_the_client_ends_a_plugin_at_work_with_its_children(plugin: Plugin, opened: Opened) -> None:
+    held = plugin.folder / "held"
+    os.mkfifo(held)
+    plugin.script("sleep 600 > held & wait")
+    api = opened(kubeconfig(user=plugin.user()), transport=InProcess(lambda _: ok(NODES)))
+    asking = asyncio.create_task(api.list_nodes())
+    # Returns when the other side is opened, too.
+    reader = await asyncio.to_thread(os.open, held, os.O_RDONLY)
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+
+    await api.aclose()
+
     assert os.read(reader, 1) == b""
     os.close(reader)
 

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from kata_components.errors import KubeconfigError, UnreachableError
-from kata_components.kubernetes.auth import Credential
+from kata_components.kubernetes.credentials import Credential
 from kata_components.kubernetes.kubeconfig import Cluster
 from kata_components.kubernetes.tls import tls_context
 from tests.kubernetes.fake_server import FakeServer, in_turn, ok, refused
@@ -36,10 +36,10 @@ def base64_of(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
 
-def server_context(certificates: Certificates) -> ssl.SSLContext:
+def server_context(certificates: Certificates, name: str = "server") -> ssl.SSLContext:
     """Ask for client certificates, as API servers do, without insisting."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificates.folder / "server.crt", certificates.folder / "server.key")
+    context.load_cert_chain(certificates.folder / f"{name}.crt", certificates.folder / f"{name}.key")
     context.load_verify_locations(certificates.folder / "authority.crt")
     context.verify_mode = ssl.CERT_OPTIONAL
     return context
@@ -85,6 +85,21 @@ async def test_a_server_of_another_authority_is_refused_at_once(certificates: Ce
         with pytest.raises(KubeconfigError, match="not the server the kubeconfig trusts: self-signed certificate"):
             await api.list_nodes()
     assert (server.asked, pauses.seconds) == ([], [])
+
+
+async def test_a_portal_in_place_of_the_server_is_an_outage_once_the_server_has_answered(
+    certificates: Certificates, opened: Opened
+) -> None:
+    authority = {"certificate-authority": str(certificates.folder / "authority.crt")}
+    async with FakeServer(everything_is_fine, server_context(certificates)) as server:
+        api = opened(kubeconfig(server.url, more=authority), sleep=Pauses())
+        await api.list_nodes()
+    async with FakeServer(everything_is_fine, server_context(certificates, "stranger"), server.port) as portal:
+        with pytest.raises(UnreachableError, match=r"is closed: .* is not the server the kubeconfig trusts"):
+            await api.list_nodes()
+    assert portal.asked == []
+    async with FakeServer(everything_is_fine, server_context(certificates), server.port):
+        assert await api.list_nodes() == []
 
 
 async def test_verification_can_be_switched_off(certificates: Certificates, opened: Opened) -> None:

@@ -7,9 +7,10 @@ import msgspec
 import pytest
 
 from kata_components.errors import ApiError, ClusterError, ExpiredError
-from kata_components.kubernetes.auth import Credential, credential_source
+from kata_components.kubernetes.auth import credential_source
 from kata_components.kubernetes.client import HttpKubeApi
 from kata_components.kubernetes.connection import Connection
+from kata_components.kubernetes.credentials import Credential
 from kata_components.kubernetes.http_transport import HttpTransport
 from kata_components.kubernetes.kubeconfig import load
 from kata_components.kubernetes.objects import JobEvent
