@@ -13,7 +13,7 @@ from kata_components.kubernetes.objects import (
     ObjectMetadata,
     OwnedObject,
 )
-from kata_components.kubernetes.pods import Pod
+from kata_components.kubernetes.pods import Event, Pod
 
 Manifest = Mapping[str, Any]
 """A Kubernetes object as it goes over the wire."""
@@ -64,14 +64,20 @@ class KubeApi(NodeApi, Protocol):
     async def create_job(self, namespace: str, manifest: Manifest) -> Job:
         """Create a Job and return its metadata, without spec and status; 409 when one of that name exists."""
 
+    async def rehearse_job(self, namespace: str, manifest: Manifest) -> None:
+        """Ask what creating a Job would be answered: admission and validation speak, nothing is written. A read."""
+
     async def delete_job(self, namespace: str, name: str, uid: str) -> None:
         """Delete the Job with that UID and, in the background, its pods."""
 
     async def delete_jobs(self, namespace: str, selector: str, field_selector: str = "") -> None:
         """Delete all Jobs that label and field selector match, with one deletecollection."""
 
-    async def list_pods(self, namespace: str, selector: str) -> list[Pod]:
-        """Return the pods a label selector matches."""
+    async def list_pods(self, namespace: str, selector: str, field_selector: str = "") -> list[Pod]:
+        """Return the pods that label and field selector match."""
+
+    async def list_events(self, namespace: str, field_selector: str) -> list[Event]:
+        """Return the events that a field selector matches; they are kept for an hour."""
 
     async def pod_log(self, namespace: str, pod: str, container: str, tail_lines: int) -> str:
         """Return the last lines a container wrote."""

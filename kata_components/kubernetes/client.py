@@ -25,10 +25,10 @@ from kata_components.kubernetes.objects import (
     ObjectMetadata,
     OwnedObject,
     Page,
-    Slim,
 )
-from kata_components.kubernetes.pods import Pod
+from kata_components.kubernetes.pods import Event, Pod
 from kata_components.kubernetes.retry import Retry
+from kata_components.kubernetes.reviews import AccessReview, access_review
 from kata_components.kubernetes.watch import JobWatcher
 
 PAGE_SIZE: Final = 500
@@ -60,14 +60,6 @@ _METADATA_LIST: Final = "application/json;as=PartialObjectMetadataList;v=v1;g=me
 _MERGE_PATCH: Final = "application/merge-patch+json"
 
 T = TypeVar("T")
-
-
-class _ReviewStatus(Slim):
-    allowed: bool = False
-
-
-class _Review(Slim):
-    status: _ReviewStatus | None = None
 
 
 class HttpKubeApi:
@@ -118,6 +110,11 @@ class HttpKubeApi:
         """Create a Job and return its metadata; 409 when one of that name exists."""
         return _decode(await self._write("POST", paths.collection(_BATCH, "jobs", namespace), manifest), Job)
 
+    async def rehearse_job(self, namespace: str, manifest: Manifest) -> None:
+        """Ask what creating a Job would be answered; nothing is written, so it is repeated as reads are."""
+        path = paths.with_query(paths.collection(_BATCH, "jobs", namespace), {"dryRun": "All"})
+        await self._read(Call(method="POST", path=path, body=msgspec.json.encode(manifest), accept=_METADATA))
+
     async def delete_job(self, namespace: str, name: str, uid: str) -> None:
         """Delete the Job with that UID and, in the background, its pods."""
         await self._write("DELETE", paths.item(_BATCH, "jobs", name, namespace), _deletion(uid))
@@ -134,9 +131,15 @@ class HttpKubeApi:
             Call(method="DELETE", path=path, body=body, accept=_METADATA_LIST, time_limit=_COLLECTION_TIMEOUT)
         )
 
-    async def list_pods(self, namespace: str, selector: str) -> list[Pod]:
-        """Return the pods a label selector matches."""
-        return (await self._list(paths.collection(_CORE, "pods", namespace), selector, Page[Pod]))[0]
+    async def list_pods(self, namespace: str, selector: str, field_selector: str = "") -> list[Pod]:
+        """Return the pods that label and field selector match."""
+        path = paths.collection(_CORE, "pods", namespace)
+        return (await self._list(path, selector, Page[Pod], field_selector=field_selector))[0]
+
+    async def list_events(self, namespace: str, field_selector: str) -> list[Event]:
+        """Return the events that a field selector matches."""
+        path = paths.collection(_CORE, "events", namespace)
+        return (await self._list(path, "", Page[Event], field_selector=field_selector))[0]
 
     async def pod_log(self, namespace: str, pod: str, container: str, tail_lines: int) -> str:
         """Return the last lines a container wrote, at most 64 KiB."""
@@ -193,24 +196,10 @@ class HttpKubeApi:
 
     async def allowed(self, verb: str, group: str, resource: str, namespace: str = "", name: str = "") -> bool:
         """Return whether this identity may do that; `resource` may be `pods/log`."""
-        kind, _, subresource = resource.partition("/")
-        attributes = {
-            "verb": verb,
-            "group": group,
-            "resource": kind,
-            "subresource": subresource,
-            "namespace": namespace,
-            "name": name,
-        }
-        review = {
-            "apiVersion": "authorization.k8s.io/v1",
-            "kind": "SelfSubjectAccessReview",
-            "spec": {"resourceAttributes": attributes},
-        }
+        body = msgspec.json.encode(access_review(verb, group, resource, namespace, name))
         # A POST that changes nothing, so it is repeated as reads are.
-        answer = await self._read(Call(method="POST", path=_REVIEWS, body=msgspec.json.encode(review)))
-        status = _decode(answer, _Review).status
-        return status is not None and status.allowed
+        answer = await self._read(Call(method="POST", path=_REVIEWS, body=body))
+        return _decode(answer, AccessReview).allowed
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -250,10 +239,12 @@ class HttpKubeApi:
         )
         return await self._connection.request(call)
 
-    async def _list(self, path: str, selector: str, page: type[Page[T]], accept: str = _JSON) -> tuple[list[T], str]:
+    async def _list(
+        self, path: str, selector: str, page: type[Page[T]], accept: str = _JSON, *, field_selector: str = ""
+    ) -> tuple[list[T], str]:
         """Return all items of a consistent list and its position; a list that expires half-way begins again."""
         size = METADATA_PAGE_SIZE if accept == _METADATA_LIST else _PAGE_SIZES.get(path, PAGE_SIZE)
-        query = {"limit": str(size), "labelSelector": selector}
+        query = {"limit": str(size), "labelSelector": selector, "fieldSelector": field_selector}
         for _ in range(_RELISTS - 1):
             try:
                 return await self._pages(path, query, page, accept)

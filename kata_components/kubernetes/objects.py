@@ -8,6 +8,8 @@ from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
 
+from kata_components.foreign import bounded
+
 
 class Slim(msgspec.Struct, rename="camel", gc=False, kw_only=True):
     """Base of the records: camelCase on the wire, not tracked by the garbage collector. Nobody changes them."""
@@ -74,10 +76,16 @@ class Condition(Slim):
 
 
 class NodeCondition(Slim):
-    """One entry of `status.conditions` of a node; reason and message of thousands of nodes would only fill memory."""
+    """One entry of `status.conditions` of a node; the words of thousands of healthy nodes would only fill memory."""
 
     type: str
     status: str
+    message: str | None = None
+
+    def __post_init__(self) -> None:
+        """Forget what nobody asks for."""
+        if self.type != "Ready" or self.status == "True":
+            self.message = None
 
 
 class NodeInfo(Slim):
@@ -128,8 +136,19 @@ class Node(Slim):
     @property
     def ready(self) -> bool:
         """Whether the node's Ready condition is True."""
+        condition = self._readiness
+        return condition is not None and condition.status == "True"
+
+    @property
+    def trouble(self) -> str:
+        """Why it is not Ready, in the kubelet's or the node controller's own words; empty when it is."""
+        condition = self._readiness
+        return bounded(condition.message or "") if condition else ""
+
+    @property
+    def _readiness(self) -> NodeCondition | None:
         conditions = (self.status and self.status.conditions) or []
-        return any(c.type == "Ready" and c.status == "True" for c in conditions)
+        return next((c for c in conditions if c.type == "Ready"), None)
 
     @property
     def taints(self) -> list[Taint]:
@@ -166,6 +185,7 @@ class JobSpec(Slim):
 
     template: JobPodTemplate | None = None
     active_deadline_seconds: int | None = None
+    backoff_limit: int | None = None
 
 
 class JobStatus(Slim):

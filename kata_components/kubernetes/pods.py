@@ -1,4 +1,4 @@
-"""The fields of pods that say why a Job failed, and no others."""
+"""The fields of pods, and of the events about their making, that say why a Job fails or does not get on."""
 
 from kata_components.kubernetes.objects import Condition, Metadata, Slim
 
@@ -18,11 +18,18 @@ class Waiting(Slim):
     message: str | None = None
 
 
+class Running(Slim):
+    """Since when a container runs."""
+
+    started_at: str | None = None
+
+
 class ContainerState(Slim):
     """The state of a container; at most one of the fields is set."""
 
     terminated: Terminated | None = None
     waiting: Waiting | None = None
+    running: Running | None = None
 
 
 class ContainerStatus(Slim):
@@ -45,8 +52,62 @@ class PodStatus(Slim):
     container_statuses: list[ContainerStatus] | None = None
 
 
+class Owner(Slim):
+    """One entry of `metadata.ownerReferences`."""
+
+    uid: str = ""
+
+
+class PodMetadata(Metadata):
+    """`metadata` of a pod."""
+
+    owner_references: list[Owner] | None = None
+
+
 class Pod(Slim):
-    """A pod."""
+    """A pod. Its stages are its containers in the order in which they run."""
+
+    metadata: PodMetadata
+    status: PodStatus | None = None
+
+    @property
+    def stages(self) -> list[tuple[str, ContainerState]]:
+        """The containers that have a state, by name: those of the init phase first."""
+        status = self.status or PodStatus()
+        found = [*(status.init_container_statuses or []), *(status.container_statuses or [])]
+        return [(container.name, container.state) for container in found if container.state]
+
+    @property
+    def failed(self) -> tuple[str, Terminated] | None:
+        """The stage that has failed, and how."""
+        ended = ((stage, state.terminated) for stage, state in self.stages if state.terminated)
+        return next(((stage, end) for stage, end in ended if end.exit_code), None)
+
+    @property
+    def stuck(self) -> tuple[str, Waiting] | None:
+        """The stage that cannot start, and why; one whose turn has not come, or that is being made, is no such."""
+        waits = ((stage, state.waiting) for stage, state in self.stages if state.waiting)
+        return next(((stage, wait) for stage, wait in waits if wait.reason not in _STARTING), None)
+
+    @property
+    def running(self) -> str:
+        """The stage at work, empty when none is."""
+        return next((stage for stage, state in self.stages if state.running), "")
+
+
+_STARTING = {None, "PodInitializing", "ContainerCreating"}
+
+
+class Event(Slim):
+    """An event about an object. It happened at the latest of its times, all RFC 3339 and UTC."""
 
     metadata: Metadata
-    status: PodStatus | None = None
+    reason: str | None = None
+    message: str | None = None
+    last_timestamp: str | None = None
+    event_time: str | None = None
+
+    @property
+    def time(self) -> str:
+        """When it was seen last."""
+        return self.last_timestamp or self.event_time or self.metadata.creation_timestamp or ""

@@ -12,10 +12,12 @@ from typing import Any, Final, Literal
 
 from kata_components import names
 from kata_components.foreign import bounded
-from kata_components.kubernetes.objects import Job, Node
+from kata_components.kubernetes.objects import Job, JobSpec, JobStatus, Node
 
 Stage = Literal["install", "cleanup"]
 STAGES: Final[tuple[Stage, ...]] = ("install", "cleanup")
+_DEFAULT_RETRIES: Final = 6
+"""The `backoffLimit` that the API server sets where a Job has none."""
 
 
 class JobState(Enum):
@@ -31,7 +33,8 @@ class NodeJob:
     """A per-node Job as it was last seen. `failure` is the Job controller's own reason when it failed.
 
     `node_uid` is empty where it was not stamped, by upstream's dispatcher; `created` is RFC 3339, UTC;
-    `deadline_seconds` is its own activeDeadlineSeconds, 0 when it has none.
+    `deadline_seconds` is its own activeDeadlineSeconds, 0 when it has none. Of at most `attempts` pods,
+    `failed_pods` have failed.
     """
 
     name: str
@@ -45,6 +48,8 @@ class NodeJob:
     failure: str = ""
     created: str = ""
     deadline_seconds: int = 0
+    failed_pods: int = 0
+    attempts: int = 1
 
     @property
     def active(self) -> bool:
@@ -69,8 +74,10 @@ def selector(suffix: str, *stages: Stage) -> str:
 def observed(job: Job) -> NodeJob:
     """Return what a Job of the cluster means."""
     metadata = job.metadata
-    pod = job.spec.template.spec if job.spec and job.spec.template else None
     state, failure = _state(job)
+    spec, status = job.spec or JobSpec(), job.status or JobStatus()
+    pod = spec.template.spec if spec.template else None
+    retries = _DEFAULT_RETRIES if spec.backoff_limit is None else spec.backoff_limit
     return NodeJob(
         name=metadata.name,
         uid=metadata.uid,
@@ -82,7 +89,9 @@ def observed(job: Job) -> NodeJob:
         state=state,
         failure=failure,
         created=metadata.creation_timestamp or "",
-        deadline_seconds=(job.spec and job.spec.active_deadline_seconds) or 0,
+        deadline_seconds=spec.active_deadline_seconds or 0,
+        failed_pods=status.failed or 0,
+        attempts=1 + retries,
     )
 
 

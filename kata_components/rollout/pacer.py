@@ -101,7 +101,7 @@ class Pacer:
     def progress(self, now: float) -> Progress:
         """Return how far the nodes are, which slots Jobs of earlier runs take, and how long it still soaks."""
         opens_in = max(0.0, (self._queue.opens_at or now) - now)
-        return replace(self.nodes.progress, others=self.jobs.elsewhere(now, self.nodes.holders), opens_in=opens_in)
+        return replace(self.nodes.told, others=self.jobs.elsewhere(now, self.nodes.holders), opens_in=opens_in)
 
     def on_list(self, now: float, command: ListJobs, jobs: Iterable[NodeJob] | None) -> None:
         """Take a complete list of the installation's Jobs, newer than any change told before; None: not to be had."""
@@ -251,7 +251,7 @@ class Pacer:
         for job in self.jobs.overdue(now):
             run = self.nodes.get(job.node)
             if run and run.phase is Phase.RUNNING and run.job_uid == job.uid:
-                self._final(run, Phase.FAILED, "its Job did not end in time; is the node alive?")
+                self._final(run, Phase.FAILED, run.overdue)
             elif run and run.phase is Phase.QUEUED:
                 self._queue.remove(run.step)
                 self._final(run, Phase.FAILED, f"the Job {job.name} works on it and did not end in time; is it alive?")

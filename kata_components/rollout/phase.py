@@ -1,10 +1,11 @@
 """Where each node is in a rollout, and the counts of all of them."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from typing import Final
 
+from kata_components.rollout.holdup import Holdup, told
 from kata_components.rollout.step import Step
 from kata_components.rollout.tries import Tries
 
@@ -32,7 +33,8 @@ class NodeRun:
     """One node of a rollout.
 
     `busy`: a command about it is under way. `tries`: of the command of its phase. `vanished`: Jobs that were deleted
-    under it. `touched`: the epoch of its last command or answer; an older list says nothing of its absence.
+    under it. `touched`: the epoch of its last command or answer; an older list says nothing of its absence. `holdup`:
+    the newest reason why its Job does not get on, or did not; it outlives what it tells of.
     """
 
     step: Step
@@ -42,7 +44,13 @@ class NodeRun:
     tries: Tries = field(default_factory=Tries)
     vanished: int = 0
     touched: int = 0
+    holdup: Holdup | None = None
     failure: str = ""
+
+    @property
+    def overdue(self) -> str:
+        """The failure of a node whose Job is active long after its deadline."""
+        return f"its Job did not end in time{f': {self.holdup}' if self.holdup else '; is the node alive?'}"
 
 
 @dataclass(frozen=True)
@@ -57,8 +65,9 @@ class Failure:
 class Progress:
     """Counts of nodes at one moment. `running` hold a slot; `finishing` have no Job any more but are not settled.
 
-    `others` are Jobs that hold a slot too, though no node of this run works in them; `opens_in` is for how many seconds
-    it still soaks before the next wave.
+    `starting` are those of the running nodes on which, as far as is known, nothing works yet. `others` are Jobs that
+    hold a slot too, though no node of this run works in them; `opens_in` is for how many seconds it still soaks before
+    the next wave. `holdups` say in short texts what does not get on.
     """
 
     total: int
@@ -67,8 +76,10 @@ class Progress:
     finishing: int
     failed: int
     departed: int
+    starting: int = 0
     others: int = 0
     opens_in: float = 0.0
+    holdups: tuple[str, ...] = ()
 
     @property
     def remaining(self) -> int:
@@ -83,6 +94,7 @@ class NodeRuns:
         self._runs = {step.node: NodeRun(step) for step in steps}
         self._counts = dict.fromkeys(Phase, 0) | {Phase.QUEUED: len(self._runs)}
         self._holders: dict[str, None] = {}
+        self._held_up: Mapping[str, Holdup] = {}
 
     def __getitem__(self, node: str) -> NodeRun:
         """Return the run of a node of the plan."""
@@ -104,6 +116,17 @@ class NodeRuns:
         else:
             self._holders.pop(run.step.node, None)
 
+    def hold_up(self, found: Mapping[str, Holdup]) -> None:
+        """Take what holds up Jobs at work, by node; it replaces what was told before."""
+        self._held_up = found
+        for node, holdup in found.items():
+            self._runs[node].holdup = holdup
+
+    @property
+    def held_up(self) -> dict[str, Holdup]:
+        """What holds up the Jobs that are at work still."""
+        return {node: holdup for node, holdup in self._held_up.items() if self._runs[node].phase is Phase.RUNNING}
+
     @property
     def holders(self) -> Iterator[str]:
         """The nodes that hold a slot."""
@@ -117,8 +140,13 @@ class NodeRuns:
 
     @property
     def congested(self) -> bool:
-        """Whether so many nodes wait for their mark, all that adopted ones need, that no further one should start."""
-        return self._counts[Phase.RECORDING] >= _MAX_RECORDING
+        """Whether no further node should start for a while.
+
+        So many wait for their mark, all that adopted ones need; or one has become NotReady in its own Job, and until it
+        is Ready again or its Job has ended, nobody knows whether the next ones would too.
+        """
+        crowded = self._counts[Phase.RECORDING] >= _MAX_RECORDING
+        return crowded or any(holdup.unwell for holdup in self.held_up.values())
 
     @property
     def progress(self) -> Progress:
@@ -130,8 +158,16 @@ class NodeRuns:
             failed=counts[Phase.FAILED],
             departed=counts[Phase.DEPARTED],
             running=sum(counts[phase] for phase in HOLDS_SLOT),
+            starting=counts[Phase.DELETING] + counts[Phase.CREATING],
             finishing=counts[Phase.RECORDING] + counts[Phase.INSPECTING],
         )
+
+    @property
+    def told(self) -> Progress:
+        """The counts of this moment, and what holds up the Jobs at work."""
+        counts, held = self.progress, self.held_up
+        starting = counts.starting + sum(holdup.podless for holdup in held.values())
+        return replace(counts, starting=starting, holdups=told(held))
 
     @property
     def failures(self) -> list[Failure]:

@@ -177,8 +177,10 @@ def _step_line(step: Step, waves: Sequence[int]) -> str:
 
 
 def progress_line(verb: str, progress: Progress, seconds: float) -> str:
-    """Return the status of a running rollout: counts, rate and the time left at that rate."""
-    parts = [f"{progress.done}/{progress.total} {verb}", f"{progress.running} running"]
+    """Return the status of a running rollout: counts, rate and the time left at that rate, and what does not get on."""
+    parts = [f"{progress.done}/{progress.total} {verb}", f"{progress.running - progress.starting} running"]
+    if progress.starting:
+        parts.append(f"{progress.starting} starting")
     if progress.others:
         jobs = "1 Job" if progress.others == 1 else f"{progress.others} Jobs"
         parts.append(f"{jobs} of earlier runs still at work")
@@ -188,12 +190,12 @@ def progress_line(verb: str, progress: Progress, seconds: float) -> str:
         parts.append(f"{progress.failed} failed")
     parts.append(f"{progress.remaining} waiting")
     if progress.opens_in:
-        return ", ".join([*parts, f"soaking, the next wave opens in {duration(progress.opens_in)}"])
-    rate = progress.done / seconds if seconds > 0 else 0.0
-    if progress.done and progress.remaining + progress.running:
+        parts.append(f"soaking, the next wave opens in {duration(progress.opens_in)}")
+    elif progress.done and seconds > 0 and progress.remaining + progress.running:
+        rate = progress.done / seconds
         left = (progress.remaining + progress.running + progress.finishing) / rate
         parts.append(f"{rate * _MINUTE:.0f}/min, about {duration(left)} left")
-    return ", ".join(parts)
+    return "; ".join([", ".join(parts), *progress.holdups])
 
 
 def duration(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""Which taints keep the per-node Jobs of upstream's dispatcher off a node, from 4.1.0 on (contract 5.2, D8, D9). Pure.
+"""Which taints keep per-node Jobs off a node: in upstream's dispatcher, from 4.1.0 on (contract 5.2, D8, D9). Pure.
 
 The dispatcher pins a Job to its node, past the scheduler, and looks at taints itself, as for the pods of a DaemonSet.
 """
@@ -25,6 +25,15 @@ _IMPLIED: Final = tuple(
 def blocking(node: Node, tolerations: Sequence[Toleration]) -> str:
     """Return the first taint that keeps a Job off the node, as `kubectl taint` writes it; empty when none does."""
     return next((_text(taint) for taint in node.taints if _blocks(taint, (*tolerations, *_IMPLIED))), "")
+
+
+def evicting(node: Node, tolerations: Sequence[Toleration]) -> str:
+    """Return the first taint that ends a Job's pods on the node, written alike; empty when none does.
+
+    Those by which Kubernetes says that a node is NotReady say nothing that its condition does not.
+    """
+    ending = (taint for taint in node.taints if taint.effect == "NoExecute")
+    return next((_text(taint) for taint in ending if _blocks(taint, (*tolerations, *_IMPLIED))), "")
 
 
 def _blocks(taint: Taint, tolerations: Sequence[Toleration]) -> bool:

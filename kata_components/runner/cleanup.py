@@ -68,6 +68,7 @@ async def pace(
     request: CleanupRequest,
     planned: Plan,
     lease: HeldLease,
+    say: Say,
     on_progress: OnProgress,
 ) -> Cleaned:
     """Carry out a cleanup plan; return when every node of it is settled.
@@ -90,7 +91,7 @@ async def pace(
     def show(progress: Progress) -> None:
         on_progress("cleanup", progress, loop.time() - began)
 
-    await Driver(api, pacer, orders(request, planned), lease, on_progress=show).run()
+    await Driver(api, pacer, orders(request, planned), lease, say=say, on_progress=show).run()
     return Cleaned(nodes=pacer.nodes.within(Phase.DONE), failures=pacer.nodes.failures)
 
 
@@ -103,6 +104,7 @@ class Pace(Protocol):
         request: CleanupRequest,
         planned: Plan,
         lease: HeldLease,
+        say: Say,
         on_progress: OnProgress,
     ) -> Cleaned:
         """Return when every node of the plan is settled."""
@@ -168,7 +170,7 @@ class Uninstall:
         planned: Plan,
     ) -> Cleaned:
         """Carry the plan out. If another one will follow, in this run or the next, it must not do these nodes again."""
-        cleaned = await self.pace(api, self.request, planned, lease, on_progress)
+        cleaned = await self.pace(api, self.request, planned, lease, say, on_progress)
         if cleaned.failures or self._dead(planned):
             namespace, suffix = self.request.namespace, self.request.suffix
             # An install Job, as one that failed leaves it, asks for a cleanup.

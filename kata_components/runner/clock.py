@@ -1,7 +1,7 @@
 """The time: a clock that goes on while the machine sleeps, and the hour as Kubernetes writes it."""
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 _SUSPEND_AWARE = getattr(time, "CLOCK_BOOTTIME", None)
 
@@ -18,6 +18,11 @@ def elapsed() -> float:
 def time_of_day() -> datetime:
     """Return now, by the wall clock, UTC."""
     return datetime.now(UTC)
+
+
+def hour_before(seconds: float) -> str:
+    """Return which time of day it was so many seconds ago."""
+    return f"{time_of_day() - timedelta(seconds=seconds):%H:%M:%S} UTC"
 
 
 def timestamp() -> str:

@@ -5,25 +5,24 @@ import contextlib
 from typing import Final
 
 from kata_components.errors import ApiError, ClusterError
-from kata_components.foreign import bounded, printable
+from kata_components.foreign import bounded
 from kata_components.kubernetes.api import KubeApi
-from kata_components.kubernetes.pods import ContainerStatus, Pod, Terminated
+from kata_components.kubernetes.pods import Pod, Terminated
 from kata_components.rollout.commands import Code, Result
+from kata_components.rollout.holdup import Holdup
+from kata_components.rollout.last_words import LINES, last_words
 from kata_components.rollout.step import Step
 
-_LOG_LINES: Final = 30
 _LOG_SECONDS: Final = 3.0
-_LAST_LINES: Final = 3
-"""So many are told of a log that tells of no error of the program's own."""
-_MAX_TEXT: Final = 400
-_ERROR: Final = "Error:"
-"""How the node program begins its last words: a chain of causes, one a line, the most general one first."""
 
 
-async def inspect(api: KubeApi, namespace: str, step: Step, job: str, failure: str) -> Result:
+async def inspect(
+    api: KubeApi, namespace: str, step: Step, job: str, failure: str, held_up: Holdup | None = None
+) -> Result:
     """Return why the Job of a node failed; GONE when the node is not that node any more.
 
-    `failure` is the Job controller's reason, used when no pod tells more.
+    `failure` is the Job controller's reason, and `held_up` what was seen of the Job while it ran: used when no pod
+    tells more. At a deadline the Job controller has removed the pods.
 
     Raises:
         ClusterError: the node could not be read; the caller asks again.
@@ -38,9 +37,9 @@ async def inspect(api: KubeApi, namespace: str, step: Step, job: str, failure: s
         return Result(code=Code.GONE)
     if not job:
         return Result(code=Code.DONE, text="its Job was deleted several times while it ran")
-    text = await explain(api, namespace, job) or failure or "the Job gives no reason"
+    text = await explain(api, namespace, job) or _unexplained(failure, held_up)
     if not node.ready:
-        text += " (the node is NotReady now)"
+        text += f" (the node is NotReady now{node.trouble and f': {node.trouble}'})"
     return Result(code=Code.DONE, text=f"{text}; see `kubectl -n {namespace} describe job {job}`")
 
 
@@ -57,16 +56,18 @@ async def explain(api: KubeApi, namespace: str, job: str) -> str:
     return await _pod_failure(api, namespace, await api.list_pods(namespace, f"job-name={job}"))
 
 
+def _unexplained(failure: str, held_up: Holdup | None) -> str:
+    ended = failure or "the Job gives no reason"
+    return f"{held_up}, until it ended: {ended}" if held_up else ended
+
+
 async def _pod_failure(api: KubeApi, namespace: str, pods: list[Pod]) -> str:
     for pod in sorted(pods, key=lambda pod: pod.metadata.creation_timestamp or "", reverse=True):
-        for container in _containers(pod):
-            ended = container.state and container.state.terminated
-            if ended and ended.exit_code:
-                return await _stage_failure(api, namespace, pod, container.name, ended)
-        for container in _containers(pod):
-            waiting = container.state and container.state.waiting
-            if waiting and waiting.reason not in {None, "PodInitializing", "ContainerCreating"}:
-                return f"stage {container.name} could not start: {_joined(waiting.reason, waiting.message)}"
+        if pod.failed:
+            return await _stage_failure(api, namespace, pod, *pod.failed)
+        if pod.stuck:
+            stage, waiting = pod.stuck
+            return f"stage {stage} could not start: {_joined(waiting.reason, waiting.message)}"
         if pod.status and pod.status.reason:
             return f"pod {_joined(pod.status.reason, pod.status.message)}"
     return ""
@@ -78,26 +79,8 @@ async def _stage_failure(api: KubeApi, namespace: str, pod: Pod, stage: str, end
         # The log is a help, not a need: the kubelet may be unreachable or the container removed.
         with contextlib.suppress(ClusterError, TimeoutError):
             async with asyncio.timeout(_LOG_SECONDS):
-                words = await api.pod_log(namespace, pod.metadata.name, stage, _LOG_LINES)
-    told = last_words(words).removeprefix(_ERROR).strip()
-    return f"stage {stage} ended with exit code {ended.exit_code}, {_joined(ended.reason, told)}"
-
-
-def last_words(log: str) -> str:
-    """Return as one line what a log ends with: the last error and its causes, less the middle where that is too long.
-
-    The deepest cause tells most, and stands at the end.
-    """
-    lines = [line.strip() for line in printable(log).splitlines() if line.strip()]
-    begin = max((number for number, line in enumerate(lines) if line.startswith(_ERROR)), default=-_LAST_LINES)
-    told = " | ".join(lines[begin:])
-    return told if len(told) <= _MAX_TEXT else f"{told[: _MAX_TEXT // 4 - 3]} … {told[-_MAX_TEXT * 3 // 4 :]}"
-
-
-def _containers(pod: Pod) -> list[ContainerStatus]:
-    if pod.status is None:
-        return []
-    return [*(pod.status.init_container_statuses or []), *(pod.status.container_statuses or [])]
+                words = await api.pod_log(namespace, pod.metadata.name, stage, LINES)
+    return f"stage {stage} ended with exit code {ended.exit_code}, {_joined(ended.reason, last_words(words))}"
 
 
 def _joined(reason: str | None, message: str | None) -> str:

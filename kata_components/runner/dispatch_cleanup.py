@@ -7,7 +7,7 @@ from kata_components.runner.cleanup import Cleaned, CleanupRequest, orders
 from kata_components.runner.dispatch import Dispatching, matched, settled
 from kata_components.runner.lease import HeldLease
 from kata_components.runner.marking import record
-from kata_components.runner.telling import OnProgress
+from kata_components.runner.telling import OnProgress, Say
 
 
 async def pace(
@@ -15,6 +15,7 @@ async def pace(
     request: CleanupRequest,
     planned: Plan,
     lease: HeldLease,
+    say: Say,
     on_progress: OnProgress,
 ) -> Cleaned:
     """Carry out a cleanup plan through the dispatcher; return when every node of it is settled.
@@ -35,7 +36,7 @@ async def pace(
         digest=planned.digest,
         job=request.dispatcher_job,
         template=dispatch.node_template(request.job, request.node_timeout_seconds, {}),
-        say=lambda _: None,
+        say=say,
         on_progress=on_progress,
     )
     wanted = orders(request, planned)

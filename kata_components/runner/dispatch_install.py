@@ -73,7 +73,7 @@ async def install(
         await work.settle()
 
         async def clean(cleanup: CleanupRequest, planned: Plan) -> Cleaned:
-            return await dispatch_cleanup.pace(api, cleanup, planned, lease, on_progress)
+            return await dispatch_cleanup.pace(api, cleanup, planned, lease, say, on_progress)
 
         work_off = functools.partial(_work_off, work, request)
         done = await carried_out(api, request, lease, work_off=work_off, clean=clean, say=say, began=began)

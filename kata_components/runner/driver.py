@@ -3,22 +3,25 @@
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from kata_components.errors import ApiError, ClusterError, UnreachableError
 from kata_components.kubernetes.api import CALLS_AT_ONCE, KubeApi
 from kata_components.rollout import jobs
 from kata_components.rollout.commands import Code, Command, CreateJob, DeleteJob, Inspect, ListJobs, Record, Result
-from kata_components.rollout.jobs import JobStamp
+from kata_components.rollout.holdup import Holdup
+from kata_components.rollout.jobs import JobStamp, NodeJob
 from kata_components.rollout.pacer import Pacer
-from kata_components.rollout.phase import Progress
+from kata_components.rollout.phase import Phase, Progress
 from kata_components.rollout.step import Step
 from kata_components.runner.diagnosis import inspect, name_taken
 from kata_components.runner.lease import HeldLease
+from kata_components.runner.lookout import Lookout
 from kata_components.runner.marking import is_still_there
 from kata_components.runner.patience import Patience
-from kata_components.runner.telling import again_and_again
+from kata_components.runner.standstill import Standstill
+from kata_components.runner.telling import Say, again_and_again
 
 _CALL_SECONDS: Final = 10.0
 _RELIST_SECONDS: Final = 1.0
@@ -26,6 +29,13 @@ _RELIST_SECONDS: Final = 1.0
 _CODES: Final = {404: Code.GONE, 409: Code.CONFLICT, 429: Code.THROTTLED}
 _SERVER_ERROR: Final = 500
 _TAKEN: Final = "AlreadyExists"
+_DOING: Final[Mapping[type[Command], str]] = {
+    CreateJob: "create Jobs",
+    DeleteJob: "remove finished Jobs",
+    Record: "write to nodes",
+    Inspect: "read nodes and pods",
+    ListJobs: "list Jobs",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +60,14 @@ class Driver:
     """One run of one pacer. `on_progress` is called again and again while it runs."""
 
     def __init__(
-        self, api: KubeApi, pacer: Pacer, orders: Orders, lease: HeldLease, on_progress: Callable[[Progress], None]
+        self,
+        api: KubeApi,
+        pacer: Pacer,
+        orders: Orders,
+        lease: HeldLease,
+        *,
+        say: Say,
+        on_progress: Callable[[Progress], None],
     ) -> None:
         self._api = api
         self._pacer = pacer
@@ -63,6 +80,7 @@ class Driver:
         self._patience = Patience()
         self._calls_patience = Patience()
         self._watch_patience = Patience()
+        self._standstill = Standstill(say, lambda: lease.fresh)
         self._closing = False
         # The renewal of the Lease must not queue behind writes that an admission webhook holds up.
         self._calls = asyncio.Semaphore(CALLS_AT_ONCE)
@@ -71,7 +89,7 @@ class Driver:
         """Return when the pacer has finished.
 
         Raises:
-            RolloutStoppedError: the Lease was lost.
+            RolloutStoppedError: the Lease was lost, or a request that everything waits for gets nowhere.
             ClusterError: the API refuses for good to be asked.
         """
         try:
@@ -79,6 +97,7 @@ class Driver:
                 background = [
                     group.create_task(self._lease.keep()),
                     group.create_task(again_and_again(self._tell_progress)),
+                    group.create_task(self._lookout.watch(self._at_work, self._hold_up)),
                 ]
                 await self._pace(group)
                 self._tell_progress()
@@ -100,7 +119,29 @@ class Driver:
                     await self._changed.wait()
 
     def _tell_progress(self) -> None:
-        self._on_progress(self._pacer.progress(asyncio.get_running_loop().time()))
+        progress = self._pacer.progress(asyncio.get_running_loop().time())
+        notes = [note for note in (self._lease.trouble, *self._standstill.notes) if note]
+        self._on_progress(replace(progress, holdups=(*notes, *progress.holdups)))
+
+    @property
+    def _lookout(self) -> Lookout:
+        template = self._orders.stamp.template["spec"]["template"]["spec"]
+        return Lookout(
+            api=self._api,
+            namespace=self._orders.namespace,
+            suffix=self._orders.suffix,
+            tolerations=template.get("tolerations", ()),
+        )
+
+    def _at_work(self) -> list[NodeJob]:
+        """Return the Jobs in which nodes of this run are."""
+        runs = self._pacer.nodes
+        own = ((job, runs.get(job.node)) for job in self._pacer.jobs.all if job.active)
+        return [job for job, run in own if run and run.phase is Phase.RUNNING and run.job_uid == job.uid]
+
+    def _hold_up(self, found: Mapping[str, Holdup]) -> None:
+        self._pacer.nodes.hold_up(found)
+        self._changed.set()
 
     async def _execute(self, group: asyncio.TaskGroup, command: Command) -> None:
         if isinstance(command, ListJobs):
@@ -120,18 +161,30 @@ class Driver:
                 return self._unauthenticated(error)
             step = self._orders.steps[command.node]
             if isinstance(command, Record) and error.conflict and await is_still_there(self._api, step):
+                self._gets_nowhere(command, str(error))
                 return Result(code=Code.UNKNOWN)
             text = self._name_taken(command) if error.reason == _TAKEN else str(error)
-            return Result(code=_code(command, error), text=text, retry_after=error.retry_after or 0.0)
-        except (UnreachableError, TimeoutError):
+            result = Result(code=_code(command, error), text=text, retry_after=error.retry_after or 0.0)
+            if result.code in {Code.UNKNOWN, Code.THROTTLED}:
+                self._gets_nowhere(command, str(error))
+            return result
+        except (UnreachableError, TimeoutError) as error:
             self._note_unanswered(command)
+            self._gets_nowhere(command, str(error) or "no answer in time; is an admission webhook slow?")
             return Result(code=Code.UNKNOWN)
         except asyncio.CancelledError:
             self._note_unanswered(command)
             raise
         if result.code is not Code.UNKNOWN:
             self._calls_patience.answered()
+            self._standstill.succeeded(_DOING[type(command)])
         return result
+
+    def _gets_nowhere(self, command: Command, text: str) -> None:
+        if self._at_work() and not isinstance(command, ListJobs):
+            # Their end may be what it waits for, and comes within their time limit.
+            self._standstill.moved()
+        self._standstill.failed(_DOING[type(command)], text)
 
     def _unauthenticated(self, error: ApiError) -> Result:
         """Return that the command is to be repeated: no node is to blame for the credential of this run."""
@@ -185,7 +238,8 @@ class Driver:
                 await self._api.annotate_node(step.node, step.node_uid, orders.marks(step), labels=orders.labels(step))
             case Inspect():
                 failure = self._failures.get(command.uid, "")
-                return await inspect(self._api, orders.namespace, step, command.job, failure)
+                held_up = self._pacer.nodes[command.node].holdup
+                return await inspect(self._api, orders.namespace, step, command.job, failure, held_up)
         return Result(code=Code.DONE)
 
     async def _list(self, group: asyncio.TaskGroup, command: ListJobs) -> None:
@@ -197,9 +251,11 @@ class Driver:
         except ClusterError as error:
             if not self._patience.passes(error):
                 raise
+            self._gets_nowhere(command, str(error))
             self._pacer.on_list(asyncio.get_running_loop().time(), command, None)
             return
         self._patience.answered()
+        self._standstill.succeeded(_DOING[ListJobs])
         observed = [jobs.observed(job) for job in found.items]
         self._failures |= {job.uid: job.failure for job in observed if job.failure}
         self._pacer.on_list(asyncio.get_running_loop().time(), command, observed)
@@ -212,6 +268,7 @@ class Driver:
         try:
             async for event in self._api.watch_jobs(self._orders.namespace, selector, resource_version):
                 self._watch_patience.answered()
+                self._standstill.moved()
                 job = jobs.observed(event.object)
                 if job.failure:
                     self._failures[job.uid] = job.failure

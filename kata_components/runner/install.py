@@ -14,7 +14,7 @@ from kata_components.rollout.budget import Budget
 from kata_components.rollout.digest import current
 from kata_components.rollout.jobs import JobStamp, NodeJob
 from kata_components.rollout.pacer import Pacer
-from kata_components.rollout.phase import Failure, Phase
+from kata_components.rollout.phase import Failure, Phase, Progress
 from kata_components.rollout.plan import Plan
 from kata_components.rollout.step import Action, Step
 from kata_components.runner.cleanup import Cleaned, CleanupRequest, pace
@@ -84,7 +84,11 @@ async def install(
             pacer = _pacer(request, planned)
             if planned.pending:
                 wanted = orders(request, planned)
-                await Driver(api, pacer, wanted, lease, lambda p: on_progress("install", p, loop.time() - began)).run()
+
+                def show(progress: Progress) -> None:
+                    on_progress("install", progress, loop.time() - began)
+
+                await Driver(api, pacer, wanted, lease, say=say, on_progress=show).run()
             if planned.pending or planned.leftover:
                 whole = planned.pending and len(pacer.nodes.within(Phase.DONE)) == len(planned.pending)
                 # The pacer does not keep the finished Jobs of cleanups.
@@ -94,7 +98,7 @@ async def install(
             return _worked_off(planned, pacer)
 
         async def clean(cleanup: CleanupRequest, planned: Plan) -> Cleaned:
-            return await pace(api, cleanup, planned, lease, on_progress)
+            return await pace(api, cleanup, planned, lease, say, on_progress)
 
         return await carried_out(api, request, lease, work_off=work_off, clean=clean, say=say, began=began)
 

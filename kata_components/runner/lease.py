@@ -19,7 +19,7 @@ from kata_components.errors import ApiError, ClusterError, LeaseHeldError, Rollo
 from kata_components.foreign import bounded
 from kata_components.kubernetes.api import KubeApi
 from kata_components.kubernetes.objects import Lease
-from kata_components.runner.clock import elapsed, timestamp
+from kata_components.runner.clock import elapsed, hour_before, timestamp
 from kata_components.runner.holder import holder_name
 from kata_components.runner.patience import Patience
 from kata_components.runner.telling import Say
@@ -80,6 +80,7 @@ class HeldLease:
     _unanswered: float = -math.inf
     _deleted: bool = False
     _failing_since: float | None = None
+    _failing: str = ""
     _patience: Patience = field(default_factory=Patience)
     _renewal: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -92,6 +93,14 @@ class HeldLease:
     def remaining(self) -> float:
         """For how many seconds nobody else can have taken it, less a margin."""
         return DURATION_SECONDS - _MARGIN_SECONDS - (self.clock() - self._renewed)
+
+    @property
+    def trouble(self) -> str:
+        """Since when it could not be renewed, and why; empty while it can."""
+        if self._failing_since is None:
+            return ""
+        since = hour_before(asyncio.get_running_loop().time() - self._failing_since)
+        return f"the API server is out of reach since {since}, nothing is started: {self._failing}"
 
     def claim(self, selection: str) -> None:
         """Note which nodes the installation is given; the next renewal or the release writes it."""
@@ -148,6 +157,7 @@ class HeldLease:
                     raise
                 now = asyncio.get_running_loop().time()
                 self._failing_since = now if self._failing_since is None else self._failing_since
+                self._failing = str(error) or "no answer"
                 if now - self._failing_since > _GIVE_UP_SECONDS:
                     raise self._stopped(str(error) or "no answer from the API server") from None
 
@@ -238,9 +248,8 @@ async def held(
 
 async def _free(api: KubeApi, namespace: str, name: str, say: Say) -> Lease:
     lease = await api.get_lease(namespace, name)
-    if lease.spec and lease.spec.holder_identity:
-        return await _wait_until_dead(api, namespace, lease, say)
-    return lease
+    held = lease.spec and lease.spec.holder_identity
+    return await _wait_until_dead(api, namespace, lease, say) if held else lease
 
 
 async def _acquire(api: KubeApi, namespace: str, name: str, lease: Lease) -> Lease:
@@ -257,8 +266,8 @@ async def _wait_until_dead(api: KubeApi, namespace: str, lease: Lease, say: Say)
     assert spec is not None
     duration = spec.lease_duration_seconds or DURATION_SECONDS
     say(
-        f"the Lease {namespace}/{lease.metadata.name} is held by {_holding(lease)}; "
-        f"waiting {duration} s to see whether that run is alive"
+        f"the Lease {namespace}/{lease.metadata.name} is held by {_holding(lease)}; waiting {duration} s to see "
+        "whether that run is alive"
     )
     for _ in range(duration):
         await asyncio.sleep(1.0)
@@ -272,9 +281,9 @@ async def _wait_until_dead(api: KubeApi, namespace: str, lease: Lease, say: Say)
 
 def _held_by(lease: Lease) -> LeaseHeldError:
     return LeaseHeldError(
-        f"another run works on this installation: {_holding(lease)} "
-        f"(Lease {lease.metadata.namespace}/{lease.metadata.name}). Nothing was started. Wait for its end; if it is "
-        "gone, the Lease is free a few seconds after its last renewal."
+        f"another run works on this installation: {_holding(lease)} (Lease {lease.metadata.namespace}/"
+        f"{lease.metadata.name}). Nothing was started. Wait for its end; if it is gone, the Lease is free a few "
+        "seconds after its last renewal."
     )
 
 

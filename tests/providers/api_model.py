@@ -71,7 +71,7 @@ class ApiServer:
         return [
             f"{asked.method} {asked.path}"
             for asked in self._server.asked
-            if asked.method != "GET" and "selfsubjectaccessreviews" not in asked.path
+            if asked.method != "GET" and "selfsubjectaccessreviews" not in asked.path and "dryRun" not in asked.query
         ]
 
     def write_kubeconfig(self, path: Path) -> None:
@@ -132,6 +132,12 @@ class ApiServer:
         selector, version = asked.query["labelSelector"], asked.query["resourceVersion"]
         return Watching(events=self.cluster.follow(namespace, selector, version))
 
+    def _create_job(self, asked: Asked, namespace: str) -> dict[str, Any] | None:
+        if "dryRun" in asked.query:
+            self.cluster.admit_job(namespace, asked.json)
+            return None
+        return self.cluster.create_job(namespace, asked.json)
+
     def _delete_jobs(self, asked: Asked, namespace: str) -> None:
         succeeded_only = asked.query.get("fieldSelector") == "status.successful=1"
         selector = asked.query["labelSelector"]
@@ -164,7 +170,7 @@ _ROUTES: list[tuple[str, Callable[..., Any]]] = [
     (rf"GET {_PREFIX}/nodes/([^/]+)", lambda s, _, name: s.cluster.find(s.cluster.nodes, name)),
     (rf"PATCH {_PREFIX}/nodes/([^/]+)", lambda s, asked, name: s._annotate(asked, name)),
     (rf"GET {_IN_NAMESPACE}/jobs", lambda s, asked, namespace: s._jobs(asked, namespace)),
-    (rf"POST {_IN_NAMESPACE}/jobs", lambda s, asked, namespace: s.cluster.create_job(namespace, asked.json)),
+    (rf"POST {_IN_NAMESPACE}/jobs", lambda s, asked, namespace: s._create_job(asked, namespace)),
     (rf"DELETE {_IN_NAMESPACE}/jobs", lambda s, asked, namespace: s._delete_jobs(asked, namespace)),
     (rf"DELETE {_IN_NAMESPACE}/jobs/([^/]+)", lambda s, *place: s._delete_job(*place)),
     (rf"GET {_IN_NAMESPACE}/pods", lambda s, asked, inside: s._list(s.cluster.namespaces[inside].pods, asked)),

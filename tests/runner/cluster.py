@@ -25,6 +25,10 @@ class Cluster(Store):
     grace_seconds: float = 0.0
     """So long a pod goes on that was told to end: its Job was deleted, or the pod was evicted."""
     fates: dict[str, Fate] = field(default_factory=dict)
+    no_pods_on: dict[str, str] = field(default_factory=dict)
+    """Nodes of whose Jobs no pod can be made, and the words of the refusal."""
+    stages: dict[str, Object] = field(default_factory=dict)
+    """Nodes on which the first stage is in a state of its own, as in `initContainerStatuses`."""
     templates: dict[str, Object] = field(default_factory=dict)
     """The Jobs that a dispatcher reads, by the names of their files."""
     dispatchers: list[list[str]] = field(default_factory=list)
@@ -113,6 +117,16 @@ class Cluster(Store):
         else:
             fail()
 
+    def fail_pod(self, job_name: str) -> None:
+        """End a Job's pod, of which the Job allows more."""
+        inside = self.namespaces[HOME]
+        job = inside.jobs[job_name]
+        for pod in pods.of_job(inside.pods, job):
+            pods.end(pod, ok=False)
+        job["status"]["failed"] = job["status"].get("failed", 0) + 1
+        self._tell("MODIFIED", job)
+        self._add_pod(job)
+
     def evict_pod(self, job_name: str, *, namespace: str = HOME) -> None:
         """Take a Job's pod away, as a drain does; the Job controller makes another one."""
         inside = self.namespaces[namespace]
@@ -144,10 +158,14 @@ class Cluster(Store):
     def tail(self, lines: int) -> str:
         return "".join(self.log.splitlines(keepends=True)[-lines:])
 
+    def admit_job(self, namespace: str, manifest: Object) -> None:
+        """Say what stands against a Job, as a create and a dry run of it are told."""
+        if manifest["metadata"]["name"] in self.namespaces[namespace].jobs:
+            raise RefusedError(409, "AlreadyExists")
+
     def create_job(self, namespace: str, manifest: Object) -> Object:
         inside, name = self.namespaces[namespace], manifest["metadata"]["name"]
-        if name in inside.jobs:
-            raise RefusedError(409, "AlreadyExists")
+        self.admit_job(namespace, manifest)
         job = copy.deepcopy(manifest) | {"status": {}}
         job["metadata"] |= {"namespace": namespace, "uid": self._next_uid()}
         inside.jobs[name] = job
@@ -214,10 +232,28 @@ class Cluster(Store):
     def _add_pod(self, job: Object) -> None:
         """Make the next pod of a Job. Two that work on one host are what must never be."""
         node = node_of(job)
+        if node in self.no_pods_on:
+            self.tell_event(job, "FailedCreate", self.no_pods_on[node])
+            return
         if self.at_work(node):
             self.violations.append(f"two pods on {node}")
         pod = pods.made(job, self._next_uid())
+        if node in self.stages:
+            pod["status"]["initContainerStatuses"] = [{"name": "artifacts", "state": self.stages[node]}]
         self.namespaces[job["metadata"]["namespace"]].pods[pod["metadata"]["name"]] = pod
+
+    def tell_event(self, about: Object, reason: str, message: str) -> None:
+        """Write an event about an object."""
+        metadata = about["metadata"]
+        self.namespaces[metadata["namespace"]].events.append(
+            {
+                "metadata": {"name": f"{metadata['name']}.{self._next_version()}"},
+                "involvedObject": {"uid": metadata["uid"]},
+                "reason": reason,
+                "message": message,
+                "lastTimestamp": pods.SOME_TIME,
+            }
+        )
 
     @staticmethod
     def _remove_pod(inside: Namespace, pod: Object) -> None:

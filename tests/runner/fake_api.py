@@ -22,7 +22,7 @@ from kata_components.kubernetes.objects import (
     ObjectMetadata,
     OwnedObject,
 )
-from kata_components.kubernetes.pods import Pod
+from kata_components.kubernetes.pods import Event, Pod
 from tests.runner.cluster import Cluster
 from tests.runner.store import Namespace, RefusedError
 from tests.runner.virtual_loop import now
@@ -117,8 +117,21 @@ class FakeKubeApi:
         delete = functools.partial(self.cluster.delete_jobs, selector, succeeded_only=succeeded_only)
         await self._call("delete_jobs", lambda: delete(namespace=namespace))
 
-    async def list_pods(self, namespace: str, selector: str) -> list[Pod]:
-        return await self._list("list_pods", self._inside(namespace).pods, selector, Pod)
+    async def rehearse_job(self, namespace: str, manifest: Manifest) -> None:
+        await self._call("rehearse_job", lambda: self.cluster.admit_job(namespace, dict(manifest)))
+
+    async def list_pods(self, namespace: str, selector: str, field_selector: str = "") -> list[Pod]:
+        pods = await self._list("list_pods", self._inside(namespace).pods, selector, Pod)
+        if not field_selector:
+            return pods
+        assert field_selector == "status.phase!=Succeeded"
+        return [pod for pod in pods if pod.status is None or pod.status.phase != "Succeeded"]
+
+    async def list_events(self, namespace: str, field_selector: str) -> list[Event]:
+        def listed() -> list[Event]:
+            return msgspec.convert(self.cluster.events_of(namespace, field_selector), list[Event])
+
+        return await self._call("list_events", listed)
 
     async def pod_log(self, namespace: str, pod: str, container: str, tail_lines: int) -> str:
         return await self._call("pod_log", lambda: self.cluster.tail(tail_lines))

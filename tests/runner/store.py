@@ -36,6 +36,7 @@ class Namespace:
     jobs: Kept = field(default_factory=dict)
     pods: Kept = field(default_factory=dict)
     leases: Kept = field(default_factory=dict)
+    events: list[Object] = field(default_factory=list)
 
 
 HOME = "kube-system"
@@ -88,6 +89,14 @@ class Store:
         if name not in kept:
             raise RefusedError(404, "NotFound", f"{name} not found")
         return copy.deepcopy(kept[name])
+
+    def events_of(self, namespace: str, field_selector: str) -> list[Object]:
+        """Return the events about the object with a UID, of one reason."""
+        wanted = dict(term.split("=") for term in field_selector.split(","))
+        assert wanted.keys() == {"involvedObject.uid", "reason"}
+        told = self.namespaces[namespace].events
+        uid, reason = wanted["involvedObject.uid"], wanted["reason"]
+        return [copy.deepcopy(e) for e in told if e["involvedObject"]["uid"] == uid and e["reason"] == reason]
 
     def objects_at(self, path: str) -> list[Object]:
         """Return those of `objects` that stand directly in that collection, with their names."""

@@ -123,11 +123,11 @@ def test_lease_is_renewed_while_the_dispatcher_of_an_earlier_run_takes_its_time_
     renewals = []
 
     class SlowToEnd(FakeKubeApi):
-        async def list_pods(self, namespace: str, selector: str) -> list[Pod]:
+        async def list_pods(self, namespace: str, selector: str, field_selector: str = "") -> list[Pod]:
             before = self.asked.count("replace_lease")
             await asyncio.sleep(30.0)
             renewals.append(self.asked.count("replace_lease") - before)
-            return await super().list_pods(namespace, selector)
+            return await super().list_pods(namespace, selector, field_selector)
 
     async def story() -> Installed:
         await dispatching.interrupted(dispatching.up(FakeKubeApi(on)), 4.0)

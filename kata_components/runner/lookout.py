@@ -1,0 +1,93 @@
+"""Looks at Jobs that take long: what their pods, the making of these and their nodes say of what holds them up."""
+
+import asyncio
+import contextlib
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, NoReturn, TypeVar
+
+from kata_components.errors import ClusterError
+from kata_components.kubernetes.api import KubeApi
+from kata_components.kubernetes.objects import Node
+from kata_components.kubernetes.pods import Event, Pod
+from kata_components.rollout import jobs
+from kata_components.rollout.holdup import Holdup, holdup
+from kata_components.rollout.jobs import NodeJob
+from kata_components.rollout.taints import Toleration
+
+_LOOK_SECONDS: Final = 20.0
+"""Between two looks. A Job that was at work at the last one takes long: healthy quick rollouts cost nothing."""
+_ANSWER_SECONDS: Final = 10.0
+_NODES_AT_ONCE: Final = 100
+"""So many nodes are read in one look; a full Node has 20 KB."""
+_EVENTS_AT_ONCE: Final = 5
+"""Of so many Jobs without a pod the reason is asked for; the others most probably have the same."""
+_HOSTNAME: Final = "kubernetes.io/hostname"
+"""Nodes cannot be listed by name. Where this label differs from it, the node is not looked at."""
+_MAX_LABEL: Final = 63
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lookout:
+    """Looks at the Jobs of one installation. It helps to understand a run and is no need of it: errors are no news."""
+
+    api: KubeApi
+    namespace: str
+    suffix: str
+    tolerations: Sequence[Toleration]
+
+    async def watch(
+        self, at_work: Callable[[], Iterable[NodeJob]], tell: Callable[[Mapping[str, Holdup]], None]
+    ) -> NoReturn:
+        """Tell again and again, by node, what holds up those Jobs at work that take long; nothing once none does."""
+        before: set[str] = set()
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            found = {job.uid: job for job in at_work()}
+            slow = [job for uid, job in found.items() if uid in before]
+            before = set(found)
+            seen = await self._look(slow) if slow else {}
+            if seen is not None:
+                tell(seen)
+
+    async def _look(self, slow: Sequence[NodeJob]) -> dict[str, Holdup] | None:
+        selector = jobs.selector(self.suffix)
+        pods = await _answered(self.api.list_pods(self.namespace, selector, "status.phase!=Succeeded"))
+        if pods is None:
+            return None
+        of_job: dict[str, list[Pod]] = defaultdict(list)
+        for pod in pods:
+            for owner in pod.metadata.owner_references or []:
+                of_job[owner.uid].append(pod)
+        nodes = await self._nodes(slow)
+        events = await self._events([job for job in slow if job.uid not in of_job])
+        return {
+            job.node: holdup(
+                job, of_job.get(job.uid, []), nodes.get(job.node), self.tolerations, events.get(job.uid, [])
+            )
+            for job in slow
+        }
+
+    async def _nodes(self, slow: Sequence[NodeJob]) -> dict[str, Node]:
+        names = [job.node for job in slow if len(job.node) <= _MAX_LABEL][:_NODES_AT_ONCE]
+        if not names:
+            return {}
+        found = await _answered(self.api.list_nodes(f"{_HOSTNAME} in ({','.join(names)})"))
+        return {node.metadata.name: node for node in found or []}
+
+    async def _events(self, podless: Sequence[NodeJob]) -> dict[str, list[Event]]:
+        """Return why no pod was made of the first of these Jobs."""
+        asked = podless[:_EVENTS_AT_ONCE]
+        fields = (f"involvedObject.uid={job.uid},reason=FailedCreate" for job in asked)
+        found = await asyncio.gather(*(_answered(self.api.list_events(self.namespace, field)) for field in fields))
+        return {job.uid: events or [] for job, events in zip(asked, found, strict=True)}
+
+
+async def _answered(call: Awaitable[T]) -> T | None:
+    with contextlib.suppress(ClusterError, TimeoutError):
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            return await call
+    return None
