@@ -24,6 +24,7 @@ from kata_components.components.ownership import this_stack
 from kata_components.components.runtime_classes import RuntimeClasses
 from kata_components.components.state import State
 from kata_components.components.verification import Verification, VerificationArgs
+from kata_components.manifests.builders import pod_basics
 from kata_components.manifests.daemon_set import daemon_set
 from kata_components.manifests.dispatcher_job import handlers
 from kata_components.manifests.job_templates import config_map
@@ -31,13 +32,14 @@ from kata_components.manifests.mounted_configs import mounted_configs, mounted_f
 from kata_components.manifests.node_feature_rules import rules_are_active
 from kata_components.manifests.objects import compared_objects, kept_objects, reference
 from kata_components.manifests.runtime_classes import gate
-from kata_components.manifests.selector import install_selectors
+from kata_components.manifests.selector import daemon_set_selectors, install_selectors
 from kata_components.providers.installation import Installation
 from kata_components.providers.installation_inputs import InstallationInputs
 from kata_components.providers.preflight import Preflight
 from kata_components.providers.preflight_inputs import PreflightInputs
 from kata_components.providers.rollout import Rollout, RolloutInputs
 from kata_components.rollout.demands import Demands
+from kata_components.settings.architectures import architecture_problems
 from kata_components.settings.settings import Settings
 
 _DYNAMIC = "pulumi-python:dynamic/kata"
@@ -130,8 +132,22 @@ class KataDeploy(pulumi.ComponentResource):
             existing=settings.rollout.existing,
             contents=json.dumps(compared_objects(settings)) if settings.rollout.existing == "adopt" else None,
             objects=self._objects(),
+            **({} if job_mode else self._where_pods_go()),
         )
         return Preflight(name, inputs, pulumi.ResourceOptions(parent=self))
+
+    def _where_pods_go(self) -> dict[str, Any]:
+        """Return what is asked of the nodes in daemonset mode; nothing when no architecture has a problem."""
+        problems = architecture_problems(self._settings)
+        selectors = daemon_set_selectors(self._settings)
+        if not any(problems.values()) or selectors is None:
+            return {}
+        tolerations = pod_basics(self._settings).get("tolerations", [])
+        return {
+            "architectures": dict(problems),
+            "selectors": tuple(selectors),
+            "tolerations": json.dumps(tolerations),
+        }
 
     def _installation(self, preflight: Preflight, needed: Sequence[pulumi.Resource]) -> Installation:
         settings = self._settings
@@ -178,6 +194,7 @@ class KataDeploy(pulumi.ComponentResource):
             selectors=tuple(install_selectors(settings)),
             install_job=config_map(settings)["data"]["install-job.yaml"],
             mounted=mounted_fingerprints(settings) or None,
+            architectures=dict(architecture_problems(settings)),
             dispatcher_job=self._hook.install_job if self._hook else None,
             cleanup_dispatcher_job=self._hook.cleanup_job if self._hook and pace.cleanup_deselected else None,
             parallelism=settings.job.parallelism,

@@ -6,7 +6,7 @@ Several selectors mean nodes that fit any of them; none means all nodes. Names i
 from collections.abc import Iterable, Sequence
 
 from kata_components.manifests.affinity import virtualization_terms
-from kata_components.settings.affinity import NodeSelectorTerm, Requirement
+from kata_components.settings.affinity import AS_LABEL_SELECTOR, NodeSelectorTerm, Requirement
 from kata_components.settings.job import CleanupSelection, Expression, Selection
 from kata_components.settings.settings import Settings
 
@@ -24,6 +24,24 @@ def install_selectors(settings: Settings) -> list[str]:
         return _all_or(_selector(settings.job, settings.job.node_selector_expressions))
     terms = virtualization_terms(settings, settings.affinity.required_terms)
     return _selectors(Selection(nodes=(), nodeSelector=settings.node_selector), terms)
+
+
+def daemon_set_selectors(settings: Settings) -> list[str] | None:
+    """Return selectors of nodes that the DaemonSet's pods go to, taints aside; None when no selector can say which.
+
+    Terms with fields or comparisons of numbers are left out, so there may be more such nodes.
+    """
+    terms = virtualization_terms(settings, settings.affinity.required_terms)
+    expressible = [term for term in terms if _is_expressible(term)]
+    if terms and not expressible:
+        return None
+    return _selectors(Selection(nodes=(), nodeSelector=settings.node_selector), expressible)
+
+
+def _is_expressible(term: NodeSelectorTerm) -> bool:
+    expressions = term.match_expressions
+    # A term without any condition fits no node.
+    return bool(expressions) and not term.match_fields and all(e.operator in AS_LABEL_SELECTOR for e in expressions)
 
 
 def cleanup_selectors(settings: Settings) -> list[str]:

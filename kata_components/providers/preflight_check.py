@@ -1,13 +1,18 @@
 """All guard rails of an installation, asked of the live cluster before anything of the program changes. Reads only."""
 
+import json
+
 from msgspec import structs
 
 from kata_components import names
 from kata_components.kubernetes.api import KubeApi
 from kata_components.providers import engine, guarded
 from kata_components.providers.preflight_inputs import PreflightInputs
-from kata_components.rollout import guards
+from kata_components.rollout import architectures, guards
+from kata_components.rollout.guards import Refusal
+from kata_components.rollout.taints import blocking
 from kata_components.runner import anchor, fleet, takeover
+from kata_components.runner.fleet import Selection
 from kata_components.runner.takeover import Finding
 
 
@@ -51,7 +56,22 @@ async def _there(api: KubeApi, before: PreflightInputs | None, wanted: Preflight
     found = await takeover.examine(api, wanted.takeover(stacks, established=lease is not None))
     owner = lease and lease.metadata.annotation(names.STACK_ANNOTATION)
     told = found.announcements or await _restart(api, before, wanted)
-    return Finding(found.refusals, told, found.stacks | ({owner} if owner else set()))
+    refusals = [*found.refusals, *await _unfit(api, before, wanted)]
+    return Finding(refusals, told, found.stacks | ({owner} if owner else set()))
+
+
+async def _unfit(api: KubeApi, before: PreflightInputs | None, wanted: PreflightInputs) -> list[Refusal]:
+    """Refuse new or changed pods on nodes where the node program would refuse its configuration."""
+    if not wanted.architectures or wanted.selectors is None:
+        return []
+    if before and before.pod_template == wanted.pod_template:
+        return []
+    tolerations = json.loads(wanted.tolerations or "[]")
+    nodes = await fleet.selected_nodes(api, Selection(selectors=wanted.selectors))
+    known = [node for node in nodes if node.info.architecture in wanted.architectures]
+    reached = (node for node in known if not blocking(node, tolerations))
+    refusal = architectures.unfit(reached, wanted.architectures)
+    return [refusal] if refusal else []
 
 
 async def _restart(api: KubeApi, before: PreflightInputs | None, wanted: PreflightInputs) -> list[str]:

@@ -51,7 +51,8 @@ class RolloutInputs(WireModel, frozen=True, kw_only=True):
     `install_job` and `cleanup_job` are Job templates as YAML; with the latter, nodes that are not selected any more are
     cleaned. `mounted` has fingerprints of the files in the ConfigMaps they mount, `demands` are those on each node.
     `dispatcher_job` and `cleanup_dispatcher_job` are the Jobs of upstream's dispatcher as YAML, where that paces: as
-    the contract has them from the program, the former told its nodes by check. `plan` is put in by check.
+    the contract has them from the program, the former told its nodes by check.
+    `architectures` has what the node program would refuse on each. `plan` is put in by check.
     """
 
     urn: str
@@ -62,6 +63,7 @@ class RolloutInputs(WireModel, frozen=True, kw_only=True):
     selectors: tuple[str, ...] = ()
     install_job: str
     mounted: dict[str, dict[str, str]] | None = None
+    architectures: dict[str, str] | None = None
     parallelism: int
     waves: tuple[Size, ...] = ()
     max_failures: Size
@@ -96,6 +98,7 @@ class RolloutInputs(WireModel, frozen=True, kw_only=True):
             selection=Selection(nodes=self.nodes, selectors=self.selectors),
             job=yaml.safe_load(self.install_job),
             mounted=self.mounted or {},
+            architectures=self.architectures or {},
             parallelism=self.parallelism,
             sizes=self.waves,
             max_failures=self.max_failures,

@@ -76,7 +76,7 @@ async def read(api: KubeApi, namespace: str, suffix: str, selection: Selection) 
     listed = await api.list_jobs(namespace, jobs.selector(suffix))
     # One after the other: of 5,000 nodes, either list takes its share of memory while it is read.
     marked = await marked_nodes(api, namespace, suffix)
-    found = await _listed(api, selection)
+    found = await selected_nodes(api, selection)
     wanted = set(selection.nodes)
     nodes = [node for node in found if not wanted or node.metadata.name in wanted]
     selected = {node.metadata.name for node in nodes}
@@ -89,7 +89,7 @@ async def read(api: KubeApi, namespace: str, suffix: str, selection: Selection) 
     )
 
 
-async def _listed(api: KubeApi, selection: Selection) -> list[Node]:
+async def selected_nodes(api: KubeApi, selection: Selection) -> list[Node]:
     """Return the nodes of the selectors, each once; for a selection by name all nodes."""
     lists = await asyncio.gather(*map(api.list_nodes, ("",) if selection.nodes else selection.asked))
     return list({node.metadata.name: node for nodes in lists for node in nodes}.values())

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from kata_components import names
 from kata_components.kubernetes.api import KubeApi
-from kata_components.rollout import demands, guards, jobs, waves
+from kata_components.rollout import architectures, demands, guards, jobs, waves
 from kata_components.rollout.approval import Approval
 from kata_components.rollout.cleanup_plan import deselected_plan
 from kata_components.rollout.demands import Demands
@@ -25,7 +25,8 @@ class InstallRequest:
 
     `mounted` stands for the contents of the ConfigMaps that the Job mounts. With `cleanup`, nodes that carry the mark
     and are not selected any more are cleaned. An `approval` binds the plan. `heeds_taints`: whoever makes the Jobs
-    makes none for a node with a taint that they do not tolerate.
+    makes none for a node with a taint that they do not tolerate. `architectures` says, by each architecture there are
+    shims for, what the node program would refuse there; empty texts where nothing.
     """
 
     namespace: str
@@ -45,6 +46,7 @@ class InstallRequest:
     approval: Approval | None = None
     heeds_taints: bool = False
     demands: Demands = demands.NONE
+    architectures: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def rules(self) -> Rules:
@@ -91,6 +93,7 @@ async def preview(api: KubeApi, request: InstallRequest) -> Preview:
         guards.marked_elsewhere(planned.behind(Barrier.MARKED_ELSEWHERE)),
         guards.marked_newer(planned.behind(Barrier.MARKED_NEWER)),
         guards.unclaimed(unclaimed, _others(now, unclaimed)),
+        architectures.unfit(architectures.worked_on(planned, now.nodes), request.architectures),
         many,
     ]
     departures: list[str] = []

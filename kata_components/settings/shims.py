@@ -1,7 +1,7 @@
 """The shims, per-shim settings, and the RuntimeClasses made of them."""
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import ConfigDict, Field
 
@@ -10,6 +10,7 @@ from kata_components.settings.resources import Quantity
 from kata_components.settings.toml_text import Toml
 
 Arch = Literal["amd64", "arm64", "s390x", "ppc64le"]
+ARCHES: tuple[Arch, ...] = get_args(Arch)
 # They become parameters of the guest's kernel, and `;` stands between those of two shims.
 _Proxy = Annotated[str, matching(r"[^\s;]*", "text without spaces and `;`, or empty", 4096)]
 

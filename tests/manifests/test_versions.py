@@ -11,7 +11,7 @@ from kata_components.manifests.job_templates import cleanup_job, install_job
 from kata_components.manifests.monitor import monitor
 from kata_components.manifests.mounted_configs import checksum_annotations, custom_configs, mounted_fingerprints
 from kata_components.manifests.runtime_classes import runtime_classes
-from kata_components.manifests.selector import cleanup_selectors, install_selectors
+from kata_components.manifests.selector import cleanup_selectors, daemon_set_selectors, install_selectors
 from kata_components.settings.load import load_settings
 from kata_components.settings.settings import Settings
 
@@ -215,3 +215,27 @@ def test_monitor_is_as_configured() -> None:
     assert container["resources"]["requests"] == {"cpu": "1m", "memory": "2Mi"}
     assert container["securityContext"]["privileged"] is True
     assert pod["volumes"][0]["hostPath"]["path"] == "/run/x"
+
+
+@pytest.mark.parametrize(
+    ("config", "selectors"),
+    [
+        ({}, []),
+        ({"nodeSelector": {"pool": "kata"}}, ["pool=kata"]),
+        (
+            {"affinity": terms([{"key": "a", "operator": "Exists"}], [{"key": "b", "operator": "DoesNotExist"}])},
+            ["a", "!b"],
+        ),
+        ({"affinity": terms([{"key": "a", "operator": "Gt", "values": ["1"]}])}, None),
+        (
+            {
+                "affinity": terms(
+                    [{"key": "a", "operator": "Exists"}], [{"key": "b", "operator": "Lt", "values": ["1"]}]
+                )
+            },
+            ["a"],
+        ),
+    ],
+)
+def test_where_the_pods_of_the_daemon_set_go(config: dict[str, Any], selectors: list[str] | None) -> None:
+    assert daemon_set_selectors(settings("4.0.0", **config)) == selectors
