@@ -84,7 +84,7 @@ def label(cluster: Cluster) -> None:
 
 
 class Requests:
-    """The requests of ours since this object was made, the Kubernetes plugin's among them."""
+    """The requests of ours since this object was made, those of Pulumi's Kubernetes provider among them."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._log = cluster.audit_log

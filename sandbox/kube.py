@@ -68,9 +68,9 @@ class Kube:
         """Merge `patch` into the object at `path`; None removes a key."""
         return self._call("PATCH", path, patch, "application/merge-patch+json")
 
-    def apply(self, path: str, manifest: Manifest) -> Manifest:
+    def apply(self, path: str, manifest: Manifest, **params: str) -> Manifest:
         """Make the object at `path` what the manifest says (server-side apply)."""
-        params = {"fieldManager": _FIELD_MANAGER, "force": "true"}
+        params = {"fieldManager": _FIELD_MANAGER, "force": "true", **params}
         return self._call("PATCH", _with(path, params), manifest, "application/apply-patch+yaml")
 
     def answers(self, path: str = "/readyz") -> bool:

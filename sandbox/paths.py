@@ -13,3 +13,8 @@ def cache_dir() -> Path:
         return Path(chosen).expanduser().resolve()
     home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     return Path(home).expanduser() / "kata-deploy-sandbox"
+
+
+def pulumi_home() -> Path:
+    """Return the PULUMI_HOME of everything here, with the plugins; the person's own is another."""
+    return cache_dir() / "pulumi"

@@ -5,37 +5,35 @@ Everything is set by variables: no file of the person's own (`~/.kube/config`, `
 
 import os
 import shlex
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 from sandbox.cluster import Cluster
 from sandbox.errors import SandboxError
-from sandbox.paths import CHECKOUT
+from sandbox.paths import CHECKOUT, pulumi_home
 from sandbox.tools import ensure_tools
-from sandbox.tools.builder import made_once, say, text_key
 
 STACK = "local"
-_PLUGIN = "pulumi-resource-kubernetes"
-_PLUGIN_FOLDER = "resource-kubernetes-v4.32.0"
 
 
 def environment(cluster: Cluster, root: Path) -> dict[str, str]:
-    """Return the variables to export; makes the tools, the launcher of the stand-in and the state folder if missing."""
+    """Return the variables to export; makes the tools and the state folder if missing."""
     state = state_dir(cluster, root)
     state.mkdir(parents=True, exist_ok=True)
-    folders = [Path(sys.executable).parent, ensure_tools(), *_kubernetes_plugin(root)]
+    folders = [Path(sys.executable).parent, ensure_tools()]
     path = os.pathsep.join([*map(str, folders), os.environ.get("PATH", os.defpath)])
     return {
         "PATH": path,
         "KUBECONFIG": str(cluster.kubeconfig),
         **cluster.control_plane.environment,
-        "PULUMI_HOME": str(root / "pulumi"),
+        "PULUMI_HOME": str(pulumi_home()),
         "PULUMI_BACKEND_URL": f"file://{state}",
         # The state of the local stack guards nothing: an empty passphrase keeps every command free of questions.
         "PULUMI_CONFIG_PASSPHRASE": "",
         "PULUMI_SKIP_UPDATE_CHECK": "true",
+        # What the program says by an option that a provider built here is too old to know.
+        "PULUMI_K8S_ENABLE_PATCH_FORCE": "true",
         "PULUMI_PYTHON_CMD": sys.executable,
     }
 
@@ -62,33 +60,3 @@ def select_stack(variables: dict[str, str]) -> None:
     )
     if answer.returncode != 0:
         raise SandboxError(f"the stack {STACK} cannot be selected:\n{answer.stderr.strip()}")
-
-
-def _kubernetes_plugin(root: Path) -> list[Path]:
-    """Return the folder to put on PATH for the Kubernetes plugin: the official one's, else the stand-in's."""
-    homes = [root / "pulumi", Path(os.environ.get("PULUMI_HOME") or "~/.pulumi").expanduser()]
-    for folder in (home / "plugins" / _PLUGIN_FOLDER for home in homes):
-        if (folder / _PLUGIN).exists():
-            return [folder]
-    stand_ins = root / "stand-in"
-    if _on_path_outside(stand_ins):
-        return []
-    say(f"the official {_PLUGIN} is not installed: using the stand-in of this checkout")
-    return [made_once(stand_ins / text_key(_launcher()), _write_launcher)]
-
-
-def _on_path_outside(folder: Path) -> bool:
-    entries = os.environ.get("PATH", "").split(os.pathsep)
-    path = os.pathsep.join(entry for entry in entries if folder not in Path(entry).parents)
-    return shutil.which(_PLUGIN, path=path) is not None
-
-
-def _launcher() -> str:
-    checkout, python = shlex.quote(str(CHECKOUT)), shlex.quote(sys.executable)
-    return f'#!/bin/sh\nPYTHONPATH={checkout} exec {python} -m sandbox.kubernetes_plugin "$@"\n'
-
-
-def _write_launcher(directory: Path) -> None:
-    launcher = directory / _PLUGIN
-    launcher.write_text(_launcher(), encoding="utf-8")
-    launcher.chmod(0o755)

@@ -1,4 +1,4 @@
-"""Labels nodes by their hardware, when asked for: the upstream chart, as Pulumi's Kubernetes plugin renders it."""
+"""Labels nodes by their hardware, when asked for: the upstream chart, as Pulumi's Kubernetes provider renders it."""
 
 import pulumi
 

@@ -4,16 +4,17 @@ import os
 import shutil
 from pathlib import Path
 
-from sandbox.paths import cache_dir
+from sandbox.paths import cache_dir, pulumi_home
 from sandbox.tools.builder import build, copy_pulumi_scripts, made_once, text_key
-from sandbox.tools.catalog import PULUMI_SCRIPTS, TOOLS, Tool
+from sandbox.tools.catalog import PROVIDER, PULUMI_SCRIPTS, TOOLS, Tool
 from sandbox.tools.finder import find_on_path
+from sandbox.tools.plugins import ensure_provider
 
 __all__ = ["ensure_tools"]
 
 
 def ensure_tools() -> Path:
-    """Return a folder with all tools, to be put on PATH; builds what is missing.
+    """Return a folder with all tools, to be put on PATH; builds what is missing, the plugin in `pulumi_home` too.
 
     Raises:
         SandboxError: A tool is missing and cannot be built.
@@ -23,7 +24,10 @@ def ensure_tools() -> Path:
     for tool in TOOLS:
         places |= _built(tool, store) or find_on_path(tool, os.environ.get("PATH", "")) or _build(tool, store)
     places |= _pulumi_scripts(places["pulumi"], store)
-    return _linked_together(places, store)
+    tools = _linked_together(places, store)
+    built = store / PROVIDER.key / PROVIDER.binaries[0].name
+    ensure_provider(pulumi_home(), tools / "pulumi", built, lambda: _build(PROVIDER, store))
+    return tools
 
 
 def _built(tool: Tool, store: Path) -> dict[str, Path] | None:

@@ -12,8 +12,12 @@ from pathlib import Path
 MODULES = Path(__file__).parent / "go"
 PULUMI_VERSION = "v3.259.0"
 KUBERNETES_VERSION = "v1.36.3"
+PROVIDER_VERSION = "v4.32.0"
+"""Pulumi's Kubernetes provider, as the pinned `pulumi-kubernetes` asks for it."""
+_PROVIDER_CODE = "4.25"
 PULUMI_SDK = "github.com/pulumi/pulumi/sdk/v3"
 _COMPONENT = "k8s.io/component-base/version"
+_PROVIDER = "github.com/pulumi/pulumi-kubernetes/provider/v4"
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,7 @@ class Tool:
 
     @property
     def directory(self) -> Path:
-        """The folder with the tool's `go.mod` and `go.sum`."""
+        """The folder with the tool's `go.mod` and `go.sum`, and a program of our own where there is no other."""
         return MODULES / self.module
 
     @property
@@ -55,8 +59,8 @@ class Tool:
     def key(self) -> str:
         """What the built binaries depend on, as the name of their folder in the cache."""
         digest = hashlib.sha256()
-        for name in ("go.mod", "go.sum"):
-            digest.update((self.directory / name).read_bytes())
+        for file in sorted(self.directory.iterdir()):
+            digest.update(file.read_bytes())
         digest.update(repr((self.build_flags, self.binaries)).encode())
         return f"{self.module}-{self.version}-{digest.hexdigest()[:12]}"
 
@@ -109,6 +113,16 @@ TOOLS = (
         },
     ),
 )
+
+PROVIDER = Tool(
+    "pulumi-resource-kubernetes",
+    "v4.0.0-20260115033456-f47bc2d6f199",
+    7,
+    (Binary("pulumi-resource-kubernetes", "sandbox/tools/pulumi-resource-kubernetes"),),
+    # The CLI warns of a provider older than asked for; the part behind the + does not count there.
+    {f"{_PROVIDER}/pkg/version.Version": f"{PROVIDER_VERSION.removeprefix('v')}+code.{_PROVIDER_CODE}"},
+)
+"""Not one of `TOOLS`, since it is no program for PATH: the newest code of the provider that the module proxy has."""
 
 PULUMI_SCRIPTS = ("python/cmd/pulumi-language-python-exec", "python/dist/pulumi-resource-pulumi-python")
 """Scripts beside the Pulumi CLI, as paths inside the source of `PULUMI_SDK` at `PULUMI_VERSION`."""

@@ -24,13 +24,10 @@ LABEL = "katacontainers.io/kata-runtime"
 OWN_LABEL = "kata-deploy.katacontainers.io/default"
 ROLES = ("clusterroles/kata-deploy-dispatcher-noderole", "namespaces/kube-system/roles/kata-deploy-dispatcher-role")
 UNSEEN = {
-    # Checked inside the API server, as for the roles of operator-rbac.yaml, or only needed for a slow deletion, to take
-    # over the objects of a Helm release, and by the official plugin.
+    # Checked inside the API server, as for the roles of operator-rbac.yaml.
     "create",
     "escalate",
     "bind",
-    "watch",
-    "get",
 }
 UNUSED = {
     # Granted for the chart's --owner-job-name and for replacing Jobs, from 4.1.0: this dispatcher deletes none.

@@ -23,24 +23,18 @@ UNSEEN = {
     ("escalate", "rbac.authorization.k8s.io", "clusterroles"),
     ("bind", "rbac.authorization.k8s.io", "clusterroles"),
     *(("create", *kind) for kind in APPLIED),
-    # Only needed to take over the objects of a Helm release, and by the official plugin.
-    *(("get", *kind) for kind in APPLIED),
-    # Only needed for a deletion that takes a while.
-    *(("watch", *kind) for kind in APPLIED),
     # Only read when a failed container left no termination message; the simulated ones always leave one.
     ("get", "", "pods/log"),
-    # The official Kubernetes plugin watches the pods of a DaemonSet; its stand-in reads the DaemonSet's status.
-    ("watch", "", "pods"),
 }
 # What every authenticated identity may do: ask which rights it has, and which version the server is.
 ANYBODY = {("create", "authorization.k8s.io", "selfsubjectaccessreviews")}
 
 
-def granted(file: str = "operator-rbac.yaml") -> set[tuple[str, str, str]]:
-    """Return verb, API group and resource of what the operator always needs; the options are for other stacks."""
+def granted(file: str = "operator-rbac.yaml", *, options: bool = False) -> set[tuple[str, str, str]]:
+    """Return verb, API group and resource of what the operator always needs, or needs for the options."""
     documents = yaml.safe_load_all((CHECKOUT / "docs" / file).read_text())
-    always = [document for document in documents if not document["metadata"]["name"].endswith("-options")]
-    rules = [rule for document in always for rule in document.get("rules", [])]
+    chosen = [document for document in documents if document["metadata"]["name"].endswith("-options") == options]
+    rules = [rule for document in chosen for rule in document.get("rules", [])]
     return {
         (verb, group, resource)
         for rule in rules

@@ -13,20 +13,6 @@ from sandbox.errors import SandboxError
 def no_tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KATA_SANDBOX_CACHE", str(tmp_path))
     monkeypatch.setattr(shell, "ensure_tools", lambda: tmp_path / "tools")
-    monkeypatch.setenv("PULUMI_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("PATH", "/usr/bin:/bin")
-
-
-def plugin(folder: Path) -> Path:
-    folder.mkdir(parents=True)
-    file = folder / "pulumi-resource-kubernetes"
-    file.write_text("#!/bin/sh\n", encoding="utf-8")
-    file.chmod(0o755)
-    return folder
-
-
-def path_of(tmp_path: Path) -> list[str]:
-    return shell.environment(Cluster("c", tmp_path), tmp_path)["PATH"].split(":")
 
 
 def test_environment_keeps_to_its_own_folder(tmp_path: Path) -> None:
@@ -39,35 +25,6 @@ def test_export_lines_survive_a_shell(tmp_path: Path) -> None:
     value = f"{tmp_path}/a b'c$HOME"
     script = f'{shell.export_line("VALUE", value)}; printf %s "$VALUE"'
     assert subprocess.check_output(["sh", "-c", script], text=True) == value
-
-
-def test_the_stand_in_is_used_and_named_when_the_official_plugin_is_missing(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    folders = [Path(folder) for folder in path_of(tmp_path) if "stand-in" in folder]
-    assert [(folder / "pulumi-resource-kubernetes").exists() for folder in folders] == [True]
-    output = capsys.readouterr()
-    assert "using the stand-in" in output.err
-    assert output.out == ""
-
-
-def test_the_stand_in_stays_the_choice_inside_its_own_environment(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PATH", ":".join(path_of(tmp_path)))
-    assert any("stand-in" in folder for folder in path_of(tmp_path)[:3])
-
-
-def test_an_official_plugin_in_the_persons_home_wins(tmp_path: Path) -> None:
-    official = plugin(tmp_path / "home" / "plugins" / "resource-kubernetes-v4.32.0")
-    path = path_of(tmp_path)
-    assert str(official) in path
-    assert not any("stand-in" in folder for folder in path)
-
-
-def test_an_official_plugin_on_path_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", f"{plugin(tmp_path / 'bin')}:/usr/bin:/bin")
-    assert not any("stand-in" in folder for folder in path_of(tmp_path))
 
 
 def test_an_error_is_one_message_without_a_traceback(capsys: pytest.CaptureFixture[str]) -> None:

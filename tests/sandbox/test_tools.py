@@ -2,6 +2,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from sandbox.errors import SandboxError
 from sandbox.paths import CHECKOUT
 from sandbox.tools import builder, catalog, finder, golang
-from sandbox.tools.catalog import TOOLS, Binary, Tool
+from sandbox.tools.catalog import PROVIDER, TOOLS, Binary, Tool
 
 ETCD = next(tool for tool in TOOLS if tool.module == "etcd")
 LANGUAGE_HOST = next(tool for tool in TOOLS if tool.module == "pulumi-language-python")
@@ -51,7 +52,7 @@ def build_etcd(directory: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("printed", "version"),
+    ("printed", "expected"),
     [
         ("etcd Version: 3.6.8\nGo Version: go1.26.8", "3.6.8"),
         ("Kubernetes v1.36.3", "1.36.3"),
@@ -60,8 +61,8 @@ def build_etcd(directory: Path) -> Path:
         ("no version here", ""),
     ],
 )
-def test_finds_the_version_in_what_a_tool_prints(printed: str, version: str) -> None:
-    assert finder.version_in(printed) == version
+def test_finds_the_version_in_what_a_tool_prints(printed: str, expected: str) -> None:
+    assert finder.version_in(printed) == expected
 
 
 def test_takes_a_tool_from_path_in_the_pinned_version(tmp_path: Path) -> None:
@@ -175,6 +176,12 @@ def test_the_catalog_names_the_version_that_go_mod_pins(tool: Tool) -> None:
     assert all(any(package.startswith(word) for line in pinned for word in line if "/" in word) for package in packages)
 
 
+def test_the_provider_is_the_one_that_the_pinned_sdk_asks_for() -> None:
+    assert version("pulumi-kubernetes") == catalog.PROVIDER_VERSION.removeprefix("v")
+    assert any(flag.endswith(f"={version('pulumi-kubernetes')}+code.4.25") for flag in PROVIDER.build_flags[-1].split())
+    assert PROVIDER.version in (PROVIDER.directory / "go.mod").read_text(encoding="utf-8")
+
+
 def test_uses_a_go_on_path_that_is_new_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     go = printing(tmp_path / "go", "go version go1.99.0 linux/amd64")
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -194,5 +201,5 @@ def test_says_what_to_do_when_there_is_no_go_and_no_wheel(tmp_path: Path, monkey
 
 def test_every_pinned_module_can_be_built_by_the_go_that_comes_as_a_wheel() -> None:
     wheel = (CHECKOUT / "requirements" / "go.in").read_text(encoding="utf-8")
-    version = tuple(int(part) for part in finder.version_in(wheel).split("."))
-    assert version >= golang.needed_version()
+    newest = tuple(int(part) for part in finder.version_in(wheel).split("."))
+    assert newest >= golang.needed_version()

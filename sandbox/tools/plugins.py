@@ -1,0 +1,75 @@
+"""Puts Pulumi's Kubernetes provider where the Pulumi CLI looks for plugins.
+
+The pinned version from Pulumi's own site where that can be reached, in seconds; else one built like the other tools.
+"""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from sandbox.locks import locked
+from sandbox.tools.builder import say
+from sandbox.tools.catalog import PROVIDER_VERSION
+
+_PLUGIN = "pulumi-resource-kubernetes"
+_FOLDER = f"resource-kubernetes-{PROVIDER_VERSION}"
+_SECONDS_TO_DOWNLOAD = 300.0
+
+
+def ensure_provider(home: Path, pulumi: Path, built: Path, build: Callable[[], object]) -> None:
+    """Make the provider be among the plugins of `home`, the PULUMI_HOME that `pulumi` is run with.
+
+    Nothing is done for one on PATH: the CLI prefers that. `build` makes `built` when there is no other.
+
+    Raises:
+        SandboxError: The provider can neither be installed nor built.
+    """
+    place = _in_home(home)
+    if shutil.which(_PLUGIN) or _is_installed(place):
+        return
+    with locked(home / ".provider.lock", on_wait=lambda: say(f"waiting for another process that makes {_PLUGIN}")):
+        persons = _in_home(Path(os.environ.get("PULUMI_HOME") or "~/.pulumi").expanduser())
+        if persons != place and persons.exists():
+            _link(place, persons)
+        elif built.exists():
+            _link(place, built)
+        elif not _is_installed(place) and not _install(home, pulumi):
+            build()
+            _link(place, built)
+
+
+def _in_home(home: Path) -> Path:
+    return home / "plugins" / _FOLDER / _PLUGIN
+
+
+def _is_installed(place: Path) -> bool:
+    """Return whether the CLI installed it: what this module puts there is a link, and may be one to an older build."""
+    return place.exists() and not place.is_symlink()
+
+
+def _link(place: Path, source: Path) -> None:
+    if place.is_symlink() and place.readlink() == source:
+        return
+    place.parent.mkdir(parents=True, exist_ok=True)
+    fresh = place.with_name(f".{place.name}")
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(source)
+    fresh.replace(place)
+
+
+def _install(home: Path, pulumi: Path) -> bool:
+    say(f"installing Pulumi's Kubernetes provider {PROVIDER_VERSION} from its site ...")
+    command = [str(pulumi), "plugin", "install", "resource", "kubernetes", PROVIDER_VERSION.removeprefix("v")]
+    environment = {**os.environ, "PULUMI_HOME": str(home), "PULUMI_SKIP_UPDATE_CHECK": "true"}
+    try:
+        ended = subprocess.run(
+            command, env=environment, capture_output=True, text=True, timeout=_SECONDS_TO_DOWNLOAD, check=False
+        )
+    except subprocess.TimeoutExpired:
+        ended = None
+    if ended is not None and ended.returncode == 0:
+        return True
+    say("Pulumi's site cannot be reached: the provider is built instead, from older code (docs/adr/0006)")
+    return False
