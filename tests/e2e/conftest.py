@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -34,10 +35,12 @@ def cluster() -> Iterator[Cluster]:
 
 
 def path_of(manifest: dict[str, object]) -> str:
+    """Return where the API server has an object."""
     metadata: dict[str, str] = manifest["metadata"]  # type: ignore[assignment] # a Kubernetes object
-    kind = str(manifest["kind"])
+    kind, version = str(manifest["kind"]).lower(), str(manifest["apiVersion"])
+    group = "apis" if "/" in version else "api"
     namespace = f"/namespaces/{metadata['namespace']}" if "namespace" in metadata else ""
-    return f"/apis/{manifest['apiVersion']}{namespace}/{kind.lower()}s/{metadata['name']}"
+    return f"/{group}/{version}{namespace}/{kind}{'es' if kind.endswith('s') else 's'}/{metadata['name']}"
 
 
 @pytest.fixture(scope="session")
@@ -59,10 +62,10 @@ def audit(cluster: Cluster) -> Audit:
 
 @pytest.fixture
 def new_stack(tmp_path: Path, cluster: Cluster, variables: dict[str, str]) -> Callable[[str], Stack]:
-    def make(user: str = OPERATOR) -> Stack:
+    def make(user: str = OPERATOR, program: Path = CHECKOUT) -> Stack:
         home = tmp_path / user
         home.mkdir()
-        return Stack(home, cluster, variables, user=user)
+        return Stack(home, cluster, variables, user=user, program=program)
 
     return make
 
@@ -71,9 +74,14 @@ def new_stack(tmp_path: Path, cluster: Cluster, variables: dict[str, str]) -> Ca
 def stack(cluster: Cluster, new_stack: Callable[..., Stack]) -> Iterator[Stack]:
     """A stack on a fleet of 24 fresh nodes; what a test leaves is destroyed, and that must work."""
     fresh_fleet(cluster)
-    made = new_stack()
+    with destroyed_in_the_end(new_stack()) as made:
+        yield made
+
+
+@contextmanager
+def destroyed_in_the_end(made: Stack) -> Iterator[Stack]:
     yield made
-    fresh_behaviour(cluster)
+    fresh_behaviour(made.cluster)
     if made.has_resources():
         left = made.destroy()
         if not left.ok:

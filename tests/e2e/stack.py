@@ -33,8 +33,11 @@ class Run:
 class Stack:
     """One stack with state and configuration of its own; nothing is written into the checkout."""
 
-    def __init__(self, home: Path, cluster: Cluster, variables: dict[str, str], *, user: str) -> None:
+    def __init__(
+        self, home: Path, cluster: Cluster, variables: dict[str, str], *, user: str, program: Path = CHECKOUT
+    ) -> None:
         self.cluster = cluster
+        self._program = program
         self.config_file = home / f"Pulumi.{NAME}.yaml"
         self.reports = home / "reports"
         state = home / "state"
@@ -57,7 +60,7 @@ class Stack:
         }
         self.run("stack", "init", NAME, "--no-select", config=False)
         # Created with the stack, beside those of the project; this one has its configuration elsewhere.
-        (CHECKOUT / "stacks" / f"Pulumi.{NAME}.yaml").unlink(missing_ok=True)
+        (program / "stacks" / f"Pulumi.{NAME}.yaml").unlink(missing_ok=True)
 
     def configure(self, **keys: Any) -> None:
         """Set configuration keys; None removes one, a dict is merged into the one that is there."""
@@ -109,7 +112,7 @@ class Stack:
             command += ["--config-file", str(self.config_file)]
         return subprocess.Popen(
             command,
-            cwd=CHECKOUT,
+            cwd=self._program,
             env=self.variables,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -55,7 +55,7 @@ def helm_install(kube: Kube) -> Iterator[Install]:
         settings = load_settings(config)
         manifests = [*all_objects(settings), *_rights_of_the_dispatcher(settings)]
         for manifest in map(as_helm_applies, manifests):
-            made.append(api_path(manifest))
+            made.append(path_of(manifest))
             kube.create(made[-1].rpartition("/")[0], manifest, fieldManager="helm")
         record = {"name": f"sh.helm.release.v1.{RELEASE}.v1", "labels": {"owner": "helm", "name": RELEASE}}
         kube.create(SECRETS, {"metadata": record, "type": "helm.sh/release.v1", "stringData": {"release": "x"}})
@@ -71,10 +71,6 @@ def helm_install(kube: Kube) -> Iterator[Install]:
 
 def _rights_of_the_dispatcher(settings: Settings) -> list[dict[str, Any]]:
     return dispatcher_rbac(settings) if settings.deployment_mode == "job" else []
-
-
-def api_path(manifest: dict[str, Any]) -> str:
-    return path_of(manifest).replace("classs/", "classes/").replace("/apis/v1/", "/api/v1/")
 
 
 def helms(kube: Kube, paths: list[str]) -> list[str]:
