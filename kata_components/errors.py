@@ -82,6 +82,11 @@ class ApiError(ClusterError):
         return self.status == HTTPStatus.FORBIDDEN and 'User "' in str(self) and " cannot " in str(self)
 
     @property
+    def over_quota(self) -> bool:
+        """Whether a ResourceQuota leaves no room for it (HTTP 403): what is removed makes some."""
+        return self.status == HTTPStatus.FORBIDDEN and "exceeded quota: " in str(self)
+
+    @property
     def conflict(self) -> bool:
         """Whether another object or another version of it stands against the request (HTTP 409)."""
         return self.status == HTTPStatus.CONFLICT

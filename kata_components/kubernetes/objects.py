@@ -146,6 +146,11 @@ class Node(Slim):
         return bounded(condition.message or "") if condition else ""
 
     @property
+    def not_ready(self) -> str:
+        """What to say of it when it is not Ready."""
+        return f"node is NotReady{self.trouble and f': {self.trouble}'}"
+
+    @property
     def _readiness(self) -> NodeCondition | None:
         conditions = (self.status and self.status.conditions) or []
         return next((c for c in conditions if c.type == "Ready"), None)

@@ -10,7 +10,6 @@ from typing import Any
 
 import pulumi
 from pulumi.dynamic import (
-    CheckFailure,
     CheckResult,
     CreateResult,
     DiffResult,
@@ -21,7 +20,7 @@ from pulumi.dynamic import (
 
 from kata_components.errors import ClusterError, GuardError
 from kata_components.providers import session
-from kata_components.providers.boundary import boundary
+from kata_components.providers.boundary import boundary, refused
 from kata_components.providers.cluster_provider import ClusterProvider
 from kata_components.providers.preflight_check import check
 from kata_components.providers.preflight_inputs import PreflightInputs
@@ -42,8 +41,8 @@ class PreflightProvider(ClusterProvider):
             try:
                 checked, refusals = session.read(where, asked)
             except (ClusterError, GuardError) as error:
-                return CheckResult(inputs, [CheckFailure("", str(error))])
-            return CheckResult(checked.props(), [CheckFailure("", text) for text in refusals])
+                return CheckResult(inputs, refused([str(error)]))
+            return CheckResult(checked.props(), refused(refusals))
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
         """Say whether what other resources read of it has changed."""

@@ -46,8 +46,11 @@ async def check(
 
 async def _there(api: KubeApi, before: PreflightInputs | None, wanted: PreflightInputs) -> Finding:
     """Refuse an absent namespace and what is somebody else's; announce what is taken over and what restarts."""
-    if not await anchor.namespace_exists(api, wanted.namespace):
+    namespace = await anchor.find_namespace(api, wanted.namespace)
+    if namespace is None:
         return Finding([guards.absent_namespace(wanted.namespace)])
+    if (before is None or before.pod_template != wanted.pod_template) and (barred := guards.pod_security(namespace)):
+        return Finding([barred])
     stacks = wanted.stacks(before)
     lease = await anchor.find_lease(api, wanted.namespace, wanted.lease_name)
     other = wanted.owner(lease, stacks)

@@ -5,7 +5,7 @@ fleet. `kata_components.providers.rollout.RolloutProvider` is stored in users' s
 """
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 import pulumi
@@ -23,7 +23,7 @@ from pulumi.dynamic import (
 from kata_components import names
 from kata_components.errors import ClusterError, GuardError
 from kata_components.foreign import printable
-from kata_components.kubernetes.api import KubeApi
+from kata_components.kubernetes.api import KubeApi, Manifest
 from kata_components.providers import engine, plan_file, session
 from kata_components.providers.boundary import boundary, refused
 from kata_components.providers.cluster_provider import ClusterProvider
@@ -34,11 +34,11 @@ from kata_components.rollout import approval, demands, dispatch, report
 from kata_components.rollout.demands import Demands
 from kata_components.rollout.dispatch import Batch
 from kata_components.rollout.waves import Size
-from kata_components.runner import dispatch_install
+from kata_components.runner import dispatch_install, rehearsal
 from kata_components.runner.cleanup import CleanupRequest
 from kata_components.runner.dispatch_install import install_runs
 from kata_components.runner.fleet import Selection
-from kata_components.runner.install import install
+from kata_components.runner.install import install, orders
 from kata_components.runner.preview import InstallRequest, Preview, preview
 
 _WIDE: Final = 1_000_000
@@ -143,7 +143,7 @@ class RolloutProvider(ClusterProvider):
                 planned = session.read(self.target, functools.partial(_plan, inputs=wanted))
             except (ClusterError, GuardError) as error:
                 return CheckResult(inputs, refused([str(error)]))
-            refusals = [*_shown(planned, wanted), *planned.missing_rights]
+            refusals = [*_shown(planned, wanted), *planned.against]
             told = {"plan": _counts(planned.found), "dispatcher_job": _told(wanted, planned)}
             return CheckResult(structs.replace(wanted, **told).props(), refused(refusals))
 
@@ -196,21 +196,32 @@ class RolloutProvider(ClusterProvider):
 
 @dataclass(frozen=True, kw_only=True)
 class _Planned:
-    """What check finds; `runs` are the dispatcher's, where that paces."""
+    """What check finds; `runs` are the dispatcher's, where that paces. `against` is what its Jobs would meet."""
 
     found: Preview
-    runs: list[Batch]
-    missing_rights: list[str]
+    runs: list[Batch] = field(default_factory=list)
+    against: list[str] = field(default_factory=list)
 
 
 async def _plan(api: KubeApi, inputs: RolloutInputs) -> _Planned:
     request = inputs.request
     found = await preview(api, request)
     if not (found.plan.pending or found.plan.leftover or found.cleanup.pending):
-        return _Planned(found=found, runs=[], missing_rights=[])
-    missing = await missing_rights(api, request.namespace, rollout_rights(names.base(request.suffix)))
+        return _Planned(found=found)
+    against = await missing_rights(api, request.namespace, rollout_rights(names.base(request.suffix)))
     runs = await install_runs(api, request.selection, found.plan) if inputs.dispatcher else []
-    return _Planned(found=found, runs=runs, missing_rights=missing)
+    planned = _Planned(found=found, runs=runs)
+    if not found.refusals and (job := _first_job(inputs, planned)):
+        against += await rehearsal.refusals(api, request.namespace, request.suffix, job)
+    return replace(planned, against=against)
+
+
+def _first_job(inputs: RolloutInputs, planned: _Planned) -> Manifest | None:
+    """Return the first Job that this identity would create."""
+    if inputs.dispatcher:
+        return yaml.safe_load(_told(inputs, planned) or "") if planned.runs else None
+    plan = planned.found.plan
+    return rehearsal.first_job(orders(inputs.request, plan).stamp, plan.pending)
 
 
 def _told(inputs: RolloutInputs, planned: _Planned) -> str | None:

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping
 
 from kata_components.kubernetes.objects import Node
-from kata_components.rollout.dispatch import needs_job
 from kata_components.rollout.guards import Refusal
 from kata_components.rollout.plan import Plan
 from kata_components.rollout.report import some
@@ -11,7 +10,7 @@ from kata_components.rollout.report import some
 
 def worked_on(plan: Plan, nodes: Iterable[Node]) -> list[Node]:
     """Return the nodes for which the plan has a Job made."""
-    names = {step.node for step in plan.pending if needs_job(step)}
+    names = {step.node for step in plan.pending if step.needs_job}
     return [node for node in nodes if node.metadata.name in names]
 
 

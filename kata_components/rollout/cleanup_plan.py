@@ -12,7 +12,6 @@ from kata_components.rollout.plan import Plan
 from kata_components.rollout.step import Action, Step, step_of
 from kata_components.rollout.verdict import Rules
 
-NOT_READY: Final = "node is NotReady"
 DESELECTED: Final = "carries our mark, is not selected any more"
 
 
@@ -44,7 +43,7 @@ def cleanup_plan(
             continue
         reason = _reason(node, marked=written, touched=name in touched, claimed=name in claimed)
         if reason:
-            verdict = (Action.CLEANUP, reason) if node.ready else (Action.SKIPPED, NOT_READY)
+            verdict = (Action.CLEANUP, reason) if node.ready else (Action.SKIPPED, node.not_ready)
             job = cleanups.get(name)
             # A Job that cleaned the node as it is now only waits for the mark to be removed, so it is not stale.
             fits = name not in touched and _cleaned(node, job, suffix, digest)

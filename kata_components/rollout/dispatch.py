@@ -15,7 +15,6 @@ from kata_components.rollout import report
 from kata_components.rollout.digest import Contents, current, host_digests
 from kata_components.rollout.jobs import JobState, NodeJob, Stage, telling
 from kata_components.rollout.phase import Progress
-from kata_components.rollout.step import Action, Step
 
 MAX_NAMES: Final = 100
 """So many nodes are named to one dispatcher: its Job must not grow with the fleet."""
@@ -58,11 +57,6 @@ class Batch:
         if not self.selectors:
             return "by name"
         return f"by {' '.join(self.flags)}" if self.flags else "as all nodes of the cluster"
-
-
-def needs_job(step: Step) -> bool:
-    """Return whether a Job has to be made for a step; what runs or has run, and what is only written, needs none."""
-    return step.action.pending and step.action is not Action.RESUME and not step.action.writes_only
 
 
 def selectors_of(job: Mapping[str, Any]) -> Selectors:

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from kata_components import names
+from kata_components.kubernetes.objects import ObjectMetadata
 from kata_components.rollout.helm import Release
 from kata_components.rollout.report import nodes, some
 from kata_components.rollout.step import Step
@@ -33,6 +34,8 @@ _IDENTITY: Final = {
     "namespace": "Jobs and templates of the old namespace would stay, and running ones would not be seen",
 }
 
+_POD_SECURITY: Final = "pod-security.kubernetes.io/enforce"
+
 
 def cluster(old_uid: str | None, uid: str, context: str) -> Refusal | None:
     """Refuse to act on another cluster under the same stack; clusters are told apart by kube-system's UID."""
@@ -50,6 +53,27 @@ def cluster(old_uid: str | None, uid: str, context: str) -> Refusal | None:
 def absent_namespace(namespace: str) -> Refusal:
     """Refuse a namespace that is not there: it is never created here."""
     return Refusal(f"namespace {namespace} does not exist: `kubectl create namespace {namespace}`")
+
+
+def pod_security(namespace: ObjectMetadata) -> Refusal | None:
+    """Refuse a namespace in which Pod Security Admission lets no pod pass that mounts directories of its host."""
+    enforced = namespace.metadata.label(_POD_SECURITY)
+    if enforced in {None, "", "privileged"}:
+        return None
+    name = namespace.metadata.name
+    return Refusal(
+        f"namespace {name} enforces the Pod Security Standard {enforced}: no pod that works on a node would be made "
+        "there, since they mount directories of the host. Use another namespace, or allow them in this one: "
+        f"`kubectl label namespace {name} {_POD_SECURITY}=privileged --overwrite`"
+    )
+
+
+def refused_job(job: str, answer: str) -> Refusal:
+    """Refuse a plan whose first Job the API server would not take; `answer` is what it says."""
+    return Refusal(
+        f"the API server would not take the Job {job}: {answer}. A dry run has told, nothing was written. Correct what "
+        "it names, the configuration or the policy, and run the same command again"
+    )
 
 
 def identity(old: Mapping[str, Any], new: Mapping[str, Any], marked: int) -> Refusal | None:

@@ -75,6 +75,11 @@ class Step:
     barrier: Barrier | None = None
 
     @property
+    def needs_job(self) -> bool:
+        """Whether a Job has to be made for it; what runs or has run, and what is only written, needs none."""
+        return self.action.pending and self.action is not Action.RESUME and not self.action.writes_only
+
+    @property
     def is_begun(self) -> bool:
         """Whether the rollout goes on with a node that it has had its hands on at this digest."""
         return self.action is Action.RESUME or (self.action.pending and self.failed_before)

@@ -92,7 +92,7 @@ def _done(facts: Facts, rules: Rules) -> Verdict | None:
 def _barred(facts: Facts, rules: Rules) -> Verdict | None:
     """Return why no Job can run on the node now."""
     if not facts.node.ready and rules.not_ready == "skip":
-        return Verdict(Action.SKIPPED, "node is NotReady", Barrier.NOT_READY)
+        return Verdict(Action.SKIPPED, facts.node.not_ready, Barrier.NOT_READY)
     if rules.tolerations is not None and (taint := blocking(facts.node, rules.tolerations)):
         return Verdict(Action.SKIPPED, f"not tolerated by its Job: taint {taint}", Barrier.TAINT)
     return None

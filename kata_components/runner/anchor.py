@@ -7,7 +7,7 @@ from uuid import uuid4
 from kata_components import names
 from kata_components.errors import ApiError, GuardError
 from kata_components.kubernetes.api import KubeApi
-from kata_components.kubernetes.objects import Lease
+from kata_components.kubernetes.objects import Lease, ObjectMetadata
 from kata_components.rollout import guards, jobs
 from kata_components.rollout.jobs import Stage
 from kata_components.runner import cleanup, dispatch_cleanup, fleet
@@ -25,15 +25,14 @@ async def cluster_uid(api: KubeApi) -> str:
     return (await api.get_namespace(_CLUSTER_NAMESPACE)).metadata.uid
 
 
-async def namespace_exists(api: KubeApi, namespace: str) -> bool:
-    """Whether the namespace of the installation is there."""
+async def find_namespace(api: KubeApi, namespace: str) -> ObjectMetadata | None:
+    """Return the namespace of the installation, None when there is none."""
     try:
-        await api.get_namespace(namespace)
+        return await api.get_namespace(namespace)
     except ApiError as error:
         if not error.not_found:
             raise
-        return False
-    return True
+        return None
 
 
 async def find_lease(api: KubeApi, namespace: str, name: str) -> Lease | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
 from kata_components import names
-from kata_components.errors import RolloutFailedError
+from kata_components.errors import GuardError, RolloutFailedError
 from kata_components.kubernetes.api import CALLS_AT_ONCE, KubeApi
 from kata_components.rollout import jobs, mark, report
 from kata_components.rollout.budget import Budget
@@ -18,7 +18,7 @@ from kata_components.rollout.pacer import Pacer
 from kata_components.rollout.phase import Failure, Phase, Progress
 from kata_components.rollout.plan import Plan
 from kata_components.rollout.step import Action, Step
-from kata_components.runner import fleet
+from kata_components.runner import fleet, rehearsal
 from kata_components.runner.at_once import at_once
 from kata_components.runner.clock import timestamp
 from kata_components.runner.driver import Driver, Orders
@@ -136,6 +136,7 @@ class Uninstall:
         Nodes that are NotReady are waited for, `DEAD_NODE_SECONDS` after all others are clean.
 
         Raises:
+            GuardError: the API server would not take its Jobs, or no pod of theirs; nothing was started.
             RolloutFailedError: some nodes could not be cleaned; what they need is still there, so it can be run again.
             RolloutStoppedError: the Lease was lost on the way.
             ClusterError: the API server refuses for good to be asked.
@@ -145,6 +146,7 @@ class Uninstall:
         planned = await lease.kept(self._plan(api))
         at_most = f", at most {self.request.parallelism} at a time" if planned.pending else ""
         say(f"cleanup: {report.counts(planned.counts)}{at_most}")
+        await lease.kept(self._rehearse(api, planned))
         clean = functools.partial(self._clean, api, lease, say, on_progress)
         cleaned = await clean(planned)
         done, deadline = {*cleaned.nodes}, loop.time() + DEAD_NODE_SECONDS
@@ -160,6 +162,13 @@ class Uninstall:
         await lease.kept(self._abandon(api, planned, lease))
         await lease.kept(api.delete_jobs(self.request.namespace, jobs.selector(self.request.suffix)))
         say(f"cleaned {report.nodes(len(done))} in {report.duration(loop.time() - began)}")
+
+    async def _rehearse(self, api: KubeApi, planned: Plan) -> None:
+        """Refuse to begin what could not be carried out."""
+        job = rehearsal.first_job(orders(self.request, planned).stamp, planned.pending)
+        refusals = await rehearsal.refusals(api, self.request.namespace, self.request.suffix, job) if job else []
+        if refusals:
+            raise GuardError("\n".join(refusals))
 
     async def _clean(
         self,

@@ -39,7 +39,7 @@ async def inspect(
         return Result(code=Code.DONE, text="its Job was deleted several times while it ran")
     text = await explain(api, namespace, job) or _unexplained(failure, held_up)
     if not node.ready:
-        text += f" (the node is NotReady now{node.trouble and f': {node.trouble}'})"
+        text += f" (now the {node.not_ready})"
     return Result(code=Code.DONE, text=f"{text}; see `kubectl -n {namespace} describe job {job}`")
 
 

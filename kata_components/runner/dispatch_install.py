@@ -9,7 +9,7 @@ from kata_components import names
 from kata_components.errors import ClusterError
 from kata_components.kubernetes.api import KubeApi
 from kata_components.rollout import dispatch
-from kata_components.rollout.dispatch import Batch, needs_job
+from kata_components.rollout.dispatch import Batch
 from kata_components.rollout.plan import Plan
 from kata_components.rollout.step import Action, Barrier, Step
 from kata_components.runner import dispatch_cleanup
@@ -29,7 +29,7 @@ async def install_runs(api: KubeApi, selection: Selection, planned: Plan) -> lis
 
     Fresh and failed nodes do not carry the label of an installed one, so a selector tells them apart from the others.
     """
-    wanted = [step.node for step in planned.pending if needs_job(step)]
+    wanted = [step.node for step in planned.pending if step.needs_job]
     if not wanted or selection.nodes:
         return dispatch.batches(wanted, {}, named=len(selection.nodes))
     found = await matched(api, [dispatch.without_installed(selection.asked), selection.asked])
@@ -88,7 +88,7 @@ async def _work_off(work: Dispatching, request: InstallRequest, planned: Plan) -
     if runs:
         work.say(dispatch.summary(runs, len(planned.pending)).strip())
     wanted = orders(request, planned)
-    await work.lease.kept(work.leave_traces([s for s in planned.pending if needs_job(s)], wanted.traces))
+    await work.lease.kept(work.leave_traces([s for s in planned.pending if s.needs_job], wanted.traces))
     seen = await work.run(runs) if runs else await work.lease.kept(work.dispatcher.listed())
     after = (await work.lease.kept(preview(work.api, request))).plan
     ready = [step for step in after.pending if _only_needs_its_mark(step, after)]

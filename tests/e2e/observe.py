@@ -47,7 +47,10 @@ class Audit:
         created = [
             event
             for event in self.requests(user)
-            if event["verb"] == "create" and resource_of(event) == "jobs" and event["responseStatus"]["code"] == 201
+            if event["verb"] == "create"
+            and resource_of(event) == "jobs"
+            and event["responseStatus"]["code"] == 201
+            and "dryRun" not in event["requestURI"]
         ]
         names = [event["objectRef"].get("name") or _name_of(event) for event in created]
         return [name.removeprefix("kata-deploy-install-").removeprefix("kata-deploy-cleanup-") for name in names]

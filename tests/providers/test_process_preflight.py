@@ -93,6 +93,21 @@ def test_absent_namespace_is_refused_with_the_command_that_makes_it(running: Run
     assert refusal(running, namespace="kata") == ("namespace kata does not exist: `kubectl create namespace kata`")
 
 
+@pytest.mark.parametrize("mode", ["job", "daemonset"])
+def test_a_namespace_in_which_no_pod_could_be_made_is_refused_while_pods_are_to_be_made(
+    running: Running, cluster: Cluster, mode: str
+) -> None:
+    template: dict[str, Any] = {"podTemplate": "1" if mode == "daemonset" else None}
+    before = checked(running, deploymentMode=mode, **template)
+    labels = {"pod-security.kubernetes.io/enforce": "baseline"}
+    cluster.objects["namespaces/kube-system"]["metadata"]["labels"] = labels
+    says = "namespace kube-system enforces the Pod Security Standard baseline: "
+    assert refusal(running, deploymentMode=mode, **template).startswith(says)
+    checked(running, before, deploymentMode=mode, **template)
+    if mode == "daemonset":
+        assert refusal(running, before, deploymentMode=mode, podTemplate="2").startswith(says)
+
+
 @pytest.mark.parametrize(
     "metadata",
     [

@@ -35,6 +35,19 @@ def test_check_puts_the_plan_in_and_tells_it_on_the_resource(running: Running, a
     assert api.writes == []
 
 
+@pytest.mark.usefixtures("installed")
+def test_what_would_meet_the_first_job_is_refused_while_something_is_pending(
+    running: Running, cluster: Cluster, api: ApiServer
+) -> None:
+    outputs = up(running)
+    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
+    api.do(lambda: cluster.objects["namespaces/kube-system"]["metadata"].update(labels=labels))
+    assert running.rollout.check(inputs.rollout(), outputs).failures == []
+    api.do(lambda: cluster.add_nodes("node-new"))
+    [failure] = running.rollout.check(inputs.rollout(), outputs).failures
+    assert failure.startswith("namespace kube-system enforces the Pod Security Standard restricted: ")
+
+
 def test_a_selection_without_nodes_is_warned_of(running: Running) -> None:
     checked = running.rollout.check(inputs.rollout(selectors=["pool=none"]))
     assert checked.failures == []

@@ -109,7 +109,7 @@ def test_a_node_that_is_not_ready_lets_others_start_once_its_job_has_ended() -> 
     done = rolled_out(on, (14.0, lambda: set_ready(on, "False", "container runtime is down")), expire(on))
     assert (done.outcome.installed, done.outcome.failed) == (19, 1)
     assert "node-00: the node is NotReady: container runtime is down, until it ended: DeadlineExceeded" in done.failure
-    assert "(the node is NotReady now: container runtime is down)" in done.failure
+    assert "(now the node is NotReady: container runtime is down)" in done.failure
 
 
 def test_a_taint_that_evicts_the_pods_of_a_job_is_named() -> None:
