@@ -1,7 +1,7 @@
 """From the stack's configuration to `Settings`: defaults of the version, validation, all problems at once."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Literal, get_origin
 
 from pydantic import ValidationError
@@ -10,9 +10,10 @@ from kata_components import names
 from kata_components.errors import SettingsError
 from kata_components.settings.derived_names import clashing_runtimes, too_long_suffix
 from kata_components.settings.dispatched import dispatched_defaults, keys_the_dispatcher_cannot_honour
+from kata_components.settings.flat_keys import flat_keys, in_stack, nested
 from kata_components.settings.merge import Tree, layered, merged, without
-from kata_components.settings.problems import closest, shown, validation_problems
-from kata_components.settings.profile import OWN_KEYS, SUPPORTED_VERSIONS, Profile, load_profile
+from kata_components.settings.problems import closest, dotted, shown, validation_problems
+from kata_components.settings.profile import SUPPORTED_VERSIONS, Profile, load_profile
 from kata_components.settings.rules import (
     inexpressible_affinity,
     keys_of_another_version,
@@ -22,8 +23,10 @@ from kata_components.settings.rules import (
     retention_in_job_mode,
     unknown_shims,
 )
+from kata_components.settings.secret_keys import MAY_BE_SECRET, refused_secrets
 from kata_components.settings.settings import Settings
 from kata_components.settings.values_file import read_values_file
+from kata_components.settings.values_places import is_about, misplaced_values
 
 _PREFIX = f"{names.PROJECT}:"
 
@@ -36,6 +39,16 @@ def parse_stack_config(raw: Mapping[str, str]) -> dict[str, object]:
     """
     keys = {key.removeprefix(_PREFIX): value for key, value in raw.items() if key.startswith(_PREFIX)}
     return {key: value if key in _text_keys() else _parsed(value) for key, value in keys.items()}
+
+
+def project_keys(keys: Iterable[str]) -> set[str]:
+    """Return those of some keys of Pulumi's configuration that are the project's, without its namespace."""
+    return {key.removeprefix(_PREFIX) for key in keys if key.startswith(_PREFIX)}
+
+
+def top_level_keys() -> set[str]:
+    """Return all top-level keys of the configuration."""
+    return {field.alias or name for name, field in Settings.model_fields.items()}
 
 
 def _text_keys() -> set[str]:
@@ -54,21 +67,27 @@ def _parsed(text: str) -> object:
         return text
 
 
-def load_settings(config: Mapping[str, object]) -> Settings:
+def load_settings(config: Mapping[str, object], secrets: Collection[str] = ()) -> Settings:
     """Return the settings for a parsed configuration, keys without the project's namespace.
 
-    The layers are Helm's: defaults of the chart, `valuesFile`, the configuration itself.
+    The layers are Helm's: defaults of the chart, `valuesFile`, the configuration itself. `secrets` are the keys that
+    were set with `--secret`, or have such a value in them; what is said of those does not show it.
 
     Raises:
         SettingsError: the configuration cannot be honoured; names every problem, and the file of those in the file.
     """
-    path = config.get("valuesFile")
-    if not isinstance(path, str):
-        settings, problems = _validated(config)
-    else:
-        settings, problems = _over_file(path, config)
-    if settings is None or problems:
-        raise SettingsError(sorted(set(problems)))
+    keys = top_level_keys()
+    flat = flat_keys(config, keys)
+    hidden = {key for key in secrets if key in keys or key in flat} - MAY_BE_SECRET
+    meant = nested(config, flat)
+    path = meant.get("valuesFile")
+    settings, problems = _over_file(path, meant) if isinstance(path, str) else _validated(meant)
+    lines = list(refused_secrets(hidden))
+    lines += [in_stack(key, path, None if key in hidden else config[key]) for key, path in flat.items()]
+    about = {*flat, *map(dotted, flat.values()), *hidden}
+    lines += [line for line in problems if not line.startswith(tuple(f"{key}{end}" for key in about for end in ":."))]
+    if settings is None or lines:
+        raise SettingsError(sorted(set(lines)))
     return settings
 
 
@@ -76,13 +95,14 @@ def _over_file(path: str, config: Mapping[str, object]) -> tuple[Settings | None
     _, of_stack = _validated(config)
     try:
         values = read_values_file(path)
-        misplaced = OWN_KEYS & values.keys()
-        settings, problems = _validated(layered({k: v for k, v in values.items() if k not in misplaced}, config))
+        left_out = dict(misplaced_values(values))
+        rest = {key: value for key, value in values.items() if key not in left_out}
+        settings, problems = _validated(layered(rest, config))
     except SettingsError as error:
         return None, [*of_stack, *error.problems]
-    problems += [f"{key}: belongs into the stack's configuration, the chart has no such value" for key in misplaced]
-    # What the stack's configuration alone does not suffer from comes from the file.
-    return settings, [line if line in of_stack else f"{line} (in {path})" for line in problems]
+    # What the stack's configuration alone does not suffer from comes from the file, if that has the key.
+    lines = [line if line in of_stack or not is_about(line, values) else f"{line} (in {path})" for line in problems]
+    return settings, [*lines, *(f"{line} (in {path})" for line in left_out.values())]
 
 
 def _validated(config: Mapping[str, object]) -> tuple[Settings | None, list[str]]:

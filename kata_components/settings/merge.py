@@ -46,13 +46,13 @@ def differences(value: Any, default: Any, path: Path) -> Iterator[tuple[Path, An
 
 
 def select(tree: object, pattern: Path, path: Path = ()) -> Iterator[tuple[Path, Any]]:
-    """Yield path and value of what a pattern matches; `*` stands for any key."""
+    """Yield path and value of what a pattern matches; `*` stands for any key, `a*` for any that begins with `a`."""
     if not pattern:
         yield path, tree
     elif isinstance(tree, Mapping):
         head, *rest = pattern
-        for key in tree if head == "*" else (head,):
-            if key in tree:
+        for key in tree if head.endswith("*") else (head,):
+            if key in tree and _fits(key, head):
                 yield from select(tree[key], tuple(rest), (*path, str(key)))
 
 
@@ -62,8 +62,14 @@ def without(tree: object, pattern: Path) -> Any:  # noqa: ANN401 - returns what 
         return tree
     head, *rest = pattern
     if not rest:
-        return {key: value for key, value in tree.items() if key != head}
-    return {key: without(value, tuple(rest)) if head in ("*", key) else value for key, value in tree.items()}
+        return {key: value for key, value in tree.items() if not _fits(key, head)}
+    return {key: without(value, tuple(rest)) if _fits(key, head) else value for key, value in tree.items()}
+
+
+def _fits(key: object, head: str) -> bool:
+    if head.endswith("*"):
+        return head == "*" or (isinstance(key, str) and key.startswith(head[:-1]))
+    return key == head
 
 
 def at(tree: object, path: Path) -> Any:  # noqa: ANN401 - any values

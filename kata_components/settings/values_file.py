@@ -14,6 +14,15 @@ _LONGEST: Final = 200
 _NOT_IN_HELM: Final = "tag:yaml.org,2002:timestamp"
 _UNREADABLE: Final = (yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError)
 """Beside its own error, the YAML library raises all of these for a value that does not fit its tag."""
+_VALUES_IN: Final = {
+    "HelmRelease": "spec.values",
+    "Application": "spec.source.helm.valuesObject or spec.source.helm.values",
+    "HelmChart": "spec.valuesContent",
+    "HelmChartConfig": "spec.valuesContent",
+    "ConfigMap": "a key of data",
+    "Secret": "a key of stringData",
+}
+"""Where other tools have the values, by the kind of their objects."""
 _NUMBERS: Final = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 
 
@@ -42,6 +51,11 @@ def read_values_file(path: str) -> Tree:
         raise _refusal(path, f"is no YAML with values: {reason[:_LONGEST]}") from None
     if not isinstance(values, dict):
         raise _refusal(path, f"must hold a map of values, got {shown(values)}")
+    kind = values.get("kind")
+    if isinstance(kind, str) and isinstance(values.get("apiVersion"), str):
+        where = _VALUES_IN.get(kind)
+        instead = f"what stands below {where} in it, alone," if where else "the values alone,"
+        raise _refusal(path, f"is a Kubernetes object, {shown(kind)}, and no values file; put {instead} into a file")
     return values
 
 

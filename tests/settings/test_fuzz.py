@@ -1,5 +1,6 @@
 """Whatever the input, the answer is settings or a `SettingsError` with bounded lines that name their path."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ MINIMAL: dict[str, Any] = {"kataVersion": "4.0.0", "cluster": {"context": "c"}}
 KEYS = {field.alias or name for name, field in Settings.model_fields.items()} | PROFILE.keys()
 
 top_level = st.sampled_from([*sorted(PROFILE), "kataVersion", "cluster"])
+flat = st.builds("{}{}".format, top_level, st.sampled_from([".", ".a", ".a.b", "[0]", '["a"]', ".\n", "..", ".['"]))
 
 
 @pytest.fixture(scope="module")
@@ -27,9 +29,9 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("values") / "values.yaml"
 
 
-def check(config: dict[str, Any]) -> None:
+def check(config: dict[str, Any], secrets: Collection[str] = ()) -> None:
     try:
-        load_settings(config)
+        load_settings(config, secrets)
     except SettingsError as error:
         lines = error.problems
     else:
@@ -50,9 +52,9 @@ def keys_in_file(config: dict[str, Any]) -> set[str]:
 
 
 @share(1)
-@given(st.dictionaries(top_level | st.text(max_size=5), garbage, max_size=6))
-def test_nested_garbage_never_escapes(config: dict[str, Any]) -> None:
-    check({"kataVersion": "4.0.0"} | config)
+@given(st.dictionaries(top_level | flat | st.text(max_size=5), garbage, max_size=6), st.sets(top_level | flat))
+def test_nested_garbage_never_escapes(config: dict[str, Any], secrets: set[str]) -> None:
+    check({"kataVersion": "4.0.0"} | config, secrets & config.keys())
 
 
 @share(1)

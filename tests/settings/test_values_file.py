@@ -198,3 +198,74 @@ def test_values_mean_the_same_from_a_file_as_in_the_stack(case: chart.Case) -> N
     file = chart.FIXTURES / case.version / f"{case.name}.values.yaml"
     own = {key: value for key, value in case.config.items() if key not in case.values}
     assert outcome({**own, "valuesFile": str(file)}) == outcome(case.config)
+
+
+@pytest.mark.parametrize(
+    ("kind", "instead"),
+    [
+        ("HelmRelease", "what stands below spec.values in it, alone,"),
+        ("Application", "what stands below spec.source.helm.valuesObject or spec.source.helm.values in it, alone,"),
+        ("HelmChartConfig", "what stands below spec.valuesContent in it, alone,"),
+        ("DaemonSet", "the values alone,"),
+    ],
+)
+def test_kubernetes_object_is_told_from_values(kind: str, instead: str) -> None:
+    text = f"apiVersion: example.com/v1\nkind: {kind}\nmetadata: {{name: kata}}\nspec: {{values: {{debug: true}}}}\n"
+    assert problems(text) == (
+        f"valuesFile: 'values.yaml' is a Kubernetes object, '{kind}', and no values file; put {instead} into a file",
+    )
+
+
+def test_values_of_a_chart_above_this_one_are_told_from_unknown_keys() -> None:
+    assert problems("kata-as-coco-runtime: {image: {tag: x}}\nother: {a: 1}") == (
+        "kata-as-coco-runtime: holds values of this chart as a chart above it has them; give what stands below it, "
+        "alone, in a file of its own (in values.yaml)",
+        "other: no such key at 4.0.0 (in values.yaml)",
+    )
+
+
+def test_a_key_that_only_the_stack_has_is_not_blamed_on_the_file() -> None:
+    Path("values.yaml").write_text("deploymentMode: daemonset", encoding="utf-8")
+    config = {key: value for key, value in MINIMAL.items() if key != "deploymentMode"}
+    with pytest.raises(SettingsError) as caught:
+        load_settings(
+            {**config, "valuesFile": "values.yaml", "rollout": {"soakSeconds": 5}, "job": {"backoffLimit": 1}}
+        )
+    lines = caught.value.problems
+    assert lines == (
+        "job.backoffLimit: 1 has no effect in daemonset mode; remove it, or set deploymentMode to job",
+        "rollout.soakSeconds: has no effect in daemonset mode; remove it, updateStrategy paces the DaemonSet",
+    )
+    (line,) = problems("job: {parallelism: 5}\ndebug: true", kataVersion="4.1.0")
+    assert line.startswith("rollout.runsIn: 'pulumi' is not supported yet")
+    assert not line.endswith(")")
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("env: {debug: 'true'}", "env.debug: no such key at 4.0.0; use debug"),
+        ("env: {shims: qemu clh}", "env.shims: no such key at 4.0.0; use shims.<name>.enabled, and shims.disableAll"),
+        (
+            "env: {shims_x86_64: a}",
+            "env.shims_x86_64: no such key at 4.0.0; use shims.<name>.enabled, and shims.disable",
+        ),
+        (
+            "env: {createRuntimeClasses: 'true'}",
+            "env.createRuntimeClasses: no such key at 4.0.0; use runtimeClasses.ena",
+        ),
+        (
+            "env: {_experimentalSetupSnapshotter: nydus}",
+            "env._experimentalSetupSnapshotter: no such key at 4.0.0; use snap",
+        ),
+        (
+            "nfd: {enabled: true}",
+            "nfd: no such key at 4.0.0; use node-feature-discovery, as in node-feature-discovery.en",
+        ),
+        ("image: {repository: a}", "image.repository: no such key at 4.0.0; use image.reference"),
+    ],
+)
+def test_keys_of_older_charts_are_told_with_what_to_use(text: str, line: str) -> None:
+    (found,) = problems(text)
+    assert found.startswith(line)
+    assert found.endswith(" (in values.yaml)")

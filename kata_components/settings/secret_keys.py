@@ -1,0 +1,38 @@
+"""Configuration that was set with `--secret`, and where it would stand in clear text all the same."""
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+MAY_BE_SECRET: Final = frozenset({"valuesFile"})
+"""Keys that reach nothing but the program itself."""
+
+_OBJECTS: Final = "in the state, in previews and in the objects in the cluster"
+_ON_NODES: Final = "in the state, in previews, in a ConfigMap and in the environment of the pods on every node"
+_WHERE: Final = {
+    "cluster": "in the state, as an input of the Kubernetes provider",
+    "containerd": _ON_NODES,
+    "customRuntimes": _ON_NODES,
+    "env": _ON_NODES,
+    "rollout": "in the state",
+    "shims": _ON_NODES,
+    "verification": "in the state, in previews and in a ConfigMap",
+}
+_INSTEAD: Final = {
+    "containerd": "give registry credentials in imagePullSecrets, or in files on the nodes that containerd reads",
+    "shims": "use a proxy that asks for no password",
+    "verification": "let the pod read a Secret of its namespace",
+}
+
+
+def refused_secrets(keys: Iterable[str]) -> Iterator[str]:
+    """Yield a line for each key that would not stay a secret. The keys are top-level ones.
+
+    Pulumi tells no more than that: a secret anywhere inside a key makes the whole key one.
+    """
+    for key in sorted(keys):
+        top = key.partition(".")[0].partition("[")[0]
+        instead = f"{_INSTEAD[top]}; what" if top in _INSTEAD else "what"
+        yield (
+            f"{key}: was set with --secret, but would stand in clear text {_WHERE.get(top, _OBJECTS)}; "
+            f"{instead} may be read there, set again without --secret"
+        )

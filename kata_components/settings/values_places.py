@@ -1,0 +1,40 @@
+"""What stands in a Helm values file and where: whether a problem is the file's, and what does not belong there."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from kata_components.settings.flat_keys import flat_keys, in_file
+from kata_components.settings.problems import dotted
+from kata_components.settings.profile import OWN_KEYS, SUPPORTED_VERSIONS, load_profile
+
+
+def misplaced_values(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield each top-level key that cannot be meant as it stands, with the line that says so."""
+    chart = load_profile(SUPPORTED_VERSIONS[-1]).values.keys() - OWN_KEYS
+    for key, path in flat_keys(values, chart).items():
+        yield key, in_file(key, path)
+    for key, value in values.items():
+        if key in OWN_KEYS:
+            yield key, f"{key}: belongs into the stack's configuration, the chart has no such value"
+        elif key not in chart and isinstance(value, Mapping) and chart & value.keys():
+            yield (
+                key,
+                f"{dotted([key])}: holds values of this chart as a chart above it has them; give what stands below "
+                "it, alone, in a file of its own",
+            )
+
+
+def is_about(line: str, values: Mapping[str, Any]) -> bool:
+    """Whether a line about a problem begins with the path of something in the file."""
+    return any(_continues(line, dotted([key])) and _is_inside(line, key, value) for key, value in values.items())
+
+
+def _is_inside(line: str, key: str, value: object) -> bool:
+    rest = line.removeprefix(dotted([key]))
+    if not rest.startswith(".") or not isinstance(value, Mapping):
+        return True
+    return is_about(rest.removeprefix("."), value)
+
+
+def _continues(line: str, word: str) -> bool:
+    return line.startswith((f"{word}:", f"{word}."))

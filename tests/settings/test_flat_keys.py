@@ -1,0 +1,65 @@
+"""`pulumi config set` without `--path`, and dotted keys in a values file, are told from keys that do not exist."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kata_components.errors import SettingsError
+from kata_components.settings.load import load_settings, parse_stack_config
+
+MINIMAL: dict[str, Any] = {"kataVersion": "4.0.0", "cluster": {"context": "c"}, "deploymentMode": "job"}
+
+
+def problems(config: dict[str, Any]) -> tuple[str, ...]:
+    with pytest.raises(SettingsError) as caught:
+        load_settings(config)
+    return caught.value.problems
+
+
+def test_commands_that_mend_it_are_named() -> None:
+    assert problems(MINIMAL | {"job.parallelism": 50}) == (
+        "job.parallelism: was set without --path, so it is a key of its own and not one of job; run "
+        "`pulumi config rm job.parallelism` and `pulumi config set --path job.parallelism 50`",
+    )
+
+
+def test_what_was_meant_is_not_required_any_more() -> None:
+    raw = {"kata-deploy:kataVersion": "4.0.0", "kata-deploy:cluster.context": "123"}
+    (line,) = problems(parse_stack_config(raw))
+    assert line.startswith("cluster.context: was set without --path")
+    assert line.endswith("`pulumi config set --path cluster.context 123`")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "command"),
+    [
+        ("job.nodes[0]", "worker-1", "'job.nodes[0]' worker-1"),
+        ('job.nodeSelector["a.b/c"]', True, """'job.nodeSelector["a.b/c"]' true"""),
+        ("rollout.waves", "a b", "rollout.waves 'a b'"),
+        ("node-feature-discovery.enabled", False, "node-feature-discovery.enabled false"),
+        ("job.nodeSelector", {"a": "b"}, "job.nodeSelector <value>"),
+    ],
+)
+def test_keys_and_values_are_quoted_for_the_shell(key: str, value: object, command: str) -> None:
+    (line,) = problems(MINIMAL | {key: value})
+    assert line.endswith(f"`pulumi config set --path {command}`")
+
+
+def test_other_problems_are_told_beside_it() -> None:
+    lines = problems(MINIMAL | {"job.parallelism": 50, "job": {"paralelism": 5}, "debugg": True})
+    assert [line.partition(":")[0] for line in lines] == ["debugg", "job.paralelism", "job.parallelism"]
+
+
+def test_a_dot_in_a_key_of_nobody_is_no_path() -> None:
+    (line,) = problems(MINIMAL | {"my.key": 1})
+    assert line.startswith("my.key: no such key at 4.0.0")
+
+
+def test_dotted_key_in_a_values_file(tmp_path: Path) -> None:
+    file = tmp_path / "values.yaml"
+    file.write_text("job.parallelism: 50\nimage.tag: 4.0.0\n", encoding="utf-8")
+    assert problems(MINIMAL | {"valuesFile": str(file)}) == (
+        f"image.tag: is a key of its own here and not one of image; write `image: {{tag: …}}` (in {file})",
+        f"job.parallelism: is a key of its own here and not one of job; write `job: {{parallelism: …}}` (in {file})",
+    )
