@@ -175,7 +175,7 @@ class Cluster(Store):
             DispatcherModel(self, job)
             return copy.deepcopy(job)
         node = node_of(job)
-        if any(node_of(other) == node for other in self.active if other is not job):
+        if self._beside(job):
             self.violations.append(f"two Jobs on {node}")
         self.starts.append(node)
         self.most_active = max(self.most_active, len(self.active))
@@ -215,6 +215,14 @@ class Cluster(Store):
 
     # How Jobs and pods go on.
 
+    def _beside(self, job: Object) -> list[Object]:
+        """Return the other active Jobs on the same host."""
+        return [other for other in self.active if other is not job and node_of(other) == node_of(job)]
+
+    def _rivals(self, job: Object) -> list[Object]:
+        """Return the pods beside which a Job's next one must not start."""
+        return self.at_work(node_of(job))
+
     def _later(self, seconds: float, happen: Callable[..., None], *arguments: Any) -> None:
         """Plan what happens; a simulated history has a clock of its own."""
         asyncio.get_running_loop().call_later(seconds, happen, *arguments)
@@ -235,9 +243,9 @@ class Cluster(Store):
         if node in self.no_pods_on:
             self.tell_event(job, "FailedCreate", self.no_pods_on[node])
             return
-        if self.at_work(node):
+        if self._rivals(job):
             self.violations.append(f"two pods on {node}")
-        pod = pods.made(job, self._next_uid())
+        pod = pods.made(job, self._next_uid(), starts=node in self.nodes)
         if node in self.stages:
             pod["status"]["initContainerStatuses"] = [{"name": "artifacts", "state": self.stages[node]}]
         self.namespaces[job["metadata"]["namespace"]].pods[pod["metadata"]["name"]] = pod

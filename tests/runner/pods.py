@@ -10,8 +10,8 @@ Object = dict[str, Any]
 SOME_TIME = "2026-01-01T00:00:00Z"
 
 
-def made(job: Object, uid: str) -> Object:
-    """Return the next pod of a Job, at work."""
+def made(job: Object, uid: str, *, starts: bool = True) -> Object:
+    """Return the next pod of a Job: at work, or waiting for ever where its node is not there."""
     template, name = job["spec"]["template"], job["metadata"]["name"]
     owner = {"kind": "Job", "name": name, "uid": job["metadata"]["uid"], "controller": True}
     return {
@@ -22,7 +22,7 @@ def made(job: Object, uid: str) -> Object:
             "ownerReferences": [owner],
         },
         "spec": {"nodeName": job["metadata"]["annotations"][names.NODE_NAME_ANNOTATION]},
-        "status": {"phase": "Running"},
+        "status": {"phase": "Running" if starts else "Pending"},
     }
 
 

@@ -3,8 +3,8 @@
 import sys
 import time
 
+from tests.simulation.broken import BrokenPromiseError
 from tests.simulation.history import play
-from tests.simulation.promises import BrokenPromiseError
 
 
 def main(first: int, count: int) -> int:

@@ -55,7 +55,40 @@ class Faults:
     """Something that no list shows has its name, for a while or for good."""
     deletion_held: float = 0.0
     """A finalizer keeps it for a while after its deletion."""
+    refused: float = 0.0
+    """An admission webhook says no to it, or does not work, for a while or for good."""
+    pod_evicted: float = 0.0
+    """Its pod is taken away, and the Job controller makes another one."""
+    label_lost: float = 0.0
+    """Somebody takes the label off its node, or sets it to false."""
+    deselected: float = 0.0
+    """Its node is not selected any more, for a while or for good."""
+    # Per run, for some time or to its end.
+    plugin_fails: float = 0.0
+    """The credential plugin gives no credential."""
+    slow_writes: float = 0.0
+    """An admission webhook takes its time with every Job."""
+    stuck: float = 0.0
+    """Requests of one kind never succeed, all others do."""
+    churn: float = 0.0
+    """Accidents go on for minutes, not only where Jobs end."""
     # Per history.
+    second: float = 0.0
+    """Another installation works on the same nodes, of another suffix or in another namespace."""
+    rival: float = 0.0
+    """At the end a stack of the same suffix in another namespace tries its luck."""
+    adopts: float = 0.0
+    """Some nodes have Kata of a Helm release."""
+    large: float = 0.0
+    """The fleet is larger, and more Jobs run at a time."""
+    pod_outlives: float = 0.0
+    """Pods go on for a while after their Job was deleted or its deadline is over."""
+    quota: float = 0.0
+    """The namespace may hold few Jobs, finished ones included."""
+    janitor: float = 0.0
+    """Somebody removes failed Jobs after a while."""
+    cleans: float = 0.0
+    """Nodes that are not selected any more are cleaned."""
     soaks: float = 0.0
     attempts: float = 0.0
     """Nodes that are NotReady are attempted."""
@@ -98,6 +131,16 @@ class Faults:
             ends_after_plan=0.5,
             name_taken=0.02,
             deletion_held=0.8,
+            refused=0.02,
+            label_lost=0.02,
+            deselected=0.03,
+            plugin_fails=0.15,
+            slow_writes=0.05,
+            churn=0.2,
+            rival=0.1,
+            large=0.02,
+            janitor=0.2,
+            cleans=0.3,
             soaks=0.2,
             attempts=0.2,
             percentages=0.3,

@@ -4,31 +4,32 @@ import contextlib
 import functools
 import random
 from collections.abc import Callable, Coroutine, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from math import inf
 from typing import Any
 from unittest import mock
 
 from kata_components import names
-from kata_components.errors import ApiError, GuardError
-from kata_components.rollout import mark as node_mark
-from kata_components.rollout.digest import current, host_digests
+from kata_components.errors import GuardError
 from kata_components.runner import anchor, clock, install, lease
-from kata_components.runner.anchor import Ending
-from kata_components.runner.cleanup import CleanupRequest
-from kata_components.runner.preview import preview
-from tests.runner.fake_api import forbidden
-from tests.runner.support import LEASE, NAMESPACE, STACK, request, template
+from tests.runner.store import HOME
+from tests.runner.support import STACK
+from tests.simulation import endings
+from tests.simulation.broken import BrokenPromiseError
 from tests.simulation.faults import Faults
+from tests.simulation.hosts import handler_of
 from tests.simulation.network import NetworkApi
 from tests.simulation.processes import CURRENT, Process
-from tests.simulation.promises import BrokenPromiseError
+from tests.simulation.promises import Promises
 from tests.simulation.site import NODE_TIMEOUTS
+from tests.simulation.stack import IMAGES, Stack
+from tests.simulation.weather import CHANGES
 from tests.simulation.world import World
 
-IMAGES = ("kata:1", "kata:2")
 BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
+SECOND = (("other/second", HOME, "b"), ("other/third", "team-b", "c"))
+RIVAL = ("other/rival", "team-b", "")
 _LONGEST_RUN = 20_000.0
 _MOST_CALLS_BEFORE_A_KILL = 80
 
@@ -56,23 +57,26 @@ def simulated() -> Iterator[None]:
         yield
 
 
-@dataclass
-class Stack:
-    """What Pulumi's state holds between runs: the id of the installation, empty before it exists."""
-
-    installation: str = ""
-    creator: Process | None = None
-
-
 class History:
-    """All runs of one stack on one cluster, drawn from a seed."""
+    """All runs of one stack, or two, on one cluster, drawn from a seed."""
 
     def __init__(self, seed: int, faults: Faults) -> None:
         self.world = World(seed, faults)
-        self.stack = Stack()
         self.runs = 0
-        self.image = IMAGES[0]
-        self.timeout = NODE_TIMEOUTS[0]
+        self.stacks = [self._stack(STACK, HOME, "")]
+        if self.world.chance(faults.second):
+            self.world.met["second"] += 1
+            self.stacks.append(self._stack(*self.world.rng.choice(SECOND)))
+        for name in list(self.world.site.nodes)[: self.world.setting.foreign]:
+            self.world.site.nodes[name]["metadata"]["labels"][names.RUNTIME_LABEL] = "true"
+            self.stacks[0].promises.machines[name].foreign = True
+            self.world.site.serve(name, handler_of(""), kata=True)
+
+    def _stack(self, name: str, namespace: str, suffix: str) -> Stack:
+        world = self.world
+        promises = Promises(namespace, suffix, world.setting, lambda: world.now)
+        world.site.watched_by(promises)
+        return Stack(name, world, promises)
 
     def play(self) -> None:
         """Live through it.
@@ -84,9 +88,19 @@ class History:
         for _ in range(world.rng.randint(1, 4)):
             self._trouble(faults)
         self._calm()
-        self._last_up()
-        if world.rng.random() < 0.4:
-            self._last_destroy()
+        for stack in self.stacks:
+            self._last_up(stack)
+        if world.chance(faults.rival):
+            self._rival_comes()
+        for number, stack in enumerate(reversed(self.stacks), 1):
+            if world.rng.random() < 0.4:
+                self._last_destroy(stack, self.stacks[:-number])
+
+    @property
+    def work(self) -> tuple[int, int]:
+        """How many Jobs have installed and cleaned."""
+        found = [stack.promises for stack in self.stacks]
+        return sum(promises.installs for promises in found), sum(promises.cleanups for promises in found)
 
     def close(self) -> None:
         for process in list(self.world.processes):
@@ -96,30 +110,34 @@ class History:
 
     def _trouble(self, faults: Faults) -> None:
         world = self.world
+        stack = world.rng.choice(self.stacks)
         if world.chance(faults.other_digest):
-            self.image = world.rng.choice(IMAGES)
+            stack.image = world.rng.choice(IMAGES)
         if world.chance(faults.other_timeout):
-            self.timeout = world.rng.choice(NODE_TIMEOUTS)
-        destroys = world.chance(faults.destroys)
-        runs = [self._start(self._destroy if destroys else self._up)]
-        if world.chance(faults.company):
+            stack.timeout = world.rng.choice(NODE_TIMEOUTS)
+        runs = [self._start(stack, destroys=world.chance(faults.destroys))]
+        if world.chance(faults.company) or len(self.stacks) > 1:
             world.rest(world.rng.uniform(0.0, 40.0))
             if world.chance(faults.lease_deleted):
-                world.site.leases.clear()
-            runs.append(self._start(self._destroy if world.chance(faults.destroys) else self._up))
+                self._delete_leases()
+            runs.append(self._start(world.rng.choice(self.stacks), destroys=world.chance(faults.destroys)))
         for run in runs:
             self._draw_fate(run)
-        if world.chance(faults.outage):
-            world.after(world.rng.uniform(0.0, 40.0), self._go_down, world.rng.choice([5.0, 30.0, 400.0]))
-        if world.chance(faults.denied):
-            world.after(world.rng.uniform(0.0, 60.0), self._deny, world.rng.choice([20.0, 200.0, inf]))
+        self._draw_weather(faults)
         if world.chance(faults.lease_deleted):
-            world.after(world.rng.uniform(0.0, 60.0), world.site.leases.clear)
-        world.after(world.rng.uniform(0.0, 100.0), world.accident_somewhere)
+            world.after(world.rng.uniform(0.0, 60.0), self._delete_leases)
+        world.after(world.rng.uniform(0.0, 100.0), world.accidents.somewhere)
+        if world.chance(faults.churn):
+            for _ in range(10):
+                world.after(world.rng.uniform(0.0, 400.0), world.accidents.somewhere)
         if world.rng.random() < 0.7:
             world.run_until(lambda: all(run.ended for run in runs), _LONGEST_RUN, "a run")
         else:
             world.rest(world.rng.uniform(0.0, 60.0))
+
+    def _delete_leases(self) -> None:
+        for inside in self.world.site.namespaces.values():
+            inside.leases.clear()
 
     def _draw_fate(self, run: Process) -> None:
         world, faults = self.world, self.world.faults
@@ -140,16 +158,16 @@ class History:
         if not run.ended:
             run.interrupt(self.world.now)
 
-    def _go_down(self, seconds: float) -> None:
-        if self.world.faults.any:
-            self.world.down_until = self.world.now + seconds
+    def _draw_weather(self, faults: Faults) -> None:
+        for fault in CHANGES:
+            if self.world.chance(getattr(faults, fault)):
+                self.world.after(self.world.rng.uniform(0.0, 60.0), self._change_weather, fault)
 
-    def _deny(self, seconds: float) -> None:
+    def _change_weather(self, fault: str) -> None:
         world = self.world
         if world.faults.any:
-            world.met["denied"] += 1
-            world.denied_until = world.now + seconds
-            world.denial = world.rng.choice([forbidden("do it"), ApiError(401, "Unauthorized", "Unauthorized")])
+            world.met[fault] += 1
+            world.weather.change(fault, world.now, world.rng)
 
     # Calm.
 
@@ -158,101 +176,67 @@ class History:
         world = self.world
         world.faults = Faults()
         world.kill_in.clear()
-        world.down_until = world.denied_until = 0.0
+        world.weather.clear_up()
+        world.quota = inf
         world.site.let_all_go()
         for name in world.site.nodes:
             world.site.set_ready(name, ready=True)
+            if not world.setting.cleans:
+                world.site.select(name, selected=True)
         world.run_until(lambda: not world.processes, _LONGEST_RUN, "a run after the faults")
         world.rest(2 * 60.0)
         world.run_until(lambda: not world.site.active, _LONGEST_RUN, "the Jobs after the faults")
         for name in world.site.nodes:
             world.site.set_ready(name, ready=True)
+        if not any(map(world.site.is_selected, world.site.nodes)):
+            world.site.select(next(iter(world.site.nodes)), selected=True)
 
-    def _last_up(self) -> None:
-        site = self.world.site
-        run = self._finish(self._up, "the last up")
-        key = names.mark_annotation("")
-        marks = {name: node_mark.parse(node["metadata"]["annotations"].get(key)) for name, node in site.nodes.items()}
-        self.world.promises.all_installed(site.nodes, current(host_digests(template("install", self.image))), marks)
-        if site.leases[LEASE]["spec"].get("holderIdentity") == run.name:
-            raise BrokenPromiseError("the last up left its Lease held")
-        self.world.promises.no_finished_jobs(site.nodes, site.jobs)
+    def _last_up(self, stack: Stack) -> None:
+        site, promises = self.world.site, stack.promises
+        run = self._finish(stack, "the last up")
+        endings.all_installed(site, promises, stack.digest)
+        endings.lease_is_free(site, promises, run.name)
+        endings.no_finished_jobs(site, promises)
+        if self.world.setting.cleans:
+            endings.deselected_are_clean(site, promises)
 
-    def _last_destroy(self) -> None:
-        site = self.world.site
-        self._finish(self._destroy, "the last destroy")
-        self.world.promises.nothing_left(site.nodes, site.jobs, site.leases)
+    def _last_destroy(self, stack: Stack, others: list[Stack]) -> None:
+        self._finish(stack, "the last destroy", destroys=True)
+        endings.nothing_left(self.world.site, stack.promises)
+        for other in others:
+            endings.others_kept(self.world.site, other.promises)
 
-    def _finish(self, main: Callable[[NetworkApi], Coroutine[Any, Any, None]], what: str) -> Process:
-        run = self._start(main)
-        self.world.run_until(lambda: run.ended, _LONGEST_RUN, what)
+    def _rival_comes(self) -> None:
+        """Let a stack try to install what is installed already, from another namespace, and then to take it away."""
+        self.world.met["rival"] += 1
+        rival = self._stack(*RIVAL)
+        if not isinstance(self._ended(rival, "the rival's up").task.exception(), GuardError):
+            raise BrokenPromiseError("the same installation from another namespace is not refused")
+        self._ended(rival, "the rival's destroy", destroys=True)
+        endings.others_kept(self.world.site, self.stacks[0].promises)
+
+    def _finish(self, stack: Stack, what: str, *, destroys: bool = False) -> Process:
+        run = self._ended(stack, what, destroys=destroys)
         error = run.task.exception()
         if error:
             raise BrokenPromiseError(f"{what} failed: {error}") from error
         return run
 
+    def _ended(self, stack: Stack, what: str, *, destroys: bool = False) -> Process:
+        run = self._start(stack, destroys=destroys)
+        self.world.run_until(lambda: run.ended, _LONGEST_RUN, what)
+        return run
+
     # Runs.
 
-    def _start(self, main: Callable[[NetworkApi], Coroutine[Any, Any, None]]) -> Process:
+    def _start(self, stack: Stack, *, destroys: bool) -> Process:
         self.runs += 1
-        process = Process(f"run-{self.runs}", self.world.now)
+        stack.runs += 1
+        process = Process(f"run-{self.runs}", self.world.now, stack.promises, destroys=destroys)
+        main: Callable[[NetworkApi], Coroutine[Any, Any, None]] = stack.destroy if destroys else stack.up
         process.start(main(NetworkApi(self.world, process)))
         self.world.processes.append(process)
         return process
-
-    async def _up(self, api: NetworkApi) -> None:
-        """As the two resources of the stack do: the installation first, then the rollout."""
-        if not self.stack.installation:
-            if self.stack.creator and not self.stack.creator.ended:
-                raise GuardError("Pulumi locks a stack")
-            self.stack.creator = CURRENT.get()
-            self.stack.installation = await anchor.establish(api, NAMESPACE, LEASE, stack=STACK)
-        elif await anchor.find_lease(api, NAMESPACE, LEASE) is None:
-            await anchor.restore(api, NAMESPACE, LEASE, stack=STACK, installation=self.stack.installation)
-        setting = self.world.setting
-        wanted = replace(
-            request(setting.parallelism, waves=setting.sizes),
-            job=template("install", self.image),
-            max_failures=setting.max_failures,
-            soak_seconds=setting.soak_seconds,
-            not_ready=setting.not_ready,
-            node_timeout_seconds=self.timeout,
-        )
-        found = await preview(api, wanted)
-        if found.refusals:
-            raise GuardError("\n".join(found.refusals))
-        if found.plan.pending or found.plan.leftover:
-            await install.install(api, wanted, say=_nothing, on_progress=_nothing)
-
-    async def _destroy(self, api: NetworkApi) -> None:
-        if not self.stack.installation:
-            return
-        cleanup = CleanupRequest(
-            namespace=NAMESPACE,
-            suffix="",
-            job=template("cleanup"),
-            parallelism=self.world.setting.parallelism,
-            node_timeout_seconds=self.timeout,
-        )
-        ending = Ending(
-            namespace=NAMESPACE,
-            suffix="",
-            stack=STACK,
-            installation=self.stack.installation,
-            cluster_uid="cluster-1",
-            cleanup=cleanup,
-        )
-        number = self.runs
-        alone = all(run.ended or run is CURRENT.get() for run in self.world.processes)
-        await anchor.end(api, ending, say=_nothing, on_progress=_nothing)
-        self.stack.installation = ""
-        if alone and self.runs == number:
-            site = self.world.site
-            self.world.promises.nothing_left(site.nodes, site.jobs, site.leases)
-
-
-def _nothing(*_: Any) -> None:
-    """Stand for what shows messages and progress."""
 
 
 def faults_of(seed: int) -> Faults:

@@ -6,22 +6,26 @@ what the margin of the Lease is made for; no client can be safe from a request t
 
 import asyncio
 import random
-from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from typing import Any, TypeVar
 
 import msgspec
 
-from kata_components.errors import ApiError, ExpiredError
-from kata_components.kubernetes.objects import Job, JobEvent
+from kata_components.errors import ApiError, UnreachableError
+from kata_components.kubernetes.api import Manifest
+from kata_components.kubernetes.objects import Job, JobEvent, Node
+from kata_components.kubernetes.retry import is_transient
+from tests.runner.cluster import node_of
 from tests.runner.fake_api import FakeKubeApi, server_error, unreachable
-from tests.runner.store import Event, RefusedError, is_seen
+from tests.runner.store import RefusedError
 from tests.simulation.processes import Process
+from tests.simulation.watch import Watch
 from tests.simulation.world import World
 
 T = TypeVar("T")
 
 LANDS_WITHIN = 2.9
+HOSTNAME = "kubernetes.io/hostname"
 _READ_TIMEOUT = 60.0
 _FATAL = ("create_job", "delete_job")
 _WRITES = ("annotate", "create", "replace", "delete")
@@ -48,6 +52,12 @@ class NetworkApi(FakeKubeApi):
     async def _call(self, name: str, apply: Callable[[], T]) -> T:
         self._world.crash_point(self._process)
         answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        process = self._process
+        if name in {"watch_jobs", "list_nodes"}:
+            process.paces = name == "watch_jobs"
+        if error := self._world.weather.no_credential(self._world.now, had_one=process.answered):
+            await asyncio.sleep(0.2)
+            raise error
         if not self._process.dead:
             self._send(name, apply, _Request(answer))
         return await answer
@@ -57,6 +67,9 @@ class NetworkApi(FakeKubeApi):
         delay = world.rng.uniform(0.001, 0.3)
         if chance(faults.slow):
             delay = world.rng.uniform(3.0, 12.0)
+        waits_for_webhook = name == "create_job" and world.now < world.weather.slow_until
+        if waits_for_webhook:
+            delay += world.weather.slow_seconds
         # Its own, since a process that ends gives up its requests in no order.
         fate = random.Random(delay)
 
@@ -70,7 +83,8 @@ class NetworkApi(FakeKubeApi):
             if answer.cancelled() and not request.arrived:
                 request.given_up = True
                 late = fate.uniform(0.0, LANDS_WITHIN)
-                if fate.random() < 0.5:
+                if waits_for_webhook or fate.random() < 0.5:
+                    # The API server gives up with its client, before a webhook has said yes.
                     request.arrived = True
                 else:
                     world.after(min(late, sent + delay - world.now), arrive)
@@ -81,8 +95,9 @@ class NetworkApi(FakeKubeApi):
 
     def _arrive(self, name: str, apply: Callable[[], Any], request: _Request) -> None:
         world = self._world
-        error, delay = self._fault(name, apply) or (world.denial if world.now < world.denied_until else None, 0.2)
+        error, delay = self._fault(name, apply) or (world.weather.refusal(name, world.now), 0.2)
         if error:
+            self._excuse()
             self._deliver(request, error, delay)
             return
         result = self._applied(apply)
@@ -100,7 +115,7 @@ class NetworkApi(FakeKubeApi):
         world, faults, chance = self._world, self._world.faults, self._world.chance
         writes = name.startswith(_WRITES)
         too_late = self._process.asleep_until and world.now > self._process.now + LANDS_WITHIN
-        if too_late or world.now < world.down_until or chance(faults.lost_request):
+        if too_late or world.now < world.weather.down_until or chance(faults.lost_request):
             return unreachable(), 0.2
         if writes and chance(faults.throttled):
             return ApiError(429, "TooManyRequests", "slow down", world.rng.choice([None, 1.0, 3.0])), 0.2
@@ -115,7 +130,9 @@ class NetworkApi(FakeKubeApi):
         return None
 
     def _applied(self, apply: Callable[[], Any]) -> Any:
-        self._world.promises.serve(self._process.name)
+        process = self._process
+        self._world.site.serving = process.promises
+        process.promises.serve(process.name, destroys=process.destroys)
         try:
             return apply()
         except RefusedError as error:
@@ -125,11 +142,17 @@ class NetworkApi(FakeKubeApi):
 
     def _note_plan(self, name: str) -> None:
         """Note what a plan is made from: Jobs, then nodes."""
+        site = self._world.site
         if name == "list_jobs":
-            self._seen_failed = self._world.site.failed_jobs
+            self._seen_failed = site.failed_jobs
         elif name == "list_nodes":
-            self._world.promises.planned_with |= self._seen_failed
-            self._world.site.end_some_soon()
+            self._process.promises.plan(self._seen_failed, [n for n in site.nodes if site.is_selected(n)])
+            site.end_some_soon()
+
+    def _excuse(self) -> None:
+        """An error again and again may make any node count as failed."""
+        for machine in self._process.promises.machines.values():
+            machine.excused = True
 
     def _deliver(self, request: _Request, result: Any, delay: float) -> None:
         def deliver() -> None:
@@ -143,12 +166,34 @@ class NetworkApi(FakeKubeApi):
                     request.answer.set_exception(result)
                 else:
                     request.answer.set_result(result)
+                self._process.answered = True
                 self._process.wake(self._world.now)
 
         self._world.after(delay, deliver)
 
+    async def create_job(self, namespace: str, manifest: Manifest) -> Job:
+        self._process.promises.pace.asks(self._process.name, node_of(dict(manifest)))
+        return await super().create_job(namespace, manifest)
+
+    async def list_nodes(self, selector: str = "") -> list[Node]:
+        # A look at Jobs that take long is no planning.
+        call = "look_at_nodes" if HOSTNAME in selector else "list_nodes"
+        return await self._list(call, self.cluster.nodes, selector, Node)
+
+    async def _open_watch(self) -> None:
+        """Try until the API server answers, as the client does."""
+        while True:
+            try:
+                await self._call("watch_jobs", lambda: None)
+            except (ApiError, UnreachableError) as error:
+                if not is_transient(error):
+                    raise
+                await asyncio.sleep(1.0)
+            else:
+                return
+
     async def watch_jobs(self, namespace: str, selector: str, resource_version: str) -> AsyncGenerator[JobEvent, None]:
-        await self._call("watch_jobs", lambda: None)
+        await self._open_watch()
         watch = Watch(self._world, self._process, namespace, selector, int(resource_version))
         try:
             while True:
@@ -156,58 +201,3 @@ class NetworkApi(FakeKubeApi):
                 yield JobEvent(type=event.type, object=msgspec.convert(event.object, Job))
         finally:
             watch.close()
-
-
-class Watch:
-    """The changes of Jobs after a version, in order, each a moment after it happened; it may stall, expire or lose."""
-
-    def __init__(self, world: World, process: Process, namespace: str, selector: str, position: int) -> None:
-        self._world = world
-        self._process = process
-        self._namespace = namespace
-        self._selector = selector
-        self._position = position
-        self._arrived: deque[Event | Exception] = deque()
-        self._waiter: asyncio.Future[None] | None = None
-        self._last = world.now
-        world.site.watches.append(self)
-        self.catch_up()
-
-    def close(self) -> None:
-        if self in self._world.site.watches:
-            self._world.site.watches.remove(self)
-
-    def catch_up(self) -> None:
-        """Send what has changed since the last time."""
-        world = self._world
-        if self._position < world.site.forgotten or world.chance(world.faults.watch_expires):
-            self.close()
-            self._send(ExpiredError(410, "Expired", "too old resource version"))
-            return
-        for event in world.site.events_after(self._position):
-            self._position = event.version
-            if is_seen(event, self._namespace, self._selector) and not world.chance(world.faults.event_lost):
-                self._send(event)
-
-    async def next(self) -> Event:
-        while not self._arrived:
-            self._waiter = asyncio.get_running_loop().create_future()
-            await self._waiter
-        event = self._arrived.popleft()
-        if isinstance(event, Exception):
-            raise event
-        return event
-
-    def _send(self, event: Event | Exception) -> None:
-        world = self._world
-        delay = world.rng.uniform(60.0, 100.0) if world.chance(world.faults.watch_stalls) else 0.0
-        self._last = max(self._last, world.now) + delay + world.rng.uniform(0.001, 0.1)
-        world.at(max(self._last, self._process.asleep_until + 0.01, world.down_until), lambda: self._arrive(event))
-
-    def _arrive(self, event: Event | Exception) -> None:
-        if self._process.ended:
-            return
-        self._arrived.append(event)
-        if self._waiter and not self._waiter.done():
-            self._waiter.set_result(None)
-            self._process.wake(self._world.now)

@@ -11,7 +11,8 @@ import selectors
 from collections.abc import Coroutine
 from typing import Any
 
-from tests.simulation.promises import BrokenPromiseError
+from tests.simulation.broken import BrokenPromiseError
+from tests.simulation.promises import Promises
 
 CURRENT: contextvars.ContextVar["Process"] = contextvars.ContextVar("process")
 """The process that the running code belongs to."""
@@ -46,10 +47,15 @@ class _Loop(asyncio.SelectorEventLoop):
 
 
 class Process:
-    """One run of `main`, begun at the world's time `now`. `wakes_at` is when it has something to do again."""
+    """One run of `main`, begun at the world's time `now`. `wakes_at` is when it has something to do again.
 
-    def __init__(self, name: str, now: float) -> None:
+    Its requests are those of the installation that `promises` are made to; `destroys` says that it takes that away.
+    """
+
+    def __init__(self, name: str, now: float, promises: Promises, *, destroys: bool = False) -> None:
         self.name = name
+        self.promises = promises
+        self.destroys = destroys
         self.now = self.wakes_at = now
         self.loop = _Loop(selector := _Idle())
         self._selector = selector
@@ -58,6 +64,10 @@ class Process:
         self._jumped = 0.0
         self.asleep_until = 0.0
         self.dead = False
+        self.answered = False
+        """Whether the API server has ever answered it."""
+        self.paces = False
+        """Whether it works a plan off; before, it reads what to plan with."""
         self.task: asyncio.Task[Any]
 
     def start(self, main: Coroutine[Any, Any, Any]) -> None:

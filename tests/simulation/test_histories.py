@@ -25,8 +25,7 @@ def test_no_promise_breaks(first: int) -> None:
 def test_the_same_seed_is_the_same_history() -> None:
     def told(seed: int) -> tuple[float, int, int, int]:
         history = play(seed)
-        promises = history.world.promises
-        return history.world.now, history.world.steps, promises.installs, promises.cleanups
+        return history.world.now, history.world.steps, *history.work
 
     assert [told(seed) for seed in range(20)] == [told(seed) for seed in range(20)]
 
@@ -37,8 +36,8 @@ def test_histories_are_eventful() -> None:
     for seed in range(0, 200, 2):
         history = play(seed)
         seen["runs"] += history.runs
-        seen["installs"] += history.world.promises.installs
-        seen["cleanups"] += history.world.promises.cleanups
+        seen["installs"] += history.work[0]
+        seen["cleanups"] += history.work[1]
         seen["kills"] += history.world.kills
         seen += history.world.met
     assert seen["runs"] > 300
@@ -54,4 +53,4 @@ def test_without_faults_each_node_is_installed_once() -> None:
     with simulated():
         history.play()
     history.close()
-    assert history.world.promises.installs == history.world.setting.nodes
+    assert history.work[0] == history.world.setting.nodes

@@ -6,10 +6,10 @@ shifts with every change of the product, and goes on for `MOST` histories.
 
 import pytest
 
-from tests.simulation import bugs, pacer_bugs  # noqa: F401 - importing them makes the bugs known
+from tests.simulation import bugs, pace_bugs, pacer_bugs  # noqa: F401 - importing them makes the bugs known
+from tests.simulation.broken import BrokenPromiseError
 from tests.simulation.history import play
 from tests.simulation.planting import BUGS
-from tests.simulation.promises import BrokenPromiseError
 
 MOST = 1500
 FOUND_AT = {
@@ -58,6 +58,22 @@ ODDITIES = dict.fromkeys(
         "soaks",
         "attempts",
         "percentages",
+        "refused",
+        "pod_evicted",
+        "label_lost",
+        "deselected",
+        "plugin_fails",
+        "slow_writes",
+        "stuck",
+        "churn",
+        "second",
+        "rival",
+        "adopts",
+        "large",
+        "pod_outlives",
+        "quota",
+        "janitor",
+        "cleans",
     ),
     0.0,
 )
@@ -73,7 +89,7 @@ def play_from(first: int, often: dict[str, float]) -> None:
 def test_planted_bug_is_found(name: str) -> None:
     bug = BUGS[name]
     with bug.plant(), pytest.raises(BrokenPromiseError):
-        play_from(max(0, FOUND_AT[name] - 5), ODDITIES | bug.often)
+        play_from(max(0, FOUND_AT.get(name, 0) - 5), ODDITIES | bug.often)
 
 
 def test_the_same_histories_hold_without_the_bugs() -> None:

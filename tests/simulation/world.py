@@ -4,61 +4,18 @@ import heapq
 import random
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
-from kata_components.errors import KataDeployError
-from tests.runner.fake_api import forbidden
+from kata_components.errors import KataDeployError, KubeconfigError, UnreachableError
+from tests.simulation.accidents import Accidents
+from tests.simulation.broken import BrokenPromiseError
 from tests.simulation.faults import Faults
 from tests.simulation.processes import Process
-from tests.simulation.promises import BrokenPromiseError, Promises
+from tests.simulation.setting import Setting, happens
 from tests.simulation.site import SHORTEST_JOB, Site
+from tests.simulation.weather import Weather
 
 SLOW_JOB = (200.0, 500.0)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Setting:
-    """The fleet and the configuration of one history."""
-
-    nodes: int
-    kinds: int
-    parallelism: int
-    max_failures: int | str
-    sizes: tuple[str | int, ...]
-    slowest_job: float
-    soak_seconds: int = 0
-    not_ready: Literal["skip", "attempt"] = "skip"
-
-    @classmethod
-    def drawn(cls, rng: random.Random, faults: Faults) -> "Setting":
-        drawn = cls(
-            nodes=rng.randint(1, 8),
-            kinds=rng.randint(1, 2),
-            parallelism=rng.randint(1, 3),
-            max_failures=rng.choice([0, 1, 3, 100]),
-            sizes=rng.choice([(), ("canary", "100%"), ("canary", "50%", "100%"), (1, "100%")]),
-            slowest_job=rng.choice([1.0, 20.0, 60.0]),
-        )
-        if happens(rng, faults.soaks):
-            drawn = replace(drawn, soak_seconds=rng.choice([5, 30]))
-        if happens(rng, faults.attempts):
-            drawn = replace(drawn, not_ready="attempt")
-        if happens(rng, faults.percentages):
-            drawn = replace(drawn, max_failures=rng.choice(["0%", "10%", "50%", "100%"]))
-        return drawn
-
-    @property
-    def allowed(self) -> int:
-        """How many nodes may fail; of a fleet that has lost nodes a share is no more."""
-        if isinstance(self.max_failures, str):
-            return self.nodes * int(self.max_failures.removesuffix("%")) // 100
-        return self.max_failures
-
-
-def happens(rng: random.Random, probability: float) -> bool:
-    """Draw. What can never happen takes no number, so that the other draws stay as they are."""
-    return probability > 0.0 and rng.random() < probability
 
 
 class World:
@@ -69,9 +26,8 @@ class World:
         self.setting = Setting.drawn(self.rng, faults)
         self.faults = faults
         self.now = 0.0
-        self.down_until = 0.0
-        self.denied_until = 0.0
-        self.denial: Exception = forbidden("do it")
+        self.weather = Weather()
+        self.quota = self.setting.quota
         self.processes: list[Process] = []
         self.kill_in: dict[str, int] = {}
         """How many more crash points a process passes before it is killed."""
@@ -81,11 +37,10 @@ class World:
         self.kills = 0
         self.met: Counter[str] = Counter()
         """How often rare faults have happened."""
-        setting = self.setting
-        self.promises = Promises(setting.parallelism, setting.allowed, setting.sizes[:1] == ("canary",))
-        self.site = Site(self, self.promises)
-        for number in range(setting.nodes):
-            self.site.boot(f"node-{number}", number % setting.kinds)
+        self.site = Site(self)
+        self.accidents = Accidents(self)
+        for number in range(self.setting.nodes):
+            self.site.boot(f"node-{number}", number % self.setting.kinds)
 
     def chance(self, probability: float) -> bool:
         return happens(self.rng, probability)
@@ -126,12 +81,15 @@ class World:
                 self.ended(process)
 
     def ended(self, process: Process) -> None:
-        """A run may end with an error of the project's own, never with another."""
+        """A run may end with an error of the project's own, never with another, nor for a short outage."""
         if process.dead or process.task.cancelled():
             return
         error = process.task.exception()
         if error and not isinstance(error, KataDeployError):
             raise error
+        waits = process.paces and not process.destroys and not self.weather.is_long
+        if isinstance(error, UnreachableError | KubeconfigError) and waits:
+            raise BrokenPromiseError(f"{process.name} does not wait for an API server it has paced with: {error}")
 
     def rest(self, seconds: float) -> None:
         """Let so much time pass."""
@@ -159,33 +117,3 @@ class World:
             self.processes.remove(process)
         self.kills += 1
         process.kill()
-
-    def accident_somewhere(self) -> None:
-        """What may befall a machine or a Job at any other time."""
-        self.accident(self.rng.choice([*self.site.nodes, ""]), self.rng.choice([*self.site.jobs, ""]))
-
-    def accident(self, node: str, job: str) -> None:
-        """What may befall a machine or a Job at the moment it would have ended."""
-        site, faults = self.site, self.faults
-        if self.chance(faults.job_deleted):
-            site.job_deleted_by_somebody(job)
-        if node not in site.nodes:
-            return
-        kind = self.promises.machines[node].kind
-        if self.chance(faults.node_deleted) and len(site.nodes) > 1:
-            site.remove_node(node)
-        elif self.chance(faults.node_replaced):
-            site.remove_node(node)
-            if self.rng.random() < 0.5:
-                site.boot(node, kind)
-            else:
-                self.after(self.rng.uniform(0.0, 30.0), self._boot_again, node, kind)
-        elif self.chance(faults.node_reimaged):
-            site.boot(node, kind, reimage=True)
-        elif self.chance(faults.node_not_ready):
-            site.set_ready(node, ready=False)
-            self.after(self.rng.choice([5.0, 60.0, 600.0]), lambda: site.set_ready(node, ready=True))
-
-    def _boot_again(self, node: str, kind: int) -> None:
-        if node not in self.site.nodes:
-            self.site.boot(node, kind)

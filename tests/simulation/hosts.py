@@ -1,0 +1,147 @@
+"""The machines of a simulated history: they come and go, are selected or not, and lose their labels."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from kata_components import names
+from tests.runner.cluster import Cluster, node_of
+from tests.simulation.machine import Machine
+from tests.simulation.promises import Promises
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+
+def handler_of(suffix: str) -> str:
+    """Return what the container runtime calls the Kata of an installation."""
+    return names.suffixed("kata-qemu", suffix)
+
+
+POOL = "pool"
+"""The label by which nodes are selected: those where it is `kata`."""
+
+
+class Hosts(Cluster):
+    """The nodes of the cluster, and what each installation should know of them."""
+
+    def __init__(self, world: "World") -> None:
+        super().__init__()
+        self._world = world
+        self.kinds: dict[str, int] = {}
+        self.promises: dict[tuple[str, str], Promises] = {}
+        """Those of each installation, by namespace and suffix."""
+
+    def watched_by(self, promises: Promises) -> None:
+        """Begin to check the promises of one more installation."""
+        self.promises[promises.namespace, promises.suffix] = promises
+        for name, node in self.nodes.items():
+            machine_id = node["status"]["nodeInfo"]["machineID"]
+            promises.machines[name] = Machine(name, node["metadata"]["uid"], machine_id, self.kinds[name])
+
+    def machines(self, name: str) -> list[Machine]:
+        """Return what each installation should know of a machine."""
+        found = (promises.machines.get(name) for promises in self.promises.values())
+        return [machine for machine in found if machine]
+
+    def boot(self, name: str, kind: int, *, reimage: bool = False) -> None:
+        """Start a machine: a new node, or (`reimage`) the same node object on a machine made anew."""
+        self.kinds[name] = kind
+        number = int(self._next_version())
+        known = self.nodes.get(name) if reimage else None
+        if known is None:
+            self.add_nodes(name, labels={POOL: "kata"})
+            self.nodes[name]["metadata"]["uid"] = f"uid-{number}"
+        uid = self.nodes[name]["metadata"]["uid"]
+        info = self.nodes[name]["status"]["nodeInfo"]
+        info |= {"machineID": f"machine-{number}", "kernelVersion": f"6.{kind}.0"}
+        self.nodes[name]["status"].pop("runtimeHandlers", None)
+        self.serve(name, "runc", kata=True)
+        for promises in self.promises.values():
+            machine = Machine(name, uid, f"machine-{number}", kind)
+            before = promises.machines.get(name) if known else None
+            if before:
+                machine.not_ready_since = before.not_ready_since
+                machine.deselected_since = before.deselected_since
+                machine.selected_since = before.selected_since
+                # Where no handler tells, the label of a machine that was made anew looks as if Kata were there still.
+                machine.foreign = before.foreign and not self._world.setting.tells_handlers
+            machine.was_down, machine.excused = not self.is_ready(name), known is not None
+            promises.machines[name] = machine
+        for job in self.active:
+            if node_of(job) == name:
+                promises = self.promises_of(job)
+                promises.machines[name].swapped = True
+                promises.touched(promises.machines[name], job)
+                if not self.at_work(name):
+                    self._add_pod(job)
+
+    def promises_of(self, job: Any) -> Promises:
+        """Return the promises of the installation that a Job belongs to."""
+        stage = job["metadata"]["labels"][names.STAGE_LABEL]
+        owner = job["metadata"]["labels"][names.OWNER_LABEL]
+        of_suffix = {names.job_prefix(suffix, stage): (ns, suffix) for ns, suffix in self._near(job)}
+        return self.promises[of_suffix[owner]]
+
+    def _near(self, job: Any) -> list[tuple[str, str]]:
+        namespace = job["metadata"].get("namespace", "")
+        return [key for key in self.promises if key[0] == namespace]
+
+    def set_ready(self, name: str, *, ready: bool) -> None:
+        if name not in self.nodes:
+            return
+        status = "True" if ready else "Unknown"
+        self.nodes[name]["status"]["conditions"] = [{"type": "Ready", "status": status}]
+        for machine in self.machines(name):
+            machine.was_down |= not ready
+            if ready:
+                machine.not_ready_since = None
+            elif machine.not_ready_since is None:
+                machine.not_ready_since = self._world.now
+
+    def is_ready(self, name: str) -> bool:
+        return bool(self.nodes[name]["status"]["conditions"][0]["status"] == "True")
+
+    def select(self, name: str, *, selected: bool) -> None:
+        if name not in self.nodes:
+            return
+        self.nodes[name]["metadata"]["labels"][POOL] = "kata" if selected else "other"
+        now = self._world.now
+        for machine in self.machines(name):
+            if selected:
+                machine.deselected_since = None
+                machine.selected_since = now if machine.selected_since is None else machine.selected_since
+            else:
+                machine.selected_since = None
+                machine.deselected_since = now if machine.deselected_since is None else machine.deselected_since
+
+    def is_selected(self, name: str) -> bool:
+        return bool(self.nodes[name]["metadata"]["labels"].get(POOL) == "kata")
+
+    def serve(self, name: str, handler: str, *, kata: bool) -> None:
+        """Let a machine's container runtime serve a handler or not, and tell so where the history has that."""
+        status = self.nodes[name]["status"]
+        told = [h for h in status.get("runtimeHandlers", [{"name": "runc"}]) if h["name"] != handler]
+        if self._world.setting.tells_handlers:
+            status["runtimeHandlers"] = [*told, {"name": handler}] if kata else told
+
+    def lose_label(self, name: str) -> None:
+        """Take Kata's label off a node, or make it say false, as controllers and people do."""
+        labels = self.nodes[name]["metadata"]["labels"]
+        if labels.pop(names.RUNTIME_LABEL, None) is None:
+            return
+        if self._world.rng.random() < 0.5:
+            labels[names.RUNTIME_LABEL] = "false"
+        for machine in self.machines(name):
+            machine.unlabelled = True
+
+    def remove_node(self, name: str) -> None:
+        self.nodes.pop(name, None)
+        for promises in self.promises.values():
+            promises.machines.pop(name, None)
+        for inside in self.namespaces.values():
+            for pod in list(inside.pods.values()):
+                if pod["spec"]["nodeName"] == name:
+                    self._remove_pod(inside, pod)
+
+    def _later(self, seconds: float, happen: Callable[..., None], *arguments: Any) -> None:
+        self._world.after(seconds, happen, *arguments)

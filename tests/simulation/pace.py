@@ -1,0 +1,76 @@
+"""Waves and soaks as they were asked for, counted where Jobs are created. The arithmetic is the simulation's own."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from tests.simulation.broken import BrokenPromiseError
+from tests.simulation.machine import Machine
+from tests.simulation.setting import Setting
+
+
+@dataclass
+class _Plan:
+    """What a run saw when it planned.
+
+    `begun` are the digests that each selected machine was tried at, None where the plan may have seen less. `started`
+    are the machines that the run itself was the first to try.
+    """
+
+    selected: Sequence[Machine]
+    begun: Sequence[frozenset[str] | None]
+    started: list[Machine] = field(default_factory=list)
+    asked: set[str] = field(default_factory=set)
+    """The nodes for which it has asked for a Job. Where none was made, they may have failed for that."""
+
+    def tried(self, digest: str) -> range:
+        """Return how many machines the run may count as tried at a digest by now."""
+        sure = sum(begun is not None and digest in begun for begun in self.begun)
+        doubtful = sum(begun is None for begun in self.begun) + len(self.asked) - len(self.started)
+        return range(sure + len(self.started), sure + doubtful + len(self.started) + 1)
+
+
+class Pace:
+    """How many nodes may be tried before others have to have ended, and for how long nothing may start."""
+
+    def __init__(self, setting: Setting) -> None:
+        self._setting = setting
+        self._plans: dict[str, _Plan] = {}
+
+    def plan(self, run: str, selected: Sequence[Machine]) -> None:
+        """Note what a run plans with, until it starts something: what it reads then is for other ends."""
+        if run not in self._plans or not self._plans[run].started:
+            begun = [None if m.murky else frozenset({m.installed, m.begun_at, *m.failed}) for m in selected]
+            self._plans[run] = _Plan(selected, begun)
+
+    def asks(self, run: str, node: str) -> None:
+        """Note that a run asks for the Job of a node, whatever will come of it."""
+        if run in self._plans:
+            self._plans[run].asked.add(node)
+
+    def before_install(
+        self, run: str, machine: Machine, digest: str, at_work: int, now: float, *, canary: bool
+    ) -> None:
+        """Check that the wave of a machine that was never tried at this digest is open.
+
+        `at_work` are others that are tried for the first time, and not settled yet.
+        """
+        plan = self._plans[run]
+        if machine.begun(digest) or machine in plan.started:
+            return
+        tried, total = plan.tried(digest), len(plan.selected)
+        reach = self._setting.reach(total)
+        # Of each kind one may start, however many kinds there are.
+        if reach and not canary and all(at_work > count - _behind(reach, count) for count in tried):
+            raise BrokenPromiseError(f"{machine.name} starts while {at_work} of the waves before it are at work")
+        kinds = len({m.kind for m in plan.selected})
+        ends = {*reach, kinds} if self._setting.sizes[:1] == ("canary",) else set(reach)
+        soak = self._setting.soak_seconds
+        done = [m.installed_at for m in plan.selected if m is not machine and m.installed == digest]
+        if done and now - max(done) < soak and not canary and all(count in ends for count in tried):
+            raise BrokenPromiseError(f"{machine.name} starts {now - max(done):.1f} s after a wave that soaks {soak} s")
+        plan.started.append(machine)
+
+
+def _behind(reach: Sequence[int], count: int) -> int:
+    """Return how many nodes the waves before the one of the next node have."""
+    return max((size for size in reach if size <= count), default=0)

@@ -1,0 +1,133 @@
+"""One Pulumi stack of a simulated history: what its state holds between runs, and what its runs do."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from kata_components import names
+from kata_components.errors import GuardError
+from kata_components.rollout.approval import Approval
+from kata_components.rollout.demands import Demands
+from kata_components.rollout.digest import current, host_digests
+from kata_components.runner import anchor, install
+from kata_components.runner.anchor import Ending
+from kata_components.runner.cleanup import CleanupRequest
+from kata_components.runner.fleet import Selection
+from kata_components.runner.install import Installed
+from kata_components.runner.preview import InstallRequest, preview
+from tests.runner.support import request, template
+from tests.simulation.broken import BrokenPromiseError
+from tests.simulation.endings import nothing_left
+from tests.simulation.hosts import POOL, handler_of
+from tests.simulation.network import NetworkApi
+from tests.simulation.processes import CURRENT, Process
+from tests.simulation.promises import Promises
+from tests.simulation.site import NODE_TIMEOUTS
+from tests.simulation.world import World
+
+IMAGES = ("kata:1", "kata:2")
+
+
+@dataclass
+class Stack:
+    """The stack of one installation. `installation` is its id, empty before it exists."""
+
+    name: str
+    world: World
+    promises: Promises
+    installation: str = ""
+    creator: Process | None = None
+    image: str = IMAGES[0]
+    timeout: int = NODE_TIMEOUTS[0]
+    runs: int = 0
+
+    @property
+    def namespace(self) -> str:
+        return self.promises.namespace
+
+    @property
+    def suffix(self) -> str:
+        return self.promises.suffix
+
+    @property
+    def lease(self) -> str:
+        return names.base(self.suffix)
+
+    @property
+    def digest(self) -> str:
+        """What a run installs."""
+        return current(host_digests(template("install", self.image)))
+
+    async def up(self, api: NetworkApi) -> None:
+        """Do as the two resources of the stack do: the installation first, then the rollout."""
+        if not self.installation:
+            if self.creator and not self.creator.ended:
+                raise GuardError("Pulumi locks a stack")
+            self.creator = CURRENT.get()
+            self.installation = await anchor.establish(api, self.namespace, self.lease, stack=self.name)
+        elif await anchor.find_lease(api, self.namespace, self.lease) is None:
+            await anchor.restore(api, self.namespace, self.lease, stack=self.name, installation=self.installation)
+        wanted = self._request()
+        found = await preview(api, wanted)
+        if found.refusals and found.guards and self.world.setting.cleans:
+            wanted = replace(wanted, approval=Approval(path="plan.json", guards=frozenset(found.guards)))
+            found = await preview(api, wanted)
+        if found.refusals:
+            raise GuardError("\n".join(found.refusals))
+        if found.plan.pending or found.plan.leftover or found.cleanup.pending:
+            self._check(await install.install(api, wanted, say=_nothing, on_progress=_nothing))
+
+    def _check(self, installed: Installed) -> None:
+        """Check that a node counts as failed only for what befell it."""
+        machines = self.promises.machines
+        for node in installed.outcome.failed_nodes:
+            machine = machines.get(node)
+            if machine and not (machine.excused or machine.failed or machine.failed_before_cleanup):
+                raise BrokenPromiseError(f"{node} counts as failed: {installed.failure}")
+
+    def _request(self) -> InstallRequest:
+        setting = self.world.setting
+        return replace(
+            request(setting.parallelism, waves=setting.sizes),
+            namespace=self.namespace,
+            suffix=self.suffix,
+            selection=Selection(selectors=(f"{POOL}=kata",)),
+            job=template("install", self.image),
+            max_failures=setting.max_failures,
+            soak_seconds=setting.soak_seconds,
+            not_ready=setting.not_ready,
+            demands=Demands(handlers=(handler_of(self.suffix),)),
+            node_timeout_seconds=self.timeout,
+            existing="install" if len(self.world.site.promises) > 1 else setting.existing,
+            cleanup=self._cleanup() if setting.cleans else None,
+        )
+
+    def _cleanup(self) -> CleanupRequest:
+        return CleanupRequest(
+            namespace=self.namespace,
+            suffix=self.suffix,
+            job=template("cleanup"),
+            parallelism=self.world.setting.parallelism,
+            node_timeout_seconds=self.timeout,
+        )
+
+    async def destroy(self, api: NetworkApi) -> None:
+        if not self.installation:
+            return
+        ending = Ending(
+            namespace=self.namespace,
+            suffix=self.suffix,
+            stack=self.name,
+            installation=self.installation,
+            cluster_uid="cluster-1",
+            cleanup=self._cleanup(),
+        )
+        runs = self.runs
+        alone = all(run.ended or run is CURRENT.get() for run in self.world.processes)
+        await anchor.end(api, ending, say=_nothing, on_progress=_nothing)
+        self.installation = ""
+        if alone and self.runs == runs:
+            nothing_left(self.world.site, self.promises)
+
+
+def _nothing(*_: Any) -> None:
+    """Stand for what shows messages and progress."""

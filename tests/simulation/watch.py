@@ -1,0 +1,69 @@
+"""Watches of Jobs in a simulated history."""
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING
+
+from kata_components.errors import ExpiredError
+from tests.runner.store import Event, is_seen
+from tests.simulation.processes import Process
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+
+class Watch:
+    """The changes of Jobs after a version, in order, each a moment after it happened; it may stall, expire or lose."""
+
+    def __init__(self, world: "World", process: Process, namespace: str, selector: str, position: int) -> None:
+        self._world = world
+        self._process = process
+        self._namespace = namespace
+        self._selector = selector
+        self._position = position
+        self._arrived: deque[Event | Exception] = deque()
+        self._waiter: asyncio.Future[None] | None = None
+        self._last = world.now
+        world.site.watches.append(self)
+        self.catch_up()
+
+    def close(self) -> None:
+        if self in self._world.site.watches:
+            self._world.site.watches.remove(self)
+
+    def catch_up(self) -> None:
+        """Send what has changed since the last time."""
+        world = self._world
+        if self._position < world.site.forgotten or world.chance(world.faults.watch_expires):
+            self.close()
+            self._send(ExpiredError(410, "Expired", "too old resource version"))
+            return
+        for event in world.site.events_after(self._position):
+            self._position = event.version
+            if is_seen(event, self._namespace, self._selector) and not world.chance(world.faults.event_lost):
+                self._send(event)
+
+    async def next(self) -> Event:
+        while not self._arrived:
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+        event = self._arrived.popleft()
+        if isinstance(event, Exception):
+            raise event
+        return event
+
+    def _send(self, event: Event | Exception) -> None:
+        world = self._world
+        delay = world.rng.uniform(60.0, 100.0) if world.chance(world.faults.watch_stalls) else 0.0
+        self._last = max(self._last, world.now) + delay + world.rng.uniform(0.001, 0.1)
+        world.at(
+            max(self._last, self._process.asleep_until + 0.01, world.weather.down_until), lambda: self._arrive(event)
+        )
+
+    def _arrive(self, event: Event | Exception) -> None:
+        if self._process.ended:
+            return
+        self._arrived.append(event)
+        if self._waiter and not self._waiter.done():
+            self._waiter.set_result(None)
+            self._process.wake(self._world.now)

@@ -1,0 +1,87 @@
+"""What the API server, or the way to it, is like for a while: out of reach, denying, slow, or stuck at one request."""
+
+import random
+from dataclasses import dataclass
+from math import inf
+
+from kata_components.errors import ApiError, KubeconfigError, UnreachableError
+from tests.runner.fake_api import forbidden, server_error
+
+WEBHOOK_LIMIT = 30.0
+"""So long an admission webhook may take at most."""
+LONGEST_WAIT = 200.0
+"""So long a run surely waits for an API server that it has paced with."""
+
+
+@dataclass
+class Weather:
+    """Each lasts until a moment of the world's time."""
+
+    down_until: float = 0.0
+    denied_until: float = 0.0
+    plugin_fails_until: float = 0.0
+    is_long: bool = False
+    """Whether it was for longer than a run waits, at any time."""
+    slow_until: float = 0.0
+    slow_seconds: float = 0.0
+    """How long a webhook takes with each Job that is created."""
+    stuck_until: float = 0.0
+    stuck_call: str = ""
+    stuck_error: Exception | None = None
+    denial: Exception | None = None
+
+    def change(self, fault: str, now: float, rng: random.Random) -> None:
+        """Let one of `CHANGES` begin."""
+        match fault:
+            case "outage":
+                self.down_until = now + self._noted(rng.choice([5.0, 30.0, 400.0]))
+            case "denied":
+                self.denied_until = now + rng.choice([20.0, 200.0, inf])
+                self.denial = rng.choice([forbidden("do it"), ApiError(401, "Unauthorized", "Unauthorized")])
+            case "plugin_fails":
+                self.plugin_fails_until = now + self._noted(rng.choice([3.0, 60.0, 200.0, inf]))
+            case "slow_writes":
+                self.slow_until = now + rng.choice([60.0, inf])
+                self.slow_seconds = rng.choice([4.0, 9.0, 11.0, WEBHOOK_LIMIT])
+            case "stuck":
+                self.stuck_until = now + rng.choice([60.0, 200.0, inf])
+                self.stuck_call, self.stuck_error = rng.choice(STUCK)
+
+    def clear_up(self) -> None:
+        self.down_until = self.denied_until = self.plugin_fails_until = self.slow_until = self.stuck_until = 0.0
+
+    def _noted(self, seconds: float) -> float:
+        self.is_long |= seconds > LONGEST_WAIT
+        return seconds
+
+    def no_credential(self, now: float, *, had_one: bool) -> Exception | None:
+        """Return why no request can be sent, None when one can; a plugin that has worked before is waited for."""
+        if now >= self.plugin_fails_until:
+            return None
+        return UnreachableError(PLUGIN_FAILED) if had_one else KubeconfigError(PLUGIN_FAILED)
+
+    def refusal(self, name: str, now: float) -> Exception | None:
+        """Return the answer to every request, or to those of one kind, None when they are answered as usual."""
+        if now < self.stuck_until and name == self.stuck_call:
+            return self.stuck_error
+        return self.denial if now < self.denied_until else None
+
+
+CHANGES = ("outage", "denied", "plugin_fails", "slow_writes", "stuck")
+"""The faults that change it."""
+
+
+PLUGIN_FAILED = "the credential plugin aws failed: could not connect to sts"
+_THROTTLED = ApiError(429, "TooManyRequests", "slow down", 1.0)
+_BUSY = ApiError(409, "Conflict", "the object has been modified")
+STUCK: list[tuple[str, Exception]] = [
+    ("create_job", _THROTTLED),
+    ("annotate_node", _THROTTLED),
+    ("annotate_node", _BUSY),
+    ("annotate_node", server_error()),
+    ("list_jobs", server_error()),
+    ("watch_jobs", server_error()),
+    ("get_node", server_error()),
+    ("list_pods", server_error()),
+    ("delete_job", server_error()),
+]
