@@ -16,6 +16,8 @@ from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc
 from kata_components.foreign import printable
 
 _TIMEOUT_SECONDS: Final = 5.0
+_DIRECTLY: Final = (("grpc.enable_http_proxy", 0),)
+"""The engine runs on this machine: a proxy of the environment does not know it."""
 _statuses: Final[deque[object]] = deque(maxlen=8)
 """The last calls that nobody waits for."""
 
@@ -77,4 +79,4 @@ def _stub() -> engine_pb2_grpc.EngineStub | None:
     host, _, port = address.rpartition(":")
     if not host or not port.isdigit():
         return None
-    return engine_pb2_grpc.EngineStub(grpc.insecure_channel(address))
+    return engine_pb2_grpc.EngineStub(grpc.insecure_channel(address, options=_DIRECTLY))

@@ -2,17 +2,15 @@
 
 import time
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
-_SUSPEND_AWARE = getattr(time, "CLOCK_BOOTTIME", None)
+_SUSPEND_AWARE: Final[int] = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+"""Linux has a clock of its own for it; elsewhere, as on macOS, the monotonic clock of the system counts sleep."""
 
 
 def elapsed() -> float:
-    """Return seconds since some fixed moment, time asleep included.
-
-    Where the system has no such clock, wall time stands in: a Lease is then judged stale after a clock jump forward,
-    which stops a run that can simply be started again.
-    """
-    return time.time() if _SUSPEND_AWARE is None else time.clock_gettime(_SUSPEND_AWARE)
+    """Return seconds since some fixed moment, time asleep included."""
+    return time.clock_gettime(_SUSPEND_AWARE)
 
 
 def time_of_day() -> datetime:

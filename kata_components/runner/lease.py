@@ -15,16 +15,15 @@ from typing import Any, Final, NoReturn, TypeVar
 import msgspec
 
 from kata_components import names
-from kata_components.errors import ApiError, ClusterError, LeaseHeldError, RolloutStoppedError
+from kata_components.errors import ApiError, ClusterError, RolloutStoppedError
 from kata_components.foreign import bounded
 from kata_components.kubernetes.api import KubeApi
 from kata_components.kubernetes.objects import Lease
 from kata_components.runner.clock import elapsed, hour_before, timestamp
-from kata_components.runner.holder import holder_name
+from kata_components.runner.holder import DURATION_SECONDS, alive, holder_name, when_free
 from kata_components.runner.patience import Patience
 from kata_components.runner.telling import Say
 
-DURATION_SECONDS: Final = 15
 RENEW_SECONDS: Final = 7.0
 _RETRY_SECONDS: Final = 1.0
 _ANSWER_SECONDS: Final = 3.0
@@ -140,8 +139,8 @@ class HeldLease:
         """Renew for ever.
 
         Raises:
-            RolloutStoppedError: somebody else took the Lease, or no renewal got through for minutes.
-            ApiError: the credential is not taken any more.
+            RolloutStoppedError: somebody else took the Lease, the API server refuses for good to renew it, or no
+                renewal got through for minutes.
         """
         # Works follow each other, and the Lease must not wait anew with each.
         pause = max(0.0, RENEW_SECONDS - (self.clock() - self._renewed))
@@ -152,14 +151,19 @@ class HeldLease:
                 async with asyncio.timeout(_ANSWER_SECONDS):
                     if await self._renew():
                         pause = RENEW_SECONDS
-            except (ClusterError, TimeoutError) as error:
-                if isinstance(error, ApiError) and error.unauthenticated and not self._patience.passes(error):
-                    raise
-                now = asyncio.get_running_loop().time()
-                self._failing_since = now if self._failing_since is None else self._failing_since
-                self._failing = str(error) or "no answer"
-                if now - self._failing_since > _GIVE_UP_SECONDS:
-                    raise self._stopped(str(error) or "no answer from the API server") from None
+            except TimeoutError:
+                self._note_failure("no answer from the API server")
+            except ClusterError as error:
+                if isinstance(error, ApiError) and not self._patience.passes(error):
+                    raise self._stopped(str(error)) from None
+                self._note_failure(str(error))
+
+    def _note_failure(self, reason: str) -> None:
+        now = asyncio.get_running_loop().time()
+        self._failing_since = now if self._failing_since is None else self._failing_since
+        self._failing = reason
+        if now - self._failing_since > _GIVE_UP_SECONDS:
+            raise self._stopped(reason)
 
     async def _renew(self) -> bool:
         """Return whether it was renewed; if not, it is still ours and the next try may succeed."""
@@ -236,7 +240,7 @@ async def held(
     Raises:
         LeaseHeldError: another run holds it and is alive.
     """
-    free = await _free(api, namespace, name, say)
+    free = await when_free(api, namespace, name, say)
     # As with renewals: counted from before the request.
     asked = clock()
     lease = HeldLease(api, namespace, name, await _acquire(api, namespace, name, free), clock, asked)
@@ -246,50 +250,13 @@ async def held(
         await lease.release()
 
 
-async def _free(api: KubeApi, namespace: str, name: str, say: Say) -> Lease:
-    lease = await api.get_lease(namespace, name)
-    held = lease.spec and lease.spec.holder_identity
-    return await _wait_until_dead(api, namespace, lease, say) if held else lease
-
-
 async def _acquire(api: KubeApi, namespace: str, name: str, lease: Lease) -> Lease:
     try:
         return await api.replace_lease(namespace, name, _again(name, lease, holder_name()))
     except ApiError as error:
         if not error.conflict:
             raise
-        raise _held_by(await api.get_lease(namespace, name)) from None
-
-
-async def _wait_until_dead(api: KubeApi, namespace: str, lease: Lease, say: Say) -> Lease:
-    spec = lease.spec
-    assert spec is not None
-    duration = spec.lease_duration_seconds or DURATION_SECONDS
-    say(
-        f"the Lease {namespace}/{lease.metadata.name} is held by {_holding(lease)}; waiting {duration} s to see "
-        "whether that run is alive"
-    )
-    for _ in range(duration):
-        await asyncio.sleep(1.0)
-        current = await api.get_lease(namespace, lease.metadata.name)
-        if current.metadata.resource_version != lease.metadata.resource_version:
-            if current.spec and current.spec.holder_identity:
-                raise _held_by(current)
-            return current
-    return lease
-
-
-def _held_by(lease: Lease) -> LeaseHeldError:
-    return LeaseHeldError(
-        f"another run works on this installation: {_holding(lease)} (Lease {lease.metadata.namespace}/"
-        f"{lease.metadata.name}). Nothing was started. Wait for its end; if it is gone, the Lease is free a few "
-        "seconds after its last renewal."
-    )
-
-
-def _holding(lease: Lease) -> str:
-    """Return who holds it since when; anybody may have written that."""
-    return bounded(f"{lease.spec and lease.spec.holder_identity} since {lease.spec and lease.spec.acquire_time}")
+        raise alive(await api.get_lease(namespace, name)) from None
 
 
 def _again(name: str, lease: Lease, holder: str | None) -> dict[str, Any]:

@@ -43,6 +43,16 @@ def test_no_text_steers_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
         assert [message.text for message in there.messages] == ["plan\n\\x1b[2J done"]
 
 
+def test_a_proxy_of_the_environment_does_not_stand_between_us_and_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "https_proxy", "grpc_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("no_proxy", "no_grpc_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with Engine() as there:
+        at(monkeypatch, there.address)
+        assert not engine.is_gone()
+
+
 def test_an_engine_that_ended_is_gone_and_its_messages_are_printed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

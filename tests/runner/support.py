@@ -9,6 +9,7 @@ from kata_components.rollout.jobs import Stage
 from kata_components.rollout.phase import Progress
 from kata_components.rollout.waves import Size
 from kata_components.runner.cleanup import CleanupRequest
+from kata_components.runner.clock import timestamp
 from kata_components.runner.fleet import Selection
 from kata_components.runner.install import Installed, install
 from kata_components.runner.lease import lease_manifest
@@ -68,9 +69,10 @@ def cluster(nodes: int, *, kind: type[Cluster] = Cluster, **settings: Any) -> Cl
     return made
 
 
-def hold_lease(on: Cluster, holder: str) -> None:
+def hold_lease(on: Cluster, holder: str, duration: int = 15) -> None:
+    """Take the Lease, or renew it."""
     lease = on.leases[LEASE]
-    spec = {"holderIdentity": holder, "leaseDurationSeconds": 15, "acquireTime": SINCE}
+    spec = {"holderIdentity": holder, "leaseDurationSeconds": duration, "acquireTime": SINCE, "renewTime": timestamp()}
     on.replace_lease(NAMESPACE, LEASE, lease | {"spec": spec})
 
 

@@ -1,6 +1,7 @@
 """The Lease: who may work on an installation, for how long, and what stays of it."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -8,14 +9,14 @@ from typing import Any
 import pytest
 
 from kata_components import names
-from kata_components.errors import ApiError, LeaseHeldError, RolloutStoppedError
+from kata_components.errors import ApiError, RolloutStoppedError
 from kata_components.runner import lease as leases
 from kata_components.runner.holder import holder_name
 from kata_components.runner.lease import HeldLease, held
 from tests.runner import fake_api
 from tests.runner.cluster import Cluster
 from tests.runner.fake_api import FakeKubeApi
-from tests.runner.support import INSTALLATION, LEASE, NAMESPACE, SINCE, STACK, Told, cluster, hold_lease
+from tests.runner.support import INSTALLATION, LEASE, NAMESPACE, STACK, cluster, hold_lease
 from tests.runner.virtual_loop import now, simulate
 
 
@@ -76,68 +77,6 @@ def test_renewals_keep_the_time_of_acquisition() -> None:
     first, later = simulate(hold())
     assert later["acquireTime"] == first["acquireTime"]
     assert later["renewTime"] > first["renewTime"]
-
-
-def test_live_holder_is_refused_with_its_name_and_since_when() -> None:
-    on = cluster(0)
-    hold_lease(on, "ben@laptop (pid 7)")
-
-    async def refused() -> float:
-        asyncio.get_running_loop().call_at(3.0, hold_lease, on, "ben@laptop (pid 7)")
-        with pytest.raises(LeaseHeldError) as caught:
-            async with kept(FakeKubeApi(on)):
-                pass
-        assert f"ben@laptop (pid 7) since {SINCE} (Lease kube-system/kata-deploy)" in str(caught.value)
-        assert "Nothing was started" in str(caught.value)
-        return now()
-
-    assert simulate(refused()) < 5.0
-    assert spec(on)["holderIdentity"] == "ben@laptop (pid 7)"
-
-
-def test_dead_holder_is_replaced_after_one_duration_without_renewal() -> None:
-    on, told = cluster(0), Told()
-    hold_lease(on, "ben@laptop (pid 7)")
-
-    async def take_over() -> float:
-        async with kept(FakeKubeApi(on), say=told.say):
-            assert spec(on)["holderIdentity"] == holder_name()
-            return now()
-
-    assert 15.0 <= simulate(take_over()) < 16.0
-    assert told.lines == [
-        f"the Lease kube-system/kata-deploy is held by ben@laptop (pid 7) since {SINCE}; waiting 15 s to see whether "
-        "that run is alive"
-    ]
-
-
-def test_holder_that_ends_meanwhile_is_followed_at_once() -> None:
-    on = cluster(0)
-    hold_lease(on, "ben@laptop (pid 7)")
-
-    async def follow() -> float:
-        loop = asyncio.get_running_loop()
-        loop.call_at(2.5, lambda: on.replace_lease(NAMESPACE, LEASE, on.leases[LEASE] | {"spec": {}}))
-        async with kept(FakeKubeApi(on)):
-            return now()
-
-    assert simulate(follow()) < 4.0
-
-
-def test_of_two_that_take_a_free_lease_one_gets_it() -> None:
-    on = cluster(0)
-
-    async def hold() -> str:
-        async with held(FakeKubeApi(on), NAMESPACE, LEASE, say=print, clock=now):
-            await asyncio.sleep(1.0)
-            return "held"
-
-    async def both() -> tuple[str | BaseException, str | BaseException]:
-        return await asyncio.gather(hold(), hold(), return_exceptions=True)
-
-    first, second = simulate(both())
-    assert first == "held"
-    assert isinstance(second, LeaseHeldError)
 
 
 def test_lease_is_fresh_until_shortly_before_its_end() -> None:
@@ -238,16 +177,55 @@ def test_taken_lease_ends_the_keeping_with_the_name_of_the_taker() -> None:
     assert spec(on)["holderIdentity"] == thief
 
 
-def test_deleted_lease_is_not_made_again() -> None:
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        ApiError(422, "Invalid", "metadata.annotations: Too long: may not be more than 262144 bytes"),
+        ApiError(403, "Forbidden", 'admission webhook "freeze" denied the request: no changes'),
+        ApiError(400, "BadRequest", "unknown field"),
+    ],
+)
+def test_renewal_that_is_refused_for_good_ends_the_keeping_at_once_with_the_servers_words(refusal: ApiError) -> None:
+    api = FakeKubeApi(cluster(0))
+
+    async def refused() -> float:
+        async with kept(api) as (_, keeping):
+            api.refuse("replace_lease", *[refusal] * 1000)
+            with pytest.raises(RolloutStoppedError, match=re.escape(f"could not be kept ({refusal})")):
+                await keeping
+            return now()
+
+    assert simulate(refused()) < 10.0
+
+
+def test_renewal_that_a_starting_api_server_refuses_is_tried_again_for_a_minute() -> None:
+    api = FakeKubeApi(cluster(0))
+
+    async def refused(times: int) -> tuple[bool, float]:
+        async with kept(api) as (lock, keeping):
+            api.refuse("replace_lease", *[fake_api.forbidden("update leases")] * times)
+            await asyncio.wait({keeping}, timeout=200.0)
+            return lock.fresh, now()
+
+    fresh, end = simulate(refused(30))
+    assert fresh
+    assert end > 200.0
+    fresh, end = simulate(refused(1000))
+    assert not fresh
+    assert 60.0 < end < 75.0
+
+
+def test_deleted_lease_is_not_made_again_and_ends_the_keeping() -> None:
     on = cluster(0)
 
-    async def deleted() -> bool:
-        async with kept(FakeKubeApi(on)) as (lock, _):
+    async def deleted() -> float:
+        async with kept(FakeKubeApi(on)) as (_, keeping):
             del on.leases[LEASE]
-            await asyncio.sleep(14.0)
-            return lock.fresh
+            with pytest.raises(RolloutStoppedError, match="kata-deploy not found"):
+                await keeping
+            return now()
 
-    assert simulate(deleted()) is False
+    assert simulate(deleted()) < 10.0
     assert on.leases == {}
 
 

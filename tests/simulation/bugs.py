@@ -8,7 +8,7 @@ from typing import Any
 from unittest import mock
 
 from kata_components.kubernetes.api import KubeApi
-from kata_components.kubernetes.objects import JobList
+from kata_components.kubernetes.objects import JobList, Lease
 from kata_components.rollout import jobs
 from kata_components.rollout.commands import Code, CreateJob, Record, Result
 from kata_components.rollout.facts import Facts
@@ -180,11 +180,10 @@ def lease_counts_as_fresh_for_ever() -> Patch:
 
 @bug(company=0.9)
 def lease_of_another_run_is_taken_at_once() -> Patch:
-    async def taken(_: Any, __: Any, found: Any, ___: Any) -> Any:
-        await asyncio.sleep(0)
-        return found
+    async def taken(api: KubeApi, namespace: str, name: str, _: Any) -> Lease:
+        return await api.get_lease(namespace, name)
 
-    return mock.patch.object(lease, "_wait_until_dead", taken)
+    return mock.patch.object(lease, "when_free", taken)
 
 
 @bug(sleeps=0.9, company=0.9)
