@@ -28,17 +28,11 @@ def _named(settings: Settings) -> Iterator[tuple[str, str, str]]:
         for variant in ("", *settings.class_variants):
             handler = names.handler(shim, settings.env.multi_install_suffix, variant)
             yield handler, handler, shim
-    default = _default_shim(settings)
+    default = settings.default_shim.first
     # Beside another installation, plain `kata` is that one's.
     asked = settings.runtime_classes.create_default and not settings.env.multi_install_suffix
     if asked and default in settings.shims.enabled:
         yield settings.runtime_classes.default_name, names.handler(default, ""), default
-
-
-def _default_shim(settings: Settings) -> str:
-    """Return the default shim of the first architecture that has one: a RuntimeClass is the same on all of them."""
-    default = settings.default_shim
-    return default.amd64 or default.arm64 or default.s390x or default.ppc64le
 
 
 def _runtime_class(settings: Settings, name: str, handler: str, shim: str) -> Manifest:

@@ -95,15 +95,10 @@ def _verified(settings: Settings) -> str:
 def _container(settings: Settings) -> Manifest:
     return {
         "name": "verify",
-        "image": _image(settings),
+        "image": settings.kubectl_image.name,
         "command": ["bash", "-c", _script(settings)],
         "volumeMounts": [{"name": "pod-spec", "mountPath": "/config"}],
     }
-
-
-def _image(settings: Settings) -> str:
-    image = settings.kubectl_image
-    return image.name("") if image.tag else image.reference
 
 
 def _script(settings: Settings) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from kata_components import names
 from kata_components.settings.problems import shown
 from kata_components.settings.settings import Settings
+from kata_components.settings.shims import ARCHES
 
 
 def too_long_suffix(settings: Settings) -> Iterator[str]:
@@ -45,3 +46,18 @@ def clashing_runtimes(settings: Settings) -> Iterator[str]:
             clashes.add(runtime.handler)
         for found in sorted(clashes):
             yield f"customRuntimes.runtimes.{name}.runtimeClass: {found!r} is that of a shim; use another name"
+
+
+def absent_default_class(settings: Settings) -> Iterator[str]:
+    """Yield a line when the RuntimeClass of the default shim is asked for and would not be made.
+
+    Beside another installation there is none in any case: plain `kata` is that one's.
+    """
+    classes, default = settings.runtime_classes, settings.default_shim.first
+    asked = classes.enabled and classes.create_default and not settings.env.multi_install_suffix
+    if asked and default not in settings.shims.enabled:
+        arch = next((arch for arch in ARCHES if getattr(settings.default_shim, arch)), ARCHES[0])
+        yield (
+            f"runtimeClasses.createDefault: there would be no class {classes.default_name!r}, because the first "
+            f"default shim, {default or 'none'!r}, is off; set defaultShim.{arch} to a shim that is on"
+        )

@@ -1,8 +1,8 @@
 """Container images and how to pull them."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, model_validator
 
 from kata_components.settings.model import DnsName, Model, matching
 
@@ -18,29 +18,53 @@ _SHOWN = 100
 _DIGEST = r"@(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})"
 
 
+_REFERENCE = "the name of an image, with or without a digest"
+_Tag = Annotated[str, matching(rf"({_TAG}({_DIGEST})?)?", "a tag, with or without a digest, or empty", 300)]
+
+
 def _without_tag(reference: object) -> object:
     """Refuse a tag in the reference: there would be two in the end. With a digest, it does no harm."""
-    if not isinstance(reference, str):
-        return reference
-    name, colon, tag = reference.rpartition(":")
-    if "@" not in reference and colon and "/" not in tag and name:
+    if isinstance(reference, str) and (parts := _tagged(reference)):
+        name, tag = parts
         raise ValueError(f"must be a name without a tag: set reference to {name[:_SHOWN]} and tag to {tag[:_SHOWN]}")
     return reference
+
+
+def _tagged(reference: str) -> tuple[str, str] | None:
+    """Return name and tag of a reference that has a tag and no digest; a colon before a slash is that of a port."""
+    name, _, tag = reference.rpartition(":")
+    return (name, tag) if name and "/" not in tag and "@" not in reference else None
 
 
 class Image(Model):
     """An image; a reference with a digest stands for itself."""
 
     reference: Annotated[
-        str,
-        matching(rf"{_NAME}((:{_TAG})?{_DIGEST})?", "the name of an image, with or without a digest", 1024),
-        BeforeValidator(_without_tag),
+        str, matching(rf"{_NAME}((:{_TAG})?{_DIGEST})?", _REFERENCE, 1024), BeforeValidator(_without_tag)
     ]
-    tag: Annotated[str, matching(rf"({_TAG}({_DIGEST})?)?", "a tag, with or without a digest, or empty", 300)] = ""
+    tag: _Tag = ""
 
     def name(self, default_tag: str) -> str:
         """Return the full name; an empty tag means `default_tag`."""
         return self.reference if "@" in self.reference else f"{self.reference}:{self.tag or default_tag}"
+
+
+class ExactImage(Model):
+    """An image without a default tag: an empty one means that the reference is all, perhaps with a tag in it."""
+
+    reference: Annotated[str, matching(rf"{_NAME}(:{_TAG})?({_DIGEST})?", _REFERENCE, 1024)]
+    tag: _Tag = ""
+
+    @model_validator(mode="after")
+    def _has_one_tag(self) -> Self:
+        if self.tag:
+            _without_tag(self.reference)
+        return self
+
+    @property
+    def name(self) -> str:
+        """The full name."""
+        return self.reference if "@" in self.reference or not self.tag else f"{self.reference}:{self.tag}"
 
 
 class PullSecret(Model):

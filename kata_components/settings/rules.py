@@ -123,7 +123,8 @@ def unknown_shims(config: Mapping[str, Any], profile: Profile, version: str) -> 
     for path, name in select(config, ("defaultShim", "*")):
         if isinstance(name, str) and name and name not in known:
             yield f"{dotted(path)}: {shown(name)} is no shim of {version}{closest(name, known)}"
-    for path, name in select(config, ("customRuntimes", "runtimes", "*", "baseConfig")):
+    bases = select(config, ("customRuntimes", "runtimes", "*", "baseConfig"))
+    for path, name in bases if at(config, ("customRuntimes", "enabled")) is True else ():
         if isinstance(name, str) and name not in known:
             hint = closest(name, known) or f"; allowed: {', '.join(known)}"
             yield f"{dotted(path)}: {shown(name)} is no shim of {version}{hint}"

@@ -8,7 +8,7 @@ from pydantic import Field
 from kata_components.settings.affinity import Affinity
 from kata_components.settings.cluster import Cluster
 from kata_components.settings.custom_runtimes import CustomRuntimes
-from kata_components.settings.images import Image, PullPolicy, PullSecret
+from kata_components.settings.images import ExactImage, Image, PullPolicy, PullSecret
 from kata_components.settings.job import Job
 from kata_components.settings.model import (
     LABEL_KEY,
@@ -62,7 +62,7 @@ class Settings(Model):
     image: Image
     image_pull_policy: PullPolicy
     image_pull_secrets: Many[PullSecret] = ()
-    kubectl_image: Image
+    kubectl_image: ExactImage
     name_override: _Name | None = None
     fullname_override: _Name | None = None
     job: Job

@@ -103,3 +103,8 @@ class DefaultShim(Model):
     arm64: str
     s390x: str
     ppc64le: str
+
+    @property
+    def first(self) -> str:
+        """The default shim of the first architecture that has one: a RuntimeClass is the same on all of them."""
+        return self.amd64 or self.arm64 or self.s390x or self.ppc64le

@@ -34,6 +34,7 @@ EVERYTHING = {
     "monitor": {"enabled": True},
     "verification": {"pod": POD},
     "runtimeClasses": {"createDefault": True},
+    "defaultShim": {"amd64": "qemu"},
 }
 CONFIGS = {
     "4.0.0-daemonset": EVERYTHING | {"kataVersion": "4.0.0"},

@@ -102,12 +102,37 @@ def test_image_reference(reference: str) -> None:
         ("a b", "must be the name of an image"),
     ],
 )
-@pytest.mark.parametrize("key", ["image", "kubectlImage", "job.dispatcherImage", "monitor.image"])
+@pytest.mark.parametrize("key", ["image", "job.dispatcherImage", "monitor.image"])
 def test_image_reference_that_is_none(key: str, reference: str, what: str) -> None:
     config: Any = {"reference": reference}
     for part in reversed(key.split(".")):
         config = {part: config}
     assert problem(deploymentMode="job", **config).startswith(f"{key}.reference: {what}")
+
+
+def test_image_without_a_default_tag_may_have_it_in_the_reference() -> None:
+    assert load(kubectlImage={"reference": "kubectl:1", "tag": ""}).kubectl_image.name == "kubectl:1"
+    assert load(kubectlImage={"reference": "kubectl", "tag": None}).kubectl_image.name == "kubectl"
+    assert load(kubectlImage={"reference": "kubectl"}).kubectl_image.name == "kubectl:latest"
+    twice = "kubectlImage: must be a name without a tag: set reference to kubectl and tag to 1"
+    assert problem(kubectlImage={"reference": "kubectl:1"}).startswith(twice)
+    assert problem(kubectlImage={"reference": "a b"}).startswith("kubectlImage.reference: must be the name of an image")
+
+
+def test_default_class_that_would_not_be_made() -> None:
+    asked = {"runtimeClasses": {"createDefault": True}, "shims": {"disableAll": True, "clh": {"enabled": True}}}
+    assert problem(**asked) == (
+        "runtimeClasses.createDefault: there would be no class 'kata', because the first default shim, "
+        "'qemu-runtime-rs', is off; set defaultShim.amd64 to a shim that is on"
+    )
+    assert load(**asked, defaultShim={"amd64": "clh"}).default_shim.first == "clh"
+    assert load(**asked, env={"multiInstallSuffix": "b"}).runtime_classes.create_default
+
+
+def test_base_of_custom_runtimes_that_are_off_does_not_matter() -> None:
+    config = runtime(baseConfig="gone")
+    config["customRuntimes"]["enabled"] = False
+    assert load(**config).custom_runtimes.active == {}
 
 
 @pytest.mark.parametrize("tag", ["", "4.0.0", "_x", f"4.0.0@sha256:{'a' * 64}"])
