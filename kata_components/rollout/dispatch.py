@@ -13,6 +13,7 @@ from typing import Any, Final
 from kata_components import names
 from kata_components.rollout import report
 from kata_components.rollout.digest import Contents, current, host_digests
+from kata_components.rollout.holdup import Holdup, told
 from kata_components.rollout.jobs import JobState, NodeJob, Stage, telling
 from kata_components.rollout.phase import Progress
 
@@ -146,10 +147,13 @@ def family(job: Mapping[str, Any]) -> str:
     return ",".join(f"{key}={value}" for key, value in labels)
 
 
-def progress(nodes: Iterable[str], jobs: Mapping[str, NodeJob], stage: Stage) -> Progress:
-    """Return how far a run over these nodes is, given the newest Job of each."""
+def progress(
+    nodes: Iterable[str], jobs: Mapping[str, NodeJob], stage: Stage, held_up: Mapping[str, Holdup] | None = None
+) -> Progress:
+    """Return how far a run over these nodes is, given the newest Job of each, and what holds some up."""
     wanted = list(nodes)
     states = [jobs[node].state for node in wanted if node in jobs and jobs[node].stage == stage]
+    held = {node: held for node, held in (held_up or {}).items() if node in jobs and jobs[node].active}
     return Progress(
         total=len(wanted),
         done=states.count(JobState.SUCCEEDED),
@@ -157,6 +161,8 @@ def progress(nodes: Iterable[str], jobs: Mapping[str, NodeJob], stage: Stage) ->
         finishing=0,
         failed=states.count(JobState.FAILED),
         departed=0,
+        starting=sum(holdup.podless for holdup in held.values()),
+        holdups=told(held),
     )
 
 

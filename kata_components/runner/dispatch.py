@@ -5,8 +5,9 @@ seen it happen.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -16,6 +17,7 @@ from kata_components.kubernetes.api import CALLS_AT_ONCE, KubeApi
 from kata_components.rollout import dispatch, report
 from kata_components.rollout.commands import Code
 from kata_components.rollout.dispatch import Batch, Selectors
+from kata_components.rollout.holdup import Holdup
 from kata_components.rollout.jobs import JobState, NodeJob, Stage
 from kata_components.rollout.phase import Failure
 from kata_components.rollout.step import Step
@@ -23,6 +25,7 @@ from kata_components.runner.at_once import at_once
 from kata_components.runner.diagnosis import explain, inspect
 from kata_components.runner.dispatcher import Dispatcher, Seen
 from kata_components.runner.lease import HeldLease
+from kata_components.runner.lookout import Lookout
 from kata_components.runner.marking import Changes, written
 from kata_components.runner.telling import OnProgress, Say, again_and_again
 
@@ -41,6 +44,7 @@ class Dispatching:
     """One `up` or `destroy` that works through the dispatcher, under the Lease.
 
     `job` is the dispatcher's Job, `template` that of its per-node Jobs as `dispatch.node_template` makes it.
+    `held_up` is the newest reason why the Job of a node does not get on, or did not.
     """
 
     api: KubeApi
@@ -53,15 +57,17 @@ class Dispatching:
     template: Mapping[str, Any]
     say: Say
     on_progress: OnProgress
+    held_up: dict[str, Holdup] = field(default_factory=dict)
 
     @cached_property
     def dispatcher(self) -> Dispatcher:
         """The dispatchers of the installation."""
-        return Dispatcher(self.api, self.namespace, self.suffix, self.job, self.say)
+        return Dispatcher(self.api, self.namespace, self.suffix, self.job, self.lease, self.say)
 
     async def settle(self) -> Seen:
         """Wait until nothing works any more, stopping what does something else than this run."""
-        return await self.lease.kept(self.dispatcher.settle(self.stage, self.digest))
+        async with self._shown(lambda: [job.node for job in self.dispatcher.seen.jobs(self.stage)]):
+            return await self.lease.kept(self.dispatcher.settle(self.stage, self.digest))
 
     async def run(self, runs: Sequence[Batch]) -> Seen:
         """Run the dispatcher for each batch; return the Jobs there are at the end."""
@@ -95,24 +101,43 @@ class Dispatching:
         return {node.metadata.name for node in nodes}
 
     async def _run(self, runs: Sequence[Batch]) -> Seen:
-        loop = asyncio.get_running_loop()
-        began = loop.time()
         nodes = [node for batch in runs for node in batch.nodes]
-
-        def show() -> None:
-            jobs = self.dispatcher.seen.by_node(self.stage)
-            self.on_progress(self.stage, dispatch.progress(nodes, jobs, self.stage), loop.time() - began)
-
-        ticking = asyncio.create_task(again_and_again(show))
-        try:
+        async with self._shown(lambda: nodes) as show:
             for batch in runs:
                 manifest = dispatch.dispatcher_job(self.job, batch, self.template)
-                await self.dispatcher.run(self.stage, manifest, batch, self.lease)
+                await self.dispatcher.run(self.stage, manifest, batch)
             show()
-        finally:
-            ticking.cancel()
-            await asyncio.gather(ticking, return_exceptions=True)
         return self.dispatcher.seen
+
+    @contextlib.asynccontextmanager
+    async def _shown(self, nodes: Callable[[], Sequence[str]]) -> AsyncIterator[Callable[[], None]]:
+        """Show how far the Jobs on these nodes are, and what holds them up, while the work inside goes on."""
+        loop, seen = asyncio.get_running_loop(), self.dispatcher
+        began = loop.time()
+        held: dict[str, Holdup] = {}
+
+        def take(found: Mapping[str, Holdup]) -> None:
+            held.clear()
+            held.update(found)
+            self.held_up.update(found)
+
+        def show() -> None:
+            counts = dispatch.progress(nodes(), seen.seen.by_node(self.stage), self.stage, held)
+            notes = [note for note in (self.lease.trouble, *seen.notes) if note]
+            counts = replace(counts, holdups=(*notes, *counts.holdups))
+            self.on_progress(self.stage, counts, loop.time() - began)
+
+        def at_work() -> list[NodeJob]:
+            return [job for job in seen.seen.jobs(self.stage) if job.active]
+
+        lookout = Lookout.of_node_jobs(self.api, self.namespace, self.suffix, self.template)
+        tasks = [asyncio.create_task(again_and_again(show)), asyncio.create_task(lookout.watch(at_work, take))]
+        try:
+            yield show
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _failures(self, steps: Sequence[Step], seen: Seen) -> list[Failure]:
         own_words = await self._own_words(seen)
@@ -135,7 +160,8 @@ class Dispatching:
             still = "still set" if self.stage == "cleanup" else "not set"
             return Failure(step.node, f"its Job {job.name} succeeded, but its label is {still}{own_words}")
         try:
-            result = await inspect(self.api, self.namespace, step, job.name, job.failure)
+            held_up = self.held_up.get(step.node)
+            result = await inspect(self.api, self.namespace, step, job.name, job.failure, held_up)
         except ClusterError as error:
             return Failure(step.node, f"{job.failure}; {error}")
         return None if result.code is Code.GONE else Failure(step.node, result.text)

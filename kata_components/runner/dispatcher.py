@@ -15,7 +15,9 @@ from kata_components.rollout.jobs import STAGES, NodeJob, Stage
 from kata_components.runner.diagnosis import explain
 from kata_components.runner.finished_jobs import delete_job, delete_jobs
 from kata_components.runner.lease import HeldLease
+from kata_components.runner.lookout import Lookout
 from kata_components.runner.patience import Patience
+from kata_components.runner.standstill import Standstill
 from kata_components.runner.telling import Say
 
 _TRIES: Final = 30
@@ -27,6 +29,7 @@ _START_LOOKS: Final = 60
 """Ten minutes for an image pull; upstream waits for ever."""
 _STALLED_SECONDS: Final = 900.0
 """So long nothing may happen, beside what the dispatcher is told to wait for: it also checks and labels nodes."""
+_FOLLOW: Final = "list Jobs"
 _ENDED: Final = {"Succeeded", "Failed"}
 
 
@@ -76,15 +79,25 @@ class Dispatcher:
     `seen` is what the last list showed, kept up to date while something is followed.
     """
 
-    def __init__(self, api: KubeApi, namespace: str, suffix: str, like: Mapping[str, Any], say: Say) -> None:
+    def __init__(
+        self, api: KubeApi, namespace: str, suffix: str, like: Mapping[str, Any], lease: HeldLease, say: Say
+    ) -> None:
         self._api = api
+        self._lease = lease
         self._namespace = namespace
         self._suffix = suffix
         self._selector = family(like)
         self._patience = _STALLED_SECONDS + waiting_seconds(like)
         self._say = say
         self._api_patience = Patience()
+        self._standstill = Standstill(say, lambda: lease.fresh)
+        self._waiting = ""
         self.seen = Seen(suffix)
+
+    @property
+    def notes(self) -> list[str]:
+        """What to show on the row: why the dispatcher does not start, and requests that get nowhere."""
+        return [note for note in (self._waiting, *self._standstill.notes) if note]
 
     async def listed(self) -> Seen:
         """Return what there is now."""
@@ -109,7 +122,7 @@ class Dispatcher:
         await delete_job(self._api, self._namespace, job)
         await self._wait_for_end(job.name)
 
-    async def run(self, stage: Stage, manifest: Mapping[str, Any], batch: Batch, lease: HeldLease) -> Seen:
+    async def run(self, stage: Stage, manifest: Mapping[str, Any], batch: Batch) -> Seen:
         """Start a dispatcher and return what there is at its end; before, what earlier runs left has to go.
 
         4.0.0 takes a finished Job of a node for its own success. Whatever works still is waited for.
@@ -117,9 +130,9 @@ class Dispatcher:
         Raises:
             RolloutStoppedError: it cannot be started.
         """
-        await self._clear(stage, set(batch.nodes), lease)
+        await self._clear(stage, set(batch.nodes))
         await self._wait_for_end(manifest["metadata"]["name"])
-        await self._create(manifest, lease)
+        await self._create(manifest)
         return await self._followed_to_its_end(stage)
 
     async def _followed_to_its_end(self, stage: Stage) -> Seen:
@@ -136,7 +149,8 @@ class Dispatcher:
 
     async def _guard(self, stage: Stage) -> None:
         """Stop a dispatcher that waits for nothing: 4.0.0 waits for ever for a per-node Job that was deleted."""
-        await self._wait_for_start(names.dispatcher_name(self._suffix, stage))
+        await self._wait_for_start(stage)
+        self._waiting = ""
         loop = asyncio.get_running_loop()
         moved, jobs_then = loop.time(), self.seen.jobs(stage)
         while loop.time() - moved < self._patience:
@@ -157,14 +171,19 @@ class Dispatcher:
             await asyncio.sleep(_PAUSE_SECONDS)
         raise self._stopped(f"the pod of the dispatcher {job} does not end")
 
-    async def _wait_for_start(self, job: str) -> None:
+    async def _wait_for_start(self, stage: Stage) -> None:
         """Return when the dispatcher's pod has started."""
+        job = names.dispatcher_name(self._suffix, stage)
+        lookout = Lookout(api=self._api, namespace=self._namespace, selector=f"job-name={job}")
         for _ in range(_START_LOOKS):
             with contextlib.suppress(UnreachableError):
                 pods = await self._api.list_pods(self._namespace, f"job-name={job}")
                 if any(pod.status and pod.status.phase not in {None, "Pending"} for pod in pods):
                     return
             await asyncio.sleep(_LOOK_SECONDS)
+            waiting = self.seen.dispatchers.get(stage)
+            found = await lookout.look([waiting]) if waiting else None
+            self._waiting = next((f"the dispatcher {job}: {held}" for held in (found or {}).values()), self._waiting)
         why = await explain(self._api, self._namespace, job) or "no pod of it was started"
         raise self._stopped(f"the dispatcher {job} has not started in {_START_LOOKS * _LOOK_SECONDS:.0f} s: {why}")
 
@@ -181,6 +200,7 @@ class Dispatcher:
             except ClusterError as error:
                 if not self._api_patience.passes(error):
                     raise
+                self._standstill.failed(_FOLLOW, str(error))
             await asyncio.sleep(_PAUSE_SECONDS)
 
     async def _list(self) -> tuple[Seen, str]:
@@ -192,11 +212,13 @@ class Dispatcher:
 
     async def _followed(self) -> Seen:
         self.seen, position = await self._list()
+        self._standstill.succeeded(_FOLLOW)
         if not self.seen.active:
             return self.seen
         async with contextlib.aclosing(self._api.watch_jobs(self._namespace, self._selector, position)) as events:
             async for event in events:
                 self._api_patience.answered()
+                self._standstill.moved()
                 if event.type == "DELETED":
                     self.seen.remove(event.object)
                 else:
@@ -205,7 +227,7 @@ class Dispatcher:
                     break
         return self.seen
 
-    async def _clear(self, stage: Stage, nodes: set[str], lease: HeldLease) -> None:
+    async def _clear(self, stage: Stage, nodes: set[str]) -> None:
         for attempt in range(_TRIES):
             await asyncio.sleep(_PAUSE_SECONDS if attempt > 1 else 0.0)
             seen = await self._quiet()
@@ -213,13 +235,13 @@ class Dispatcher:
             left += [job for its_stage, job in seen.dispatchers.items() if its_stage == stage]
             if not left:
                 return
-            await delete_jobs(self._api, self._namespace, lease, left)
+            await delete_jobs(self._api, self._namespace, self._lease, left)
         raise self._stopped("Jobs of an earlier run are not gone")
 
-    async def _create(self, manifest: Mapping[str, Any], lease: HeldLease) -> None:
+    async def _create(self, manifest: Mapping[str, Any]) -> None:
         """Create the Job; a lost answer is asked for again, and then the Job that stands there is that one."""
         for _ in range(_TRIES):
-            if lease.fresh:
+            if self._lease.fresh:
                 try:
                     await self._api.create_job(self._namespace, manifest)
                 except ApiError as error:
@@ -255,7 +277,7 @@ async def retired(
 
     Those of the stage that the work itself `follows` are left to it, and removed in the end.
     """
-    dispatcher = Dispatcher(api, namespace, suffix, like, say)
+    dispatcher = Dispatcher(api, namespace, suffix, like, lease, say)
     found = (await lease.kept(dispatcher.listed())).dispatchers
     for stage, job in found.items():
         if job.active and stage != follows:

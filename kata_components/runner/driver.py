@@ -92,12 +92,14 @@ class Driver:
             RolloutStoppedError: the Lease was lost, or a request that everything waits for gets nowhere.
             ClusterError: the API refuses for good to be asked.
         """
+        orders = self._orders
+        lookout = Lookout.of_node_jobs(self._api, orders.namespace, orders.suffix, orders.stamp.template)
         try:
             async with asyncio.TaskGroup() as group:
                 background = [
                     group.create_task(self._lease.keep()),
                     group.create_task(again_and_again(self._tell_progress)),
-                    group.create_task(self._lookout.watch(self._at_work, self._hold_up)),
+                    group.create_task(lookout.watch(self._at_work, self._hold_up)),
                 ]
                 await self._pace(group)
                 self._tell_progress()
@@ -122,16 +124,6 @@ class Driver:
         progress = self._pacer.progress(asyncio.get_running_loop().time())
         notes = [note for note in (self._lease.trouble, *self._standstill.notes) if note]
         self._on_progress(replace(progress, holdups=(*notes, *progress.holdups)))
-
-    @property
-    def _lookout(self) -> Lookout:
-        template = self._orders.stamp.template["spec"]["template"]["spec"]
-        return Lookout(
-            api=self._api,
-            namespace=self._orders.namespace,
-            suffix=self._orders.suffix,
-            tolerations=template.get("tolerations", ()),
-        )
 
     def _at_work(self) -> list[NodeJob]:
         """Return the Jobs in which nodes of this run are."""

@@ -5,7 +5,7 @@ import contextlib
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, NoReturn, TypeVar
+from typing import Any, Final, NoReturn, Self, TypeVar
 
 from kata_components.errors import ClusterError
 from kata_components.kubernetes.api import KubeApi
@@ -32,12 +32,21 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class Lookout:
-    """Looks at the Jobs of one installation. It helps to understand a run and is no need of it: errors are no news."""
+    """Looks at Jobs whose pods `selector` matches and have these tolerations.
+
+    It helps to understand a run and is no need of it: errors are no news.
+    """
 
     api: KubeApi
     namespace: str
-    suffix: str
-    tolerations: Sequence[Toleration]
+    selector: str
+    tolerations: Sequence[Toleration] = ()
+
+    @classmethod
+    def of_node_jobs(cls, api: KubeApi, namespace: str, suffix: str, template: Mapping[str, Any]) -> Self:
+        """Return the one for the per-node Jobs of an installation, which are made from a template."""
+        tolerations = template["spec"]["template"]["spec"].get("tolerations", ())
+        return cls(api=api, namespace=namespace, selector=jobs.selector(suffix), tolerations=tolerations)
 
     async def watch(
         self, at_work: Callable[[], Iterable[NodeJob]], tell: Callable[[Mapping[str, Holdup]], None]
@@ -49,13 +58,13 @@ class Lookout:
             found = {job.uid: job for job in at_work()}
             slow = [job for uid, job in found.items() if uid in before]
             before = set(found)
-            seen = await self._look(slow) if slow else {}
+            seen = await self.look(slow) if slow else {}
             if seen is not None:
                 tell(seen)
 
-    async def _look(self, slow: Sequence[NodeJob]) -> dict[str, Holdup] | None:
-        selector = jobs.selector(self.suffix)
-        pods = await _answered(self.api.list_pods(self.namespace, selector, "status.phase!=Succeeded"))
+    async def look(self, slow: Sequence[NodeJob]) -> dict[str, Holdup] | None:
+        """Return by node what holds these Jobs up, None when that cannot be said."""
+        pods = await _answered(self.api.list_pods(self.namespace, self.selector, "status.phase!=Succeeded"))
         if pods is None:
             return None
         of_job: dict[str, list[Pod]] = defaultdict(list)
@@ -72,7 +81,7 @@ class Lookout:
         }
 
     async def _nodes(self, slow: Sequence[NodeJob]) -> dict[str, Node]:
-        names = [job.node for job in slow if len(job.node) <= _MAX_LABEL][:_NODES_AT_ONCE]
+        names = [job.node for job in slow if 0 < len(job.node) <= _MAX_LABEL][:_NODES_AT_ONCE]
         if not names:
             return {}
         found = await _answered(self.api.list_nodes(f"{_HOSTNAME} in ({','.join(names)})"))

@@ -54,7 +54,8 @@ class DispatcherModel:
         self._in_flight: dict[str, str] = {}
         self._finishing: dict[str, int] = {}
         self._failed: list[str] = []
-        metadata = {"name": f"{self._name}-x", "labels": {"job-name": self._name}}
+        owners = [{"kind": "Job", "name": self._name, "uid": self._uid}]
+        metadata = {"name": f"{self._name}-x", "labels": {"job-name": self._name}, "ownerReferences": owners}
         self._pod: Object = {"metadata": metadata, "status": {"phase": "Pending"}}
         cluster.pods[f"{self._name}-x"] = self._pod
         if cluster.dispatcher_fate == "waits":
@@ -139,7 +140,10 @@ class DispatcherModel:
         job = copy.deepcopy(self._template)
         metadata = job["metadata"]
         metadata["name"] = f"{self._told.name_prefix}-{node}"
-        metadata["labels"] |= {names.OWNER_LABEL: self._told.name_prefix, names.NODE_LABEL: node}
+        owner = {names.OWNER_LABEL: self._told.name_prefix}
+        metadata["labels"] |= owner | {names.NODE_LABEL: node}
+        pod = job["spec"]["template"].setdefault("metadata", {})
+        pod["labels"] = pod.get("labels", {}) | owner
         metadata["annotations"] = metadata.get("annotations", {}) | {names.NODE_NAME_ANNOTATION: node}
         if metadata["name"] not in self._cluster.jobs:
             self._cluster.create_job("kube-system", job)

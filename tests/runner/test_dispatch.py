@@ -266,8 +266,8 @@ def test_job_that_still_works_is_waited_for_before_a_dispatcher_gets_its_node() 
         async with held(api, NAMESPACE, LEASE, say=Told().say, clock=now) as lease:
             # Between two batches of one run, or by hand.
             on.create_job(NAMESPACE, template | {"metadata": working})
-            made = Dispatcher(api, NAMESPACE, "", job, Told().say)
-            return await lease.kept(made.run("install", job, batch, lease))
+            made = Dispatcher(api, NAMESPACE, "", job, lease, Told().say)
+            return await lease.kept(made.run("install", job, batch))
 
     seen = simulate(story())
     assert on.violations == []
