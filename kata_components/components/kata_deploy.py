@@ -37,7 +37,8 @@ from kata_components.providers.installation import Installation
 from kata_components.providers.installation_inputs import InstallationInputs
 from kata_components.providers.preflight import Preflight
 from kata_components.providers.preflight_inputs import PreflightInputs
-from kata_components.providers.rollout import Rollout, RolloutInputs
+from kata_components.providers.rollout import Rollout
+from kata_components.providers.rollout_inputs import RolloutInputs
 from kata_components.rollout.demands import Demands
 from kata_components.settings.architectures import architecture_problems
 from kata_components.settings.settings import Settings
@@ -187,6 +188,7 @@ class KataDeploy(pulumi.ComponentResource):
         name = f"{self._base}-rollout"
         inputs = RolloutInputs(
             urn=self._urn("Rollout", name),
+            stack=this_stack(),
             namespace=settings.namespace,
             suffix=settings.env.multi_install_suffix,
             kata_version=settings.kata_version,
@@ -210,7 +212,7 @@ class KataDeploy(pulumi.ComponentResource):
             demands=Demands(labels=tuple(gate(settings)), handlers=tuple(handlers(settings))),
         )
         opts = pulumi.ResourceOptions(parent=self, depends_on=[preflight, installation], hooks=fail_on_outcome(name))
-        return Rollout(name, inputs, opts)
+        return Rollout(name, inputs, installation_id=installation.installationId, passed=preflight.passed, opts=opts)
 
     def _urn(self, kind: str, name: str) -> str:
         """Return the URN a dynamic resource of ours will have; its provider process is not told."""

@@ -9,7 +9,6 @@ import functools
 from typing import Any
 
 import pulumi
-from msgspec import structs
 from pulumi.dynamic import (
     CheckResult,
     CreateResult,
@@ -51,12 +50,12 @@ class InstallationProvider(ClusterProvider):
                 return CheckResult(inputs, refused([str(error)]))
             return CheckResult(checked.props(), refused(refusals))
 
-    def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
-        """Say whether what cleaning needs has changed, or the Lease has to be restored."""
+    def diff(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
+        """Say whether what cleaning needs has changed, or the Lease is not there, or is another's."""
         if has_unknowns(news):
             return DiffResult(changes=True)
         wanted, known = InstallationInputs.of(news), InstallationInputs.of(olds)
-        return DiffResult(changes=wanted.lasting != known.lasting)
+        return DiffResult(changes=wanted.lasting != known.lasting or wanted.lease not in (None, id_))
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Name the installation in the cluster. Instant."""
@@ -90,8 +89,7 @@ class InstallationProvider(ClusterProvider):
 
 
 def _outputs(inputs: InstallationInputs, identity: str) -> dict[str, Any]:
-    settled = structs.replace(inputs.lasting, lease=None)
-    return settled.props() | {"installationId": identity}
+    return inputs.lasting.props() | {"installationId": identity}
 
 
 async def _establish(api: KubeApi, inputs: InstallationInputs) -> str:
@@ -114,9 +112,8 @@ async def _take_over(api: KubeApi, inputs: InstallationInputs) -> None:
 class Installation(Resource, module="kata", name="Installation"):
     """The anchor of one installation on one cluster."""
 
-    installation_id: pulumi.Output[str]
-    cluster_uid: pulumi.Output[str]
+    installationId: pulumi.Output[str]  # noqa: N815 - the SDK calls outputs as they are called on the wire
 
     def __init__(self, name: str, inputs: InstallationInputs, opts: pulumi.ResourceOptions | None = None) -> None:
-        outputs = {"installationId": None, "clusterUid": None}
+        outputs = {"installationId": None}
         super().__init__(InstallationProvider(), name, {**outputs, **inputs.props()}, opts)

@@ -8,7 +8,9 @@ from typing import Final
 
 from msgspec import structs
 
+from kata_components import names
 from kata_components.kubernetes.api import KubeApi
+from kata_components.kubernetes.objects import Lease
 from kata_components.providers import guarded
 from kata_components.providers.installation_inputs import InstallationInputs
 from kata_components.rollout import guards
@@ -36,5 +38,9 @@ async def check(
     refusals = guards.unconfirmed(met, confirmed)
     if refusals:
         return wanted, guarded.texts(refusals, wanted)
-    state = _MISSING if before and lease is None else None
-    return structs.replace(wanted, cluster_uid=uid, lease=state), []
+    return structs.replace(wanted, cluster_uid=uid, lease=_named(lease) if before else None), []
+
+
+def _named(lease: Lease | None) -> str:
+    """Return what diff compares with the id of the resource."""
+    return (lease and lease.metadata.annotation(names.INSTALLATION_ANNOTATION)) or _MISSING

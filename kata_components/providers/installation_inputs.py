@@ -31,7 +31,7 @@ class InstallationInputs(Guarded, frozen=True, kw_only=True):
     @property
     def lasting(self) -> Self:
         """What is kept and compared: the rest matters to one run and says nothing about the installation."""
-        return structs.replace(super().lasting, existing=None)
+        return structs.replace(super().lasting, existing=None, lease=None)
 
     @property
     def released(self) -> tuple[ObjectName, ...]:

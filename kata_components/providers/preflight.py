@@ -77,7 +77,7 @@ def _kept(props: dict[str, Any]) -> dict[str, Any]:
 class Preflight(Resource, module="kata", name="Preflight"):
     """What was checked before anything changed."""
 
-    cluster_uid: pulumi.Output[str]
+    passed: pulumi.Output[dict[str, Any]]
 
     def __init__(self, name: str, inputs: PreflightInputs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__(PreflightProvider(), name, {"clusterUid": None, **inputs.props()}, opts)
+        super().__init__(PreflightProvider(), name, {"passed": None, **inputs.props()}, opts)

@@ -8,6 +8,7 @@ from kata_components import names
 from kata_components.kubernetes.api import KubeApi
 from kata_components.providers import engine, guarded
 from kata_components.providers.preflight_inputs import PreflightInputs
+from kata_components.providers.provenance import Passed
 from kata_components.rollout import architectures, guards
 from kata_components.rollout.guards import Refusal
 from kata_components.rollout.taints import blocking
@@ -41,7 +42,8 @@ async def check(
     for text in found.announcements:
         engine.warning(text, wanted.urn)
     former = next(iter(found.stacks - {wanted.stack}), None)
-    return structs.replace(wanted, cluster_uid=uid, former_stack=former), []
+    passed = Passed(cluster_uid=uid, kata_version=wanted.kata_version, namespace=wanted.namespace, suffix=wanted.suffix)
+    return structs.replace(wanted, cluster_uid=uid, former_stack=former, passed=passed), []
 
 
 async def _there(api: KubeApi, before: PreflightInputs | None, wanted: PreflightInputs) -> Finding:

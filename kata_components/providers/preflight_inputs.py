@@ -7,6 +7,7 @@ from typing import Any, Final, Literal, Self
 from msgspec import structs
 
 from kata_components.providers.guarded import Guarded
+from kata_components.providers.provenance import Passed
 from kata_components.runner.objects_there import ObjectName
 from kata_components.runner.takeover import TakeoverRequest
 
@@ -28,9 +29,9 @@ class PreflightInputs(Guarded, frozen=True, kw_only=True):
 
     `objects` are the Kubernetes objects of the program as `apiVersion plural namespace name`; `pod_template` is a
     digest of the DaemonSet's pods (daemonset mode only). `existing` is `adopt` where objects that are there already may
-    be taken over; then `contents` maps, as JSON, those that are compared to their manifests. `former_stack` is put in
-    by check. In daemonset mode, when there are any, `architectures` has what the node program would refuse on each;
-    then `selectors` say where the pods go, and `tolerations` are theirs as JSON.
+    be taken over; then `contents` maps, as JSON, those that are compared to their manifests. `former_stack` and
+    `passed` are put in by check. In daemonset mode, when there are any, `architectures` has what the node program would
+    refuse on each; then `selectors` say where the pods go, and `tolerations` are theirs as JSON.
     """
 
     objects: tuple[str, ...] = ()
@@ -41,6 +42,7 @@ class PreflightInputs(Guarded, frozen=True, kw_only=True):
     architectures: dict[str, str] | None = None
     selectors: tuple[str, ...] | None = None
     tolerations: str | None = None
+    passed: Passed | None = None
 
     @property
     def lasting(self) -> Self:

@@ -6,7 +6,7 @@ fleet. `kata_components.providers.rollout.RolloutProvider` is stored in users' s
 
 import functools
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import pulumi
 import yaml
@@ -27,103 +27,20 @@ from kata_components.kubernetes.api import KubeApi, Manifest
 from kata_components.providers import engine, plan_file, session
 from kata_components.providers.boundary import boundary, refused
 from kata_components.providers.cluster_provider import ClusterProvider
+from kata_components.providers.provenance import Passed, stale, untold
 from kata_components.providers.rights import missing_rights, rollout_rights
+from kata_components.providers.rollout_inputs import RolloutInputs
 from kata_components.providers.row import Row
-from kata_components.providers.wire import WireModel, has_unknowns
-from kata_components.rollout import approval, demands, dispatch, report
-from kata_components.rollout.demands import Demands
+from kata_components.providers.wire import has_unknowns
+from kata_components.rollout import approval, dispatch, report
 from kata_components.rollout.dispatch import Batch
-from kata_components.rollout.waves import Size
 from kata_components.runner import dispatch_install, rehearsal
-from kata_components.runner.cleanup import CleanupRequest
 from kata_components.runner.dispatch_install import install_runs
-from kata_components.runner.fleet import Selection
 from kata_components.runner.install import install, orders
-from kata_components.runner.preview import InstallRequest, Preview, preview
+from kata_components.runner.preview import Preview, preview
 
 _WIDE: Final = 1_000_000
 """Columns; no text of a manifest is broken."""
-
-
-class RolloutInputs(WireModel, frozen=True, kw_only=True):
-    """What the program asks for.
-
-    `install_job` and `cleanup_job` are Job templates as YAML; with the latter, nodes that are not selected any more are
-    cleaned. `mounted` has fingerprints of the files in the ConfigMaps they mount, `demands` are those on each node.
-    `dispatcher_job` and `cleanup_dispatcher_job` are the Jobs of upstream's dispatcher as YAML, where that paces: as
-    the contract has them from the program, the former told its nodes by check.
-    `architectures` has what the node program would refuse on each. `plan` is put in by check.
-    """
-
-    urn: str
-    namespace: str
-    suffix: str = ""
-    kata_version: str
-    nodes: tuple[str, ...] = ()
-    selectors: tuple[str, ...] = ()
-    install_job: str
-    mounted: dict[str, dict[str, str]] | None = None
-    architectures: dict[str, str] | None = None
-    parallelism: int
-    waves: tuple[Size, ...] = ()
-    max_failures: Size
-    soak_seconds: int
-    node_timeout_seconds: int
-    not_ready: Literal["skip", "attempt"]
-    existing: Literal["adopt", "install"] | None = None
-    report_dir: str | None = None
-    approved_plan: str | None = None
-    cleanup_job: str | None = None
-    dispatcher_job: str | None = None
-    cleanup_dispatcher_job: str | None = None
-    demands: Demands = demands.NONE
-    plan: str | None = None
-
-    @functools.cached_property
-    def dispatcher(self) -> dict[str, Any] | None:
-        """The Job of upstream's dispatcher, where that paces."""
-        return yaml.safe_load(self.dispatcher_job) if self.dispatcher_job else None
-
-    @functools.cached_property
-    def request(self) -> InstallRequest:
-        """What the runner needs of it.
-
-        Raises:
-            GuardError: the approved plan cannot be read.
-        """
-        return InstallRequest(
-            namespace=self.namespace,
-            suffix=self.suffix,
-            kata_version=self.kata_version,
-            selection=Selection(nodes=self.nodes, selectors=self.selectors),
-            job=yaml.safe_load(self.install_job),
-            mounted=self.mounted or {},
-            architectures=self.architectures or {},
-            parallelism=self.parallelism,
-            sizes=self.waves,
-            max_failures=self.max_failures,
-            soak_seconds=self.soak_seconds,
-            node_timeout_seconds=self.node_timeout_seconds,
-            not_ready=self.not_ready,
-            existing=self.existing,
-            cleanup=self._cleanup,
-            demands=self.demands,
-            approval=plan_file.approval(self.approved_plan),
-            heeds_taints=self.dispatcher is not None and dispatch.does_node_work(self.dispatcher),
-        )
-
-    @property
-    def _cleanup(self) -> CleanupRequest | None:
-        if self.cleanup_job is None:
-            return None
-        return CleanupRequest(
-            namespace=self.namespace,
-            suffix=self.suffix,
-            job=yaml.safe_load(self.cleanup_job),
-            parallelism=self.parallelism,
-            node_timeout_seconds=self.node_timeout_seconds,
-            dispatcher_job=yaml.safe_load(self.cleanup_dispatcher_job) if self.cleanup_dispatcher_job else None,
-        )
 
 
 class RolloutProvider(ClusterProvider):
@@ -135,24 +52,27 @@ class RolloutProvider(ClusterProvider):
         The plan's counts and digest become the input `plan`; names and reasons go to messages and to plan.json.
         """
         inputs = {key: value for key, value in news.items() if key != "__provider"}
-        if has_unknowns(news):
+        later = untold(inputs)
+        known = {key: value for key, value in inputs.items() if key not in later}
+        if has_unknowns(known):
             return CheckResult(inputs, [])
         with boundary("planning the rollout"):
-            wanted = RolloutInputs.of(inputs)
+            wanted = RolloutInputs.of(known)
             try:
                 planned = session.read(self.target, functools.partial(_plan, inputs=wanted))
             except (ClusterError, GuardError) as error:
                 return CheckResult(inputs, refused([str(error)]))
             refusals = [*_shown(planned, wanted), *planned.against]
             told = {"plan": _counts(planned.found), "dispatcher_job": _told(wanted, planned)}
-            return CheckResult(structs.replace(wanted, **told).props(), refused(refusals))
+            return CheckResult(structs.replace(wanted, **told).props() | later, refused(refusals))
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
         """Say whether an update has work to do: nodes to install, Jobs to remove, another digest, a failure to settle.
 
         Finished work must not show as a difference, and nothing ever asks for a replacement.
         """
-        if has_unknowns(news):
+        later = untold(news)
+        if has_unknowns({key: value for key, value in news.items() if key not in later}):
             return DiffResult(changes=True)
         plan = yaml.safe_load(news.get("plan") or "") or {}
         last = olds.get("outcome") or {}
@@ -205,6 +125,10 @@ class _Planned:
 
 async def _plan(api: KubeApi, inputs: RolloutInputs) -> _Planned:
     request = inputs.request
+    about = Passed(cluster_uid="", kata_version=inputs.kata_version, namespace=inputs.namespace, suffix=inputs.suffix)
+    other = await stale(api, about, inputs.passed, request.owner)
+    if other:
+        raise GuardError(other)
     found = await preview(api, request)
     if not (found.plan.pending or found.plan.leftover or found.cleanup.pending):
         return _Planned(found=found)
@@ -282,6 +206,16 @@ class Rollout(Resource, module="kata", name="Rollout"):
     failure: pulumi.Output[str]
     plan: pulumi.Output[str]
 
-    def __init__(self, name: str, inputs: RolloutInputs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        inputs: RolloutInputs,
+        *,
+        installation_id: pulumi.Input[str],
+        passed: pulumi.Input[dict[str, Any]],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """Register it; `installation_id` is `Installation`'s and `passed` `Preflight`'s."""
         outputs = {"plan": None, "outcome": None, "failure": None}
-        super().__init__(RolloutProvider(), name, {**outputs, **inputs.props()}, opts)
+        told = {"installationId": installation_id, "passed": passed}
+        super().__init__(RolloutProvider(), name, {**outputs, **inputs.props(), **told}, opts)

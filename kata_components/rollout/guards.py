@@ -205,13 +205,14 @@ def takeover(releases: Collection[Release], namespace: str) -> Refusal | None:
 
 
 def other_stack(owner: str | None, stack: str, lease: str) -> Refusal | None:
-    """Refuse to work on an installation that another stack made."""
+    """Refuse to work on an installation that another stack made; `lease` is `namespace/name`."""
     if owner is None or owner == stack:
         return None
     return Refusal(
         f"this cluster's installation belongs to the stack {owner} (Lease {lease}), this is {stack}. Two stacks on one "
         f"installation would undo each other. Work in {owner}, or install beside it with another "
-        "env.multiInstallSuffix."
+        f"env.multiInstallSuffix. If that is a former name of this stack: `kubectl annotate lease -n "
+        f"{lease.replace('/', ' ')} --overwrite {names.STACK_ANNOTATION}={stack}`."
     )
 
 

@@ -1,15 +1,24 @@
 """Whose a Kubernetes object is, and what is refused for being somebody else's. Pure."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from kata_components import names
-from kata_components.kubernetes.objects import Metadata, OwnedMetadata
+from kata_components.errors import GuardError
+from kata_components.kubernetes.objects import Lease, Metadata, OwnedMetadata
+from kata_components.rollout import guards
 from kata_components.rollout.guards import Refusal
 from kata_components.rollout.report import some
 
 _PULUMI: Final = "pulumi-kubernetes"
 """Field manager of Pulumi's Kubernetes provider; where it applies on the server's side, a random part follows."""
+
+
+class Owner(NamedTuple):
+    """Whose an installation is: its id (None: not known yet), and its stack as `project/stack`."""
+
+    installation: str | None
+    stack: str
 
 
 def stack_of(metadata: Metadata) -> str | None:
@@ -21,6 +30,37 @@ def is_applied_by_pulumi(metadata: OwnedMetadata) -> bool:
     """Whether Pulumi's Kubernetes provider has set some field of an object."""
     managers = (str(entry.get("manager", "")) for entry in metadata.managed_fields or ())
     return any(manager.startswith(_PULUMI) for manager in managers)
+
+
+def of_lease(lease: Lease, owner: Owner) -> Refusal | None:
+    """Refuse to work under a Lease that names another stack, or another installation of this one."""
+    where = f"{lease.metadata.namespace}/{lease.metadata.name}"
+    other = guards.other_stack(stack_of(lease.metadata), owner.stack, where)
+    found = lease.metadata.annotation(names.INSTALLATION_ANNOTATION)
+    if other or owner.installation in (None, found):
+        return other
+    return Refusal(
+        f"the cluster has the installation {found} (Lease {where}), the state of this stack has {owner.installation}: "
+        "the state is older than the cluster, or a copy of another one. Nothing was done. Bring the newest state back "
+        "(`pulumi stack history`, `pulumi stack import`). If it is lost: `pulumi state delete <URN of Installation> "
+        "--target-dependents`, then `pulumi up` goes on with what is in the cluster."
+    )
+
+
+def insist(lease: Lease, owner: Owner) -> None:
+    """See to it that a Lease is this owner's.
+
+    Raises:
+        GuardError: it is another's.
+    """
+    refusal = of_lease(lease, owner)
+    if refusal:
+        raise GuardError(refusal.text)
+
+
+def previous(lease: Lease) -> list[str]:
+    """Return the ids whose place the installation of a Lease has taken, newest first."""
+    return [*filter(None, (lease.metadata.annotation(names.PREVIOUS_ANNOTATION) or "").split(","))]
 
 
 def other_mode(found: str | None, mode: str) -> Refusal | None:

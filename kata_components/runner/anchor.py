@@ -1,23 +1,29 @@
 """The anchor of an installation in the cluster: which cluster this is, who made the installation, and its end."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 from uuid import uuid4
+
+import msgspec
 
 from kata_components import names
 from kata_components.errors import ApiError, GuardError
 from kata_components.kubernetes.api import KubeApi
 from kata_components.kubernetes.objects import Lease, ObjectMetadata
-from kata_components.rollout import guards, jobs
+from kata_components.rollout import jobs, ownership
 from kata_components.rollout.jobs import Stage
+from kata_components.rollout.ownership import Owner
 from kata_components.runner import cleanup, dispatch_cleanup, fleet
 from kata_components.runner.cleanup import CleanupRequest, Uninstall
 from kata_components.runner.dispatcher import retired
 from kata_components.runner.fleet import Selection
-from kata_components.runner.lease import held, lease_manifest, renamed
+from kata_components.runner.lease import held, lease_manifest
 from kata_components.runner.telling import OnProgress, Say
 
 _CLUSTER_NAMESPACE: Final = "kube-system"
+_MOST_PREVIOUS: Final = 8
+"""So many ids are kept: one is added with each replacement, or with a create whose answer was lost."""
 
 
 async def cluster_uid(api: KubeApi) -> str:
@@ -49,7 +55,7 @@ async def establish(api: KubeApi, namespace: str, name: str, *, stack: str) -> s
     """Write the Lease that names a new installation and return its id.
 
     A Lease of the same stack is taken over with a new id: it is left from a create whose answer was lost, or this is a
-    replacement, and the anchor with the old id must then no longer clean.
+    replacement, and the anchor with the old id must then no longer clean. The old id stays known for that.
 
     Raises:
         GuardError: the installation belongs to another stack.
@@ -59,22 +65,48 @@ async def establish(api: KubeApi, namespace: str, name: str, *, stack: str) -> s
     if existing is None:
         await api.create_lease(namespace, lease_manifest(name, installation=installation, stack=stack))
         return installation
-    refusal = guards.other_stack(existing.metadata.annotation(names.STACK_ANNOTATION), stack, f"{namespace}/{name}")
-    if refusal:
-        raise GuardError(refusal.text)
-    await api.replace_lease(namespace, name, renamed(existing, installation=installation, stack=stack))
+    ownership.insist(existing, Owner(None, stack))
+    former = existing.metadata.annotation(names.INSTALLATION_ANNOTATION)
+    previous = [*filter(None, [former]), *ownership.previous(existing)][:_MOST_PREVIOUS]
+    await api.replace_lease(
+        namespace, name, _renamed(existing, installation=installation, stack=stack, previous=previous)
+    )
     return installation
 
 
 async def restore(api: KubeApi, namespace: str, name: str, *, stack: str, installation: str) -> None:
-    """Write the Lease of a known installation again if somebody deleted it.
+    """Write the Lease of a known installation again if somebody deleted it; a renamed stack gives it its new name.
 
     A run may have held it, and works on for as long as it may believe so: the new one has a holder that never renews.
+
+    Raises:
+        GuardError: the Lease is that of another installation.
     """
-    if await find_lease(api, namespace, name) is None:
+    lease = await find_lease(api, namespace, name)
+    if lease is None:
         holder = "a run that may have held it before it was deleted"
         manifest = lease_manifest(name, installation=installation, stack=stack, holder=holder)
         await api.create_lease(namespace, manifest)
+        return
+    former = ownership.stack_of(lease.metadata) or stack
+    ownership.insist(lease, Owner(installation, former))
+    if former != stack:
+        previous = ownership.previous(lease)
+        manifest = _renamed(lease, installation=installation, stack=stack, previous=previous)
+        await api.replace_lease(namespace, name, manifest)
+
+
+def _renamed(lease: Lease, *, installation: str, stack: str, previous: Sequence[str]) -> dict[str, Any]:
+    """Return the Lease under other names. Who holds it stays: a run that works must not lose its lock.
+
+    `previous` are the installation ids whose place this one has taken.
+    """
+    manifest = lease_manifest(lease.metadata.name, installation=installation, stack=stack, previous=lease)
+    annotations = manifest["metadata"]["annotations"]
+    annotations.pop(names.PREVIOUS_ANNOTATION, None)
+    annotations |= {names.PREVIOUS_ANNOTATION: ",".join(previous)} if previous else {}
+    manifest["spec"] = msgspec.to_builtins(lease.spec) if lease.spec else {}
+    return manifest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,14 +146,11 @@ async def end(api: KubeApi, ending: Ending, *, say: Say, on_progress: OnProgress
     if lease is None:
         await _refuse_without_lease(api, ending, name)
         return
-    if lease.metadata.annotation(names.INSTALLATION_ANNOTATION) != ending.installation:
-        owner = lease.metadata.annotation(names.STACK_ANNOTATION)
-        refusal = guards.other_stack(owner, ending.stack, f"{ending.namespace}/{name}")
-        if refusal:
-            raise GuardError(refusal.text)
+    owner = Owner(ending.installation, ending.stack)
+    if await _is_replaced(api, ending, lease):
         say("a newer Installation of this stack has taken over; no node is touched")
         return
-    async with held(api, ending.namespace, name, say=say) as lock:
+    async with held(api, ending.namespace, name, owner=owner, say=say) as lock:
         if ending.cleanup:
             claim = Selection.parse(lease.metadata.annotation(names.CLAIM_ANNOTATION))
             follows = ending.cleanup.dispatcher_job is not None
@@ -136,6 +165,21 @@ async def end(api: KubeApi, ending: Ending, *, say: Say, on_progress: OnProgress
             async with retired(api, ending.namespace, ending.suffix, like, lock, say, follows=stage):
                 await uninstall.run(api, lock, say=say, on_progress=on_progress)
         await lock.delete()
+
+
+async def _is_replaced(api: KubeApi, ending: Ending, lease: Lease) -> bool:
+    """Whether another installation of this stack has taken the place of the one that ends; said once of each.
+
+    An older state that is brought back later must not end what it does not know.
+    """
+    previous = ownership.previous(lease)
+    if ownership.stack_of(lease.metadata) != ending.stack or ending.installation not in previous:
+        return False
+    kept = [one for one in previous if one != ending.installation]
+    newer = lease.metadata.annotation(names.INSTALLATION_ANNOTATION) or ""
+    manifest = _renamed(lease, installation=newer, stack=ending.stack, previous=kept)
+    await api.replace_lease(ending.namespace, lease.metadata.name, manifest)
+    return True
 
 
 async def _refuse_without_lease(api: KubeApi, ending: Ending, name: str) -> None:

@@ -51,13 +51,13 @@ async def install(
     contract has it. Nodes that are to be cleaned come last, and only when all installs went well.
 
     Raises:
-        GuardError: a guard rail stands against the plan; nothing was started.
+        GuardError: a guard rail stands against the plan, or the installation is another's; nothing was started.
         LeaseHeldError: another run works on this installation; nothing was started.
         RolloutStoppedError: the Lease was lost on the way, or the dispatcher cannot be started.
         ClusterError: the API server refuses for good to be asked.
     """
     began = asyncio.get_running_loop().time()
-    async with held(api, request.namespace, names.base(request.suffix), say=say) as lease:
+    async with held(api, request.namespace, names.base(request.suffix), owner=request.owner, say=say) as lease:
         work = Dispatching(
             api=api,
             lease=lease,

@@ -68,7 +68,7 @@ async def install(
     Nodes that are to be cleaned come last, and only when all installs went well.
 
     Raises:
-        GuardError: a guard rail stands against the plan; nothing was started.
+        GuardError: a guard rail stands against the plan, or the installation is another's; nothing was started.
         LeaseHeldError: another run works on this installation; nothing was started.
         RolloutStoppedError: the Lease was lost on the way.
         ClusterError: the API server refuses for good to be asked.
@@ -76,7 +76,7 @@ async def install(
     loop = asyncio.get_running_loop()
     began = loop.time()
     async with (
-        held(api, request.namespace, names.base(request.suffix), say=say) as lease,
+        held(api, request.namespace, names.base(request.suffix), owner=request.owner, say=say) as lease,
         retired(api, request.namespace, request.suffix, request.job, lease, say),
     ):
 

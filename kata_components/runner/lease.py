@@ -12,13 +12,13 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn, TypeVar
 
-import msgspec
-
 from kata_components import names
 from kata_components.errors import ApiError, ClusterError, RolloutStoppedError
 from kata_components.foreign import bounded
 from kata_components.kubernetes.api import KubeApi
 from kata_components.kubernetes.objects import Lease
+from kata_components.rollout import ownership
+from kata_components.rollout.ownership import Owner
 from kata_components.runner.clock import elapsed, hour_before, timestamp
 from kata_components.runner.holder import DURATION_SECONDS, alive, holder_name, when_free
 from kata_components.runner.patience import Patience
@@ -52,13 +52,6 @@ def lease_manifest(
         held_before = previous and previous.spec and previous.spec.holder_identity == holder
         spec["acquireTime"] = previous.spec.acquire_time if held_before and previous and previous.spec else now
     return {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": spec}
-
-
-def renamed(lease: Lease, *, installation: str, stack: str) -> dict[str, Any]:
-    """Return the Lease under a new installation id. Who holds it stays: a run that works must not lose its lock."""
-    manifest = lease_manifest(lease.metadata.name, installation=installation, stack=stack, previous=lease)
-    manifest["spec"] = msgspec.to_builtins(lease.spec) if lease.spec else {}
-    return manifest
 
 
 @dataclass
@@ -233,14 +226,16 @@ class HeldLease:
 
 @contextlib.asynccontextmanager
 async def held(
-    api: KubeApi, namespace: str, name: str, *, say: Say, clock: Callable[[], float] = elapsed
+    api: KubeApi, namespace: str, name: str, *, owner: Owner, say: Say, clock: Callable[[], float] = elapsed
 ) -> AsyncIterator[HeldLease]:
     """Hold the lock of an installation; its Lease exists already.
 
     Raises:
+        GuardError: it is the Lease of another owner.
         LeaseHeldError: another run holds it and is alive.
     """
     free = await when_free(api, namespace, name, say)
+    ownership.insist(free, owner)
     # As with renewals: counted from before the request.
     asked = clock()
     lease = HeldLease(api, namespace, name, await _acquire(api, namespace, name, free), clock, asked)

@@ -11,6 +11,7 @@ from kata_components.rollout.approval import Approval
 from kata_components.rollout.cleanup_plan import deselected_plan
 from kata_components.rollout.demands import Demands
 from kata_components.rollout.digest import Contents, host_digests
+from kata_components.rollout.ownership import Owner
 from kata_components.rollout.plan import NOTHING, Plan, plan
 from kata_components.rollout.step import Barrier
 from kata_components.rollout.verdict import Rules
@@ -21,7 +22,7 @@ from kata_components.runner.fleet import Fleet, Selection
 
 @dataclass(frozen=True, kw_only=True)
 class InstallRequest:
-    """What the configuration asks of a rollout. `job` is the install Job's template; times are in seconds.
+    """What the configuration asks of a rollout, as `owner`. `job` is the install Job's template; times are in seconds.
 
     `mounted` stands for the contents of the ConfigMaps that the Job mounts. With `cleanup`, nodes that carry the mark
     and are not selected any more are cleaned. An `approval` binds the plan. `heeds_taints`: whoever makes the Jobs
@@ -29,6 +30,7 @@ class InstallRequest:
     shims for, what the node program would refuse there; empty texts where nothing.
     """
 
+    owner: Owner
     namespace: str
     suffix: str
     kata_version: str

@@ -9,6 +9,12 @@ import pulumi_kubernetes as k8s
 
 from kata_components import names
 
+_PUT_IN: dict[str, dict[str, Any]] = {
+    "Preflight": {"passed": {"clusterUid": "cluster-1"}},
+    "Installation": {"installationId": "installation-1"},
+}
+"""What our providers add to the inputs of a kind of resource."""
+
 
 @dataclass
 class Recorder(pulumi.runtime.Mocks):
@@ -19,7 +25,7 @@ class Recorder(pulumi.runtime.Mocks):
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
         assert args.name not in self.resources, f"{args.name} is registered twice"
         self.resources[args.name] = args
-        return f"{args.name}-id", args.inputs
+        return f"{args.name}-id", {**args.inputs, **_PUT_IN.get(args.typ.rpartition(":")[2], {})}
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
         raise AssertionError(f"nothing should call {args.token}")

@@ -118,6 +118,12 @@ def test_guard_rails_are_told_the_manifests_to_compare_only_where_something_may_
     assert kinds == {"ClusterRole", "ClusterRoleBinding", "RuntimeClass"} | of_mode
 
 
+def test_rollout_is_told_whose_the_installation_is(program: Program) -> None:
+    inputs = program(JOB).resources["kata-deploy-rollout"].inputs
+    assert inputs["stack"] == "kata-deploy/test"
+    assert (inputs["installationId"], inputs["passed"]) == ("installation-1", {"clusterUid": "cluster-1"})
+
+
 def test_dispatcher_paces_both_ways_and_its_rights_outlive_the_installation(program: Program) -> None:
     run = program({**DISPATCHED, **ONE_SHIM})
     resources = run.resources

@@ -10,7 +10,7 @@ from kata_components.manifests.job_templates import config_map
 from kata_components.manifests.yaml_text import yaml_text
 from kata_components.providers.installation_inputs import InstallationInputs
 from kata_components.providers.preflight_inputs import PreflightInputs
-from kata_components.providers.rollout import RolloutInputs
+from kata_components.providers.rollout_inputs import RolloutInputs
 from kata_components.settings.load import load_settings
 from kata_components.settings.settings import Settings
 
@@ -56,6 +56,7 @@ def rollout(**changes: Any) -> dict[str, Any]:
     """Return the inputs of a `Rollout`; keys of `changes` are as on the wire."""
     values: dict[str, Any] = {
         "urn": ROLLOUT_URN,
+        "stack": STACK,
         "namespace": "kube-system",
         "kataVersion": "4.0.0",
         "installJob": TEMPLATES["install-job.yaml"],

@@ -145,7 +145,9 @@ class Dynamic:
         return Checked(_dict(answer.inputs), [failure.reason for failure in answer.failures])
 
     def differs(self, news: dict[str, Any], olds: dict[str, Any]) -> bool:
-        request = provider_pb2.DiffRequest(id="id", olds=self._props(olds), news=self._props(news))
+        """Ask of the resource with those outputs; an installation's id is among them."""
+        id_ = olds.get("installationId", "id")
+        request = provider_pb2.DiffRequest(id=id_, olds=self._props(olds), news=self._props(news))
         answer = self.stub.Diff(request, timeout=_TIMEOUT)
         assert not answer.replaces
         return bool(answer.changes == provider_pb2.DiffResponse.DIFF_SOME)

@@ -69,6 +69,30 @@ def test_deleted_lease_is_restored_by_the_next_up(running: Running, api: ApiServ
     assert not running.installation.differs(again.inputs, updated)
 
 
+def test_renamed_stack_renames_the_lease_and_only_that(running: Running, cluster: Cluster) -> None:
+    identity, outputs = create(running)
+    renamed = {"stack": "kata-deploy/renamed"}
+    checked = running.installation.check(inputs.installation(**renamed), outputs)
+    assert running.installation.differs(checked.inputs, outputs)
+    updated = running.installation.update(identity, outputs, checked.inputs)
+    annotations = cluster.leases[LEASE]["metadata"]["annotations"]
+    assert annotations == {names.INSTALLATION_ANNOTATION: identity, names.STACK_ANNOTATION: "kata-deploy/renamed"}
+    assert not running.installation.differs(checked.inputs, updated)
+    # The copy of the state that still has the old name is a copy of somebody else's by now.
+    assert "belongs to the stack kata-deploy/renamed" in refusal(running, outputs)
+
+
+def test_lease_of_a_newer_installation_is_a_difference_that_update_refuses(running: Running, api: ApiServer) -> None:
+    identity, outputs = create(running)
+    create(running)
+    before = len(api.writes)
+    checked = running.installation.check(inputs.installation(), outputs)
+    assert running.installation.differs(checked.inputs, outputs)
+    with pytest.raises(grpc.RpcError, match="the state is older than the cluster"):
+        running.installation.update(identity, outputs, checked.inputs)
+    assert len(api.writes) == before
+
+
 def test_delete_cleans_every_node_and_removes_the_lease(running: Running, cluster: Cluster) -> None:
     identity, outputs = install(running)
     cluster.starts.clear()

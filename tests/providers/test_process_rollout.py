@@ -5,6 +5,7 @@ from typing import Any
 import grpc
 import pytest
 import yaml
+from pulumi.runtime import rpc
 from pulumi.runtime.proto import engine_pb2
 
 from kata_components import names
@@ -148,6 +149,48 @@ def test_missing_rights_are_told_together_before_anything_is_written(running: Ru
     (failure,) = running.rollout.check(inputs.rollout()).failures
     assert "may not patch nodes, create jobs.batch in kube-system" in failure
     assert "docs/operator-rbac.yaml" in failure
+
+
+PASSED = {"clusterUid": "cluster-1", "kataVersion": "4.0.0", "namespace": "kube-system", "suffix": ""}
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"kataVersion": "3.9.0"}, "kataVersion"),
+        ({"namespace": "kata", "suffix": "b"}, "namespace, suffix"),
+        ({"passed": PASSED | {"clusterUid": "cluster-2"}}, "clusterUid"),
+    ],
+)
+def test_what_the_guard_rails_were_not_asked_about_is_refused(
+    running: Running, api: ApiServer, changes: dict[str, Any], says: str
+) -> None:
+    """With `--target` the engine hands over what `Preflight` was at the last run."""
+    (failure,) = running.rollout.check(inputs.rollout(passed=PASSED) | changes).failures
+    assert failure.startswith(f"the guard rails have not been asked about a changed {says}: `--target`")
+    assert api.writes == []
+    assert running.rollout.check(inputs.rollout(passed=PASSED)).failures == []
+
+
+def test_installation_that_is_not_the_one_in_the_state_is_refused(
+    running: Running, api: ApiServer, installed: dict[str, Any]
+) -> None:
+    before = len(api.writes)
+    (failure,) = running.rollout.check(inputs.rollout(installationId="older")).failures
+    assert f"the cluster has the installation {installed['installationId']}" in failure
+    assert running.rollout.check(inputs.rollout(installationId=installed["installationId"])).failures == []
+    with pytest.raises(grpc.RpcError, match="the state is older than the cluster"):
+        running.rollout.create(inputs.rollout(installationId="older"))
+    assert len(api.writes) == before
+
+
+def test_preview_plans_although_it_does_not_know_the_installation_yet(running: Running) -> None:
+    later = {"installationId": rpc.UNKNOWN, "passed": rpc.UNKNOWN}
+    checked = running.rollout.check(inputs.rollout() | later)
+    assert checked.failures == []
+    assert yaml.safe_load(checked.inputs["plan"])["pending"] == 5
+    assert {key: checked.inputs[key] for key in later} == later
+    assert running.rollout.check(inputs.rollout() | {"installJob": rpc.UNKNOWN}).inputs.get("plan") is None
 
 
 def test_create_without_an_installation_is_one_clean_error(running: Running, cluster: Cluster) -> None:

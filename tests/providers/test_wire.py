@@ -5,7 +5,7 @@ from typing import Any
 
 from kata_components.manifests.job_templates import config_map
 from kata_components.manifests.mounted_configs import mounted_fingerprints
-from kata_components.providers.rollout import RolloutInputs
+from kata_components.providers.rollout_inputs import RolloutInputs
 from kata_components.providers.wire import WireModel, has_unknowns
 from kata_components.settings.load import load_settings
 from tests.providers import inputs

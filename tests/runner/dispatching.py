@@ -18,7 +18,7 @@ from kata_components.settings.load import load_settings
 from kata_components.settings.settings import Settings
 from tests.runner.cluster import Cluster
 from tests.runner.fake_api import FakeKubeApi
-from tests.runner.support import INSTALLATION, NAMESPACE, STACK, Told
+from tests.runner.support import INSTALLATION, NAMESPACE, OWNER, STACK, Told
 
 NARROWED = "--node-selector=!node-role.kubernetes.io/control-plane,!node-role.kubernetes.io/master"
 DISPATCHER = "kata-deploy-install-dispatcher"
@@ -36,6 +36,7 @@ def configured(version: str, job: dict[str, Any] | None = None, **config: Any) -
 
 def request(wanted: Settings, existing: Literal["adopt", "install"] | None = None) -> InstallRequest:
     return InstallRequest(
+        owner=OWNER,
         namespace=NAMESPACE,
         suffix="",
         kata_version=wanted.kata_version,

@@ -6,6 +6,7 @@ from typing import Any
 from kata_components import names
 from kata_components.rollout.digest import current, host_digests
 from kata_components.rollout.jobs import Stage
+from kata_components.rollout.ownership import Owner
 from kata_components.rollout.phase import Progress
 from kata_components.rollout.waves import Size
 from kata_components.runner.cleanup import CleanupRequest
@@ -21,6 +22,7 @@ NAMESPACE = "kube-system"
 LEASE = "kata-deploy"
 STACK = "kata-deploy/test"
 INSTALLATION = "installation-1"
+OWNER = Owner(INSTALLATION, STACK)
 SINCE = "2026-01-01T00:00:00.000000Z"
 
 
@@ -45,6 +47,7 @@ def digest(stage: str = "install") -> str:
 
 def request(parallelism: int = 3, *, waves: tuple[Size, ...] = (), **changes: Any) -> InstallRequest:
     values: dict[str, Any] = {
+        "owner": OWNER,
         "namespace": NAMESPACE,
         "suffix": "",
         "kata_version": "4.0.0",

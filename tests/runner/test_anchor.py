@@ -7,6 +7,7 @@ import pytest
 
 from kata_components import names
 from kata_components.errors import ApiError, GuardError, RolloutFailedError
+from kata_components.rollout.ownership import Owner
 from kata_components.rollout.step import Action
 from kata_components.runner import anchor
 from kata_components.runner.anchor import Ending
@@ -23,6 +24,7 @@ from tests.runner.support import (
     STACK,
     Told,
     cluster,
+    hold_lease,
     request,
     roll_out,
 )
@@ -219,11 +221,60 @@ def test_foreign_cluster_or_installation_is_left_alone(ending: Ending, says: str
     assert (on.starts, len(on.marked()), list(on.leases)) == ([], 2, [LEASE])
 
 
-def test_an_older_installation_of_the_stack_touches_no_node() -> None:
+def test_a_replaced_installation_touches_no_node() -> None:
     on, told = installed(2), Told()
-    simulate(end(on, replace(ENDING, installation="older"), told))
-    assert told.lines == ["a newer Installation of this stack has taken over; no node is touched"]
+    newer = simulate(anchor.establish(FakeKubeApi(on), NAMESPACE, LEASE, stack=STACK))
+    newest = simulate(anchor.establish(FakeKubeApi(on), NAMESPACE, LEASE, stack=STACK))
+    for replaced in (INSTALLATION, newer):
+        simulate(end(on, replace(ENDING, installation=replaced), told))
+    assert told.lines == ["a newer Installation of this stack has taken over; no node is touched"] * 2
     assert (on.starts, len(on.marked()), list(on.leases)) == ([], 2, [LEASE])
+    # The state that knew it may come back from somewhere; what it would remove is the newest one's.
+    with pytest.raises(GuardError, match="the state is older than the cluster"):
+        simulate(end(on, replace(ENDING, installation=newer)))
+    simulate(end(on, replace(ENDING, installation=newest)))
+    assert (on.leases, on.marked()) == ({}, [])
+
+
+def test_an_older_state_does_not_end_what_it_does_not_know() -> None:
+    on = installed(2)
+    with pytest.raises(GuardError, match=f"the cluster has the installation {INSTALLATION}.*pulumi stack import"):
+        simulate(end(on, replace(ENDING, installation="older")))
+    assert (on.starts, len(on.marked()), list(on.leases)) == ([], 2, [LEASE])
+
+
+@pytest.mark.parametrize(
+    ("owner", "says"),
+    [
+        (Owner("older", STACK), "the state is older than the cluster"),
+        (Owner(INSTALLATION, "kata-deploy/copy"), "belongs to the stack kata-deploy/test"),
+    ],
+)
+def test_nothing_is_installed_under_the_lease_of_another(owner: Owner, says: str) -> None:
+    on = cluster(2)
+    with pytest.raises(GuardError, match=says):
+        simulate(roll_out(FakeKubeApi(on), request(owner=owner)))
+    assert (on.starts, on.marked(), names.CLAIM_ANNOTATION in on.leases[LEASE]["metadata"]["annotations"]) == (
+        [], [], False
+    )  # fmt: skip
+
+
+def test_restore_gives_the_lease_the_new_name_of_a_renamed_stack_and_its_holder_stays() -> None:
+    on = cluster(0)
+    hold_lease(on, "ben@laptop (pid 7)")
+    again = "kata-deploy/renamed"
+    simulate(anchor.restore(FakeKubeApi(on), NAMESPACE, LEASE, stack=again, installation=INSTALLATION))
+    lease = on.leases[LEASE]
+    expected = {names.INSTALLATION_ANNOTATION: INSTALLATION, names.STACK_ANNOTATION: again}
+    assert lease["metadata"]["annotations"] == expected
+    assert lease["spec"]["holderIdentity"] == "ben@laptop (pid 7)"
+
+
+def test_restore_leaves_the_lease_of_another_installation_alone() -> None:
+    on = cluster(0)
+    with pytest.raises(GuardError, match="the state is older than the cluster"):
+        simulate(anchor.restore(FakeKubeApi(on), NAMESPACE, LEASE, stack=STACK, installation="older"))
+    assert on.leases[LEASE]["metadata"]["annotations"][names.INSTALLATION_ANNOTATION] == INSTALLATION
 
 
 def test_deleted_lease_with_marked_nodes_is_refused_with_the_way_out() -> None:

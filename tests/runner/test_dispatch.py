@@ -21,7 +21,7 @@ from kata_components.runner.install import Installed
 from kata_components.runner.lease import held
 from tests.runner.dispatching import DISPATCHER, NARROWED, interrupted, request, settings, told_nodes, up
 from tests.runner.fake_api import FakeKubeApi, unreachable
-from tests.runner.support import LEASE, NAMESPACE, Told, cluster, roll_out
+from tests.runner.support import LEASE, NAMESPACE, OWNER, Told, cluster, roll_out
 from tests.runner.virtual_loop import now, simulate
 
 
@@ -263,7 +263,7 @@ def test_job_that_still_works_is_waited_for_before_a_dispatcher_gets_its_node() 
     async def story() -> Seen:
         api = FakeKubeApi(on)
         job = dispatcher_job(install_dispatcher_job(wanted), batch, template)
-        async with held(api, NAMESPACE, LEASE, say=Told().say, clock=now) as lease:
+        async with held(api, NAMESPACE, LEASE, owner=OWNER, say=Told().say, clock=now) as lease:
             # Between two batches of one run, or by hand.
             on.create_job(NAMESPACE, template | {"metadata": working})
             made = Dispatcher(api, NAMESPACE, "", job, lease, Told().say)

@@ -8,7 +8,7 @@ from kata_components.errors import LeaseHeldError
 from kata_components.runner.holder import holder_name
 from kata_components.runner.lease import held
 from tests.runner.fake_api import FakeKubeApi
-from tests.runner.support import LEASE, NAMESPACE, SINCE, Told, cluster, hold_lease
+from tests.runner.support import LEASE, NAMESPACE, OWNER, SINCE, Told, cluster, hold_lease
 from tests.runner.virtual_loop import now, simulate
 
 
@@ -19,7 +19,7 @@ def test_live_holder_is_refused_with_its_name_and_since_when() -> None:
     async def refused() -> float:
         asyncio.get_running_loop().call_at(3.0, hold_lease, on, "ben@laptop (pid 7)")
         with pytest.raises(LeaseHeldError) as caught:
-            async with held(FakeKubeApi(on), NAMESPACE, LEASE, say=print, clock=now):
+            async with held(FakeKubeApi(on), NAMESPACE, LEASE, owner=OWNER, say=print, clock=now):
                 pass
         assert f"ben@laptop (pid 7) since {SINCE} (Lease kube-system/kata-deploy)" in str(caught.value)
         assert "Nothing was started" in str(caught.value)
@@ -34,7 +34,7 @@ def test_dead_holder_is_replaced_after_one_duration_without_renewal() -> None:
     hold_lease(on, "ben@laptop (pid 7)")
 
     async def take_over() -> float:
-        async with held(FakeKubeApi(on), NAMESPACE, LEASE, say=told.say, clock=now):
+        async with held(FakeKubeApi(on), NAMESPACE, LEASE, owner=OWNER, say=told.say, clock=now):
             assert on.leases[LEASE]["spec"]["holderIdentity"] == holder_name()
             return now()
 
@@ -57,7 +57,7 @@ def test_what_others_note_on_the_lease_is_no_sign_of_life() -> None:
     async def take_over() -> float:
         for at in (2.0, 7.0, 14.5):
             asyncio.get_running_loop().call_at(at, note)
-        async with held(FakeKubeApi(on), NAMESPACE, LEASE, say=print, clock=now):
+        async with held(FakeKubeApi(on), NAMESPACE, LEASE, owner=OWNER, say=print, clock=now):
             assert on.leases[LEASE]["spec"]["holderIdentity"] == holder_name()
             return now()
 
@@ -72,7 +72,7 @@ def test_another_holder_is_a_sign_of_life_too() -> None:
     async def refused() -> None:
         asyncio.get_running_loop().call_at(3.0, hold_lease, on, "eve@ci (pid 8)")
         with pytest.raises(LeaseHeldError, match="eve@ci"):
-            async with held(FakeKubeApi(on), NAMESPACE, LEASE, say=print, clock=now):
+            async with held(FakeKubeApi(on), NAMESPACE, LEASE, owner=OWNER, say=print, clock=now):
                 pass
 
     simulate(refused())
@@ -84,7 +84,7 @@ def test_a_lease_is_not_believed_whatever_duration_it_claims(claimed: int, waite
     hold_lease(on, "ben@laptop (pid 7)", duration=claimed)
 
     async def take_over() -> float:
-        async with held(FakeKubeApi(on), NAMESPACE, LEASE, say=print, clock=now):
+        async with held(FakeKubeApi(on), NAMESPACE, LEASE, owner=OWNER, say=print, clock=now):
             return now()
 
     assert waited <= simulate(take_over()) < waited + 2.0
@@ -97,7 +97,7 @@ def test_holder_that_ends_meanwhile_is_followed_at_once() -> None:
     async def follow() -> float:
         loop = asyncio.get_running_loop()
         loop.call_at(2.5, lambda: on.replace_lease(NAMESPACE, LEASE, on.leases[LEASE] | {"spec": {}}))
-        async with held(FakeKubeApi(on), NAMESPACE, LEASE, say=print, clock=now):
+        async with held(FakeKubeApi(on), NAMESPACE, LEASE, owner=OWNER, say=print, clock=now):
             return now()
 
     assert simulate(follow()) < 4.0
@@ -107,7 +107,7 @@ def test_of_two_that_take_a_free_lease_one_gets_it() -> None:
     on = cluster(0)
 
     async def hold() -> str:
-        async with held(FakeKubeApi(on), NAMESPACE, LEASE, say=print, clock=now):
+        async with held(FakeKubeApi(on), NAMESPACE, LEASE, owner=OWNER, say=print, clock=now):
             await asyncio.sleep(1.0)
             return "held"
 

@@ -16,7 +16,7 @@ from kata_components.runner.lease import HeldLease, held
 from tests.runner import fake_api
 from tests.runner.cluster import Cluster
 from tests.runner.fake_api import FakeKubeApi
-from tests.runner.support import INSTALLATION, LEASE, NAMESPACE, STACK, cluster, hold_lease
+from tests.runner.support import INSTALLATION, LEASE, NAMESPACE, OWNER, STACK, cluster, hold_lease
 from tests.runner.virtual_loop import now, simulate
 
 
@@ -25,7 +25,7 @@ async def kept(
     api: FakeKubeApi, clock: Callable[[], float] = now, say: Callable[[str], None] = print
 ) -> AsyncIterator[tuple[HeldLease, asyncio.Task[None]]]:
     """Hold the Lease and renew it, as a run does."""
-    async with held(api, NAMESPACE, LEASE, say=say, clock=clock) as lock:
+    async with held(api, NAMESPACE, LEASE, owner=OWNER, say=say, clock=clock) as lock:
         keeping = asyncio.create_task(lock.keep())
         try:
             yield lock, keeping
@@ -83,7 +83,7 @@ def test_lease_is_fresh_until_shortly_before_its_end() -> None:
     api = FakeKubeApi(cluster(0))
 
     async def without_renewal() -> list[bool]:
-        async with held(api, NAMESPACE, LEASE, say=print, clock=now) as lock:
+        async with held(api, NAMESPACE, LEASE, owner=OWNER, say=print, clock=now) as lock:
             await asyncio.sleep(11.9)
             shortly_before = lock.fresh
             await asyncio.sleep(0.2)
@@ -96,7 +96,7 @@ def test_freshness_counts_from_before_the_request_that_took_it(monkeypatch: pyte
     monkeypatch.setattr(fake_api, "LATENCY", 9.0)
 
     async def slow() -> bool:
-        async with held(FakeKubeApi(cluster(0)), NAMESPACE, LEASE, say=print, clock=now) as lock:
+        async with held(FakeKubeApi(cluster(0)), NAMESPACE, LEASE, owner=OWNER, say=print, clock=now) as lock:
             await asyncio.sleep(4.0)
             return lock.fresh
 

@@ -17,7 +17,7 @@ from kata_components.kubernetes.retry import Retry
 from kata_components.runner.lease import HeldLease, held, lease_manifest
 from tests.kubernetes.fake_server import Asked, InProcess, Reply, ok
 from tests.kubernetes.support import CONTEXT, kubeconfig
-from tests.runner.support import LEASE, NAMESPACE
+from tests.runner.support import INSTALLATION, LEASE, NAMESPACE, OWNER, STACK
 from tests.runner.virtual_loop import now, simulate
 
 
@@ -44,7 +44,7 @@ class OneLease:
     """An API server that has a Lease and nothing else."""
 
     def __init__(self) -> None:
-        made = lease_manifest(LEASE, installation="i", stack="p/s")
+        made = lease_manifest(LEASE, installation=INSTALLATION, stack=STACK)
         self._lease: dict[str, Any] = made | {"metadata": made["metadata"] | {"uid": "u", "resourceVersion": "1"}}
         self.renewed: list[float] = []
 
@@ -72,7 +72,7 @@ async def watched(login: Login, seconds: float, server: OneLease) -> list[float]
             await asyncio.sleep(1.0)
 
     try:
-        async with held(api, NAMESPACE, LEASE, say=print, clock=now) as lock:
+        async with held(api, NAMESPACE, LEASE, owner=OWNER, say=print, clock=now) as lock:
             await lock.kept(look(lock))
     finally:
         await api.aclose()

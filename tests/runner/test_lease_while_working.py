@@ -12,7 +12,7 @@ from kata_components.runner.install import Installed
 from kata_components.runner.lease import HeldLease, held
 from tests.runner import dispatching, fake_api
 from tests.runner.fake_api import FakeKubeApi
-from tests.runner.support import LEASE, NAMESPACE, cluster, hold_lease, roll_out
+from tests.runner.support import LEASE, NAMESPACE, OWNER, cluster, hold_lease, roll_out
 from tests.runner.virtual_loop import now, simulate
 
 
@@ -26,7 +26,7 @@ class Sleeper:
 
     @asynccontextmanager
     async def holding(self, api: FakeKubeApi) -> AsyncIterator[HeldLease]:
-        async with held(api, NAMESPACE, LEASE, say=print, clock=self.clock) as lock:
+        async with held(api, NAMESPACE, LEASE, owner=OWNER, say=print, clock=self.clock) as lock:
             yield lock
 
 

@@ -12,7 +12,7 @@ from kata_components.runner.marking import Recorded, record
 from tests.runner import fake_api
 from tests.runner.cluster import Cluster
 from tests.runner.fake_api import FakeKubeApi, forbidden, server_error, unreachable
-from tests.runner.support import LEASE, NAMESPACE, Told, cluster, hold_lease
+from tests.runner.support import LEASE, NAMESPACE, OWNER, Told, cluster, hold_lease
 from tests.runner.virtual_loop import now, simulate
 
 KEY = "mark"
@@ -31,7 +31,7 @@ def marks(of: Step) -> Mapping[str, str]:
 
 def recorded(api: FakeKubeApi, *nodes: str) -> Recorded:
     async def story() -> Recorded:
-        async with held(api, NAMESPACE, LEASE, say=Told().say, clock=now) as lease:
+        async with held(api, NAMESPACE, LEASE, owner=OWNER, say=Told().say, clock=now) as lease:
             return await lease.kept(record(api, lease, [step(node) for node in nodes], marks))
 
     return simulate(story())
@@ -53,7 +53,7 @@ def test_api_server_out_of_reach_for_minutes_costs_no_node() -> None:
     api = FakeKubeApi(cluster(40))
 
     async def story() -> Recorded:
-        async with held(api, NAMESPACE, LEASE, say=Told().say, clock=now) as lease:
+        async with held(api, NAMESPACE, LEASE, owner=OWNER, say=Told().say, clock=now) as lease:
             api.down_until = 240.0
             return await lease.kept(record(api, lease, [step(node) for node in api.cluster.nodes], marks))
 
@@ -98,7 +98,7 @@ def test_nothing_is_written_once_somebody_else_has_the_lease() -> None:
     api = FakeKubeApi(cluster(1))
 
     async def story() -> Recorded:
-        async with held(api, NAMESPACE, LEASE, say=Told().say, clock=now) as lease:
+        async with held(api, NAMESPACE, LEASE, owner=OWNER, say=Told().say, clock=now) as lease:
             await asyncio.sleep(20.0)
             hold_lease(api.cluster, "ben@laptop (pid 7)")
             return await lease.kept(record(api, lease, [step("node-00")], marks))

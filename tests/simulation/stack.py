@@ -8,6 +8,7 @@ from kata_components.errors import GuardError
 from kata_components.rollout.approval import Approval
 from kata_components.rollout.demands import Demands
 from kata_components.rollout.digest import current, host_digests
+from kata_components.rollout.ownership import Owner
 from kata_components.runner import anchor, install
 from kata_components.runner.anchor import Ending
 from kata_components.runner.cleanup import CleanupRequest
@@ -88,6 +89,7 @@ class Stack:
         setting = self.world.setting
         return replace(
             request(setting.parallelism, waves=setting.sizes),
+            owner=Owner(self.installation, self.name),
             namespace=self.namespace,
             suffix=self.suffix,
             selection=Selection(selectors=(f"{POOL}=kata",)),
