@@ -37,8 +37,7 @@ def connect(
 
     Args:
         context: the name of a kubeconfig context, never the current one by default.
-        kubeconfig: a path, the text or the content of a kubeconfig; None for `KUBECONFIG`, else `~/.kube/config`;
-            `in-cluster` for the ServiceAccount of the pod this runs in.
+        kubeconfig: a path, the text or the content of a kubeconfig; None for `KUBECONFIG`, else `~/.kube/config`.
         clock: the wall clock, seconds since the epoch.
         sleep: waits between repetitions.
         uniform: returns jitter in [0, 1).

@@ -20,10 +20,7 @@ from kata_components.errors import KubeconfigError
 Source = str | os.PathLike[str] | Mapping[str, Any] | None
 """A path, the text of a kubeconfig, or its content; None for `KUBECONFIG`, else `~/.kube/config`."""
 
-IN_CLUSTER: Final = "in-cluster"
-"""As a source: the ServiceAccount of the pod this program runs in. Never chosen unless asked for."""
-
-_SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+_EXTENSION: Final = "extension"
 _EXEC_EXTENSION: Final = "client.authentication.k8s.io/exec"
 
 
@@ -41,7 +38,7 @@ class Cluster(msgspec.Struct, rename="kebab", frozen=True):
     def exec_config(self) -> Any:  # noqa: ANN401 - any JSON value, handed on to the plugin as it is
         """Return what the cluster says to credential plugins, None when nothing."""
         entries = self.extensions or []
-        return next((entry.get("extension") for entry in entries if entry.get("name") == _EXEC_EXTENSION), None)
+        return next((entry.get(_EXTENSION) for entry in entries if entry.get("name") == _EXEC_EXTENSION), None)
 
 
 class EnvVar(msgspec.Struct, frozen=True):
@@ -138,8 +135,6 @@ def load(context: str, source: Source = None) -> Target:
     Raises:
         KubeconfigError: a file is missing or wrong, or the context is not in it (the text lists those that are).
     """
-    if source == IN_CLUSTER:
-        return _in_cluster(context)
     clusters: dict[str, Cluster] = {}
     users: dict[str, User] = {}
     contexts: dict[str, Context] = {}
@@ -231,7 +226,8 @@ def _parsed(text: str, origin: str) -> Any:  # noqa: ANN401 - typed by the conve
     import yaml  # noqa: PLC0415 - only those who read a kubeconfig pay for it
 
     try:
-        return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both loaders are safe ones
+        # The first document of several, as kubectl does it.
+        return next(yaml.load_all(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader)), None)
     except yaml.YAMLError as error:
         # The error's own text quotes the line, which may hold a token.
         mark = getattr(error, "problem_mark", None)
@@ -241,9 +237,17 @@ def _parsed(text: str, origin: str) -> Any:  # noqa: ANN401 - typed by the conve
 
 def _converted(document: _Document) -> _Kubeconfig:
     try:
-        return msgspec.convert(document.content or {}, _Kubeconfig)
+        return msgspec.convert(_written(document.content or {}), _Kubeconfig)
     except msgspec.ValidationError as error:
         raise KubeconfigError(f"{document.origin} is not a kubeconfig: {error}") from None
+
+
+def _written(content: Any) -> Any:  # noqa: ANN401 - typed by the conversion that follows
+    """Return the content less what is null, which kubectl reads as not written; an extension is the plugin's."""
+    if isinstance(content, Mapping):
+        entries = ((key, value) for key, value in content.items() if value is not None)
+        return {key: value if key == _EXTENSION else _written(value) for key, value in entries}
+    return [_written(item) for item in content] if isinstance(content, list) else content
 
 
 def _resolved_cluster(cluster: Cluster | None, folder: Path) -> Cluster:
@@ -267,18 +271,3 @@ def _resolved_user(user: User | None, folder: Path) -> User:
 
 def _beside(folder: Path, path: str | None) -> str | None:
     return str(folder / path) if path else None
-
-
-def _in_cluster(context: str) -> Target:
-    host, port = os.environ.get("KUBERNETES_SERVICE_HOST"), os.environ.get("KUBERNETES_SERVICE_PORT")
-    if not host or not port:
-        raise KubeconfigError(
-            f"cluster.kubeconfig is {IN_CLUSTER}, but this program does not run in a pod "
-            "(KUBERNETES_SERVICE_HOST is not set): set it to the path of a kubeconfig"
-        )
-    address = f"[{host}]" if ":" in host else host
-    return Target(
-        context,
-        Cluster(server=f"https://{address}:{port}", certificate_authority=str(_SERVICE_ACCOUNT / "ca.crt")),
-        User(token_file=str(_SERVICE_ACCOUNT / "token")),
-    )

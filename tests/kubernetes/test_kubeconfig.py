@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from kata_components.errors import KubeconfigError
-from kata_components.kubernetes.kubeconfig import IN_CLUSTER, load
+from kata_components.kubernetes.kubeconfig import load
 from tests.kubernetes.support import CONTEXT, kubeconfig
 
 TEXT = """
@@ -60,21 +60,6 @@ def test_argument_beats_environment_beats_home_and_the_pod_is_never_met_by_accid
     assert load(CONTEXT, str(argument)).cluster.server == "https://argument"
 
 
-def test_the_pod_is_used_when_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "fd00::1")
-    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "6443")
-
-    target = load(CONTEXT, IN_CLUSTER)
-
-    assert target.cluster.server == "https://[fd00::1]:6443"
-    assert target.user.token_file == "/var/run/secrets/kubernetes.io/serviceaccount/token"
-
-
-def test_asking_for_the_pod_elsewhere_is_an_error() -> None:
-    with pytest.raises(KubeconfigError, match="does not run in a pod"):
-        load(CONTEXT, IN_CLUSTER)
-
-
 def test_of_several_files_the_first_definition_wins_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = file_with(
         tmp_path / "a/config",
@@ -100,6 +85,26 @@ def test_of_several_files_the_first_definition_wins_whole(tmp_path: Path, monkey
     assert two.user.client_key == "/abs/v.key"
     assert two.user.exec
     assert two.user.exec.command == str(tmp_path / "b/bin/plugin")
+
+
+def test_of_several_documents_in_a_file_the_first_counts_as_for_kubectl(tmp_path: Path) -> None:
+    path = file_with(tmp_path / "config", f"---{TEXT}---{named('https://second')}---\nnot: [valid")
+    assert load(CONTEXT, path).cluster.server == "https://text"
+
+
+def test_null_is_not_written_as_for_kubectl() -> None:
+    plugin = {"apiVersion": "x", "command": "p", "interactiveMode": None, "provideClusterInfo": None, "args": None}
+    extension = {"name": "client.authentication.k8s.io/exec", "extension": {"audience": None}}
+    cluster = {"insecure-skip-tls-verify": None, "extensions": [extension], "tls-server-name": None}
+    config = kubeconfig(user={"exec": plugin, "token": None}, more=cluster)
+    config["contexts"].append({"name": "other", "context": {"cluster": None, "user": None, "namespace": None}})
+
+    target = load(CONTEXT, config | {"preferences": None})
+
+    assert target.user.exec
+    assert (target.user.exec.interactive_mode, target.user.exec.provide_cluster_info) == ("IfAvailable", False)
+    assert not target.cluster.insecure_skip_tls_verify
+    assert target.cluster.exec_config() == {"audience": None}, "the plugin's own"
 
 
 def test_a_command_without_a_slash_is_looked_up_on_path() -> None:

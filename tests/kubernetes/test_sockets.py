@@ -1,17 +1,14 @@
 """Faults as real connections show them: lost answers, cut chunks, expired watches, overload."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
 
 import pytest
 
 from kata_components.errors import ApiError, ExpiredError, UnreachableError
-from kata_components.kubernetes import kubeconfig as kubeconfigs
 from kata_components.kubernetes.client import HttpKubeApi
 from kata_components.kubernetes.objects import JobEvent
 from tests.kubernetes.fake_server import FakeServer, Reply, in_turn, ok, refused, stream
-from tests.kubernetes.support import Certificates, Opened, Pauses, kubeconfig
-from tests.kubernetes.test_connection import server_context
+from tests.kubernetes.support import Opened, Pauses, kubeconfig
 from tests.kubernetes.test_watch import bookmark, failed, job
 
 pytestmark = pytest.mark.anyio
@@ -89,21 +86,3 @@ async def test_a_credential_that_is_rejected_for_good_is_explained(opened: Opene
         with pytest.raises(ApiError, match=r"the credential of context .prod. expired or was rejected .*log in again"):
             await api.list_nodes()
     assert (len(server.asked), server.connections) == (2, 1)
-
-
-async def test_in_a_pod_the_service_account_is_used_and_its_token_rotates(
-    certificates: Certificates, opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "ca.crt").write_text(certificates.text("authority.crt"))
-    (tmp_path / "token").write_text("one")
-    monkeypatch.setattr(kubeconfigs, "_SERVICE_ACCOUNT", tmp_path)
-    nodes = ok({"metadata": {}, "items": []})
-    async with FakeServer(in_turn(nodes, refused(401), nodes), server_context(certificates)) as server:
-        monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
-        monkeypatch.setenv("KUBERNETES_SERVICE_PORT", str(server.port))
-        api = opened(kubeconfigs.IN_CLUSTER)
-        await api.list_nodes()
-        (tmp_path / "token").write_text("two")
-        await api.list_nodes()
-    sent = [asked.headers["authorization"] for asked in server.asked]
-    assert sent == ["Bearer one", "Bearer one", "Bearer two"]

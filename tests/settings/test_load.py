@@ -1,5 +1,6 @@
 """A configuration is either honoured in full or refused with every problem in one line each."""
 
+import base64
 from typing import Any
 
 import pytest
@@ -32,6 +33,21 @@ def test_defaults_are_the_charts_and_ours() -> None:
     assert (settings.rollout.runs_in, settings.rollout.existing, settings.rollout.report_dir) == ("pulumi", None, None)
     assert (settings.job.parallelism, settings.job.backoff_limit) == (100, 3)
     assert len(settings.shims.enabled) == 24
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "apiVersion: v1\nusers: [{name: u, user: {token: s3cr3t}}]\n",
+        ' {"users": [{"name": "u", "user": {"token": "s3cr3t"}}]}',
+        base64.b64encode(b"apiVersion: v1\nusers: [{token: s3cr3t}]\n" * 30).decode(),
+    ],
+)
+def test_the_content_of_a_kubeconfig_is_refused_by_name_and_not_shown(content: str) -> None:
+    (problem,) = problems(cluster={"context": "c", "kubeconfig": content})
+    assert problem.startswith("cluster.kubeconfig: must be the path of a kubeconfig, not its content")
+    assert content[:10] not in problem
+    assert "s3cr3t" not in problem
 
 
 def test_maps_merge_and_lists_replace() -> None:
