@@ -131,6 +131,8 @@ class Cluster(Store):
         """Take a Job's pod away, as a drain does; the Job controller makes another one."""
         inside = self.namespaces[namespace]
         job = inside.jobs[job_name]
+        if all("deletionTimestamp" in pod["metadata"] for pod in pods.of_job(inside.pods, job)):
+            return
         waits = job["spec"].get("podReplacementPolicy") == "Failed"
 
         def replace() -> None:

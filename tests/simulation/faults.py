@@ -40,6 +40,8 @@ class Faults:
     """A second run beside this one."""
     lease_deleted: float = 0.0
     clock_jumps: float = 0.0
+    clock_set: float = 0.0
+    """The time of day is set ahead or back."""
     destroys: float = 0.0
     other_digest: float = 0.0
     other_timeout: float = 0.0
@@ -123,6 +125,7 @@ class Faults:
             company=0.3,
             lease_deleted=0.3,
             clock_jumps=0.1,
+            clock_set=0.1,
             destroys=0.3,
             other_digest=0.3,
             other_timeout=0.3,

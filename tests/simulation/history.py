@@ -42,7 +42,7 @@ def simulated() -> Iterator[None]:
         return CURRENT.get().boot_time()
 
     def time_of_day() -> datetime:
-        return BEGINNING + timedelta(seconds=elapsed())
+        return BEGINNING + timedelta(seconds=CURRENT.get().wall_time())
 
     def name_of_run() -> str:
         return CURRENT.get().name
@@ -74,8 +74,9 @@ class History:
 
     def _stack(self, name: str, namespace: str, suffix: str) -> Stack:
         world = self.world
-        promises = Promises(namespace, suffix, world.setting, lambda: world.now)
+        promises = Promises(namespace, suffix, world.setting, lambda: world.now, lambda: world.clocks_agree)
         world.site.watched_by(promises)
+        world.site.objects[f"namespaces/{namespace}"] = {"metadata": {"name": namespace, "uid": "cluster-1"}}
         return Stack(name, world, promises)
 
     def play(self) -> None:
@@ -148,7 +149,11 @@ class History:
         if world.chance(faults.sleeps):
             world.after(world.rng.uniform(0.0, 60.0), self._sleep, run, world.rng.choice([5.0, 14.0, 40.0, 1000.0]))
         if world.chance(faults.clock_jumps):
+            world.clocks_agree = False
             world.after(world.rng.uniform(0.0, 60.0), run.jump, world.rng.choice([5.0, 100.0]))
+        if world.chance(faults.clock_set):
+            world.clocks_agree = False
+            world.after(world.rng.uniform(0.0, 60.0), run.set_clock, world.rng.choice([-600.0, -5.0, 5.0, 600.0]))
 
     def _sleep(self, run: Process, seconds: float) -> None:
         if not run.ended:

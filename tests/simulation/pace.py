@@ -1,6 +1,6 @@
 """Waves and soaks as they were asked for, counted where Jobs are created. The arithmetic is the simulation's own."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from tests.simulation.broken import BrokenPromiseError
@@ -30,10 +30,14 @@ class _Plan:
 
 
 class Pace:
-    """How many nodes may be tried before others have to have ended, and for how long nothing may start."""
+    """How many nodes may be tried before others have to have ended, and for how long nothing may start.
 
-    def __init__(self, setting: Setting) -> None:
+    Over runs, a soak is judged by the time of day: it says nothing where `clocks_agree` denies it.
+    """
+
+    def __init__(self, setting: Setting, clocks_agree: Callable[[], bool]) -> None:
         self._setting = setting
+        self._clocks_agree = clocks_agree
         self._plans: dict[str, _Plan] = {}
 
     def plan(self, run: str, selected: Sequence[Machine]) -> None:
@@ -41,6 +45,10 @@ class Pace:
         if run not in self._plans or not self._plans[run].started:
             begun = [None if m.murky else frozenset({m.installed, m.begun_at, *m.failed}) for m in selected]
             self._plans[run] = _Plan(selected, begun)
+
+    def planned(self, run: str) -> list[Machine]:
+        """Return the machines that a run has to do with."""
+        return list(self._plans[run].selected) if run in self._plans else []
 
     def asks(self, run: str, node: str) -> None:
         """Note that a run asks for the Job of a node, whatever will come of it."""
@@ -64,7 +72,7 @@ class Pace:
             raise BrokenPromiseError(f"{machine.name} starts while {at_work} of the waves before it are at work")
         kinds = len({m.kind for m in plan.selected})
         ends = {*reach, kinds} if self._setting.sizes[:1] == ("canary",) else set(reach)
-        soak = self._setting.soak_seconds
+        soak = self._setting.soak_seconds if self._clocks_agree() else 0
         done = [m.installed_at for m in plan.selected if m is not machine and m.installed == digest]
         if done and now - max(done) < soak and not canary and all(count in ends for count in tried):
             raise BrokenPromiseError(f"{machine.name} starts {now - max(done):.1f} s after a wave that soaks {soak} s")

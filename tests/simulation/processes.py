@@ -62,6 +62,7 @@ class Process:
         selector.loop = self.loop
         self._slept = 0.0
         self._jumped = 0.0
+        self._set = 0.0
         self.asleep_until = 0.0
         self.dead = False
         self.answered = False
@@ -82,6 +83,14 @@ class Process:
     def boot_time(self) -> float:
         """Return seconds that include sleep: what the program judges Leases by."""
         return self.loop.now + self._slept + self._jumped
+
+    def wall_time(self) -> float:
+        """Return the time of day, in seconds since the beginning, as its machine believes it to be."""
+        return self.boot_time() + self._set
+
+    def set_clock(self, seconds: float) -> None:
+        """Set the time of day ahead or back."""
+        self._set += seconds
 
     def jump(self, seconds: float) -> None:
         """Set the clock that Leases are judged by ahead."""

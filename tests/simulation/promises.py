@@ -24,6 +24,7 @@ class Promises:
     suffix: str
     setting: Setting
     clock: Callable[[], float]
+    clocks_agree: Callable[[], bool]
     machines: dict[str, Machine] = field(default_factory=dict)
     proven: set[tuple[int, str]] = field(default_factory=set)
     """Kinds on which a digest has succeeded."""
@@ -38,7 +39,7 @@ class Promises:
     cleanups: int = 0
 
     def __post_init__(self) -> None:
-        self.pace = Pace(self.setting)
+        self.pace = Pace(self.setting, self.clocks_agree)
 
     def serve(self, run: str, *, destroys: bool) -> None:
         """The next request is one of that run."""
@@ -97,7 +98,8 @@ class Promises:
             return
         if digest in machine.failed_before_cleanup:
             return
-        failed = [other for other in self.machines.values() if digest in other.failed]
+        planned = [m for m in self.pace.planned(self.run) if self.machines.get(m.name) is m]
+        failed = [other for other in planned if digest in other.failed]
         known = [other for other in failed if (other.machine_id, digest) in self.known[self.run]]
         allowed = self.setting.allowed
         # What fails in the meantime may be news on its way, of as many Jobs as are in flight beside this one.
@@ -153,7 +155,10 @@ class Promises:
         if machine is None or machine.failed.get(digest_of(job)) != job["metadata"]["uid"]:
             return
         of_machine = mark is not None and (mark.node_uid, mark.machine_id) == (machine.uid, machine.machine_id)
-        if not of_machine or mark is None or mark.failed != digest_of(job):
+        if of_machine and mark is not None and mark.failed == digest_of(job):
+            # Every plan from now on reads the mark.
+            self.planned_with.add(job["metadata"]["uid"])
+        else:
             self.tampered(job)
 
     def ended(self, job: Object, *, ok: bool, half_clean: bool) -> None:

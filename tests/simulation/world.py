@@ -35,6 +35,8 @@ class World:
         self._sequence = 0
         self.steps = 0
         self.kills = 0
+        self.clocks_agree = True
+        """Whether all runs believe in the same time of day."""
         self.met: Counter[str] = Counter()
         """How often rare faults have happened."""
         self.site = Site(self)
