@@ -8,7 +8,8 @@ class Budget:
     """Counts the nodes that failed at this digest, earlier runs included.
 
     Once more than `allowed` nodes count as failed, no fresh node starts; the failed ones may be tried again, because
-    that cannot raise the count. A canary that failed, or went away before it could prove anything, stops everything.
+    that cannot raise the count. A canary that failed, went away or was left out before it could prove anything, stops
+    everything.
     """
 
     def __init__(self, allowed: float = inf, *, earlier: Iterable[str] = ()) -> None:
@@ -31,8 +32,15 @@ class Budget:
     def departed(self, node: str, *, canary: bool) -> None:
         """Take back a node that is gone."""
         self.recovered(node)
+        self._without_canary(node, "is gone", canary=canary)
+
+    def left_out(self, node: str, why: str, *, canary: bool) -> None:
+        """Take note of a node that was not worked on; whether it counts as failed is as before."""
+        self._without_canary(node, f"was left out ({why})", canary=canary)
+
+    def _without_canary(self, node: str, fate: str, *, canary: bool) -> None:
         if canary:
-            self._canaries[node] = "is gone, the next run chooses another"
+            self._canaries[node] = f"{fate}, the next run chooses another"
 
     def allows(self, node: str) -> bool:
         """Whether a node may start now."""

@@ -6,9 +6,10 @@ from enum import Enum
 
 @dataclass(frozen=True)
 class CreateJob:
-    """Create the node's Job."""
+    """Create the node's Job; where it `replaces` one, only when no pod of that one works any more."""
 
     node: str
+    replaces: bool = False
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Inspect:
-    """Find out why a node's Job failed or vanished, and whether the node is still there."""
+    """Leave a trace of a failed or vanished Job on its node, and find out why, and whether the node is still there."""
 
     node: str
     job: str
@@ -59,7 +60,9 @@ class Code(Enum):
     UNKNOWN = "unknown"
     """No answer, or a 5xx: it may have been applied."""
     DEPARTED = "departed"
-    """Another machine has the node's name by now, so nothing was done."""
+    """The node is gone, or another machine has its name by now, so nothing was done."""
+    SKIPPED = "skipped"
+    """The node is not to be worked on now, so nothing was done; the text says why."""
     REJECTED = "rejected"
     """The server will never accept it; the text says why."""
 

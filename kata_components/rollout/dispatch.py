@@ -14,7 +14,7 @@ from kata_components import names
 from kata_components.rollout import report
 from kata_components.rollout.digest import Contents, current, host_digests
 from kata_components.rollout.holdup import Holdup, told
-from kata_components.rollout.jobs import JobState, NodeJob, Stage, telling
+from kata_components.rollout.jobs import POD_REPLACEMENT, JobState, NodeJob, Stage, telling
 from kata_components.rollout.phase import Progress
 
 MAX_NAMES: Final = 100
@@ -135,7 +135,8 @@ def node_template(job: Mapping[str, Any], node_timeout_seconds: int, mounted: Co
     kept = {key: value for key, value in job["spec"].items() if key != "ttlSecondsAfterFinished"}
     limit = min(node_timeout_seconds, kept.get("activeDeadlineSeconds", node_timeout_seconds))
     pod = telling(kept["template"]["spec"])
-    spec = kept | {"activeDeadlineSeconds": limit, "template": kept["template"] | {"spec": pod}}
+    limits = {"activeDeadlineSeconds": limit, "podReplacementPolicy": POD_REPLACEMENT}
+    spec = kept | limits | {"template": kept["template"] | {"spec": pod}}
     digest = {names.DIGEST_ANNOTATION: current(host_digests(job, mounted))}
     return dict(job) | {"metadata": _annotated(job.get("metadata", {}), digest), "spec": spec}
 

@@ -20,6 +20,10 @@ _DEFAULT_RETRIES: Final = 6
 """The `backoffLimit` that the API server sets where a Job has none."""
 
 
+POD_REPLACEMENT: Final = "Failed"
+"""The next pod of a Job waits until the one before has ended; by default it starts beside one that only has to."""
+
+
 class JobState(Enum):
     """How far a Job is."""
 
@@ -155,6 +159,7 @@ class JobStamp:
         template = spec["template"]
         job["spec"] = spec | {
             "activeDeadlineSeconds": self.node_timeout_seconds,
+            "podReplacementPolicy": POD_REPLACEMENT,
             "template": template
             | {
                 "metadata": _labelled(template.get("metadata", {}), owner, {}),

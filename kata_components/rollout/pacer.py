@@ -8,6 +8,8 @@ crash, a new pacer goes on where the old one was.
        │       same name)                   └──────► INSPECTING ──► FAILED | DEPARTED
        └── waits for a slot, its wave, the budget, and for any other Job on its node
 
+Right before its Job a node is looked at once more: gone, it is DEPARTED; not to be worked on now, SKIPPED.
+
 A slot is held from DELETING to the end of the Job. An unknown outcome keeps its slot until the repeated command or a
 list settles it. Jobs are told apart by UID, since names are used again.
 """
@@ -33,6 +35,10 @@ RELIST_SECONDS: Final = 300.0
 """A list this often repairs what a watch lost."""
 _MAX_VANISHED: Final = 3
 """So often a Job may disappear from under a node before the node counts as failed."""
+
+
+_UNMADE: Final = {Code.DEPARTED: Phase.DEPARTED, Code.SKIPPED: Phase.SKIPPED}
+"""What becomes of a node whose Job was not made, where that is no failure."""
 
 
 class Pacer:
@@ -183,13 +189,14 @@ class Pacer:
         if result.code is Code.DONE:
             self._running(run, result.uid)
         else:
-            self._final(run, Phase.FAILED, result.text)
+            self._final(run, _UNMADE.get(result.code, Phase.FAILED), result.text)
 
     def _job_deleted(self, now: float, command: DeleteJob, run: NodeRun, result: Result) -> None:
         if result.code in {Code.REJECTED, Code.UNKNOWN}:
             self._final(run, Phase.FAILED, result.text)
             return
         self.jobs.forget(command.node, command.uid)
+        run.replaces = True
         self._enter(run, Phase.CREATING)
         self._agenda.add(now, run.step.node)
 
@@ -200,6 +207,9 @@ class Pacer:
             self.budget.recovered(run.step.node)
         elif phase is Phase.DEPARTED:
             self.budget.departed(run.step.node, canary=run.step.canary)
+        elif phase is Phase.SKIPPED:
+            # One that failed before is as it was.
+            self.budget.left_out(run.step.node, text, canary=run.step.canary)
         self._queue.settled(run.step)
 
     # How Jobs move nodes on.
@@ -224,6 +234,7 @@ class Pacer:
 
     def _vanished(self, now: float, run: NodeRun) -> None:
         run.vanished += 1
+        run.replaces = True
         self._enter(run, Phase.INSPECTING if run.vanished >= _MAX_VANISHED else Phase.CREATING)
         self._agenda.add(now, run.step.node)
 
@@ -277,7 +288,7 @@ class Pacer:
         match run.phase:
             case Phase.CREATING | Phase.DELETING:
                 self._enter(run, Phase.CREATING)
-                return CreateJob(node)
+                return CreateJob(node, run.replaces)
             case Phase.RECORDING:
                 return Record(node)
             case Phase.INSPECTING:

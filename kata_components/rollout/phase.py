@@ -22,6 +22,7 @@ class Phase(Enum):
     DONE = auto()
     FAILED = auto()
     DEPARTED = auto()
+    SKIPPED = auto()
 
 
 _MAX_RECORDING: Final = 100
@@ -33,8 +34,9 @@ class NodeRun:
     """One node of a rollout.
 
     `busy`: a command about it is under way. `tries`: of the command of its phase. `vanished`: Jobs that were deleted
-    under it. `touched`: the epoch of its last command or answer; an older list says nothing of its absence. `holdup`:
-    the newest reason why its Job does not get on, or did not; it outlives what it tells of.
+    under it. `touched`: the epoch of its last command or answer; an older list says nothing of its absence.
+    `holdup`: the newest reason why its Job does not get on, or did not; it outlives what it tells of. `replaces`: a Job
+    of it was there before. `failure` is also why it was skipped.
     """
 
     step: Step
@@ -45,6 +47,7 @@ class NodeRun:
     vanished: int = 0
     touched: int = 0
     holdup: Holdup | None = None
+    replaces: bool = False
     failure: str = ""
 
     @property
@@ -55,7 +58,7 @@ class NodeRun:
 
 @dataclass(frozen=True)
 class Failure:
-    """A node that failed in this run, and why."""
+    """A node that failed in this run, or was left out, and why."""
 
     node: str
     text: str
@@ -77,6 +80,7 @@ class Progress:
     failed: int
     departed: int
     starting: int = 0
+    skipped: int = 0
     others: int = 0
     opens_in: float = 0.0
     holdups: tuple[str, ...] = ()
@@ -84,7 +88,8 @@ class Progress:
     @property
     def remaining(self) -> int:
         """Nodes that have not started."""
-        return self.total - self.done - self.running - self.finishing - self.failed - self.departed
+        settled = self.done + self.failed + self.departed + self.skipped
+        return self.total - settled - self.running - self.finishing
 
 
 class NodeRuns:
@@ -157,6 +162,7 @@ class NodeRuns:
             done=counts[Phase.DONE],
             failed=counts[Phase.FAILED],
             departed=counts[Phase.DEPARTED],
+            skipped=counts[Phase.SKIPPED],
             running=sum(counts[phase] for phase in HOLDS_SLOT),
             starting=counts[Phase.DELETING] + counts[Phase.CREATING],
             finishing=counts[Phase.RECORDING] + counts[Phase.INSPECTING],
@@ -172,7 +178,15 @@ class NodeRuns:
     @property
     def failures(self) -> list[Failure]:
         """The nodes that failed in this run."""
-        return [Failure(node, run.failure) for node, run in self._runs.items() if run.phase is Phase.FAILED]
+        return self._ended(Phase.FAILED)
+
+    @property
+    def skipped(self) -> list[Failure]:
+        """The nodes that were left out in this run, though planned, and why."""
+        return self._ended(Phase.SKIPPED)
+
+    def _ended(self, phase: Phase) -> list[Failure]:
+        return [Failure(node, run.failure) for node, run in self._runs.items() if run.phase is phase]
 
     def within(self, *phases: Phase) -> list[str]:
         """Return the nodes in any of these phases."""

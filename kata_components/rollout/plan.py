@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final
+from typing import Final, Self
 
 from kata_components.kubernetes.objects import Node
 from kata_components.rollout import soak, waves
@@ -33,6 +33,11 @@ class Plan:
     def pending(self) -> tuple[Step, ...]:
         """The steps that will touch a node, in order."""
         return tuple(step for step in self.steps if step.action.pending)
+
+    def within(self, nodes: Collection[str]) -> Self:
+        """Return the plan with none but these nodes."""
+        wanted = set(nodes)
+        return replace(self, steps=tuple(step for step in self.steps if step.node in wanted))
 
     def behind(self, *barriers: Barrier) -> list[Step]:
         """Return the steps that any of these barriers keeps from being taken."""

@@ -28,7 +28,7 @@ class WaveQueue:
         """When the next wave opens, None while nodes of the current one are unsettled."""
 
     def settled(self, step: Step) -> None:
-        """Count a node as settled: done, failed or departed."""
+        """Count a node as settled: done, failed, departed or skipped."""
         self._unsettled[step.wave] -= 1
 
     def open_waves(self, now: float) -> None:

@@ -176,6 +176,12 @@ def _step_line(step: Step, waves: Sequence[int]) -> str:
     return f"  {step.action.value} {step.node}: {step.reason}{place}"
 
 
+def left_out(nodes_left: Sequence[Failure]) -> str:
+    """Return which nodes were left out in a run, though planned, and why."""
+    listed = some([f"{node.node} ({node.text})" for node in nodes_left])
+    return f"left out, since not as planned any more; the next run looks again: {listed}"
+
+
 def progress_line(verb: str, progress: Progress, seconds: float) -> str:
     """Return the status of a running rollout: counts, rate and the time left at that rate, and what does not get on."""
     parts = [f"{progress.done}/{progress.total} {verb}", f"{progress.running - progress.starting} running"]
@@ -188,6 +194,8 @@ def progress_line(verb: str, progress: Progress, seconds: float) -> str:
         parts.append(f"{progress.finishing} finishing")
     if progress.failed:
         parts.append(f"{progress.failed} failed")
+    if progress.skipped:
+        parts.append(f"{progress.skipped} left out")
     parts.append(f"{progress.remaining} waiting")
     if progress.opens_in:
         parts.append(f"soaking, the next wave opens in {duration(progress.opens_in)}")

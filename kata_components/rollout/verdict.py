@@ -62,6 +62,7 @@ def verdict(facts: Facts, rules: Rules) -> Verdict:
         or _of_cleanup(facts)
         or _of_job(facts)
         or _unserved(facts, rules)
+        or _of_trace(facts)
         or _of_mark(facts)
         or _of_label(facts, rules)
     )
@@ -120,6 +121,20 @@ def _unserved(facts: Facts, rules: Rules) -> Verdict | None:
     return Verdict(Action.INSTALL, f"{missing}, and its container runtime serves no handler of ours")
 
 
+def _of_trace(facts: Facts) -> Verdict | None:
+    """Return what becomes of a node on which something was begun and is not whole."""
+    mark = facts.own_mark
+    if mark is None:
+        return None
+    if mark.failed == facts.digest:
+        return Verdict(Action.RETRY, "failed before, and its Job is gone")
+    if mark.failed:
+        return Verdict(Action.INSTALL, f"an install of digest {mark.failed} failed")
+    if not mark.digest:
+        return Verdict(Action.INSTALL, f"{'an earlier install' if mark.kata_version else 'its cleanup'} was cut off")
+    return None
+
+
 def _of_mark(facts: Facts) -> Verdict | None:
     mark = facts.mark
     if mark is None:
@@ -127,10 +142,6 @@ def _of_mark(facts: Facts) -> Verdict | None:
         return Verdict(Action.INSTALL, "its mark cannot be read") if unreadable else None
     if not mark.is_of(facts.node):
         return Verdict(Action.REBUILT, f"the machine marked {mark.time} is gone, this is another one")
-    if mark.failed == facts.digest:
-        return Verdict(Action.RETRY, "failed before, and the next try was cut off")
-    if not mark.digest:
-        return Verdict(Action.INSTALL, f"{'an earlier install' if mark.kata_version else 'its cleanup'} was cut off")
     if facts.job and facts.is_marked_current:
         return Verdict(Action.UPGRADE, f"a Job of digest {facts.job.digest} has worked on it since it was installed")
     return Verdict(Action.UPGRADE, f"kata {mark.kata_version} digest {mark.digest} is installed")

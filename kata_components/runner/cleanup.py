@@ -9,6 +9,7 @@ from typing import Any, Final, Protocol
 from kata_components import names
 from kata_components.errors import GuardError, RolloutFailedError
 from kata_components.kubernetes.api import CALLS_AT_ONCE, KubeApi
+from kata_components.kubernetes.objects import Node
 from kata_components.rollout import jobs, mark, report
 from kata_components.rollout.budget import Budget
 from kata_components.rollout.cleanup_plan import cleanup_plan
@@ -21,11 +22,12 @@ from kata_components.rollout.step import Action, Step
 from kata_components.runner import fleet, rehearsal
 from kata_components.runner.at_once import at_once
 from kata_components.runner.clock import timestamp
-from kata_components.runner.driver import Driver, Orders
+from kata_components.runner.driver import Driver
 from kata_components.runner.finished_jobs import drop_jobs
 from kata_components.runner.fleet import Selection
 from kata_components.runner.lease import HeldLease
 from kata_components.runner.marking import written
+from kata_components.runner.orders import Orders
 from kata_components.runner.telling import OnProgress, Say
 
 DEAD_NODE_SECONDS: Final = 60.0
@@ -40,6 +42,7 @@ class CleanupRequest:
     """What cleaning needs; all of it comes from the stack's state.
 
     `job` is the cleanup Job's template, `dispatcher_job` the Job of upstream's dispatcher where that paces.
+    What `spared` selects when its turn comes is left as it is.
     """
 
     namespace: str
@@ -48,6 +51,13 @@ class CleanupRequest:
     parallelism: int
     node_timeout_seconds: int
     dispatcher_job: Mapping[str, Any] | None = None
+    spared: Selection | None = None
+
+    def objection(self, node: Node) -> str:
+        """Return why a node that was planned is not to be cleaned as it is now, empty when it is."""
+        if self.spared and self.spared.includes(node):
+            return "is selected again"
+        return "" if node.ready else node.not_ready
 
     @property
     def digest(self) -> str:
@@ -61,6 +71,10 @@ class Cleaned:
 
     nodes: list[str]
     failures: list[Failure]
+    skipped: list[Failure]
+
+
+NONE_CLEANED: Final = Cleaned(nodes=[], failures=[], skipped=[])
 
 
 async def pace(
@@ -92,7 +106,7 @@ async def pace(
         on_progress("cleanup", progress, loop.time() - began)
 
     await Driver(api, pacer, orders(request, planned), lease, say=say, on_progress=show).run()
-    return Cleaned(nodes=pacer.nodes.within(Phase.DONE), failures=pacer.nodes.failures)
+    return Cleaned(nodes=pacer.nodes.within(Phase.DONE), failures=pacer.nodes.failures, skipped=pacer.nodes.skipped)
 
 
 class Pace(Protocol):
@@ -150,16 +164,15 @@ class Uninstall:
         clean = functools.partial(self._clean, api, lease, say, on_progress)
         cleaned = await clean(planned)
         done, deadline = {*cleaned.nodes}, loop.time() + DEAD_NODE_SECONDS
-        if self._dead(planned):
-            say(f"waiting {DEAD_NODE_SECONDS:.0f}s for nodes that are NotReady: {report.some(self._dead(planned))}")
-        while self._dead(planned) and not cleaned.failures and loop.time() < deadline:
+        if dead := self._dead(planned, cleaned):
+            say(f"waiting {DEAD_NODE_SECONDS:.0f}s for nodes that are NotReady: {report.some(dead)}")
+        while self._dead(planned, cleaned) and not cleaned.failures and loop.time() < deadline:
             await lease.kept(asyncio.sleep(_LOOK_SECONDS))
             planned = await lease.kept(self._plan(api, done))
-            if planned.pending:
-                cleaned = await clean(planned)
-                done |= {*cleaned.nodes}
-        _refuse_leftovers(cleaned.failures, self._dead(planned))
-        await lease.kept(self._abandon(api, planned, lease))
+            cleaned = await clean(planned) if planned.pending else NONE_CLEANED
+            done |= {*cleaned.nodes}
+        _refuse_leftovers(cleaned.failures, self._dead(planned, cleaned))
+        await lease.kept(self._abandon(api, _left_out(planned, cleaned), lease))
         await lease.kept(api.delete_jobs(self.request.namespace, jobs.selector(self.request.suffix)))
         say(f"cleaned {report.nodes(len(done))} in {report.duration(loop.time() - began)}")
 
@@ -180,7 +193,7 @@ class Uninstall:
     ) -> Cleaned:
         """Carry the plan out. If another one will follow, in this run or the next, it must not do these nodes again."""
         cleaned = await self.pace(api, self.request, planned, lease, say, on_progress)
-        if cleaned.failures or self._dead(planned):
+        if cleaned.failures or self._dead(planned, cleaned):
             namespace, suffix = self.request.namespace, self.request.suffix
             # An install Job, as one that failed leaves it, asks for a cleanup.
             await lease.kept(drop_jobs(api, namespace, suffix, cleaned.nodes, lease, say, "install"))
@@ -195,21 +208,23 @@ class Uninstall:
         )
         return replace(planned, steps=tuple(step for step in planned.steps if step.node not in done))
 
-    def _dead(self, planned: Plan) -> list[str]:
-        return [step.node for step in _skipped(planned) if step.node not in self.abandoned]
+    def _dead(self, planned: Plan, cleaned: Cleaned) -> list[str]:
+        return [step.node for step in _left_out(planned, cleaned) if step.node not in self.abandoned]
 
-    async def _abandon(self, api: KubeApi, planned: Plan, lease: HeldLease) -> None:
+    async def _abandon(self, api: KubeApi, steps: Sequence[Step], lease: HeldLease) -> None:
         marks = _no_marks(self.request)
         labels = dict.fromkeys((names.RUNTIME_LABEL, names.mark_label(self.request.suffix)))
 
         async def release(step: Step) -> None:
             await written(api, lease, step, marks, labels)
 
-        await at_once(CALLS_AT_ONCE, map(release, _skipped(planned)))
+        await at_once(CALLS_AT_ONCE, map(release, steps))
 
 
-def _skipped(planned: Plan) -> list[Step]:
-    return [step for step in planned.steps if step.action is Action.SKIPPED]
+def _left_out(planned: Plan, cleaned: Cleaned) -> list[Step]:
+    """Return the steps of nodes that nothing could run on: NotReady in the plan, or by the time of their Job."""
+    late = {node.node for node in cleaned.skipped}
+    return [step for step in planned.steps if step.action is Action.SKIPPED or step.node in late]
 
 
 def _no_marks(request: CleanupRequest) -> dict[str, None]:
@@ -245,6 +260,8 @@ def orders(request: CleanupRequest, planned: Plan) -> Orders:
         ),
         marks=lambda _step: marks,
         traces=lambda step: _doubt(step, request) if step.failed_before else {},
+        failures=lambda step: _doubt(step, request),
+        objection=lambda _step, node: request.objection(node),
     )
 
 

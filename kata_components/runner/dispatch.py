@@ -26,7 +26,8 @@ from kata_components.runner.diagnosis import explain, inspect
 from kata_components.runner.dispatcher import Dispatcher, Seen
 from kata_components.runner.lease import HeldLease
 from kata_components.runner.lookout import Lookout
-from kata_components.runner.marking import Changes, written
+from kata_components.runner.marking import written
+from kata_components.runner.orders import Changes
 from kata_components.runner.telling import OnProgress, Say, again_and_again
 
 

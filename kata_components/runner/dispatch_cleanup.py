@@ -49,6 +49,6 @@ async def pace(
     seen = await work.run(runs) if runs else seen
     labelled = await work.labelled() if dispatch.releases_labels(request.dispatcher_job) else frozenset()
     done, left = settled(planned.pending, seen, "cleanup", planned.digest, unfinished=labelled)
-    recorded = await lease.kept(record(api, lease, done, wanted.marks))
+    recorded = await lease.kept(record(api, lease, done, wanted.marks, wanted.labels))
     failures = [*recorded.failures, *await work.failures(left, seen)]
-    return Cleaned(nodes=recorded.done, failures=failures)
+    return Cleaned(nodes=recorded.done, failures=failures, skipped=[])

@@ -92,7 +92,7 @@ async def _work_off(work: Dispatching, request: InstallRequest, planned: Plan) -
     seen = await work.run(runs) if runs else await work.lease.kept(work.dispatcher.listed())
     after = (await work.lease.kept(preview(work.api, request))).plan
     ready = [step for step in after.pending if _only_needs_its_mark(step, after)]
-    recorded = await work.lease.kept(record(work.api, work.lease, ready, wanted.marks))
+    recorded = await work.lease.kept(record(work.api, work.lease, ready, wanted.marks, wanted.labels))
     # Skipped by now: a taint came in between. Nodes that have left the cluster are in neither plan.
     settled = {step.node for step in ready} | {s.node for s in after.steps if s.action is Action.UP_TO_DATE}
     behind = {step.node for step in after.steps} - settled
@@ -108,7 +108,7 @@ async def _work_off(work: Dispatching, request: InstallRequest, planned: Plan) -
 
 def _only_needs_its_mark(step: Step, planned: Plan) -> bool:
     """Return whether nothing has to run on a node any more; one is also resumed whose Job still runs."""
-    return step.action is Action.ADOPT or (step.action is Action.RESUME and step.node in planned.installs)
+    return step.action.writes_only or (step.action is Action.RESUME and step.node in planned.installs)
 
 
 async def _remove(dispatcher: Dispatcher, say: Say) -> None:

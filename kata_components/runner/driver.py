@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from kata_components.errors import ApiError, ClusterError, UnreachableError
@@ -11,14 +11,16 @@ from kata_components.kubernetes.api import CALLS_AT_ONCE, KubeApi
 from kata_components.rollout import jobs
 from kata_components.rollout.commands import Code, Command, CreateJob, DeleteJob, Inspect, ListJobs, Record, Result
 from kata_components.rollout.holdup import Holdup
-from kata_components.rollout.jobs import JobStamp, NodeJob
+from kata_components.rollout.jobs import NodeJob
 from kata_components.rollout.pacer import Pacer
 from kata_components.rollout.phase import Phase, Progress
 from kata_components.rollout.step import Step
+from kata_components.runner.creating import Creator
 from kata_components.runner.diagnosis import inspect, name_taken
 from kata_components.runner.lease import HeldLease
 from kata_components.runner.lookout import Lookout
 from kata_components.runner.marking import is_still_there
+from kata_components.runner.orders import Changes, Orders
 from kata_components.runner.patience import Patience
 from kata_components.runner.standstill import Standstill
 from kata_components.runner.telling import Say, again_and_again
@@ -36,24 +38,6 @@ _DOING: Final[Mapping[type[Command], str]] = {
     Inspect: "read nodes and pods",
     ListJobs: "list Jobs",
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Orders:
-    """What the pacer's commands mean for one stage.
-
-    `marks` returns the annotations to set on a node (None removes one) once its Job succeeded, `traces` those to set
-    before a finished Job makes room for the next, where any: killed between the two, a run must leave a trace.
-    `labels` returns the labels to set together with the mark.
-    """
-
-    namespace: str
-    suffix: str
-    steps: Mapping[str, Step]
-    stamp: JobStamp
-    marks: Callable[[Step], Mapping[str, str | None]]
-    traces: Callable[[Step], Mapping[str, str | None]]
-    labels: Callable[[Step], Mapping[str, str | None]] = lambda _step: {}
 
 
 class Driver:
@@ -74,9 +58,11 @@ class Driver:
         self._orders = orders
         self._lease = lease
         self._on_progress = on_progress
+        self._creator = Creator(api, orders, lease)
         self._changed = asyncio.Event()
         self._watch: asyncio.Task[None] | None = None
         self._failures: dict[str, str] = {}
+        self._noted: set[str] = set()
         self._patience = Patience()
         self._calls_patience = Patience()
         self._watch_patience = Patience()
@@ -193,17 +179,17 @@ class Driver:
 
     def _seconds_for(self, command: Command) -> float:
         """Return how long a call may take: what writes must land while the Lease is surely ours."""
-        if isinstance(command, CreateJob | DeleteJob | Record):
+        if isinstance(command, CreateJob | DeleteJob | Record | Inspect):
             return max(0.0, min(_CALL_SECONDS, self._lease.remaining))
         return _CALL_SECONDS
 
-    async def _untraced(self, step: Step) -> Code | None:
+    async def _untraced(self, step: Step, traces: Changes) -> Code | None:
         """Leave a trace on the node; return why its finished Job has to stay, None when it may go.
 
         Where the machine was replaced, that Job may have labelled the new one, and then is all that says so.
         """
         try:
-            if traces := self._orders.traces(step):
+            if traces:
                 await self._api.annotate_node(step.node, step.node_uid, traces)
         except ApiError as error:
             if error.conflict:
@@ -212,22 +198,37 @@ class Driver:
                 raise
         return None
 
+    async def _unnoted(self, step: Step) -> bool:
+        """Leave on the node what tells of its failed Job, which anybody may remove; return whether to try again.
+
+        A server that refuses it for good does not keep the reason of the failure from being told.
+        """
+        if step.node not in self._noted:
+            try:
+                if await self._untraced(step, self._orders.failures(step)) is Code.UNKNOWN:
+                    return True
+            except ApiError as error:
+                if _code(Inspect(step.node, "", ""), error) is not Code.REJECTED:
+                    raise
+            self._noted.add(step.node)
+        return False
+
     async def _send(self, command: CreateJob | DeleteJob | Record | Inspect) -> Result:
         orders, step = self._orders, self._orders.steps[command.node]
         match command:
-            case CreateJob() | DeleteJob() | Record() if not self._lease.fresh:
+            case CreateJob() | DeleteJob() | Record() | Inspect() if not self._lease.fresh:
                 # Somebody else may work already; the pacer asks again after a while.
                 return Result(code=Code.UNKNOWN)
             case CreateJob():
-                manifest = orders.stamp.manifest(step.node, node_uid=step.node_uid, machine_id=step.machine_id)
-                job = await self._api.create_job(orders.namespace, manifest)
-                return Result(code=Code.DONE, uid=job.metadata.uid)
-            case DeleteJob() if untraced := await self._untraced(step):
+                return await self._creator.create(command, step)
+            case DeleteJob() if untraced := await self._untraced(step, orders.traces(step)):
                 return Result(code=untraced)
             case DeleteJob():
                 await self._api.delete_job(orders.namespace, command.job, command.uid)
             case Record():
                 await self._api.annotate_node(step.node, step.node_uid, orders.marks(step), labels=orders.labels(step))
+            case Inspect() if await self._unnoted(step):
+                return Result(code=Code.UNKNOWN)
             case Inspect():
                 failure = self._failures.get(command.uid, "")
                 held_up = self._pacer.nodes[command.node].holdup

@@ -9,7 +9,7 @@ import msgspec
 
 from kata_components.kubernetes.api import KubeApi
 from kata_components.kubernetes.objects import DaemonSet, Node
-from kata_components.rollout import jobs, mark
+from kata_components.rollout import jobs, mark, selectors
 from kata_components.rollout.jobs import NodeJob
 
 
@@ -40,6 +40,12 @@ class Selection:
     def asked(self) -> tuple[str, ...]:
         """The selectors the API server is asked with, one list each; the one of every node makes others idle."""
         return self.selectors if self.selectors and all(self.selectors) else ("",)
+
+    def includes(self, node: Node) -> bool:
+        """Whether it selects a node as it is now."""
+        if self.nodes:
+            return node.metadata.name in self.nodes
+        return any(selectors.matches(selector, node.metadata.labels or {}) for selector in self.asked)
 
     def __str__(self) -> str:
         """Return it as messages name it."""

@@ -4,7 +4,7 @@ import asyncio
 import functools
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kata_components import names
 from kata_components.errors import GuardError
@@ -17,13 +17,14 @@ from kata_components.rollout.pacer import Pacer
 from kata_components.rollout.phase import Failure, Phase, Progress
 from kata_components.rollout.plan import Plan
 from kata_components.rollout.step import Action, Step
-from kata_components.runner.cleanup import Cleaned, CleanupRequest, pace
+from kata_components.runner.cleanup import NONE_CLEANED, Cleaned, CleanupRequest, pace
 from kata_components.runner.clock import timestamp
 from kata_components.runner.dispatcher import retired
-from kata_components.runner.driver import Driver, Orders
+from kata_components.runner.driver import Driver
 from kata_components.runner.finished_jobs import drop_jobs, leaving_what_cannot_be_removed, remove_succeeded
 from kata_components.runner.lease import HeldLease, held
-from kata_components.runner.preview import InstallRequest, preview
+from kata_components.runner.orders import Orders
+from kata_components.runner.preview import InstallRequest, preview, still_deselected
 from kata_components.runner.telling import OnProgress, Say
 
 
@@ -39,12 +40,14 @@ class Installed:
 class WorkedOff:
     """What became of the installs of a plan; names are nodes.
 
-    `untried` failed in an earlier run and were not tried again, `remaining` is how many others were not started and
-    `stop_reason` why. `complaint` is what went wrong where no node explains it.
+    `skipped` were left out since they are not as they were planned. `untried` failed in an earlier run and were not
+    tried again, `remaining` is how many others were not started and `stop_reason` why. `complaint` is what went wrong
+    where no node explains it.
     """
 
     done: Collection[str]
     failures: Sequence[Failure]
+    skipped: Sequence[Failure] = ()
     untried: Sequence[str] = ()
     remaining: int = 0
     stop_reason: str = ""
@@ -126,10 +129,14 @@ async def carried_out(
     lease.claim(request.selection.render())
     say(report.plan_summary(found.plan, request.parallelism))
     worked = await work_off(found.plan)
-    cleaned = Cleaned(nodes=[], failures=[])
+    if worked.skipped:
+        say(report.left_out(worked.skipped))
+    cleaned = NONE_CLEANED
     if request.cleanup and found.cleanup.pending and worked.whole:
-        say(f"cleanup: {report.counts(found.cleanup.counts)}")
-        cleaned = await clean(request.cleanup, found.cleanup)
+        # Hours may lie between: what is selected again by now stays.
+        cleaning = found.cleanup.within(await lease.kept(still_deselected(api, request)))
+        say(f"cleanup: {report.counts(cleaning.counts)}")
+        cleaned = await clean(replace(request.cleanup, spared=request.selection), cleaning)
         await lease.kept(drop_jobs(api, request.namespace, request.suffix, cleaned.nodes, lease, say))
     return _installed(found.plan, worked, cleaned, asyncio.get_running_loop().time() - began)
 
@@ -142,6 +149,7 @@ def _worked_off(planned: Plan, pacer: Pacer) -> WorkedOff:
     return WorkedOff(
         done=pacer.nodes.within(Phase.DONE),
         failures=pacer.nodes.failures,
+        skipped=pacer.nodes.skipped,
         untried=untried,
         remaining=len(waiting) - len(untried),
         stop_reason=pacer.budget.stop_reason,
@@ -201,6 +209,8 @@ def orders(request: InstallRequest, planned: Plan) -> Orders:
         marks=marks,
         labels=labels,
         traces=lambda step: written(step, digest="", failed=planned.digest if step.failed_before else step.failed_at),
+        failures=lambda step: written(step, digest="", failed=planned.digest),
+        objection=lambda _step, node: request.objection(node),
     )
 
 
@@ -239,7 +249,7 @@ def _installed(planned: Plan, worked: WorkedOff, cleaned: Cleaned, seconds: floa
         relabelled=written[Action.RELABEL],
         cleaned=len(cleaned.nodes),
         failed=len(failures) + len(worked.untried),
-        skipped=planned.counts.get(Action.SKIPPED, 0),
+        skipped=planned.counts.get(Action.SKIPPED, 0) + len(worked.skipped) + len(cleaned.skipped),
         remaining=worked.remaining,
         failed_nodes=(*(failure.node for failure in failures), *worked.untried),
         seconds=seconds,

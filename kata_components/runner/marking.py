@@ -4,7 +4,7 @@ Whoever works through this module can start, end and remove nothing: all it is g
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,12 +16,10 @@ from kata_components.rollout.step import Step
 from kata_components.rollout.tries import Tries
 from kata_components.runner.at_once import at_once
 from kata_components.runner.lease import HeldLease
+from kata_components.runner.orders import Changes
 from kata_components.runner.patience import Patience
 
 _CALL_SECONDS: Final = 10.0
-
-Changes = Mapping[str, str | None]
-"""Annotations or labels to set; None removes one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,8 +30,18 @@ class Recorded:
     failures: list[Failure]
 
 
-async def record(api: NodeApi, lease: HeldLease, steps: Sequence[Step], marks: Callable[[Step], Changes]) -> Recorded:
-    """Write the mark of each step's machine; the caller keeps the Lease.
+def _nothing(_step: Step) -> Changes:
+    return {}
+
+
+async def record(
+    api: NodeApi,
+    lease: HeldLease,
+    steps: Sequence[Step],
+    marks: Callable[[Step], Changes],
+    labels: Callable[[Step], Changes] = _nothing,
+) -> Recorded:
+    """Write the mark of each step's machine, and labels with it; the caller keeps the Lease.
 
     Raises:
         ClusterError: the API server cannot be asked any more.
@@ -43,7 +51,7 @@ async def record(api: NodeApi, lease: HeldLease, steps: Sequence[Step], marks: C
 
     async def mark(step: Step) -> None:
         try:
-            if await written(api, lease, step, marks(step)):
+            if await written(api, lease, step, marks(step), labels(step)):
                 done.append(step.node)
         except ApiError as error:
             if error.unauthenticated:

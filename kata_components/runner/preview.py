@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from kata_components import names
 from kata_components.kubernetes.api import KubeApi
+from kata_components.kubernetes.objects import Node
 from kata_components.rollout import architectures, demands, guards, jobs, waves
 from kata_components.rollout.approval import Approval
 from kata_components.rollout.cleanup_plan import deselected_plan
@@ -66,6 +67,12 @@ class InstallRequest:
         )
         return replace(rules, bound=self.approval.bound) if self.approval else rules
 
+    def objection(self, node: Node) -> str:
+        """Return why a node that was planned is not to be worked on as it is now, empty when it is."""
+        if not self.selection.includes(node):
+            return "is not selected any more"
+        return node.not_ready if not node.ready and self.not_ready == "skip" else ""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Preview:
@@ -111,6 +118,11 @@ async def preview(api: KubeApi, request: InstallRequest) -> Preview:
         refusals=[*(refusal.text for refusal in guards.unconfirmed(met, confirmed)), *departures],
         guards=[refusal.guard for refusal in met if refusal and refusal.guard],
     )
+
+
+async def still_deselected(api: KubeApi, request: InstallRequest) -> list[str]:
+    """Return the nodes that carry our mark and are not selected, as it is now."""
+    return (await fleet.read(api, request.namespace, request.suffix, request.selection)).deselected
 
 
 def _others(now: Fleet, nodes: Collection[str]) -> set[str]:

@@ -275,6 +275,16 @@ def test_job_that_still_works_is_waited_for_before_a_dispatcher_gets_its_node() 
     assert {job.state for job in seen.jobs("install")} == {JobState.SUCCEEDED}
 
 
+def test_a_lost_label_is_put_back_without_the_dispatcher() -> None:
+    on = cluster(4)
+    simulate(up(FakeKubeApi(on)))
+    del on.nodes["node-02"]["metadata"]["labels"][names.RUNTIME_LABEL]
+    done = simulate(up(FakeKubeApi(on)))
+    assert (done.outcome.relabelled, done.outcome.up_to_date, done.failure) == (1, 3, "")
+    assert (len(on.dispatchers), len(on.starts)) == (1, 4)
+    assert on.nodes["node-02"]["metadata"]["labels"][names.RUNTIME_LABEL] == "true"
+
+
 def test_second_run_elsewhere_does_not_touch_the_dispatcher() -> None:
     on = cluster(6)
 

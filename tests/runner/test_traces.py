@@ -3,11 +3,16 @@
 import asyncio
 from typing import Any
 
+import pytest
+
+from kata_components.errors import RolloutFailedError
 from kata_components.rollout.step import Action
+from kata_components.runner import anchor
 from kata_components.runner.preview import preview
 from tests.runner import fake_api
 from tests.runner.fake_api import FakeKubeApi
-from tests.runner.support import cluster, request, roll_out, template
+from tests.runner.support import Told, cluster, request, roll_out, template
+from tests.runner.test_anchor import ENDING
 from tests.runner.virtual_loop import simulate
 
 
@@ -27,7 +32,7 @@ def test_kill_between_a_failed_job_and_its_successor_leaves_a_trace_of_the_node(
     simulate(killed_before_the_retry())
     assert (on.jobs, on.marked()) == ({}, ["node-00"])
     [step] = simulate(preview(FakeKubeApi(on), request())).plan.steps
-    assert (step.action, step.reason) == (Action.RETRY, "failed before, and the next try was cut off")
+    assert (step.action, step.reason) == (Action.RETRY, "failed before, and its Job is gone")
     assert simulate(roll_out(FakeKubeApi(on), request())).outcome.installed == 1
 
 
@@ -73,3 +78,43 @@ def test_the_job_that_has_labelled_a_machine_in_anothers_place_stays_until_that_
     assert (done.failure, len(on.jobs), len(on.starts)) == ("", 1, 1)
     [step] = simulate(preview(FakeKubeApi(on), other)).plan.steps
     assert (step.action, step.reason) == (Action.INSTALL, "new node")
+
+
+def test_a_failure_is_remembered_though_a_policy_removes_failed_jobs_at_once() -> None:
+    on = cluster(6, fates={"node-02": "fails"})
+
+    class Removing(FakeKubeApi):
+        """Something removes each Job a moment after it has failed."""
+
+        async def list_pods(self, *call: Any) -> Any:
+            on.jobs.pop("kata-deploy-install-node-02", None)
+            return await super().list_pods(*call)
+
+    simulate(roll_out(Removing(on), request(max_failures=3)))
+    assert "node-02" not in "".join(on.jobs)
+    assert on.marked() == sorted(on.nodes), "a destroy finds it"
+    found = simulate(preview(FakeKubeApi(on), request())).plan
+    [step] = found.pending
+    assert (step.action, step.reason) == (Action.RETRY, "failed before, and its Job is gone")
+    assert step.failed_before, "the budget counts it"
+    on.fates.clear()
+    assert simulate(roll_out(FakeKubeApi(on), request())).outcome.installed == 1
+
+
+def test_a_cleanup_that_failed_leaves_a_node_of_which_nothing_is_whole() -> None:
+    on, told = cluster(1), Told()
+    simulate(roll_out(FakeKubeApi(on), request()))
+    on.fates["node-00"] = "fails"
+    with pytest.raises(RolloutFailedError):
+        simulate(anchor.end(FakeKubeApi(on), ENDING, say=told.say, on_progress=told.on_progress))
+    on.jobs.clear()
+    [step] = simulate(preview(FakeKubeApi(on), request())).plan.steps
+    assert (step.action, step.reason) == (Action.INSTALL, "its cleanup was cut off")
+
+
+def test_a_server_that_refuses_the_trace_does_not_hide_why_the_job_failed() -> None:
+    on = cluster(1, fates={"node-00": "fails"})
+    api = FakeKubeApi(on)
+    api.refuse("annotate_node", fake_api.denied_by_admission())
+    done = simulate(roll_out(api, request()))
+    assert "stage artifacts ended with exit code 1" in done.failure

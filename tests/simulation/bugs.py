@@ -96,7 +96,7 @@ def mark_is_written_with_the_job() -> Patch:
 
 @bug(killed_by_write=0.2, killed=0.0, other_digest=0.7, job_fails=0.5, destroys=0.4)
 def no_trace_is_left_before_a_job_is_replaced() -> Patch:
-    async def untraced(_: Driver, __: Step) -> None:
+    async def untraced(*_: object) -> None:
         return None
 
     return mock.patch.object(driver.Driver, "_untraced", untraced)
