@@ -92,6 +92,11 @@ def handler(shim: str, suffix: str, variant: str = "") -> str:
     return f"{suffixed(f'kata-{shim}', suffix)}{variant}"
 
 
+def verification_job(full_name: str) -> str:
+    """Return the name of the Job that verifies an installation."""
+    return f"{full_name}-verify"
+
+
 def sanitised(text: str) -> str:
     """Return `text` as upstream turns it into a label value or a part of a name (D32)."""
     return re.sub(r"[^a-z0-9-]", "-", text.lower()).strip("-")

@@ -35,14 +35,6 @@ def chart_labels(settings: Settings) -> Manifest:
     return {"app.kubernetes.io/name": name, "app.kubernetes.io/instance": settings.helm_release_name}
 
 
-def full_name(settings: Settings) -> str:
-    """Return the name that objects of the release, not of the node program, begin with."""
-    if settings.fullname_override:
-        return names.truncated(settings.fullname_override)
-    release, name = settings.helm_release_name, settings.name_override or names.PROJECT
-    return names.truncated(release if name in release else f"{release}-{name}")
-
-
 def image(settings: Settings) -> str:
     """Return the image that does the work on a node."""
     return settings.image.name(settings.kata_version)

@@ -16,7 +16,6 @@ from kata_components.manifests.builders import (
     chart_labels,
     checksum,
     config_map,
-    full_name,
     role,
     rule,
     service_account,
@@ -36,7 +35,7 @@ def verification(settings: Settings) -> list[Manifest]:
     """Return rights, pod and Job in the order in which they need each other; nothing without a pod."""
     if not settings.verification.enabled:
         return []
-    name = f"{full_name(settings)}-verification"
+    name = f"{settings.full_name}-verification"
     account = service_account(name, settings.namespace)
     rules = [
         rule("", "pods pods/log", "get list watch create delete"),
@@ -64,7 +63,7 @@ def _job(settings: Settings, name: str) -> Manifest:
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": {
-            "name": f"{full_name(settings)}-verify",
+            "name": names.verification_job(settings.full_name),
             "namespace": settings.namespace,
             "labels": labels,
             "annotations": {names.DIGEST_ANNOTATION: _verified(settings)},

@@ -3,12 +3,21 @@
 from collections.abc import Iterator
 
 from kata_components import names
+from kata_components.settings.model import is_dns_name
 from kata_components.settings.problems import shown
 from kata_components.settings.settings import Settings
 from kata_components.settings.shims import ARCHES
 
 
-def too_long_suffix(settings: Settings) -> Iterator[str]:
+def name_problems(settings: Settings) -> Iterator[str]:
+    """Yield a line for each of these rules that is broken."""
+    yield from _too_long_suffix(settings)
+    yield from _clashing_runtimes(settings)
+    yield from _absent_default_class(settings)
+    yield from _unusable_job_name(settings)
+
+
+def _too_long_suffix(settings: Settings) -> Iterator[str]:
     """Yield a line when a name or a label value that ends in or holds the suffix gets longer than Kubernetes allows."""
     suffix = settings.env.multi_install_suffix
     whose, name = max(_with_suffix(settings, suffix), key=lambda derived: len(derived[1]), default=("", ""))
@@ -34,7 +43,7 @@ def _with_suffix(settings: Settings, suffix: str) -> Iterator[tuple[str, str]]:
             yield f"the RuntimeClass handler of shims.{shim},", names.handler(shim, suffix, variant)
 
 
-def clashing_runtimes(settings: Settings) -> Iterator[str]:
+def _clashing_runtimes(settings: Settings) -> Iterator[str]:
     """Yield a line for each custom runtime that takes the handler, the RuntimeClass or the drop-in of a shim."""
     suffix, variants = settings.env.multi_install_suffix, ("", *settings.class_variants)
     shims = settings.shims.enabled
@@ -48,7 +57,7 @@ def clashing_runtimes(settings: Settings) -> Iterator[str]:
             yield f"customRuntimes.runtimes.{name}.runtimeClass: {found!r} is that of a shim; use another name"
 
 
-def absent_default_class(settings: Settings) -> Iterator[str]:
+def _absent_default_class(settings: Settings) -> Iterator[str]:
     """Yield a line when the RuntimeClass of the default shim is asked for and would not be made.
 
     Beside another installation there is none in any case: plain `kata` is that one's.
@@ -60,4 +69,17 @@ def absent_default_class(settings: Settings) -> Iterator[str]:
         yield (
             f"runtimeClasses.createDefault: there would be no class {classes.default_name!r}, because the first "
             f"default shim, {default or 'none'!r}, is off; set defaultShim.{arch} to a shim that is on"
+        )
+
+
+def _unusable_job_name(settings: Settings) -> Iterator[str]:
+    """Yield a line when no Job can have the name of the verification, which its pods carry as a label."""
+    job = names.verification_job(settings.full_name)
+    if settings.verification.enabled and not is_dns_name(job, names.MAX_NAME):
+        key = "helmReleaseName"
+        if settings.name_override or settings.fullname_override:
+            key = "fullnameOverride" if settings.fullname_override else "nameOverride"
+        yield (
+            f"{key}: makes {shown(job)} the name of the verification Job, which may have {names.MAX_NAME} lower-case "
+            "letters, digits, hyphens and dots; use a shorter or plainer one"
         )

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from kata_components import names
 from kata_components.errors import SettingsError
-from kata_components.settings.derived_names import absent_default_class, clashing_runtimes, too_long_suffix
+from kata_components.settings.derived_names import name_problems
 from kata_components.settings.dispatched import dispatched_defaults, keys_the_dispatcher_cannot_honour
 from kata_components.settings.flat_keys import flat_keys, in_stack, nested
 from kata_components.settings.merge import Tree, layered, merged, without
@@ -118,12 +118,7 @@ def _validated(config: Mapping[str, object]) -> tuple[Settings | None, list[str]
         settings = Settings.model_validate(tree)
     except ValidationError as error:
         return None, [*problems, *validation_problems(error, profile.values, version)]
-    return settings, [
-        *problems,
-        *too_long_suffix(settings),
-        *clashing_runtimes(settings),
-        *absent_default_class(settings),
-    ]
+    return settings, [*problems, *name_problems(settings)]
 
 
 def _version(config: Mapping[str, object]) -> str:

@@ -30,6 +30,11 @@ IN_TEXT = "in_text"
 """The type of errors in a text that is a document of its own: the message says where in it, the text is not shown."""
 
 
+def is_dns_name(text: str, longest: int) -> bool:
+    """Whether a text can be the name of an object."""
+    return len(text) <= longest and re.fullmatch(_DNS_NAME, text) is not None
+
+
 def problem_in_text(message: str) -> PydanticCustomError:
     """Return such an error."""
     return PydanticCustomError(IN_TEXT, "{message}", {"message": message})

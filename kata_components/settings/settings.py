@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from kata_components import names
 from kata_components.settings.affinity import Affinity
 from kata_components.settings.cluster import Cluster
 from kata_components.settings.custom_runtimes import CustomRuntimes
@@ -16,6 +17,7 @@ from kata_components.settings.model import (
     DnsLabel,
     DnsNameOrEmpty,
     Labels,
+    LabelText,
     Many,
     Model,
     matching,
@@ -31,7 +33,6 @@ from kata_components.settings.shims import DefaultShim, Overhead, RuntimeClasses
 from kata_components.settings.traits import Traits
 from kata_components.settings.verification import Verification
 
-_Name = Annotated[str, matching(r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?", "a name or empty")]
 _EFFECTS = "NoSchedule|PreferNoSchedule|NoExecute"
 _StartupTaint = Annotated[
     str, matching(rf"{LABEL_KEY}(:({_EFFECTS}))?", "`key` or `key:effect` with effect NoSchedule or NoExecute", 340)
@@ -63,8 +64,8 @@ class Settings(Model):
     image_pull_policy: PullPolicy
     image_pull_secrets: Many[PullSecret] = ()
     kubectl_image: ExactImage
-    name_override: _Name | None = None
-    fullname_override: _Name | None = None
+    name_override: LabelText | None = None
+    fullname_override: LabelText | None = None
     job: Job
     node_selector: Labels = Field(default_factory=dict)
     affinity: Affinity = Affinity()
@@ -104,3 +105,11 @@ class Settings(Model):
         if not (self.debug and self.traits.debug_runtime_classes):
             return ()
         return ("-debug", "-devkit") if self.devkit else ("-debug",)
+
+    @property
+    def full_name(self) -> str:
+        """The name that objects of the release, not of the node program, begin with."""
+        if self.fullname_override:
+            return names.truncated(self.fullname_override)
+        release, name = self.helm_release_name, self.name_override or names.PROJECT
+        return names.truncated(release if name in release else f"{release}-{name}")

@@ -35,9 +35,10 @@ def read_values_file(path: str) -> Tree:
         SettingsError: there is no such file, or it holds no values.
     """
     try:
-        document = yaml.load(Path(path).read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - derives from a safe one
+        text = Path(path).read_text(encoding="utf-8")
+        read = yaml.load_all(text, Loader=_Loader)
         # Helm goes through JSON too: keys become text, and what JSON cannot say is refused.
-        values = json.loads(json.dumps({} if document is None else document, allow_nan=False))
+        documents = [json.loads(json.dumps(found, allow_nan=False)) for found in read if found is not None]
     except OSError as error:
         start = "" if Path(path).is_absolute() else f"; the path starts at the project, {Path.cwd()}"
         raise _refusal(path, f"cannot be read: {error.strerror}{start}") from None
@@ -49,14 +50,23 @@ def read_values_file(path: str) -> Tree:
     except _UNREADABLE as error:
         reason = " ".join(str(error).split())
         raise _refusal(path, f"is no YAML with values: {reason[:_LONGEST]}") from None
-    if not isinstance(values, dict):
-        raise _refusal(path, f"must hold a map of values, got {shown(values)}")
-    kind = values.get("kind")
-    if isinstance(kind, str) and isinstance(values.get("apiVersion"), str):
+    objects = [found for found in documents if _is_object(found)]
+    if objects:
+        kind = next((found["kind"] for found in objects if found["kind"] in _VALUES_IN), objects[0]["kind"])
         where = _VALUES_IN.get(kind)
         instead = f"what stands below {where} in it, alone," if where else "the values alone,"
         raise _refusal(path, f"is a Kubernetes object, {shown(kind)}, and no values file; put {instead} into a file")
+    if len(documents) > 1:
+        raise _refusal(path, f"has {len(documents)} documents, and values are one")
+    values = documents[0] if documents else {}
+    if not isinstance(values, dict):
+        raise _refusal(path, f"must hold a map of values, got {shown(values)}")
     return values
+
+
+def _is_object(document: object) -> bool:
+    """Whether a document is a Kubernetes object."""
+    return isinstance(document, dict) and all(isinstance(document.get(key), str) for key in ("apiVersion", "kind"))
 
 
 def _refusal(path: str, what: str) -> SettingsError:

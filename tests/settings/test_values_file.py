@@ -135,7 +135,7 @@ def test_keys_of_the_program_are_those_beside_the_charts() -> None:
         ("a:\n  b: 1\n  b: 1", "is no YAML with values: the key 'b' is there twice, first in line 2, line 3"),
         ("1: a\n'1': b", "is no YAML with values: the key '1' is there twice, first in line 1, line 2"),
         ("a: [", "is no YAML with values: expected the node content, but found '<stream end>', line 1"),
-        ("a: 1\n---\nb: 1", "is no YAML with values: but found another document, line 2"),
+        ("a: 1\n---\nb: 1", "has 2 documents, and values are one"),
         ("a: &a [*a]", "is no YAML with values: Circular reference detected"),
         ("a: .inf", "is no YAML with values: Out of range float values are not JSON compliant"),
         ("a: !!bool x", "is no YAML with values: 'x'"),
@@ -214,6 +214,12 @@ def test_kubernetes_object_is_told_from_values(kind: str, instead: str) -> None:
     assert problems(text) == (
         f"valuesFile: 'values.yaml' is a Kubernetes object, '{kind}', and no values file; put {instead} into a file",
     )
+
+
+def test_kubernetes_object_among_others_is_found() -> None:
+    source = "apiVersion: source.toolkit.fluxcd.io/v1\nkind: HelmRepository\n---\n"
+    (line,) = problems(source + "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\n---\n")
+    assert "is a Kubernetes object, 'HelmRelease', and no values file; put what stands below spec.values" in line
 
 
 def test_values_of_a_chart_above_this_one_are_told_from_unknown_keys() -> None:

@@ -129,6 +129,20 @@ def test_default_class_that_would_not_be_made() -> None:
     assert load(**asked, env={"multiInstallSuffix": "b"}).runtime_classes.create_default
 
 
+@pytest.mark.parametrize(
+    ("config", "key"),
+    [
+        ({"helmReleaseName": "r" * 45}, "helmReleaseName"),
+        ({"nameOverride": "Kata_Setup"}, "nameOverride"),
+        ({"fullnameOverride": "k" * 57, "nameOverride": "a"}, "fullnameOverride"),
+    ],
+)
+def test_name_that_no_job_can_have(config: dict[str, Any], key: str) -> None:
+    pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: a}]}"
+    assert problem(**config, verification={"pod": pod}).startswith(f"{key}: makes '")
+    assert load(**config).verification.enabled is False
+
+
 def test_base_of_custom_runtimes_that_are_off_does_not_matter() -> None:
     config = runtime(baseConfig="gone")
     config["customRuntimes"]["enabled"] = False
