@@ -27,9 +27,12 @@ def stack_of(metadata: Metadata) -> str | None:
 
 
 def is_applied_by_pulumi(metadata: OwnedMetadata) -> bool:
-    """Whether Pulumi's Kubernetes provider has set some field of an object."""
-    managers = (str(entry.get("manager", "")) for entry in metadata.managed_fields or ())
-    return any(manager.startswith(_PULUMI) for manager in managers)
+    """Whether Pulumi's Kubernetes provider has set some field of an object, or there is none that anybody could set.
+
+    The API server keeps no manager of a ServiceAccount that has nothing but its name.
+    """
+    managers = [str(entry.get("manager", "")) for entry in metadata.managed_fields or ()]
+    return not managers or any(manager.startswith(_PULUMI) for manager in managers)
 
 
 def of_lease(lease: Lease, owner: Owner) -> Refusal | None:

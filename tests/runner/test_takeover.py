@@ -194,6 +194,8 @@ def test_objects_of_an_older_version_are_known_by_who_applied_them_where_an_inst
     assert "(serviceaccounts/kube-system/kata-deploy-sa)" in refusal(examine(on, asked))
     # Without an installation of this stack they may be those of a stack elsewhere.
     assert "2 objects" in refusal(examine(on, dataclasses.replace(asked, established=False)))
+    # A ServiceAccount that has nothing but its name has no manager.
+    assert examine(put(on, ACCOUNT, managedFields=None), asked).refusals == []
 
 
 def test_taking_over_removes_helms_traces_and_says_what_is_left_to_do() -> None:
