@@ -88,10 +88,6 @@ class _HttpAnswer:
         self.status = response.status
         self.headers = response.headers
 
-    async def read(self) -> bytes:
-        with _no_answer():
-            return await self._response.read()
-
     async def chunks(self) -> AsyncGenerator[bytes, None]:
         with _no_answer():
             async for chunk in self._response.content.iter_any():

@@ -13,6 +13,8 @@ from typing import Final, TypeVar
 from kata_components.errors import ApiError, UnreachableError
 from kata_components.kubernetes.backoff import asked, backoff
 
+_LONGEST_SECONDS: Final = 60.0
+"""After so long no further attempt begins: minutes of silence look like a hang."""
 _TRANSIENT: Final = frozenset({429, 500, 502, 503, 504})
 
 T = TypeVar("T")
@@ -33,11 +35,13 @@ class Retry:
 
     async def read(self, call: Callable[[], Awaitable[T]]) -> T:
         """Return what `call` returns, repeating it after transient failures; the last failure is raised."""
+        clock = asyncio.get_running_loop().time
+        end = clock() + _LONGEST_SECONDS
         for failures in range(self.attempts - 1):
             try:
                 return await call()
             except (ApiError, UnreachableError) as error:
-                if not is_transient(error):
+                if not is_transient(error) or clock() >= end:
                     raise
                 await self.pause(failures, error)
         return await call()

@@ -33,9 +33,6 @@ class Answer(Protocol):
     def headers(self) -> Mapping[str, str]:
         """The headers; lower-case names find them."""
 
-    async def read(self) -> bytes:
-        """Return the whole body; `NoAnswerError` when it breaks off."""
-
     def chunks(self) -> AsyncGenerator[bytes, None]:
         """Yield the body as it arrives; `NoAnswerError` when it breaks off."""
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
-from kata_components.errors import ApiError, ClusterError, KubeconfigError, RolloutStoppedError, UnreachableError
+from kata_components.errors import ApiError, ClusterError, KubeconfigError, RolloutStoppedError
 from kata_components.kubernetes.api import KubeApi
 from kata_components.providers import cancellation, engine
 from kata_components.providers.rights import HOW_TO_GRANT
@@ -16,10 +16,10 @@ T = TypeVar("T")
 Work = Callable[[KubeApi], Awaitable[T]]
 
 _LIFELINE_SECONDS: Final = 2.0
-_READ_SECONDS: Final = 60.0
 _HTTP_FORBIDDEN: Final = 403
 PACED: Final = "Jobs that run go on; no further one is started"
 DISPATCHED: Final = "The dispatcher in the cluster goes on by itself"
+_READING: Final = "Nothing was started"
 _ENGINE_GONE: Final = "the Pulumi engine is gone"
 
 
@@ -48,25 +48,22 @@ def target(cluster: str | Mapping[str, Any] | None) -> Target:
 
 
 def read(where: Target, work: Work[T]) -> T:
-    """Run work that only reads, for a minute at most.
+    """Run work that only reads. How long it may take depends on the fleet; each request ends after a minute of silence.
 
     Raises:
         ClusterError: the cluster could not be asked.
+        RolloutStoppedError: it ended early, as with `run`.
     """
 
-    async def bounded(api: KubeApi) -> T:
+    async def explained(api: KubeApi) -> T:
         try:
-            async with asyncio.timeout(_READ_SECONDS):
-                return await work(api)
+            return await work(api)
         except ApiError as error:
             if error.status != _HTTP_FORBIDDEN:
                 raise
             raise ClusterError(f"{error}. {HOW_TO_GRANT}") from None
-        except TimeoutError:
-            msg = f"the API server of context {where.context} did not answer all questions in {_READ_SECONDS:.0f} s"
-            raise UnreachableError(msg) from None
 
-    return asyncio.run(_connected(where, bounded))
+    return run(where, explained, left=_READING)
 
 
 def run(where: Target, work: Work[T], *, left: str = PACED) -> T:

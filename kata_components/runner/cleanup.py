@@ -10,7 +10,7 @@ from kata_components import names
 from kata_components.errors import GuardError, RolloutFailedError
 from kata_components.kubernetes.api import CALLS_AT_ONCE, KubeApi
 from kata_components.kubernetes.objects import Node
-from kata_components.rollout import jobs, mark, report
+from kata_components.rollout import mark, report
 from kata_components.rollout.budget import Budget
 from kata_components.rollout.cleanup_plan import cleanup_plan
 from kata_components.rollout.digest import current, host_digests
@@ -23,7 +23,7 @@ from kata_components.runner import fleet, rehearsal
 from kata_components.runner.at_once import at_once
 from kata_components.runner.clock import timestamp
 from kata_components.runner.driver import Driver
-from kata_components.runner.finished_jobs import drop_jobs
+from kata_components.runner.finished_jobs import delete_all, drop_jobs
 from kata_components.runner.fleet import Selection
 from kata_components.runner.lease import HeldLease
 from kata_components.runner.marking import written
@@ -173,7 +173,7 @@ class Uninstall:
             done |= {*cleaned.nodes}
         _refuse_leftovers(cleaned.failures, self._dead(planned, cleaned))
         await lease.kept(self._abandon(api, _left_out(planned, cleaned), lease))
-        await lease.kept(api.delete_jobs(self.request.namespace, jobs.selector(self.request.suffix)))
+        await lease.kept(delete_all(api, self.request.namespace, self.request.suffix, lease))
         say(f"cleaned {report.nodes(len(done))} in {report.duration(loop.time() - began)}")
 
     async def _rehearse(self, api: KubeApi, planned: Plan) -> None:

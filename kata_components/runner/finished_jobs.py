@@ -1,6 +1,6 @@
 """Removes per-node Jobs that have done their work: never on a stale Lease, and a few at a time.
 
-Failing is no failure of the run: what is left is seen by the next one.
+But for the end of an installation failing is no failure of the run: what is left is seen by the next one.
 """
 
 import contextlib
@@ -12,6 +12,7 @@ from kata_components.rollout import jobs
 from kata_components.rollout.jobs import JobState, NodeJob, Stage
 from kata_components.runner.at_once import at_once
 from kata_components.runner.lease import HeldLease
+from kata_components.runner.patience import answered
 from kata_components.runner.telling import Say
 
 
@@ -28,6 +29,17 @@ async def delete_jobs(api: KubeApi, namespace: str, lease: HeldLease, doomed: It
     """Delete those very Jobs, less those that still run; the caller keeps the Lease."""
     finished = (job for job in doomed if not job.active)
     await at_once(CALLS_AT_ONCE, (lease.when_fresh(delete_job(api, namespace, job)) for job in finished))
+
+
+async def delete_all(api: KubeApi, namespace: str, suffix: str, lease: HeldLease) -> None:
+    """Delete all per-node Jobs of an installation; the caller keeps the Lease.
+
+    One request may take longer than an API server gives it, and the next goes on from there.
+
+    Raises:
+        ClusterError: the API server goes on refusing it.
+    """
+    await answered(lambda: lease.when_fresh(api.delete_jobs(namespace, jobs.selector(suffix))))
 
 
 @contextlib.contextmanager

@@ -2,10 +2,14 @@
 
 import asyncio
 import math
-from typing import Final
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
 
 from kata_components.errors import ApiError, ClusterError, ExpiredError
 from kata_components.kubernetes.retry import is_transient
+from kata_components.rollout.tries import Tries
+
+T = TypeVar("T")
 
 _REFUSED_SECONDS: Final = 60.0
 """So long an API server may refuse what it just allowed: one that has started knows neither roles nor logins."""
@@ -32,3 +36,20 @@ class Patience:
             self._refused_since = now
         self._refused_last = now
         return now - self._refused_since < _REFUSED_SECONDS
+
+
+async def answered(call: Callable[[], Awaitable[T]]) -> T:
+    """Await what may be done again without harm, at most ten times more while its errors pass by themselves.
+
+    Raises:
+        ClusterError: the last of them, or one that does not pass.
+    """
+    tries, patience = Tries(), Patience()
+    while True:
+        try:
+            return await call()
+        except ClusterError as error:
+            pause = tries.another(answered=True) if patience.passes(error) else None
+            if pause is None:
+                raise
+        await asyncio.sleep(pause)

@@ -91,9 +91,6 @@ class InProcessAnswer:
         self.status = self.reply.status
         self.headers = self.reply.headers
 
-    async def read(self) -> bytes:
-        return b"".join([chunk async for chunk in self.chunks()])
-
     async def chunks(self) -> AsyncGenerator[bytes, None]:
         assert not self.closed, "nothing can be read any more"
         for chunk in (self.reply.body,) if self.reply.chunks is None else self.reply.chunks:

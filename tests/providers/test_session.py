@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from kata_components.errors import GuardError, KubeconfigError, RolloutStoppedError, UnreachableError
+from kata_components.errors import GuardError, KubeconfigError, RolloutStoppedError
 from kata_components.kubernetes import connect
 from kata_components.kubernetes.api import KubeApi
 from kata_components.providers import cancellation, engine, session
@@ -124,11 +124,14 @@ def test_listener_leaves_with_the_work() -> None:
     assert cancellation._listeners == []
 
 
-@pytest.mark.usefixtures("api")
-def test_reading_is_bounded_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "_READ_SECONDS", 0.01)
-    with pytest.raises(UnreachableError, match="the API server of context prod did not answer all questions in"):
-        session.read(WHERE, for_ever)
+def test_reading_ends_with_a_cancellation_too(api: Closing) -> None:
+    async def cancelled(given: KubeApi) -> None:
+        asyncio.get_running_loop().call_soon(cancellation.request)
+        await for_ever(given)
+
+    with pytest.raises(RolloutStoppedError, match=r"^cancelled\. Nothing was started\."):
+        session.read(WHERE, cancelled)
+    assert api.closed
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,14 @@ import pytest
 
 from kata_components.errors import ApiError
 from kata_components.rollout.step import Action
+from kata_components.runner import anchor
 from kata_components.runner.install import Installed
 from kata_components.runner.preview import preview
 from tests.runner import fake_api
 from tests.runner.cluster import Cluster
 from tests.runner.fake_api import FakeKubeApi
 from tests.runner.support import Told, cluster, request, roll_out
-from tests.runner.test_anchor import end
+from tests.runner.test_anchor import ENDING, end, installed
 from tests.runner.test_deselected import deselecting, with_old_pool
 from tests.runner.virtual_loop import simulate
 
@@ -89,3 +90,21 @@ def test_a_rollout_that_finds_no_job_of_a_cleanup_lists_none_in_the_end() -> Non
     api = FakeKubeApi(cluster(3))
     simulate(roll_out(api, request()))
     assert Counter(api.asked)["list_jobs"] == 2 + 1 + 1, "both plans, a look for a dispatcher, the first of the run"
+
+
+def test_removal_of_all_jobs_in_the_end_is_asked_for_again_when_the_server_takes_too_long() -> None:
+    on = installed(3)
+    api, told = FakeKubeApi(on), Told()
+    api.refuse("delete_jobs", ApiError(504, "Timeout", "request did not complete within 60s"), fake_api.unreachable())
+    simulate(anchor.end(api, ENDING, say=told.say, on_progress=told.on_progress))
+    assert (on.jobs, on.leases) == ({}, {})
+    assert told.lines[-1].startswith("cleaned 3 nodes in ")
+
+
+def test_removal_of_all_jobs_that_is_refused_for_good_leaves_the_lease() -> None:
+    on = installed(1)
+    api, told = FakeKubeApi(on), Told()
+    api.refuse("delete_jobs", fake_api.denied_by_admission())
+    with pytest.raises(ApiError, match="denied the request"):
+        simulate(anchor.end(api, ENDING, say=told.say, on_progress=told.on_progress))
+    assert on.leases
