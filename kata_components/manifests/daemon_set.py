@@ -22,7 +22,7 @@ def daemon_set(settings: Settings) -> Manifest:
         "metadata": {"name": name, "namespace": settings.namespace},
         "spec": {
             "selector": {"matchLabels": {"name": name}},
-            "updateStrategy": settings.update_strategy,
+            "updateStrategy": settings.update_strategy.model_dump(by_alias=True, exclude_unset=True),
             "template": {
                 "metadata": given(labels=labels, annotations=annotations),
                 "spec": _pod(settings),

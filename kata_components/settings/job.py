@@ -6,10 +6,8 @@ from pydantic import AfterValidator, Field, model_validator
 
 from kata_components.settings.affinity import NodeAffinity, NodeSelectorTerm
 from kata_components.settings.images import Image
-from kata_components.settings.model import DnsName, LabelKey, Labels, LabelValue, Many, Model
+from kata_components.settings.model import Count, DnsName, LabelKey, Labels, LabelValue, Many, Model, PositiveCount
 from kata_components.settings.pods import Toleration
-
-_Seconds = Annotated[int, Field(ge=0)]
 
 
 def _or(default: int) -> AfterValidator:
@@ -57,13 +55,13 @@ class Job(Selection):
     key, its default here is not used.
     """
 
-    parallelism: Annotated[int, Field(ge=1)]
-    backoff_limit: Annotated[int, Field(ge=0)]
-    ttl_seconds_after_finished: _Seconds
-    active_deadline_seconds: Annotated[_Seconds, _or(3600)] = 3600
-    wait_for_nodes_seconds: _Seconds = 0
-    node_settle_seconds: Annotated[_Seconds, _or(15)] = 15
-    wait_node_ready_seconds: Annotated[_Seconds, _or(300)] = 300
+    parallelism: PositiveCount
+    backoff_limit: Count
+    ttl_seconds_after_finished: Count
+    active_deadline_seconds: Annotated[Count, _or(3600)] = 3600
+    wait_for_nodes_seconds: Count = 0
+    node_settle_seconds: Annotated[Count, _or(15)] = 15
+    wait_node_ready_seconds: Annotated[Count, _or(300)] = 300
     dispatcher_image: Image
     dispatcher_node_selector: Labels = Field(default_factory=dict)
     dispatcher_tolerations: Many[Toleration] = ()

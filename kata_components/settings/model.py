@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, Strict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, Strict
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
@@ -78,6 +78,11 @@ LabelText = Annotated[str, matching(rf"({_NAME})?", "a label value: at most 63 l
 LabelValue = Annotated[LabelText, BeforeValidator(_as_text, json_schema_input_type=LabelText | int | bool)]
 Labels = dict[LabelKey, LabelValue]
 Annotations = dict[LabelKey, Annotated[str, BeforeValidator(_as_text, json_schema_input_type=str | int | bool)]]
+
+_LONGEST_INT = 2**31 - 1
+Count = Annotated[int, Field(ge=0, le=_LONGEST_INT)]
+PositiveCount = Annotated[int, Field(ge=1, le=_LONGEST_INT)]
+"""Numbers as objects of Kubernetes hold them: 32 bits."""
 
 DnsLabel = Annotated[str, matching(_DNS_LABEL, "at most 63 lower-case letters, digits and hyphens", 63)]
 _NAME_WORDS = "a name of lower-case letters, digits, hyphens and dots"

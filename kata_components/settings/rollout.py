@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PlainValidator, ValidationInfo, field_validator
 
-from kata_components.settings.model import Many, Model
+from kata_components.settings.model import Count, Many, Model, PositiveCount
 
 CANARY = "canary"
 _PERCENT = re.compile(r"(\d{1,3})%")
@@ -48,8 +48,8 @@ class Rollout(Model):
     runs_in: Literal["pulumi", "cluster"]
     waves: Many[Annotated[str | int, PlainValidator(_wave, json_schema_input_type=_WaveShape)]]
     max_failures: Annotated[str | int, PlainValidator(_budget, json_schema_input_type=_BudgetShape)]
-    soak_seconds: Annotated[int, Field(ge=0)]
-    node_timeout_seconds: Annotated[int, Field(ge=1)]
+    soak_seconds: Count
+    node_timeout_seconds: PositiveCount
     not_ready: Literal["skip", "attempt"]
     existing: Literal["adopt", "install"] | None = None
     cleanup_deselected: bool

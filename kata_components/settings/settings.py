@@ -1,7 +1,7 @@
 """All settings of a stack in one model."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -25,7 +25,7 @@ from kata_components.settings.model import (
 from kata_components.settings.monitor import Monitor
 from kata_components.settings.node import Containerd, Env, Snapshotter
 from kata_components.settings.node_features import NodeFeatureDiscovery, NodeFeatureRules
-from kata_components.settings.pods import Health, Toleration
+from kata_components.settings.pods import Health, Toleration, UpdateStrategy
 from kata_components.settings.profile import load_profile
 from kata_components.settings.resources import Resources
 from kata_components.settings.rollout import Rollout
@@ -74,7 +74,7 @@ class Settings(Model):
     pod_labels: Labels = Field(default_factory=dict)
     pod_annotations: Annotations = Field(default_factory=dict)
     priority_class_name: DnsNameOrEmpty = ""
-    update_strategy: dict[str, Any]
+    update_strategy: UpdateStrategy
     resources: Resources = Field(default_factory=dict)
     health: Health
     env: Env

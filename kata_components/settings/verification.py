@@ -4,7 +4,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
-from kata_components.settings.model import DnsLabel, DnsName, Many, Model, problem_in_text
+from kata_components.settings.model import DnsLabel, DnsName, Many, Model, PositiveCount, problem_in_text
 from kata_components.settings.problems import shown
 from kata_components.settings.yaml_objects import check_object, parsed_object
 
@@ -40,8 +40,8 @@ class Verification(Model):
     """A pod as YAML text, run in `namespace` after an install; empty for none. Times in seconds."""
 
     namespace: DnsLabel
-    timeout: Annotated[int, Field(ge=1)]
-    daemonset_timeout: Annotated[int, Field(ge=1)]
+    timeout: PositiveCount
+    daemonset_timeout: PositiveCount
     pod: Annotated[str, AfterValidator(_pod)] = ""
 
     @model_validator(mode="after")

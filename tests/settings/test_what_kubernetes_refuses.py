@@ -143,6 +143,35 @@ def test_name_that_no_job_can_have(config: dict[str, Any], key: str) -> None:
     assert load(**config).verification.enabled is False
 
 
+@pytest.mark.parametrize(
+    ("strategy", "what"),
+    [
+        ({"type": "Recreate"}, "updateStrategy.type: must be 'RollingUpdate' or 'OnDelete', got 'Recreate'"),
+        ({"rollingUpdate": {"maxSurge": 1}}, "updateStrategy.rollingUpdate: must have exactly one of `maxUnavailable`"),
+        ({"rollingUpdate": {"maxUnavailable": "0%"}}, "updateStrategy.rollingUpdate: must have exactly one of "),
+        (
+            {"rollingUpdate": {"maxUnavailable": "1"}},
+            "updateStrategy.rollingUpdate.maxUnavailable: must be a number of",
+        ),
+        ({"rollingUpdate": {"partition": 1}}, "updateStrategy.rollingUpdate.partition: no such key"),
+    ],
+)
+def test_update_strategy_that_is_none(strategy: dict[str, Any], what: str) -> None:
+    assert problem(updateStrategy=strategy).startswith(what)
+
+
+def test_update_strategy_that_kubernetes_takes() -> None:
+    for written in ({"maxUnavailable": "10%"}, {"maxUnavailable": 0, "maxSurge": "100%"}):
+        strategy = load(updateStrategy={"rollingUpdate": written}).update_strategy
+        assert strategy.model_dump(by_alias=True, exclude_unset=True)["rollingUpdate"] == written
+    assert load(updateStrategy={"type": "OnDelete", "rollingUpdate": None}).update_strategy.rolling_update is None
+
+
+@pytest.mark.parametrize("key", ["parallelism", "backoffLimit", "ttlSecondsAfterFinished"])
+def test_number_that_no_object_can_hold(key: str) -> None:
+    assert problem(deploymentMode="job", job={key: 2**31}).startswith(f"job.{key}: must be less than or equal to ")
+
+
 def test_base_of_custom_runtimes_that_are_off_does_not_matter() -> None:
     config = runtime(baseConfig="gone")
     config["customRuntimes"]["enabled"] = False
