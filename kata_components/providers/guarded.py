@@ -15,6 +15,7 @@ from kata_components.kubernetes.objects import Lease
 from kata_components.providers import plan_file
 from kata_components.providers.wire import WireModel
 from kata_components.rollout import approval, guards
+from kata_components.rollout.approval import Place
 from kata_components.rollout.guards import Refusal
 from kata_components.runner import fleet
 
@@ -74,22 +75,23 @@ async def changes(api: KubeApi, before: Guarded, wanted: Guarded) -> list[Refusa
     ]
 
 
-def confirmed(wanted: Guarded) -> frozenset[str]:
-    """Return the guards that the approved plan confirms.
+def confirmed(wanted: Guarded, uid: str) -> tuple[frozenset[str], Refusal | None]:
+    """Return the guards that the approved plan confirms on the cluster of that UID, and what stands against itself.
 
     Raises:
         GuardError: it cannot be read.
     """
-    approved = plan_file.approval(wanted.approved_plan)
-    return approved.guards if approved else frozenset()
+    approved = plan_file.approval(wanted.approved_plan, wanted.report_dir)
+    place = Place(wanted.stack, uid)
+    return (approved.confirmed(place), approved.misplaced(place)) if approved else (frozenset(), None)
 
 
-def texts(refusals: Iterable[Refusal], wanted: Guarded) -> list[str]:
+def texts(refusals: Iterable[Refusal], wanted: Guarded, uid: str) -> list[str]:
     """Return the texts of refusals. Where an approved plan could confirm them all, write one that names them."""
     refusals = list(refusals)
     told = [refusal.text for refusal in refusals]
     if not refusals or wanted.deployment_mode != "job" or not all(refusal.guard for refusal in refusals):
         return told
-    document = approval.guards_only(refusal.guard for refusal in refusals)
+    document = approval.guards_only((refusal.guard for refusal in refusals), Place(wanted.stack, uid))
     written = plan_file.write(wanted.report_dir, plan_file.PLAN, document, wanted.urn)
     return plan_file.with_way_out(told, written)

@@ -28,16 +28,16 @@ async def check(
         GuardError: the approved plan cannot be read.
         ClusterError: the cluster could not be asked.
     """
-    confirmed = guarded.confirmed(wanted)
     uid = await anchor.cluster_uid(api)
+    confirmed, misplaced = guarded.confirmed(wanted, uid)
     met = [guards.cluster(before.cluster_uid if before else None, uid, context)]
     if before and not any(met):
         met += await guarded.changes(api, before, wanted)
     lease = await anchor.find_lease(api, wanted.namespace, wanted.lease_name)
-    met.append(wanted.owner(lease, [before.stack] if before else []))
+    met += [misplaced, wanted.owner(lease, [before.stack] if before else [])]
     refusals = guards.unconfirmed(met, confirmed)
     if refusals:
-        return wanted, guarded.texts(refusals, wanted)
+        return wanted, guarded.texts(refusals, wanted, uid)
     return structs.replace(wanted, cluster_uid=uid, lease=_named(lease) if before else None), []
 
 

@@ -26,19 +26,20 @@ async def check(
         GuardError: the approved plan cannot be read.
         ClusterError: the cluster could not be asked.
     """
-    confirmed = guarded.confirmed(wanted)
     uid = await anchor.cluster_uid(api)
+    confirmed, misplaced = guarded.confirmed(wanted, uid)
     met = [guards.cluster(before.cluster_uid if before else None, uid, context)]
     if any(met):
         before = None
     elif before:
         met += await guarded.changes(api, before, wanted)
+    met.append(misplaced)
     found = Finding()
     if not guards.unconfirmed(met, confirmed):
         found = await _there(api, before, wanted)
     refusals = guards.unconfirmed([*met, *found.refusals], confirmed)
     if refusals:
-        return wanted, guarded.texts(refusals, wanted)
+        return wanted, guarded.texts(refusals, wanted, uid)
     for text in found.announcements:
         engine.warning(text, wanted.urn)
     former = next(iter(found.stacks - {wanted.stack}), None)

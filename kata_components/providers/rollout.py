@@ -194,9 +194,9 @@ def _shown(planned: _Planned, inputs: RolloutInputs) -> list[str]:
 
 
 def _document(found: Preview, inputs: RolloutInputs) -> dict[str, Any]:
-    approved = inputs.request.approval
-    confirmed = {*found.guards, *(approved.guards if approved else ())}
-    return approval.document(found.plan, parallelism=inputs.parallelism, cleanup=found.cleanup, guards=confirmed)
+    request = inputs.request
+    confirmed = {*found.guards, *(request.approval.confirmed(found.place) if request.approval else ())}
+    return approval.document(found.plan, place=found.place, pace=request.pace, cleanup=found.cleanup, guards=confirmed)
 
 
 class Rollout(Resource, module="kata", name="Rollout"):

@@ -85,7 +85,8 @@ class RolloutInputs(WireModel, frozen=True, kw_only=True):
             existing=self.existing,
             cleanup=self._cleanup,
             demands=self.demands,
-            approval=plan_file.approval(self.approved_plan),
+            approval=plan_file.approval(self.approved_plan, self.report_dir),
+            runs_in="cluster" if self.dispatcher else "pulumi",
             heeds_taints=self.dispatcher is not None and dispatch.does_node_work(self.dispatcher),
         )
 

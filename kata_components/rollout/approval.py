@@ -1,35 +1,50 @@
 """The plan document and what an approved one binds (`rollout.approvedPlan`). Pure: texts in, decisions out.
 
-A preview writes the document; a person approves it by naming the file; `up` then touches the nodes in it and no
-others, in the way it says. It is also the confirmation of the guard rails it lists.
+A preview writes the document; a person approves it by naming the file; `up` of that stack on that cluster then touches
+the nodes in it and no others, in the way and at the pace it says. It is also the confirmation of the guard rails it
+lists.
 """
 
+import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Final, Literal, Self
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple, Self
 
 import msgspec
 
 from kata_components.errors import GuardError
+from kata_components.rollout.guards import Refusal
 from kata_components.rollout.plan import Plan
 from kata_components.rollout.report import some
 from kata_components.rollout.step import Action, Step
 
-_SCHEMA: Final = 1
+_SCHEMA: Final = 2
 _WAITS: Final = "waits for approval"
 _JOBS: Final = (Action.INSTALL, Action.UPGRADE, Action.REBUILT, Action.RETRY, Action.RESUME)
 """Actions that mean an install Job of the digest: which of them it is may change while the approved work goes on."""
 
 
-def document(plan: Plan, *, parallelism: int, cleanup: Plan, guards: Iterable[str]) -> dict[str, Any]:
+PARALLELISM: Final = "job.parallelism"
+"""The one key of a pace that may be lower than it was approved."""
+
+Pace = Mapping[str, object]
+"""How a rollout advances: the values of the configuration that say so, by their keys."""
+
+
+class Place(NamedTuple):
+    """Where a plan is for: the stack, as `project/stack`, and the cluster, by the UID of its kube-system namespace."""
+
+    stack: str
+    cluster_uid: str
+
+
+def document(plan: Plan, *, place: Place, pace: Pace, cleanup: Plan, guards: Iterable[str]) -> dict[str, Any]:
     """Return what is written to plan.json: every node with its action, and the guard rails that had to be confirmed."""
     steps = sorted([*plan.steps, *cleanup.steps], key=lambda step: step.node)
-    return {
-        "schema": _SCHEMA,
+    return guards_only(guards, place) | {
         "digest": plan.digest,
-        "parallelism": parallelism,
-        "guards": sorted(guards),
+        "pace": dict(pace),
         "counts": dict(Counter(plan.counts) + Counter(cleanup.counts)),
         "nodes": [
             {"node": s.node, "uid": s.node_uid, "action": s.action.value, "reason": s.reason, "wave": s.wave}
@@ -38,9 +53,13 @@ def document(plan: Plan, *, parallelism: int, cleanup: Plan, guards: Iterable[st
     }
 
 
-def guards_only(guards: Iterable[str]) -> dict[str, Any]:
+def guards_only(guards: Iterable[str], place: Place) -> dict[str, Any]:
     """Return the document of a preview that a guard rail stopped before it could plan."""
-    return {"schema": _SCHEMA, "guards": sorted(guards)}
+    return {"schema": _SCHEMA, "stack": place.stack, "clusterUid": place.cluster_uid, "guards": sorted(guards)}
+
+
+class _Versioned(msgspec.Struct):
+    schema: int
 
 
 class _Node(msgspec.Struct):
@@ -49,11 +68,12 @@ class _Node(msgspec.Struct):
     action: Action
 
 
-class _Document(msgspec.Struct):
-    schema: Literal[1]
+class _Document(msgspec.Struct, rename="camel"):
+    stack: str
+    cluster_uid: str
     guards: list[str]
     digest: str = ""
-    parallelism: int = 0
+    pace: dict[str, Any] = {}
     nodes: list[_Node] | None = None
 
 
@@ -62,9 +82,10 @@ class Approval:
     """What was approved. `nodes` maps each node to its UID and action; None: guard rails alone, no plan yet."""
 
     path: str
+    place: Place
     guards: frozenset[str]
     digest: str = ""
-    parallelism: int = 0
+    pace: Pace = field(default_factory=dict)
     nodes: Mapping[str, tuple[str, Action]] | None = None
 
     @classmethod
@@ -72,21 +93,32 @@ class Approval:
         """Return the approval that a plan document is.
 
         Raises:
-            GuardError: it is no plan document of a preview.
+            GuardError: it is no plan document of a preview, or one of another version.
         """
         try:
+            schema = msgspec.json.decode(text, type=_Versioned).schema
+            if schema != _SCHEMA:
+                raise GuardError(
+                    f"rollout.approvedPlan: {path} was written by another version of this program (schema {schema}, "
+                    f"this one reads {_SCHEMA}). Take rollout.approvedPlan out, run `pulumi preview` again, review "
+                    "the new plan.json and approve that."
+                )
             found = msgspec.json.decode(text, type=_Document)
         except msgspec.DecodeError as error:
-            msg = f"rollout.approvedPlan: {path} is no plan.json that a preview of this version has written ({error})"
+            msg = f"rollout.approvedPlan: {path} is no plan.json that a preview has written ({error})"
             raise GuardError(msg) from None
-        nodes = None if found.nodes is None else {n.node: (n.uid, n.action) for n in found.nodes}
         return cls(
             path=path,
+            place=Place(found.stack, found.cluster_uid),
             guards=frozenset(found.guards),
             digest=found.digest,
-            parallelism=found.parallelism,
-            nodes=nodes,
+            pace=found.pace,
+            nodes=None if found.nodes is None else {n.node: (n.uid, n.action) for n in found.nodes},
         )
+
+    def confirmed(self, place: Place) -> frozenset[str]:
+        """Return the guards it confirms there."""
+        return self.guards if place == self.place else frozenset()
 
     def bound(self, step: Step) -> Step:
         """Return the step, skipped where it would touch a node that was not approved."""
@@ -96,19 +128,27 @@ class Approval:
         """Whether a bound cleanup takes only nodes that were approved as such, however many are left of them."""
         return self.nodes is not None and all(map(self._alike, cleanup.pending))
 
-    def departures(self, plan: Plan, cleanup: Plan, parallelism: int) -> list[str]:
-        """Return in which ways bound plans are other or wider than what was approved: reasons to write nothing."""
-        if self.nodes is None:
-            return []
-        found = []
-        if plan.digest != self.digest:
-            found.append(f"digest {self.digest} was approved, the configuration now gives {plan.digest}")
-        if parallelism > self.parallelism:
-            found.append(f"{self.parallelism} nodes at a time were approved, job.parallelism is {parallelism}")
-        other = [self._other(step) for step in (*plan.pending, *cleanup.pending) if not self._alike(step)]
-        if other:
-            found.append(f"other actions on {some(other)}")
-        return [self._departure(text) for text in found]
+    def misplaced(self, place: Place) -> Refusal | None:
+        """Refuse to take it for another stack or cluster than it was made for."""
+        return self._refusal(self._elsewhere(place))
+
+    def departure(self, plan: Plan, cleanup: Plan, pace: Pace, place: Place) -> Refusal | None:
+        """Refuse bound plans that are other or wider than what was approved."""
+        found = self._elsewhere(place)
+        if self.nodes is not None:
+            found += _changed("digest", self.digest, plan.digest)
+            for key in sorted({*pace, *self.pace}):
+                found += _changed(key, self.pace.get(key), pace.get(key))
+            found += self._other_actions([*plan.pending, *cleanup.pending])
+        return self._refusal(found)
+
+    def _elsewhere(self, place: Place) -> list[str]:
+        cluster = _changed("cluster (UID of kube-system)", self.place.cluster_uid, place.cluster_uid)
+        return _changed("stack", self.place.stack, place.stack) + cluster
+
+    def _other_actions(self, steps: Iterable[Step]) -> list[str]:
+        other = [f"{s.node} {self._approved(s)[1]} → {s.action}" for s in steps if not self._alike(s)]
+        return [f"nodes {some(other)}"] if other else []
 
     def _approved(self, step: Step) -> tuple[str, Action]:
         return (self.nodes or {}).get(step.node, ("", Action.SKIPPED))
@@ -121,11 +161,22 @@ class Approval:
         _, action = self._approved(step)
         return action is step.action or (action in _JOBS and step.action in _JOBS)
 
-    def _other(self, step: Step) -> str:
-        return f"{step.node} ({self._approved(step)[1]} was approved, now it is {step.action})"
-
-    def _departure(self, what: str) -> str:
-        return (
-            f"rollout.approvedPlan {self.path} does not cover this: {what}. Nothing was written. Run `pulumi preview` "
-            "without rollout.approvedPlan, review the new plan.json and approve that."
+    def _refusal(self, departures: Sequence[str]) -> Refusal | None:
+        if not departures:
+            return None
+        text = (
+            f"rollout.approvedPlan {self.path} does not cover this run. Nothing was written. Run `pulumi preview` "
+            "without rollout.approvedPlan, review the new plan.json and approve that. What was approved → what is "
+            "wanted:"
         )
+        return Refusal("\n  ".join([text, *departures]))
+
+
+def _changed(key: str, approved: object, wanted: object) -> list[str]:
+    """Return the line that tells a value that is not as approved, as a list of one; none where it is."""
+    narrower = key == PARALLELISM and isinstance(approved, int) and isinstance(wanted, int) and wanted < approved
+    return [] if approved == wanted or narrower else [f"{key} {_told(approved)} → {_told(wanted)}"]
+
+
+def _told(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

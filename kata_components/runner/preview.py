@@ -8,7 +8,7 @@ from kata_components import names
 from kata_components.kubernetes.api import KubeApi
 from kata_components.kubernetes.objects import Node
 from kata_components.rollout import architectures, demands, guards, jobs, waves
-from kata_components.rollout.approval import Approval
+from kata_components.rollout.approval import PARALLELISM, Approval, Pace, Place
 from kata_components.rollout.cleanup_plan import deselected_plan
 from kata_components.rollout.demands import Demands
 from kata_components.rollout.digest import Contents, host_digests
@@ -17,6 +17,7 @@ from kata_components.rollout.plan import NOTHING, Plan, plan
 from kata_components.rollout.step import Barrier
 from kata_components.rollout.verdict import Rules
 from kata_components.runner import clock, fleet
+from kata_components.runner.anchor import cluster_uid
 from kata_components.runner.cleanup import CleanupRequest
 from kata_components.runner.fleet import Fleet, Selection
 
@@ -50,6 +51,20 @@ class InstallRequest:
     heeds_taints: bool = False
     demands: Demands = demands.NONE
     architectures: Mapping[str, str] = field(default_factory=dict)
+    runs_in: Literal["pulumi", "cluster"] = "pulumi"
+
+    @property
+    def pace(self) -> Pace:
+        """What an approved plan binds of the configuration, by its keys."""
+        return {
+            PARALLELISM: self.parallelism,
+            "rollout.maxFailures": self.max_failures,
+            "rollout.nodeTimeoutSeconds": self.node_timeout_seconds,
+            "rollout.notReady": self.not_ready,
+            "rollout.runsIn": self.runs_in,
+            "rollout.soakSeconds": self.soak_seconds,
+            "rollout.waves": [*self.sizes],
+        }
 
     @property
     def rules(self) -> Rules:
@@ -79,9 +94,11 @@ class Preview:
     """What the next rollout does, and what stands against it.
 
     `cleanup` is the plan for nodes that are not selected any more, empty unless they are to be cleaned; `deselected`
-    are their names in any case. `guards` are the guard rails that were met, confirmed ones included.
+    are their names in any case. `guards` are the guard rails that were met, confirmed ones included. `place` is where
+    all this is for.
     """
 
+    place: Place
     plan: Plan
     cleanup: Plan
     deselected: list[str]
@@ -91,6 +108,7 @@ class Preview:
 
 async def preview(api: KubeApi, request: InstallRequest) -> Preview:
     """Return the plan for the fleet as it is now, with the refusals of the guard rails. Reads only."""
+    place = Place(request.owner.stack, await cluster_uid(api))
     now = await fleet.read(api, request.namespace, request.suffix, request.selection)
     planned = plan(now.nodes, now.jobs, request.rules, clock.time_of_day(), deselected=now.deselected)
     cleaning = await _cleanup_plan(api, request, now)
@@ -105,17 +123,17 @@ async def preview(api: KubeApi, request: InstallRequest) -> Preview:
         architectures.unfit(architectures.worked_on(planned, now.nodes), request.architectures),
         many,
     ]
-    departures: list[str] = []
     confirmed: frozenset[str] = frozenset()
     if approval := request.approval:
-        departures = approval.departures(planned, cleaning, request.parallelism)
+        met.append(approval.departure(planned, cleaning, request.pace, place))
         # Its counts are others by now when the approved cleaning was cut off.
-        confirmed = approval.guards | ({many.guard} if many and approval.cleans(cleaning) else set())
+        confirmed = approval.confirmed(place) | ({many.guard} if many and approval.cleans(cleaning) else set())
     return Preview(
+        place=place,
         plan=planned,
         cleanup=cleaning,
         deselected=now.deselected,
-        refusals=[*(refusal.text for refusal in guards.unconfirmed(met, confirmed)), *departures],
+        refusals=[refusal.text for refusal in guards.unconfirmed(met, confirmed)],
         guards=[refusal.guard for refusal in met if refusal and refusal.guard],
     )
 

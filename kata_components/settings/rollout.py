@@ -2,10 +2,9 @@
 
 import re
 from itertools import pairwise
-from pathlib import PurePath
 from typing import Annotated, Literal
 
-from pydantic import Field, PlainValidator, ValidationInfo, field_validator
+from pydantic import Field, PlainValidator, field_validator
 
 from kata_components.settings.model import Count, Many, Model, PositiveCount
 
@@ -67,12 +66,3 @@ class Rollout(Model):
         if any(later < earlier for sizes in (counts, percents) for earlier, later in pairwise(sizes)):
             raise ValueError("the sizes are cumulative and must not shrink")
         return waves
-
-    @field_validator("approved_plan")
-    @classmethod
-    def _survives_a_preview(cls, path: str | None, info: ValidationInfo) -> str | None:
-        """Refuse to approve the file that the next preview overwrites: it would then approve itself."""
-        reports = info.data.get("report_dir")
-        if path and reports and PurePath(path) == PurePath(reports, "plan.json"):
-            raise ValueError("is the file that each preview writes; approve a copy of it")
-        return path

@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from kata_components.rollout.approval import Place, guards_only
 from tests.providers import inputs
 from tests.providers.api_model import ApiServer
 from tests.providers.conftest import Running
 from tests.runner.cluster import Cluster
+
+PLACE = Place(inputs.STACK, "cluster-1")
 
 
 def approve(reports: Path) -> str:
@@ -40,7 +43,7 @@ def test_without_a_report_directory_the_refusal_asks_for_one(running: Running) -
 
 def test_approving_alone_is_no_change_of_the_installation(running: Running, tmp_path: Path) -> None:
     _, outputs = running.installation.create(running.installation.check(inputs.installation()).inputs)
-    (tmp_path / "plan.json").write_text(json.dumps({"schema": 1, "guards": []}))
+    (tmp_path / "plan.json").write_text(json.dumps(guards_only([], PLACE)))
     with_approval = inputs.installation(approvedPlan=approve(tmp_path), reportDir=str(tmp_path))
     checked = running.installation.check(with_approval, outputs)
     assert not running.installation.differs(checked.inputs, outputs)
@@ -76,12 +79,66 @@ def test_only_approved_nodes_are_touched(running: Running, tmp_path: Path, api: 
 
 
 @pytest.mark.usefixtures("installed")
-def test_a_wider_configuration_than_the_approved_is_refused(running: Running, tmp_path: Path, api: ApiServer) -> None:
-    running.rollout.check(inputs.rollout(reportDir=str(tmp_path)))
+def test_another_pace_than_the_approved_is_refused_key_by_key(running: Running, tmp_path: Path, api: ApiServer) -> None:
+    running.rollout.check(inputs.rollout(reportDir=str(tmp_path), soakSeconds=3600))
     before = len(api.writes)
-    (refusal,) = running.rollout.check(inputs.rollout(approvedPlan=approve(tmp_path), parallelism=9)).failures
-    assert "3 nodes at a time were approved, job.parallelism is 9" in refusal
+    changed = {"parallelism": 9, "waves": [], "soakSeconds": 0, "nodeTimeoutSeconds": 601, "maxFailures": "50%"}
+    (refusal,) = running.rollout.check(inputs.rollout(approvedPlan=approve(tmp_path), **changed)).failures
+    assert refusal.splitlines()[1:] == [
+        "  job.parallelism 3 → 9",
+        "  rollout.maxFailures 3 → 50%",
+        "  rollout.nodeTimeoutSeconds 600 → 601",
+        "  rollout.soakSeconds 3600 → 0",
+        '  rollout.waves ["canary", "100%"] → []',
+    ]
     assert len(api.writes) == before
+
+
+@pytest.mark.usefixtures("installed")
+def test_what_is_approved_for_one_stack_or_cluster_covers_no_other(
+    running: Running, tmp_path: Path, cluster: Cluster, api: ApiServer
+) -> None:
+    (tmp_path / "plan.json").write_text(json.dumps(guards_only(["empty selection"], PLACE)))
+    approved = {"approvedPlan": approve(tmp_path)}
+    before = len(api.writes)
+    other = [running.rollout.check(inputs.rollout(**approved, stack="kata-deploy/production")).failures]
+    cluster.objects["namespaces/kube-system"]["metadata"]["uid"] = "cluster-2"
+    other += [
+        running.rollout.check(inputs.rollout(**approved)).failures,
+        running.installation.check(inputs.installation(**approved)).failures,
+        running.preflight.check(inputs.preflight(**approved)).failures,
+    ]
+    assert [refusal.splitlines()[1:] for (refusal,) in other] == [
+        ["  stack kata-deploy/test → kata-deploy/production"],
+        *[["  cluster (UID of kube-system) cluster-1 → cluster-2"]] * 3,
+    ]
+    assert len(api.writes) == before
+
+
+@pytest.mark.parametrize("name", ["reports/plan.json", "reports/../reports/plan.json", "link.json", "linked/plan.json"])
+def test_a_plan_never_approves_itself_by_whatever_name_it_is_called(
+    running: Running, tmp_path: Path, name: str
+) -> None:
+    reports = tmp_path / "reports"
+    running.rollout.check(inputs.rollout(reportDir=str(reports)))
+    written = (reports / "plan.json").read_bytes()
+    (tmp_path / "link.json").symlink_to(reports / "plan.json")
+    (tmp_path / "linked").symlink_to(reports)
+    own = {"approvedPlan": str(tmp_path / name), "reportDir": str(reports)}
+    checked = [
+        running.preflight.check(inputs.preflight(**own)),
+        running.installation.check(inputs.installation(**own)),
+        running.rollout.check(inputs.rollout(**own, parallelism=1)),
+    ]
+    for (refusal,) in (one.failures for one in checked):
+        assert refusal.endswith("would approve whatever stands there. Approve a copy of it.")
+    assert (reports / "plan.json").read_bytes() == written
+
+
+def test_a_plan_of_another_version_asks_for_a_new_preview(running: Running, tmp_path: Path) -> None:
+    (tmp_path / "plan.json").write_text(json.dumps({"schema": 1, "digest": "a" * 12, "guards": [], "nodes": []}))
+    (refusal,) = running.rollout.check(inputs.rollout(approvedPlan=approve(tmp_path))).failures
+    assert "run `pulumi preview` again" in refusal
 
 
 def test_a_plan_that_cannot_be_read_is_one_clear_message(running: Running, tmp_path: Path) -> None:

@@ -7,13 +7,20 @@ from typing import Any
 import pytest
 
 from kata_components.errors import GuardError
-from kata_components.rollout.approval import Approval, document, guards_only
+from kata_components.rollout.approval import Approval, Pace, Place, document, guards_only
 from kata_components.rollout.jobs import JobState
 from kata_components.rollout.plan import NOTHING, Plan, plan
 from kata_components.rollout.step import Action
 from kata_components.rollout.verdict import Rules
 from tests.rollout.builders import DIGEST, job, mark_of, node
 
+PLACE = Place("kata-deploy/test", "uid-1")
+PACE: Pace = {
+    "job.parallelism": 5,
+    "rollout.maxFailures": 3,
+    "rollout.soakSeconds": 3600,
+    "rollout.waves": ["canary", "100%"],
+}
 RULES = Rules(suffix="", digests={1: DIGEST})
 
 
@@ -21,16 +28,22 @@ def planned(*names: str, **changes: Any) -> Plan:
     return plan([node(name) for name in names], [], replace(RULES, **changes))
 
 
-def approved(what: Plan, cleanup: Plan = NOTHING, parallelism: int = 5) -> Approval:
-    text = json.dumps(document(what, parallelism=parallelism, cleanup=cleanup, guards=["g"]))
+def approved(what: Plan, cleanup: Plan = NOTHING) -> Approval:
+    text = json.dumps(document(what, place=PLACE, pace=PACE, cleanup=cleanup, guards=["g"]))
     return Approval.parse(text, "approved.json")
+
+
+def departures(approval: Approval, now: Plan, pace: Pace = PACE, place: Place = PLACE) -> list[str]:
+    """Return the lines of what is not as approved."""
+    refusal = approval.departure(now, NOTHING, pace, place)
+    return [line.strip() for line in refusal.text.splitlines()[1:]] if refusal else []
 
 
 def test_same_plan_is_covered() -> None:
     now = planned("a", "b")
     approval = approved(now)
     assert planned("a", "b", bound=approval.bound) == now
-    assert approval.departures(now, NOTHING, 5) == []
+    assert departures(approval, now) == []
     assert approval.guards == {"g"}
 
 
@@ -41,7 +54,7 @@ def test_newcomers_wait_and_departed_nodes_are_no_problem() -> None:
         ("a", Action.INSTALL, "new node"),
         ("c", Action.SKIPPED, "waits for approval"),
     ]
-    assert approval.departures(bound, NOTHING, 5) == []
+    assert departures(approval, bound) == []
 
 
 def test_the_canary_is_one_of_the_approved_nodes() -> None:
@@ -49,7 +62,7 @@ def test_the_canary_is_one_of_the_approved_nodes() -> None:
     approval = approved(planned("b0", "b1", sizes=waves))
     bound = planned("a0", "b0", "b1", sizes=waves, bound=approval.bound)
     assert [(step.node, step.wave, step.canary) for step in bound.pending] == [("b0", 0, True), ("b1", 1, False)]
-    assert approval.departures(bound, NOTHING, 5) == []
+    assert departures(approval, bound) == []
 
 
 def test_another_machine_under_an_approved_name_waits() -> None:
@@ -69,37 +82,76 @@ def test_approved_work_that_was_cut_off_goes_on(state: JobState) -> None:
     approval = approved(planned("a"))
     resumed = plan([node("a")], [job("a", state)], RULES)
     assert plan([node("a")], [job("a", state)], replace(RULES, bound=approval.bound)) == resumed
-    assert approval.departures(resumed, NOTHING, 5) == []
+    assert departures(approval, resumed) == []
 
 
-def test_other_digest_or_wider_pace_is_refused() -> None:
-    approval = approved(planned("a"))
+CHANGED: list[tuple[str, object, str]] = [
+    ("job.parallelism", 6, "job.parallelism 5 → 6"),
+    ("rollout.maxFailures", "10%", "rollout.maxFailures 3 → 10%"),
+    ("rollout.soakSeconds", 0, "rollout.soakSeconds 3600 → 0"),
+    ("rollout.waves", [], 'rollout.waves ["canary", "100%"] → []'),
+    ("rollout.runsIn", "cluster", "rollout.runsIn null → cluster"),
+]
+
+
+@pytest.mark.parametrize(("key", "value", "told"), CHANGED)
+def test_another_pace_is_refused_by_its_key(key: str, value: object, told: str) -> None:
+    assert departures(approved(planned("a")), planned("a"), {**PACE, key: value}) == [told]
+
+
+def test_fewer_nodes_at_a_time_than_approved_are_covered() -> None:
+    assert departures(approved(planned("a")), planned("a"), {**PACE, "job.parallelism": 4}) == []
+
+
+def test_all_that_is_not_as_approved_is_told_at_once() -> None:
     other = replace(planned("a"), digest="bbbbbbbbbbbb")
-    (digest,) = approval.departures(other, NOTHING, 5)
-    assert f"digest {DIGEST} was approved, the configuration now gives bbbbbbbbbbbb" in digest
-    assert "approved.json" in digest
-    (pace,) = approval.departures(planned("a"), NOTHING, 6)
-    assert "5 nodes at a time were approved, job.parallelism is 6" in pace
-    assert approval.departures(planned("a"), NOTHING, 4) == []
+    approval = approved(planned("a"))
+    found = departures(approval, other, {**PACE, "rollout.soakSeconds": 1}, Place("kata-deploy/other", "uid-2"))
+    assert found == [
+        "stack kata-deploy/test → kata-deploy/other",
+        "cluster (UID of kube-system) uid-1 → uid-2",
+        f"digest {DIGEST} → bbbbbbbbbbbb",
+        "rollout.soakSeconds 3600 → 1",
+    ]
+    refusal = approval.departure(other, NOTHING, PACE, PLACE)
+    assert refusal
+    assert refusal.text.startswith("rollout.approvedPlan approved.json does not cover this run. Nothing was written.")
+    assert not refusal.guard, "nothing confirms it"
 
 
 def test_other_action_is_refused() -> None:
     labelled = [node("a", labels={"katacontainers.io/kata-runtime": "true"})]
     approval = approved(plan(labelled, [], replace(RULES, existing="adopt")))
     now = plan(labelled, [], replace(RULES, existing="install", bound=approval.bound))
-    (refusal,) = approval.departures(now, NOTHING, 5)
-    assert "a (adopt was approved, now it is install)" in refusal
+    assert departures(approval, now) == ["nodes a adopt → install"]
+
+
+@pytest.mark.parametrize("place", [Place("kata-deploy/other", "uid-1"), Place("kata-deploy/test", "uid-2")])
+def test_guard_rails_are_confirmed_for_their_stack_on_their_cluster_alone(place: Place) -> None:
+    approval = Approval.parse(json.dumps(guards_only(["x"], PLACE)), "p")
+    assert (approval.confirmed(PLACE), approval.misplaced(PLACE)) == (frozenset({"x"}), None)
+    assert approval.confirmed(place) == frozenset()
+    refusal = approval.misplaced(place)
+    assert refusal
+    assert len(refusal.text.splitlines()) == 2
+    assert departures(approval, planned("a"), PACE, place) != []
 
 
 def test_guard_rails_can_be_approved_before_there_is_a_plan() -> None:
-    approval = Approval.parse(json.dumps(guards_only(["x"])), "p")
+    approval = Approval.parse(json.dumps(guards_only(["x"], PLACE)), "p")
     now = planned("a")
     assert approval.guards == {"x"}
     assert planned("a", bound=approval.bound) == now
-    assert approval.departures(now, NOTHING, 100) == []
+    assert departures(approval, now) == []
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"schema": 2, "guards": []}', '{"schema": 1, "guards": 3}'])
+@pytest.mark.parametrize("schema", [1, 3])
+def test_document_of_another_version_asks_for_a_new_preview(schema: int) -> None:
+    with pytest.raises(GuardError, match=rf"\(schema {schema}, this one reads 2\).* run `pulumi preview` again"):
+        Approval.parse(json.dumps({"schema": schema, "guards": [], "digest": DIGEST}), "p.json")
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"schema": 2, "guards": []}', '{"schema": "2", "guards": []}'])
 def test_anything_else_is_no_approval(text: str) -> None:
     with pytest.raises(GuardError, match=r"rollout.approvedPlan: p.json is no plan.json"):
         Approval.parse(text, "p.json")

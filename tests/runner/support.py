@@ -1,9 +1,11 @@
 """What the tests of the runner share: a cluster with an installation, requests, and runs of a rollout."""
 
-from dataclasses import dataclass, field
+import json
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kata_components import names
+from kata_components.rollout.approval import Approval, document
 from kata_components.rollout.digest import current, host_digests
 from kata_components.rollout.jobs import Stage
 from kata_components.rollout.ownership import Owner
@@ -14,7 +16,7 @@ from kata_components.runner.clock import timestamp
 from kata_components.runner.fleet import Selection
 from kata_components.runner.install import Installed, install
 from kata_components.runner.lease import lease_manifest
-from kata_components.runner.preview import InstallRequest, preview
+from kata_components.runner.preview import InstallRequest, Preview, preview
 from tests.runner.cluster import Cluster
 from tests.runner.fake_api import FakeKubeApi
 
@@ -62,6 +64,14 @@ def request(parallelism: int = 3, *, waves: tuple[Size, ...] = (), **changes: An
         "existing": None,
     }
     return InstallRequest(**values | changes)
+
+
+def approved(found: Preview, wanted: InstallRequest) -> InstallRequest:
+    """Return the request bound to what a preview of it has found, as a person approves it."""
+    text = json.dumps(
+        document(found.plan, place=found.place, pace=wanted.pace, cleanup=found.cleanup, guards=found.guards)
+    )
+    return replace(wanted, approval=Approval.parse(text, "approved.json"))
 
 
 def cluster(nodes: int, *, kind: type[Cluster] = Cluster, **settings: Any) -> Cluster:

@@ -1,11 +1,9 @@
 """Nodes that are not selected any more: kept and told, or cleaned after all installs."""
 
-import json
 from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
-from kata_components.rollout.approval import Approval, document
 from kata_components.runner.fleet import Selection
 from kata_components.runner.preview import InstallRequest, preview
 from tests.runner.cluster import Cluster
@@ -13,6 +11,7 @@ from tests.runner.fake_api import FakeKubeApi
 from tests.runner.support import (
     CLEANUP,
     Told,
+    approved,
     cluster,
     request,
     roll_out,
@@ -82,21 +81,18 @@ def test_cleaning_more_than_a_tenth_needs_an_approved_plan() -> None:
     found = simulate(preview(FakeKubeApi(on), wanted))
     assert found.guards == ["cleaning 2 of 7 nodes"]
     assert "2 nodes are not selected any more and would be cleaned (old-0, old-1)" in found.refusals[0]
-    text = json.dumps(document(found.plan, parallelism=3, cleanup=found.cleanup, guards=found.guards))
-    approved = replace(wanted, approval=Approval.parse(text, "approved.json"))
-    assert simulate(roll_out(FakeKubeApi(on), approved)).outcome.cleaned == 2
+    assert simulate(roll_out(FakeKubeApi(on), approved(found, wanted))).outcome.cleaned == 2
 
 
 def test_approved_cleaning_that_was_cut_off_goes_on_and_further_nodes_wait() -> None:
     on = with_old_pool(5, 4)
     found = simulate(preview(FakeKubeApi(on), deselecting()))
-    text = json.dumps(document(found.plan, parallelism=3, cleanup=found.cleanup, guards=found.guards))
-    approved = deselecting(approval=Approval.parse(text, "approved.json"))
+    bound = approved(found, deselecting())
     on.fates["old-0"] = "fails"
-    assert simulate(roll_out(FakeKubeApi(on), approved)).outcome.cleaned == 3
+    assert simulate(roll_out(FakeKubeApi(on), bound)).outcome.cleaned == 3
     on.fates.clear()
     on.nodes["node-00"]["metadata"]["labels"]["pool"] = "old"
-    done = simulate(roll_out(FakeKubeApi(on), approved))
+    done = simulate(roll_out(FakeKubeApi(on), bound))
     assert (done.outcome.cleaned, done.failure) == (1, "")
     assert on.marked() == [f"node-{number:02}" for number in range(5)]
 
@@ -104,8 +100,7 @@ def test_approved_cleaning_that_was_cut_off_goes_on_and_further_nodes_wait() -> 
 def test_unapproved_newcomers_are_left_alone() -> None:
     on = cluster(3)
     found = simulate(preview(FakeKubeApi(on), request()))
-    text = json.dumps(document(found.plan, parallelism=3, cleanup=found.cleanup, guards=[]))
     on.add_nodes("node-new")
-    done = simulate(roll_out(FakeKubeApi(on), request(approval=Approval.parse(text, "approved.json"))))
+    done = simulate(roll_out(FakeKubeApi(on), approved(found, request())))
     assert "node-new" not in on.starts
     assert (done.outcome.installed, done.outcome.skipped) == (3, 1)

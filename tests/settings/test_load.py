@@ -149,10 +149,6 @@ def test_problem_names_path_value_and_fix(config: dict[str, Any], line: str) -> 
             "rollout.maxFailures: 3 cannot be honoured with rollout.runsIn 'cluster': upstream's dispatcher goes on "
             "whatever fails; leave it out, or use runsIn 'pulumi'",
         ),
-        (
-            {"rollout": {"approvedPlan": "r/plan.json", "reportDir": "r/"}},
-            "rollout.approvedPlan: is the file that each preview writes; approve a copy of it, got 'r/plan.json'",
-        ),
         ({"rollout": {"waves": [5, 3]}}, "rollout.waves: the sizes are cumulative and must not shrink, got [5, 3]"),
         (
             {"rollout": {"waves": ["50%", "canary"]}},

@@ -70,7 +70,8 @@ class Stack:
         wanted = self._request()
         found = await preview(api, wanted)
         if found.refusals and found.guards and self.world.setting.cleans:
-            wanted = replace(wanted, approval=Approval(path="plan.json", guards=frozenset(found.guards)))
+            approval = Approval(path="plan.json", place=found.place, guards=frozenset(found.guards))
+            wanted = replace(wanted, approval=approval)
             found = await preview(api, wanted)
         if found.refusals:
             raise GuardError("\n".join(found.refusals))

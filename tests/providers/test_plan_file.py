@@ -1,0 +1,63 @@
+"""The files of `rollout.reportDir`: a reader finds a whole one, whatever happens while it is written."""
+
+import json
+import stat
+from pathlib import Path
+from threading import Event, Thread
+
+import pytest
+
+from kata_components.providers import engine, plan_file
+
+URN = "urn"
+
+
+def test_a_reader_finds_a_whole_report_at_any_time(tmp_path: Path) -> None:
+    documents = [{"nodes": [number] * 20_000} for number in range(20)]
+    path = tmp_path / plan_file.PLAN
+    plan_file.write(str(tmp_path), plan_file.PLAN, documents[0], URN)
+    seen: list[dict[str, list[int]]] = []
+    done = Event()
+
+    def read() -> None:
+        while not done.is_set():
+            seen.append(json.loads(path.read_text()))
+
+    reader = Thread(target=read)
+    reader.start()
+    try:
+        for document in documents:
+            plan_file.write(str(tmp_path), plan_file.PLAN, document, URN)
+    finally:
+        done.set()
+        reader.join()
+    assert seen
+    assert all(found in documents for found in seen)
+    assert [*tmp_path.iterdir()] == [tmp_path / plan_file.PLAN]
+
+
+def test_no_link_is_followed(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere.json"
+    elsewhere.write_text("mine")
+    (tmp_path / plan_file.PLAN).symlink_to(elsewhere)
+    assert plan_file.write(str(tmp_path), plan_file.PLAN, {}, URN) == str(tmp_path / plan_file.PLAN)
+    assert elsewhere.read_text() == "mine"
+    assert not (tmp_path / plan_file.PLAN).is_symlink()
+
+
+def test_others_may_read_it_as_they_may_any_new_file(tmp_path: Path) -> None:
+    plan_file.write(str(tmp_path), plan_file.PLAN, {}, URN)
+    (tmp_path / "new").write_text("")
+    modes = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in (plan_file.PLAN, "new")]
+    assert modes[0] == modes[1]
+
+
+def test_what_cannot_be_written_is_a_warning_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warnings: list[str] = []
+    monkeypatch.setattr(engine, "warning", lambda text, _urn: warnings.append(text))
+    (tmp_path / plan_file.PLAN).mkdir()
+    assert plan_file.write(str(tmp_path), plan_file.PLAN, {}, URN) is None
+    assert warnings == [f"{tmp_path}/plan.json could not be written (Is a directory); see rollout.reportDir"]
+    assert [*tmp_path.iterdir()] == [tmp_path / plan_file.PLAN]
