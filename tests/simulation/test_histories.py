@@ -43,7 +43,7 @@ def test_histories_are_eventful() -> None:
     assert seen["runs"] > 300
     assert seen["installs"] > 400
     assert seen["cleanups"] > 100
-    assert seen["kills"] > 30
+    assert seen["kills"] > 25
     rare = ("slow_job", "name_taken", "deletion_held", "ends_after_plan", "denied")
     assert all(seen[fault] for fault in rare)
 
