@@ -84,8 +84,8 @@ def load_settings(config: Mapping[str, object], secrets: Collection[str] = ()) -
     settings, problems = _over_file(path, meant) if isinstance(path, str) else _validated(meant)
     lines = list(refused_secrets(hidden))
     lines += [in_stack(key, path, None if key in hidden else config[key]) for key, path in flat.items()]
-    about = {*flat, *map(dotted, flat.values()), *hidden}
-    lines += [line for line in problems if not line.startswith(tuple(f"{key}{end}" for key in about for end in ":."))]
+    untold = tuple(f"{dotted(flat.get(key, [key]))}{end}" for key in hidden for end in ":.")
+    lines += [line for line in problems if not line.startswith(untold)]
     if settings is None or lines:
         raise SettingsError(sorted(set(lines)))
     return settings

@@ -25,10 +25,19 @@ def test_commands_that_mend_it_are_named() -> None:
 
 
 def test_what_was_meant_is_not_required_any_more() -> None:
-    raw = {"kata-deploy:kataVersion": "4.0.0", "kata-deploy:cluster.context": "123"}
+    raw = {"kata-deploy:kataVersion": "4.0.0", "kata-deploy:cluster.context": "prod"}
     (line,) = problems(parse_stack_config(raw))
     assert line.startswith("cluster.context: was set without --path")
-    assert line.endswith("`pulumi config set --path cluster.context 123`")
+    assert line.endswith("`pulumi config set --path cluster.context prod`")
+
+
+def test_what_is_wrong_with_it_beside_that_is_told_too() -> None:
+    lines = problems(MINIMAL | {"job.parallelism": 0, "job.paralelism": 5})
+    assert [line.partition(";")[0] for line in lines if "--path" not in line] == [
+        "job.paralelism: no such key at 4.0.0",
+        "job.parallelism: must be greater than or equal to 1, got 0",
+    ]
+    assert len(lines) == 4
 
 
 @pytest.mark.parametrize(
@@ -36,7 +45,7 @@ def test_what_was_meant_is_not_required_any_more() -> None:
     [
         ("job.nodes[0]", "worker-1", "'job.nodes[0]' worker-1"),
         ('job.nodeSelector["a.b/c"]', True, """'job.nodeSelector["a.b/c"]' true"""),
-        ("rollout.waves", "a b", "rollout.waves 'a b'"),
+        ("env.hostOS", "a b", "env.hostOS 'a b'"),
         ("node-feature-discovery.enabled", False, "node-feature-discovery.enabled false"),
         ("job.nodeSelector", {"a": "b"}, "job.nodeSelector <value>"),
     ],
