@@ -37,8 +37,10 @@ async def inspect(
         return Result(code=Code.GONE)
     if not job:
         return Result(code=Code.DONE, text="its Job was deleted several times while it ran")
-    text = await explain(api, namespace, job) or _unexplained(failure, held_up)
-    if not node.ready:
+    explained = await explain(api, namespace, job)
+    text = explained or _unexplained(failure, held_up)
+    is_told = not explained and held_up is not None and held_up.unwell
+    if not node.ready and not is_told:
         text += f" (now the {node.not_ready})"
     return Result(code=Code.DONE, text=f"{text}; see `kubectl -n {namespace} describe job {job}`")
 

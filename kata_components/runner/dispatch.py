@@ -131,7 +131,8 @@ class Dispatching:
         def at_work() -> list[NodeJob]:
             return [job for job in seen.seen.jobs(self.stage) if job.active]
 
-        lookout = Lookout.of_node_jobs(self.api, self.namespace, self.suffix, self.template)
+        limit = self.template["spec"]["activeDeadlineSeconds"]
+        lookout = Lookout.of_node_jobs(self.api, self.namespace, self.suffix, self.template, limit)
         tasks = [asyncio.create_task(again_and_again(show)), asyncio.create_task(lookout.watch(at_work, take))]
         try:
             yield show

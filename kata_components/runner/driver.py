@@ -78,8 +78,10 @@ class Driver:
             RolloutStoppedError: the Lease was lost, or a request that everything waits for gets nowhere.
             ClusterError: the API refuses for good to be asked.
         """
-        orders = self._orders
-        lookout = Lookout.of_node_jobs(self._api, orders.namespace, orders.suffix, orders.stamp.template)
+        orders, stamp = self._orders, self._orders.stamp
+        lookout = Lookout.of_node_jobs(
+            self._api, orders.namespace, orders.suffix, stamp.template, stamp.node_timeout_seconds
+        )
         try:
             async with asyncio.TaskGroup() as group:
                 background = [

@@ -17,7 +17,9 @@ from kata_components.rollout.jobs import NodeJob
 from kata_components.rollout.taints import Toleration
 
 _LOOK_SECONDS: Final = 20.0
-"""Between two looks. A Job that was at work at the last one takes long: healthy quick rollouts cost nothing."""
+"""Between two looks at most. A Job that was at work at the last one takes long: quick rollouts cost nothing."""
+_LOOKS: Final = 4
+"""So many looks fit into the time that a Job has: what is there at its deadline goes with it."""
 _ANSWER_SECONDS: Final = 10.0
 _NODES_AT_ONCE: Final = 100
 """So many nodes are read in one look; a full Node has 20 KB."""
@@ -41,12 +43,20 @@ class Lookout:
     namespace: str
     selector: str
     tolerations: Sequence[Toleration] = ()
+    pause: float = _LOOK_SECONDS
 
     @classmethod
-    def of_node_jobs(cls, api: KubeApi, namespace: str, suffix: str, template: Mapping[str, Any]) -> Self:
-        """Return the one for the per-node Jobs of an installation, which are made from a template."""
-        tolerations = template["spec"]["template"]["spec"].get("tolerations", ())
-        return cls(api=api, namespace=namespace, selector=jobs.selector(suffix), tolerations=tolerations)
+    def of_node_jobs(
+        cls, api: KubeApi, namespace: str, suffix: str, template: Mapping[str, Any], time_limit: float
+    ) -> Self:
+        """Return the one for the per-node Jobs of an installation, made from a template, which may take so long."""
+        return cls(
+            api=api,
+            namespace=namespace,
+            selector=jobs.selector(suffix),
+            tolerations=template["spec"]["template"]["spec"].get("tolerations", ()),
+            pause=min(_LOOK_SECONDS, time_limit / _LOOKS),
+        )
 
     async def watch(
         self, at_work: Callable[[], Iterable[NodeJob]], tell: Callable[[Mapping[str, Holdup]], None]
@@ -54,7 +64,7 @@ class Lookout:
         """Tell again and again, by node, what holds up those Jobs at work that take long; nothing once none does."""
         before: set[str] = set()
         while True:
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(self.pause)
             found = {job.uid: job for job in at_work()}
             slow = [job for uid, job in found.items() if uid in before]
             before = set(found)

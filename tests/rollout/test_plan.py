@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from kata_components import names
-from kata_components.kubernetes.objects import Node
+from kata_components.kubernetes.objects import Node, NodeCondition
 from kata_components.names import RUNTIME_LABEL, mark_label
 from kata_components.rollout.cleanup_plan import cleanup_plan
 from kata_components.rollout.jobs import JobState, NodeJob
@@ -86,6 +86,14 @@ def test_a_job_of_an_older_digest_is_replaced() -> None:
 def test_a_node_that_is_not_ready_follows_the_rule(rule: str, expected: Action) -> None:
     rules = Rules(suffix="", digests={1: DIGEST}, not_ready=rule)  # type: ignore[arg-type] # one of the two
     assert action_of(node("a", ready=False), rules=rules) is expected
+
+
+def test_a_node_that_is_not_ready_is_skipped_with_the_words_of_its_condition() -> None:
+    down = node("a", ready=False)
+    assert down.status is not None
+    down.status.conditions = [NodeCondition(type="Ready", status="False", message="container runtime is down")]
+    [step] = plan([down], [], Rules(suffix="", digests={1: DIGEST})).steps
+    assert (step.action, step.reason) == (Action.SKIPPED, "node is NotReady: container runtime is down")
 
 
 def test_a_node_that_is_done_stays_done_while_not_ready() -> None:

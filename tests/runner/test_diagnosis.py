@@ -137,8 +137,8 @@ def test_without_pods_the_job_controllers_reason_stands(failure: str, text: str)
 
 def test_a_node_that_went_down_is_told_so() -> None:
     on = with_pods()
-    on.nodes["node-00"]["status"]["conditions"][0]["status"] = "Unknown"
-    assert why(on, failure="DeadlineExceeded").text == f"DeadlineExceeded (now the node is NotReady){SEE}"
+    on.nodes["node-00"]["status"]["conditions"][0] |= {"status": "Unknown", "message": "no news"}
+    assert why(on, failure="DeadlineExceeded").text == f"DeadlineExceeded (now the node is NotReady: no news){SEE}"
 
 
 def test_a_job_that_kept_vanishing_is_told_so() -> None:
