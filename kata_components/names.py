@@ -52,6 +52,11 @@ def suffixed(name: str, suffix: str) -> str:
     return f"{name}-{suffix}" if suffix else name
 
 
+def node_binding(suffix: str) -> str:
+    """Return the name of the ClusterRoleBinding that gives the node program its rights."""
+    return suffixed(f"{PROJECT}-rb", suffix)
+
+
 def job_templates(suffix: str) -> str:
     """Return the name of the ConfigMap with the templates of the per-node Jobs."""
     return truncated(f"{base(suffix)}-job-templates")

@@ -3,6 +3,7 @@
 Where the dispatcher does the work on nodes, per-node Jobs hold no token and only the DaemonSet has rights.
 """
 
+from kata_components import names
 from kata_components.manifests.builders import Manifest, binding, role, rules, service_account, suffixed
 from kata_components.settings.settings import Settings
 
@@ -26,5 +27,5 @@ def node_rbac(settings: Settings) -> list[Manifest]:
     return [
         account,
         role(role_name, rules(settings.traits.node_rules)),
-        binding(suffixed(settings, "kata-deploy-rb"), role_name, account),
+        binding(names.node_binding(settings.env.multi_install_suffix), role_name, account),
     ]

@@ -13,6 +13,7 @@ from kata_components.rollout import architectures, guards
 from kata_components.rollout.guards import Refusal
 from kata_components.rollout.taints import blocking
 from kata_components.runner import anchor, fleet, takeover
+from kata_components.runner.elsewhere import elsewhere
 from kata_components.runner.fleet import Selection
 from kata_components.runner.takeover import Finding
 
@@ -59,11 +60,12 @@ async def _there(api: KubeApi, before: PreflightInputs | None, wanted: Preflight
     other = wanted.owner(lease, stacks)
     if other:
         return Finding([other])
+    unknown = await elsewhere(api, wanted.namespace, wanted.suffix) if before is None and lease is None else None
     found = await takeover.examine(api, wanted.takeover(stacks, established=lease is not None))
     owner = lease and lease.metadata.annotation(names.STACK_ANNOTATION)
     told = found.announcements or await _restart(api, before, wanted)
-    refusals = [*found.refusals, *await _unfit(api, before, wanted)]
-    return Finding(refusals, told, found.stacks | ({owner} if owner else set()))
+    refusals = [unknown, *found.refusals, *await _unfit(api, before, wanted)]
+    return Finding([*filter(None, refusals)], told, found.stacks | ({owner} if owner else set()))
 
 
 async def _unfit(api: KubeApi, before: PreflightInputs | None, wanted: PreflightInputs) -> list[Refusal]:

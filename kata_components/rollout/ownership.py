@@ -8,7 +8,7 @@ from kata_components.errors import GuardError
 from kata_components.kubernetes.objects import Lease, Metadata, OwnedMetadata
 from kata_components.rollout import guards
 from kata_components.rollout.guards import Refusal
-from kata_components.rollout.report import some
+from kata_components.rollout.report import nodes, some
 
 _PULUMI: Final = "pulumi-kubernetes"
 """Field manager of Pulumi's Kubernetes provider; where it applies on the server's side, a random part follows."""
@@ -64,6 +64,29 @@ def insist(lease: Lease, owner: Owner) -> None:
 def previous(lease: Lease) -> list[str]:
     """Return the ids whose place the installation of a Lease has taken, newest first."""
     return [*filter(None, (lease.metadata.annotation(names.PREVIOUS_ANNOTATION) or "").split(","))]
+
+
+def elsewhere(marked: Mapping[str, int], bound: Sequence[str], namespace: str) -> Refusal | None:
+    """Refuse a first run where an installation of its suffix is there without a Lease in its namespace.
+
+    `marked` counts nodes by the namespace in their marks, empty where an older version has written none; `bound` are
+    other namespaces to which the rights of the node program belong. Only where nothing says that it is another's can it
+    be confirmed that it is this stack's own, whose Lease and state were lost.
+    """
+    marks = {other: f"in namespace {other}" if other else "made by an older version" for other in marked}
+    traces = [f"marks on {nodes(count)}, {marks[other]}" for other, count in marked.items()]
+    traces += [f"rights of namespace {other}" for other in bound]
+    if not traces:
+        return None
+    others = sorted({*bound, *marked} - {""})
+    theirs = f"set `namespace` to {others[0]}" if others else "bring its Lease or its state back"
+    text = (
+        f"an installation of this env.multiInstallSuffix is there ({'; '.join(traces)}), but namespace {namespace} has "
+        "no Lease of it. Two of one suffix would undo each other: the destroy of one takes Kata off the nodes of the "
+        "other. Work in its stack, or install beside it with another env.multiInstallSuffix. If it is this stack's "
+        f"own, {theirs}."
+    )
+    return Refusal(text, "" if others else f"marks without a Lease on {marked['']} nodes")
 
 
 def other_mode(found: str | None, mode: str) -> Refusal | None:

@@ -215,3 +215,67 @@ def test_change_of_the_daemon_set_says_how_many_nodes_it_restarts(running: Runni
     checked(running, before, deploymentMode="daemonset", podTemplate="bbb", objects=[])
     (line,) = running.engine.lines(PREFLIGHT_URN)
     assert line.startswith("this change restarts the pods of DaemonSet kata-deploy on 5 nodes")
+
+
+def marked(running: Running, cluster: Cluster, **changes: Any) -> None:
+    """Roll out to all nodes, as another stack has done; then its Lease is out of sight."""
+    installation = inputs.installation(**changes)
+    made = running.installation.create(running.installation.check(installation).inputs)
+    where = {"namespace": installation["namespace"], "stack": installation["stack"]}
+    running.rollout.create(inputs.rollout(**where, installationId=made[0]))
+    assert cluster.marked() == sorted(cluster.nodes)
+
+
+BINDING = "clusterrolebindings/kata-deploy-rb"
+
+
+def test_an_installation_of_the_suffix_in_another_namespace_is_refused(
+    running: Running, api: ApiServer, cluster: Cluster
+) -> None:
+    marked(running, cluster, stack="kata-deploy/a")
+    before = len(api.writes)
+    cluster.objects["namespaces/team-b"] = {"metadata": {"name": "team-b", "uid": "uid-b"}}
+    text = refusal(running, namespace="team-b", stack="kata-deploy/b")
+    assert "(marks on 5 nodes, in namespace kube-system), but namespace team-b has no Lease of it" in text
+    assert "set `namespace` to kube-system" in text
+    assert "To go on nevertheless" not in text
+    # In daemonset mode nodes carry no marks.
+    api.do(lambda: [node["metadata"]["annotations"].clear() for node in cluster.nodes.values()])
+    put(cluster, BINDING, subjects=[{"kind": "ServiceAccount", "namespace": "kube-system", "name": "kata-deploy-sa"}])
+    text = refusal(running, namespace="team-b", stack="kata-deploy/b", deploymentMode="daemonset")
+    assert "(rights of namespace kube-system), but namespace team-b has no Lease of it" in text
+    assert len(api.writes) == before
+
+
+def test_nodes_marked_by_an_older_version_whose_lease_and_state_are_lost_can_be_approved(
+    running: Running, api: ApiServer, cluster: Cluster, tmp_path: Path
+) -> None:
+    marked(running, cluster)
+    key = names.mark_annotation("")
+
+    def forget() -> None:
+        cluster.leases.clear()
+        for node in cluster.nodes.values():
+            mark = json.loads(node["metadata"]["annotations"][key])
+            node["metadata"]["annotations"][key] = json.dumps({k: v for k, v in mark.items() if k != "namespace"})
+
+    api.do(forget)
+    text = refusal(running, reportDir=str(tmp_path))
+    assert "(marks on 5 nodes, made by an older version), but namespace kube-system has no Lease of it" in text
+    assert f"review {tmp_path}/plan.json" in text
+    approved: dict[str, Any] = {"approvedPlan": str((tmp_path / "plan.json").rename(tmp_path / "approved.json"))}
+    checked(running, **approved)
+    put(cluster, "runtimeclasses/kata-qemu")
+    assert "no stack has made it (runtimeclasses/kata-qemu)" in refusal(running, **approved)
+
+
+def test_marks_of_this_namespace_and_known_installations_are_no_reason_to_refuse(
+    running: Running, api: ApiServer, cluster: Cluster
+) -> None:
+    marked(running, cluster)
+    put(cluster, BINDING, subjects=[{"kind": "ServiceAccount", "namespace": "kube-system", "name": "kata-deploy-sa"}])
+    checked(running)
+    before = checked(running)
+    api.do(cluster.leases.clear)
+    checked(running)
+    checked(running, before)
