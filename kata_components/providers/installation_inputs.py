@@ -61,5 +61,5 @@ class InstallationOutputs(InstallationInputs, frozen=True, kw_only=True):
             installation=self.installation_id,
             cluster_uid=self.cluster_uid or "",
             cleanup=cleanup or None,
-            abandoned=frozenset(filter(None, os.environ.get(ABANDON_VARIABLE, "").split(","))),
+            abandoned=frozenset(filter(None, map(str.strip, os.environ.get(ABANDON_VARIABLE, "").split(",")))),
         )

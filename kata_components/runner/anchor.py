@@ -15,9 +15,9 @@ from kata_components.rollout import jobs, ownership
 from kata_components.rollout.jobs import Stage
 from kata_components.rollout.ownership import Owner
 from kata_components.runner import cleanup, dispatch_cleanup, fleet
+from kata_components.runner.claim import Claim
 from kata_components.runner.cleanup import CleanupRequest, Uninstall
 from kata_components.runner.dispatcher import retired
-from kata_components.runner.fleet import Selection
 from kata_components.runner.lease import held, lease_manifest
 from kata_components.runner.telling import OnProgress, Say
 
@@ -152,7 +152,7 @@ async def end(api: KubeApi, ending: Ending, *, say: Say, on_progress: OnProgress
         return
     async with held(api, ending.namespace, name, owner=owner, say=say) as lock:
         if ending.cleanup:
-            claim = Selection.parse(lease.metadata.annotation(names.CLAIM_ANNOTATION))
+            claim = Claim.parse(lease.metadata.annotation(names.CLAIM_ANNOTATION))
             follows = ending.cleanup.dispatcher_job is not None
             like = ending.cleanup.dispatcher_job or ending.cleanup.job
             uninstall = Uninstall(

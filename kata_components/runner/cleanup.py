@@ -21,6 +21,7 @@ from kata_components.rollout.plan import Plan
 from kata_components.rollout.step import Action, Step
 from kata_components.runner import fleet, rehearsal
 from kata_components.runner.at_once import at_once
+from kata_components.runner.claim import Claim
 from kata_components.runner.clock import timestamp
 from kata_components.runner.driver import Driver
 from kata_components.runner.finished_jobs import delete_all, drop_jobs
@@ -133,7 +134,7 @@ class Uninstall:
     """
 
     request: CleanupRequest
-    claim: Selection | None
+    claim: Claim | None
     abandoned: Collection[str] = ()
     pace: Pace = pace
 
@@ -150,13 +151,15 @@ class Uninstall:
         Nodes that are NotReady are waited for, `DEAD_NODE_SECONDS` after all others are clean.
 
         Raises:
-            GuardError: the API server would not take its Jobs, or no pod of theirs; nothing was started.
+            GuardError: the API server would not take its Jobs, or no pod of theirs, or no node has an abandoned name;
+                nothing was started.
             RolloutFailedError: some nodes could not be cleaned; what they need is still there, so it can be run again.
             RolloutStoppedError: the Lease was lost on the way.
             ClusterError: the API server refuses for good to be asked.
         """
         loop = asyncio.get_running_loop()
         began = loop.time()
+        await lease.kept(self._refuse_unknown(api))
         planned = await lease.kept(self._plan(api))
         at_most = f", at most {self.request.parallelism} at a time" if planned.pending else ""
         say(f"cleanup: {report.counts(planned.counts)}{at_most}")
@@ -175,6 +178,19 @@ class Uninstall:
         await lease.kept(self._abandon(api, _left_out(planned, cleaned), lease))
         await lease.kept(delete_all(api, self.request.namespace, self.request.suffix, lease))
         say(f"cleaned {report.nodes(len(done))} in {report.duration(loop.time() - began)}")
+
+    async def _refuse_unknown(self, api: KubeApi) -> None:
+        """Refuse names to abandon that are no nodes: a typo would be waited for, and read about, all over again."""
+        if not self.abandoned:
+            return
+        known = {node.metadata.name for node in await api.list_node_metadata()}
+        unknown = sorted({*self.abandoned} - known)
+        if unknown:
+            msg = (
+                f"{ABANDON_VARIABLE} names {report.some(unknown)}, which the cluster does not have: see `kubectl get "
+                "nodes`. A node that was removed needs no giving up. Nothing was cleaned."
+            )
+            raise GuardError(msg)
 
     async def _rehearse(self, api: KubeApi, planned: Plan) -> None:
         """Refuse to begin what could not be carried out."""
@@ -202,7 +218,7 @@ class Uninstall:
     async def _plan(self, api: KubeApi, done: Collection[str] = ()) -> Plan:
         request = self.request
         now = await fleet.read(api, request.namespace, request.suffix, Selection())
-        claimed = await fleet.selected_names(api, self.claim) if self.claim else ()
+        claimed = await self.claim.nodes(api) if self.claim else ()
         planned = cleanup_plan(
             now.nodes, now.jobs, request.suffix, request.digest, namespace=request.namespace, claimed=claimed
         )

@@ -1,9 +1,7 @@
 """Reads what planning needs: the selected nodes, the installation's Jobs, the marked nodes."""
 
 import asyncio
-import json
 from dataclasses import dataclass
-from typing import Any, Self
 
 import msgspec
 
@@ -22,19 +20,6 @@ class Selection:
 
     nodes: tuple[str, ...] = ()
     selectors: tuple[str, ...] = ()
-
-    @classmethod
-    def parse(cls, text: str | None) -> Self | None:
-        """Return the selection that `render` wrote, None when there is none or it cannot be read."""
-        try:
-            found: Any = json.loads(text or "")
-            return cls(nodes=tuple(map(str, found["nodes"])), selectors=tuple(map(str, found["selectors"])))
-        except (ValueError, TypeError, KeyError):
-            return None
-
-    def render(self) -> str:
-        """Return it as text that `parse` reads."""
-        return json.dumps({"nodes": self.nodes, "selectors": self.selectors})
 
     @property
     def asked(self) -> tuple[str, ...]:
@@ -105,14 +90,6 @@ async def marked_nodes(api: KubeApi, namespace: str, suffix: str) -> list[str]:
     """Return the names of the nodes that carry this installation's mark, sorted."""
     nodes = await api.list_node_metadata()
     return sorted(node.metadata.name for node in nodes if mark.has_ours(node.metadata, namespace, suffix))
-
-
-async def selected_names(api: KubeApi, selection: Selection) -> frozenset[str]:
-    """Return the names of the nodes a selection matches now; exact names are taken as they are."""
-    if selection.nodes:
-        return frozenset(selection.nodes)
-    lists = await asyncio.gather(*map(api.list_node_metadata, selection.asked))
-    return frozenset(node.metadata.name for nodes in lists for node in nodes)
 
 
 async def daemon_set(api: KubeApi, namespace: str, name: str) -> DaemonSet | None:

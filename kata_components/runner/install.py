@@ -17,6 +17,7 @@ from kata_components.rollout.pacer import Pacer
 from kata_components.rollout.phase import Failure, Phase, Progress
 from kata_components.rollout.plan import Plan
 from kata_components.rollout.step import Action, Step
+from kata_components.runner.claim import Claim
 from kata_components.runner.cleanup import NONE_CLEANED, Cleaned, CleanupRequest, pace
 from kata_components.runner.clock import timestamp
 from kata_components.runner.dispatcher import retired
@@ -126,7 +127,7 @@ async def carried_out(
     found = await lease.kept(preview(api, request))
     if found.refusals:
         raise GuardError("\n".join(found.refusals))
-    lease.claim(request.selection.render())
+    lease.claim(Claim.of(request.selection).render())
     say(report.plan_summary(found.plan, request.parallelism))
     worked = await work_off(found.plan)
     if worked.skipped:

@@ -3,8 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+import pytest
+
 from kata_components.manifests.job_templates import config_map
 from kata_components.manifests.mounted_configs import mounted_fingerprints
+from kata_components.providers.installation_inputs import InstallationOutputs
 from kata_components.providers.rollout_inputs import RolloutInputs
 from kata_components.providers.wire import WireModel, has_unknowns
 from kata_components.settings.load import load_settings
@@ -39,3 +42,9 @@ def test_digest_of_a_rollout_changes_with_the_files_its_jobs_mount_and_with_noth
 
     assert digests("a = 1") != digests("a = 2")
     assert digests("a = 1") == digests("a = 1\n") == digests("a = 1", tolerations=[{"operator": "Exists"}])
+
+
+def test_names_to_abandon_may_have_spaces_around_their_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KATA_DEPLOY_ABANDON_NODES", " node-a, node-b ,,")
+    outputs = InstallationOutputs.of(inputs.installation() | {"installationId": "i"})
+    assert outputs.ending().abandoned == {"node-a", "node-b"}

@@ -138,6 +138,13 @@ def test_abandoned_node_loses_mark_and_label_but_only_if_it_is_dead() -> None:
     assert (labelled(on), on.marked(), on.jobs, on.leases) == ([], [], {}, {})
 
 
+def test_names_to_abandon_that_are_no_nodes_are_refused_before_anything_is_cleaned() -> None:
+    on = installed(2)
+    with pytest.raises(GuardError, match="KATA_DEPLOY_ABANDON_NODES names nod-00, which the cluster does not have"):
+        simulate(end(on, replace(ENDING, abandoned=frozenset({"nod-00", "node-01"}))))
+    assert (on.starts, len(on.marked())) == ([], 2)
+
+
 def test_claimed_node_is_known_by_its_label_when_mark_and_job_are_gone() -> None:
     on = installed(3)
     on.nodes["node-01"]["metadata"]["annotations"].clear()

@@ -1,10 +1,11 @@
-"""Which nodes a selection means, what it costs to ask, and how it is kept."""
+"""Which nodes a selection means, and what it costs to ask."""
 
 from collections import Counter
 
 import pytest
 
 from kata_components.runner import fleet
+from kata_components.runner.claim import Claim
 from kata_components.runner.fleet import Selection
 from tests.runner.fake_api import FakeKubeApi
 from tests.runner.support import NAMESPACE, cluster
@@ -33,7 +34,7 @@ def api() -> FakeKubeApi:
 def test_selectors_mean_every_node_that_fits_any_of_them_once(selection: Selection, expected: list[str]) -> None:
     found = simulate(fleet.read(api(), NAMESPACE, "", selection))
     assert Counter(node.metadata.name for node in found.nodes) == Counter(expected)
-    assert simulate(fleet.selected_names(api(), selection)) == frozenset(expected)
+    assert simulate(Claim.of(selection).nodes(api())) == frozenset(expected)
 
 
 @pytest.mark.parametrize(("selectors", "lists"), [((), 1), (("kvm",), 1), (("kvm", "metal"), 2), (("kvm", ""), 1)])
@@ -53,11 +54,5 @@ def test_each_selector_costs_one_list(selectors: tuple[str, ...], lists: int) ->
         (Selection(), "any node"),
     ],
 )
-def test_selection_is_named_and_read_back_as_it_was_written(selection: Selection, words: str) -> None:
+def test_selection_is_named(selection: Selection, words: str) -> None:
     assert str(selection) == words
-    assert Selection.parse(selection.render()) == selection
-
-
-@pytest.mark.parametrize("text", [None, "", "{", "[]", '{"nodes": []}'])
-def test_unreadable_selection_is_none(text: str | None) -> None:
-    assert Selection.parse(text) is None
