@@ -58,4 +58,5 @@ def _default(settings: Settings, arch: Arch, there: list[str]) -> Iterator[str]:
     instead = f"set `defaultShim.{arch}: {there[0]}`"
     if len(there) > 1:
         instead = f"set `defaultShim.{arch}` to {', '.join(there[:-1])} or {there[-1]}"
-    yield f"defaultShim.{arch} {what}, which is not on for {arch}, and the node program stops; {instead}"
+    then = f"would take {_FALLBACK}" if _FALLBACK in there else "stops"
+    yield f"defaultShim.{arch} {what}, which is not on for {arch}, and the node program {then}; {instead}"

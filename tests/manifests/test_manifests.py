@@ -106,3 +106,11 @@ def test_objects_are_made_anew_at_each_call() -> None:
     args = settings()
     install_job(args)["spec"]["template"]["spec"]["containers"].clear()
     assert len(install_job(args)["spec"]["template"]["spec"]["containers"]) == 1
+
+
+def test_kubeadm_keeps_its_files_where_plain_kubernetes_does() -> None:
+    for mode in ("job", "daemonset"):
+        made, plain = (
+            all_objects(settings(mode, k8sDistribution=name, monitor={"enabled": True})) for name in ("kubeadm", "k8s")
+        )
+        assert made == plain

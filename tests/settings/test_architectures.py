@@ -52,7 +52,10 @@ def test_several_shims_to_choose_the_default_from() -> None:
 
 
 def test_default_of_another_architecture_and_default_that_is_off() -> None:
-    assert "defaultShim.arm64 is clh" in problems(defaultShim={"arm64": "clh"})["arm64"]
+    assert problems(defaultShim={"arm64": "clh"})["arm64"].startswith(
+        "defaultShim.arm64 is clh, which is not on for arm64, and the node program would take qemu-runtime-rs; "
+        "set `defaultShim.arm64` to qemu, "
+    )
     assert problems(shims={"dragonball": {"enabled": False}}, defaultShim={"amd64": "dragonball"}).keys() == {"amd64"}
 
 
