@@ -1,6 +1,7 @@
 """The part of the Kubernetes API this project uses, as a protocol: the real client and test doubles implement it."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any, Final, Protocol
 
 from kata_components.kubernetes.objects import (
@@ -115,6 +116,12 @@ class KubeApi(NodeApi, Protocol):
         """Return whether this identity may do that (SelfSubjectAccessReview); `resource` may be `pods/log`.
 
         Without a name: on all objects of the resource.
+        """
+
+    def writing_while(self, allowed: Callable[[], bool]) -> AbstractContextManager[None]:
+        """Hold back, inside, writes that are not `allowed` when their bytes could go out: they get no answer.
+
+        Writes of Leases are not held back, nor are those outside.
         """
 
     async def aclose(self) -> None:

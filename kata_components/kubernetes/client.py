@@ -4,15 +4,14 @@ Reads are repeated after transient failures, writes are one attempt. Answers of 
 (`PartialObjectMetadata`): nothing else of them is used, and a deletecollection would send back every object.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import Any, Final, TypeVar
 
 import msgspec
 
-from kata_components.errors import ApiError, ClusterError, ExpiredError
-from kata_components.foreign import bounded
-from kata_components.kubernetes import paths
+from kata_components.errors import ApiError, ExpiredError
+from kata_components.kubernetes import bodies, paths
 from kata_components.kubernetes.api import Manifest
 from kata_components.kubernetes.connection import Call, Connection
 from kata_components.kubernetes.objects import (
@@ -29,6 +28,7 @@ from kata_components.kubernetes.objects import (
 from kata_components.kubernetes.pods import Event, Pod
 from kata_components.kubernetes.retry import Retry
 from kata_components.kubernetes.reviews import AccessReview, access_review
+from kata_components.kubernetes.transport import Allowed, always
 from kata_components.kubernetes.watch import JobWatcher
 
 PAGE_SIZE: Final = 500
@@ -70,6 +70,16 @@ class HttpKubeApi:
         self._retry = retry
         self._idle_limit = idle_limit
         self._watchers: dict[tuple[str, str], JobWatcher] = {}
+        self._allowed: Allowed = always
+
+    @contextmanager
+    def writing_while(self, allowed: Allowed) -> Iterator[None]:
+        """Hold back writes, but for those of Leases, that are not `allowed` when their bytes could go out."""
+        self._allowed = allowed
+        try:
+            yield
+        finally:
+            self._allowed = always
 
     async def list_nodes(self, selector: str = "") -> list[Node]:
         """Return the nodes a label selector matches, all for the empty one."""
@@ -108,7 +118,7 @@ class HttpKubeApi:
 
     async def create_job(self, namespace: str, manifest: Manifest) -> Job:
         """Create a Job and return its metadata; 409 when one of that name exists."""
-        return _decode(await self._write("POST", paths.collection(_BATCH, "jobs", namespace), manifest), Job)
+        return bodies.decode(await self._write("POST", paths.collection(_BATCH, "jobs", namespace), manifest), Job)
 
     async def rehearse_job(self, namespace: str, manifest: Manifest) -> None:
         """Ask what creating a Job would be answered; nothing is written, so it is repeated as reads are."""
@@ -117,7 +127,7 @@ class HttpKubeApi:
 
     async def delete_job(self, namespace: str, name: str, uid: str) -> None:
         """Delete the Job with that UID and, in the background, its pods."""
-        await self._write("DELETE", paths.item(_BATCH, "jobs", name, namespace), _deletion(uid))
+        await self._write("DELETE", paths.item(_BATCH, "jobs", name, namespace), bodies.deletion(uid))
 
     async def delete_jobs(self, namespace: str, selector: str, field_selector: str = "") -> None:
         """Delete all Jobs that label and field selector match, with one deletecollection."""
@@ -125,11 +135,17 @@ class HttpKubeApi:
             raise ValueError("delete_jobs wants a label selector: without one it would delete every Job there is")
         query = {"labelSelector": selector, "fieldSelector": field_selector}
         path = paths.with_query(paths.collection(_BATCH, "jobs", namespace), query)
-        body = msgspec.json.encode(_deletion())
-        # It answers with all that was deleted.
-        await self._connection.send(
-            Call(method="DELETE", path=path, body=body, accept=_METADATA_LIST, time_limit=_COLLECTION_TIMEOUT)
+        body = msgspec.json.encode(bodies.deletion())
+        call = Call(
+            method="DELETE",
+            path=path,
+            body=body,
+            # It answers with all that was deleted.
+            accept=_METADATA_LIST,
+            time_limit=_COLLECTION_TIMEOUT,
+            allowed=self._allowed,
         )
+        await self._connection.send(call)
 
     async def list_pods(self, namespace: str, selector: str, field_selector: str = "") -> list[Pod]:
         """Return the pods that label and field selector match."""
@@ -154,16 +170,16 @@ class HttpKubeApi:
     async def create_lease(self, namespace: str, manifest: Manifest) -> Lease:
         """Create a Lease; 409 when it exists."""
         path = paths.collection(_COORDINATION, "leases", namespace)
-        return _decode(await self._write("POST", path, manifest, accept=_JSON), Lease)
+        return bodies.decode(await self._write("POST", path, manifest, accept=_JSON), Lease)
 
     async def replace_lease(self, namespace: str, name: str, manifest: Manifest) -> Lease:
         """Replace a Lease; with `metadata.resourceVersion` in the manifest, 409 when it changed since."""
         path = paths.item(_COORDINATION, "leases", name, namespace)
-        return _decode(await self._write("PUT", path, manifest, accept=_JSON), Lease)
+        return bodies.decode(await self._write("PUT", path, manifest, accept=_JSON), Lease)
 
     async def delete_lease(self, namespace: str, name: str, uid: str) -> None:
         """Delete the Lease with that UID."""
-        await self._write("DELETE", paths.item(_COORDINATION, "leases", name, namespace), _deletion(uid))
+        await self._write("DELETE", paths.item(_COORDINATION, "leases", name, namespace), bodies.deletion(uid))
 
     async def get_namespace(self, name: str) -> ObjectMetadata:
         """Return the metadata of a namespace."""
@@ -199,7 +215,7 @@ class HttpKubeApi:
         body = msgspec.json.encode(access_review(verb, group, resource, namespace, name))
         # A POST that changes nothing, so it is repeated as reads are.
         answer = await self._read(Call(method="POST", path=_REVIEWS, body=body))
-        return _decode(answer, AccessReview).allowed
+        return bodies.decode(answer, AccessReview).allowed
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -209,7 +225,7 @@ class HttpKubeApi:
         return await self._retry.read(lambda: self._connection.request(call))
 
     async def _get(self, path: str, kind: type[T], accept: str = _JSON) -> T:
-        return _decode(await self._read(Call(path=path, accept=accept)), kind)
+        return bodies.decode(await self._read(Call(path=path, accept=accept)), kind)
 
     async def _find(
         self, api_version: str, plural: str, namespace: str, name: str, kind: type[T], accept: str = _JSON
@@ -236,6 +252,8 @@ class HttpKubeApi:
             body=msgspec.json.encode(body),
             accept=accept,
             content_type=content_type,
+            # A renewal of the Lease is what the others wait for.
+            allowed=always if path.startswith(_COORDINATION) else self._allowed,
         )
         return await self._connection.request(call)
 
@@ -274,18 +292,3 @@ class HttpKubeApi:
         }
         # Uncompressed: what compresses a stream may hold events back.
         return self._connection.stream(Call(path=paths.with_query(path, query), compressed=False), self._idle_limit)
-
-
-def _decode(answer: bytes, kind: type[T]) -> T:
-    try:
-        return msgspec.json.decode(answer, type=kind)
-    except msgspec.DecodeError as error:
-        raise ClusterError(
-            f"the answer is not what a Kubernetes API server sends ({bounded(str(error))}): "
-            "does the server URL in the kubeconfig lead to a login page or a proxy?"
-        ) from error
-
-
-def _deletion(uid: str = "") -> dict[str, Any]:
-    options: dict[str, Any] = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"}
-    return options | {"preconditions": {"uid": uid}} if uid else options

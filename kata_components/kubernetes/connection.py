@@ -15,7 +15,7 @@ from kata_components.errors import ApiError, KubeconfigError, UnreachableError
 from kata_components.kubernetes import failures
 from kata_components.kubernetes.credentials import Credential, CredentialSource
 from kata_components.kubernetes.kubeconfig import Target, User
-from kata_components.kubernetes.transport import Answer, NoAnswerError, Request, Transport
+from kata_components.kubernetes.transport import Allowed, Answer, NoAnswerError, Request, Transport, always
 
 REQUEST_TIMEOUT: Final = 60.0
 """Seconds until an answer begins, and of silence in it; the API server gives up on a request after as many."""
@@ -28,7 +28,10 @@ OpenTransport = Callable[[Credential], Transport]
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """One request: `path` begins with a slash and includes the query; `accept` and `content_type` are media types."""
+    """One request: `path` begins with a slash and includes the query; `accept` and `content_type` are media types.
+
+    A write that is not `allowed` when its bytes could go out is not sent, which counts as no answer.
+    """
 
     method: str = "GET"
     path: str
@@ -37,6 +40,7 @@ class Call:
     content_type: str = "application/json"
     compressed: bool = True
     time_limit: float = REQUEST_TIMEOUT
+    allowed: Allowed = always
 
 
 class Connection:
@@ -136,7 +140,7 @@ class Connection:
             headers.append(("content-type", call.content_type))
         if credential.authorization:
             headers.append(("authorization", credential.authorization))
-        request = Request(method=call.method, path=call.path, headers=headers, body=call.body)
+        request = Request(method=call.method, path=call.path, headers=headers, body=call.body, allowed=call.allowed)
         try:
             async with asyncio.timeout(call.time_limit):
                 return await transport.send(request)

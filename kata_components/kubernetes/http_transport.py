@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Final
 
 import aiohttp
+from aiohttp.abc import AbstractStreamWriter
 from yarl import URL
 
 from kata_components.errors import KubeconfigError
@@ -12,7 +13,7 @@ from kata_components.kubernetes.credentials import Credential
 from kata_components.kubernetes.kubeconfig import Target
 from kata_components.kubernetes.proxy import proxy_of
 from kata_components.kubernetes.tls import tls_context
-from kata_components.kubernetes.transport import NoAnswerError, Request
+from kata_components.kubernetes.transport import Allowed, NoAnswerError, Request
 
 _CONNECT_TIMEOUT: Final = 5.0
 """For the connection to the server or its proxy, and for the TLS handshake; a proxy's own answer is not in it."""
@@ -53,7 +54,7 @@ class HttpTransport:
                 request.method,
                 URL(self._server + request.path, encoded=True),
                 headers=request.headers,
-                data=request.body,
+                data=None if request.body is None else _Body(request.body, request.allowed),
                 proxy=self._proxy,
                 server_hostname=self._server_name,
                 allow_redirects=False,
@@ -80,6 +81,19 @@ class HttpTransport:
                 f'context "{self._context}" of the kubeconfig has a user to act as (`as`) or a proxy-url with '
                 "characters that cannot be sent"
             ) from None
+
+
+class _Body(aiohttp.BytesPayload):
+    """A body that keeps itself back, and with it the head of its request, when that is not allowed any more."""
+
+    def __init__(self, content: bytes, allowed: Allowed) -> None:
+        super().__init__(content)
+        self._allowed = allowed
+
+    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
+        if not self._allowed():
+            raise NoAnswerError("the request came too late and was not sent")
+        await super().write_with_length(writer, content_length)
 
 
 class _HttpAnswer:

@@ -3,9 +3,17 @@
 Knows no Kubernetes and no credential; what a missing answer means to the caller is the caller's.
 """
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
+
+Allowed = Callable[[], bool]
+"""Asked right before the bytes of a write go out: by then it may have waited for long, and the machine slept."""
+
+
+def always() -> bool:
+    """Return that a write may go out whenever it can."""
+    return True
 
 
 class NoAnswerError(Exception):
@@ -14,12 +22,16 @@ class NoAnswerError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """A request; `path` begins with a slash and is encoded already, a header may be there more than once."""
+    """A request; `path` begins with a slash and is encoded already, a header may be there more than once.
+
+    One with a body is only sent if it is `allowed` at that moment.
+    """
 
     method: str
     path: str
     headers: Sequence[tuple[str, str]]
     body: bytes | None = None
+    allowed: Allowed = always
 
 
 class Answer(Protocol):
@@ -47,7 +59,7 @@ class Transport(Protocol):
         """Return the answer, whatever its status, as soon as its headers are there.
 
         Raises:
-            NoAnswerError: there is none.
+            NoAnswerError: there is none, or the request was not allowed any more and not sent.
         """
 
     async def aclose(self) -> None:

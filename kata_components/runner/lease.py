@@ -228,7 +228,7 @@ class HeldLease:
 async def held(
     api: KubeApi, namespace: str, name: str, *, owner: Owner, say: Say, clock: Callable[[], float] = elapsed
 ) -> AsyncIterator[HeldLease]:
-    """Hold the lock of an installation; its Lease exists already.
+    """Hold the lock of an installation; its Lease exists already. Inside, nothing is written on a stale Lease.
 
     Raises:
         GuardError: it is the Lease of another owner.
@@ -240,7 +240,9 @@ async def held(
     asked = clock()
     lease = HeldLease(api, namespace, name, await _acquire(api, namespace, name, free), clock, asked)
     try:
-        yield lease
+        # Whoever writes has asked before, but a connection or a login may take long, and the machine may sleep over it.
+        with api.writing_while(lambda: lease.fresh):
+            yield lease
     finally:
         await lease.release()
 

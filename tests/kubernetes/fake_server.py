@@ -113,11 +113,16 @@ class InProcess:
         self.answers: list[InProcessAnswer] = []
 
     async def send(self, request: Request) -> InProcessAnswer:
-        await asyncio.sleep(0)
+        await self.connect()
+        if request.body is not None and not request.allowed():
+            raise NoAnswerError("not sent")
         asked = _asked(request.method, request.path, request.headers, request.body or b"")
         self.asked.append(asked)
         self.answers.append(InProcessAnswer(self.script(asked)))
         return self.answers[-1]
+
+    async def connect(self) -> None:
+        await asyncio.sleep(0)
 
     async def aclose(self) -> None:
         pass

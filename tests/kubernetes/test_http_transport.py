@@ -10,7 +10,7 @@ import pytest
 
 from kata_components.errors import KubeconfigError, UnreachableError
 from kata_components.kubernetes.api import CALLS_AT_ONCE, KubeApi
-from tests.kubernetes.fake_server import Asked, FakeServer, Reply, in_turn, ok
+from tests.kubernetes.fake_server import Asked, FakeServer, InProcess, Reply, in_turn, ok
 from tests.kubernetes.support import Opened, Pauses, kubeconfig
 
 pytestmark = pytest.mark.anyio
@@ -102,6 +102,47 @@ async def test_writes_that_hang_hold_nothing_else_up(
         for write in writes:
             write.cancel()
         await asyncio.gather(*writes, return_exceptions=True)
+
+
+async def test_a_write_that_is_not_allowed_any_more_when_it_is_connected_is_not_sent(opened: Opened) -> None:
+    connected: list[int] = []
+
+    def not_now() -> bool:
+        connected.append(server.connections)
+        return False
+
+    async with FakeServer(lambda asked: ok(asked.json or NO_NODES, 201)) as server:
+        api = opened(kubeconfig(server.url))
+        with api.writing_while(not_now), pytest.raises(UnreachableError, match="came too late and was not sent"):
+            await api.create_job("ns", {"metadata": {"name": "j"}})
+        assert (len(connected), server.asked) == (1, [])
+        with api.writing_while(lambda: True):
+            await api.create_job("ns", {"metadata": {"name": "j"}})
+    assert [asked.method for asked in server.asked] == ["POST"]
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda api: api.create_job("ns", {}),
+        lambda api: api.delete_job("ns", "j", "u"),
+        lambda api: api.delete_jobs("ns", "a=b"),
+        lambda api: api.annotate_node("n", "u", {}),
+        lambda api: api.patch_metadata("v1", "configmaps", "ns", "c", {}),
+    ],
+    ids=["create-job", "delete-job", "delete-jobs", "annotate-node", "patch-metadata"],
+)
+async def test_every_write_is_held_back_but_that_of_a_lease(
+    opened: Opened, write: Callable[[KubeApi], Awaitable[object]]
+) -> None:
+    server = InProcess(lambda _: ok({"metadata": {"name": "l"}, "items": []}))
+    api = opened(kubeconfig(), transport=server)
+    with api.writing_while(lambda: False):
+        with pytest.raises(UnreachableError):
+            await write(api)
+        await api.replace_lease("ns", "l", {})
+        await api.list_nodes()
+    assert [asked.method for asked in server.asked] == ["PUT", "GET"]
 
 
 async def answering(text: bytes, url: str, opened: Opened, proxy: str = "") -> str:

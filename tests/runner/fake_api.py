@@ -2,6 +2,7 @@
 # ruff: noqa: ARG002 - the protocol gives the arguments of methods
 
 import asyncio
+import contextlib
 import copy
 import functools
 from collections import defaultdict
@@ -179,6 +180,9 @@ class FakeKubeApi:
 
     async def allowed(self, verb: str, group: str, resource: str, namespace: str = "", name: str = "") -> bool:
         raise AssertionError(f"nothing here asks whether it may {verb} {group} {resource} {namespace} {name}")
+
+    def writing_while(self, allowed: Callable[[], bool]) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext()
 
     async def aclose(self) -> None:
         pass

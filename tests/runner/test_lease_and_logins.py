@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from kata_components.errors import KubeconfigError, RolloutStoppedError
+from kata_components.errors import KubeconfigError, RolloutStoppedError, UnreachableError
 from kata_components.kubernetes.client import HttpKubeApi
 from kata_components.kubernetes.connection import Connection
 from kata_components.kubernetes.credentials import Credential, CredentialSource
@@ -57,12 +57,15 @@ class OneLease:
         return ok(self._lease)
 
 
+def client(login: Login, transport: InProcess) -> HttpKubeApi:
+    source = CredentialSource(login, now, "log in again")
+    connection = Connection(load(CONTEXT, kubeconfig()), source, lambda _: transport, user_agent="test")
+    return HttpKubeApi(connection, Retry(random=lambda: 1.0))
+
+
 async def watched(login: Login, seconds: float, server: OneLease) -> list[float]:
     """Hold the Lease through the real client; return at which seconds it was not fresh."""
-    source = CredentialSource(login, now, "log in again")
-    transport = InProcess(server)
-    connection = Connection(load(CONTEXT, kubeconfig()), source, lambda _: transport, user_agent="test")
-    api = HttpKubeApi(connection, Retry(random=lambda: 1.0))
+    api = client(login, InProcess(server))
     stale: list[float] = []
 
     async def look(lock: HeldLease) -> None:
@@ -109,3 +112,36 @@ def test_a_plugin_that_fails_for_good_ends_the_run_after_five_minutes_with_its_w
         return now()
 
     assert 456.0 < simulate(failing()) < 470.0, "five minutes after its last token has ended"
+
+
+class Lid(InProcess):
+    """A connection during which the machine sleeps for an hour once the lid is `closing`."""
+
+    closing = False
+    asleep = 0.0
+
+    async def connect(self) -> None:
+        await super().connect()
+        if self.closing:
+            self.closing, self.asleep = False, 3600.0
+
+    def clock(self) -> float:
+        return now() + self.asleep
+
+
+def test_a_write_that_waits_for_its_connection_when_the_machine_falls_asleep_is_not_sent_on_waking() -> None:
+    lid = Lid(OneLease())
+
+    async def written() -> list[str]:
+        api = client(Login(), lid)
+        async with held(api, NAMESPACE, LEASE, owner=OWNER, say=print, clock=lid.clock) as lock:
+            lid.closing = True
+            with pytest.raises(UnreachableError):
+                await lock.when_fresh(api.create_job(NAMESPACE, {}))
+            asked = [asked.method for asked in lid.asked]
+            await lock.kept(api.create_job(NAMESPACE, {}))
+        await api.aclose()
+        return asked
+
+    assert simulate(written()) == ["GET", "PUT"], "those of the Lease; no POST"
+    assert [asked.method for asked in lid.asked].count("POST") == 1
