@@ -112,4 +112,5 @@ class Requests:
 
 
 def _kind(event: dict[str, Any]) -> str:
-    return f"{event['verb']} {event.get('objectRef', {}).get('resource', 'other')}"
+    tried = " (dry run)" if "dryRun=" in event["requestURI"] else ""
+    return f"{event['verb']} {event.get('objectRef', {}).get('resource', 'other')}{tried}"

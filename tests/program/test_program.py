@@ -142,6 +142,11 @@ def test_objects_are_registered_through_the_provider_of_the_stacks_cluster(progr
     assert (cluster.inputs["context"], cluster.inputs["kubeconfig"]) == ("prod", "/home/me/kubeconfig")
 
 
+def test_provider_takes_over_what_a_run_has_left_that_was_killed(program: Program) -> None:
+    inputs = program(JOB).resources["kata-deploy-cluster"].inputs
+    assert {inputs[key] for key in ("upsertExistingObjects", "enablePatchForce", "enableConfigMapMutable")} == {"true"}
+
+
 @pytest.mark.parametrize("config", [JOB, DAEMONSET])
 def test_stack_outputs_are_mode_version_and_rollout(program: Program, config: dict[str, Any]) -> None:
     outputs = program(config).outputs
