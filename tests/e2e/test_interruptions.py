@@ -95,6 +95,8 @@ def test_destroy_cleans_after_a_first_up_that_was_killed(stack: Stack, kube: Kub
 
 def test_a_second_up_elsewhere_is_told_who_is_at_work(stack: Stack, cluster: Cluster, kube: Kube, audit: Audit) -> None:
     process = interrupted_up(stack)
+    # However slow this machine is, the first run has not ended before the second begins.
+    cluster.pod_seconds(10)
     # Pulumi's own lock is per backend: another checkout with a copy of the state does not see it.
     copied = stack.config_file.parent / "state.json"
     copied.write_text(stack.state())
@@ -106,6 +108,7 @@ def test_a_second_up_elsewhere_is_told_who_is_at_work(stack: Stack, cluster: Clu
     second.run("stack", "init", NAME, "--no-select", config=False)
     second.run("stack", "import", "--force", "--file", str(copied), config=False)
     refused = second.up()
+    cluster.pod_seconds(POD_SECONDS)
     assert refused.code != 0
     assert "another run works on this installation" in refused.text
     text, _ = process.communicate(timeout=120)
