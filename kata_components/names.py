@@ -36,6 +36,8 @@ STACK_ANNOTATION: Final = f"{ANNOTATION_PREFIX}/stack"
 """On the Lease and on every object of the program: the Pulumi stack it belongs to, as `project/stack`."""
 CLAIM_ANNOTATION: Final = f"{ANNOTATION_PREFIX}/claim"
 """On the Lease: which nodes the installation was given by its last rollout, as JSON."""
+TAKEN_OVER_ANNOTATION: Final = f"{ANNOTATION_PREFIX}/taken-over"
+"""On the Lease: when this installation took over the objects of a Helm release (RFC 3339, UTC)."""
 _MARK_PREFIX: Final = f"{ANNOTATION_PREFIX}/installed-"
 
 MAX_NAME: Final = 63

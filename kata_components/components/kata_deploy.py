@@ -29,6 +29,7 @@ from kata_components.manifests.daemon_set import daemon_set
 from kata_components.manifests.dispatcher_job import handlers
 from kata_components.manifests.job_templates import config_map
 from kata_components.manifests.mounted_configs import mounted_configs, mounted_fingerprints
+from kata_components.manifests.node_demands import containerd_version
 from kata_components.manifests.node_feature_rules import rules_are_active
 from kata_components.manifests.objects import compared_objects, kept_objects, reference
 from kata_components.manifests.runtime_classes import gate
@@ -209,7 +210,12 @@ class KataDeploy(pulumi.ComponentResource):
             report_dir=pace.report_dir,
             approved_plan=pace.approved_plan,
             cleanup_job=config_map(settings)["data"]["cleanup-job.yaml"] if pace.cleanup_deselected else None,
-            demands=Demands(labels=tuple(gate(settings)), handlers=tuple(handlers(settings))),
+            demands=Demands(
+                labels=tuple(gate(settings)),
+                handlers=tuple(handlers(settings)),
+                distribution="k8s" if settings.k8s_distribution == "kubeadm" else settings.k8s_distribution,
+                containerd=containerd_version(settings),
+            ),
         )
         opts = pulumi.ResourceOptions(parent=self, depends_on=[preflight, installation], hooks=fail_on_outcome(name))
         return Rollout(name, inputs, installation_id=installation.installationId, passed=preflight.passed, opts=opts)

@@ -96,6 +96,8 @@ class NodeInfo(Slim):
     kernel_version: str = ""
     container_runtime_version: str = ""
     architecture: str = ""
+    kubelet_version: str = ""
+    operating_system: str = ""
 
 
 class RuntimeHandler(Slim):

@@ -104,6 +104,9 @@ async def _restore(api: KubeApi, inputs: InstallationInputs, identity: str) -> N
 
 
 async def _take_over(api: KubeApi, inputs: InstallationInputs) -> None:
+    if inputs.released:
+        # Before: afterwards nothing else would tell that there was a release.
+        await anchor.note_takeover(api, inputs.namespace, inputs.lease_name)
     done = await takeover.carry_out(api, inputs.released)
     if done:
         engine.warning(done, inputs.urn)

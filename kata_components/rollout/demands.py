@@ -1,5 +1,6 @@
 """What an installation demands of its nodes, and what they say of themselves. Pure."""
 
+import re
 from typing import Final
 
 import msgspec
@@ -12,11 +13,14 @@ class Demands(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
     """What the configuration implies for every node.
 
     `labels` are those by which its RuntimeClasses select nodes, all with the value `true`; `handlers`
-    the CRI runtime handlers that its pods ask for.
+    the CRI runtime handlers that its pods ask for. `distribution` is that of Kubernetes, whose
+    configuration files are written; `containerd` is the oldest version that will do, and what needs it.
     """
 
     labels: tuple[str, ...] = (names.RUNTIME_LABEL,)
     handlers: tuple[str, ...] = ()
+    distribution: str = ""
+    containerd: tuple[str, str] = ("", "")
 
     def missing_labels(self, node: Node) -> list[str]:
         """Return the labels without which no pod is scheduled to the node."""
@@ -29,6 +33,50 @@ class Demands(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
         """
         served = node.handlers
         return None if served is None else not served.isdisjoint(self.handlers)
+
+    def is_installed_on(self, node: Node, until: str) -> bool:
+        """Whether something shows that Kata is on a node that no Job of ours has worked on.
+
+        Where the node does not say, one made up to the time `until` may have it of something else.
+        """
+        served = self.is_served_by(node)
+        if served is None:
+            return bool(until) and (node.metadata.creation_timestamp or "") <= until
+        return served
+
+    def unfit(self, node: Node) -> str:
+        """Return why Kata cannot be installed on a node, whatever the configuration; empty when it can."""
+        if node.info.operating_system == "windows":
+            return "runs Windows, Kata needs Linux"
+        least, why = self.containerd
+        version = _CONTAINERD.match(node.info.container_runtime_version)
+        if least and version and _numbers(version[1]) < _numbers(least):
+            return f"has containerd {version[1]}; {why} needs {least}: upgrade it, or leave the node out"
+        return ""
+
+    def other_distribution(self, node: Node) -> str:
+        """Return the distribution that a node names where it is another one than configured, else nothing.
+
+        The node program would write where no container runtime reads. CRI-O is configured alike everywhere.
+        """
+        if not self.distribution or node.info.container_runtime_version.startswith("cri-o"):
+            return ""
+        built = _BUILD.search(node.info.kubelet_version)
+        if built:
+            return "" if built[1] == self.distribution else built[1]
+        ranchers = "-k3s" in node.info.container_runtime_version
+        return "k3s" if ranchers and self.distribution not in _RANCHERS else ""
+
+
+_CONTAINERD: Final = re.compile(r"containerd://v?(\d+\.\d+)")
+_BUILD: Final = re.compile(r"\+(k3s|rke2|k0s)")
+"""In the version of the kubelet: `v1.34.1+k3s1`."""
+_RANCHERS: Final = frozenset({"k3s", "rke2"})
+"""Both come with the containerd of k3s: `containerd://2.1.4-k3s1`."""
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split(".")))
 
 
 NONE: Final = Demands()

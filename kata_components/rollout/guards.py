@@ -152,9 +152,21 @@ def unclaimed(nodes: Sequence[str], others: Collection[str] = ()) -> Refusal | N
             "container runtime. (`adopt` instead of `install` would mark them and install nothing.)"
         )
     return Refusal(
-        f"{what}: something else, such as a Helm release, installed Kata there. Say what to do with them: "
-        "`pulumi config set --path kata-deploy:rollout.existing adopt` marks them as they are and runs no Job; "
-        "`install` instead of `adopt` runs an install Job on each, which restarts its container runtime."
+        f"{what}. Either they have the label from birth, as node pools that scale from zero give it, and no Kata: "
+        "`pulumi config set --path kata-deploy:rollout.existing install` runs an install Job on each, which restarts "
+        "its container runtime, and on all such nodes to come. Or something else, such as a Helm release, installed "
+        "Kata there: `adopt` instead of `install` marks those where something shows it, and runs no Job."
+    )
+
+
+def other_distribution(steps: Sequence[Step], configured: str) -> Refusal | None:
+    """Refuse nodes of another distribution of Kubernetes: the node program would write where nobody reads."""
+    if not steps:
+        return None
+    return Refusal(
+        f"{_reasons(steps)}, and k8sDistribution is {configured}: Kata would be installed and configured where their "
+        "container runtime does not look. `pulumi config set kata-deploy:k8sDistribution <that one>`, or leave them "
+        "out of the selection by a label."
     )
 
 

@@ -45,6 +45,12 @@ class Barrier(Enum):
     TAINT = auto()
     UNCLAIMED = auto()
     """Kata's label is there, no mark of ours, and nothing says what to do with such nodes."""
+    UNPROVEN = auto()
+    """So it is, and nodes are to be adopted, but nothing shows that Kata is on this one."""
+    UNFIT = auto()
+    """Kata cannot be installed there: another operating system, a container runtime that is too old."""
+    OTHER_DISTRIBUTION = auto()
+    """It names another distribution of Kubernetes than is configured."""
     MARKED_ELSEWHERE = auto()
     """An installation of the same suffix in another namespace has marked it."""
     MARKED_NEWER = auto()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from kata_components import names
+from kata_components.kubernetes.objects import Node
 from kata_components.rollout import demands, waves
 from kata_components.rollout import digest as host_digest
 from kata_components.rollout.demands import Demands
@@ -24,6 +25,8 @@ class Rules:
 
     `suffix` and `namespace` say whose plan it is.
 
+    `installed_until`: of the nodes that do not say what their container runtime serves, those made up to then may have
+    Kata of something else (RFC 3339, UTC; empty: none).
     `tolerations` are those of the per-node Jobs where taints keep them off nodes, None where they do not. `bound` turns
     a step into the one that may be taken, before waves and canaries are chosen: an approval skips what it lacks.
     """
@@ -37,6 +40,7 @@ class Rules:
     existing: Literal["adopt", "install"] | None = None
     tolerations: Sequence[Toleration] | None = None
     demands: Demands = demands.NONE
+    installed_until: str = "9999"
     bound: Callable[[Step], Step] = _as_it_is
 
     @property
@@ -80,6 +84,8 @@ def _not_ours(facts: Facts) -> Verdict | None:
 
 def _done(facts: Facts, rules: Rules) -> Verdict | None:
     if facts.mark and facts.is_whole:
+        if _is_mistaken(facts, rules):
+            return None
         missing = rules.demands.missing_labels(facts.node)
         if not missing:
             return Verdict(Action.UP_TO_DATE, f"installed {facts.mark.time}")
@@ -92,6 +98,10 @@ def _done(facts: Facts, rules: Rules) -> Verdict | None:
 
 def _barred(facts: Facts, rules: Rules) -> Verdict | None:
     """Return why no Job can run on the node now."""
+    if unfit := rules.demands.unfit(facts.node):
+        return Verdict(Action.SKIPPED, unfit, Barrier.UNFIT)
+    if distribution := rules.demands.other_distribution(facts.node):
+        return Verdict(Action.SKIPPED, f"is a node of {distribution}", Barrier.OTHER_DISTRIBUTION)
     if not facts.node.ready and rules.not_ready == "skip":
         return Verdict(Action.SKIPPED, facts.node.not_ready, Barrier.NOT_READY)
     if rules.tolerations is not None and (taint := blocking(facts.node, rules.tolerations)):
@@ -117,6 +127,8 @@ def _unserved(facts: Facts, rules: Rules) -> Verdict | None:
     """Return what becomes of a node whose mark is whole, but neither its labels nor its container runtime agree."""
     if not facts.is_whole:
         return None
+    if _is_mistaken(facts, rules):
+        return Verdict(Action.INSTALL, "was adopted, but nothing shows that Kata is there")
     missing = _untrue(rules.demands.missing_labels(facts.node))
     return Verdict(Action.INSTALL, f"{missing}, and its container runtime serves no handler of ours")
 
@@ -161,7 +173,24 @@ def _of_label(facts: Facts, rules: Rules) -> Verdict:
         return Verdict(Action.INSTALL, "new node")
     if node.metadata.label(names.mark_label(rules.suffix)) == "false":
         return Verdict(Action.INSTALL, "an earlier install was cut off")
+    return _of_foreign_label(node, value, rules)
+
+
+def _of_foreign_label(node: Node, value: str, rules: Rules) -> Verdict:
+    """Return what becomes of a node with Kata's label on which nothing of ours has been."""
     if rules.existing is None:
         return Verdict(Action.SKIPPED, "carries Kata's label without a mark of ours", Barrier.UNCLAIMED)
-    action = Action.ADOPT if rules.existing == "adopt" and value == "true" else Action.INSTALL
-    return Verdict(action, f"carries {names.RUNTIME_LABEL}={value} without a mark of ours")
+    found = f"carries {names.RUNTIME_LABEL}={value} without a mark of ours"
+    if rules.existing == "install" or value != "true":
+        return Verdict(Action.INSTALL, found)
+    if rules.demands.is_installed_on(node, rules.installed_until):
+        return Verdict(Action.ADOPT, found)
+    advice = "nothing shows that Kata is there: `rollout.existing install` would install it"
+    return Verdict(Action.SKIPPED, f"{found}, and {advice}", Barrier.UNPROVEN)
+
+
+def _is_mistaken(facts: Facts, rules: Rules) -> bool:
+    """Whether a node was adopted for a label that it may have been born with, and is to be installed after all."""
+    if not facts.is_adopted or rules.existing != "install":
+        return False
+    return not rules.demands.is_installed_on(facts.node, rules.installed_until)

@@ -17,6 +17,7 @@ from kata_components.rollout.ownership import Owner
 from kata_components.runner import cleanup, dispatch_cleanup, fleet
 from kata_components.runner.claim import Claim
 from kata_components.runner.cleanup import CleanupRequest, Uninstall
+from kata_components.runner.clock import timestamp
 from kata_components.runner.dispatcher import retired
 from kata_components.runner.lease import held, lease_manifest
 from kata_components.runner.telling import OnProgress, Say
@@ -72,6 +73,15 @@ async def establish(api: KubeApi, namespace: str, name: str, *, stack: str) -> s
         namespace, name, _renamed(existing, installation=installation, stack=stack, previous=previous)
     )
     return installation
+
+
+async def note_takeover(api: KubeApi, namespace: str, name: str) -> None:
+    """Note on the Lease that a Helm release was taken over now: nodes made before may have Kata of it."""
+    lease = await api.get_lease(namespace, name)
+    identity, stack = map(lease.metadata.annotation, (names.INSTALLATION_ANNOTATION, names.STACK_ANNOTATION))
+    manifest = _renamed(lease, installation=identity or "", stack=stack or "", previous=ownership.previous(lease))
+    manifest["metadata"]["annotations"][names.TAKEN_OVER_ANNOTATION] = timestamp()
+    await api.replace_lease(namespace, name, manifest)
 
 
 async def restore(api: KubeApi, namespace: str, name: str, *, stack: str, installation: str) -> None:

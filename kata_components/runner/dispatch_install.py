@@ -64,7 +64,7 @@ async def install(
             namespace=request.namespace,
             suffix=request.suffix,
             stage="install",
-            digest=request.rules.digest,
+            digest=request.rules().digest,
             job=job,
             template=dispatch.node_template(request.job, request.node_timeout_seconds, request.mounted),
             say=say,

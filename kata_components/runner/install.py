@@ -204,7 +204,7 @@ def orders(request: InstallRequest, planned: Plan) -> Orders:
             template=request.job,
             stage="install",
             suffix=request.suffix,
-            digest=current(request.rules.digests),
+            digest=current(request.rules().digests),
             node_timeout_seconds=request.node_timeout_seconds,
         ),
         marks=marks,

@@ -16,7 +16,7 @@ from kata_components.rollout.ownership import Owner
 from kata_components.rollout.plan import NOTHING, Plan, plan
 from kata_components.rollout.step import Barrier
 from kata_components.rollout.verdict import Rules
-from kata_components.runner import clock, fleet
+from kata_components.runner import clock, evidence, fleet
 from kata_components.runner.anchor import cluster_uid
 from kata_components.runner.cleanup import CleanupRequest
 from kata_components.runner.fleet import Fleet, Selection
@@ -66,9 +66,8 @@ class InstallRequest:
             "rollout.waves": [*self.sizes],
         }
 
-    @property
-    def rules(self) -> Rules:
-        """What planning needs of it."""
+    def rules(self, installed_until: str = "") -> Rules:
+        """Return what planning needs of it; `installed_until` as in `Rules`."""
         rules = Rules(
             suffix=self.suffix,
             namespace=self.namespace,
@@ -78,6 +77,7 @@ class InstallRequest:
             not_ready=self.not_ready,
             existing=self.existing,
             demands=self.demands,
+            installed_until=installed_until,
             tolerations=self.job["spec"]["template"]["spec"].get("tolerations", ()) if self.heeds_taints else None,
         )
         return replace(rules, bound=self.approval.bound) if self.approval else rules
@@ -86,7 +86,9 @@ class InstallRequest:
         """Return why a node that was planned is not to be worked on as it is now, empty when it is."""
         if not self.selection.includes(node):
             return "is not selected any more"
-        return node.not_ready if not node.ready and self.not_ready == "skip" else ""
+        if not node.ready and self.not_ready == "skip":
+            return node.not_ready
+        return self.demands.unfit(node) or self.demands.other_distribution(node)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +112,9 @@ async def preview(api: KubeApi, request: InstallRequest) -> Preview:
     """Return the plan for the fleet as it is now, with the refusals of the guard rails. Reads only."""
     place = Place(request.owner.stack, await cluster_uid(api))
     now = await fleet.read(api, request.namespace, request.suffix, request.selection)
-    planned = plan(now.nodes, now.jobs, request.rules, clock.time_of_day(), deselected=now.deselected)
+    known = await evidence.installed_until(api, request.namespace, request.suffix) if request.existing else ""
+    rules = request.rules(known)
+    planned = plan(now.nodes, now.jobs, rules, clock.time_of_day(), deselected=now.deselected)
     cleaning = await _cleanup_plan(api, request, now)
     many = guards.cleaning([step.node for step in cleaning.pending], now.marked)
     unclaimed = [step.node for step in planned.behind(Barrier.UNCLAIMED)]
@@ -119,6 +123,7 @@ async def preview(api: KubeApi, request: InstallRequest) -> Preview:
         guards.empty_selection(len(now.nodes), now.deselected, str(request.selection)),
         guards.marked_elsewhere(planned.behind(Barrier.MARKED_ELSEWHERE)),
         guards.marked_newer(planned.behind(Barrier.MARKED_NEWER)),
+        guards.other_distribution(planned.behind(Barrier.OTHER_DISTRIBUTION), request.demands.distribution),
         guards.unclaimed(unclaimed, _others(now, unclaimed)),
         architectures.unfit(architectures.worked_on(planned, now.nodes), request.architectures),
         many,
@@ -154,4 +159,4 @@ async def _cleanup_plan(api: KubeApi, request: InstallRequest, now: Fleet) -> Pl
         return NOTHING
     gone = set(now.deselected)
     nodes = [node for node in await api.list_nodes() if node.metadata.name in gone] if gone else []
-    return deselected_plan(nodes, jobs.identified(now.jobs, nodes), request.cleanup.digest, request.rules)
+    return deselected_plan(nodes, jobs.identified(now.jobs, nodes), request.cleanup.digest, request.rules())

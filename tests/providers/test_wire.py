@@ -38,7 +38,7 @@ def test_digest_of_a_rollout_changes_with_the_files_its_jobs_mount_and_with_noth
         settings = load_settings(config | {"containerd": {"userDropIn": drop_in}})
         job = config_map(settings)["data"]["install-job.yaml"]
         wired = inputs.rollout(installJob=job, mounted=mounted_fingerprints(settings))
-        return RolloutInputs.of(wired).request.rules.digests
+        return RolloutInputs.of(wired).request.rules().digests
 
     assert digests("a = 1") != digests("a = 2")
     assert digests("a = 1") == digests("a = 1\n") == digests("a = 1", tolerations=[{"operator": "Exists"}])

@@ -22,6 +22,7 @@ from kata_components.runner.lease import held
 from tests.runner.dispatching import DISPATCHER, NARROWED, interrupted, request, settings, told_nodes, up
 from tests.runner.fake_api import FakeKubeApi, unreachable
 from tests.runner.support import LEASE, NAMESPACE, OWNER, Told, cluster, roll_out
+from tests.runner.test_born_labels import DAEMON_SET
 from tests.runner.virtual_loop import now, simulate
 
 
@@ -246,6 +247,7 @@ def test_nodes_of_something_else_are_adopted_without_a_job_or_installed_by_name(
     on = cluster(0)
     on.add_nodes("helms", labels={names.RUNTIME_LABEL: "true"})
     on.add_nodes("new")
+    on.objects[DAEMON_SET] = {"metadata": {}}
     done = simulate(up(FakeKubeApi(on), existing=existing))
     assert (done.outcome.adopted, done.outcome.installed) == (2 - len(jobs), len(jobs))
     assert sorted(on.starts) == jobs

@@ -22,6 +22,7 @@ from tests.runner.support import (
     request,
     roll_out,
 )
+from tests.runner.test_born_labels import DAEMON_SET
 from tests.runner.virtual_loop import simulate
 
 
@@ -184,6 +185,7 @@ def test_progress_of_a_long_rollout_is_told_less_often() -> None:
 def test_adopted_nodes_are_marked_without_a_job() -> None:
     on = cluster(0)
     on.add_nodes("a", "b", labels={names.RUNTIME_LABEL: "true"})
+    on.objects[DAEMON_SET] = {"metadata": {}}
     done = simulate(roll_out(FakeKubeApi(on), request(existing="adopt")))
     assert (done.outcome.adopted, done.outcome.installed) == (2, 0)
     assert (on.starts, on.marked()) == ([], ["a", "b"])
@@ -205,6 +207,7 @@ def test_few_calls_about_nodes_are_under_way_at_once() -> None:
             await super().annotate_node(*call, **labels)
             waiting -= 1
 
+    on.objects[DAEMON_SET] = {"metadata": {}}
     done = simulate(roll_out(Counting(on), request(existing="adopt")))
     assert (done.outcome.adopted, len(on.marked()), most) == (350, 350, CALLS_AT_ONCE)
 

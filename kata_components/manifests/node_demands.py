@@ -1,0 +1,12 @@
+"""What the node program wants of the container runtime of its node (contract 3.9, host-check)."""
+
+from kata_components.settings.settings import Settings
+
+
+def containerd_version(settings: Settings) -> tuple[str, str]:
+    """Return the oldest containerd that will do, as `major.minor`, and what needs it."""
+    if "erofs" in settings.snapshotter.setup:
+        return "2.2", "the erofs snapshotter"
+    if settings.env.multi_install_suffix and settings.k8s_distribution != "k0s":
+        return "2.0", "env.multiInstallSuffix"
+    return "1.7", "Kata's node program"
