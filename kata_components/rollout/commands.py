@@ -6,10 +6,10 @@ from enum import Enum
 
 @dataclass(frozen=True)
 class CreateJob:
-    """Create the node's Job; where it `replaces` one, only when no pod of that one works any more."""
+    """Create the node's Job; where it `replaces` one, by its UID, only when no pod of that one works any more."""
 
     node: str
-    replaces: bool = False
+    replaces: str = ""
 
 
 @dataclass(frozen=True)

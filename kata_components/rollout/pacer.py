@@ -196,7 +196,7 @@ class Pacer:
             self._final(run, Phase.FAILED, result.text)
             return
         self.jobs.forget(command.node, command.uid)
-        run.replaces = True
+        run.replaces = command.uid
         self._enter(run, Phase.CREATING)
         self._agenda.add(now, run.step.node)
 
@@ -234,7 +234,7 @@ class Pacer:
 
     def _vanished(self, now: float, run: NodeRun) -> None:
         run.vanished += 1
-        run.replaces = True
+        run.replaces = run.job_uid
         self._enter(run, Phase.INSPECTING if run.vanished >= _MAX_VANISHED else Phase.CREATING)
         self._agenda.add(now, run.step.node)
 

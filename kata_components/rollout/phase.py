@@ -35,8 +35,8 @@ class NodeRun:
 
     `busy`: a command about it is under way. `tries`: of the command of its phase. `vanished`: Jobs that were deleted
     under it. `touched`: the epoch of its last command or answer; an older list says nothing of its absence.
-    `holdup`: the newest reason why its Job does not get on, or did not; it outlives what it tells of. `replaces`: a Job
-    of it was there before. `failure` is also why it was skipped.
+    `holdup`: the newest reason why its Job does not get on, or did not; it outlives what it tells of. `replaces`: the
+    UID of the Job of it that was there before. `failure` is also why it was skipped.
     """
 
     step: Step
@@ -47,7 +47,7 @@ class NodeRun:
     vanished: int = 0
     touched: int = 0
     holdup: Holdup | None = None
-    replaces: bool = False
+    replaces: str = ""
     failure: str = ""
 
     @property

@@ -17,15 +17,15 @@ _SERVER_ERROR: Final = 500
 class Creator:
     """Creates the Jobs of one stage; every node is read right before, which is one request for each.
 
-    After a create without an answer, its node is not looked at again before the next: the Job may be
-    there, so that it is too late to leave it out.
+    After a create without an answer, its node is not looked at again before the same command is
+    repeated: the Job may be there, so that it is too late to leave it out.
     """
 
     def __init__(self, api: KubeApi, orders: Orders, lease: HeldLease) -> None:
         self._api = api
         self._orders = orders
         self._lease = lease
-        self._unsure: set[str] = set()
+        self._unsure: set[CreateJob] = set()
 
     async def create(self, command: CreateJob, step: Step) -> Result:
         """Create the Job, or return why not.
@@ -33,20 +33,20 @@ class Creator:
         Raises:
             ClusterError: node or pods could not be read, or the Job could not be created.
         """
-        if step.node not in self._unsure and (instead := await self._instead(command, step)):
+        if command not in self._unsure and (instead := await self._instead(command, step)):
             return instead
         if not self._lease.fresh:
             return Result(code=Code.UNKNOWN)
         stamp, namespace = self._orders.stamp, self._orders.namespace
         manifest = stamp.manifest(step.node, node_uid=step.node_uid, machine_id=step.machine_id)
-        self._unsure.add(step.node)
+        self._unsure.add(command)
         try:
             job = await self._api.create_job(namespace, manifest)
         except ApiError as error:
             if not error.conflict and error.status < _SERVER_ERROR:
-                self._unsure.discard(step.node)
+                self._unsure.discard(command)
             raise
-        self._unsure.discard(step.node)
+        self._unsure.discard(command)
         return Result(code=Code.DONE, uid=job.metadata.uid)
 
     async def _instead(self, command: CreateJob, step: Step) -> Result | None:

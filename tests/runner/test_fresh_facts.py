@@ -183,6 +183,19 @@ def test_the_next_job_waits_for_the_pod_of_one_that_was_deleted() -> None:
     assert (done.outcome.installed, len(on.starts), beside) == (1, 2, [])
 
 
+def test_it_waits_for_that_pod_also_where_the_create_of_the_deleted_one_had_no_answer() -> None:
+    on = cluster(1, grace_seconds=30.0, job_seconds=10.0)
+    beside, api = pods_at_work_when_created(on), FakeKubeApi(on)
+    api.lose_answer("create_job", TimeoutError())
+
+    async def story() -> Installed:
+        asyncio.get_running_loop().call_later(4.0, on.delete_job, "kata-deploy-install-node-00", None)
+        return await roll_out(api, request())
+
+    done = simulate(story())
+    assert (done.outcome.installed, len(on.starts), beside) == (1, 2, [])
+
+
 def test_a_pod_that_never_ends_fails_its_node_with_the_reason() -> None:
     on = cluster(1, grace_seconds=1e9, job_seconds=10.0)
     done = changing(on, 4.0, lambda: on.delete_job("kata-deploy-install-node-00", None))

@@ -23,7 +23,7 @@ class Machine:
     installed_at: float = 0.0
     failed: dict[str, str] = field(default_factory=dict)
     failed_before_cleanup: set[str] = field(default_factory=set)
-    """A cleanup that is cut off leaves the failed Jobs standing: by them the machine may go on to count as failed."""
+    """A cleanup that is cut off leaves failed Jobs and traces: by them the machine may go on to count as failed."""
     begun_at: str = ""
     """The digest of the last install Job that has worked on it."""
     tried_before: bool = False

@@ -1,5 +1,6 @@
 """Waves and soaks as they were asked for, counted where Jobs are created. The arithmetic is the simulation's own."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -19,8 +20,8 @@ class _Plan:
     selected: Sequence[Machine]
     begun: Sequence[frozenset[str] | None]
     started: list[Machine] = field(default_factory=list)
-    asked: set[str] = field(default_factory=set)
-    """The nodes for which it has asked for a Job. Where none was made, they may have failed for that."""
+    asked: Counter[str] = field(default_factory=Counter)
+    """How often it has asked for a node's Job. Where none was made, that may have failed for it."""
 
     def tried(self, digest: str) -> range:
         """Return how many machines the run may count as tried at a digest by now."""
@@ -53,7 +54,11 @@ class Pace:
     def asks(self, run: str, node: str) -> None:
         """Note that a run asks for the Job of a node, whatever will come of it."""
         if run in self._plans:
-            self._plans[run].asked.add(node)
+            self._plans[run].asked[node] += 1
+
+    def has_asked(self, run: str, node: str) -> bool:
+        """Whether a run asks again for the Job of a node, maybe for want of an answer."""
+        return run in self._plans and self._plans[run].asked[node] > 1
 
     def before_install(
         self, run: str, machine: Machine, digest: str, at_work: int, now: float, *, canary: bool

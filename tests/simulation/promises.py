@@ -12,7 +12,7 @@ from tests.simulation.machine import Machine, digest_of, is_of, stage_of
 from tests.simulation.pace import Pace
 from tests.simulation.setting import Setting
 
-LOOKED_SECONDS = 20.0e9
+LOOKED_SECONDS = 20.0
 """So long before its Job is created a node may have been looked at last."""
 
 
@@ -60,7 +60,8 @@ class Promises:
             raise BrokenPromiseError(f"{node} is one more than {parallelism} Jobs in flight")
         machine = self.machines.get(node)
         if stage_of(job) == "install" and machine and is_of(job, machine):
-            self._looked_at(machine)
+            if not self.pace.has_asked(self.run, node):
+                self._looked_at(machine)
             self._may_install(machine, digest, active)
             canary = not any(m.begun(digest) for m in self._alike(machine))
             at_work = self._fresh_at_work(active, digest)
@@ -106,9 +107,8 @@ class Promises:
         if len(known) > allowed or len(failed) > allowed + self.setting.parallelism - 1:
             raise BrokenPromiseError(f"{machine.name} starts though {', '.join(m.name for m in failed)} failed")
         working = {node_of(other) for other in active if digest_of(other) == digest}
-        unproven = [
-            m.name for m in self._alike(machine) if (digest in m.failed or m.name in working) and not m.was_down
-        ]
+        tried = [m for m in planned if m is not machine and (digest in m.failed or m.name in working)]
+        unproven = [m.name for m in tried if m.kind == machine.kind and not m.was_down]
         canaries = self.setting.sizes[:1] == ("canary",)
         if canaries and (machine.kind, digest) not in self.proven and unproven:
             raise BrokenPromiseError(f"{machine.name} starts before {unproven[0]}, its kind's canary, succeeded")
@@ -193,6 +193,9 @@ class Promises:
 
     def marked(self, node: str, mark: Mark | None) -> None:
         machine = self.machines[node]
+        if mark is not None and mark.failed:
+            # A run has seen it fail, even if its Job was taken away since.
+            machine.failed_before_cleanup.add(mark.failed)
         if machine.tampered:
             return
         if mark is None:

@@ -100,6 +100,7 @@ class Site(Hosts):
         if job and uid in {None, job["metadata"]["uid"]}:
             self.promises_of(job).before_delete(job, active=is_active(job))
             if uid and self._is_held(job):
+                self._excuse(node_of(job))
                 return
         super().delete_job(name, uid, namespace=namespace)
 

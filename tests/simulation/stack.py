@@ -5,6 +5,7 @@ from typing import Any
 
 from kata_components import names
 from kata_components.errors import GuardError
+from kata_components.rollout import mark as node_mark
 from kata_components.rollout.approval import Approval
 from kata_components.rollout.demands import Demands
 from kata_components.rollout.digest import current, host_digests
@@ -79,12 +80,18 @@ class Stack:
             self._check(await install.install(api, wanted, say=_nothing, on_progress=_nothing))
 
     def _check(self, installed: Installed) -> None:
-        """Check that a node counts as failed only for what befell it."""
-        machines = self.promises.machines
+        """Check that a node counts as failed only for what befell it, and that not only its Job tells of it."""
+        key, run = names.mark_annotation(self.suffix), CURRENT.get().name
         for node in installed.outcome.failed_nodes:
-            machine = machines.get(node)
-            if machine and not (machine.excused or machine.failed or machine.failed_before_cleanup):
+            machine = self.promises.machines.get(node)
+            if machine is None or self.world.weather.refuses:
+                continue
+            if not (machine.excused or machine.failed or machine.failed_before_cleanup):
                 raise BrokenPromiseError(f"{node} counts as failed: {installed.failure}")
+            mark = node_mark.parse(self.world.site.nodes[node]["metadata"]["annotations"].get(key))
+            failed_now = self.digest in machine.failed and machine.worked_on_by == run
+            if failed_now and (mark is None or mark.failed != self.digest):
+                raise BrokenPromiseError(f"{node} has failed, and nothing but its Job tells of it")
 
     def _request(self) -> InstallRequest:
         setting = self.world.setting

@@ -6,7 +6,7 @@ shifts with every change of the product, and goes on for `MOST` histories.
 
 import pytest
 
-from tests.simulation import bugs, pace_bugs, pacer_bugs  # noqa: F401 - importing them makes the bugs known
+from tests.simulation import bugs, fact_bugs, pace_bugs, pacer_bugs  # noqa: F401 - importing them makes the bugs known
 from tests.simulation.broken import BrokenPromiseError
 from tests.simulation.history import play
 from tests.simulation.planting import BUGS

@@ -20,6 +20,8 @@ class Weather:
     down_until: float = 0.0
     denied_until: float = 0.0
     plugin_fails_until: float = 0.0
+    refuses: bool = False
+    """Whether it has ever refused requests for long."""
     is_long: bool = False
     """Whether it was for longer than a run waits, at any time."""
     slow_until: float = 0.0
@@ -32,6 +34,7 @@ class Weather:
 
     def change(self, fault: str, now: float, rng: random.Random) -> None:
         """Let one of `CHANGES` begin."""
+        self.refuses |= fault in {"denied", "stuck"}
         match fault:
             case "outage":
                 self.down_until = now + self._noted(rng.choice([5.0, 30.0, 400.0]))

@@ -1,0 +1,87 @@
+"""Bugs to plant where a run should look again at what it acts on, as those in `bugs`."""
+
+import contextlib
+from typing import Any
+from unittest import mock
+
+from kata_components.kubernetes.objects import Node
+from kata_components.rollout import jobs
+from kata_components.rollout.commands import Code, CreateJob, Result
+from kata_components.runner import creating, driver, install
+from kata_components.runner.cleanup import CleanupRequest
+from kata_components.runner.creating import Creator
+from kata_components.runner.driver import Driver
+from kata_components.runner.preview import InstallRequest
+from kata_components.runner.standstill import Standstill
+from tests.simulation.planting import Patch, around, bug
+
+# Nodes.
+
+
+@bug(deselected=0.4, churn=0.9, node_not_ready=0.0)
+def nodes_are_installed_though_deselected_since_the_plan() -> Patch:
+    return mock.patch.object(InstallRequest, "objection", _if_not_ready)
+
+
+def _if_not_ready(_: InstallRequest, node: Node) -> str:
+    return "" if node.ready else "node is NotReady"
+
+
+@bug(node_not_ready=0.4, churn=0.9, deselected=0.0)
+def nodes_are_installed_though_not_ready_since_the_plan() -> Patch:
+    return mock.patch.object(InstallRequest, "objection", return_value="")
+
+
+@bug(cleans=0.9, deselected=0.4, churn=0.9, soaks=0.9, destroys=0.0, job_fails=0.0, killed=0.0, node_replaced=0.0)
+def nodes_are_cleaned_though_selected_since_the_plan() -> Patch:
+    patches = contextlib.ExitStack()
+    patches.enter_context(mock.patch.object(CleanupRequest, "objection", return_value=""))
+
+    async def all_of_them(api: Any, _: Any) -> list[str]:
+        return [node.metadata.name for node in await api.list_nodes()]
+
+    patches.enter_context(mock.patch.object(install, "still_deselected", all_of_them))
+    return patches
+
+
+@bug(node_not_ready=0.4, churn=0.9, deselected=0.0)
+def node_that_is_left_out_counts_as_failed() -> Patch:
+    async def create(original: Any, made: Creator, command: CreateJob, step: Any) -> Result:
+        result: Result = await original(made, command, step)
+        return Result(code=Code.REJECTED, text=result.text) if result.code is Code.SKIPPED else result
+
+    return around(Creator, "create", create)
+
+
+# Pods.
+
+
+@bug(pod_outlives=0.9, job_deleted=0.3)
+def pods_of_a_deleted_job_are_not_waited_for() -> Patch:
+    return mock.patch.object(creating, "_works", return_value=False)
+
+
+@bug(pod_outlives=0.9, pod_evicted=0.3)
+def pod_is_replaced_while_it_ends() -> Patch:
+    return mock.patch.object(jobs, "POD_REPLACEMENT", "TerminatingOrFailed")
+
+
+# Failures.
+
+
+@bug(janitor=0.9, job_fails=0.5)
+def failed_node_has_no_trace_before_its_job_is_removed() -> Patch:
+    async def unnoted(*_: Any) -> bool:
+        return False
+
+    return mock.patch.object(Driver, "_unnoted", unnoted)
+
+
+@bug(plugin_fails=0.9, outage=0.0)
+def failing_plugin_ends_the_run() -> Patch:
+    return mock.patch.object(driver, "UnreachableError", ZeroDivisionError)
+
+
+@bug(stuck=0.9)
+def what_gets_nowhere_is_tried_for_ever() -> Patch:
+    return mock.patch.object(Standstill, "failed")
