@@ -159,7 +159,7 @@ class Approval:
 
     def _alike(self, step: Step) -> bool:
         _, action = self._approved(step)
-        return action is step.action or (action in _JOBS and step.action in _JOBS)
+        return action is step.action or (action in _JOBS and step.action in (*_JOBS, Action.RELABEL))
 
     def _refusal(self, departures: Sequence[str]) -> Refusal | None:
         if not departures:

@@ -126,6 +126,13 @@ def test_other_action_is_refused() -> None:
     assert departures(approval, now) == ["nodes a adopt → install"]
 
 
+def test_a_label_that_was_lost_since_is_written_again_where_an_install_was_approved() -> None:
+    approval = approved(planned("a"))
+    unlabelled = plan([node("a", marked=mark_of("a"), labels={})], [], replace(RULES, bound=approval.bound))
+    assert [step.action for step in unlabelled.steps] == [Action.RELABEL]
+    assert departures(approval, unlabelled) == []
+
+
 @pytest.mark.parametrize("place", [Place("kata-deploy/other", "uid-1"), Place("kata-deploy/test", "uid-2")])
 def test_guard_rails_are_confirmed_for_their_stack_on_their_cluster_alone(place: Place) -> None:
     approval = Approval.parse(json.dumps(guards_only(["x"], PLACE)), "p")
