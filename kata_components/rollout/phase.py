@@ -151,7 +151,7 @@ class NodeRuns:
         is Ready again or its Job has ended, nobody knows whether the next ones would too.
         """
         crowded = self._counts[Phase.RECORDING] >= _MAX_RECORDING
-        return crowded or any(holdup.unwell for holdup in self.held_up.values())
+        return crowded or any(held.unwell and self._runs[node].step.ready for node, held in self.held_up.items())
 
     @property
     def progress(self) -> Progress:

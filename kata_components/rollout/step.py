@@ -65,7 +65,7 @@ class Step:
     ended before and says nothing about this step: it has to go before the step's own. `failed_before`: a Job of it at
     this digest failed, which counts whatever happens to the node now; for a cleanup, its Job has left half of it.
     `failed_at`: the digest at which its last Job has failed, this one or another. `barrier` is what keeps the node from
-    being worked on.
+    being worked on. Not `ready`: the node was NotReady already when it was planned.
     """
 
     node: str
@@ -79,6 +79,7 @@ class Step:
     failed_before: bool = False
     failed_at: str = ""
     barrier: Barrier | None = None
+    ready: bool = True
 
     @property
     def needs_job(self) -> bool:
@@ -106,6 +107,7 @@ def step_of(node: Node, action: Action, reason: str, job: NodeJob | None) -> Ste
         node=node.metadata.name,
         node_uid=node.metadata.uid,
         machine_id=node.info.machine_id,
+        ready=node.ready,
         action=action,
         reason=reason,
         stale_job=job.uid if job and ended else "",

@@ -27,6 +27,10 @@ class Creator:
         self._lease = lease
         self._unsure: set[CreateJob] = set()
 
+    def is_unsure(self, command: CreateJob) -> bool:
+        """Whether this very command was tried before and got no answer."""
+        return command in self._unsure
+
     async def create(self, command: CreateJob, step: Step) -> Result:
         """Create the Job, or return why not.
 

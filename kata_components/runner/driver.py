@@ -134,6 +134,10 @@ class Driver:
 
     async def _call(self, command: CreateJob | DeleteJob | Record | Inspect) -> Result:
         try:
+            if isinstance(command, CreateJob) and self._creator.is_unsure(command):
+                # It may have taken longer than the Lease has left at times: admission webhooks have 10 s.
+                async with asyncio.timeout(_CALL_SECONDS):
+                    await self._lease.renewed()
             async with asyncio.timeout(self._seconds_for(command)):
                 result = await self._send(command)
         except ApiError as error:

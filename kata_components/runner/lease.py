@@ -75,6 +75,7 @@ class HeldLease:
     _failing: str = ""
     _patience: Patience = field(default_factory=Patience)
     _renewal: asyncio.Event = field(default_factory=asyncio.Event)
+    _wanted: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def fresh(self) -> bool:
@@ -128,6 +129,12 @@ class HeldLease:
             # It may never have begun.
             work.close()
 
+    async def renewed(self) -> None:
+        """Return once it has just been renewed, so that what follows has most of its time."""
+        self._renewal.clear()
+        self._wanted.set()
+        await self._renewal.wait()
+
     async def keep(self) -> NoReturn:
         """Renew for ever.
 
@@ -138,7 +145,10 @@ class HeldLease:
         # Works follow each other, and the Lease must not wait anew with each.
         pause = max(0.0, RENEW_SECONDS - (self.clock() - self._renewed))
         while True:
-            await asyncio.sleep(pause)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._wanted.wait()
+            self._wanted.clear()
             pause = _RETRY_SECONDS
             try:
                 async with asyncio.timeout(_ANSWER_SECONDS):

@@ -123,6 +123,14 @@ def test_a_node_that_is_not_ready_lets_others_start_once_its_job_has_ended() -> 
     assert done.failure.count("container runtime is down") == 1
 
 
+def test_a_node_that_was_not_ready_when_it_was_to_be_attempted_holds_nothing_up() -> None:
+    on, told = stuck(6, job_seconds=30.0), Told()
+    set_ready(on, "False", "container runtime is down")
+    rolled_out(on, (600.0, lambda: on.end_job(JOB)), told=told, wanted=request(not_ready="attempt"))
+    assert "node-00: the node is NotReady: container runtime is down" in row(told, 58)
+    assert sum(progress.done == 5 for progress in told.progress) > 30
+
+
 def test_a_taint_that_evicts_the_pods_of_a_job_is_named() -> None:
     on = stuck(no_pods_on={"node-00": "never mind"})
     taint = {"key": "maintenance", "value": "soon", "effect": "NoExecute"}

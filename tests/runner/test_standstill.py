@@ -2,12 +2,15 @@
 
 import asyncio
 import re
+from collections import Counter
 from collections.abc import Callable
 from typing import TypeVar
 
 import pytest
 
 from kata_components.errors import ApiError, RolloutStoppedError
+from kata_components.kubernetes.api import Manifest
+from kata_components.kubernetes.objects import Job
 from kata_components.runner.install import Installed
 from tests.runner import fake_api
 from tests.runner.fake_api import FakeKubeApi
@@ -38,6 +41,20 @@ class Failing(FakeKubeApi):
         self.asked.append(name)
         await asyncio.sleep(WEBHOOK_SECONDS if self._error is SLOW else fake_api.LATENCY)
         raise self._error
+
+
+class Slow(FakeKubeApi):
+    """Creates take long; one that is given up meanwhile is not applied. `tried` are the names of all."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(cluster(6))
+        self._seconds = seconds
+        self.tried: list[str] = []
+
+    async def create_job(self, namespace: str, manifest: Manifest) -> Job:
+        self.tried.append(manifest["metadata"]["name"])
+        await asyncio.sleep(self._seconds)
+        return await super().create_job(namespace, manifest)
 
 
 LOOPS = pytest.mark.parametrize(
@@ -109,3 +126,9 @@ def test_an_outage_is_no_standstill() -> None:
 
     assert simulate(story()).outcome.installed == 30
     assert not any("not let this run" in line for line in told.lines)
+
+
+def test_a_webhook_that_takes_long_but_not_too_long_is_given_the_time_it_needs() -> None:
+    api = Slow(9.5)
+    assert simulate(rolled_out(api, Told())).outcome.installed == 6
+    assert max(Counter(api.tried).values()) <= 2
