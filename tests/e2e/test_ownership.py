@@ -1,0 +1,124 @@
+"""What is somebody else's stays as it is, and guard rails speak before anything changes; without a preview too.
+
+On the real engine and API server: the order of the program, what `--target` leaves out, how a server writes quantities.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from kata_components import names
+from kata_components.manifests.objects import kept_objects
+from kata_components.settings.load import load_settings
+from sandbox.cluster import Cluster
+from sandbox.control_plane import ADMIN
+from sandbox.kube import Kube
+from tests.e2e.conftest import path_of
+from tests.e2e.observe import Audit, everything
+from tests.e2e.stack import Stack
+from tests.e2e.test_helm_migration import DAEMON_SET, pod_uids, wait_until, wait_until_installed
+
+pytestmark = pytest.mark.e2e
+
+CLASS = "/apis/node.k8s.io/v1/runtimeclasses/kata-qemu"
+BIG = {"qemu": {"enabled": True, "runtimeClass": {"overhead": {"memory": "2048Mi", "cpu": "1.0"}}}}
+
+Apply = Callable[[dict[str, Any]], list[str]]
+
+
+@pytest.fixture
+def apply(kube: Kube) -> Iterator[Apply]:
+    """Apply the objects of a configuration as Flux does; return their paths. What is left in the end is removed."""
+    made: list[str] = []
+
+    def applied(config: dict[str, Any]) -> list[str]:
+        for manifest in kept_objects(load_settings(config)):
+            made.append(path_of(manifest))
+            kube.apply(made[-1], manifest, fieldManager="kustomize-controller")
+        return list(made)
+
+    yield applied
+    for path in made:
+        collection, _, name = path.rpartition("/")
+        if any(item["metadata"]["name"] == name for item in kube.get(collection)["items"]):
+            kube.delete(path)
+    wait_until(lambda: not pod_uids(kube))
+
+
+def test_objects_that_a_controller_applied(
+    apply: Apply, stack: Stack, cluster: Cluster, kube: Kube, audit: Audit
+) -> None:
+    before = everything(kube)
+    stack.configure(deploymentMode="daemonset", job=None, rollout=None, shims={"disableAll": True, **BIG})
+    paths = apply(stack.config)
+    wait_until_installed(kube)
+    pods = pod_uids(kube)
+
+    for run in (stack.preview(), stack.up()):
+        assert run.code != 0
+        assert f"{len(paths)} objects of this installation are there already, and no stack has made them" in run.text
+    assert audit.writes() == []
+
+    stack.configure(rollout={"existing": "adopt"})
+    up = stack.run("up", "--yes")
+    assert up.ok, up.text
+    assert f"takes over {len(paths)} objects that exist already" in up.text
+    assert "none restarts" in up.text
+    assert pod_uids(kube) == pods
+    assert all(names.STACK_ANNOTATION in kube.get(path)["metadata"]["annotations"] for path in paths)
+
+    stack.configure(rollout=None)
+    quiet = Audit(cluster.audit_log)
+    again = stack.up()
+    assert again.ok, again.text
+    assert quiet.writes() == []
+    destroyed = stack.destroy()
+    assert destroyed.ok, destroyed.text
+    assert everything(kube) == before
+
+
+def test_a_runtime_class_of_another_team(apply: Apply, stack: Stack, kube: Kube, audit: Audit) -> None:
+    apply({**stack.config, "shims": {"disableAll": True, **BIG}})
+    theirs = kube.get(CLASS)
+    stack.configure(rollout={"existing": "adopt"})
+    refused = stack.up()
+    assert refused.code != 0
+    assert "not as this configuration has it (runtimeclasses/kata-qemu)" in refused.text
+    assert (audit.writes(), kube.get(CLASS)) == ([], theirs)
+
+
+def test_nothing_changes_without_a_preview_either_when_a_guard_rail_refuses(
+    stack: Stack, cluster: Cluster, kube: Kube
+) -> None:
+    assert stack.up().ok
+    audit = Audit(cluster.audit_log)
+    good = json.loads(json.dumps(stack.config))
+    changes: list[tuple[dict[str, Any], str]] = [
+        ({"deploymentMode": "daemonset", "job": None, "rollout": None}, "deploymentMode job → daemonset"),
+        ({"namespace": "default", "image": {"tag": "other"}}, "namespace kube-system → default"),
+    ]
+    for change, words in changes:
+        stack.configure(**change)
+        refused = stack.up()
+        assert refused.code != 0
+        assert words in refused.text
+        assert (audit.writes(), audit.writes(ADMIN)) == ([], [])
+        stack.config = json.loads(json.dumps(good))
+    collection, _, name = DAEMON_SET.rpartition("/")
+    assert name not in [item["metadata"]["name"] for item in kube.get(collection)["items"]]
+
+
+def test_a_target_alone_is_no_way_around_the_guard_rails(stack: Stack, cluster: Cluster) -> None:
+    assert stack.up().ok
+    urns = [resource["urn"] for resource in json.loads(stack.state())["deployment"]["resources"]]
+    [rollout] = [urn for urn in urns if "kata:Rollout::" in urn]
+    audit = Audit(cluster.audit_log)
+    assert stack.up("--target", rollout).ok
+    stack.configure(namespace="default")
+    refused = stack.up("--target", rollout)
+    assert refused.code != 0
+    assert "the guard rails have not been asked about a changed namespace: `--target`" in refused.text
+    stack.configure(namespace=None)
+    assert audit.writes() == []
