@@ -56,7 +56,7 @@ class Code(Enum):
     GONE = "gone"
     """What it was about is not there any more (HTTP 404)."""
     THROTTLED = "throttled"
-    """The server asked to wait (HTTP 429); nothing was applied."""
+    """The server asked to wait (HTTP 429), or a quota leaves no room; nothing was applied."""
     UNKNOWN = "unknown"
     """No answer, or a 5xx: it may have been applied."""
     DEPARTED = "departed"

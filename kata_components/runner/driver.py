@@ -22,6 +22,7 @@ from kata_components.runner.lookout import Lookout
 from kata_components.runner.marking import is_still_there
 from kata_components.runner.orders import Changes, Orders
 from kata_components.runner.patience import Patience
+from kata_components.runner.room import ROOM_SECONDS, make_room
 from kata_components.runner.standstill import Standstill
 from kata_components.runner.telling import Say, again_and_again
 
@@ -143,6 +144,8 @@ class Driver:
         except ApiError as error:
             if error.unauthenticated:
                 return self._unauthenticated(error)
+            if error.over_quota:
+                return await self._without_room(command, error)
             step = self._orders.steps[command.node]
             if isinstance(command, Record) and error.conflict and await is_still_there(self._api, step):
                 self._gets_nowhere(command, str(error))
@@ -175,6 +178,12 @@ class Driver:
         if not self._calls_patience.passes(error):
             raise error
         return Result(code=Code.UNKNOWN)
+
+    async def _without_room(self, command: Command, error: ApiError) -> Result:
+        """Return that the command is to be repeated: no node is to blame for a quota."""
+        self._gets_nowhere(command, str(error))
+        await make_room(self._api, self._orders.namespace, self._lease, self._pacer)
+        return Result(code=Code.THROTTLED, retry_after=ROOM_SECONDS)
 
     def _name_taken(self, command: CreateJob | DeleteJob | Record | Inspect) -> str:
         return name_taken(self._orders.namespace, self._orders.stamp.name(command.node))
