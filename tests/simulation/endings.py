@@ -16,6 +16,9 @@ def all_installed(site: Site, promises: Promises, digest: str) -> None:
             continue
         machine, metadata = promises.machines[name], node["metadata"]
         mark = node_mark.parse(metadata["annotations"].get(key))
+        if mark is None and promises.setting.existing == "adopt" and not machine.dirty and not site.shows_kata(name):
+            # Nothing is adopted for its label alone.
+            continue
         if mark is None or mark.digest != digest:
             raise BrokenPromiseError(f"{name} was lost: the last run left it without a mark")
         if machine.installed != digest and not machine.tampered:

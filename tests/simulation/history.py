@@ -67,10 +67,16 @@ class History:
         if self.world.chance(faults.second):
             self.world.met["second"] += 1
             self.stacks.append(self._stack(*self.world.rng.choice(SECOND)))
-        for name in list(self.world.site.nodes)[: self.world.setting.foreign]:
-            self.world.site.nodes[name]["metadata"]["labels"][names.RUNTIME_LABEL] = "true"
+        if self.world.setting.foreign:
+            self._install_with_helm(list(self.world.site.nodes)[: self.world.setting.foreign])
+
+    def _install_with_helm(self, nodes: list[str]) -> None:
+        site = self.world.site
+        site.objects[f"namespaces/{HOME}/daemonsets/kata-deploy"] = {"metadata": {"name": "kata-deploy"}}
+        for name in nodes:
+            site.nodes[name]["metadata"]["labels"][names.RUNTIME_LABEL] = "true"
+            site.serve(name, handler_of(""), kata=True)
             self.stacks[0].promises.machines[name].foreign = True
-            self.world.site.serve(name, handler_of(""), kata=True)
 
     def _stack(self, name: str, namespace: str, suffix: str) -> Stack:
         world = self.world

@@ -124,6 +124,11 @@ class Hosts(Cluster):
         if self._world.setting.tells_handlers:
             status["runtimeHandlers"] = [*told, {"name": handler}] if kata else told
 
+    def shows_kata(self, name: str) -> bool:
+        """Whether a node tells that something serves Kata on it, or does not tell anything."""
+        told = self.nodes[name]["status"].get("runtimeHandlers")
+        return told is None or any(handler["name"].startswith("kata") for handler in told)
+
     def lose_label(self, name: str) -> None:
         """Take Kata's label off a node, or make it say false, as controllers and people do."""
         labels = self.nodes[name]["metadata"]["labels"]
