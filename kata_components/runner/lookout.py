@@ -75,13 +75,13 @@ class Lookout:
     async def look(self, slow: Sequence[NodeJob]) -> dict[str, Holdup] | None:
         """Return by node what holds these Jobs up, None when that cannot be said."""
         pods = await _answered(self.api.list_pods(self.namespace, self.selector, "status.phase!=Succeeded"))
-        if pods is None:
+        nodes = await self._nodes(slow)
+        if pods is None or nodes is None:
             return None
         of_job: dict[str, list[Pod]] = defaultdict(list)
         for pod in pods:
             for owner in pod.metadata.owner_references or []:
                 of_job[owner.uid].append(pod)
-        nodes = await self._nodes(slow)
         events = await self._events([job for job in slow if job.uid not in of_job])
         return {
             job.node: holdup(
@@ -90,12 +90,12 @@ class Lookout:
             for job in slow
         }
 
-    async def _nodes(self, slow: Sequence[NodeJob]) -> dict[str, Node]:
+    async def _nodes(self, slow: Sequence[NodeJob]) -> dict[str, Node] | None:
         names = [job.node for job in slow if 0 < len(job.node) <= _MAX_LABEL][:_NODES_AT_ONCE]
         if not names:
             return {}
         found = await _answered(self.api.list_nodes(f"{_HOSTNAME} in ({','.join(names)})"))
-        return {node.metadata.name: node for node in found or []}
+        return None if found is None else {node.metadata.name: node for node in found}
 
     async def _events(self, podless: Sequence[NodeJob]) -> dict[str, list[Event]]:
         """Return why no pod was made of the first of these Jobs."""

@@ -115,6 +115,17 @@ def test_a_node_that_becomes_not_ready_in_its_own_job_stops_further_starts_until
     assert len(on.marked()) == 20
 
 
+def test_a_look_that_fails_does_not_take_back_what_was_seen() -> None:
+    on = stuck(20, job_seconds=12.0)
+    api = FakeKubeApi(on)
+    dies = (14.0, lambda: set_ready(on, "False", "container runtime is down"))
+    blinded = (60.0, lambda: api.refuse("list_nodes", *[fake_api.server_error()] * 3))
+    begun: list[int] = []
+    looks = [(at, lambda: begun.append(len(on.starts))) for at in (59.0, 115.0)]
+    rolled_out(on, dies, blinded, *looks, (120.0, lambda: on.end_job(JOB)), api=api)
+    assert begun[0] == begun[1] < 20
+
+
 def test_a_node_that_is_not_ready_lets_others_start_once_its_job_has_ended() -> None:
     on = stuck(20, job_seconds=12.0)
     done = rolled_out(on, (14.0, lambda: set_ready(on, "False", "container runtime is down")), expire(on))
