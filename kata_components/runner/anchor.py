@@ -20,6 +20,7 @@ from kata_components.runner.cleanup import CleanupRequest, Uninstall
 from kata_components.runner.clock import timestamp
 from kata_components.runner.dispatcher import retired
 from kata_components.runner.lease import held, lease_manifest
+from kata_components.runner.patience import answered
 from kata_components.runner.telling import OnProgress, Say
 
 _CLUSTER_NAMESPACE: Final = "kube-system"
@@ -174,7 +175,7 @@ async def end(api: KubeApi, ending: Ending, *, say: Say, on_progress: OnProgress
             stage: Stage | None = "cleanup" if follows else None
             async with retired(api, ending.namespace, ending.suffix, like, lock, say, follows=stage):
                 await uninstall.run(api, lock, say=say, on_progress=on_progress)
-        await lock.delete()
+        await answered(lock.delete)
 
 
 async def _is_replaced(api: KubeApi, ending: Ending, lease: Lease) -> bool:

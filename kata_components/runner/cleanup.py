@@ -29,6 +29,7 @@ from kata_components.runner.fleet import Selection
 from kata_components.runner.lease import HeldLease
 from kata_components.runner.marking import written
 from kata_components.runner.orders import Orders
+from kata_components.runner.patience import answered
 from kata_components.runner.telling import OnProgress, Say
 
 DEAD_NODE_SECONDS: Final = 60.0
@@ -171,7 +172,7 @@ class Uninstall:
             say(f"waiting {DEAD_NODE_SECONDS:.0f}s for nodes that are NotReady: {report.some(dead)}")
         while self._dead(planned, cleaned) and not cleaned.failures and loop.time() < deadline:
             await lease.kept(asyncio.sleep(_LOOK_SECONDS))
-            planned = await lease.kept(self._plan(api, done))
+            planned = await lease.kept(answered(functools.partial(self._plan, api, done)))
             cleaned = await clean(planned) if planned.pending else NONE_CLEANED
             done |= {*cleaned.nodes}
         _refuse_leftovers(cleaned.failures, self._dead(planned, cleaned))

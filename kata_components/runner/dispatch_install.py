@@ -20,6 +20,7 @@ from kata_components.runner.fleet import Selection
 from kata_components.runner.install import Installed, WorkedOff, carried_out, orders, tidy
 from kata_components.runner.lease import held
 from kata_components.runner.marking import record
+from kata_components.runner.patience import answered
 from kata_components.runner.preview import InstallRequest, preview
 from kata_components.runner.telling import OnProgress, Say
 
@@ -90,7 +91,7 @@ async def _work_off(work: Dispatching, request: InstallRequest, planned: Plan) -
     wanted = orders(request, planned)
     await work.lease.kept(work.leave_traces([s for s in planned.pending if s.needs_job], wanted.traces))
     seen = await work.run(runs) if runs else await work.lease.kept(work.dispatcher.listed())
-    after = (await work.lease.kept(preview(work.api, request))).plan
+    after = (await work.lease.kept(answered(lambda: preview(work.api, request)))).plan
     ready = [step for step in after.pending if _only_needs_its_mark(step, after)]
     recorded = await work.lease.kept(record(work.api, work.lease, ready, wanted.marks, wanted.labels))
     # Skipped by now: a taint came in between. Nodes that have left the cluster are in neither plan.

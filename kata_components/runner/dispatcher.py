@@ -16,7 +16,7 @@ from kata_components.runner.diagnosis import explain
 from kata_components.runner.finished_jobs import delete_job, delete_jobs
 from kata_components.runner.lease import HeldLease
 from kata_components.runner.lookout import Lookout
-from kata_components.runner.patience import Patience
+from kata_components.runner.patience import Patience, answered
 from kata_components.runner.standstill import Standstill
 from kata_components.runner.telling import Say
 
@@ -119,7 +119,7 @@ class Dispatcher:
     async def stop(self, stage: Stage, job: NodeJob) -> None:
         """End a dispatcher at work: it starts nothing more, and the Jobs that run go on."""
         self._say(f"stopping the {stage} dispatcher of digest {job.digest or 'unknown'}; Jobs that run go on")
-        await delete_job(self._api, self._namespace, job)
+        await answered(lambda: self._lease.when_fresh(delete_job(self._api, self._namespace, job)))
         await self._wait_for_end(job.name)
 
     async def run(self, stage: Stage, manifest: Mapping[str, Any], batch: Batch) -> Seen:
@@ -165,7 +165,7 @@ class Dispatcher:
     async def _wait_for_end(self, job: str) -> None:
         """Return when no pod of a dispatcher works any more, also of one whose Job is gone already."""
         for _ in range(_END_TRIES):
-            pods = await self._api.list_pods(self._namespace, f"job-name={job}")
+            pods = await answered(lambda: self._api.list_pods(self._namespace, f"job-name={job}"))
             if all(pod.status and pod.status.phase in _ENDED for pod in pods):
                 return
             await asyncio.sleep(_PAUSE_SECONDS)
@@ -240,21 +240,15 @@ class Dispatcher:
 
     async def _create(self, manifest: Mapping[str, Any]) -> None:
         """Create the Job; a lost answer is asked for again, and then the Job that stands there is that one."""
-        for _ in range(_TRIES):
-            if self._lease.fresh:
-                try:
-                    await self._api.create_job(self._namespace, manifest)
-                except ApiError as error:
-                    if error.conflict:
-                        return
-                    if not self._api_patience.passes(error):
-                        raise
-                except UnreachableError:
-                    pass
-                else:
-                    return
-            await asyncio.sleep(_PAUSE_SECONDS)
-        raise self._stopped("the API server does not take the dispatcher's Job")
+
+        async def create() -> None:
+            try:
+                await self._api.create_job(self._namespace, manifest)
+            except ApiError as error:
+                if not error.conflict:
+                    raise
+
+        await answered(lambda: self._lease.when_fresh(create()))
 
     def _stopped(self, reason: str) -> RolloutStoppedError:
         return RolloutStoppedError(
@@ -284,4 +278,4 @@ async def retired(
             await lease.kept(dispatcher.stop(stage, job))
     yield
     if found or follows:
-        await lease.kept(dispatcher.remove())
+        await lease.kept(answered(dispatcher.remove))

@@ -206,13 +206,17 @@ class HeldLease:
         )
 
     async def delete(self) -> None:
-        """Remove the Lease itself: the end of the installation.
+        """Remove the Lease itself: the end of the installation. It may be gone already, by a request without an answer.
 
         Raises:
             RolloutStoppedError: somebody else has taken it.
         """
-        await self._check_holder()
-        await self.api.delete_lease(self.namespace, self.name, self.lease.metadata.uid)
+        try:
+            await self._check_holder()
+            await self.api.delete_lease(self.namespace, self.name, self.lease.metadata.uid)
+        except ApiError as error:
+            if not error.not_found:
+                raise
         self._deleted = True
 
     async def release(self) -> None:
