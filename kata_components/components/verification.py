@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import pulumi
 
-from kata_components import names
 from kata_components.components import tokens
 from kata_components.components.manifest_component import ManifestComponent
 from kata_components.manifests.verification import verification, verification_seconds
@@ -24,13 +23,14 @@ class Verification(ManifestComponent):
     """The Job with its rights and its pod.
 
     A Job runs once, so a change of what is installed replaces it: the digest in its annotation is what Pulumi compares.
+    So does any other change: an hour after its end the Job is gone, and what is gone cannot be updated.
     """
 
     def __init__(self, name: str, args: VerificationArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         limit = f"{verification_seconds(args.settings)}s"
         child = pulumi.ResourceOptions(
             depends_on=args.needs,
-            replace_on_changes=[f'metadata.annotations["{names.DIGEST_ANNOTATION}"]'],
+            replace_on_changes=["metadata", "spec"],
             delete_before_replace=True,
             custom_timeouts=pulumi.CustomTimeouts(create=limit, update=limit),
         )

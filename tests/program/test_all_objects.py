@@ -102,8 +102,9 @@ def test_verification_runs_after_the_installation_with_its_rights(
     run = program(CONFIGS[config])
     job = run.resources["kata-deploy-verification-job"]
     assert installed in job.depends_on
-    # Not by the one that names the stack, which a stack of an older version gets and a renamed one changes.
-    assert job.replace_on_changes == (f'metadata.annotations["{names.DIGEST_ANNOTATION}"]',)
+    # By whatever changes: an update, such as that to a stack's new name, would fail once the Job is gone.
+    assert job.inputs["spec"]["ttlSecondsAfterFinished"]
+    assert job.replace_on_changes == ("metadata", "spec")
     assert {
         "kata-deploy-verification-service-account",
         "kata-deploy-verification-cluster-role",
