@@ -109,6 +109,11 @@ def sanitised(text: str) -> str:
     return re.sub(r"[^a-z0-9-]", "-", text.lower()).strip("-")
 
 
+def node_label(node: str) -> str:
+    """Return the value of the label that says the node of a Job; of long names only the beginning."""
+    return sanitised(node)[:MAX_NAME].strip("-")
+
+
 def job_name(prefix: str, node: str) -> str:
     """Return the name of the Job of one node: readable where that is unique, else with a hash (D32)."""
     whole = f"{prefix}-{node}"

@@ -48,7 +48,8 @@ def cleanup_plan(
             # A Job that cleaned the node as it is now only waits for the mark to be removed, so it is not stale.
             fits = name not in touched and _cleaned(node, job, suffix, digest)
             step = step_of(node, *verdict, None if fits else job)
-            steps.append(replace(step, failed_before=_half_cleaned(node, job)))
+            shared = mark.others_are_whole(node, suffix)
+            steps.append(replace(step, failed_before=_half_cleaned(node, job), keeps_label=shared))
     return Plan(digest=digest, steps=tuple(steps))
 
 

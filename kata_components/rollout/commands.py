@@ -44,7 +44,14 @@ class ListJobs:
     epoch: int
 
 
-Command = CreateJob | DeleteJob | Record | Inspect | ListJobs
+@dataclass(frozen=True)
+class RemoveJobs:
+    """Remove the succeeded Jobs of nodes that are done; failing is no failure, and nothing waits for it."""
+
+    nodes: tuple[str, ...]
+
+
+Command = CreateJob | DeleteJob | Record | Inspect | ListJobs | RemoveJobs
 
 
 class Code(Enum):
@@ -56,7 +63,9 @@ class Code(Enum):
     GONE = "gone"
     """What it was about is not there any more (HTTP 404)."""
     THROTTLED = "throttled"
-    """The server asked to wait (HTTP 429), or a quota leaves no room; nothing was applied."""
+    """The server asked to wait (HTTP 429); nothing was applied."""
+    FULL = "full"
+    """A quota is used up; nothing was applied, and there will be room again."""
     UNKNOWN = "unknown"
     """No answer, or a 5xx: it may have been applied."""
     DEPARTED = "departed"

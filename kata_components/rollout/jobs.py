@@ -37,7 +37,8 @@ class NodeJob:
     """A per-node Job as it was last seen. `failure` is the Job controller's own reason when it failed.
 
     `node_uid` is empty where it was not stamped, by upstream's dispatcher; `created` is RFC 3339, UTC;
-    `deadline_seconds` is its own activeDeadlineSeconds, 0 when it has none. Of at most `attempts` pods,
+    `deadline_seconds` is its own activeDeadlineSeconds, 0 when it has none.
+    `foreign`: another installation made it, which only matters while it is active. Of at most `attempts` pods,
     `failed_pods` have failed.
     """
 
@@ -52,6 +53,7 @@ class NodeJob:
     failure: str = ""
     created: str = ""
     deadline_seconds: int = 0
+    foreign: bool = False
     failed_pods: int = 0
     attempts: int = 1
 
@@ -69,10 +71,20 @@ class NodeJob:
         return (self.node_uid, self.machine_id) in {("", ""), (node_uid, machine_id)}
 
 
+ANYBODYS: Final = names.OWNER_LABEL
+"""The label selector of the per-node Jobs of all installations."""
+
+
 def selector(suffix: str, *stages: Stage) -> str:
     """Return the label selector of an installation's per-node Jobs, of all stages when none is named."""
     owners = ",".join(names.job_prefix(suffix, stage) for stage in stages or STAGES)
     return f"{names.OWNER_LABEL} in ({owners})"
+
+
+def seen_by(suffix: str, job: Job) -> NodeJob:
+    """Return what a Job means to an installation: one of another is `foreign`."""
+    owners = {names.job_prefix(suffix, stage) for stage in STAGES}
+    return replace(observed(job), foreign=job.metadata.label(names.OWNER_LABEL) not in owners)
 
 
 def observed(job: Job) -> NodeJob:
@@ -146,7 +158,7 @@ class JobStamp:
     def manifest(self, node: str, *, node_uid: str, machine_id: str) -> dict[str, Any]:
         """Return the Job for one machine. Parts of the template are shared, not copied: do not change them."""
         owner = {names.OWNER_LABEL: names.job_prefix(self.suffix, self.stage)}
-        labels = owner | {names.NODE_LABEL: names.sanitised(node)[: names.MAX_NAME].strip("-")}
+        labels = owner | {names.NODE_LABEL: names.node_label(node)}
         annotations = {
             names.NODE_NAME_ANNOTATION: node,
             names.NODE_UID_ANNOTATION: node_uid,

@@ -1,6 +1,6 @@
 """The per-node Jobs as lists and watch events have shown them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from math import inf
 from typing import Final
 
@@ -13,6 +13,8 @@ _GRACE_SECONDS: Final = 120.0
 
 class JobsSeen:
     """Active Jobs of all stages by node, and the last finished one of the paced stage.
+
+    Those of other installations are seen while they are active: two must not work on one host, but they take no slot.
 
     `stage` and `digest` are those of the Jobs that this run makes, `node_timeout_seconds` is their deadline. A Job that
     is still active long after its deadline, counted from when it was first seen, is overdue: nothing of it runs any
@@ -49,7 +51,7 @@ class JobsSeen:
             self._overdue_at.setdefault(job.uid, now + limit + _GRACE_SECONDS)
             return
         self._remove_active(job)
-        if job.stage == self._stage:
+        if job.stage == self._stage and not job.foreign:
             self._finished[job.node] = job
 
     def remove(self, job: NodeJob) -> None:
@@ -70,13 +72,12 @@ class JobsSeen:
 
     def is_ours(self, job: NodeJob, step: Step) -> bool:
         """Whether it does what this run wants, on the machine that the step is about."""
-        return step.is_served_by(job, self._stage, self._digest)
+        return not job.foreign and step.is_served_by(job, self._stage, self._digest)
 
     @property
     def all(self) -> list[NodeJob]:
-        """The active Jobs, and the finished ones of the paced stage."""
-        active = (job for of_node in self._active.values() for job in of_node.values())
-        return [*active, *self._finished.values()]
+        """The installation's active Jobs, and the finished ones of the paced stage."""
+        return [*(job for job in self._all_active if not job.foreign), *self._finished.values()]
 
     def is_active_on(self, node: str) -> bool:
         """Whether any Job works on that host."""
@@ -88,25 +89,31 @@ class JobsSeen:
 
     def in_flight(self, now: float, holders: Iterable[str]) -> int:
         """Return how many Jobs are active, overdue ones apart, or about to be on the nodes that hold a slot."""
-        active = len(self._overdue_at) - len(self.overdue(now))
-        return active + sum(1 for node in holders if node not in self._active)
+        working = {job.node for job in self._all_active if not job.foreign}
+        return len(self._in_time(now)) + sum(1 for node in holders if node not in working)
 
     def elsewhere(self, now: float, holders: Iterable[str]) -> int:
         """Return how many Jobs are active, overdue ones apart, on nodes that hold no slot."""
         holding = set(holders)
-        jobs = (job for node, of_node in self._active.items() if node not in holding for job in of_node.values())
-        return sum(now < self._overdue_at[job.uid] for job in jobs)
+        return sum(job.node not in holding for job in self._in_time(now))
 
     def overdue(self, now: float) -> list[NodeJob]:
         """Return the active Jobs that are overdue."""
         if now < min(self._overdue_at.values(), default=inf):
             return []
-        active = (job for of_node in self._active.values() for job in of_node.values())
-        return [job for job in active if now >= self._overdue_at[job.uid]]
+        return [job for job in self._all_active if now >= self._overdue_at[job.uid]]
 
     def next_overdue(self, now: float) -> float:
         """Return when the next active Job is overdue, infinity if none will be."""
         return min((at for at in self._overdue_at.values() if at > now), default=inf)
+
+    @property
+    def _all_active(self) -> Iterator[NodeJob]:
+        return (job for of_node in self._active.values() for job in of_node.values())
+
+    def _in_time(self, now: float) -> list[NodeJob]:
+        """Return the installation's active Jobs that are not overdue."""
+        return [job for job in self._all_active if not job.foreign and now < self._overdue_at[job.uid]]
 
     def _remove_active(self, job: NodeJob) -> None:
         of_node = self._active.get(job.node, {})

@@ -109,6 +109,14 @@ def has_ours(metadata: Notes, namespace: str, suffix: str) -> bool:
     return mark is None or not mark.is_of_another(namespace)
 
 
+def others_are_whole(node: Node, suffix: str) -> bool:
+    """Whether an installation of another suffix is on the node as well, in full."""
+    ours = names.mark_annotation(suffix)
+    annotations = (node.metadata.annotations or {}).items()
+    marks = [parse(value) for key, value in annotations if names.is_mark_annotation(key) and key != ours]
+    return any(mark is not None and mark.digest and mark.is_of(node) for mark in marks)
+
+
 def _is_sound(field: str, text: object) -> bool:
     if not isinstance(text, str) or not text.isprintable() or len(text) > _LONGEST:
         return False

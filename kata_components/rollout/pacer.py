@@ -21,12 +21,24 @@ from typing import Final
 
 from kata_components.kubernetes.backoff import asked
 from kata_components.rollout.agenda import Agenda
+from kata_components.rollout.brake import Brake
 from kata_components.rollout.budget import Budget
-from kata_components.rollout.commands import Code, Command, CreateJob, DeleteJob, Inspect, ListJobs, Record, Result
+from kata_components.rollout.commands import (
+    Code,
+    Command,
+    CreateJob,
+    DeleteJob,
+    Inspect,
+    ListJobs,
+    Record,
+    RemoveJobs,
+    Result,
+)
 from kata_components.rollout.jobs import JobState, NodeJob, Stage
 from kata_components.rollout.jobs_seen import JobsSeen
 from kata_components.rollout.phase import NodeRun, NodeRuns, Phase, Progress
 from kata_components.rollout.queue import WaveQueue
+from kata_components.rollout.spent import Spent
 from kata_components.rollout.step import Step
 
 NodeCommand = CreateJob | DeleteJob | Record | Inspect
@@ -66,6 +78,8 @@ class Pacer:
         self._queue = WaveQueue(steps, soak_seconds=soak_seconds, opens_in=opens_in)
         self.jobs = JobsSeen(stage, digest, node_timeout_seconds)
         self._agenda = Agenda()
+        self._brake = Brake()
+        self._spent = Spent(step.node for step in steps)
         self._epoch = 0
         self._paused_until = 0.0
         self._relist_at = 0.0
@@ -84,13 +98,15 @@ class Pacer:
         if self._listed:
             commands.extend(self._repeats(now))
             commands.extend(self._starts(now))
+            if spent := self._spent.take(at_once=self._brake.is_on or self._queue.opens_at is not None):
+                commands.append(RemoveJobs(spent))
         return commands
 
     def wakeup(self, now: float) -> float:
         """Return the time at which `poll` has something new to say, if no event comes before."""
         if self.finished:
             return now
-        times = [now + RELIST_SECONDS, self._agenda.next, self.jobs.next_overdue(now)]
+        times = [now + RELIST_SECONDS, self._agenda.next, self.jobs.next_overdue(now), self._brake.next(now)]
         if not self._listing:
             times.append(self._relist_at)
         if self._queue.opens_at is not None:
@@ -154,6 +170,10 @@ class Pacer:
             self._paused_until = max(self._paused_until, now + max(asked(result.retry_after), 1.0))
             self._agenda.add(self._paused_until, run.step.node)
             return
+        if result.code is Code.FULL and run.phase is Phase.CREATING:
+            self._brake.refused(now)
+            self._give_back(run)
+            return
         # The name is taken: by our own Job when an answer got lost, or by another one; a list tells, if it knows it.
         taken = result.code is Code.CONFLICT and isinstance(command, CreateJob) and run.phase is Phase.CREATING
         if taken:
@@ -187,6 +207,7 @@ class Pacer:
             self._agenda.add(now, run.step.node)
             return
         if result.code is Code.DONE:
+            self._brake.taken()
             self._running(run, result.uid)
         else:
             self._final(run, _UNMADE.get(result.code, Phase.FAILED), result.text)
@@ -205,6 +226,8 @@ class Pacer:
         self._enter(run, phase)
         if phase is Phase.DONE:
             self.budget.recovered(run.step.node)
+            if run.job_uid:
+                self._spent.add(run.step.node)
         elif phase is Phase.DEPARTED:
             self.budget.departed(run.step.node, canary=run.step.canary)
         elif phase is Phase.SKIPPED:
@@ -250,7 +273,8 @@ class Pacer:
         self._give_up_on_dead_nodes(now)
         self._queue.open_waves(now)
         while self.jobs.in_flight(now, self.nodes.holders) < self._parallelism:
-            node = None if self.nodes.congested else self._queue.take(self._startable)
+            held = self.nodes.congested or self._brake.holds(now, self.nodes.progress.starting)
+            node = None if held else self._queue.take(self._startable)
             if node is None:
                 return
             run = self.nodes[node]
@@ -279,8 +303,7 @@ class Pacer:
         finished = self.jobs.finished_on(node)
         if run.phase is Phase.CREATING and self.jobs.is_active_on(node):
             # Another Job works on this host: give the slot back and wait for its end.
-            self._enter(run, Phase.QUEUED)
-            self._queue.put_back(run.step)
+            self._give_back(run)
             return None
         if run.phase in {Phase.CREATING, Phase.DELETING} and finished:
             self._enter(run, Phase.DELETING)
@@ -295,6 +318,11 @@ class Pacer:
                 return Inspect(node, finished.name if finished else "", finished.uid if finished else "")
             case _:
                 return None
+
+    def _give_back(self, run: NodeRun) -> None:
+        """Give the slot of a node back that cannot be worked on yet."""
+        self._enter(run, Phase.QUEUED)
+        self._queue.put_back(run.step)
 
     def _startable(self, node: str) -> bool:
         return not self.jobs.is_active_on(node) and self.budget.allows(node)

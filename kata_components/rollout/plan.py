@@ -71,11 +71,13 @@ def plan(
     now: datetime | None = None,
     *,
     deselected: Collection[str] = frozenset(),
+    busy: Collection[str] = frozenset(),
 ) -> Plan:
     """Return the plan for the selected nodes, given the per-node Jobs the cluster holds.
 
     `now` is the time of day, which only says how long a soak still takes; without it none is waited for. `deselected`
-    are the other nodes with our mark: a cleanup Job there tells that only the mark is left to remove.
+    are the other nodes with our mark: a cleanup Job there tells that only the mark is left to remove. On `busy` nodes
+    Jobs of other installations are at work.
     """
     known = {(job.node, job.stage): job for job in jobs}
     found = [
@@ -90,7 +92,7 @@ def plan(
         )
         for node in waves.interleaved(nodes)
     ]
-    steps = {facts.name: rules.bound(_step(facts, rules)) for facts in found}
+    steps = {facts.name: rules.bound(_step(facts, rules, is_busy=facts.name in busy)) for facts in found}
     pending = list(_waves(found, steps, rules))
     placed = {step.node for step in pending}
     settled = [
@@ -160,10 +162,12 @@ def _waves(found: Sequence[Facts], steps: Mapping[str, Step], rules: Rules) -> I
             yield replace(steps[node.metadata.name], wave=number, canary=canary)
 
 
-def _step(facts: Facts, rules: Rules) -> Step:
+def _step(facts: Facts, rules: Rules, *, is_busy: bool) -> Step:
     found = verdict(facts, rules)
     reason = found.reason
     if found.action.pending and found.action is not Action.RESUME and facts.is_worked_on:
         reason += "; waits for the Job that runs there now"
+    elif found.action.pending and is_busy:
+        reason += "; waits for the Job of another installation that runs there now"
     step = step_of(facts.node, found.action, reason, facts.job)
     return replace(step, barrier=found.barrier, failed_before=facts.has_failed, failed_at=facts.failed_at)

@@ -66,6 +66,8 @@ class Step:
     this digest failed, which counts whatever happens to the node now; for a cleanup, its Job has left half of it.
     `failed_at`: the digest at which its last Job has failed, this one or another. `barrier` is what keeps the node from
     being worked on. Not `ready`: the node was NotReady already when it was planned.
+    being worked on. `keeps_label`: the label that all installations share is another one's, too, so it has to be there
+    after a cleanup.
     """
 
     node: str
@@ -80,6 +82,7 @@ class Step:
     failed_at: str = ""
     barrier: Barrier | None = None
     ready: bool = True
+    keeps_label: bool = False
 
     @property
     def needs_job(self) -> bool:

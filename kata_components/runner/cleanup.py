@@ -230,9 +230,10 @@ class Uninstall:
 
     async def _abandon(self, api: KubeApi, steps: Sequence[Step], lease: HeldLease) -> None:
         marks = _no_marks(self.request)
-        labels = dict.fromkeys((names.RUNTIME_LABEL, names.mark_label(self.request.suffix)))
+        own = names.mark_label(self.request.suffix)
 
         async def release(step: Step) -> None:
+            labels = {own: None} if step.keeps_label else {own: None, names.RUNTIME_LABEL: None}
             await written(api, lease, step, marks, labels)
 
         await at_once(CALLS_AT_ONCE, map(release, steps))
@@ -278,6 +279,8 @@ def orders(request: CleanupRequest, planned: Plan) -> Orders:
         marks=lambda _step: marks,
         traces=lambda step: _doubt(step, request) if step.failed_before else {},
         failures=lambda step: _doubt(step, request),
+        # The cleanup of 4.0.0 takes it off, whoever else needs it.
+        labels=lambda step: {names.RUNTIME_LABEL: "true"} if step.keeps_label else {},
         objection=lambda _step, node: request.objection(node),
     )
 

@@ -6,10 +6,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
+from kata_components import names
 from kata_components.errors import ApiError, ClusterError, UnreachableError
 from kata_components.kubernetes.api import CALLS_AT_ONCE, KubeApi
 from kata_components.rollout import jobs
-from kata_components.rollout.commands import Code, Command, CreateJob, DeleteJob, Inspect, ListJobs, Record, Result
+from kata_components.rollout.commands import (
+    Code,
+    Command,
+    CreateJob,
+    DeleteJob,
+    Inspect,
+    ListJobs,
+    Record,
+    RemoveJobs,
+    Result,
+)
 from kata_components.rollout.holdup import Holdup
 from kata_components.rollout.jobs import NodeJob
 from kata_components.rollout.pacer import Pacer
@@ -22,7 +33,6 @@ from kata_components.runner.lookout import Lookout
 from kata_components.runner.marking import is_still_there
 from kata_components.runner.orders import Changes, Orders
 from kata_components.runner.patience import Patience
-from kata_components.runner.room import ROOM_SECONDS, make_room
 from kata_components.runner.standstill import Standstill
 from kata_components.runner.telling import Say, again_and_again
 
@@ -127,6 +137,8 @@ class Driver:
     async def _execute(self, group: asyncio.TaskGroup, command: Command) -> None:
         if isinstance(command, ListJobs):
             await self._list(group, command)
+        elif isinstance(command, RemoveJobs):
+            await self._remove(command)
         else:
             async with self._calls:
                 result = await self._call(command)
@@ -144,15 +156,13 @@ class Driver:
         except ApiError as error:
             if error.unauthenticated:
                 return self._unauthenticated(error)
-            if error.over_quota:
-                return await self._without_room(command, error)
             step = self._orders.steps[command.node]
             if isinstance(command, Record) and error.conflict and await is_still_there(self._api, step):
                 self._gets_nowhere(command, str(error))
                 return Result(code=Code.UNKNOWN)
             text = self._name_taken(command) if error.reason == _TAKEN else str(error)
             result = Result(code=_code(command, error), text=text, retry_after=error.retry_after or 0.0)
-            if result.code in {Code.UNKNOWN, Code.THROTTLED}:
+            if result.code in {Code.UNKNOWN, Code.THROTTLED, Code.FULL}:
                 self._gets_nowhere(command, str(error))
             return result
         except (UnreachableError, TimeoutError) as error:
@@ -162,6 +172,8 @@ class Driver:
         except asyncio.CancelledError:
             self._note_unanswered(command)
             raise
+        if result.code is Code.UNKNOWN and result.text:
+            self._gets_nowhere(command, result.text)
         if result.code is not Code.UNKNOWN:
             self._calls_patience.answered()
             self._standstill.succeeded(_DOING[type(command)])
@@ -178,12 +190,6 @@ class Driver:
         if not self._calls_patience.passes(error):
             raise error
         return Result(code=Code.UNKNOWN)
-
-    async def _without_room(self, command: Command, error: ApiError) -> Result:
-        """Return that the command is to be repeated: no node is to blame for a quota."""
-        self._gets_nowhere(command, str(error))
-        await make_room(self._api, self._orders.namespace, self._lease, self._pacer)
-        return Result(code=Code.THROTTLED, retry_after=ROOM_SECONDS)
 
     def _name_taken(self, command: CreateJob | DeleteJob | Record | Inspect) -> str:
         return name_taken(self._orders.namespace, self._orders.stamp.name(command.node))
@@ -250,12 +256,22 @@ class Driver:
                 return await inspect(self._api, orders.namespace, step, command.job, failure, held_up)
         return Result(code=Code.DONE)
 
+    async def _remove(self, command: RemoveJobs) -> None:
+        stage = jobs.selector(self._orders.suffix, self._orders.stamp.stage)
+        labels = ",".join(map(names.node_label, command.nodes))
+        selector = f"{stage},{names.NODE_LABEL} in ({labels})"
+        # What is left is removed at the end, or by the next run.
+        with contextlib.suppress(ClusterError):
+            await self._lease.when_fresh(
+                self._api.delete_jobs(self._orders.namespace, selector, field_selector="status.successful=1")
+            )
+
     async def _list(self, group: asyncio.TaskGroup, command: ListJobs) -> None:
         if self._watch:
             # Its events must not come after a newer list.
             self._watch.cancel()
         try:
-            found = await self._api.list_jobs(self._orders.namespace, jobs.selector(self._orders.suffix))
+            found = await self._api.list_jobs(self._orders.namespace, jobs.ANYBODYS)
         except ClusterError as error:
             if not self._patience.passes(error):
                 raise
@@ -264,7 +280,7 @@ class Driver:
             return
         self._patience.answered()
         self._standstill.succeeded(_DOING[ListJobs])
-        observed = [jobs.observed(job) for job in found.items]
+        observed = [jobs.seen_by(self._orders.suffix, job) for job in found.items]
         self._failures |= {job.uid: job.failure for job in observed if job.failure}
         self._pacer.on_list(asyncio.get_running_loop().time(), command, observed)
         if not self._closing:
@@ -272,12 +288,11 @@ class Driver:
 
     async def _follow(self, resource_version: str) -> None:
         loop = asyncio.get_running_loop()
-        selector = jobs.selector(self._orders.suffix)
         try:
-            async for event in self._api.watch_jobs(self._orders.namespace, selector, resource_version):
+            async for event in self._api.watch_jobs(self._orders.namespace, jobs.ANYBODYS, resource_version):
                 self._watch_patience.answered()
                 self._standstill.moved()
-                job = jobs.observed(event.object)
+                job = jobs.seen_by(self._orders.suffix, event.object)
                 if job.failure:
                     self._failures[job.uid] = job.failure
                 self._pacer.on_job(loop.time(), job, deleted=event.type == "DELETED")
@@ -291,6 +306,8 @@ class Driver:
 
 
 def _code(command: Command, error: ApiError) -> Code:
+    if error.over_quota:
+        return Code.FULL
     if error.status >= _SERVER_ERROR or error.unauthorized:
         return Code.UNKNOWN
     code = _CODES.get(error.status, Code.REJECTED)

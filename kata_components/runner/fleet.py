@@ -47,7 +47,7 @@ class Fleet:
     """What is there: the selected nodes, names asked for that do not exist, the Jobs of the installation.
 
     `marked` is how many nodes of the whole cluster carry the installation's mark, `deselected` those of them that are
-    not selected.
+    not selected. On `busy` nodes Jobs of other installations are at work.
     """
 
     nodes: list[Node]
@@ -55,6 +55,7 @@ class Fleet:
     jobs: list[NodeJob]
     marked: int
     deselected: list[str]
+    busy: frozenset[str] = frozenset()
 
 
 async def read(api: KubeApi, namespace: str, suffix: str, selection: Selection) -> Fleet:
@@ -64,7 +65,8 @@ async def read(api: KubeApi, namespace: str, suffix: str, selection: Selection) 
         ClusterError: the cluster could not be asked.
     """
     # Jobs first: one that ended must be seen with what it did to its node, or it looks as if that was undone since.
-    listed = await api.list_jobs(namespace, jobs.selector(suffix))
+    listed = await api.list_jobs(namespace, jobs.ANYBODYS)
+    everybodys = [jobs.seen_by(suffix, job) for job in listed.items]
     # One after the other: of 5,000 nodes, either list takes its share of memory while it is read.
     marked = await marked_nodes(api, namespace, suffix)
     found = await selected_nodes(api, selection)
@@ -74,7 +76,8 @@ async def read(api: KubeApi, namespace: str, suffix: str, selection: Selection) 
     return Fleet(
         nodes=nodes,
         missing=sorted(wanted - selected),
-        jobs=jobs.identified((jobs.observed(job) for job in listed.items), found),
+        jobs=jobs.identified((job for job in everybodys if not job.foreign), found),
+        busy=frozenset(job.node for job in everybodys if job.foreign and job.active),
         marked=len(marked),
         deselected=[name for name in marked if name not in selected],
     )

@@ -8,7 +8,17 @@ import pytest
 
 from kata_components.rollout import report
 from kata_components.rollout.budget import Budget
-from kata_components.rollout.commands import Code, Command, CreateJob, DeleteJob, Inspect, ListJobs, Record, Result
+from kata_components.rollout.commands import (
+    Code,
+    Command,
+    CreateJob,
+    DeleteJob,
+    Inspect,
+    ListJobs,
+    Record,
+    RemoveJobs,
+    Result,
+)
 from kata_components.rollout.jobs import JobState, NodeJob
 from kata_components.rollout.pacer import Pacer
 from kata_components.rollout.phase import Phase
@@ -139,6 +149,7 @@ def test_an_error_that_the_server_repeats_fails_the_node_with_its_text(command_t
             else:
                 answers += 1
                 assert isinstance(command, command_type)
+                assert not isinstance(command, RemoveJobs)
                 made.on_result(now, command, Result(code=Code.UNKNOWN, text="webhook failed"))
         now = made.wakeup(now)
     assert answers == 11
@@ -156,7 +167,7 @@ def conflicts(made: Pacer, listed: Sequence[NodeJob] = ()) -> tuple[int, float]:
             elif isinstance(command, CreateJob):
                 creates += 1
                 made.on_result(now, command, Result(code=Code.CONFLICT, text="a Job of that name is there"))
-            else:
+            elif not isinstance(command, RemoveJobs):
                 made.on_result(now, command, Result(code=Code.DONE))
         now = made.wakeup(now)
     return creates, now
@@ -294,7 +305,7 @@ def test_a_soak_is_told_with_the_time_that_is_left() -> None:
     [record] = made.poll(3.0)
     assert isinstance(record, Record)
     made.on_result(4.0, record, Result(code=Code.DONE))
-    assert made.poll(4.0) == []
+    assert made.poll(4.0) == [RemoveJobs(("a",))]
     assert report.progress_line("installed", made.progress(104.0), 104.0) == (
         "1/2 installed, 0 running, 1 waiting, soaking, the next wave opens in 8m20s"
     )

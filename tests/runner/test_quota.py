@@ -27,11 +27,14 @@ def with_quota(nodes: int, jobs: int) -> Cluster:
     return on
 
 
-def test_finished_jobs_of_marked_nodes_make_room() -> None:
-    on = with_quota(30, jobs=5)
-    done = simulate(roll_out(FakeKubeApi(on), request(parallelism=3)))
+@pytest.mark.parametrize("jobs", [1, 5])
+def test_finished_jobs_of_marked_nodes_make_room(jobs: int) -> None:
+    on = with_quota(30, jobs=jobs)
+    api = FakeKubeApi(on)
+    done = simulate(roll_out(api, request(parallelism=3)))
     assert (done.outcome.installed, done.outcome.failed, done.failure) == (30, 0, "")
     assert len(on.starts) == 30
+    assert api.asked.count("create_job") < 3 * 30
 
 
 def test_failed_jobs_stay_for_diagnosis() -> None:
