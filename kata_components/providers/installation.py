@@ -27,7 +27,7 @@ from kata_components.providers.installation_check import check
 from kata_components.providers.installation_inputs import InstallationInputs, InstallationOutputs
 from kata_components.providers.row import Row
 from kata_components.providers.wire import has_unknowns
-from kata_components.runner import anchor, takeover
+from kata_components.runner import anchor, evidence, takeover
 
 
 class InstallationProvider(ClusterProvider):
@@ -104,7 +104,7 @@ async def _restore(api: KubeApi, inputs: InstallationInputs, identity: str) -> N
 
 
 async def _take_over(api: KubeApi, inputs: InstallationInputs) -> None:
-    if inputs.released:
+    if inputs.released and await evidence.is_of_another_installer(api, inputs.namespace, inputs.suffix):
         # Before: afterwards nothing else would tell that there was a release.
         await anchor.note_takeover(api, inputs.namespace, inputs.lease_name)
     done = await takeover.carry_out(api, inputs.released)

@@ -31,8 +31,17 @@ def is_applied_by_pulumi(metadata: OwnedMetadata) -> bool:
 
     The API server keeps no manager of a ServiceAccount that has nothing but its name.
     """
-    managers = [str(entry.get("manager", "")) for entry in metadata.managed_fields or ()]
+    managers = _managers(metadata)
     return not managers or any(manager.startswith(_PULUMI) for manager in managers)
+
+
+def is_applied_by_others(metadata: OwnedMetadata) -> bool:
+    """Whether another tool than Pulumi's Kubernetes provider has set some field of an object."""
+    return not all(manager.startswith(_PULUMI) for manager in _managers(metadata))
+
+
+def _managers(metadata: OwnedMetadata) -> list[str]:
+    return [str(entry.get("manager", "")) for entry in metadata.managed_fields or ()]
 
 
 def of_lease(lease: Lease, owner: Owner) -> Refusal | None:

@@ -77,8 +77,10 @@ async def establish(api: KubeApi, namespace: str, name: str, *, stack: str) -> s
 
 
 async def note_takeover(api: KubeApi, namespace: str, name: str) -> None:
-    """Note on the Lease that a Helm release was taken over now: nodes made before may have Kata of it."""
+    """Note on the Lease, once, that another installer was taken over now: nodes made before may have Kata of it."""
     lease = await api.get_lease(namespace, name)
+    if lease.metadata.annotation(names.TAKEN_OVER_ANNOTATION):
+        return
     identity, stack = map(lease.metadata.annotation, (names.INSTALLATION_ANNOTATION, names.STACK_ANNOTATION))
     manifest = _renamed(lease, installation=identity or "", stack=stack or "", previous=ownership.previous(lease))
     manifest["metadata"]["annotations"][names.TAKEN_OVER_ANNOTATION] = timestamp()

@@ -3,27 +3,29 @@
 from typing import Final
 
 from kata_components import names
-from kata_components.errors import ApiError
 from kata_components.kubernetes.api import KubeApi
-from kata_components.runner import fleet
-from kata_components.runner.objects_there import ObjectName, released
+from kata_components.rollout import helm, ownership
+from kata_components.runner import anchor, fleet
+from kata_components.runner.objects_there import ObjectName, metadata
 
 ANY_TIME: Final = "9999"
 """Later than every node was made."""
 
 
 async def installed_until(api: KubeApi, namespace: str, suffix: str) -> str:
-    """Return up to when nodes were made that may have Kata of a Helm release or a DaemonSet.
+    """Return up to when nodes were made that may have Kata of another installer.
 
-    RFC 3339, UTC; `ANY_TIME` while that is at work, empty when nothing tells of one.
+    RFC 3339, UTC; `ANY_TIME` while that was not taken over, empty when nothing tells of one.
     """
+    lease = await anchor.find_lease(api, namespace, names.base(suffix))
+    taken_over = lease and lease.metadata.annotation(names.TAKEN_OVER_ANNOTATION)
+    return taken_over or (ANY_TIME if await is_of_another_installer(api, namespace, suffix) else "")
+
+
+async def is_of_another_installer(api: KubeApi, namespace: str, suffix: str) -> bool:
+    """Whether a Helm release or another tool than Pulumi has made what installs Kata in either mode."""
     templates = ObjectName(api_version="v1", plural="configmaps", namespace=namespace, name=names.job_templates(suffix))
-    if await released(api, [templates]) or await fleet.daemon_set(api, namespace, names.base(suffix)):
-        return ANY_TIME
-    try:
-        lease = await api.get_lease(namespace, names.base(suffix))
-    except ApiError as error:
-        if not error.not_found:
-            raise
-        return ""
-    return lease.metadata.annotation(names.TAKEN_OVER_ANNOTATION) or ""
+    found = await metadata(api, templates)
+    if found and (helm.release_of(found) or ownership.is_applied_by_others(found)):
+        return True
+    return await fleet.daemon_set(api, namespace, names.base(suffix)) is not None

@@ -141,6 +141,16 @@ def test_helm_release_is_taken_over_when_the_stack_says_so(running: Running, api
         assert not running.installation.differs(again.inputs, outputs)
 
 
+@pytest.mark.parametrize(("manager", "noted"), [("kustomize-controller", True), ("pulumi-kubernetes", False)])
+def test_adopt_notes_a_takeover_only_where_another_installer_was(
+    running: Running, cluster: Cluster, manager: str, noted: bool
+) -> None:
+    metadata = {"name": "kata-deploy-job-templates", "managedFields": [{"manager": manager}]}
+    cluster.objects["namespaces/kube-system/configmaps/kata-deploy-job-templates"] = {"metadata": metadata}
+    running.installation.create(running.installation.check(inputs.installation(existing="adopt")).inputs)
+    assert (names.TAKEN_OVER_ANNOTATION in cluster.leases["kata-deploy"]["metadata"]["annotations"]) is noted
+
+
 def test_objects_of_a_helm_release_that_a_change_would_take_are_refused(running: Running, cluster: Cluster) -> None:
     path = "runtimeclasses/kata-clh"
     before = checked(running)

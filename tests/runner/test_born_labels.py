@@ -19,6 +19,8 @@ BEFORE, AFTER = "2026-01-01T00:00:00Z", "2999-01-01T00:00:00Z"
 DAEMON_SET = f"namespaces/{NAMESPACE}/daemonsets/kata-deploy"
 TEMPLATES = f"namespaces/{NAMESPACE}/configmaps/{names.job_templates('')}"
 HELMS = {"labels": {"app.kubernetes.io/managed-by": "Helm"}}
+BY_ARGO_CD = {"managedFields": [{"manager": "pulumi-kubernetes-2b4c0d6e"}, {"manager": "argocd-controller"}]}
+BY_PULUMI = {"managedFields": [{"manager": "pulumi-kubernetes-2b4c0d6e"}]}
 
 
 def born(*nodes: str, made: str = BEFORE, handlers: list[str] | None = None) -> Cluster:
@@ -65,19 +67,34 @@ def test_a_container_runtime_that_serves_kata_is_evidence_whatever_else_is_there
     assert actions(on, "adopt") == {"a": Action.ADOPT}
 
 
-@pytest.mark.parametrize(("path", "metadata"), [(DAEMON_SET, {}), (TEMPLATES, HELMS)])
-def test_a_daemon_set_or_release_is_evidence_for_nodes_that_do_not_tell(path: str, metadata: dict[str, Any]) -> None:
+@pytest.mark.parametrize(("path", "metadata"), [(DAEMON_SET, {}), (TEMPLATES, HELMS), (TEMPLATES, BY_ARGO_CD)])
+def test_another_installer_is_evidence_for_nodes_that_do_not_tell(path: str, metadata: dict[str, Any]) -> None:
     on = born("a")
     add(on, "empty", handlers=["runc"])
     on.objects[path] = {"metadata": metadata}
     assert actions(on, "adopt") == {"a": Action.ADOPT, "empty": Action.SKIPPED}
 
 
-def test_a_release_that_was_taken_over_is_evidence_for_the_nodes_of_its_time() -> None:
+def test_templates_of_this_stack_are_no_evidence() -> None:
+    on = born("a")
+    on.objects[TEMPLATES] = {"metadata": BY_PULUMI}
+    assert actions(on, "adopt") == {"a": Action.SKIPPED}
+
+
+def test_an_installer_that_was_taken_over_is_evidence_for_the_nodes_of_its_time() -> None:
     on = born("old")
+    on.objects[TEMPLATES] = {"metadata": BY_ARGO_CD}
     simulate(anchor.note_takeover(FakeKubeApi(on), NAMESPACE, LEASE))
     add(on, "young", made=AFTER)
     assert actions(on, "adopt") == {"old": Action.ADOPT, "young": Action.SKIPPED}
+
+
+def test_only_the_first_takeover_is_noted() -> None:
+    on = born("old")
+    api = FakeKubeApi(on)
+    on.leases[LEASE]["metadata"]["annotations"][names.TAKEN_OVER_ANNOTATION] = BEFORE
+    simulate(anchor.note_takeover(api, NAMESPACE, LEASE))
+    assert on.leases[LEASE]["metadata"]["annotations"][names.TAKEN_OVER_ANNOTATION] == BEFORE
 
 
 def test_install_undoes_an_adoption_without_evidence_and_no_other() -> None:
