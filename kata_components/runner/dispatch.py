@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from kata_components import names
-from kata_components.errors import ClusterError
+from kata_components.errors import ApiError, ClusterError
 from kata_components.kubernetes.api import CALLS_AT_ONCE, KubeApi
 from kata_components.rollout import dispatch, report
 from kata_components.rollout.commands import Code
@@ -75,14 +75,21 @@ class Dispatching:
         return await self.lease.kept(self._run(runs))
 
     async def leave_traces(self, steps: Sequence[Step], traces: Callable[[Step], Changes]) -> None:
-        """Mark nodes whose finished Job makes room for the next: killed in between, a run leaves nothing else."""
+        """Mark nodes of which otherwise only a finished Job tells, which may go or makes room for the next."""
 
         async def leave(step: Step) -> None:
-            if step.stale_job and (left := traces(step)):
+            if left := traces(step):
                 # Gone, or another machine by now: its next plan starts afresh.
                 await written(self.api, self.lease, step, left)
 
         await at_once(CALLS_AT_ONCE, map(leave, steps))
+
+    async def note_failures(self, steps: Sequence[Step], seen: Seen, notes: Callable[[Step], Changes]) -> None:
+        """Leave on nodes what tells of their failed Jobs; a server that refuses it does not hide why they failed."""
+        known = seen.by_node(self.stage)
+        failed = [step for step in steps if step.node in known and known[step.node].state is JobState.FAILED]
+        with contextlib.suppress(ApiError):
+            await self.lease.kept(self.leave_traces(failed, notes))
 
     async def failures(self, steps: Sequence[Step], seen: Seen) -> list[Failure]:
         """Return why these nodes are not done, in words for the first ones; less those that have left the cluster."""

@@ -89,7 +89,8 @@ async def _work_off(work: Dispatching, request: InstallRequest, planned: Plan) -
     if runs:
         work.say(dispatch.summary(runs, len(planned.pending)).strip())
     wanted = orders(request, planned)
-    await work.lease.kept(work.leave_traces([s for s in planned.pending if s.needs_job], wanted.traces))
+    stale = [step for step in planned.pending if step.needs_job and step.stale_job]
+    await work.lease.kept(work.leave_traces(stale, wanted.traces))
     seen = await work.run(runs) if runs else await work.lease.kept(work.dispatcher.listed())
     after = (await work.lease.kept(answered(lambda: preview(work.api, request)))).plan
     ready = [step for step in after.pending if _only_needs_its_mark(step, after)]
@@ -98,6 +99,7 @@ async def _work_off(work: Dispatching, request: InstallRequest, planned: Plan) -
     settled = {step.node for step in ready} | {s.node for s in after.steps if s.action is Action.UP_TO_DATE}
     behind = {step.node for step in after.steps} - settled
     left = [step for step in planned.pending if step.node in behind]
+    await work.note_failures(left, seen, wanted.failures)
     failures = [*recorded.failures, *await work.failures(left, seen)]
     await work.lease.kept(tidy(work.api, request, after, recorded.done, work.lease, work.say))
     stayed = {step.node for step in planned.pending} <= {step.node for step in after.steps}

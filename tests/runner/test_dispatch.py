@@ -19,6 +19,7 @@ from kata_components.runner.dispatch import settled
 from kata_components.runner.dispatcher import Dispatcher, Seen
 from kata_components.runner.install import Installed
 from kata_components.runner.lease import held
+from kata_components.runner.preview import preview
 from tests.runner.dispatching import DISPATCHER, NARROWED, interrupted, request, settings, told_nodes, up
 from tests.runner.fake_api import FakeKubeApi, unreachable
 from tests.runner.support import LEASE, NAMESPACE, OWNER, Told, cluster, roll_out
@@ -275,6 +276,14 @@ def test_job_that_still_works_is_waited_for_before_a_dispatcher_gets_its_node() 
     assert on.violations == []
     assert on.starts == ["node-01", "node-00", "node-01"]
     assert {job.state for job in seen.jobs("install")} == {JobState.SUCCEEDED}
+
+
+def test_a_failure_is_remembered_though_something_removes_the_failed_job() -> None:
+    on = cluster(3, fates={"node-01": "fails"})
+    assert simulate(up(FakeKubeApi(on))).outcome.failed == 1
+    on.jobs.pop("kata-deploy-install-node-01")
+    [step] = simulate(preview(FakeKubeApi(on), request(settings()))).plan.pending
+    assert (step.action, step.reason) == (Action.RETRY, "failed before, and its Job is gone")
 
 
 def test_a_lost_label_is_put_back_without_the_dispatcher() -> None:
