@@ -26,6 +26,7 @@ from kata_components.rollout.jobs import NodeJob
 from kata_components.rollout.pacer import Pacer
 from kata_components.rollout.phase import Phase, Progress
 from kata_components.rollout.step import Step
+from kata_components.runner.answers import code_of
 from kata_components.runner.creating import Creator
 from kata_components.runner.diagnosis import inspect, name_taken
 from kata_components.runner.lease import HeldLease
@@ -39,8 +40,6 @@ from kata_components.runner.telling import Say, again_and_again
 _CALL_SECONDS: Final = 10.0
 _RELIST_SECONDS: Final = 1.0
 """Between the end of a watch and the list that replaces it: where a watch is refused, no list makes it work."""
-_CODES: Final = {404: Code.GONE, 409: Code.CONFLICT, 429: Code.THROTTLED}
-_SERVER_ERROR: Final = 500
 _TAKEN: Final = "AlreadyExists"
 _DOING: Final[Mapping[type[Command], str]] = {
     CreateJob: "create Jobs",
@@ -161,7 +160,7 @@ class Driver:
                 self._gets_nowhere(command, str(error))
                 return Result(code=Code.UNKNOWN)
             text = self._name_taken(command) if error.reason == _TAKEN else str(error)
-            result = Result(code=_code(command, error), text=text, retry_after=error.retry_after or 0.0)
+            result = Result(code=code_of(command, error), text=text, retry_after=error.retry_after or 0.0)
             if result.code in {Code.UNKNOWN, Code.THROTTLED, Code.FULL}:
                 self._gets_nowhere(command, str(error))
             return result
@@ -229,7 +228,7 @@ class Driver:
                 if await self._untraced(step, self._orders.failures(step)) is Code.UNKNOWN:
                     return True
             except ApiError as error:
-                if _code(Inspect(step.node, "", ""), error) is not Code.REJECTED:
+                if code_of(Inspect(step.node, "", ""), error) is not Code.REJECTED:
                     raise
             self._noted.add(step.node)
         return False
@@ -303,13 +302,3 @@ class Driver:
             await asyncio.sleep(_RELIST_SECONDS)
             self._pacer.on_expired(loop.time())
             self._changed.set()
-
-
-def _code(command: Command, error: ApiError) -> Code:
-    if error.over_quota:
-        return Code.FULL
-    if error.status >= _SERVER_ERROR or error.unauthorized:
-        return Code.UNKNOWN
-    code = _CODES.get(error.status, Code.REJECTED)
-    # A create is about nothing that could be gone: its 404 means that the namespace is not there.
-    return Code.REJECTED if code is Code.GONE and isinstance(command, CreateJob) else code
