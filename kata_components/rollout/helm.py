@@ -16,14 +16,14 @@ _ONLY_HELM_READS: Final = ("helm.sh/", "meta.helm.sh/")
 
 
 class Release(NamedTuple):
-    """A Helm release. Either part is empty where an object carries Helm's label alone."""
+    """A Helm release; `namespace` is empty where an object does not say it."""
 
     name: str
     namespace: str
 
     def __str__(self) -> str:
         """Return it as messages name it."""
-        return f"{self.name or '(unnamed)'} in namespace {self.namespace or '(unknown)'}"
+        return f"{self.name} in namespace {self.namespace or '(unknown)'}"
 
     @property
     def forget(self) -> str:
@@ -32,11 +32,13 @@ class Release(NamedTuple):
 
 
 def release_of(metadata: Metadata) -> Release | None:
-    """Return the release an object belongs to, None when Helm does not manage it."""
-    name, namespace = metadata.annotation(_RELEASE_NAME), metadata.annotation(_RELEASE_NAMESPACE)
-    if name is None and metadata.label(_MANAGED_BY) != "Helm":
-        return None
-    return Release(name or "", namespace or "")
+    """Return the release an object belongs to, None when Helm does not manage it.
+
+    Helm notes the release on everything it applies. Its label alone is the chart's own: it stands in `helm template`'s
+    output too, which Argo CD and others apply.
+    """
+    name = metadata.annotation(_RELEASE_NAME)
+    return Release(name, metadata.annotation(_RELEASE_NAMESPACE) or "") if name else None
 
 
 def letting_go(metadata: OwnedMetadata) -> dict[str, Any]:

@@ -71,18 +71,20 @@ def takeover_plan(objects: int, release: Release, restarted: int | None) -> str:
     lines = [f"takes over {_objects(objects)} of the Helm release {release}; they stay, Helm's labels on them go"]
     lines += _restarts("its", restarted, "of the release")
     lines.append("from then on never run `helm uninstall` or `helm upgrade` on it: they would remove or change them")
-    lines.append(f"after `pulumi up`, make Helm forget the release: {_forget(release)}")
+    lines.append(f"after `pulumi up`, make Helm forget the release: `{release.forget}`")
     return "\n  ".join(lines)
 
 
 def adoption_plan(objects: Sequence[str], restarted: int | None) -> str:
-    """Return what taking over objects means that say of nobody that they are his; `restarted` as above."""
+    """Return what taking over objects that name no owner means; `restarted` as above."""
+    exist, they_are, them = ("exists", "it is", "it") if len(objects) == 1 else ("exist", "they are", "them")
     lines = [
-        f"takes over {_objects(len(objects))} that exist already ({some(objects)}); from then on they are this stack's"
+        f"takes over {_objects(len(objects))} that {exist} already ({some(objects)}); from then on {they_are} "
+        "this stack's"
     ]
     lines += _restarts("the", restarted, "it was made from")
     lines.append(
-        "whoever applied them (kubectl, Argo CD, Flux) must not do so again; `pulumi destroy` will delete them"
+        f"whoever applied {them} (kubectl, Argo CD, Flux) must not do so again; `pulumi destroy` will delete {them}"
     )
     return "\n  ".join(lines)
 
@@ -102,11 +104,7 @@ def _restarts(whose: str, restarted: int | None, values: str) -> list[str]:
 
 def taken_over(objects: int, release: Release) -> str:
     """Return what is left to do after a Helm release was taken over."""
-    return f"took over {_objects(objects)} of the Helm release {release}. Now make Helm forget it: {_forget(release)}"
-
-
-def _forget(release: Release) -> str:
-    return f"`{release.forget}`" if release.name else "its objects do not say its name, see `helm list -A`"
+    return f"took over {_objects(objects)} of the Helm release {release}. Now make Helm forget it: `{release.forget}`"
 
 
 def _objects(count: int) -> str:

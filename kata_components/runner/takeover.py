@@ -77,10 +77,10 @@ async def examine(api: KubeApi, request: TakeoverRequest) -> Finding:
         ownership.other_mode(other, request.mode),
     ]
     if not request.adopt:
-        found.append(guards.foreign_objects([*map(str, helms)], _releases(helms)))
+        found.append(guards.foreign_objects([*map(str, helms)], set(helms.values())))
         found.append(ownership.strangers([*map(str, strangers)]))
     else:
-        found.append(guards.takeover(_releases(helms), request.namespace))
+        found.append(guards.takeover(set(helms.values()), request.namespace))
         found.append(ownership.differing([str(name) for name in strangers if not await _is_alike(api, name, request)]))
     refusals = [refusal for refusal in found if refusal]
     told = [] if refusals else await _announcements(api, request, helms, strangers)
@@ -97,7 +97,7 @@ async def _announcements(
     restarted = await _restarted_pods(api, request) if request.daemon_set in {*helms, *strangers} else None
     if helms:
         pods = restarted if request.daemon_set in helms else None
-        told.append(report.takeover_plan(len(helms), max(_releases(helms)), pods))
+        told.append(report.takeover_plan(len(helms), max(helms.values()), pods))
     if strangers:
         pods = restarted if request.daemon_set in strangers else None
         told.append(report.adoption_plan([*map(str, strangers)], pods))
@@ -108,12 +108,7 @@ async def carry_out(api: KubeApi, objects: Sequence[ObjectName]) -> str | None:
     """Take the objects out of Helm's hands that are in them; their specs stay. Return what is left to do, if any."""
     found = await released(api, objects)
     await at_once(CALLS_AT_ONCE, (_let_go(api, name) for name in found))
-    return report.taken_over(len(found), max(_releases(found))) if found else None
-
-
-def _releases(found: Mapping[ObjectName, Release]) -> set[Release]:
-    """Return the releases; objects that name none count as theirs."""
-    return {release for release in found.values() if release.name} or set(found.values())
+    return report.taken_over(len(found), max(found.values())) if found else None
 
 
 async def _is_alike(api: KubeApi, name: ObjectName, request: TakeoverRequest) -> bool:

@@ -116,8 +116,8 @@ def test_nodes_and_objects_of_a_helm_release(stack: Stack, kube: Kube, audit: Au
     kube.merge("/api/v1/nodes/worker-0001", {"metadata": {"labels": {label: None}}})
 
     accounts = "/api/v1/namespaces/kube-system/serviceaccounts"
-    helm = {"app.kubernetes.io/managed-by": "Helm"}
-    kube.create(accounts, {"metadata": {"name": "kata-deploy-sa", "labels": helm}})
+    helm = {"meta.helm.sh/release-name": "kata", "meta.helm.sh/release-namespace": "kube-system"}
+    kube.create(accounts, {"metadata": {"name": "kata-deploy-sa", "annotations": helm}})
     refused(stack, audit, "belongs to the Helm release", "kata-deploy-sa", "rollout.existing adopt")
     kube.delete(f"{accounts}/kata-deploy-sa")
 

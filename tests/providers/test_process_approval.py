@@ -57,8 +57,8 @@ def test_an_approved_move_to_another_cluster_does_not_cover_a_helm_release_there
     running.preflight.check(inputs.preflight(reportDir=str(tmp_path)), before)
     moved = inputs.preflight(approvedPlan=approve(tmp_path))
     assert running.preflight.check(moved, before).failures == []
-    helm = {"app.kubernetes.io/managed-by": "Helm"}
-    cluster.objects["runtimeclasses/kata-qemu"] = {"metadata": {"name": "kata-qemu", "labels": helm}}
+    helm = {"meta.helm.sh/release-name": "kata"}
+    cluster.objects["runtimeclasses/kata-qemu"] = {"metadata": {"name": "kata-qemu", "annotations": helm}}
     (refusal,) = running.preflight.check(moved, before).failures
     assert "belongs to the Helm release" in refusal
 

@@ -108,15 +108,8 @@ def test_a_namespace_in_which_no_pod_could_be_made_is_refused_while_pods_are_to_
         assert refusal(running, before, deploymentMode=mode, podTemplate="2").startswith(says)
 
 
-@pytest.mark.parametrize(
-    "metadata",
-    [
-        {"labels": {"app.kubernetes.io/managed-by": "Helm"}},
-        {"annotations": {"meta.helm.sh/release-name": "kata"}},
-    ],
-)
-def test_objects_of_a_helm_release_are_refused(running: Running, cluster: Cluster, metadata: dict[str, Any]) -> None:
-    cluster.objects["runtimeclasses/kata-qemu"] = {"metadata": {"name": "kata-qemu", **metadata}}
+def test_objects_of_a_helm_release_are_refused(running: Running, cluster: Cluster) -> None:
+    put(cluster, "runtimeclasses/kata-qemu", {"meta.helm.sh/release-name": "kata"})
     text = refusal(running)
     assert text.startswith("1 object of this installation belongs to the Helm release ")
     assert "(runtimeclasses/kata-qemu)" in text
@@ -154,7 +147,7 @@ def test_adopt_notes_a_takeover_only_where_another_installer_was(
 def test_objects_of_a_helm_release_that_a_change_would_take_are_refused(running: Running, cluster: Cluster) -> None:
     path = "runtimeclasses/kata-clh"
     before = checked(running)
-    cluster.objects[path] = {"metadata": {"name": "kata-clh", "labels": {"app.kubernetes.io/managed-by": "Helm"}}}
+    put(cluster, path, {"meta.helm.sh/release-name": "kata"})
     more = {"objects": [*inputs.preflight()["objects"], "node.k8s.io/v1 runtimeclasses  kata-clh"]}
     assert "(runtimeclasses/kata-clh)" in refusal(running, before, **more)
     checked(running, before, **more, existing="adopt")

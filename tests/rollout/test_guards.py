@@ -108,7 +108,6 @@ def test_objects_of_a_release_are_named_with_it_and_the_way_to_take_it_over() ->
 
 def test_one_release_of_the_same_namespace_and_mode_can_be_taken_over() -> None:
     assert guards.takeover({KATA}, "kube-system") is None
-    assert guards.takeover({Release("", "")}, "kube-system") is None
 
 
 def test_what_cannot_be_taken_over_is_refused_with_what_to_set() -> None:

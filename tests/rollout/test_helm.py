@@ -28,7 +28,7 @@ def metadata(**fields: Any) -> OwnedMetadata:
         ({}, None),
         ({"labels": {"app.kubernetes.io/managed-by": "kata-deploy"}}, None),
         ({"annotations": NOTE}, Release("kata", "kube-system")),
-        ({"labels": {"app.kubernetes.io/managed-by": "Helm"}}, Release("", "")),
+        ({"labels": {"app.kubernetes.io/managed-by": "Helm"}}, None),
     ],
 )
 def test_release_of_an_object(fields: dict[str, Any], release: Release | None) -> None:

@@ -18,7 +18,7 @@ OURS = Demands(handlers=("kata-qemu",))
 BEFORE, AFTER = "2026-01-01T00:00:00Z", "2999-01-01T00:00:00Z"
 DAEMON_SET = f"namespaces/{NAMESPACE}/daemonsets/kata-deploy"
 TEMPLATES = f"namespaces/{NAMESPACE}/configmaps/{names.job_templates('')}"
-HELMS = {"labels": {"app.kubernetes.io/managed-by": "Helm"}}
+HELMS = {"annotations": {"meta.helm.sh/release-name": "kata"}}
 BY_ARGO_CD = {"managedFields": [{"manager": "pulumi-kubernetes-2b4c0d6e"}, {"manager": "argocd-controller"}]}
 BY_PULUMI = {"managedFields": [{"manager": "pulumi-kubernetes-2b4c0d6e"}]}
 

@@ -168,6 +168,12 @@ def test_objects_that_nobody_says_are_his_are_refused_unless_told_to_adopt_them(
     assert "`pulumi destroy` will delete them" in said
 
 
+def test_helms_label_alone_is_that_of_a_rendered_chart() -> None:
+    on = cluster(ACCOUNT, note={})
+    assert "no stack has made it (" in refusal(examine(on, dataclasses.replace(JOB, adopt=False)))
+    assert announcement(examine(on, JOB)).startswith("takes over 1 object that exists already (")
+
+
 def test_objects_of_the_whole_cluster_are_adopted_where_they_are_equal() -> None:
     assert "runtimeclasses/kata-qemu" in announcement(examine(put(Cluster(), CLASS, LIVE), JOB))
 
