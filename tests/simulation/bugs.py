@@ -178,6 +178,11 @@ def lease_counts_as_fresh_for_ever() -> Patch:
     return mock.patch.object(HeldLease, "remaining", property(lambda _: 15.0))
 
 
+@bug(sleeps=0.5, company=0.9, survives_sleep=1.0, slow=0.4, killed=0.0, lease_deleted=0.0, outage=0.0, denied=0.0)
+def what_waits_for_a_connection_is_sent_after_a_sleep() -> Patch:
+    return mock.patch.object(NetworkApi, "writing_while", return_value=contextlib.nullcontext())
+
+
 @bug(company=0.9)
 def lease_of_another_run_is_taken_at_once() -> Patch:
     async def taken(api: KubeApi, namespace: str, name: str, _: Any) -> Lease:

@@ -15,6 +15,8 @@ class Faults:
     lost_answer: float = 0.0
     slow: float = 0.0
     silent: float = 0.0
+    survives_sleep: float = 0.0
+    """Its machine falls asleep while it waits for a connection, and sends it on waking."""
     busy_object: float = 0.0
     killed_by_write: float = 0.0
     """The run is killed when its creation or deletion of a Job has been applied, before the answer."""
@@ -106,6 +108,7 @@ class Faults:
             lost_answer=0.03,
             slow=0.02,
             silent=0.005,
+            survives_sleep=0.5,
             busy_object=0.02,
             killed_by_write=0.02,
             watch_stalls=0.02,

@@ -5,8 +5,9 @@ what the margin of the Lease is made for; no client can be safe from a request t
 """
 
 import asyncio
+import contextlib
 import random
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterator
 from typing import Any, TypeVar
 
 import msgspec
@@ -48,6 +49,7 @@ class NetworkApi(FakeKubeApi):
         self._world = world
         self._process = process
         self._seen_failed: frozenset[str] = frozenset()
+        self._may_write: Callable[[], bool] | None = None
 
     async def _call(self, name: str, apply: Callable[[], T]) -> T:
         self._world.crash_point(self._process)
@@ -93,8 +95,32 @@ class NetworkApi(FakeKubeApi):
         request.answer.add_done_callback(given_up)
         world.after(delay, arrive)
 
+    @contextlib.contextmanager
+    def writing_while(self, allowed: Callable[[], bool]) -> Iterator[None]:
+        self._may_write = allowed
+        try:
+            yield
+        finally:
+            self._may_write = None
+
+    def _send_after_sleep(self, name: str, apply: Callable[[], Any], request: _Request) -> None:
+        """Send what had waited for its connection when the machine fell asleep."""
+        process, world = self._process, self._world
+        if process.ended or request.given_up:
+            return
+        if process.asleep_until:
+            world.at(process.asleep_until + 0.05, self._send_after_sleep, name, apply, request)
+        elif name.startswith(_WRITES) and "lease" not in name and not process.says(self._may_write):
+            self._deliver(request, unreachable(), 0.01)
+        else:
+            self._arrive(name, apply, request)
+
     def _arrive(self, name: str, apply: Callable[[], Any], request: _Request) -> None:
         world = self._world
+        if self._is_asleep and world.chance(world.faults.survives_sleep):
+            world.met["survives_sleep"] += 1
+            self._send_after_sleep(name, apply, request)
+            return
         error, delay = self._fault(name, apply) or (world.weather.refusal(name, world.now), 0.2)
         if error:
             self._excuse()
@@ -114,8 +140,7 @@ class NetworkApi(FakeKubeApi):
         """Return the error that a request is answered with instead, and after how long."""
         world, faults, chance = self._world, self._world.faults, self._world.chance
         writes = name.startswith(_WRITES)
-        too_late = self._process.asleep_until and world.now > self._process.now + LANDS_WITHIN
-        if too_late or world.now < world.weather.down_until or chance(faults.lost_request):
+        if self._is_asleep or world.now < world.weather.down_until or chance(faults.lost_request):
             return unreachable(), 0.2
         if writes and chance(faults.throttled):
             return ApiError(429, "TooManyRequests", "slow down", world.rng.choice([None, 1.0, 3.0])), 0.2
@@ -128,6 +153,11 @@ class NetworkApi(FakeKubeApi):
                 self._applied(apply)
             return unreachable(), _READ_TIMEOUT
         return None
+
+    @property
+    def _is_asleep(self) -> bool:
+        """Whether its machine sleeps for longer than a request may be on its way."""
+        return bool(self._process.asleep_until) and self._world.now > self._process.now + LANDS_WITHIN
 
     def _applied(self, apply: Callable[[], Any]) -> Any:
         process = self._process

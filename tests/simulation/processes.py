@@ -8,7 +8,7 @@ import asyncio
 import contextvars
 import math
 import selectors
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from tests.simulation.broken import BrokenPromiseError
@@ -83,6 +83,12 @@ class Process:
     def boot_time(self) -> float:
         """Return seconds that include sleep: what the program judges Leases by."""
         return self.loop.now + self._slept + self._jumped
+
+    def says(self, question: Callable[[], bool] | None) -> bool:
+        """Return its own answer, by its own clock; yes where nothing is asked."""
+        context = contextvars.copy_context()
+        context.run(CURRENT.set, self)
+        return question is None or context.run(question)
 
     def wall_time(self) -> float:
         """Return the time of day, in seconds since the beginning, as its machine believes it to be."""

@@ -67,6 +67,7 @@ ODDITIES = dict.fromkeys(
         "attempts",
         "percentages",
         "clock_set",
+        "survives_sleep",
         "refused",
         "pod_evicted",
         "label_lost",
