@@ -1,10 +1,13 @@
 """Creates the Jobs of nodes, each on facts of that moment: planning may lie hours back."""
 
+import asyncio
 from typing import Final
 
+from kata_components import names
 from kata_components.errors import ApiError
 from kata_components.kubernetes.api import KubeApi
 from kata_components.kubernetes.pods import Pod
+from kata_components.rollout import jobs
 from kata_components.rollout.commands import Code, CreateJob, Result
 from kata_components.rollout.step import Step
 from kata_components.runner.lease import HeldLease
@@ -12,10 +15,15 @@ from kata_components.runner.orders import Orders
 
 _ENDED: Final = {"Succeeded", "Failed"}
 _SERVER_ERROR: Final = 500
+_JOB_NAME: Final = "job-name"
+"""The label that the Job controller puts on the pods of a Job."""
 
 
 class Creator:
     """Creates the Jobs of one stage; every node is read right before, which is one request for each.
+
+    Pods outlive their Jobs: one that was deleted, or that has failed at its deadline (Kubernetes 1.30 and
+    before), leaves a pod that works for as long as its grace period. Those of earlier runs are listed once.
 
     After a create without an answer, its node is not looked at again before the same command is
     repeated: the Job may be there, so that it is too late to leave it out.
@@ -26,6 +34,9 @@ class Creator:
         self._orders = orders
         self._lease = lease
         self._unsure: set[CreateJob] = set()
+        self._suspects: set[str] | None = None
+        """The Jobs of all stages of which a pod worked when the first was to be made, and may do so still."""
+        self._looking = asyncio.Lock()
 
     def is_unsure(self, command: CreateJob) -> bool:
         """Whether this very command was tried before and got no answer."""
@@ -55,11 +66,8 @@ class Creator:
 
     async def _instead(self, command: CreateJob, step: Step) -> Result | None:
         """Return what to answer instead of creating the Job, None when it is to be created."""
-        if command.replaces:
-            job = self._orders.stamp.name(step.node)
-            pods = await self._api.list_pods(self._orders.namespace, f"job-name={job}")
-            if any(map(_works, pods)):
-                return Result(code=Code.UNKNOWN, text=f"a pod of its Job {job} still works, though the Job is gone")
+        if job := await self._ending(command, step):
+            return Result(code=Code.UNKNOWN, text=f"a pod of the Job {job} still works on it, though that has ended")
         try:
             node = await self._api.get_node(step.node)
         except ApiError as error:
@@ -71,6 +79,24 @@ class Creator:
         is_other = node.info.machine_id != step.machine_id
         objection = "another machine has its name by now" if is_other else self._orders.objection(step, node)
         return Result(code=Code.SKIPPED, text=objection) if objection else None
+
+    async def _ending(self, command: CreateJob, step: Step) -> str:
+        """Return a Job of the node that has ended, or is gone, while its pod still works; empty when there is none."""
+        suffix = self._orders.suffix
+        async with self._looking:
+            if self._suspects is None:
+                self._suspects = await self._at_work(jobs.selector(suffix))
+        own = {names.job_name(names.job_prefix(suffix, stage), step.node) for stage in jobs.STAGES}
+        asked = own & self._suspects | ({self._orders.stamp.name(step.node)} if command.replaces else set())
+        if not asked:
+            return ""
+        found = await self._at_work(f"{_JOB_NAME} in ({','.join(sorted(asked))})")
+        self._suspects -= asked - found
+        return min(found, default="")
+
+    async def _at_work(self, selector: str) -> set[str]:
+        pods = await self._api.list_pods(self._orders.namespace, selector, "status.phase!=Succeeded")
+        return {pod.metadata.label(_JOB_NAME) or "" for pod in pods if _works(pod)}
 
 
 def _works(pod: Pod) -> bool:

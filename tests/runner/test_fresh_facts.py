@@ -196,11 +196,31 @@ def test_it_waits_for_that_pod_also_where_the_create_of_the_deleted_one_had_no_a
     assert (done.outcome.installed, len(on.starts), beside) == (1, 2, [])
 
 
+@pytest.mark.parametrize("stage", ["install", "cleanup"])
+def test_the_next_run_waits_for_a_pod_that_ends_behind_its_failed_job(stage: str) -> None:
+    on = cluster(1, grace_seconds=30.0)
+    on.fates["node-00"] = "hangs"
+    beside = pods_at_work_when_created(on)
+
+    async def story() -> None:
+        later = asyncio.get_running_loop().call_later
+        later(4.0, lambda: on.expire_job("kata-deploy-install-node-00", waits=False))
+        assert (await roll_out(FakeKubeApi(on), request())).outcome.failed == 1
+        on.fates.clear()
+        if stage == "install":
+            await roll_out(FakeKubeApi(on), request())
+        else:
+            await anchor.end(FakeKubeApi(on), ENDING, say=Told().say, on_progress=Told().on_progress)
+
+    simulate(story())
+    assert (len(on.starts), beside) == (2, [])
+
+
 def test_a_pod_that_never_ends_fails_its_node_with_the_reason() -> None:
     on = cluster(1, grace_seconds=1e9, job_seconds=10.0)
     done = changing(on, 4.0, lambda: on.delete_job("kata-deploy-install-node-00", None))
     assert len(on.starts) == 1
-    assert "a pod of its Job kata-deploy-install-node-00 still works, though the Job is gone" in done.failure
+    assert "a pod of the Job kata-deploy-install-node-00 still works on it, though that has ended" in done.failure
 
 
 def test_jobs_replace_a_pod_only_when_it_has_ended() -> None:

@@ -134,6 +134,7 @@ class Hosts(Cluster):
         labels = self.nodes[name]["metadata"]["labels"]
         if labels.pop(names.RUNTIME_LABEL, None) is None:
             return
+        self._world.met["label_lost"] += 1
         if self._world.rng.random() < 0.5:
             labels[names.RUNTIME_LABEL] = "false"
         for machine in self.machines(name):
