@@ -89,6 +89,14 @@ def adoption_plan(objects: Sequence[str], restarted: int | None) -> str:
     return "\n  ".join(lines)
 
 
+def naming_plan(objects: int) -> str:
+    """Return what becomes of objects of this stack that an older version of the program made."""
+    return (
+        f"{_objects(objects)} of this stack, made by an older version of this program, will be annotated with the "
+        "stack's name; nothing else about them changes for that, and no node is touched"
+    )
+
+
 def _restarts(whose: str, restarted: int | None, values: str) -> list[str]:
     """Return what becomes of the pods of a DaemonSet that is taken over."""
     if restarted is None:

@@ -41,7 +41,7 @@ class ObjectName:
 class There:
     """The objects that are there, by whose they are; `strangers` are those that say nothing of it.
 
-    `stacks` are all that some object names.
+    `stacks` are all that some object names; `unnamed` are ours, made by an older version that did not name the stack.
     """
 
     present: Collection[ObjectName]
@@ -49,6 +49,7 @@ class There:
     of_stacks: Mapping[ObjectName, str]
     released: Mapping[ObjectName, Release]
     strangers: Sequence[ObjectName]
+    unnamed: Collection[ObjectName]
 
 
 async def look(api: KubeApi, objects: Sequence[ObjectName], stacks: Collection[str], *, established: bool) -> There:
@@ -61,16 +62,16 @@ async def look(api: KubeApi, objects: Sequence[ObjectName], stacks: Collection[s
     named = {name: stack for name, metadata in there.items() if (stack := ownership.stack_of(metadata))}
     releases = {name: helm.release_of(metadata) for name, metadata in there.items() if name not in named}
     strangers = [name for name, release in releases.items() if release is None]
+    applied: set[ObjectName] = set()
     if established and strangers:
-        applied: set[ObjectName] = set()
         await at_once(CALLS_AT_ONCE, (_note_applied(api, name, applied) for name in strangers))
-        strangers = [name for name in strangers if name not in applied]
     return There(
         present=there.keys(),
         stacks=frozenset(named.values()),
         of_stacks={name: stack for name, stack in named.items() if stack not in stacks},
         released={name: release for name, release in releases.items() if release},
-        strangers=strangers,
+        strangers=[name for name in strangers if name not in applied],
+        unnamed=applied,
     )
 
 

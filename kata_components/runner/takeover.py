@@ -83,8 +83,12 @@ async def examine(api: KubeApi, request: TakeoverRequest) -> Finding:
         found.append(guards.takeover(set(helms.values()), request.namespace))
         found.append(ownership.differing([str(name) for name in strangers if not await _is_alike(api, name, request)]))
     refusals = [refusal for refusal in found if refusal]
-    told = [] if refusals else await _announcements(api, request, helms, strangers)
-    return Finding(refusals, told, there.stacks)
+    if refusals:
+        return Finding(refusals, (), there.stacks)
+    told = await _announcements(api, request, helms, strangers)
+    if unnamed := [name for name in there.unnamed if name in mine]:
+        told.append(report.naming_plan(len(unnamed)))
+    return Finding((), told, there.stacks)
 
 
 async def _announcements(

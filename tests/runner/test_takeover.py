@@ -201,7 +201,12 @@ def test_objects_of_an_older_version_are_known_by_who_applied_them_where_an_inst
     # Without an installation of this stack they may be those of a stack elsewhere.
     assert "2 objects" in refusal(examine(on, dataclasses.replace(asked, established=False)))
     # A ServiceAccount that has nothing but its name has no manager.
-    assert examine(put(on, ACCOUNT, managedFields=None), asked).refusals == []
+    known = examine(put(on, ACCOUNT, managedFields=None), asked)
+    assert known.refusals == []
+    assert known.announcements == [
+        "2 objects of this stack, made by an older version of this program, will be annotated with the stack's name; "
+        "nothing else about them changes for that, and no node is touched"
+    ]
 
 
 def test_taking_over_removes_helms_traces_and_says_what_is_left_to_do() -> None:
