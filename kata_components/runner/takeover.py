@@ -83,12 +83,9 @@ async def examine(api: KubeApi, request: TakeoverRequest) -> Finding:
         found.append(guards.takeover(set(helms.values()), request.namespace))
         found.append(ownership.differing([str(name) for name in strangers if not await _is_alike(api, name, request)]))
     refusals = [refusal for refusal in found if refusal]
-    if refusals:
-        return Finding(refusals, (), there.stacks)
-    told = await _announcements(api, request, helms, strangers)
-    if unnamed := [name for name in there.unnamed if name in mine]:
-        told.append(report.naming_plan(len(unnamed)))
-    return Finding((), told, there.stacks)
+    unnamed = [name for name in mine if name in there.unnamed]
+    told = [] if refusals else await _announcements(api, request, helms, strangers, len(unnamed))
+    return Finding(refusals, told, there.stacks)
 
 
 async def _announcements(
@@ -96,8 +93,9 @@ async def _announcements(
     request: TakeoverRequest,
     helms: Mapping[ObjectName, Release],
     strangers: Sequence[ObjectName],
+    unnamed: int,
 ) -> list[str]:
-    told = []
+    told = [report.naming_plan(unnamed)] if unnamed else []
     restarted = await _restarted_pods(api, request) if request.daemon_set in {*helms, *strangers} else None
     if helms:
         pods = restarted if request.daemon_set in helms else None
