@@ -145,6 +145,7 @@ class Faults:
             slow_writes=0.1,
             stuck=0.1,
             churn=0.2,
+            second=0.15,
             rival=0.1,
             large=0.03,
             adopts=0.1,
