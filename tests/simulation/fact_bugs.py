@@ -4,9 +4,12 @@ import contextlib
 from typing import Any
 from unittest import mock
 
+from kata_components.errors import ApiError
 from kata_components.kubernetes.objects import Node
-from kata_components.rollout import jobs
+from kata_components.rollout import jobs, mark
 from kata_components.rollout.commands import Code, CreateJob, Result
+from kata_components.rollout.jobs import NodeJob
+from kata_components.rollout.jobs_seen import JobsSeen
 from kata_components.runner import creating, driver, install
 from kata_components.runner.cleanup import CleanupRequest
 from kata_components.runner.creating import Creator
@@ -85,3 +88,25 @@ def failing_plugin_ends_the_run() -> Patch:
 @bug(stuck=0.9)
 def what_gets_nowhere_is_tried_for_ever() -> Patch:
     return mock.patch.object(Standstill, "failed")
+
+
+# Other installations on the same nodes, and quotas.
+
+
+@bug(second=0.9, destroys=0.0)
+def label_of_another_installation_is_taken() -> Patch:
+    return mock.patch.object(mark, "others_are_whole", return_value=False)
+
+
+@bug(second=0.9, destroys=0.0)
+def jobs_of_another_installation_are_not_waited_for() -> Patch:
+    def put(original: Any, seen: JobsSeen, now: float, job: NodeJob) -> None:
+        if not job.foreign:
+            original(seen, now, job)
+
+    return around(JobsSeen, "put", put)
+
+
+@bug(quota=0.9)
+def node_that_a_quota_leaves_no_room_for_counts_as_failed() -> Patch:
+    return mock.patch.object(ApiError, "over_quota", False)
