@@ -103,7 +103,16 @@ class Facts:
         """Whether a cleanup has begun on this machine: it runs, or has taken the label, which goes first."""
         if self.cleanup is None or not self.cleanup.is_of(self.node):
             return False
-        return self.cleanup.active or not self.is_labelled
+        return self.cleanup.active or not self.is_labelled or self._is_cleaned_under_another
+
+    @property
+    def _is_cleaned_under_another(self) -> bool:
+        """Whether another installation may have put the label back since: then the order of things has to tell."""
+        if self.cleanup is None or not node_mark.others_are_whole(self.node, self.suffix):
+            return False
+        made = self.job.created if self.job is not None and self.job.is_of(self.node) else ""
+        installed = made or (self.own_mark.time if self.own_mark is not None else "")
+        return self.cleanup.created[:_TO_THE_SECOND] > installed[:_TO_THE_SECOND]
 
     @property
     def is_labelled(self) -> bool:

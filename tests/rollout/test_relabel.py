@@ -6,9 +6,10 @@ import pytest
 
 from kata_components import names
 from kata_components.kubernetes.objects import Node, RuntimeHandler
-from kata_components.names import RUNTIME_LABEL, mark_label
+from kata_components.names import RUNTIME_LABEL, mark_annotation, mark_label
 from kata_components.rollout.demands import Demands
 from kata_components.rollout.jobs import JobState
+from kata_components.rollout.mark import render
 from kata_components.rollout.plan import plan
 from kata_components.rollout.step import Action, Step
 from kata_components.rollout.verdict import Rules
@@ -98,3 +99,18 @@ def test_a_node_to_label_stands_for_its_kind_and_waits_for_no_wave() -> None:
     rules = rules_of(sizes=("canary", "100%"), soak_seconds=3600)
     lost, fresh = plan([installed(), node("b")], [], rules).steps
     assert (lost.action, lost.canary, fresh.action, fresh.canary) == (Action.RELABEL, False, Action.INSTALL, False)
+
+
+@pytest.mark.parametrize(
+    ("created", "action"),
+    [("2025-12-31T00:00:00Z", Action.UP_TO_DATE), ("2026-01-02T00:00:00Z", Action.INSTALL)],
+)
+def test_a_label_that_another_installation_has_put_back_does_not_make_up_for_a_cleanup(
+    created: str, action: Action
+) -> None:
+    on = installed(labels={RUNTIME_LABEL: "true"})
+    assert on.metadata.annotations
+    on.metadata.annotations[mark_annotation("b")] = render(mark_of("a"))
+    cleanup = replace(job("a", JobState.SUCCEEDED, stage="cleanup"), created=created)
+    [step] = plan([on], [cleanup], rules_of()).steps
+    assert step.action is action

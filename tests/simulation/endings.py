@@ -75,6 +75,8 @@ def others_kept(site: Site, promises: Promises) -> None:
     key = names.mark_annotation(promises.suffix)
     for name, node in site.nodes.items():
         machine, metadata = promises.machines[name], node["metadata"]
+        if not site.is_selected(name):
+            continue
         if machine.installed and key not in metadata["annotations"]:
             raise BrokenPromiseError(f"another installation's destroy took the mark of {promises.suffix!r} off {name}")
         if machine.installed and metadata["labels"].get(names.RUNTIME_LABEL) != "true":

@@ -5,7 +5,7 @@ import functools
 import random
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from math import inf
 from typing import Any
 from unittest import mock
@@ -22,12 +22,11 @@ from tests.simulation.hosts import handler_of
 from tests.simulation.network import NetworkApi
 from tests.simulation.processes import CURRENT, Process
 from tests.simulation.promises import Promises
-from tests.simulation.site import NODE_TIMEOUTS
+from tests.simulation.site import BEGINNING, NODE_TIMEOUTS
 from tests.simulation.stack import IMAGES, Stack
 from tests.simulation.weather import CHANGES
 from tests.simulation.world import World
 
-BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
 SECOND = (("other/second", HOME, "b"), ("other/third", "team-b", "c"))
 RIVAL = ("other/rival", "team-b", "")
 _LONGEST_RUN = 20_000.0

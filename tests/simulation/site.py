@@ -1,6 +1,7 @@
 """The cluster of a simulated history: Jobs work on its machines, and promises are checked here."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from math import inf
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from tests.simulation.watch import Watch
     from tests.simulation.world import World
 
+BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
 SHORTEST_JOB = 3.0
 NODE_TIMEOUTS = (200, 70, 600)
 GRACE = 120
@@ -40,13 +42,14 @@ class Site(Hosts):
     # What runs ask for.
 
     def create_job(self, namespace: str, manifest: Object) -> Object:
-        metadata = manifest["metadata"] | {"namespace": namespace}
+        made_at = f"{BEGINNING + timedelta(seconds=self._world.now):%Y-%m-%dT%H:%M:%SZ}"
+        metadata = manifest["metadata"] | {"namespace": namespace, "creationTimestamp": made_at}
         name, promises = metadata["name"], self.promises_of({"metadata": metadata})
         if name not in self.namespaces[namespace].jobs:
             self._admit(namespace, name, node_of(manifest))
             own = [job for job in self.active if self.promises_of(job) is promises]
             promises.before_create(manifest, own, self._at_work(own))
-        made = super().create_job(namespace, manifest)
+        made = super().create_job(namespace, manifest | {"metadata": metadata})
         self._created[made["metadata"]["uid"]] = self._world.now
         return made
 
