@@ -5,22 +5,19 @@ be tried, but for Pod Security, which the namespace's label tells.
 """
 
 from collections.abc import Sequence
-from http import HTTPStatus
 from typing import Final
 
 from kata_components.errors import ApiError
 from kata_components.kubernetes.api import KubeApi, Manifest
 from kata_components.rollout import guards, jobs
+from kata_components.rollout.commands import Code, CreateJob
 from kata_components.rollout.jobs import JobStamp
 from kata_components.rollout.step import Step
+from kata_components.runner.answers import code_of
 
-_REFUSALS: Final = {HTTPStatus.FORBIDDEN, HTTPStatus.UNPROCESSABLE_ENTITY}
-_NO_VERDICT: Final = {
-    # One of that name is there, so admission has let it pass.
-    HTTPStatus.CONFLICT,
-    # A webhook that cannot be asked without effects.
-    HTTPStatus.BAD_REQUEST,
-}
+_NO_DRY_RUN: Final = "BadRequest"
+"""The reason the API server gives where a webhook cannot be asked without effects; denials of webhooks, often with the
+same status (HTTP 400), have another one or none."""
 
 
 def first_job(stamp: JobStamp, steps: Sequence[Step]) -> Manifest | None:
@@ -43,10 +40,10 @@ async def refusals(api: KubeApi, namespace: str, suffix: str, job: Manifest) -> 
     try:
         await api.rehearse_job(namespace, job)
     except ApiError as error:
-        # Missing rights are told together, elsewhere.
-        if error.status in _NO_VERDICT or error.unauthorized:
+        # Missing rights are told together, elsewhere. One of that name is there: admission has let it pass.
+        if error.unauthorized or error.conflict or error.reason == _NO_DRY_RUN:
             return []
-        if error.status not in _REFUSALS:
+        if error.unauthenticated or code_of(CreateJob(node=""), error) not in {Code.REJECTED, Code.FULL}:
             raise
         # Finished Jobs of an earlier run count too, and this one removes them.
         if error.over_quota and (await api.list_jobs(namespace, jobs.selector(suffix))).items:

@@ -17,6 +17,8 @@ JOB["metadata"]["name"] = "kata-deploy-install-node-00"
 INVALID = ApiError(422, "Invalid", "tolerations[0].operator: Invalid value: Exist")
 OVER_QUOTA = ApiError(403, "Forbidden", 'jobs.batch "x" is forbidden: exceeded quota: few, used: count/jobs.batch=5')
 NO_DRY_RUN = ApiError(400, "BadRequest", 'admission webhook "policy" does not support dry run')
+DENIED_WITHOUT_CODE = ApiError(400, "", 'admission webhook "policy" denied the request: no privileged pods')
+"""A webhook need not say a status; the API server then answers 400."""
 TAKEN = ApiError(409, "AlreadyExists", 'jobs.batch "x" already exists')
 
 
@@ -49,7 +51,7 @@ def test_what_passes_is_not_refused() -> None:
     assert on.jobs == {}
 
 
-@pytest.mark.parametrize("error", [fake_api.denied_by_admission(), INVALID, OVER_QUOTA])
+@pytest.mark.parametrize("error", [fake_api.denied_by_admission(), DENIED_WITHOUT_CODE, INVALID, OVER_QUOTA])
 def test_what_the_api_server_would_answer_to_a_job_is_the_refusal(error: ApiError) -> None:
     (text,) = refusals(cluster(1), error)
     assert text.startswith(f"the API server would not take the Job kata-deploy-install-node-00: {error}. A dry run")
