@@ -21,4 +21,12 @@ async def at_once(limit: int, calls: Iterable[Coroutine[Any, Any, None]]) -> Non
             for _ in range(limit):
                 group.create_task(work())
     except ExceptionGroup as group_error:
-        raise group_error.exceptions[0] from None
+        raise first(group_error) from None
+
+
+def first(group_error: ExceptionGroup[Exception]) -> Exception:
+    """Return the first error of a task group, also of one inside it: it is the cause of the others."""
+    error: Exception = group_error
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return error

@@ -27,6 +27,7 @@ from kata_components.rollout.pacer import Pacer
 from kata_components.rollout.phase import Phase, Progress
 from kata_components.rollout.step import Step
 from kata_components.runner.answers import code_of
+from kata_components.runner.at_once import first
 from kata_components.runner.creating import Creator
 from kata_components.runner.diagnosis import inspect, name_taken
 from kata_components.runner.lease import HeldLease
@@ -93,20 +94,23 @@ class Driver:
             self._api, orders.namespace, orders.suffix, stamp.template, stamp.node_timeout_seconds
         )
         try:
-            async with asyncio.TaskGroup() as group:
-                background = [
-                    group.create_task(self._lease.keep()),
-                    group.create_task(again_and_again(self._tell_progress)),
-                    group.create_task(lookout.watch(self._at_work, self._hold_up)),
+            async with asyncio.TaskGroup() as background:
+                tasks = [
+                    background.create_task(self._lease.keep()),
+                    background.create_task(again_and_again(self._tell_progress)),
+                    background.create_task(lookout.watch(self._at_work, self._hold_up)),
                 ]
-                await self._pace(group)
+                # The Lease is kept until the last request has its answer.
+                async with asyncio.TaskGroup() as group:
+                    await self._pace(group)
+                    self._closing = True
+                    if self._watch:
+                        self._watch.cancel()
                 self._tell_progress()
-                self._closing = True
-                for task in [*background, *filter(None, [self._watch])]:
+                for task in tasks:
                     task.cancel()
         except ExceptionGroup as group_error:
-            # One reason is enough to stop, and the first is the cause of the others.
-            raise group_error.exceptions[0] from None
+            raise first(group_error) from None
 
     async def _pace(self, group: asyncio.TaskGroup) -> None:
         now = asyncio.get_running_loop().time

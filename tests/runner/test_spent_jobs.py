@@ -1,12 +1,15 @@
 """Succeeded Jobs of marked nodes go on the way, many with one request."""
 
+import asyncio
 from collections import Counter
+from itertools import pairwise
 from typing import Any
 
 from kata_components.rollout.spent import BATCH
+from kata_components.runner.holder import DURATION_SECONDS
 from tests.runner.fake_api import FakeKubeApi
 from tests.runner.support import cluster, request, roll_out
-from tests.runner.virtual_loop import simulate
+from tests.runner.virtual_loop import now, simulate
 
 
 def test_succeeded_jobs_are_removed_on_the_way_many_with_one_request() -> None:
@@ -40,3 +43,20 @@ def test_a_soak_keeps_no_finished_jobs() -> None:
 
     simulate(roll_out(Looking(on), request(waves=(3, "100%"), soak_seconds=600)))
     assert 0 in left[10:-10]
+
+
+def test_the_lease_is_kept_while_jobs_are_removed_behind_the_last_node() -> None:
+    on, renewed = cluster(BATCH + 2), []
+
+    class Busy(FakeKubeApi):
+        async def delete_jobs(self, *call: Any, **fields: Any) -> None:
+            await asyncio.sleep(60)
+            await super().delete_jobs(*call, **fields)
+
+        async def replace_lease(self, *call: Any) -> Any:
+            renewed.append(now())
+            return await super().replace_lease(*call)
+
+    done = simulate(roll_out(Busy(on), request(10)))
+    assert done.outcome.installed == BATCH + 2
+    assert max(later - earlier for earlier, later in pairwise(renewed)) < DURATION_SECONDS
