@@ -2,25 +2,29 @@
 
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, StringConstraints
+from pydantic import BeforeValidator, StringConstraints
 
 from kata_components.settings.model import Model, problem_in_text
 
 _LONGEST_PATH: Final = 1024
 
 
-def _path(text: str) -> str:
-    """Refuse the content of a kubeconfig, plain or encoded, without showing it."""
-    if "\n" in text or text.lstrip().startswith("{") or len(text) > _LONGEST_PATH:
+def _path(value: object) -> object:
+    """Refuse the content of a kubeconfig, as a map, plain or encoded, without showing it."""
+    if isinstance(value, str):
+        is_content = "\n" in value or value.lstrip().startswith("{") or len(value) > _LONGEST_PATH
+    else:
+        is_content = isinstance(value, dict | list)
+    if is_content:
         raise problem_in_text(
             "must be the path of a kubeconfig, not its content: that would stand in clear in the stack's state. "
             "Write it to a file, for example in a step of the pipeline, and set the path or KUBECONFIG"
         )
-    return text
+    return value
 
 
 class Cluster(Model):
     """The kubeconfig context; `kubeconfig` is a path, None means `KUBECONFIG` or the usual place."""
 
     context: Annotated[str, StringConstraints(min_length=1)]
-    kubeconfig: Annotated[str, StringConstraints(min_length=1), AfterValidator(_path)] | None = None
+    kubeconfig: Annotated[str, StringConstraints(min_length=1), BeforeValidator(_path)] | None = None

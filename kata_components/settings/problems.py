@@ -21,6 +21,9 @@ _FEW = 12
 _LIST_ITEMS: tuple[type[BaseModel], ...] = (Expression, Toleration, PullSecret)
 _ITEM_KEYS = sorted({field.alias or name for model in _LIST_ITEMS for name, field in model.model_fields.items()})
 
+_AS_TEXT = {"int_type": re.compile(r"-?[0-9]{1,20}"), "bool_type": re.compile("(?i)true|false")}
+"""What such values look like where quotes make them text."""
+
 _MESSAGES = {
     "model_type": "must be a map",
     "dict_type": "must be a map",
@@ -75,7 +78,8 @@ def _line(detail: ErrorDetails, defaults: Tree, version: str) -> str:
         siblings = at(defaults, location[:-1])
         return unknown_key(location, siblings if isinstance(siblings, dict) else _ITEM_KEYS, version)
     if kind == "missing":
-        return f"{path}: is required; {_HOW_TO_SET.get(path, 'it cannot be removed with null')}"
+        removed = "; it cannot be removed with null" if at(defaults, location) is not None else ""
+        return f"{path}: is required{f'; {_HOW_TO_SET[path]}' if path in _HOW_TO_SET else removed}"
     return f"{path}: {refused(detail)}"
 
 
@@ -86,4 +90,15 @@ def refused(detail: ErrorDetails) -> str:
     if kind == IN_TEXT:
         return message
     choices = re.findall(r"'([^']+)'", str(detail.get("ctx", {}).get("expected", "")))
-    return f"{message.replace('String should', 'must')}, got {shown(value)}{closest(value, choices)}"
+    must = message.replace("String should", "must")
+    return f"{must}, got {shown(value)}{closest(value, choices)}{_written(kind, value)}"
+
+
+def _written(kind: str, value: object) -> str:
+    """Return how to write a value that is of another type than it looks, or nothing."""
+    if isinstance(value, str):
+        looks = _AS_TEXT.get(kind)
+        return "; write it without quotes" if looks and looks.fullmatch(value) else ""
+    if kind != "string_type" or value is None:
+        return ""
+    return "; write it as text, in a block after `|`" if isinstance(value, dict | list) else "; write it in quotes"

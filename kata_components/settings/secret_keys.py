@@ -31,8 +31,8 @@ def refused_secrets(keys: Iterable[str]) -> Iterator[str]:
     """
     for key in sorted(keys):
         top = key.partition(".")[0].partition("[")[0]
-        instead = f"{_INSTEAD[top]}; what" if top in _INSTEAD else "what"
+        instead = f"{_INSTEAD[top]}; " if top in _INSTEAD else ""
         yield (
             f"{key}: was set with --secret, but would stand in clear text {_WHERE.get(top, _OBJECTS)}; "
-            f"{instead} may be read there, set again without --secret"
+            f"{instead}if anybody may read it there, set it again without --secret"
         )

@@ -99,10 +99,10 @@ class DefaultShim(Model):
 
     model_config = ConfigDict(alias_generator=None)
 
-    amd64: str
-    arm64: str
-    s390x: str
-    ppc64le: str
+    amd64: str = ""
+    arm64: str = ""
+    s390x: str = ""
+    ppc64le: str = ""
 
     @property
     def first(self) -> str:

@@ -54,7 +54,7 @@ def read_values_file(path: str) -> Tree:
     if objects:
         kind = next((found["kind"] for found in objects if found["kind"] in _VALUES_IN), objects[0]["kind"])
         where = _VALUES_IN.get(kind)
-        instead = f"what stands below {where} in it, alone," if where else "the values alone,"
+        instead = f"only what stands below {where} in it" if where else "only the values"
         raise _refusal(path, f"is a Kubernetes object, {shown(kind)}, and no values file; put {instead} into a file")
     if len(documents) > 1:
         raise _refusal(path, f"has {len(documents)} documents, and values are one")

@@ -41,12 +41,13 @@ def test_defaults_are_the_charts_and_ours() -> None:
         "apiVersion: v1\nusers: [{name: u, user: {token: s3cr3t}}]\n",
         ' {"users": [{"name": "u", "user": {"token": "s3cr3t"}}]}',
         base64.b64encode(b"apiVersion: v1\nusers: [{token: s3cr3t}]\n" * 30).decode(),
+        {"users": [{"user": {"token": "s3cr3t"}}]},
     ],
 )
-def test_the_content_of_a_kubeconfig_is_refused_by_name_and_not_shown(content: str) -> None:
+def test_the_content_of_a_kubeconfig_is_refused_by_name_and_not_shown(content: str | dict[str, Any]) -> None:
     (problem,) = problems(cluster={"context": "c", "kubeconfig": content})
     assert problem.startswith("cluster.kubeconfig: must be the path of a kubeconfig, not its content")
-    assert content[:10] not in problem
+    assert str(content)[:10] not in problem
     assert "s3cr3t" not in problem
 
 
@@ -103,7 +104,10 @@ def test_all_problems_come_at_once_in_lines_of_their_own() -> None:
         ({"namespace": "Kube"}, "namespace: must be at most 63 lower-case letters, digits and hyphens, got 'Kube'"),
         ({"cluster": {"context": ""}}, "cluster.context: must have at least 1 character, got ''"),
         ({"debug": "yes"}, "debug: must be a valid boolean, got 'yes'"),
-        ({"valuesFile": 5}, "valuesFile: must be a valid string, got 5"),
+        ({"debug": "True"}, "debug: must be a valid boolean, got 'True'; write it without quotes"),
+        ({"valuesFile": 5}, "valuesFile: must be a valid string, got 5; write it in quotes"),
+        ({"image": {"tag": 1.31}}, "image.tag: must be a valid string, got 1.31; write it in quotes"),
+        ({"health": {"port": "8090"}}, "health.port: must be a valid integer, got '8090'; write it without quotes"),
         ({"shims": {"qemo": {}}}, "shims.qemo: no such key at 4.0.0; did you mean qemu or remote?"),
         ({"shims": {"qemu": {"enable": True}}}, "shims.qemu.enable: no such key at 4.0.0; did you mean enabled?"),
         ({"shims": {"disableAll": True}}, "shims: all are off; enable at least one with `shims.<name>.enabled: true`"),
@@ -117,6 +121,10 @@ def test_all_problems_come_at_once_in_lines_of_their_own() -> None:
         ),
         ({"tolerations": [{"kye": "x"}]}, "tolerations.0.kye: no such key at 4.0.0; did you mean key?"),
         ({"image": {"reference": None}}, "image.reference: is required; it cannot be removed with null"),
+        (
+            {"customRuntimes": {"enabled": True, "runtimes": {"mine": {"baseConfig": "qemu"}}}},
+            "customRuntimes.runtimes.mine.runtimeClass: is required",
+        ),
         (
             {"env": {"installationPrefix": "opt"}},
             "env.installationPrefix: must be an absolute path without `..` and colons, or empty, got 'opt'",
@@ -176,6 +184,10 @@ def test_problem_of_job_mode_names_path_value_and_fix(config: dict[str, Any], li
 
 def test_keys_at_their_default_are_not_refused() -> None:
     assert load(valuesFile=None, monitor={"enabled": False}, job={"parallelism": 100}, nameOverride=None) == load()
+
+
+def test_null_means_no_default_shim_as_in_the_chart() -> None:
+    assert load(defaultShim={"arm64": None}) == load(defaultShim={"arm64": ""})
 
 
 def test_waves_may_be_empty_and_mixed() -> None:

@@ -203,10 +203,10 @@ def test_values_mean_the_same_from_a_file_as_in_the_stack(case: chart.Case) -> N
 @pytest.mark.parametrize(
     ("kind", "instead"),
     [
-        ("HelmRelease", "what stands below spec.values in it, alone,"),
-        ("Application", "what stands below spec.source.helm.valuesObject or spec.source.helm.values in it, alone,"),
-        ("HelmChartConfig", "what stands below spec.valuesContent in it, alone,"),
-        ("DaemonSet", "the values alone,"),
+        ("HelmRelease", "only what stands below spec.values in it"),
+        ("Application", "only what stands below spec.source.helm.valuesObject or spec.source.helm.values in it"),
+        ("HelmChartConfig", "only what stands below spec.valuesContent in it"),
+        ("DaemonSet", "only the values"),
     ],
 )
 def test_kubernetes_object_is_told_from_values(kind: str, instead: str) -> None:
@@ -219,7 +219,7 @@ def test_kubernetes_object_is_told_from_values(kind: str, instead: str) -> None:
 def test_kubernetes_object_among_others_is_found() -> None:
     source = "apiVersion: source.toolkit.fluxcd.io/v1\nkind: HelmRepository\n---\n"
     (line,) = problems(source + "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\n---\n")
-    assert "is a Kubernetes object, 'HelmRelease', and no values file; put what stands below spec.values" in line
+    assert "is a Kubernetes object, 'HelmRelease', and no values file; put only what stands below spec.values" in line
 
 
 def test_values_of_a_chart_above_this_one_are_told_from_unknown_keys() -> None:

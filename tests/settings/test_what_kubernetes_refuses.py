@@ -47,7 +47,7 @@ def test_toleration_that_is_none(toleration: dict[str, Any], what: str) -> None:
         ({"key": "a/b/c", "operator": "Exists"}, "key: must be the key of a taint"),
         ({"key": f"a/{'b' * 64}", "operator": "Exists"}, "key: must be the key of a taint"),
         ({"key": "a", "value": "b c"}, "value: must be a label value"),
-        ({"key": "a", "value": True}, "value: must be a valid string, got True"),
+        ({"key": "a", "value": True}, "value: must be a valid string, got True; write it in quotes"),
         ({"key": "a", "operator": "exists"}, "operator: must be '', 'Exists' or 'Equal', got 'exists'"),
         ({"key": "a", "effect": "NoRun"}, "effect: must be '', 'NoSchedule', 'PreferNoSchedule' or 'NoExecute'"),
     ],
@@ -241,7 +241,11 @@ def test_custom_runtime_with_a_base_that_there_is_not(base: str, hint: str) -> N
         ("handler: kata-x", "handler: kata.x", "its handler must be at most 63"),
         ("handler: kata-x", f"handler: {'x' * 64}", "its handler must be at most 63"),
         ("name: kata-x", "name: Kata_X", "its metadata.name must be a name of lower-case letters"),
-        ("name: kata-x", "name: kata-x, labels: {a: true}", "its metadata.labels.a must be a valid string, got True"),
+        (
+            "name: kata-x",
+            "name: kata-x, labels: {a: true}",
+            "its metadata.labels.a must be a valid string, got True; write it in quotes",
+        ),
         (
             "handler: kata-x",
             "handler: a\noverhead: {podFixed: {cpu: lots}}",
