@@ -4,9 +4,11 @@ from kata_components.settings.settings import Settings
 
 
 def containerd_version(settings: Settings) -> tuple[str, str]:
-    """Return the oldest containerd that will do, as `major.minor`, and what needs it."""
+    """Return the oldest containerd that will do, as `major.minor`, and what needs it; both empty where any will."""
     if "erofs" in settings.snapshotter.setup:
         return "2.2", "the erofs snapshotter"
     if settings.env.multi_install_suffix and settings.k8s_distribution != "k0s":
         return "2.0", "env.multiInstallSuffix"
-    return "1.7", "Kata's node program"
+    if any(shim.containerd.snapshotter for shim in settings.shims.enabled.values()):
+        return "1.7", "a snapshotter of its own for a shim"
+    return "", ""

@@ -199,7 +199,8 @@ def foreign_objects(objects: Sequence[str], releases: Collection[Release]) -> Re
     return Refusal(
         f"{_objects(objects)} to {_releases(releases)} ({some(objects)}). To take it over, with nothing installed "
         "again: `pulumi config set --path kata-deploy:rollout.existing adopt`, see docs/migrating-from-helm.md. "
-        "Otherwise uninstall it first (`helm uninstall`), or install beside it with another env.multiInstallSuffix."
+        "Otherwise uninstall it first (`helm uninstall`, then `kubectl delete` what it leaves behind), or install "
+        "beside it with another env.multiInstallSuffix."
     )
 
 

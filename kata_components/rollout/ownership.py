@@ -75,7 +75,7 @@ def previous(lease: Lease) -> list[str]:
     return [*filter(None, (lease.metadata.annotation(names.PREVIOUS_ANNOTATION) or "").split(","))]
 
 
-def elsewhere(marked: Mapping[str, int], bound: Sequence[str], namespace: str) -> Refusal | None:
+def elsewhere(marked: Mapping[str, int], bound: Sequence[str], namespace: str, suffix: str) -> Refusal | None:
     """Refuse a first run where an installation of its suffix is there without a Lease in its namespace.
 
     `marked` counts nodes by the namespace in their marks, empty where an older version has written none; `bound` are
@@ -89,11 +89,13 @@ def elsewhere(marked: Mapping[str, int], bound: Sequence[str], namespace: str) -
         return None
     others = sorted({*bound, *marked} - {""})
     theirs = f"set `namespace` to {others[0]}" if others else "bring its Lease or its state back"
+    remove = [f"`kubectl annotate nodes --all {names.mark_annotation(suffix)}-`"] if marked else []
+    remove += [f"`kubectl delete clusterrolebinding {names.node_binding(suffix)}`"] if bound else []
     text = (
         f"an installation of this env.multiInstallSuffix is there ({'; '.join(traces)}), but namespace {namespace} has "
         "no Lease of it. Two of one suffix would undo each other: the destroy of one takes Kata off the nodes of the "
         "other. Work in its stack, or install beside it with another env.multiInstallSuffix. If it is this stack's "
-        f"own, {theirs}."
+        f"own, {theirs}. If nothing is left of it but these traces, remove them: {' and '.join(remove)}."
     )
     return Refusal(text, "" if others else f"marks without a Lease on {marked['']} nodes")
 
@@ -105,21 +107,21 @@ def other_mode(found: str | None, mode: str) -> Refusal | None:
     other = "daemonset" if mode == "job" else "job"
     return Refusal(
         f"something installs with deploymentMode {other} (it has {found}), this stack with {mode}. Both would work on "
-        f"the same nodes. Take it over with deploymentMode {other}; to change the mode later, run `pulumi destroy`, "
-        f"then `pulumi up` with {mode}."
+        f"the same nodes. Uninstall it first, with the tool that installed it. Or take it over with deploymentMode "
+        f"{other}; to change the mode later, run `pulumi destroy`, then `pulumi up` with {mode}."
     )
 
 
 def strangers(objects: Sequence[str]) -> Refusal | None:
-    """Refuse to take objects that are there and say of nobody that they are his, without being told to."""
+    """Refuse to take objects that are there and name no owner, without being told to."""
     if not objects:
         return None
     return Refusal(
         f"{_counted(objects)} of this installation {_is(objects)} there already, and no stack has made "
-        f"{_them(objects)} ({some(objects)}): applied with kubectl, by Argo CD or Flux, or of another team. To take "
-        f"over what is Kata's: let go of {_them(objects)} there first, then `pulumi config set --path "
-        "kata-deploy:rollout.existing adopt`. Otherwise delete what nobody needs, or install beside it with another "
-        "env.multiInstallSuffix."
+        f"{_them(objects)} ({some(objects)}): applied with kubectl, by Argo CD or Flux, or by another team. To take "
+        f"over what is Kata's: have that tool let go of {_them(objects)} first (docs/migrating-from-helm.md), then "
+        "`pulumi config set --path kata-deploy:rollout.existing adopt`. Otherwise delete what nobody needs, or install "
+        "beside it with another env.multiInstallSuffix."
     )
 
 
@@ -131,7 +133,8 @@ def differing(objects: Sequence[str]) -> Refusal | None:
         f"{_counted(objects)} of the whole cluster {_is(objects)} there already and not as this configuration has "
         f"{_them(objects)} ({some(objects)}): of another team, or from other values. Nobody else's is ever overwritten "
         "or deleted; `adopt` takes what is equal. See `kubectl get <object> -o yaml`, then set the version and values "
-        "it was made from, delete it if nobody needs it, or install beside it with another env.multiInstallSuffix."
+        f"used for {_them(objects)}, delete {_them(objects)} if nobody needs {_them(objects)}, or install beside it "
+        "with another env.multiInstallSuffix."
     )
 
 

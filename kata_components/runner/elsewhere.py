@@ -21,4 +21,4 @@ async def elsewhere(api: KubeApi, namespace: str, suffix: str) -> Refusal | None
             marked[written.namespace if written else ""] += 1
     found = await api.get_object("rbac.authorization.k8s.io/v1", "clusterrolebindings", "", names.node_binding(suffix))
     bound = {subject.get("namespace", "") for subject in (found or {}).get("subjects") or ()}
-    return ownership.elsewhere(marked, sorted(bound - {"", namespace}), namespace)
+    return ownership.elsewhere(marked, sorted(bound - {"", namespace}), namespace, suffix)

@@ -241,12 +241,14 @@ def test_an_installation_of_the_suffix_in_another_namespace_is_refused(
     text = refusal(running, namespace="team-b", stack="kata-deploy/b")
     assert "(marks on 5 nodes, in namespace kube-system), but namespace team-b has no Lease of it" in text
     assert "set `namespace` to kube-system" in text
+    assert text.endswith(f"remove them: `kubectl annotate nodes --all {names.mark_annotation('')}-`.")
     assert "To go on nevertheless" not in text
     # In daemonset mode nodes carry no marks.
     api.do(lambda: [node["metadata"]["annotations"].clear() for node in cluster.nodes.values()])
     put(cluster, BINDING, subjects=[{"kind": "ServiceAccount", "namespace": "kube-system", "name": "kata-deploy-sa"}])
     text = refusal(running, namespace="team-b", stack="kata-deploy/b", deploymentMode="daemonset")
     assert "(rights of namespace kube-system), but namespace team-b has no Lease of it" in text
+    assert text.endswith("remove them: `kubectl delete clusterrolebinding kata-deploy-rb`.")
     assert len(api.writes) == before
 
 

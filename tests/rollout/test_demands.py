@@ -12,7 +12,7 @@ from kata_components.rollout.step import Action, Barrier
 from kata_components.rollout.verdict import Rules
 from tests.rollout.builders import DIGEST, mark_of, node, text_of
 
-NEEDS = Demands(distribution="k8s", containerd=("1.7", "Kata's node program"))
+NEEDS = Demands(distribution="k8s", containerd=("1.7", "a snapshotter of its own for a shim"))
 RULES = Rules(suffix="", digests={1: DIGEST}, sizes=("canary", "100%"), demands=NEEDS)
 
 
@@ -43,7 +43,7 @@ def test_a_containerd_that_is_too_old_is_skipped_with_what_needs_a_newer_one(run
     assert step.action is (Action.INSTALL if fits else Action.SKIPPED)
     assert fits or (step.barrier, step.reason.split(";")[1]) == (
         Barrier.UNFIT,
-        " Kata's node program needs 1.7: upgrade it, or leave the node out",
+        " a snapshotter of its own for a shim needs 1.7: upgrade it, or leave the node out",
     )
 
 

@@ -135,9 +135,9 @@ def test_what_installs_in_the_other_mode_is_refused_whoever_has_it(adopt: bool, 
     def asked(request: TakeoverRequest) -> TakeoverRequest:
         return dataclasses.replace(request, adopt=adopt)
 
-    assert "deploymentMode daemonset (it has daemonsets/kube-system/kata-deploy)" in (
-        refusal(examine(there(DAEMON_SET), asked(JOB)))
-    )
+    text = refusal(examine(there(DAEMON_SET), asked(JOB)))
+    assert "deploymentMode daemonset (it has daemonsets/kube-system/kata-deploy)" in text
+    assert "Uninstall it first, with the tool that installed it" in text
     templates = ObjectName(
         api_version="v1", plural="configmaps", namespace="kube-system", name="kata-deploy-job-templates"
     )
