@@ -98,10 +98,11 @@ def _node_marks(metadata: dict[str, Any]) -> Iterator[str]:
 
 
 def marked(kube: Kube) -> set[str]:
-    """Return the nodes that carry our mark."""
+    """Return the nodes that carry our mark of a whole install; the trace of a failed one is not counted."""
     nodes = kube.get("/api/v1/nodes")["items"]
     key = "kata-deploy.katacontainers.io/installed-default"
-    return {node["metadata"]["name"] for node in nodes if key in node["metadata"].get("annotations", {})}
+    marks = {n["metadata"]["name"]: n["metadata"].get("annotations", {}).get(key) for n in nodes}
+    return {name for name, mark in marks.items() if mark and json.loads(mark)["digest"]}
 
 
 def jobs(kube: Kube) -> list[dict[str, Any]]:
