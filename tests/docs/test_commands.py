@@ -1,24 +1,26 @@
 """Commands that the documents name exist."""
 
 import contextlib
+import importlib.util
 import re
 import shlex
 
 import pytest
 
 from sandbox.__main__ import _parser
-from tests.docs.markdown import CHECKOUT, DOCUMENTS, README
+from tests.docs.markdown import CHECKOUT, README, TEXTS
 
 MAKEFILE = (CHECKOUT / "Makefile").read_text(encoding="utf-8")
-TEXTS = "\n".join(path.read_text(encoding="utf-8") for path in DOCUMENTS)
+WHOLE = "\n".join(TEXTS.values())
 SANDBOX = [
-    shlex.split(line, comments=True) for line in re.findall(r"^ {4}python -m sandbox (.+)$", README, re.MULTILINE)
+    shlex.split(line, comments=True) for line in re.findall(r"^ {4}python -m sandbox (.+)$", WHOLE, re.MULTILINE)
 ]
+MODULES = set(re.findall(r"python -m ((?:kata_components|sandbox|bench|tests)[\w.]*)", WHOLE))
 TARGETS = set(re.search(r"^\.PHONY: (.+)$", MAKEFILE, re.MULTILINE)[1].split())  # type: ignore[index] # fails if absent
 
 
 def named_targets() -> set[str]:
-    code = re.findall(r"`(make [^`\n]+)`", TEXTS) + re.findall(r"^ {4}(make .+)$", TEXTS, re.MULTILINE)
+    code = re.findall(r"`(make [^`\n]+)`", WHOLE) + re.findall(r"^ {4}(make .+)$", WHOLE, re.MULTILINE)
     words = {word for command in code for word in command.split()[1:]}
     return {word for word in words if not word.startswith("-") and "=" not in word}
 
@@ -36,6 +38,13 @@ def test_sandbox_commands_are_understood(arguments: list[str]) -> None:
     # The parser ends the process when it does not understand.
     with contextlib.redirect_stderr(None):
         assert callable(_parser().parse_args(arguments).verb)
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_modules_to_run_exist(module: str) -> None:
+    found = importlib.util.find_spec(module)
+    assert found
+    assert found.submodule_search_locations is None or importlib.util.find_spec(f"{module}.__main__")
 
 
 def test_there_are_sandbox_commands_to_check() -> None:

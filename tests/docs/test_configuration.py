@@ -1,24 +1,32 @@
 """The tables of the configuration say what the settings are."""
 
-from collections.abc import Iterator, Mapping
+import copy
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pytest
 import yaml
 
-from kata_components.settings import profile
+from kata_components.settings import key_tables, profile
 from kata_components.settings.load import load_settings
 from kata_components.settings.merge import Path, at
 from kata_components.settings.profile import load_profile
-from tests.docs.markdown import CHECKOUT, README, in_code, paragraph, section, tables
+from tests.docs.markdown import CHECKOUT, CONFIGURATION, blocks, in_code, section, tables
 
 DEFAULTS = CHECKOUT / "kata_components" / "settings" / "defaults"
 VERSIONS = profile.SUPPORTED_VERSIONS
 OWN = yaml.safe_load((DEFAULTS / "own.yaml").read_text(encoding="utf-8"))
 OWN_VALUES = OWN["values"]
-OWN_TABLE = {in_code(key)[0]: (default, meaning) for key, default, meaning in tables(section(README, "### Own keys"))}
+OWN_TABLE = {
+    in_code(key)[0]: (default, meaning) for key, default, meaning in tables(section(CONFIGURATION, "## Own keys"))
+}
 OWN_REQUIRED = {"kataVersion", "cluster.context"}
-ONE_SHIM = "shims.<name>"
+ONE_SHIM = ("shims", "<name>")
+
+
+def versions_of(cell: str) -> Sequence[str]:
+    return VERSIONS if cell == "both" else in_code(cell)
 
 
 class Row(NamedTuple):
@@ -30,11 +38,19 @@ class Row(NamedTuple):
     mode: str
 
 
+CHART_KEYS, SHIMS = section(CONFIGURATION, "## Chart keys").split("### Shims\n")
+BELOW = dict(re.findall(r"^The default of `(.+)`:\n\n```yaml\n(.+)\n```$", CHART_KEYS, re.MULTILINE))
+"""Defaults that are too long for a table, by key."""
 CHART_ROWS = [
-    Row(version, in_code(key)[0], in_code(default)[0], mode)
-    for key, default, versions, mode, _ in tables(section(README, "### Chart keys"))
-    for version in (VERSIONS if versions == "both" else in_code(versions))
+    Row(version, in_code(key)[0], BELOW[in_code(key)[0]] if default == "below" else in_code(default)[0], mode)
+    for key, default, versions, mode, _ in tables(CHART_KEYS)
+    for version in versions_of(versions)
 ]
+SHIM_ROWS = {
+    (version, in_code(name)[0]): in_code(defaults)
+    for name, versions, defaults in tables(SHIMS)
+    for version in versions_of(versions)
+}
 
 
 def leaves(tree: Mapping[str, Any], path: Path = ()) -> Iterator[str]:
@@ -51,8 +67,13 @@ def chart_values(version: str) -> dict[str, Any]:
 
 def chart_default(row: Row) -> Any:
     # The shim that has nothing of its own has the defaults of all shims.
-    path = ("shims", "clh") if row.key == ONE_SHIM else tuple(row.key.split("."))
-    return at(chart_values(row.version), path)
+    path = tuple(row.key.split("."))
+    return at(chart_values(row.version), ("shims", "clh", *path[2:]) if path[:2] == ONE_SHIM else path)
+
+
+def test_tables_are_up_to_date() -> None:
+    written = CONFIGURATION.partition(key_tables.BEGIN)[2].lstrip("\n")
+    assert written == key_tables.key_tables(), "run `python -m kata_components.settings.key_tables`"
 
 
 def test_own_keys_are_all_there() -> None:
@@ -76,7 +97,7 @@ def test_default_of_chart_key(row: Row) -> None:
 @pytest.mark.parametrize("version", VERSIONS)
 def test_chart_keys_are_all_there_once(version: str) -> None:
     values = {key: value for key, value in chart_values(version).items() if key != "shims"}
-    values["shims"] = {"disableAll": None}
+    values["shims"] = {"disableAll": None, "<name>": chart_values(version)["shims"]["clh"]}
     keys = [row.key for row in CHART_ROWS if row.version == version]
     missing = [leaf for leaf in leaves(values) if not any(f"{leaf}.".startswith(f"{key}.") for key in keys)]
     assert missing == []
@@ -92,14 +113,24 @@ def test_mode_of_chart_key(row: Row) -> None:
     assert row.mode == expected
 
 
-def test_shims_are_all_named() -> None:
-    first, *later = ([name for name in chart_values(v)["shims"] if name != "disableAll"] for v in VERSIONS)
-    assert in_code(paragraph(README, "Shims at both versions: ")) == first
-    (newest,) = later
-    assert in_code(paragraph(README, f"Shims at {VERSIONS[-1]} only: ")) == [n for n in newest if n not in first]
+@pytest.mark.parametrize("version", VERSIONS)
+def test_shims_are_all_named_with_what_they_have_of_their_own(version: str) -> None:
+    shims = {name: shim for name, shim in chart_values(version)["shims"].items() if name != "disableAll"}
+    assert [name for found, name in SHIM_ROWS if found == version] == list(shims)
+    for name, shim in shims.items():
+        values = copy.deepcopy(shims["clh"])
+        for key, value in (default.split(": ", maxsplit=1) for default in SHIM_ROWS[version, name]):
+            *parents, last = key.split(".")
+            at(values, tuple(parents))[last] = yaml.safe_load(value)
+        assert values == shim
+
+
+def test_long_defaults_are_shown_once_below_their_table() -> None:
+    assert set(BELOW) == {in_code(key)[0] for key, default, *_ in tables(CHART_KEYS) if default == "below"}
+    assert len(BELOW) == len(blocks(CHART_KEYS, "yaml"))
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_versions_of_the_readme_are_supported(version: str) -> None:
+def test_versions_that_are_named_are_supported(version: str) -> None:
     assert in_code(OWN_TABLE["kataVersion"][1]) == list(VERSIONS)
     assert load_settings({"kataVersion": version, "cluster": {"context": "any"}}).kata_version == version

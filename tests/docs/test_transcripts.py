@@ -1,4 +1,4 @@
-"""The transcripts of the README are what the program says: planned again here, on nodes like the local cluster's."""
+"""The transcripts in the documents are what the program says: planned again here, on nodes like the local cluster's."""
 
 import json
 import re
@@ -17,13 +17,14 @@ from kata_components.rollout import mark, report
 from kata_components.rollout.digest import current, host_digests
 from kata_components.rollout.phase import Failure
 from kata_components.rollout.plan import Plan, plan
+from kata_components.rollout.step import Action
 from kata_components.rollout.verdict import Rules
 from kata_components.settings.load import load_settings, parse_stack_config
 from kata_components.settings.settings import Settings
 from sandbox import nodes
-from tests.docs.markdown import CHECKOUT, README, blocks
+from tests.docs.markdown import CHECKOUT, README, TEXTS, blocks, in_code, section, tables
 
-BLOCKS = blocks(README)
+BLOCKS = [block for text in TEXTS.values() for block in blocks(text)]
 PROBLEMATIC = {
     "kataVersion": "4.0.0",
     "deploymentMode": "job",
@@ -70,14 +71,50 @@ def shown(lines: list[str]) -> str:
 
 
 @pytest.mark.parametrize(("workers", "installed"), [(24, 0), (26, 24), (24, 24)])
-def test_plan_is_shown_as_in_the_readme(workers: int, installed: int) -> None:
+def test_plan_is_shown_as_in_the_documents(workers: int, installed: int) -> None:
     planned = plan_of(workers, installed=installed)
     lines = report.plan_lines(planned, parallelism=SETTINGS.job.parallelism, full_list=None)
-    assert any(shown(lines) in block for block in BLOCKS), f"README.md shows no plan like this:\n{shown(lines)}"
+    assert any(shown(lines) in block for block in BLOCKS), f"no document shows a plan like this:\n{shown(lines)}"
 
 
 def test_annotation_of_the_mark_is_named() -> None:
-    assert f"`{names.mark_annotation('')}`" in README
+    assert f"`{names.mark_annotation('')}`" in TEXTS["docs/concepts.md"]
+
+
+def test_plan_of_a_fresh_cluster_is_in_the_readme() -> None:
+    lines = report.plan_lines(plan_of(24, installed=0), parallelism=SETTINGS.job.parallelism, full_list=None)
+    assert any(shown(lines) in block for block in blocks(README))
+
+
+def test_counts_of_resources_agree() -> None:
+    counts = [
+        sum(map(int, re.findall(r"(\d+) (?:to create|to update|created|unchanged)", part)))
+        for block in BLOCKS
+        for part in block.split("Resources:\n")[1:]
+    ]
+    assert len(counts) > 1
+    assert len(set(counts)) == 1
+
+
+def test_rows_that_are_explained_are_those_of_the_program() -> None:
+    rows = [row for row, _ in tables(section(TEXTS["docs/operations.md"], "## Nothing moves"))]
+    code = "".join(
+        path.read_text(encoding="utf-8")
+        for top in ("rollout", "runner")
+        for path in (CHECKOUT / "kata_components" / top).glob("*.py")
+    )
+    # The cluster's own words follow a colon, or say why a stage cannot start.
+    words = [
+        word.strip("` ()")
+        for row in rows
+        for word in re.split(r"…|:.*| (?=create Jobs|ImagePull)|ImagePull.*|\d| for", row)
+    ]
+    assert [word for word in words if word not in code] == []
+
+
+def test_actions_are_explained() -> None:
+    explained = [in_code(action)[0] for action, _ in tables(section(TEXTS["docs/concepts.md"], "## Plan"))]
+    assert {*explained, "cleanup"} == set(Action)
 
 
 def test_every_plan_line_has_the_form_of_the_program() -> None:
@@ -88,7 +125,7 @@ def test_every_plan_line_has_the_form_of_the_program() -> None:
     assert [line for line in lines if not re.match(pattern, line)] == []
 
 
-def test_failure_is_shown_as_in_the_readme() -> None:
+def test_failure_is_shown_as_in_the_documents() -> None:
     block = next(block for block in BLOCKS if "error: after hook" in block)
     node, reason = re.findall(r"^ +(worker-\d+): (.+)$", block, re.MULTILINE)[0]
     text = report.failure_text("installed", [Failure(node, reason)], failed=1, remaining=0, stop_reason="")
@@ -109,7 +146,9 @@ def test_outputs_are_those_of_the_program() -> None:
     assert f'digest     : "{current(DIGESTS)}"' in block
 
 
-def test_problems_of_a_values_file_are_shown_as_in_the_readme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_problems_of_a_values_file_are_shown_as_in_the_documents(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     Path("values.yaml").write_text("job: {paralelism: 10}", encoding="utf-8")
     config = {key: PROBLEMATIC[key] for key in ("kataVersion", "deploymentMode", "cluster", "nodeSelector")}
@@ -118,7 +157,7 @@ def test_problems_of_a_values_file_are_shown_as_in_the_readme(tmp_path: Path, mo
     assert any(shown(f"error: {raised.value}".splitlines()) in block for block in BLOCKS), str(raised.value)
 
 
-def test_problems_of_a_configuration_are_shown_as_in_the_readme() -> None:
+def test_problems_of_a_configuration_are_shown_as_in_the_documents() -> None:
     with pytest.raises(SettingsError) as raised:
         load_settings(PROBLEMATIC)
     assert any(shown(f"error: {raised.value}".splitlines()) in block for block in BLOCKS), str(raised.value)

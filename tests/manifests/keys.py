@@ -1,6 +1,6 @@
 """Which values keys there are at which version, and which test looks at what each of them does.
 
-`python -m tests.manifests.keys` writes the table into docs/parity.md.
+`python -m tests.manifests.keys` writes the table into docs/parity-keys.md.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,8 +12,7 @@ from kata_components.settings.profile import SUPPORTED_VERSIONS, load_profile
 from tests.docs.markdown import CHECKOUT
 from tests.manifests import chart
 
-DOCUMENT = CHECKOUT / "docs" / "parity.md"
-HEADING = "## Keys"
+DOCUMENT = CHECKOUT / "docs" / "parity-keys.md"
 _OF_A_SHIM = "shims.<name>"
 _SHOWN_CASES = 3
 _OWN = {"namespace", "helmReleaseName", "valuesFile", "cluster", "rollout"}
@@ -78,7 +77,5 @@ def _leaves(tree: Mapping[str, Any], path: Path = ()) -> Iterator[Path]:
 
 
 if __name__ == "__main__":
-    text = DOCUMENT.read_text(encoding="utf-8")
-    before, _, after = text.partition(f"{HEADING}\n")
-    introduction = after.partition("\n| ")[0]
-    DOCUMENT.write_text(f"{before}{HEADING}\n{introduction}\n" + "\n".join(rows()) + "\n", encoding="utf-8")
+    introduction = DOCUMENT.read_text(encoding="utf-8").partition("\n| ")[0]
+    DOCUMENT.write_text(f"{introduction}\n" + "\n".join(rows()) + "\n", encoding="utf-8")

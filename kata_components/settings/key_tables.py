@@ -1,0 +1,191 @@
+"""The tables of `docs/configuration.md`: every key with its default, versions, mode and meaning.
+
+Made of the data that the program and the schema for editors use (`defaults/*.yaml`). The program
+does not use it: `python -m kata_components.settings.key_tables` writes the tables.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path as FilePath
+from typing import Any, Final
+
+import yaml
+
+from kata_components import names
+from kata_components.settings.merge import Path, Tree, differences
+from kata_components.settings.profile import OWN_KEYS, SUPPORTED_VERSIONS, load_profile
+from kata_components.settings.schema import stack_schema
+
+FILE: Final = FilePath(__file__).parents[2] / "docs" / "configuration.md"
+BEGIN: Final = "<!-- Written by `python -m kata_components.settings.key_tables`, to the end. -->\n"
+
+ONE_SHIM: Final = "<name>"
+"""Stands for every shim, with the defaults that all of them start from."""
+
+_PLAIN_SHIM: Final = "clh"
+"""A shim without defaults of its own."""
+
+_GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
+    "Mode and images": (
+        "deploymentMode", "debug", "devkit", "logLevel", "k8sDistribution",
+        "image", "imagePullPolicy", "imagePullSecrets", "kubectlImage", "nameOverride", "fullnameOverride",
+    ),
+    "Job mode": ("job",),
+    "Pods on the nodes": (
+        "nodeSelector", "affinity", "tolerations", "startupTaints", "priorityClassName",
+        "podLabels", "podAnnotations", "updateStrategy", "resources", "health",
+    ),
+    "What reaches the nodes": (
+        "env", "containerd", "snapshotter", "runtimeClasses", "defaultShim", "shims", "customRuntimes",
+    ),
+    "Beside Kata": ("monitor", "verification", "node-feature-discovery", "nodeFeatureRules"),
+}  # fmt: skip
+"""The chart's top-level keys, under the headings of their tables."""
+
+_REQUIRED: Final = ("kataVersion", "cluster.context")
+_WHOLE: Final = ("Image", "ExactImage", "Probe", "StartupProbe")
+"""Models that occur several times: a row of the table is one of them, not one of its keys."""
+
+_LONGEST: Final = 75
+"""Characters; a longer default stands below its table."""
+
+
+@dataclass(frozen=True)
+class _Key:
+    path: str
+    default: str
+    meaning: str
+
+
+def key_tables() -> str:
+    """Return the written part of the document."""
+    lines = ["## Own keys", "", *_own_table(), "", "## Chart keys"]
+    for title, keys in _GROUPS.items():
+        lines += ["", f"### {title}", "", *_chart_table(keys)]
+    return "\n".join([*lines, "", "### Shims", "", *_shim_table(), ""])
+
+
+def _own_table() -> Iterator[str]:
+    yield from ("| key | default | meaning |", "|---|---|---|")
+    values = load_profile(SUPPORTED_VERSIONS[-1]).values
+    own = {key: value for key, value in values.items() if key in OWN_KEYS}
+    for path in _REQUIRED:
+        yield f"| `{path}` | required | {_meaning(path)} |"
+    for key in _keys(own):
+        yield f"| `{key.path}` | `{key.default}` | {key.meaning} |"
+
+
+def _chart_table(keys: tuple[str, ...]) -> Iterator[str]:
+    yield from ("| key | default | version | mode | meaning |", "|---|---|---|---|---|")
+    below = []
+    for key, versions, mode in _chart_rows(keys):
+        default = f"`{key.default}`"
+        if len(key.default) > _LONGEST:
+            default = "below"
+            below += ["", f"The default of `{key.path}`:", "", "```yaml", key.default, "```"]
+        yield f"| `{key.path}` | {default} | {versions} | {mode} | {key.meaning} |"
+    yield from below
+
+
+def _chart_rows(keys: tuple[str, ...]) -> Iterator[tuple[_Key, str, str]]:
+    """Yield each key with its versions and its mode; twice when it differs between versions."""
+    by_version = {version: _chart_keys(version, keys) for version in SUPPORTED_VERSIONS}
+    for path in dict.fromkeys(path for found in by_version.values() for path in found):
+        rows = [(version, *found[path]) for version, found in by_version.items() if path in found]
+        yield from ((key, versions, mode) for versions, key, mode in _merged(rows))
+
+
+def _merged(rows: list[tuple[str, Any, Any]]) -> list[tuple[str, Any, Any]]:
+    """Return one row for all versions if they agree, else one for each."""
+    first = rows[0][1:]
+    if len(rows) == len(SUPPORTED_VERSIONS) and all(row[1:] == first for row in rows):
+        return [("both", *first)]
+    return [(f"`{version}`", *rest) for version, *rest in rows]
+
+
+def _chart_keys(version: str, keys: tuple[str, ...]) -> dict[str, tuple[_Key, str]]:
+    values = load_profile(version).values
+    shims = values["shims"]
+    shown = values | {"shims": {"disableAll": shims["disableAll"], ONE_SHIM: shims[_PLAIN_SHIM]}}
+    return {key.path: (key, _mode(version, top)) for top in keys if top in shown for key in _keys({top: shown[top]})}
+
+
+def _mode(version: str, top: str) -> str:
+    unread = load_profile(version).unread
+    if top in unread["job"]:
+        return "daemonset"
+    return "job" if top in unread["daemonset"] else "both"
+
+
+def _shim_table() -> Iterator[str]:
+    yield from ("| shim | version | other defaults than the common ones |", "|---|---|---|")
+    by_version = {version: load_profile(version).values["shims"] for version in SUPPORTED_VERSIONS}
+    for name in dict.fromkeys(name for shims in by_version.values() for name in shims):
+        rows = [
+            (version, _of_its_own(shims[name], shims[_PLAIN_SHIM]), "")
+            for version, shims in by_version.items()
+            if isinstance(shims.get(name), Mapping)
+        ]
+        for versions, defaults, _ in _merged(rows) if rows else ():
+            yield f"| `{name}` | {versions} | {defaults} |"
+
+
+def _of_its_own(shim: Tree, common: Tree) -> str:
+    found = {".".join(path): value for path, value in differences(shim, common, ())}
+    return ", ".join(f"`{path}: {_flow(value)}`" for path, value in found.items())
+
+
+def _keys(values: Tree) -> Iterator[_Key]:
+    for top, value in values.items():
+        yield from _leaves((top,), value, _schema()["properties"][top])
+
+
+def _leaves(path: Path, value: Any, schema: Mapping[str, Any]) -> Iterator[_Key]:  # noqa: ANN401 - any value
+    """Yield the keys below a path, as deep as the settings name keys and the defaults have any."""
+    named = _model(schema)
+    if isinstance(value, Mapping) and value and named:
+        for key, inner in value.items():
+            described = named.get(key) or named[_PLAIN_SHIM]
+            yield from _leaves((*path, key), inner, described)
+    else:
+        yield _Key(".".join(path), _flow(value), schema["description"])
+
+
+def _model(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the keys of the model that a schema refers to; none where it refers to none, or to a whole."""
+    for choice in (schema, *schema.get("anyOf", ())):
+        if "$ref" in choice:
+            name = choice["$ref"].rpartition("/")[2]
+            keys: Mapping[str, Any] = _schema()["$defs"][name].get("properties", {})
+            return {} if name in _WHOLE else keys
+    return {}
+
+
+def _meaning(path: str) -> str:
+    """Return the meaning of a key that has no default."""
+    top, *rest = path.split(".")
+    schema = _schema()["properties"][top]
+    for key in rest:
+        schema = _model(schema)[key]
+    meaning: str = schema["description"]
+    return meaning
+
+
+@cache
+def _schema() -> dict[str, Any]:
+    schema = stack_schema()
+    keys = schema["properties"]["config"]["properties"]
+    of_ours = {key.removeprefix(f"{names.PROJECT}:"): value for key, value in keys.items()}
+    return {"properties": of_ours, "$defs": schema["$defs"]}
+
+
+def _flow(value: object) -> str:
+    """Return a value as YAML on one line."""
+    text = yaml.safe_dump([value], default_flow_style=True, sort_keys=False, width=10_000)
+    return text.strip()[1:-1]
+
+
+if __name__ == "__main__":
+    before, begin, _ = FILE.read_text(encoding="utf-8").partition(BEGIN)
+    FILE.write_text(f"{before}{begin}\n{key_tables()}", encoding="utf-8")
