@@ -42,6 +42,8 @@ class Machine:
     """The run that made its last Job."""
     cleaned_by: str = ""
     """The run whose cleanup has succeeded, with no install since. One that is cut off may leave the next in doubt."""
+    undoing: bool = False
+    """The last Job that has begun to work on it cleans."""
     excused: bool = False
     """Something befell it for which it may count as failed though no Job of it failed."""
     not_ready_since: float | None = None
@@ -55,9 +57,8 @@ class Machine:
     @property
     def murky(self) -> bool:
         """Whether a plan may see less than what really happened to it."""
-        return bool(
-            self.foreign or self.tampered or self.unlabelled or self.swapped or self.was_down or self.doubted_by
-        )
+        hidden = self.foreign or self.tampered or self.unlabelled or self.undoing
+        return bool(hidden or self.swapped or self.was_down or self.doubted_by)
 
 
 def digest_of(job: Object) -> str:

@@ -127,6 +127,7 @@ class Promises:
         """A Job begins its work on a machine."""
         machine.swapped |= not is_of(job, machine)
         machine.excused = machine.unlabelled = machine.foreign = False
+        machine.undoing = stage_of(job) == "cleanup"
         if stage_of(job) == "install":
             machine.dirty = True
             machine.tried_before, machine.begun_at = machine.begun(digest_of(job)), digest_of(job)
