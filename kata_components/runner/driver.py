@@ -175,9 +175,9 @@ class Driver:
         except asyncio.CancelledError:
             self._note_unanswered(command)
             raise
-        if result.code is Code.UNKNOWN and result.text:
-            self._gets_nowhere(command, result.text)
-        if result.code is not Code.UNKNOWN:
+        if result.code is Code.UNKNOWN:
+            self._gets_nowhere(command, result.text or "the node is changed by others all the time")
+        else:
             self._calls_patience.answered()
             self._standstill.succeeded(_DOING[type(command)])
         return result

@@ -132,3 +132,15 @@ def test_a_webhook_that_takes_long_but_not_too_long_is_given_the_time_it_needs()
     api = Slow(9.5)
     assert simulate(rolled_out(api, Told())).outcome.installed == 6
     assert max(Counter(api.tried).values()) <= 2
+
+
+def test_a_failed_node_that_is_changed_by_others_all_the_time_ends_the_run_as_a_stop_too() -> None:
+    api, told = failing("annotate_node", BUSY), Told()
+    api.cluster.fates |= dict.fromkeys(api.cluster.nodes, "fails")
+
+    async def story() -> float:
+        with pytest.raises(RolloutStoppedError, match="changed by others"):
+            await rolled_out(api, told)
+        return now()
+
+    assert 300 < simulate(story()) < 500
