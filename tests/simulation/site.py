@@ -11,7 +11,7 @@ from tests.runner import pods
 from tests.runner.cluster import is_active, node_of
 from tests.runner.store import HOME, Object, RefusedError
 from tests.simulation.hosts import Hosts, handler_of
-from tests.simulation.promises import Promises
+from tests.simulation.promises import LOOKED_SECONDS, Promises
 
 if TYPE_CHECKING:
     from tests.simulation.watch import Watch
@@ -54,13 +54,23 @@ class Site(Hosts):
         return made
 
     def _beside(self, job: Object) -> list[Object]:
-        """Return the active Jobs on the same host, those in other namespaces apart: nobody may list them."""
-        namespace = job["metadata"]["namespace"]
-        return [o for o in super()._beside(job) if o["metadata"]["namespace"] == namespace]
+        """Return the active Jobs on the same host that its maker had to know of.
+
+        Those in other namespaces nobody may list. Against another suffix there is no lock: its Job is seen once it is
+        there, and two that are created at the same time are not held apart.
+        """
+        namespace, promises = job["metadata"]["namespace"], self.promises_of(job)
+        near = [other for other in super()._beside(job) if other["metadata"]["namespace"] == namespace]
+        return [other for other in near if self.promises_of(other) is promises or self._is_known(other)]
+
+    def _is_known(self, job: Object) -> bool:
+        return self._created.get(job["metadata"]["uid"], self._world.now) < self._world.now - LOOKED_SECONDS
 
     def _rivals(self, job: Object) -> list[Object]:
+        owner = {names.job_prefix(self.promises_of(job).suffix, stage) for stage in ("install", "cleanup")}
         inside = self.namespaces[job["metadata"]["namespace"]].pods.values()
-        return [pod for pod in super()._rivals(job) if any(pod is other for other in inside)]
+        own = [pod for pod in inside if pod["metadata"]["labels"].get(names.OWNER_LABEL) in owner]
+        return [pod for pod in super()._rivals(job) if any(pod is other for other in own)]
 
     def _at_work(self, jobs: list[Object]) -> int:
         """Count active Jobs less those whose deadline is long over: of those nothing runs on, dead node or not."""
