@@ -41,26 +41,38 @@ class Holdup:
         return ": ".join(filter(None, (self.trouble, self.detail)))
 
 
+def told_by_events(job: NodeJob, pods: Sequence[Pod]) -> str:
+    """Return the UID of what only events tell of, empty where pods say enough.
+
+    That is a Job no pod of which can be made, or a pod whose sandbox or volumes cannot.
+    """
+    if not pods:
+        return job.uid
+    live = _live(pods)
+    return _newest(live).metadata.uid if live and not _said_by(_newest(live)) else ""
+
+
 def holdup(
     job: NodeJob, pods: Sequence[Pod], node: Node | None, tolerations: Sequence[Toleration], events: Sequence[Event]
 ) -> Holdup:
     """Return what holds up a Job that has gone on for a while.
 
-    `events` are about the making of its pods. A `node` that is not known says nothing.
+    `events` are the warnings about what `told_by_events` names. A `node` that is not known says nothing.
     """
     attempt = f"attempt {job.failed_pods + 1} of {job.attempts}" if job.failed_pods else ""
-    live = [pod for pod in pods if pod.status is None or pod.status.phase not in {"Failed", "Succeeded"}]
+    live = _live(pods)
     podless = not live
     if node is not None and not node.ready:
         return Holdup(what="the node is NotReady", detail=node.trouble, attempt=attempt, unwell=True)
     if node is not None and (taint := evicting(node, tolerations)):
         return Holdup(what=f"the taint {taint} evicts its pods", attempt=attempt, podless=podless)
+    warning = max(events, key=lambda event: event.time, default=None)
+    warned = bounded(warning.message or "") if warning else ""
     if live:
-        return _of_pod(_newest(live), attempt)
+        what, detail = _said_by(_newest(live)) or (_unstarted(_newest(live)), warned)
+        return Holdup(what=what, detail=detail, attempt=attempt)
     if not pods:
-        refused = max(events, key=lambda event: event.time, default=None)
-        said = bounded(refused.message or "") if refused else ""
-        return Holdup(what="no pod of it is there", detail=said, attempt=attempt, podless=True)
+        return Holdup(what="no pod of it is there", detail=warned, attempt=attempt, podless=True)
     what, detail = _failed(_newest(pods))
     return Holdup(what=what, detail=detail, attempt=f"{attempt}, about to begin" if attempt else "", podless=True)
 
@@ -83,16 +95,20 @@ def _newest(pods: Iterable[Pod]) -> Pod:
     return max(pods, key=lambda pod: pod.metadata.creation_timestamp or "")
 
 
-def _of_pod(pod: Pod, attempt: str) -> Holdup:
+def _live(pods: Iterable[Pod]) -> list[Pod]:
+    return [pod for pod in pods if pod.status is None or pod.status.phase not in {"Failed", "Succeeded"}]
+
+
+def _said_by(pod: Pod) -> tuple[str, str] | None:
+    """Return what the stages of a pod say, None while none of them has come so far."""
     if pod.stuck:
         stage, waiting = pod.stuck
-        words = ": ".join(filter(None, (waiting.reason, waiting.message)))
-        return Holdup(what=f"stage {stage} cannot start", detail=bounded(words), attempt=attempt)
-    if pod.running:
-        return Holdup(what=f"stage {pod.running} is running", attempt=attempt)
-    if not pod.stages:
-        return Holdup(what="the kubelet has not taken up its pod", attempt=attempt)
-    return Holdup(what="its pod is being started", attempt=attempt)
+        return f"stage {stage} cannot start", bounded(": ".join(filter(None, (waiting.reason, waiting.message))))
+    return (f"stage {pod.running} is running", "") if pod.running else None
+
+
+def _unstarted(pod: Pod) -> str:
+    return "its pod is being started" if pod.stages else "the kubelet has not taken up its pod"
 
 
 def _failed(pod: Pod) -> tuple[str, str]:

@@ -205,7 +205,7 @@ def progress_line(verb: str, progress: Progress, seconds: float) -> str:
     parts.append(f"{progress.remaining} waiting")
     if progress.opens_in:
         parts.append(f"soaking, the next wave opens in {duration(progress.opens_in)}")
-    elif progress.done and seconds > 0 and progress.remaining + progress.running:
+    elif progress.done and seconds > 0 and (progress.remaining or (progress.running and not progress.holdups)):
         rate = progress.done / seconds
         left = (progress.remaining + progress.running + progress.finishing) / rate
         parts.append(f"{rate * _MINUTE:.0f}/min, about {duration(left)} left")

@@ -46,7 +46,7 @@ class Barrier(Enum):
     UNCLAIMED = auto()
     """Kata's label is there, no mark of ours, and nothing says what to do with such nodes."""
     UNPROVEN = auto()
-    """So it is, and nodes are to be adopted, but nothing shows that Kata is on this one."""
+    """The same, but such nodes are to be adopted, and nothing shows that Kata is on this one."""
     UNFIT = auto()
     """Kata cannot be installed there: another operating system, a container runtime that is too old."""
     OTHER_DISTRIBUTION = auto()
@@ -65,9 +65,8 @@ class Step:
     ended before and says nothing about this step: it has to go before the step's own. `failed_before`: a Job of it at
     this digest failed, which counts whatever happens to the node now; for a cleanup, its Job has left half of it.
     `failed_at`: the digest at which its last Job has failed, this one or another. `barrier` is what keeps the node from
-    being worked on. Not `ready`: the node was NotReady already when it was planned.
-    being worked on. `keeps_label`: the label that all installations share is another one's, too, so it has to be there
-    after a cleanup.
+    being worked on. Not `ready`: the node was NotReady already when it was planned. `keeps_label`: the label that all
+    installations share is another one's, too, so it has to be there after a cleanup.
     """
 
     node: str

@@ -160,7 +160,8 @@ def _of_mark(facts: Facts) -> Verdict | None:
 
 
 def _untrue(labels: Sequence[str]) -> str:
-    return f"{' and '.join(labels)} {'is' if len(labels) == 1 else 'are'} not true"
+    named = " and ".join(labels)
+    return f"the label {named} is not true" if len(labels) == 1 else f"the labels {named} are not true"
 
 
 def _of_label(facts: Facts, rules: Rules) -> Verdict:

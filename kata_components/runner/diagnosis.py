@@ -60,7 +60,7 @@ async def explain(api: KubeApi, namespace: str, job: str) -> str:
 
 def _unexplained(failure: str, held_up: Holdup | None) -> str:
     ended = failure or "the Job gives no reason"
-    return f"{held_up}, until it ended: {ended}" if held_up else ended
+    return f"{str(held_up).rstrip('.')}, until it ended: {ended}" if held_up else ended
 
 
 async def _pod_failure(api: KubeApi, namespace: str, pods: list[Pod]) -> str:

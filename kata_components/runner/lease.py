@@ -93,7 +93,7 @@ class HeldLease:
         if self._failing_since is None:
             return ""
         since = hour_before(asyncio.get_running_loop().time() - self._failing_since)
-        return f"the API server is out of reach since {since}, nothing is started: {self._failing}"
+        return f"the API server has been out of reach since {since}, nothing is started: {self._failing}"
 
     def claim(self, selection: str) -> None:
         """Note which nodes the installation is given; the next renewal or the release writes it."""

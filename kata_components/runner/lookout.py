@@ -12,7 +12,7 @@ from kata_components.kubernetes.api import KubeApi
 from kata_components.kubernetes.objects import Node
 from kata_components.kubernetes.pods import Event, Pod
 from kata_components.rollout import jobs
-from kata_components.rollout.holdup import Holdup, holdup
+from kata_components.rollout.holdup import Holdup, holdup, told_by_events
 from kata_components.rollout.jobs import NodeJob
 from kata_components.rollout.taints import Toleration
 
@@ -24,7 +24,7 @@ _ANSWER_SECONDS: Final = 10.0
 _NODES_AT_ONCE: Final = 100
 """So many nodes are read in one look; a full Node has 20 KB."""
 _EVENTS_AT_ONCE: Final = 5
-"""Of so many Jobs without a pod the reason is asked for; the others most probably have the same."""
+"""Of so many Jobs whose pods say nothing the reason is asked for; the others most probably have the same."""
 _HOSTNAME: Final = "kubernetes.io/hostname"
 """Nodes cannot be listed by name. Where this label differs from it, the node is not looked at."""
 _MAX_LABEL: Final = 63
@@ -82,7 +82,7 @@ class Lookout:
         for pod in pods:
             for owner in pod.metadata.owner_references or []:
                 of_job[owner.uid].append(pod)
-        events = await self._events([job for job in slow if job.uid not in of_job])
+        events = await self._warnings({job.uid: told_by_events(job, of_job.get(job.uid, ())) for job in slow})
         return {
             job.node: holdup(
                 job, of_job.get(job.uid, []), nodes.get(job.node), self.tolerations, events.get(job.uid, [])
@@ -97,12 +97,12 @@ class Lookout:
         found = await _answered(self.api.list_nodes(f"{_HOSTNAME} in ({','.join(names)})"))
         return None if found is None else {node.metadata.name: node for node in found}
 
-    async def _events(self, podless: Sequence[NodeJob]) -> dict[str, list[Event]]:
-        """Return why no pod was made of the first of these Jobs."""
-        asked = podless[:_EVENTS_AT_ONCE]
-        fields = (f"involvedObject.uid={job.uid},reason=FailedCreate" for job in asked)
+    async def _warnings(self, about: Mapping[str, str]) -> dict[str, list[Event]]:
+        """Return by Job the warnings about what has that UID, for the first Jobs with one."""
+        asked = [(job, uid) for job, uid in about.items() if uid][:_EVENTS_AT_ONCE]
+        fields = (f"involvedObject.uid={uid},type=Warning" for _, uid in asked)
         found = await asyncio.gather(*(_answered(self.api.list_events(self.namespace, field)) for field in fields))
-        return {job.uid: events or [] for job, events in zip(asked, found, strict=True)}
+        return {job: events or [] for (job, _), events in zip(asked, found, strict=True)}
 
 
 async def _answered(call: Awaitable[T]) -> T | None:

@@ -48,11 +48,11 @@ async def test_events_are_asked_for_by_fields(wired: Wire, times: dict[str, Any]
     metadata = {"name": "e", "creationTimestamp": "2026-01-01T00:00:00Z"}
     wire = wired(listed({"metadata": metadata, "reason": "FailedCreate", "message": "forbidden", **times}))
 
-    [event] = await wire.api.list_events("ns", "involvedObject.uid=u,reason=FailedCreate")
+    [event] = await wire.api.list_events("ns", "involvedObject.uid=u,type=Warning")
 
     [asked] = wire.server.asked
     assert asked.path == "/api/v1/namespaces/ns/events"
-    assert asked.query == {"limit": "500", "fieldSelector": "involvedObject.uid=u,reason=FailedCreate"}
+    assert asked.query == {"limit": "500", "fieldSelector": "involvedObject.uid=u,type=Warning"}
     assert (event.message, event.time) == ("forbidden", time)
 
 

@@ -42,7 +42,7 @@ def step_of(on: Node, rules: Rules) -> Step:
 def test_a_lost_label_is_put_back_without_a_job(labels: dict[str, str]) -> None:
     step = step_of(installed(labels=labels), rules_of())
     assert step.action is Action.RELABEL
-    assert step.reason == f"installed 2026-01-01T00:00:00Z, but {RUNTIME_LABEL} is not true"
+    assert step.reason == f"installed 2026-01-01T00:00:00Z, but the label {RUNTIME_LABEL} is not true"
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_a_labelled_node_is_up_to_date_whatever_its_runtime_says() -> None:
 
 def test_where_classes_select_by_the_own_label_too_it_counts_as_well() -> None:
     assert step_of(installed(labels={RUNTIME_LABEL: "true"}), rules_of(OWN)).reason.endswith(
-        f"but {names.mark_label('')} is not true"
+        f"but the label {names.mark_label('')} is not true"
     )
     both = {RUNTIME_LABEL: "true", mark_label(""): "true"}
     assert step_of(installed(labels=both), rules_of(OWN)).action is Action.UP_TO_DATE

@@ -243,7 +243,7 @@ class Cluster(Store):
         """Make the next pod of a Job. Two that work on one host are what must never be."""
         node = node_of(job)
         if node in self.no_pods_on:
-            self.tell_event(job, "FailedCreate", self.no_pods_on[node])
+            self.warn_of(job["metadata"]["namespace"], job, "FailedCreate", self.no_pods_on[node])
             return
         if self._rivals(job):
             self.violations.append(f"two pods on {node}")
@@ -252,13 +252,14 @@ class Cluster(Store):
             pod["status"]["initContainerStatuses"] = [{"name": "artifacts", "state": self.stages[node]}]
         self.namespaces[job["metadata"]["namespace"]].pods[pod["metadata"]["name"]] = pod
 
-    def tell_event(self, about: Object, reason: str, message: str) -> None:
-        """Write an event about an object."""
+    def warn_of(self, namespace: str, about: Object, reason: str, message: str) -> None:
+        """Write a warning about an object, as an event."""
         metadata = about["metadata"]
-        self.namespaces[metadata["namespace"]].events.append(
+        self.namespaces[namespace].events.append(
             {
                 "metadata": {"name": f"{metadata['name']}.{self._next_version()}"},
                 "involvedObject": {"uid": metadata["uid"]},
+                "type": "Warning",
                 "reason": reason,
                 "message": message,
                 "lastTimestamp": pods.SOME_TIME,

@@ -91,12 +91,12 @@ class Store:
         return copy.deepcopy(kept[name])
 
     def events_of(self, namespace: str, field_selector: str) -> list[Object]:
-        """Return the events about the object with a UID, of one reason."""
+        """Return the events about the object with a UID, of one type."""
         wanted = dict(term.split("=") for term in field_selector.split(","))
-        assert wanted.keys() == {"involvedObject.uid", "reason"}
+        assert wanted.keys() == {"involvedObject.uid", "type"}
         told = self.namespaces[namespace].events
-        uid, reason = wanted["involvedObject.uid"], wanted["reason"]
-        return [copy.deepcopy(e) for e in told if e["involvedObject"]["uid"] == uid and e["reason"] == reason]
+        uid, kind = wanted["involvedObject.uid"], wanted["type"]
+        return [copy.deepcopy(e) for e in told if e["involvedObject"]["uid"] == uid and e["type"] == kind]
 
     def objects_at(self, path: str) -> list[Object]:
         """Return those of `objects` that stand directly in that collection, with their names."""

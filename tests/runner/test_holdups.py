@@ -13,7 +13,7 @@ from kata_components.runner.preview import InstallRequest
 from tests.runner import fake_api
 from tests.runner.cluster import Cluster
 from tests.runner.fake_api import FakeKubeApi
-from tests.runner.support import Told, cluster, request, roll_out
+from tests.runner.support import NAMESPACE, Told, cluster, request, roll_out
 from tests.runner.test_anchor import ENDING
 from tests.runner.virtual_loop import now, simulate
 
@@ -91,6 +91,19 @@ def test_what_a_pod_waits_for_is_told_and_outlives_it(state: dict[str, Any], say
     assert on.pods == {}
 
 
+def test_what_keeps_a_pod_from_being_started_is_told_by_its_events() -> None:
+    on, told = stuck(stages={"node-00": {"waiting": {"reason": "PodInitializing"}}}), Told()
+    said = 'MountVolume.SetUp failed for volume "host": hostPath type check failed'
+
+    def fail_to_mount() -> None:
+        for pod in on.pods.values():
+            on.warn_of(NAMESPACE, pod, "FailedMount", said)
+
+    done = rolled_out(on, (5.0, fail_to_mount), expire(on), told=told)
+    assert f"; node-00: its pod is being started: {said}" in row(told, 58)
+    assert f"node-00: its pod is being started: {said}, until it ended: DeadlineExceeded" in done.failure
+
+
 def test_the_reason_is_seen_before_a_short_deadline_takes_it_away() -> None:
     on = stuck(stages={"node-00": PULL})
     done = rolled_out(on, (20.0, lambda: on.expire_job(JOB)), wanted=request(node_timeout_seconds=20))
@@ -128,7 +141,7 @@ def test_a_look_that_fails_does_not_take_back_what_was_seen() -> None:
 
 def test_a_node_that_is_not_ready_lets_others_start_once_its_job_has_ended() -> None:
     on = stuck(20, job_seconds=12.0)
-    done = rolled_out(on, (14.0, lambda: set_ready(on, "False", "container runtime is down")), expire(on))
+    done = rolled_out(on, (14.0, lambda: set_ready(on, "False", "container runtime is down.")), expire(on))
     assert (done.outcome.installed, done.outcome.failed) == (19, 1)
     assert "node-00: the node is NotReady: container runtime is down, until it ended: DeadlineExceeded" in done.failure
     assert done.failure.count("container runtime is down") == 1
@@ -196,7 +209,7 @@ def test_an_api_server_that_is_out_of_reach_is_told_on_the_row() -> None:
         api.down_until = now() + 50.0
 
     rolled_out(on, (8.0, gone), told=told, api=api)
-    assert "the API server is out of reach since " in row(told, 40)
+    assert "the API server has been out of reach since " in row(told, 40)
     assert "connection refused" in row(told, 40)
     assert "out of reach" not in report.progress_line("installed", told.progress[-1], 1.0)
 
@@ -213,3 +226,11 @@ def test_a_cleanup_that_is_stuck_says_so_too() -> None:
 
     simulate(story())
     assert any("stage artifacts cannot start: ImagePullBackOff" in text for p in told.progress for text in p.holdups)
+
+
+def test_no_end_is_foretold_where_all_that_is_left_is_held_up() -> None:
+    on, told = stuck(3, stages={"node-00": PULL}), Told()
+    rolled_out(on, expire(on), told=told)
+    assert " left" in row(told, 15)
+    assert "ImagePullBackOff" in row(told, 58)
+    assert " left" not in row(told, 58)
