@@ -11,9 +11,9 @@ from msgspec import structs
 from kata_components import names
 from kata_components.kubernetes.api import KubeApi
 from kata_components.kubernetes.objects import Lease
-from kata_components.providers import guarded
+from kata_components.providers import engine, guarded
 from kata_components.providers.installation_inputs import InstallationInputs
-from kata_components.rollout import guards
+from kata_components.rollout import guards, report
 from kata_components.runner import anchor
 
 _MISSING: Final = "missing"
@@ -38,6 +38,8 @@ async def check(
     refusals = guards.unconfirmed(met, confirmed)
     if refusals:
         return wanted, guarded.texts(refusals, wanted, uid)
+    if lease and before is None:
+        engine.warning(report.resumed(f"{wanted.namespace}/{wanted.lease_name}"), wanted.urn)
     return structs.replace(wanted, cluster_uid=uid, lease=_named(lease) if before else None), []
 
 

@@ -66,6 +66,14 @@ def some(items: Sequence[str], most: int = 5) -> str:
     return f"{shown} and {len(items) - most} more" if len(items) > most else shown
 
 
+def resumed(lease: str) -> str:
+    """Return what creating an installation means where this stack has one; `lease` is `namespace/name`."""
+    return (
+        f"this stack has an installation on the cluster already (Lease {lease}), as when its state was lost: this run "
+        "goes on with it. Whoever has an older state, or another stack of the same name, cannot change it any more"
+    )
+
+
 def takeover_plan(objects: int, release: Release, restarted: int | None) -> str:
     """Return what taking over a Helm release means; `restarted` is how many pods of its DaemonSet, None without one."""
     lines = [f"takes over {_objects(objects)} of the Helm release {release}; they stay, Helm's labels on them go"]

@@ -79,6 +79,30 @@ def test_objects_that_a_controller_applied(
     assert everything(kube) == before
 
 
+def test_nodes_of_job_mode_are_adopted_where_a_controller_applied_the_templates(
+    apply: Apply, stack: Stack, cluster: Cluster, kube: Kube
+) -> None:
+    workers = cluster.workers()
+    for node in workers:
+        kube.merge(f"/api/v1/nodes/{node}", {"metadata": {"labels": {names.RUNTIME_LABEL: "true"}}})
+    stack.configure(rollout={"existing": "adopt"})
+    born = stack.up()
+    assert born.ok, born.text
+    assert "nothing shows that Kata is there" in born.text
+    assert (stack.outputs()["rollout"]["adopted"], stack.outputs()["rollout"]["skipped"]) == (0, len(workers))
+    destroyed = stack.destroy()
+    assert destroyed.ok, destroyed.text
+
+    for node in workers:
+        kube.merge(f"/api/v1/nodes/{node}", {"metadata": {"labels": {names.RUNTIME_LABEL: "true"}}})
+    apply(stack.config)
+    audit = Audit(cluster.audit_log)
+    up = stack.up()
+    assert up.ok, up.text
+    assert (stack.outputs()["rollout"]["adopted"], stack.outputs()["rollout"]["installed"]) == (len(workers), 0)
+    assert audit.job_nodes() == []
+
+
 def test_a_runtime_class_of_another_team(apply: Apply, stack: Stack, kube: Kube, audit: Audit) -> None:
     apply({**stack.config, "shims": {"disableAll": True, **BIG}})
     theirs = kube.get(CLASS)

@@ -82,6 +82,15 @@ def test_renamed_stack_renames_the_lease_and_only_that(running: Running, cluster
     assert "belongs to the stack kata-deploy/renamed" in refusal(running, outputs)
 
 
+def test_going_on_with_what_a_lost_state_knew_is_said(running: Running) -> None:
+    _, outputs = create(running)
+    running.installation.check(inputs.installation(), outputs)
+    assert running.engine.lines(INSTALLATION_URN) == []
+    running.installation.check(inputs.installation())
+    (line,) = running.engine.lines(INSTALLATION_URN)
+    assert line.startswith("this stack has an installation on the cluster already (Lease kube-system/kata-deploy)")
+
+
 def test_lease_of_a_newer_installation_is_a_difference_that_update_refuses(running: Running, api: ApiServer) -> None:
     identity, outputs = create(running)
     create(running)
