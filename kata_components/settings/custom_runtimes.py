@@ -7,7 +7,16 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
-from kata_components.settings.model import DnsLabel, DnsName, LabelKey, LabelText, Many, Model, WordOrEmpty
+from kata_components.settings.model import (
+    IN_BLOCK,
+    DnsLabel,
+    DnsName,
+    LabelKey,
+    LabelText,
+    Many,
+    Model,
+    WordOrEmpty,
+)
 from kata_components.settings.pods import Toleration
 from kata_components.settings.resources import Amount
 from kata_components.settings.toml_text import Toml
@@ -65,7 +74,7 @@ class CustomRuntime(Model):
     """One runtime; `runtime_class` is its RuntimeClass and `drop_in` its changes to the shim's TOML, both as text."""
 
     base_config: str
-    runtime_class: Annotated[str, AfterValidator(_runtime_class)]
+    runtime_class: Annotated[str, AfterValidator(_runtime_class), IN_BLOCK]
     drop_in: Toml = ""
     inherit_base_overhead: bool = True
     containerd: RuntimeContainerd = RuntimeContainerd()

@@ -35,6 +35,16 @@ def is_dns_name(text: str, longest: int) -> bool:
     return len(text) <= longest and re.fullmatch(_DNS_NAME, text) is not None
 
 
+def _is_text(value: object) -> object:
+    if isinstance(value, dict | list):
+        raise problem_in_text("must be text: write it in a block after `|`")
+    return value
+
+
+IN_BLOCK = BeforeValidator(_is_text)
+"""For texts that are documents of their own: written without the `|`, they are a part of the configuration's YAML."""
+
+
 def problem_in_text(message: str) -> PydanticCustomError:
     """Return such an error."""
     return PydanticCustomError(IN_TEXT, "{message}", {"message": message})

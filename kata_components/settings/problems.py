@@ -99,6 +99,4 @@ def _written(kind: str, value: object) -> str:
     if isinstance(value, str):
         looks = _AS_TEXT.get(kind)
         return "; write it without quotes" if looks and looks.fullmatch(value) else ""
-    if kind != "string_type" or value is None:
-        return ""
-    return "; write it as text, in a block after `|`" if isinstance(value, dict | list) else "; write it in quotes"
+    return "; write it in quotes" if kind == "string_type" and isinstance(value, int | float) else ""

@@ -116,9 +116,11 @@ def retention_in_job_mode(tree: Tree, profile: Profile) -> Iterator[str]:
 def unknown_shims(config: Mapping[str, Any], profile: Profile, version: str) -> Iterator[str]:
     """Yield a line for each shim that the version does not have, as a key, as a default or as a base."""
     keys = profile.values["shims"]
-    for path, _ in select(config, ("shims", "*")):
+    for path, shim in select(config, ("shims", "*")):
         if path[-1] not in keys:
-            yield unknown_key(path, keys, version)
+            line = unknown_key(path, keys, version)
+            is_off = isinstance(shim, Mapping) and shim.get("enabled") is False
+            yield line + (" Otherwise remove it" if line.endswith("?") else "; remove it") * is_off
     known = sorted(name for name, shim in keys.items() if isinstance(shim, Mapping))
     for path, name in select(config, ("defaultShim", "*")):
         if isinstance(name, str) and name and name not in known:

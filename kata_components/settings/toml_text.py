@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from kata_components.settings.model import problem_in_text
+from kata_components.settings.model import IN_BLOCK, problem_in_text
 
 _LONGEST = 100
 
@@ -24,5 +24,5 @@ def _parsed(text: str) -> str:
     return text
 
 
-Toml = Annotated[str, AfterValidator(_parsed)]
+Toml = Annotated[str, AfterValidator(_parsed), IN_BLOCK]
 """TOML as text; blank text is none."""

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
-from kata_components.settings.model import DnsLabel, DnsName, Many, Model, PositiveCount, problem_in_text
+from kata_components.settings.model import IN_BLOCK, DnsLabel, DnsName, Many, Model, PositiveCount, problem_in_text
 from kata_components.settings.problems import shown
 from kata_components.settings.yaml_objects import check_object, parsed_object
 
@@ -42,7 +42,7 @@ class Verification(Model):
     namespace: DnsLabel
     timeout: PositiveCount
     daemonset_timeout: PositiveCount
-    pod: Annotated[str, AfterValidator(_pod)] = ""
+    pod: Annotated[str, AfterValidator(_pod), IN_BLOCK] = ""
 
     @model_validator(mode="after")
     def _pod_is_of_the_namespace(self) -> Self:

@@ -109,6 +109,11 @@ def test_all_problems_come_at_once_in_lines_of_their_own() -> None:
         ({"image": {"tag": 1.31}}, "image.tag: must be a valid string, got 1.31; write it in quotes"),
         ({"health": {"port": "8090"}}, "health.port: must be a valid integer, got '8090'; write it without quotes"),
         ({"shims": {"qemo": {}}}, "shims.qemo: no such key at 4.0.0; did you mean qemu or remote?"),
+        (
+            {"shims": {"qemu-cca": {"enabled": False}}},
+            "shims.qemu-cca: no such key at 4.0.0; did you mean qemu-se or qemu-coco-dev or qemu? Otherwise remove it",
+        ),
+        ({"shims": {"stratovirt": {"enabled": False}}}, "shims.stratovirt: no such key at 4.0.0; remove it"),
         ({"shims": {"qemu": {"enable": True}}}, "shims.qemu.enable: no such key at 4.0.0; did you mean enabled?"),
         ({"shims": {"disableAll": True}}, "shims: all are off; enable at least one with `shims.<name>.enabled: true`"),
         (

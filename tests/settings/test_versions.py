@@ -50,10 +50,8 @@ OF_BOTH = {
     "log-level-not-string": "logLevel: must be '', 'error', 'warn', 'info', 'debug' or 'trace', got 3",
     "overhead-not-map": "shims.qemu.runtimeClass.overhead: must be a map, got '160Mi'",
     "shim-enabled-not-bool": "shims.qemu.enabled: must be a valid boolean, got 'yes'",
-    "user-drop-in-not-string": "containerd.userDropIn: must be a valid string, got {'version': 3}; write it as "
-    "text, in a block after `|`",
-    "verification-pod-not-string": "verification.pod: must be a valid string, got {'kind': 'Pod'}; write it as "
-    "text, in a block after `|`",
+    "user-drop-in-not-string": "containerd.userDropIn: must be text: write it in a block after `|`",
+    "verification-pod-not-string": "verification.pod: must be text: write it in a block after `|`",
 }
 REFUSALS = {"4.0.0": OF_4_0_0 | OF_BOTH, "4.1.0": OF_4_1_0 | OF_BOTH}
 
