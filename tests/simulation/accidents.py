@@ -50,7 +50,8 @@ class Accidents:
                 world.after(world.rng.choice([5.0, 60.0, 600.0]), self._select_again, node)
 
     def _select_again(self, node: str) -> None:
-        self._world.site.select(node, selected=True)
+        if self._world.faults.any:
+            self._world.site.select(node, selected=True)
 
     def _break_down(self, node: str) -> None:
         world, site, faults = self._world, self._world.site, self._world.faults

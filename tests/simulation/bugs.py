@@ -16,10 +16,9 @@ from kata_components.rollout.jobs import NodeJob
 from kata_components.rollout.jobs_seen import JobsSeen
 from kata_components.rollout.plan import Plan, plan
 from kata_components.rollout.step import Action, Step
-from kata_components.runner import anchor, cleanup, driver, fleet, install, lease, preview
+from kata_components.runner import anchor, cleanup, driver, install, lease, preview
 from kata_components.runner.cleanup import Uninstall
 from kata_components.runner.driver import Driver
-from kata_components.runner.fleet import Fleet, Selection
 from kata_components.runner.lease import HeldLease
 from tests.simulation.network import NetworkApi
 from tests.simulation.planting import Patch, around, bug
@@ -56,19 +55,6 @@ def mark_is_believed_whatever_has_worked_since() -> Patch:
 @bug(destroys=0.5, killed=0.9)
 def begun_cleanup_is_not_seen() -> Patch:
     return mock.patch.object(Facts, "is_undone", False)
-
-
-@bug(killed=0.9, slow=0.15)
-def nodes_are_read_before_their_jobs() -> Patch:
-    async def read(api: KubeApi, namespace: str, suffix: str, selection: Selection) -> Fleet:
-        nodes = await api.list_nodes(*selection.selectors)
-        await asyncio.sleep(1.0)
-        listed = await api.list_jobs(namespace, jobs.selector(suffix))
-        marked = await fleet.marked_nodes(api, namespace, suffix)
-        seen = [jobs.observed(job) for job in listed.items]
-        return Fleet(nodes=nodes, missing=[], jobs=seen, marked=len(marked), deselected=[])
-
-    return mock.patch.object(fleet, "read", read)
 
 
 @bug(destroys=0.5, job_fails=0.5)

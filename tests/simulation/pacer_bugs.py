@@ -9,7 +9,7 @@ from unittest import mock
 from kata_components.rollout import pacer, tries
 from kata_components.rollout.budget import Budget
 from kata_components.rollout.commands import Code, CreateJob, Result
-from kata_components.rollout.jobs import JobState, NodeJob
+from kata_components.rollout.jobs import NodeJob
 from kata_components.rollout.jobs_seen import JobsSeen
 from kata_components.rollout.pacer import Pacer
 from kata_components.rollout.phase import Phase
@@ -51,16 +51,6 @@ def events_are_told_apart_by_name() -> Patch:
     return around(Pacer, "on_job", on_job)
 
 
-@bug(killed=0.9, job_fails=0.5, ends_after_plan=0.5)
-def failures_before_the_first_list_are_passed_over() -> Patch:
-    def advance(original: Any, made: Pacer, now: float, job: NodeJob) -> None:
-        run = made.nodes.get(job.node)
-        if not (run and run.phase is Phase.QUEUED and job.state is JobState.FAILED):
-            original(made, now, job)
-
-    return around(Pacer, "_advance", advance)
-
-
 @bug(name_taken=0.2)
 def name_that_is_taken_is_tried_for_ever() -> Patch:
     return mock.patch.object(tries, "_MAX_ERRORS", inf)
@@ -78,23 +68,6 @@ def changes_are_never_listed_again() -> Patch:
 @bug(killed=0.9, other_digest=0.7)
 def jobs_of_others_are_not_counted() -> Patch:
     return mock.patch.object(JobsSeen, "in_flight", lambda _, __, holders: len(list(holders)))
-
-
-@bug(killed_by_write=0.3, destroys=0.5)
-def running_jobs_are_not_waited_for() -> Patch:
-    return mock.patch.object(JobsSeen, "is_active_on", return_value=False)
-
-
-@bug(killed=0.9, other_digest=0.7)
-def running_job_is_deleted_for_the_next() -> Patch:
-    def finished_on(_: Any, seen: JobsSeen, node: str) -> NodeJob | None:
-        of_stage = [job for job in seen._active.get(node, {}).values() if job.stage == seen._stage]
-        return seen._finished.get(node) or next(iter(of_stage), None)
-
-    patches = contextlib.ExitStack()
-    patches.enter_context(around(JobsSeen, "finished_on", finished_on))
-    patches.enter_context(running_jobs_are_not_waited_for())
-    return patches
 
 
 @bug()
