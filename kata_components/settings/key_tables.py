@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path as FilePath
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import yaml
 
@@ -29,7 +29,8 @@ _PLAIN_SHIM: Final = "clh"
 _GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
     "Mode and images": (
         "deploymentMode", "debug", "devkit", "logLevel", "k8sDistribution",
-        "image", "imagePullPolicy", "imagePullSecrets", "kubectlImage", "nameOverride", "fullnameOverride",
+        "image", "imagePullPolicy", "imagePullSecrets", "kubectlImage",
+        "nameOverride", "fullnameOverride",
     ),
     "Job mode": ("job",),
     "Pods on the nodes": (
@@ -37,11 +38,14 @@ _GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
         "podLabels", "podAnnotations", "updateStrategy", "resources", "health",
     ),
     "What reaches the nodes": (
-        "env", "containerd", "snapshotter", "runtimeClasses", "defaultShim", "shims", "customRuntimes",
+        "env", "containerd", "snapshotter",
+        "runtimeClasses", "defaultShim", "shims", "customRuntimes",
     ),
     "Beside Kata": ("monitor", "verification", "node-feature-discovery", "nodeFeatureRules"),
 }  # fmt: skip
 """The chart's top-level keys, under the headings of their tables."""
+
+_Row = TypeVar("_Row")
 
 _REQUIRED: Final = ("kataVersion", "cluster.context")
 _WHOLE: Final = ("Image", "ExactImage", "Probe", "StartupProbe")
@@ -89,26 +93,33 @@ def _chart_table(keys: tuple[str, ...]) -> Iterator[str]:
 
 
 def _chart_rows(keys: tuple[str, ...]) -> Iterator[tuple[_Key, str, str]]:
-    """Yield each key with its versions and its mode; twice when it differs between versions."""
+    """Yield each key with its versions and its mode."""
     by_version = {version: _chart_keys(version, keys) for version in SUPPORTED_VERSIONS}
     for path in dict.fromkeys(path for found in by_version.values() for path in found):
-        rows = [(version, *found[path]) for version, found in by_version.items() if path in found]
-        yield from ((key, versions, mode) for versions, key, mode in _merged(rows))
+        rows = {version: found[path] for version, found in by_version.items() if path in found}
+        for versions, (key, mode) in _by_version(rows):
+            yield key, versions, mode
 
 
-def _merged(rows: list[tuple[str, Any, Any]]) -> list[tuple[str, Any, Any]]:
-    """Return one row for all versions if they agree, else one for each."""
-    first = rows[0][1:]
-    if len(rows) == len(SUPPORTED_VERSIONS) and all(row[1:] == first for row in rows):
-        return [("both", *first)]
-    return [(f"`{version}`", *rest) for version, *rest in rows]
+def _by_version(rows: Mapping[str, _Row]) -> Iterator[tuple[str, _Row]]:
+    """Yield one row for all versions if they agree, else one for each."""
+    first = next(iter(rows.values()))
+    if len(rows) == len(SUPPORTED_VERSIONS) and all(row == first for row in rows.values()):
+        yield "all", first
+    else:
+        yield from ((f"`{version}`", row) for version, row in rows.items())
 
 
 def _chart_keys(version: str, keys: tuple[str, ...]) -> dict[str, tuple[_Key, str]]:
+    """Return the keys of a version by path, each with its mode."""
     values = load_profile(version).values
     shims = values["shims"]
     shown = values | {"shims": {"disableAll": shims["disableAll"], ONE_SHIM: shims[_PLAIN_SHIM]}}
-    return {key.path: (key, _mode(version, top)) for top in keys if top in shown for key in _keys({top: shown[top]})}
+    found: dict[str, tuple[_Key, str]] = {}
+    for top in keys:
+        if top in shown:
+            found |= {key.path: (key, _mode(version, top)) for key in _keys({top: shown[top]})}
+    return found
 
 
 def _mode(version: str, top: str) -> str:
@@ -120,15 +131,18 @@ def _mode(version: str, top: str) -> str:
 
 def _shim_table() -> Iterator[str]:
     yield from ("| shim | version | other defaults than the common ones |", "|---|---|---|")
-    by_version = {version: load_profile(version).values["shims"] for version in SUPPORTED_VERSIONS}
+    by_version = {version: _shims(version) for version in SUPPORTED_VERSIONS}
     for name in dict.fromkeys(name for shims in by_version.values() for name in shims):
-        rows = [
-            (version, _of_its_own(shims[name], shims[_PLAIN_SHIM]), "")
-            for version, shims in by_version.items()
-            if isinstance(shims.get(name), Mapping)
-        ]
-        for versions, defaults, _ in _merged(rows) if rows else ():
+        rows = {version: shims[name] for version, shims in by_version.items() if name in shims}
+        for versions, defaults in _by_version(rows):
             yield f"| `{name}` | {versions} | {defaults} |"
+
+
+def _shims(version: str) -> dict[str, str]:
+    """Return the shims of a version, each with the defaults that others have not."""
+    values = load_profile(version).values["shims"]
+    shims = {name: shim for name, shim in values.items() if isinstance(shim, dict)}
+    return {name: _of_its_own(shim, shims[_PLAIN_SHIM]) for name, shim in shims.items()}
 
 
 def _of_its_own(shim: Tree, common: Tree) -> str:
@@ -141,19 +155,19 @@ def _keys(values: Tree) -> Iterator[_Key]:
         yield from _leaves((top,), value, _schema()["properties"][top])
 
 
-def _leaves(path: Path, value: Any, schema: Mapping[str, Any]) -> Iterator[_Key]:  # noqa: ANN401 - any value
+def _leaves(path: Path, value: object, schema: Mapping[str, Any]) -> Iterator[_Key]:
     """Yield the keys below a path, as deep as the settings name keys and the defaults have any."""
     named = _model(schema)
     if isinstance(value, Mapping) and value and named:
         for key, inner in value.items():
-            described = named.get(key) or named[_PLAIN_SHIM]
-            yield from _leaves((*path, key), inner, described)
+            of_key = named[_PLAIN_SHIM if key == ONE_SHIM else key]
+            yield from _leaves((*path, key), inner, of_key)
     else:
         yield _Key(".".join(path), _flow(value), schema["description"])
 
 
 def _model(schema: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the keys of the model that a schema refers to; none where it refers to none, or to a whole."""
+    """Return the keys of the model that a schema refers to, none for one that is shown whole."""
     for choice in (schema, *schema.get("anyOf", ())):
         if "$ref" in choice:
             name = choice["$ref"].rpartition("/")[2]

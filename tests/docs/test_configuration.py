@@ -26,7 +26,7 @@ ONE_SHIM = ("shims", "<name>")
 
 
 def versions_of(cell: str) -> Sequence[str]:
-    return VERSIONS if cell == "both" else in_code(cell)
+    return VERSIONS if cell == "all" else in_code(cell)
 
 
 class Row(NamedTuple):
