@@ -112,14 +112,13 @@ def _by_version(rows: Mapping[str, _Row]) -> Iterator[tuple[str, _Row]]:
 
 def _chart_keys(version: str, keys: tuple[str, ...]) -> dict[str, tuple[_Key, str]]:
     """Return the keys of a version by path, each with its mode."""
-    values = load_profile(version).values
-    shims = values["shims"]
-    shown = values | {"shims": {"disableAll": shims["disableAll"], ONE_SHIM: shims[_PLAIN_SHIM]}}
-    found: dict[str, tuple[_Key, str]] = {}
-    for top in keys:
-        if top in shown:
-            found |= {key.path: (key, _mode(version, top)) for key in _keys({top: shown[top]})}
-    return found
+    profile = load_profile(version)
+    shims = profile.values["shims"]
+    shown = {"disableAll": shims["disableAll"], ONE_SHIM: shims[_PLAIN_SHIM]}
+    values = profile.values | {"shims": shown}
+    found = _keys({top: values.get(top) for top in keys})
+    modes = ((key, _mode(version, key.path.partition(".")[0])) for key in found)
+    return {key.path: (key, mode) for key, mode in modes if key.path not in profile.instead}
 
 
 def _mode(version: str, top: str) -> str:
@@ -159,9 +158,10 @@ def _leaves(path: Path, value: object, schema: Mapping[str, Any]) -> Iterator[_K
     """Yield the keys below a path, as deep as the settings name keys and the defaults have any."""
     named = _model(schema)
     if isinstance(value, Mapping) and value and named:
-        for key, inner in value.items():
+        unset = (key for key, inner in named.items() if inner.get("default", key) is None)
+        for key in dict.fromkeys((*value, *unset)):
             of_key = named[_PLAIN_SHIM if key == ONE_SHIM else key]
-            yield from _leaves((*path, key), inner, of_key)
+            yield from _leaves((*path, key), value.get(key), of_key)
     else:
         yield _Key(".".join(path), _flow(value), schema["description"])
 

@@ -12,6 +12,7 @@ from kata_components.settings import key_tables, profile
 from kata_components.settings.load import load_settings
 from kata_components.settings.merge import Path, at
 from kata_components.settings.profile import load_profile
+from kata_components.settings.settings import Settings
 from tests.docs.markdown import CHECKOUT, CONFIGURATION, blocks, in_code, section, tables
 
 DEFAULTS = CHECKOUT / "kata_components" / "settings" / "defaults"
@@ -102,6 +103,11 @@ def test_chart_keys_are_all_there_once(version: str) -> None:
     missing = [leaf for leaf in leaves(values) if not any(f"{leaf}.".startswith(f"{key}.") for key in keys)]
     assert missing == []
     assert len(keys) == len(set(keys))
+
+
+def test_settings_are_all_there() -> None:
+    tops = {row.key.partition(".")[0] for row in CHART_ROWS} | {key.partition(".")[0] for key in OWN_TABLE}
+    assert tops == {field.alias or name for name, field in Settings.model_fields.items()}
 
 
 @pytest.mark.parametrize("row", CHART_ROWS, ids="-".join)
