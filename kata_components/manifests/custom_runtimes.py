@@ -15,6 +15,8 @@ def custom_runtime_classes(settings: Settings) -> list[Manifest]:
 
 def _runtime_class(settings: Settings, runtime: CustomRuntime) -> Manifest:
     manifest = deepcopy(runtime.class_object)
+    # It is of the whole cluster, and so the API server drops a namespace.
+    manifest["metadata"].pop("namespace", None)
     base = settings.built_in_overheads.get(runtime.base_config)
     if base and runtime.inherit_base_overhead:
         own = (manifest.get("overhead") or {}).get("podFixed") or {}

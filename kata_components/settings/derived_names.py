@@ -44,12 +44,20 @@ def _with_suffix(settings: Settings, suffix: str) -> Iterator[tuple[str, str]]:
 
 
 def _clashing_runtimes(settings: Settings) -> Iterator[str]:
-    """Yield a line for each custom runtime that takes the handler, the RuntimeClass or the drop-in of a shim."""
+    """Yield a line for each RuntimeClass that takes the handler, the RuntimeClass or the drop-in of a shim."""
     suffix, variants = settings.env.multi_install_suffix, ("", *settings.class_variants)
-    shims = settings.shims.enabled
-    taken = {names.handler(shim, suffix, variant) for shim in shims for variant in variants}
+    shims, default = settings.shims.enabled, _default_class(settings)
+    handlers = {names.handler(shim, suffix, variant) for shim in shims for variant in variants}
+    classes = handlers if settings.runtime_classes.enabled else set()
+    if default in classes:
+        yield f"runtimeClasses.defaultName: {default!r} is the RuntimeClass of a shim; use another name"
     for name, runtime in settings.custom_runtimes.active.items():
-        clashes = {runtime.handler, runtime.class_name} & taken
+        clashes = {runtime.handler} & handlers | {runtime.class_name} & classes
+        if runtime.class_name == default:
+            yield (
+                f"customRuntimes.runtimes.{name}.runtimeClass: {default!r} is runtimeClasses.defaultName; use another "
+                "name, or set runtimeClasses.createDefault to false"
+            )
         # The files of drop-ins are named by handler here and by shim there.
         if runtime.handler in shims and (runtime.drop_in.strip() or shims[runtime.handler].drop_in.strip()):
             clashes.add(runtime.handler)
@@ -57,17 +65,23 @@ def _clashing_runtimes(settings: Settings) -> Iterator[str]:
             yield f"customRuntimes.runtimes.{name}.runtimeClass: {found!r} is that of a shim; use another name"
 
 
-def _absent_default_class(settings: Settings) -> Iterator[str]:
-    """Yield a line when the RuntimeClass of the default shim is asked for and would not be made.
+def _default_class(settings: Settings) -> str | None:
+    """Return the name of the RuntimeClass of the default shim where it is asked for.
 
     Beside another installation there is none in any case: plain `kata` is that one's.
     """
-    classes, default = settings.runtime_classes, settings.default_shim.first
+    classes = settings.runtime_classes
     asked = classes.enabled and classes.create_default and not settings.env.multi_install_suffix
-    if asked and default not in settings.shims.enabled:
+    return classes.default_name if asked else None
+
+
+def _absent_default_class(settings: Settings) -> Iterator[str]:
+    """Yield a line when the RuntimeClass of the default shim is asked for and would not be made."""
+    name, default = _default_class(settings), settings.default_shim.first
+    if name and default not in settings.shims.enabled:
         arch = next((arch for arch in ARCHES if getattr(settings.default_shim, arch)), ARCHES[0])
         yield (
-            f"runtimeClasses.createDefault: there would be no class {classes.default_name!r}, because the first "
+            f"runtimeClasses.createDefault: there would be no class {name!r}, because the first "
             f"default shim, {default or 'none'!r}, is off; set defaultShim.{arch} to a shim that is on"
         )
 

@@ -8,7 +8,7 @@ import yaml
 from kata_components.manifests.builders import Manifest
 from kata_components.manifests.daemon_set import daemon_set
 from kata_components.manifests.job_templates import cleanup_job, config_map, install_job
-from kata_components.manifests.objects import all_objects
+from kata_components.manifests.objects import all_objects, reference
 from kata_components.manifests.runtime_classes import runtime_classes
 from kata_components.manifests.selector import install_selectors
 from kata_components.manifests.yaml_text import yaml_text
@@ -114,3 +114,9 @@ def test_kubeadm_keeps_its_files_where_plain_kubernetes_does() -> None:
             all_objects(settings(mode, k8sDistribution=name, monitor={"enabled": True})) for name in ("kubeadm", "k8s")
         )
         assert made == plain
+
+
+def test_a_custom_class_is_of_the_whole_cluster_whatever_its_text_says() -> None:
+    text = "apiVersion: node.k8s.io/v1\nkind: RuntimeClass\nmetadata: {name: k, namespace: kata}\nhandler: k\n"
+    runtimes = {"enabled": True, "runtimes": {"k": {"baseConfig": "qemu", "runtimeClass": text}}}
+    assert "node.k8s.io/v1 runtimeclasses  k" in map(reference, all_objects(settings(customRuntimes=runtimes)))

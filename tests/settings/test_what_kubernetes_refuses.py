@@ -129,6 +129,21 @@ def test_default_class_that_would_not_be_made() -> None:
     assert load(**asked, env={"multiInstallSuffix": "b"}).runtime_classes.create_default
 
 
+def test_no_two_classes_have_one_name() -> None:
+    default = {"createDefault": True, "defaultName": "kata-x"}
+    assert problem(**runtime(), runtimeClasses=default) == (
+        "customRuntimes.runtimes.mine.runtimeClass: 'kata-x' is runtimeClasses.defaultName; use another name, or set "
+        "runtimeClasses.createDefault to false"
+    )
+    assert problem(runtimeClasses=default | {"defaultName": "kata-qemu"}) == (
+        "runtimeClasses.defaultName: 'kata-qemu' is the RuntimeClass of a shim; use another name"
+    )
+    of_a_shim = runtime(runtimeClass=CLASS.replace("name: kata-x", "name: kata-qemu"))
+    assert "'kata-qemu' is that of a shim" in problem(**of_a_shim)
+    # Without the classes of shims their names are free.
+    assert load(**of_a_shim, runtimeClasses={"enabled": False})
+
+
 @pytest.mark.parametrize(
     ("config", "key"),
     [
