@@ -14,7 +14,7 @@ from kata_components.kubernetes.api import KubeApi
 from kata_components.kubernetes.objects import Lease
 from kata_components.providers import plan_file
 from kata_components.providers.wire import WireModel
-from kata_components.rollout import approval, guards
+from kata_components.rollout import approval, guards, ownership
 from kata_components.rollout.approval import Place
 from kata_components.rollout.guards import Refusal
 from kata_components.runner import fleet
@@ -58,7 +58,7 @@ class Guarded(WireModel, frozen=True, kw_only=True):
 
     def owner(self, lease: Lease | None, stacks: Collection[str]) -> Refusal | None:
         """Return the refusal to work on what another stack made; `stacks` are the names this one has or had."""
-        owner = lease.metadata.annotation(names.STACK_ANNOTATION) if lease else None
+        owner = ownership.stack_of(lease.metadata) if lease else None
         where = f"{self.namespace}/{self.lease_name}"
         return None if owner in stacks else guards.other_stack(owner, self.stack, where)
 

@@ -4,12 +4,11 @@ import json
 
 from msgspec import structs
 
-from kata_components import names
 from kata_components.kubernetes.api import KubeApi
 from kata_components.providers import engine, guarded
 from kata_components.providers.preflight_inputs import PreflightInputs
 from kata_components.providers.provenance import Passed
-from kata_components.rollout import architectures, guards
+from kata_components.rollout import architectures, guards, ownership
 from kata_components.rollout.guards import Refusal
 from kata_components.rollout.taints import blocking
 from kata_components.runner import anchor, fleet, takeover
@@ -62,7 +61,7 @@ async def _there(api: KubeApi, before: PreflightInputs | None, wanted: Preflight
         return Finding([other])
     unknown = await elsewhere(api, wanted.namespace, wanted.suffix) if before is None and lease is None else None
     found = await takeover.examine(api, wanted.takeover(stacks, established=lease is not None))
-    owner = lease and lease.metadata.annotation(names.STACK_ANNOTATION)
+    owner = ownership.stack_of(lease.metadata) if lease else None
     told = found.announcements or await _restart(api, before, wanted)
     refusals = [unknown, *found.refusals, *await _unfit(api, before, wanted)]
     return Finding([*filter(None, refusals)], told, found.stacks | ({owner} if owner else set()))

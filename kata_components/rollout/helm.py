@@ -7,6 +7,7 @@ set. So letting go means both. Pure.
 
 from typing import Any, Final, NamedTuple
 
+from kata_components.foreign import bounded
 from kata_components.kubernetes.objects import Metadata, OwnedMetadata
 
 _MANAGED_BY: Final = "app.kubernetes.io/managed-by"
@@ -38,7 +39,7 @@ def release_of(metadata: Metadata) -> Release | None:
     output too, which Argo CD and others apply.
     """
     name = metadata.annotation(_RELEASE_NAME)
-    return Release(name, metadata.annotation(_RELEASE_NAMESPACE) or "") if name else None
+    return Release(bounded(name), bounded(metadata.annotation(_RELEASE_NAMESPACE) or "")) if name else None
 
 
 def letting_go(metadata: OwnedMetadata) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from typing import Final, NamedTuple
 
 from kata_components import names
 from kata_components.errors import GuardError
+from kata_components.foreign import bounded
 from kata_components.kubernetes.objects import Lease, Metadata, OwnedMetadata
 from kata_components.rollout import guards
 from kata_components.rollout.guards import Refusal
@@ -22,8 +23,9 @@ class Owner(NamedTuple):
 
 
 def stack_of(metadata: Metadata) -> str | None:
-    """Return the stack an object says it belongs to, None when it does not say."""
-    return metadata.annotation(names.STACK_ANNOTATION)
+    """Return the stack an object says it belongs to, as it may be shown; None when it does not say."""
+    owner = metadata.annotation(names.STACK_ANNOTATION)
+    return bounded(owner) if owner else None
 
 
 def is_applied_by_pulumi(metadata: OwnedMetadata) -> bool:
@@ -52,8 +54,9 @@ def of_lease(lease: Lease, owner: Owner) -> Refusal | None:
     if other or owner.installation in (None, found):
         return other
     return Refusal(
-        f"the cluster has the installation {found} (Lease {where}), the state of this stack has {owner.installation}: "
-        "the state is older than the cluster, or a copy of another one. Nothing was done. Bring the newest state back "
+        f"the cluster has the installation {bounded(found or '(none)')} (Lease {where}), the state of this stack has "
+        f"{owner.installation}: the state is older than the cluster, or a copy of another one. Nothing was done. Bring "
+        "the newest state back "
         "(`pulumi stack history`, `pulumi stack import`). If it is lost: `pulumi state delete <URN of Installation> "
         "--target-dependents`, then `pulumi up` goes on with what is in the cluster."
     )

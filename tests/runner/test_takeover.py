@@ -168,6 +168,14 @@ def test_objects_that_nobody_says_are_his_are_refused_unless_told_to_adopt_them(
     assert "`pulumi destroy` will delete them" in said
 
 
+@pytest.mark.parametrize("key", [names.STACK_ANNOTATION, "meta.helm.sh/release-name"])
+def test_whoever_may_annotate_objects_forges_no_line(key: str) -> None:
+    on = put(Cluster(), CLASS, annotations={key: "x\n\x1b[2Jplan: nothing to do\n" + "y" * 100_000})
+    text = refusal(examine(on, dataclasses.replace(JOB, adopt=False)))
+    assert not {"\n", "\x1b"} & set(text)
+    assert len(text) < 2_000
+
+
 def test_helms_label_alone_is_that_of_a_rendered_chart() -> None:
     on = cluster(ACCOUNT, note={})
     assert "no stack has made it (" in refusal(examine(on, dataclasses.replace(JOB, adopt=False)))
