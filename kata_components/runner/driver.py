@@ -25,7 +25,6 @@ from kata_components.rollout.holdup import Holdup
 from kata_components.rollout.jobs import NodeJob
 from kata_components.rollout.pacer import Pacer
 from kata_components.rollout.phase import Phase, Progress
-from kata_components.rollout.step import Step
 from kata_components.runner.answers import code_of
 from kata_components.runner.at_once import first
 from kata_components.runner.creating import Creator
@@ -33,10 +32,11 @@ from kata_components.runner.diagnosis import inspect, name_taken
 from kata_components.runner.lease import HeldLease
 from kata_components.runner.lookout import Lookout
 from kata_components.runner.marking import is_still_there
-from kata_components.runner.orders import Changes, Orders
+from kata_components.runner.orders import Orders
 from kata_components.runner.patience import Patience
 from kata_components.runner.standstill import Standstill
 from kata_components.runner.telling import Say, again_and_again
+from kata_components.runner.traces import Traces
 
 _CALL_SECONDS: Final = 10.0
 _RELIST_SECONDS: Final = 1.0
@@ -70,10 +70,10 @@ class Driver:
         self._lease = lease
         self._on_progress = on_progress
         self._creator = Creator(api, orders, lease)
+        self._traces = Traces(api, orders)
         self._changed = asyncio.Event()
         self._watch: asyncio.Task[None] | None = None
         self._failures: dict[str, str] = {}
-        self._noted: set[str] = set()
         self._patience = Patience()
         self._calls_patience = Patience()
         self._watch_patience = Patience()
@@ -207,36 +207,6 @@ class Driver:
             return max(0.0, min(_CALL_SECONDS, self._lease.remaining))
         return _CALL_SECONDS
 
-    async def _untraced(self, step: Step, traces: Changes) -> Code | None:
-        """Leave a trace on the node; return why its finished Job has to stay, None when it may go.
-
-        Where the machine was replaced, that Job may have labelled the new one, and then is all that says so.
-        """
-        try:
-            if traces:
-                await self._api.annotate_node(step.node, step.node_uid, traces)
-        except ApiError as error:
-            if error.conflict:
-                return Code.UNKNOWN if await is_still_there(self._api, step) else Code.DEPARTED
-            if not error.not_found:
-                raise
-        return None
-
-    async def _unnoted(self, step: Step) -> bool:
-        """Leave on the node what tells of its failed Job, which anybody may remove; return whether to try again.
-
-        A server that refuses it for good does not keep the reason of the failure from being told.
-        """
-        if step.node not in self._noted:
-            try:
-                if await self._untraced(step, self._orders.failures(step)) is Code.UNKNOWN:
-                    return True
-            except ApiError as error:
-                if code_of(Inspect(step.node, "", ""), error) is not Code.REJECTED:
-                    raise
-            self._noted.add(step.node)
-        return False
-
     async def _send(self, command: CreateJob | DeleteJob | Record | Inspect) -> Result:
         orders, step = self._orders, self._orders.steps[command.node]
         match command:
@@ -245,13 +215,13 @@ class Driver:
                 return Result(code=Code.UNKNOWN)
             case CreateJob():
                 return await self._creator.create(command, step)
-            case DeleteJob() if untraced := await self._untraced(step, orders.traces(step)):
-                return Result(code=untraced)
+            case DeleteJob() if unwritten := await self._traces.before_removal(step):
+                return Result(code=unwritten)
             case DeleteJob():
                 await self._api.delete_job(orders.namespace, command.job, command.uid)
             case Record():
                 await self._api.annotate_node(step.node, step.node_uid, orders.marks(step), labels=orders.labels(step))
-            case Inspect() if await self._unnoted(step):
+            case Inspect() if not await self._traces.of_failure(step):
                 return Result(code=Code.UNKNOWN)
             case Inspect():
                 failure = self._failures.get(command.uid, "")

@@ -16,10 +16,11 @@ from kata_components.rollout.jobs import NodeJob
 from kata_components.rollout.jobs_seen import JobsSeen
 from kata_components.rollout.plan import Plan, plan
 from kata_components.rollout.step import Action, Step
-from kata_components.runner import anchor, cleanup, driver, install, lease, preview
+from kata_components.runner import anchor, cleanup, install, lease, preview
 from kata_components.runner.cleanup import Uninstall
 from kata_components.runner.driver import Driver
 from kata_components.runner.lease import HeldLease
+from kata_components.runner.traces import Traces
 from tests.simulation.network import NetworkApi
 from tests.simulation.planting import Patch, around, bug
 
@@ -85,7 +86,7 @@ def no_trace_is_left_before_a_job_is_replaced() -> Patch:
     async def untraced(*_: object) -> None:
         return None
 
-    return mock.patch.object(driver.Driver, "_untraced", untraced)
+    return mock.patch.object(Traces, "before_removal", untraced)
 
 
 @bug(sleeps=0.9, other_digest=0.7, company=0.9, destroys=0.1, killed=0.0)

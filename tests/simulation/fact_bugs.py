@@ -13,9 +13,9 @@ from kata_components.rollout.jobs_seen import JobsSeen
 from kata_components.runner import creating, driver, install
 from kata_components.runner.cleanup import CleanupRequest
 from kata_components.runner.creating import Creator
-from kata_components.runner.driver import Driver
 from kata_components.runner.preview import InstallRequest
 from kata_components.runner.standstill import Standstill
+from kata_components.runner.traces import Traces
 from tests.simulation.planting import Patch, around, bug
 
 # Nodes.
@@ -74,10 +74,10 @@ def pod_is_replaced_while_it_ends() -> Patch:
 
 @bug(janitor=0.9, job_fails=0.5)
 def failed_node_has_no_trace_before_its_job_is_removed() -> Patch:
-    async def unnoted(*_: Any) -> bool:
-        return False
+    async def of_failure(*_: Any) -> bool:
+        return True
 
-    return mock.patch.object(Driver, "_unnoted", unnoted)
+    return mock.patch.object(Traces, "of_failure", of_failure)
 
 
 @bug(plugin_fails=0.9, outage=0.0)
