@@ -8,8 +8,9 @@ from msgspec import structs
 
 from kata_components.providers.guarded import Guarded
 from kata_components.runner.anchor import Ending
-from kata_components.runner.cleanup import ABANDON_VARIABLE, CleanupRequest
+from kata_components.runner.cleanup import CleanupRequest
 from kata_components.runner.objects_there import ObjectName
+from kata_components.runner.uninstall import ABANDON_VARIABLE
 
 
 class InstallationInputs(Guarded, frozen=True, kw_only=True):

@@ -16,12 +16,13 @@ from kata_components.rollout.jobs import Stage
 from kata_components.rollout.ownership import Owner
 from kata_components.runner import cleanup, dispatch_cleanup, fleet
 from kata_components.runner.claim import Claim
-from kata_components.runner.cleanup import CleanupRequest, Uninstall
+from kata_components.runner.cleanup import CleanupRequest
 from kata_components.runner.clock import timestamp
 from kata_components.runner.dispatcher import retired
 from kata_components.runner.lease import held, lease_manifest
 from kata_components.runner.patience import answered
 from kata_components.runner.telling import OnProgress, Say
+from kata_components.runner.uninstall import Uninstall
 
 _CLUSTER_NAMESPACE: Final = "kube-system"
 _MOST_PREVIOUS: Final = 8

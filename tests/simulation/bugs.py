@@ -16,11 +16,11 @@ from kata_components.rollout.jobs import NodeJob
 from kata_components.rollout.jobs_seen import JobsSeen
 from kata_components.rollout.plan import Plan, plan
 from kata_components.rollout.step import Action, Step
-from kata_components.runner import anchor, cleanup, install, lease, preview
-from kata_components.runner.cleanup import Uninstall
+from kata_components.runner import anchor, install, lease, preview, uninstall
 from kata_components.runner.driver import Driver
 from kata_components.runner.lease import HeldLease
 from kata_components.runner.traces import Traces
+from kata_components.runner.uninstall import Uninstall
 from tests.simulation.network import NetworkApi
 from tests.simulation.planting import Patch, around, bug
 
@@ -63,7 +63,7 @@ def only_marked_nodes_are_cleaned() -> Patch:
     def of_marked(original: Any, nodes: Any, known: Iterable[NodeJob], *rest: Any, **keywords: Any) -> Plan:
         return original(nodes, [job for job in known if job.stage == "cleanup"], *rest, **keywords)  # type: ignore[no-any-return] # as the original
 
-    return around(cleanup, "cleanup_plan", of_marked)
+    return around(uninstall, "cleanup_plan", of_marked)
 
 
 # Driver and runs.
@@ -131,7 +131,7 @@ def jobs_are_removed_by_the_run_that_made_them_or_never() -> Patch:
 
 @bug(destroys=0.7, job_fails=0.5)
 def destroy_ignores_nodes_that_could_not_be_cleaned() -> Patch:
-    return mock.patch.object(cleanup, "_refuse_leftovers")
+    return mock.patch.object(uninstall, "_refuse_leftovers")
 
 
 @bug(destroys=0.5, lease_deleted=0.9)
@@ -153,7 +153,7 @@ def cleaned_nodes_are_planned_again_while_a_dead_one_is_waited_for() -> Patch:
 
     patches = contextlib.ExitStack()
     patches.enter_context(around(Uninstall, "_plan", plan_all))
-    patches.enter_context(mock.patch.object(cleanup, "drop_jobs", keep))
+    patches.enter_context(mock.patch.object(uninstall, "drop_jobs", keep))
     return patches
 
 
