@@ -1,8 +1,11 @@
 """Reads what the tests need out of Markdown: tables, fenced blocks, links, headings."""
 
+import copy
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 CHECKOUT = Path(__file__).parents[2]
 README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
@@ -15,6 +18,8 @@ TEXTS = {str(path.relative_to(CHECKOUT)): path.read_text(encoding="utf-8") for p
 """The documents by their path in the checkout."""
 
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_CONFIG = re.compile(r"^(?: {4})?pulumi config ((?:set|rm) .+)$", re.MULTILINE)
+_PART_OF_A_PATH = re.compile(r'\["([^"]+)"\]|([^.\[\]]+)')
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
 
@@ -61,3 +66,31 @@ def anchors(text: str) -> set[str]:
     """Return the fragments that headings make."""
     headings = re.findall(r"^#+ (.+)$", _FENCE.sub("", text), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
+
+
+def configured(text: str) -> list[dict[str, Any]]:
+    """Return the configuration after each of the `pulumi config` commands of a document."""
+    states: list[dict[str, Any]] = [{}]
+    for command in _CONFIG.findall(text):
+        verb, *arguments = shlex.split(command, comments=True)
+        *options, key = arguments if verb == "rm" else arguments[:-1]
+        path = [quoted or plain for quoted, plain in _PART_OF_A_PATH.findall(key.removeprefix("kata-deploy:"))]
+        assert (options == ["--path"]) == (len(path) > 1), f"{key} is set wrongly"
+        config = copy.deepcopy(states[-1])
+        *parents, name = path
+        at = config
+        for parent in parents:
+            at = at.setdefault(parent, {})
+        if verb == "rm":
+            del at[name]
+        else:
+            at[name] = _value(arguments[-1]) if options else arguments[-1]
+        states.append(config)
+    return states[1:]
+
+
+def _value(text: str) -> str | int | bool:
+    """Return what Pulumi makes of a value that is set by its path."""
+    if text in {"true", "false"}:
+        return text == "true"
+    return int(text) if text.isdecimal() else text

@@ -7,8 +7,9 @@ import shlex
 
 import pytest
 
+from kata_components.settings.load import load_settings
 from sandbox.__main__ import _parser
-from tests.docs.markdown import CHECKOUT, README, TEXTS
+from tests.docs.markdown import CHECKOUT, README, TEXTS, configured
 
 MAKEFILE = (CHECKOUT / "Makefile").read_text(encoding="utf-8")
 WHOLE = "\n".join(TEXTS.values())
@@ -45,6 +46,22 @@ def test_modules_to_run_exist(module: str) -> None:
     found = importlib.util.find_spec(module)
     assert found
     assert found.submodule_search_locations is None or importlib.util.find_spec(f"{module}.__main__")
+
+
+def test_stack_of_the_readme_is_valid() -> None:
+    settings = load_settings(configured(README)[-1])
+    assert settings.cluster.context == "my-context"
+    assert settings.job.node_selector == {"kata-containers": "enabled"}
+
+
+def test_values_that_the_documents_set_are_valid() -> None:
+    base = configured(README)[-1]
+    operations = configured(TEXTS["docs/operations.md"])
+    configuration = configured(TEXTS["docs/configuration.md"])
+    assert operations
+    assert operations[-1]["rollout"] == {"reportDir": "reports/my-cluster"}, "the last step takes the approval away"
+    for config in operations + configuration:
+        load_settings({**base, **config})
 
 
 def test_there_are_sandbox_commands_to_check() -> None:

@@ -3,7 +3,6 @@
 import re
 import shlex
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -14,7 +13,7 @@ from kata_components.rollout import report
 from kata_components.rollout.helm import Release
 from kata_components.runner.objects_there import ObjectName
 from kata_components.settings.load import load_settings
-from tests.docs.markdown import CHECKOUT, blocks, in_code, section, tables
+from tests.docs.markdown import CHECKOUT, blocks, configured, in_code, section, tables
 from tests.manifests import chart
 
 GUIDE = (CHECKOUT / "docs" / "migrating-from-helm.md").read_text(encoding="utf-8")
@@ -25,24 +24,10 @@ RELEASE = Release("kata-deploy", "kube-system")
 STACK = {"kataVersion": "4.0.0", "cluster": {"context": "any"}}
 
 
-def configured() -> dict[str, Any]:
-    """Return what the `pulumi config` commands of the guide set."""
-    config: dict[str, Any] = {}
-    for _, _, verb, *arguments in (c for c in COMMANDS if c[:2] == ["pulumi", "config"]):
-        *options, key = arguments if verb == "rm" else arguments[:-1]
-        assert (options == ["--path"]) == ("." in key)
-        *parents, name = key.split(".")
-        at = config
-        for parent in parents:
-            at = at.setdefault(parent, {})
-        at.pop(name) if verb == "rm" else at.__setitem__(name, arguments[-1])
-    return config
-
-
 @pytest.mark.parametrize("mode", ["daemonset", "job"])
 def test_the_commands_make_a_stack_that_is_valid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str) -> None:
     monkeypatch.chdir(tmp_path)
-    config = configured()
+    config = configured(GUIDE)[-1]
     Path(config["valuesFile"]).write_text(f"deploymentMode: {mode}", encoding="utf-8")
     assert config["rollout"] == {}, "the last step takes the key away again"
     settings = load_settings({**config, "rollout": {"existing": "adopt"}})
