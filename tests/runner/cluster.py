@@ -136,7 +136,9 @@ class Cluster(Store):
         waits = job["spec"].get("podReplacementPolicy") == "Failed"
 
         def replace() -> None:
-            if inside.jobs.get(job_name) is job and not job["status"].get("conditions"):
+            lives = inside.jobs.get(job_name) is job and not job["status"].get("conditions")
+            others = (pod for pod in pods.of_job(inside.pods, job) if "deletionTimestamp" not in pod["metadata"])
+            if lives and not any(map(pods.works, others)):
                 self._add_pod(job)
 
         self.terminate(namespace, job)

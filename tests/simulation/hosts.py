@@ -60,6 +60,7 @@ class Hosts(Cluster):
             machine = Machine(name, uid, f"machine-{number}", kind)
             before = promises.machines.get(name) if known else None
             if before:
+                before.gone = True
                 machine.not_ready_since = before.not_ready_since
                 machine.deselected_since = before.deselected_since
                 machine.selected_since = before.selected_since
@@ -143,7 +144,8 @@ class Hosts(Cluster):
     def remove_node(self, name: str) -> None:
         self.nodes.pop(name, None)
         for promises in self.promises.values():
-            promises.machines.pop(name, None)
+            if gone := promises.machines.pop(name, None):
+                gone.gone = True
         for inside in self.namespaces.values():
             for pod in list(inside.pods.values()):
                 if pod["spec"]["nodeName"] == name:

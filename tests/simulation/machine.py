@@ -42,6 +42,8 @@ class Machine:
     """The run that made its last Job."""
     cleaned_by: str = ""
     """The run whose cleanup has succeeded, with no install since. One that is cut off may leave the next in doubt."""
+    gone: bool = False
+    """Another machine has its name, or none."""
     undoing: bool = False
     """The last Job that has begun to work on it cleans."""
     excused: bool = False
@@ -53,6 +55,11 @@ class Machine:
     def begun(self, digest: str) -> bool:
         """Whether it was tried at that digest."""
         return digest in {self.installed, self.begun_at, *self.failed}
+
+    @property
+    def unfit(self) -> bool:
+        """Whether it has been gone, NotReady or not selected at times."""
+        return self.gone or self.was_down or self.selected_since is None or self.selected_since > 0.0
 
     @property
     def murky(self) -> bool:

@@ -26,7 +26,10 @@ class _Plan:
     def tried(self, digest: str) -> range:
         """Return how many machines the run may count as tried at a digest by now."""
         sure = sum(begun is not None and digest in begun for begun in self.begun)
-        doubtful = sum(begun is None for begun in self.begun) + len(self.asked) - len(self.started)
+        # What is not fit at its turn is left out, and its wave goes on without it.
+        begun_or_unfit = zip(self.selected, self.begun, strict=True)
+        doubtful = sum(begun is None or (m not in self.started and m.unfit) for m, begun in begun_or_unfit)
+        doubtful += len(self.asked) - len(self.started)
         return range(sure + len(self.started), sure + doubtful + len(self.started) + 1)
 
 
