@@ -71,8 +71,8 @@ def pod_security(namespace: ObjectMetadata) -> Refusal | None:
 def refused_job(job: str, answer: str) -> Refusal:
     """Refuse a plan whose first Job the API server would not take; `answer` is what it says."""
     return Refusal(
-        f"the API server would not take the Job {job}: {answer}. A dry run has told, nothing was written. Correct what "
-        "it names, the configuration or the policy, and run the same command again"
+        f"the API server would not take the Job {job}: {answer}. That was a dry run; nothing was written. Correct "
+        "what it names, the configuration or the policy, and run the same command again"
     )
 
 
@@ -113,8 +113,8 @@ def empty_selection(selected: int, marked: Sequence[str], selection: str) -> Ref
     if selected or not marked:
         return None
     text = (
-        f"no node matches {selection}, but {_nodes(len(marked))} installed by this stack ({some(marked)}). They would "
-        "be left as they are, unmanaged. Correct the node selector, the affinity or job.nodes; to uninstall, run "
+        f"no node matches {selection}, but {_nodes(len(marked))} installed by this stack ({some(marked)}). Kata would "
+        "stay there, unmanaged. Correct the node selector, the affinity or job.nodes; to uninstall, run "
         "`pulumi destroy`."
     )
     return Refusal(text, "empty selection")
@@ -147,15 +147,15 @@ def unclaimed(nodes: Sequence[str], others: Collection[str] = ()) -> Refusal | N
     what = f"{_nodes(len(nodes))} labelled {names.RUNTIME_LABEL} without a mark of this stack ({some(nodes)})"
     if others:
         return Refusal(
-            f"{what}: they have the installation {', '.join(sorted(others))}. To install this one beside it, `pulumi "
-            "config set --path kata-deploy:rollout.existing install`: an install Job runs on each and restarts its "
-            "container runtime. (`adopt` instead of `install` would mark them and install nothing.)"
+            f"{what}, but with one of the installation {', '.join(sorted(others))}. To install this one beside it, "
+            "`pulumi config set --path kata-deploy:rollout.existing install`: an install Job runs on each and restarts "
+            "its container runtime."
         )
     return Refusal(
         f"{what}. Either they have the label from birth, as node pools that scale from zero give it, and no Kata: "
         "`pulumi config set --path kata-deploy:rollout.existing install` runs an install Job on each, which restarts "
         "its container runtime, and on all such nodes to come. Or something else, such as a Helm release, installed "
-        "Kata there: `adopt` instead of `install` marks those where something shows it, and runs no Job."
+        "Kata there: `rollout.existing adopt` marks those where something shows it, and runs no Job."
     )
 
 

@@ -54,7 +54,9 @@ def test_what_passes_is_not_refused() -> None:
 @pytest.mark.parametrize("error", [fake_api.denied_by_admission(), DENIED_WITHOUT_CODE, INVALID, OVER_QUOTA])
 def test_what_the_api_server_would_answer_to_a_job_is_the_refusal(error: ApiError) -> None:
     (text,) = refusals(cluster(1), error)
-    assert text.startswith(f"the API server would not take the Job kata-deploy-install-node-00: {error}. A dry run")
+    assert text.startswith(
+        f"the API server would not take the Job kata-deploy-install-node-00: {error}. That was a dry run"
+    )
 
 
 @pytest.mark.parametrize("error", [NO_DRY_RUN, TAKEN, fake_api.forbidden("create jobs")])
