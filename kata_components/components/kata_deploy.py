@@ -29,7 +29,7 @@ from kata_components.manifests.daemon_set import daemon_set
 from kata_components.manifests.dispatcher_job import handlers
 from kata_components.manifests.job_templates import config_map
 from kata_components.manifests.mounted_configs import mounted_configs, mounted_fingerprints
-from kata_components.manifests.node_demands import containerd_version
+from kata_components.manifests.node_demands import containerd_version, distribution
 from kata_components.manifests.node_feature_rules import rules_are_active
 from kata_components.manifests.objects import compared_objects, kept_objects, reference
 from kata_components.manifests.runtime_classes import gate
@@ -213,7 +213,7 @@ class KataDeploy(pulumi.ComponentResource):
             demands=Demands(
                 labels=tuple(gate(settings)),
                 handlers=tuple(handlers(settings)),
-                distribution="k8s" if settings.k8s_distribution == "kubeadm" else settings.k8s_distribution,
+                distribution=distribution(settings),
                 containerd=containerd_version(settings),
             ),
         )

@@ -3,6 +3,16 @@
 from kata_components.settings.settings import Settings
 
 
+def distribution(settings: Settings) -> str:
+    """Return the distribution of Kubernetes that nodes have to be of, empty where a directory of the user's own counts.
+
+    What kubeadm makes is plain Kubernetes.
+    """
+    if settings.containerd.config_dir:
+        return ""
+    return "k8s" if settings.k8s_distribution == "kubeadm" else settings.k8s_distribution
+
+
 def containerd_version(settings: Settings) -> tuple[str, str]:
     """Return the oldest containerd that will do, as `major.minor`, and what needs it; both empty where any will."""
     if "erofs" in settings.snapshotter.setup:

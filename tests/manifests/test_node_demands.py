@@ -1,14 +1,19 @@
-"""Which containerd a configuration needs on its nodes: no newer one than the node program insists on."""
+"""What a configuration demands of nodes: no more than the node program insists on."""
 
 from typing import Any
 
 import pytest
 
-from kata_components.manifests.node_demands import containerd_version
+from kata_components.manifests.node_demands import containerd_version, distribution
 from kata_components.settings.load import load_settings
+from kata_components.settings.settings import Settings
 
 QEMU = {"disableAll": True, "qemu": {"enabled": True}}
 NYDUS = QEMU | {"qemu": {"enabled": True, "containerd": {"snapshotter": "nydus"}}}
+
+
+def load(**config: Any) -> Settings:
+    return load_settings({"kataVersion": "4.0.0", "cluster": {"context": "c"}, **config})
 
 
 @pytest.mark.parametrize(
@@ -23,6 +28,18 @@ NYDUS = QEMU | {"qemu": {"enabled": True, "containerd": {"snapshotter": "nydus"}
     ],
 )
 def test_oldest_containerd_that_will_do(config: dict[str, Any], least: str) -> None:
-    settings = load_settings({"kataVersion": "4.0.0", "cluster": {"context": "c"}, **config})
-    version, why = containerd_version(settings)
+    version, why = containerd_version(load(**config))
     assert (version, bool(why)) == (least, bool(least))
+
+
+@pytest.mark.parametrize(
+    ("config", "demanded"),
+    [
+        ({}, "k8s"),
+        ({"k8sDistribution": "kubeadm"}, "k8s"),
+        ({"k8sDistribution": "k3s"}, "k3s"),
+        ({"containerd": {"configDir": "/var/lib/rancher/k3s/agent/etc/containerd/"}}, ""),
+    ],
+)
+def test_distribution_that_nodes_have_to_be_of(config: dict[str, Any], demanded: str) -> None:
+    assert distribution(load(**config)) == demanded
