@@ -19,8 +19,8 @@ def misplaced_values(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         elif key not in chart and isinstance(value, Mapping) and chart & value.keys():
             yield (
                 key,
-                f"{dotted([key])}: holds values of this chart as a chart above it has them; give what stands below "
-                "it, alone, in a file of its own",
+                f"{dotted([key])}: holds this chart's values as an umbrella chart has them; put only what stands below "
+                "it into a file",
             )
 
 

@@ -224,10 +224,18 @@ def test_kubernetes_object_among_others_is_found() -> None:
 
 def test_values_of_a_chart_above_this_one_are_told_from_unknown_keys() -> None:
     assert problems("kata-as-coco-runtime: {image: {tag: x}}\nother: {a: 1}") == (
-        "kata-as-coco-runtime: holds values of this chart as a chart above it has them; give what stands below it, "
-        "alone, in a file of its own (in values.yaml)",
+        "kata-as-coco-runtime: holds this chart's values as an umbrella chart has them; put only what stands below it "
+        "into a file (in values.yaml)",
         "other: no such key at 4.0.0 (in values.yaml)",
     )
+
+
+def test_a_key_that_only_holds_an_anchor_is_told_how_to_do_without() -> None:
+    (line,) = problems("x-on: &on {enabled: true}\nshims: {qemu: *on, clh: *on}\n")
+    assert line.startswith(
+        "x-on: no such key at 4.0.0; remove it, nothing reads it; an anchor can stand where it is used"
+    )
+    assert load("shims: {qemu: &on {enabled: true}, clh: *on}\n").shims.enabled["clh"].enabled
 
 
 def test_a_key_that_only_the_stack_has_is_not_blamed_on_the_file() -> None:
