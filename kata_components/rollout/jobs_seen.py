@@ -19,6 +19,7 @@ class JobsSeen:
     `stage` and `digest` are those of the Jobs that this run makes, `node_timeout_seconds` is their deadline. A Job that
     is still active long after its deadline, counted from when it was first seen, is overdue: nothing of it runs any
     more, but its node is dead and cannot say so. The run that made it may have given it more time than this one does.
+    Only a list that was asked for after that time tells: a watch may have lost the Job's end.
     """
 
     def __init__(self, stage: Stage, digest: str, node_timeout_seconds: float) -> None:
@@ -26,12 +27,14 @@ class JobsSeen:
         self._digest = digest
         self._node_timeout_seconds = node_timeout_seconds
         self._overdue_at: dict[str, float] = {}
+        self._asked = -inf
         self._active: dict[str, dict[str, NodeJob]] = {}
         self._finished: dict[str, NodeJob] = {}
         self._deleted: set[str] = set()
 
-    def replace(self, now: float, jobs: Iterable[NodeJob]) -> None:
-        """Take a complete list."""
+    def replace(self, now: float, jobs: Iterable[NodeJob], asked: float) -> None:
+        """Take a complete list, and when it was asked for."""
+        self._asked = asked
         known = self._overdue_at
         self._overdue_at = {}
         self._active.clear()
@@ -87,33 +90,37 @@ class JobsSeen:
         """Return the finished Job of the paced stage, if there is one."""
         return self._finished.get(node)
 
-    def in_flight(self, now: float, holders: Iterable[str]) -> int:
+    def in_flight(self, holders: Iterable[str]) -> int:
         """Return how many Jobs are active, overdue ones apart, or about to be on the nodes that hold a slot."""
         working = {job.node for job in self._all_active if not job.foreign}
-        return len(self._in_time(now)) + sum(1 for node in holders if node not in working)
+        return len(self._in_time()) + sum(1 for node in holders if node not in working)
 
-    def elsewhere(self, now: float, holders: Iterable[str]) -> int:
+    def elsewhere(self, holders: Iterable[str]) -> int:
         """Return how many Jobs are active, overdue ones apart, on nodes that hold no slot."""
         holding = set(holders)
-        return sum(job.node not in holding for job in self._in_time(now))
+        return sum(job.node not in holding for job in self._in_time())
 
-    def overdue(self, now: float) -> list[NodeJob]:
+    def overdue(self) -> list[NodeJob]:
         """Return the active Jobs that are overdue."""
-        if now < min(self._overdue_at.values(), default=inf):
+        if self._asked < min(self._overdue_at.values(), default=inf):
             return []
-        return [job for job in self._all_active if now >= self._overdue_at[job.uid]]
+        return [job for job in self._all_active if self._is_overdue(job)]
 
-    def next_overdue(self, now: float) -> float:
-        """Return when the next active Job is overdue, infinity if none will be."""
-        return min((at for at in self._overdue_at.values() if at > now), default=inf)
+    @property
+    def next_overdue(self) -> float:
+        """When the next active Job is overdue if a list still has it then, infinity if none will be."""
+        return min((at for at in self._overdue_at.values() if at > self._asked), default=inf)
 
     @property
     def _all_active(self) -> Iterator[NodeJob]:
         return (job for of_node in self._active.values() for job in of_node.values())
 
-    def _in_time(self, now: float) -> list[NodeJob]:
+    def _in_time(self) -> list[NodeJob]:
         """Return the installation's active Jobs that are not overdue."""
-        return [job for job in self._all_active if not job.foreign and now < self._overdue_at[job.uid]]
+        return [job for job in self._all_active if not job.foreign and not self._is_overdue(job)]
+
+    def _is_overdue(self, job: NodeJob) -> bool:
+        return self._overdue_at[job.uid] <= self._asked
 
     def _remove_active(self, job: NodeJob) -> None:
         of_node = self._active.get(job.node, {})

@@ -45,6 +45,7 @@ NodeCommand = CreateJob | DeleteJob | Record | Inspect
 
 RELIST_SECONDS: Final = 300.0
 """A list this often repairs what a watch lost."""
+_LIST_PAUSE_SECONDS: Final = 1.0
 _MAX_VANISHED: Final = 3
 """So often a Job may disappear from under a node before the node counts as failed."""
 
@@ -83,6 +84,7 @@ class Pacer:
         self._epoch = 0
         self._paused_until = 0.0
         self._relist_at = 0.0
+        self._asked_at = -inf
         self._listing = False
         self._listed = False
 
@@ -91,8 +93,9 @@ class Pacer:
         commands: list[Command] = []
         if now < self._paused_until:
             return commands
-        if not self._listing and now >= self._relist_at:
+        if not self._listing and now >= self._list_due:
             self._listing = True
+            self._asked_at = now
             self._epoch += 1
             commands.append(ListJobs(self._epoch))
         if self._listed:
@@ -106,12 +109,17 @@ class Pacer:
         """Return the time at which `poll` has something new to say, if no event comes before."""
         if self.finished:
             return now
-        times = [now + RELIST_SECONDS, self._agenda.next, self.jobs.next_overdue(now), self._brake.next(now)]
+        times = [now + RELIST_SECONDS, self._agenda.next, self._brake.next(now)]
         if not self._listing:
-            times.append(self._relist_at)
+            times.append(self._list_due)
         if self._queue.opens_at is not None:
             times.append(self._queue.opens_at)
         return max(now, self._paused_until, min(times))
+
+    @property
+    def _list_due(self) -> float:
+        """When to list again. A Job that seems overdue may have ended unseen: only a list tells."""
+        return min(self._relist_at, max(self.jobs.next_overdue, self._asked_at + _LIST_PAUSE_SECONDS))
 
     @property
     def finished(self) -> bool:
@@ -123,17 +131,17 @@ class Pacer:
     def progress(self, now: float) -> Progress:
         """Return how far the nodes are, which slots Jobs of earlier runs take, and how long it still soaks."""
         opens_in = max(0.0, (self._queue.opens_at or now) - now)
-        return replace(self.nodes.told, others=self.jobs.elsewhere(now, self.nodes.holders), opens_in=opens_in)
+        return replace(self.nodes.told, others=self.jobs.elsewhere(self.nodes.holders), opens_in=opens_in)
 
     def on_list(self, now: float, command: ListJobs, jobs: Iterable[NodeJob] | None) -> None:
         """Take a complete list of the installation's Jobs, newer than any change told before; None: not to be had."""
         self._listing = False
-        self._relist_at = now + (RELIST_SECONDS if jobs is not None else 1.0)
+        self._relist_at = now + (RELIST_SECONDS if jobs is not None else _LIST_PAUSE_SECONDS)
         if jobs is None:
             return
         self._listed = True
         seen = list(jobs)
-        self.jobs.replace(now, seen)
+        self.jobs.replace(now, seen, self._asked_at)
         for job in seen:
             self._advance(now, job)
         uids = {job.uid for job in seen}
@@ -270,9 +278,9 @@ class Pacer:
                 yield from self._commands(run)
 
     def _starts(self, now: float) -> Iterator[Command]:
-        self._give_up_on_dead_nodes(now)
+        self._give_up_on_dead_nodes()
         self._queue.open_waves(now)
-        while self.jobs.in_flight(now, self.nodes.holders) < self._parallelism:
+        while self.jobs.in_flight(self.nodes.holders) < self._parallelism:
             held = self.nodes.congested or self._brake.holds(now, self.nodes.progress.starting)
             node = None if held else self._queue.take(self._startable)
             if node is None:
@@ -281,9 +289,9 @@ class Pacer:
             self._enter(run, Phase.RECORDING if run.step.action.writes_only else Phase.CREATING)
             yield from self._commands(run)
 
-    def _give_up_on_dead_nodes(self, now: float) -> None:
+    def _give_up_on_dead_nodes(self) -> None:
         """Kubernetes ends no Job whose pod hangs on a dead node. It keeps its host."""
-        for job in self.jobs.overdue(now):
+        for job in self.jobs.overdue():
             run = self.nodes.get(job.node)
             if run and run.phase is Phase.RUNNING and run.job_uid == job.uid:
                 self._final(run, Phase.FAILED, run.overdue)

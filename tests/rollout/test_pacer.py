@@ -67,6 +67,12 @@ def create(made: Pacer, now: float) -> CreateJob:
     return command
 
 
+def relisted(made: Pacer, now: float, *jobs: NodeJob) -> None:
+    """Answer the list that is due by now."""
+    [listing] = [command for command in made.poll(now) if isinstance(command, ListJobs)]
+    made.on_list(now, listing, jobs)
+
+
 LATE = 60.0 + 120.0 + 2.0
 """A Job that was seen at 1.0 is overdue then."""
 
@@ -76,29 +82,50 @@ def test_a_job_that_never_ends_fails_its_node_and_holds_its_slot_until_its_deadl
     made.on_result(1.0, create(made, 1.0), Result(code=Code.DONE, uid="job-a"))
     made.on_job(1.0, job("a"))
     assert made.wakeup(2.0) <= LATE
-    assert [c for c in made.poll(LATE - 5.0) if isinstance(c, CreateJob)] == []
+    assert made.poll(LATE - 5.0) == []
+    relisted(made, LATE, job("a"))
     assert create(made, LATE).node == "b"
     assert [failure.node for failure in made.nodes.failures] == ["a"]
+
+
+def test_a_node_is_given_up_only_when_a_list_still_has_its_overdue_job_at_work() -> None:
+    made = pacer("a")
+    made.on_result(1.0, create(made, 1.0), Result(code=Code.DONE, uid="job-a"))
+    made.on_job(1.0, job("a"))
+    [listing] = made.poll(LATE)
+    assert isinstance(listing, ListJobs)
+    # A list that fails is not repeated at once.
+    made.on_list(LATE, listing, None)
+    assert made.poll(LATE) == []
+    assert made.wakeup(LATE) == LATE + 1.0
+    assert made.nodes.failures == []
+    relisted(made, LATE + 1.0, job("a", JobState.FAILED))
+    [command] = made.poll(LATE + 1.0)
+    assert isinstance(command, Inspect)
 
 
 def test_job_of_another_run_on_a_dead_node_does_not_block_the_rollout_for_ever() -> None:
     made = pacer("a", "b")
     made.on_job(1.0, job("x", uid="foreign-x"))
     made.on_job(1.0, job("a", digest="bbbbbbbbbbbb", uid="foreign-a"))
-    assert [c for c in made.poll(LATE - 5.0) if isinstance(c, CreateJob)] == []
+    assert made.poll(LATE - 5.0) == []
+    relisted(made, LATE, job("x", uid="foreign-x"), job("a", digest="bbbbbbbbbbbb", uid="foreign-a"))
     assert create(made, LATE).node == "b"
     assert [failure.node for failure in made.nodes.failures] == ["a"]
 
 
 def test_a_job_has_the_time_that_its_own_run_gave_it() -> None:
     made = pacer("a", "b", "c", parallelism=2)
-    made.on_job(1.0, replace(job("x", uid="foreign-x"), deadline_seconds=7200))
-    made.on_job(1.0, replace(job("a", uid="resumed-a"), deadline_seconds=7200))
-    assert [c for c in made.poll(7000.0) if isinstance(c, CreateJob)] == []
+    jobs = [replace(job(node, uid=f"{node}-before"), deadline_seconds=7200) for node in ("x", "a")]
+    for found in jobs:
+        made.on_job(1.0, found)
+    relisted(made, 7100.0, *jobs)
+    assert made.poll(7100.0) == []
     assert made.nodes.failures == []
     late = 1.0 + 7200.0 + 120.0
     assert made.wakeup(7200.0) <= late
-    assert [c for c in made.poll(late - 1.0) if isinstance(c, CreateJob)] == []
+    assert made.poll(late - 1.0) == []
+    relisted(made, late, *jobs)
     assert [c.node for c in made.poll(late) if isinstance(c, CreateJob)] == ["b", "c"]
     assert [failure.node for failure in made.nodes.failures] == ["a"]
 
@@ -113,6 +140,7 @@ def test_a_job_whose_own_time_is_shorter_has_that_of_this_run() -> None:
 def test_the_end_of_the_last_node_is_not_slept_through() -> None:
     made = pacer("a")
     made.on_job(1.0, job("a"))
+    relisted(made, LATE, job("a"))
     made.poll(LATE)
     assert made.finished
     assert made.wakeup(LATE) == LATE
