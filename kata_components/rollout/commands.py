@@ -51,7 +51,8 @@ class RemoveJobs:
     nodes: tuple[str, ...]
 
 
-Command = CreateJob | DeleteJob | Record | Inspect | ListJobs | RemoveJobs
+NodeCommand = CreateJob | DeleteJob | Record | Inspect
+Command = NodeCommand | ListJobs | RemoveJobs
 
 
 class Code(Enum):

@@ -20,7 +20,6 @@ from math import inf
 from typing import Final
 
 from kata_components.kubernetes.backoff import asked
-from kata_components.rollout.agenda import Agenda
 from kata_components.rollout.brake import Brake
 from kata_components.rollout.budget import Budget
 from kata_components.rollout.commands import (
@@ -30,25 +29,21 @@ from kata_components.rollout.commands import (
     DeleteJob,
     Inspect,
     ListJobs,
+    NodeCommand,
     Record,
     RemoveJobs,
     Result,
 )
-from kata_components.rollout.jobs import JobState, NodeJob, Stage
+from kata_components.rollout.jobs import NodeJob, Stage
 from kata_components.rollout.jobs_seen import JobsSeen
-from kata_components.rollout.phase import NodeRun, NodeRuns, Phase, Progress
+from kata_components.rollout.phase import NodeRun, Phase, Progress
 from kata_components.rollout.queue import WaveQueue
-from kata_components.rollout.spent import Spent
 from kata_components.rollout.step import Step
-
-NodeCommand = CreateJob | DeleteJob | Record | Inspect
+from kata_components.rollout.transitions import Transitions
 
 RELIST_SECONDS: Final = 300.0
 """A list this often repairs what a watch lost."""
 _LIST_PAUSE_SECONDS: Final = 1.0
-_MAX_VANISHED: Final = 3
-"""So often a Job may disappear from under a node before the node counts as failed."""
-
 
 _UNMADE: Final = {Code.DEPARTED: Phase.DEPARTED, Code.SKIPPED: Phase.SKIPPED}
 """What becomes of a node whose Job was not made, where that is no failure."""
@@ -74,14 +69,13 @@ class Pacer:
         node_timeout_seconds: float = inf,
     ) -> None:
         self.budget = budget
-        self._parallelism = parallelism
-        self.nodes = NodeRuns(steps)
-        self._queue = WaveQueue(steps, soak_seconds=soak_seconds, opens_in=opens_in)
         self.jobs = JobsSeen(stage, digest, node_timeout_seconds)
-        self._agenda = Agenda()
+        self._parallelism = parallelism
+        self._queue = WaveQueue(steps, soak_seconds=soak_seconds, opens_in=opens_in)
+        self._transitions = Transitions(steps, self.jobs, self._queue, budget)
+        self.nodes = self._transitions.nodes
+        self._agenda = self._transitions.agenda
         self._brake = Brake()
-        self._spent = Spent(step.node for step in steps)
-        self._epoch = 0
         self._paused_until = 0.0
         self._relist_at = 0.0
         self._asked_at = -inf
@@ -96,12 +90,12 @@ class Pacer:
         if not self._listing and now >= self._list_due:
             self._listing = True
             self._asked_at = now
-            self._epoch += 1
-            commands.append(ListJobs(self._epoch))
+            self._transitions.epoch += 1
+            commands.append(ListJobs(self._transitions.epoch))
         if self._listed:
             commands.extend(self._repeats(now))
             commands.extend(self._starts(now))
-            if spent := self._spent.take(at_once=self._brake.is_on or self._queue.opens_at is not None):
+            if spent := self._transitions.spent.take(at_once=self._brake.is_on or self._queue.opens_at is not None):
                 commands.append(RemoveJobs(spent))
         return commands
 
@@ -143,24 +137,19 @@ class Pacer:
         seen = list(jobs)
         self.jobs.replace(now, seen, self._asked_at)
         for job in seen:
-            self._advance(now, job)
-        uids = {job.uid for job in seen}
-        for node in list(self.nodes.holders):
-            run = self.nodes[node]
-            # A list sent before the node was last touched may be older than its Job.
-            if run.phase is Phase.RUNNING and run.job_uid not in uids and run.touched < command.epoch:
-                self._vanished(now, run)
+            self._transitions.advance(now, job)
+        self._transitions.vanish_all_but(now, {job.uid for job in seen}, command.epoch)
 
     def on_job(self, now: float, job: NodeJob, *, deleted: bool = False) -> None:
         """Take one change of a Job."""
         if not deleted:
             self.jobs.put(now, job)
-            self._advance(now, job)
+            self._transitions.advance(now, job)
             return
         self.jobs.remove(job)
         run = self.nodes.get(job.node)
         if run and run.phase is Phase.RUNNING and run.job_uid == job.uid:
-            self._vanished(now, run)
+            self._transitions.vanish(now, run)
         elif run and run.phase is Phase.CREATING:
             # The answer to the create is still under way, so this may be that very Job.
             self._relist_at = min(self._relist_at, now + 1.0)
@@ -173,14 +162,14 @@ class Pacer:
         """Take the end of a command about a node."""
         run = self.nodes[command.node]
         run.busy = False
-        self._touch(run)
+        self._transitions.touch(run)
         if result.code is Code.THROTTLED:
             self._paused_until = max(self._paused_until, now + max(asked(result.retry_after), 1.0))
             self._agenda.add(self._paused_until, run.step.node)
             return
         if result.code is Code.FULL and run.phase is Phase.CREATING:
             self._brake.refused(now)
-            self._give_back(run)
+            self._transitions.give_back(run)
             return
         # The name is taken: by our own Job when an answer got lost, or by another one; a list tells, if it knows it.
         taken = result.code is Code.CONFLICT and isinstance(command, CreateJob) and run.phase is Phase.CREATING
@@ -198,16 +187,16 @@ class Pacer:
             case CreateJob():
                 self._created(now, run, result)
             case DeleteJob() if result.code is Code.DEPARTED:
-                self._final(run, Phase.DEPARTED)
+                self._transitions.settle(run, Phase.DEPARTED)
             case DeleteJob():
                 self._job_deleted(now, command, run, result)
             case Record() if result.code is Code.DONE:
-                self._final(run, Phase.DONE)
+                self._transitions.settle(run, Phase.DONE)
             case Record() | Inspect() if result.code in {Code.GONE, Code.CONFLICT}:
                 # The node is gone or another machine has its name: no success, but no failure of this rollout either.
-                self._final(run, Phase.DEPARTED)
+                self._transitions.settle(run, Phase.DEPARTED)
             case _:
-                self._final(run, Phase.FAILED, result.text)
+                self._transitions.settle(run, Phase.FAILED, result.text)
 
     def _created(self, now: float, run: NodeRun, result: Result) -> None:
         if run.phase is not Phase.CREATING:
@@ -216,57 +205,17 @@ class Pacer:
             return
         if result.code is Code.DONE:
             self._brake.taken()
-            self._running(run, result.uid)
+            self._transitions.run(run, result.uid)
         else:
-            self._final(run, _UNMADE.get(result.code, Phase.FAILED), result.text)
+            self._transitions.settle(run, _UNMADE.get(result.code, Phase.FAILED), result.text)
 
     def _job_deleted(self, now: float, command: DeleteJob, run: NodeRun, result: Result) -> None:
         if result.code in {Code.REJECTED, Code.UNKNOWN}:
-            self._final(run, Phase.FAILED, result.text)
+            self._transitions.settle(run, Phase.FAILED, result.text)
             return
         self.jobs.forget(command.node, command.uid)
         run.replaces = command.uid
-        self._enter(run, Phase.CREATING)
-        self._agenda.add(now, run.step.node)
-
-    def _final(self, run: NodeRun, phase: Phase, text: str = "") -> None:
-        run.failure = text
-        self._enter(run, phase)
-        if phase is Phase.DONE:
-            self.budget.recovered(run.step.node)
-            if run.job_uid:
-                self._spent.add(run.step.node)
-        elif phase is Phase.DEPARTED:
-            self.budget.departed(run.step.node, canary=run.step.canary)
-        elif phase is Phase.SKIPPED:
-            # One that failed before is as it was.
-            self.budget.left_out(run.step.node, text, canary=run.step.canary)
-        self._queue.settled(run.step)
-
-    # How Jobs move nodes on.
-
-    def _advance(self, now: float, job: NodeJob) -> None:
-        run = self.nodes.get(job.node)
-        if run is None or self.jobs.is_deleted(job) or not self.jobs.is_ours(job, run.step):
-            return
-        # A Job that ended before this run took the node up is its own unless the plan knew that it is stale.
-        if run.phase is Phase.QUEUED and job.uid != run.step.stale_job:
-            self._queue.remove(run.step)
-            self._enter(run, Phase.CREATING)
-        if run.phase is Phase.CREATING:
-            self._running(run, job.uid)
-        if run.phase is Phase.RUNNING and run.job_uid == job.uid and not job.active:
-            self._enter(run, Phase.RECORDING if job.state is JobState.SUCCEEDED else Phase.INSPECTING)
-            self._agenda.add(now, run.step.node)
-
-    def _running(self, run: NodeRun, job_uid: str) -> None:
-        run.job_uid = job_uid
-        self._enter(run, Phase.RUNNING)
-
-    def _vanished(self, now: float, run: NodeRun) -> None:
-        run.vanished += 1
-        run.replaces = run.job_uid
-        self._enter(run, Phase.INSPECTING if run.vanished >= _MAX_VANISHED else Phase.CREATING)
+        self._transitions.enter(run, Phase.CREATING)
         self._agenda.add(now, run.step.node)
 
     # What to start and to repeat.
@@ -278,7 +227,7 @@ class Pacer:
                 yield from self._commands(run)
 
     def _starts(self, now: float) -> Iterator[Command]:
-        self._give_up_on_dead_nodes()
+        self._transitions.give_up_on_dead_nodes()
         self._queue.open_waves(now)
         while self.jobs.in_flight(self.nodes.holders) < self._parallelism:
             held = self.nodes.congested or self._brake.holds(now, self.nodes.progress.starting)
@@ -286,24 +235,14 @@ class Pacer:
             if node is None:
                 return
             run = self.nodes[node]
-            self._enter(run, Phase.RECORDING if run.step.action.writes_only else Phase.CREATING)
+            self._transitions.enter(run, Phase.RECORDING if run.step.action.writes_only else Phase.CREATING)
             yield from self._commands(run)
-
-    def _give_up_on_dead_nodes(self) -> None:
-        """Kubernetes ends no Job whose pod hangs on a dead node. It keeps its host."""
-        for job in self.jobs.overdue():
-            run = self.nodes.get(job.node)
-            if run and run.phase is Phase.RUNNING and run.job_uid == job.uid:
-                self._final(run, Phase.FAILED, run.overdue)
-            elif run and run.phase is Phase.QUEUED:
-                self._queue.remove(run.step)
-                self._final(run, Phase.FAILED, f"the Job {job.name} works on it and did not end in time; is it alive?")
 
     def _commands(self, run: NodeRun) -> Iterator[Command]:
         command = self._command(run)
         if command:
             run.busy = True
-            self._touch(run)
+            self._transitions.touch(run)
             yield command
 
     def _command(self, run: NodeRun) -> Command | None:
@@ -311,14 +250,14 @@ class Pacer:
         finished = self.jobs.finished_on(node)
         if run.phase is Phase.CREATING and self.jobs.is_active_on(node):
             # Another Job works on this host: give the slot back and wait for its end.
-            self._give_back(run)
+            self._transitions.give_back(run)
             return None
         if run.phase in {Phase.CREATING, Phase.DELETING} and finished:
-            self._enter(run, Phase.DELETING)
+            self._transitions.enter(run, Phase.DELETING)
             return DeleteJob(node, finished.name, finished.uid)
         match run.phase:
             case Phase.CREATING | Phase.DELETING:
-                self._enter(run, Phase.CREATING)
+                self._transitions.enter(run, Phase.CREATING)
                 return CreateJob(node, run.replaces)
             case Phase.RECORDING:
                 return Record(node)
@@ -327,21 +266,5 @@ class Pacer:
             case _:
                 return None
 
-    def _give_back(self, run: NodeRun) -> None:
-        """Give the slot of a node back that cannot be worked on yet."""
-        self._enter(run, Phase.QUEUED)
-        self._queue.put_back(run.step)
-
     def _startable(self, node: str) -> bool:
         return not self.jobs.is_active_on(node) and self.budget.allows(node)
-
-    def _enter(self, run: NodeRun, phase: Phase) -> None:
-        if phase in {Phase.INSPECTING, Phase.FAILED}:
-            # Before it is known why: until then the next nodes would fail too.
-            self.budget.failed(run.step.node, canary=run.step.canary)
-        self.nodes.enter(run, phase)
-        self._touch(run)
-
-    def _touch(self, run: NodeRun) -> None:
-        self._epoch += 1
-        run.touched = self._epoch

@@ -17,6 +17,7 @@ from kata_components.rollout.commands import (
     DeleteJob,
     Inspect,
     ListJobs,
+    NodeCommand,
     Record,
     RemoveJobs,
     Result,
@@ -148,13 +149,14 @@ class Driver:
             self._pacer.on_result(asyncio.get_running_loop().time(), command, result)
         self._changed.set()
 
-    async def _call(self, command: CreateJob | DeleteJob | Record | Inspect) -> Result:
+    async def _call(self, command: NodeCommand) -> Result:
         try:
             if isinstance(command, CreateJob) and self._creator.is_unsure(command):
                 # It may have taken longer than the Lease has left at times: admission webhooks have 10 s.
                 async with asyncio.timeout(_CALL_SECONDS):
                     await self._lease.renewed()
-            async with asyncio.timeout(self._seconds_for(command)):
+            # What writes must land while the Lease is surely ours.
+            async with asyncio.timeout(max(0.0, min(_CALL_SECONDS, self._lease.remaining))):
                 result = await self._send(command)
         except ApiError as error:
             if error.unauthenticated:
@@ -194,23 +196,17 @@ class Driver:
             raise error
         return Result(code=Code.UNKNOWN)
 
-    def _name_taken(self, command: CreateJob | DeleteJob | Record | Inspect) -> str:
+    def _name_taken(self, command: NodeCommand) -> str:
         return name_taken(self._orders.namespace, self._orders.stamp.name(command.node))
 
     def _note_unanswered(self, command: Command) -> None:
         if isinstance(command, CreateJob | DeleteJob | Record):
             self._lease.unanswered()
 
-    def _seconds_for(self, command: Command) -> float:
-        """Return how long a call may take: what writes must land while the Lease is surely ours."""
-        if isinstance(command, CreateJob | DeleteJob | Record | Inspect):
-            return max(0.0, min(_CALL_SECONDS, self._lease.remaining))
-        return _CALL_SECONDS
-
-    async def _send(self, command: CreateJob | DeleteJob | Record | Inspect) -> Result:
+    async def _send(self, command: NodeCommand) -> Result:
         orders, step = self._orders, self._orders.steps[command.node]
         match command:
-            case CreateJob() | DeleteJob() | Record() | Inspect() if not self._lease.fresh:
+            case _ if not self._lease.fresh:
                 # Somebody else may work already; the pacer asks again after a while.
                 return Result(code=Code.UNKNOWN)
             case CreateJob():

@@ -14,6 +14,7 @@ from kata_components.rollout.jobs_seen import JobsSeen
 from kata_components.rollout.pacer import Pacer
 from kata_components.rollout.phase import Phase
 from kata_components.rollout.queue import WaveQueue
+from kata_components.rollout.transitions import Transitions
 from kata_components.runner import install
 from tests.simulation.planting import Patch, around, bug
 
@@ -72,13 +73,12 @@ def jobs_of_others_are_not_counted() -> Patch:
 
 @bug()
 def failure_counts_only_once_it_is_explained() -> Patch:
-    def enter(_: Any, made: Pacer, run: Any, phase: Phase) -> None:
-        if phase is Phase.FAILED:
-            made.budget.failed(run.step.node, canary=run.step.canary)
-        made.nodes.enter(run, phase)
-        made._touch(run)
+    def failed(original: Any, made: Transitions, run: Any, phase: Phase) -> None:
+        counted = mock.patch.object(Budget, "failed") if phase is Phase.INSPECTING else contextlib.nullcontext()
+        with counted:
+            original(made, run, phase)
 
-    return around(Pacer, "_enter", enter)
+    return around(Transitions, "enter", failed)
 
 
 @bug(job_fails=0.5)
