@@ -233,7 +233,7 @@ def failure_text(verb: str, failures: Sequence[Failure], *, failed: int, remaini
     """Return the complete text of a rollout that did not get everywhere: summary first, then a line per node."""
     head = f"{nodes(failed)} could not be {verb}"
     if stop_reason:
-        head += f", {remaining} were not started ({stop_reason})"
+        head += f", {remaining} {'was' if remaining == 1 else 'were'} not started ({stop_reason})"
     lines = [head, *(f"  {failure.node}: {failure.text}" for failure in failures[:SHOWN_NODES])]
     if len(failures) > SHOWN_NODES:
         lines.append(f"  and {len(failures) - SHOWN_NODES} more")

@@ -94,12 +94,13 @@ def test_failed_node_is_told_with_stage_exit_code_reason_and_last_lines() -> Non
     assert [name for name, trace in traces.items() if trace and not trace.digest] == ["node-02"]
 
 
-def test_failed_canary_leaves_the_other_nodes_alone() -> None:
-    on = cluster(5, fates={"node-00": "fails"})
+@pytest.mark.parametrize(("others", "left"), [(1, "1 was"), (4, "4 were")])
+def test_failed_canary_leaves_the_other_nodes_alone(others: int, left: str) -> None:
+    on = cluster(1 + others, fates={"node-00": "fails"})
     done = simulate(roll_out(FakeKubeApi(on), request(waves=("canary", "100%"))))
     assert on.starts == ["node-00"]
-    assert (done.outcome.failed, done.outcome.remaining) == (1, 4)
-    assert done.failure.startswith("1 node could not be installed, 4 were not started (canary node-00 failed)")
+    assert (done.outcome.failed, done.outcome.remaining) == (1, others)
+    assert done.failure.startswith(f"1 node could not be installed, {left} not started (canary node-00 failed)")
 
 
 def test_failed_node_is_tried_again_by_the_next_run_and_no_other() -> None:

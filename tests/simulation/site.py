@@ -230,6 +230,9 @@ class Site(Hosts):
         own = pods.of_job(self.namespaces[namespace].pods, job)
         is_ending = any("deletionTimestamp" in pod["metadata"] for pod in own)
         if is_ending or (node in self.nodes and not self.is_ready(node)):
+            if world.now > self._created[job["metadata"]["uid"]] + _deadline(job):
+                # Nothing ends it while its node is dead.
+                self._excuse(node)
             world.after(5.0, self._end, job, too_slow)
             return
         fails = node not in self.nodes or world.chance(world.faults.job_fails)
