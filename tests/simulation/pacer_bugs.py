@@ -62,13 +62,13 @@ def changes_are_never_listed_again() -> Patch:
     patches = contextlib.ExitStack()
     patches.enter_context(mock.patch.object(pacer, "RELIST_SECONDS", inf))
     # Or a Job that seems overdue ends the run, if late and with a failure.
-    patches.enter_context(mock.patch.object(JobsSeen, "next_overdue", return_value=inf))
+    patches.enter_context(mock.patch.object(JobsSeen, "next_overdue", inf))
     return patches
 
 
 @bug(killed=0.9, other_digest=0.7)
 def jobs_of_others_are_not_counted() -> Patch:
-    return mock.patch.object(JobsSeen, "in_flight", lambda _, __, holders: len(list(holders)))
+    return mock.patch.object(JobsSeen, "in_flight", lambda _, holders: len(list(holders)))
 
 
 @bug()
