@@ -24,6 +24,7 @@ class Facts:
     These are as `host_digests` gives them.
 
     `job` and `cleanup` are the install Job and the cleanup Job under the node's name, of whatever run and machine.
+    `has_neighbour`: a Job of another installation is there, at work or finished.
     """
 
     node: Node
@@ -33,6 +34,7 @@ class Facts:
     namespace: str
     digests: Mapping[int, str]
     demands: Demands
+    has_neighbour: bool = False
 
     @property
     def name(self) -> str:
@@ -100,15 +102,18 @@ class Facts:
 
     @property
     def is_undone(self) -> bool:
-        """Whether a cleanup has begun on this machine: it runs, or has taken the label, which goes first."""
+        """Whether a cleanup has begun on this machine: it runs, or has taken the label or the handlers."""
         if self.cleanup is None or not self.cleanup.is_of(self.node):
             return False
-        return self.cleanup.active or not self.is_labelled or self._is_cleaned_under_another
+        if self.cleanup.active or not self.is_labelled or self._is_cleaned_under_another:
+            return True
+        return self.demands.is_served_by(self.node) is False
 
     @property
     def _is_cleaned_under_another(self) -> bool:
         """Whether another installation may have put the label back since: then the order of things has to tell."""
-        if self.cleanup is None or not node_mark.others_are_whole(self.node, self.suffix):
+        shared = self.has_neighbour or node_mark.others_are_whole(self.node, self.suffix)
+        if self.cleanup is None or not shared:
             return False
         made = self.job.created if self.job is not None and self.job.is_of(self.node) else ""
         installed = made or (self.own_mark.time if self.own_mark is not None else "")

@@ -71,14 +71,17 @@ def plan(
     now: datetime | None = None,
     *,
     deselected: Collection[str] = frozenset(),
-    busy: Collection[str] = frozenset(),
+    foreign: Iterable[NodeJob] = (),
 ) -> Plan:
     """Return the plan for the selected nodes, given the per-node Jobs the cluster holds.
 
     `now` is the time of day, which only says how long a soak still takes; without it none is waited for. `deselected`
-    are the other nodes with our mark: a cleanup Job there tells that only the mark is left to remove. On `busy` nodes
-    Jobs of other installations are at work.
+    are the other nodes with our mark: a cleanup Job there tells that only the mark is left to remove. `foreign` are
+    the Jobs of other installations: where one is at work, no other may be.
     """
+    foreign = list(foreign)
+    busy = {job.node for job in foreign if job.active}
+    shared = {job.node for job in foreign}
     known = {(job.node, job.stage): job for job in jobs}
     found = [
         Facts(
@@ -89,6 +92,7 @@ def plan(
             namespace=rules.namespace,
             digests=rules.digests,
             demands=rules.demands,
+            has_neighbour=node.metadata.name in shared,
         )
         for node in waves.interleaved(nodes)
     ]

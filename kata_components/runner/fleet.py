@@ -1,6 +1,7 @@
 """Reads what planning needs: the selected nodes, the installation's Jobs, the marked nodes."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -47,7 +48,7 @@ class Fleet:
     """What is there: the selected nodes, names asked for that do not exist, the Jobs of the installation.
 
     `marked` is how many nodes of the whole cluster carry the installation's mark, `deselected` those of them that are
-    not selected. On `busy` nodes Jobs of other installations are at work.
+    not selected; `foreign` are the Jobs of other installations in the namespace.
     """
 
     nodes: list[Node]
@@ -55,7 +56,7 @@ class Fleet:
     jobs: list[NodeJob]
     marked: int
     deselected: list[str]
-    busy: frozenset[str] = frozenset()
+    foreign: Sequence[NodeJob] = ()
 
 
 async def read(api: KubeApi, namespace: str, suffix: str, selection: Selection) -> Fleet:
@@ -77,7 +78,7 @@ async def read(api: KubeApi, namespace: str, suffix: str, selection: Selection) 
         nodes=nodes,
         missing=sorted(wanted - selected),
         jobs=jobs.identified((job for job in everybodys if not job.foreign), found),
-        busy=frozenset(job.node for job in everybodys if job.foreign and job.active),
+        foreign=[job for job in everybodys if job.foreign],
         marked=len(marked),
         deselected=[name for name in marked if name not in selected],
     )

@@ -114,7 +114,7 @@ async def preview(api: KubeApi, request: InstallRequest) -> Preview:
     now = await fleet.read(api, request.namespace, request.suffix, request.selection)
     known = await evidence.installed_until(api, request.namespace, request.suffix) if request.existing else ""
     rules = request.rules(known)
-    planned = plan(now.nodes, now.jobs, rules, clock.time_of_day(), deselected=now.deselected, busy=now.busy)
+    planned = plan(now.nodes, now.jobs, rules, clock.time_of_day(), deselected=now.deselected, foreign=now.foreign)
     cleaning = await _cleanup_plan(api, request, now)
     many = guards.cleaning([step.node for step in cleaning.pending], now.marked)
     unclaimed = [step.node for step in planned.behind(Barrier.UNCLAIMED)]

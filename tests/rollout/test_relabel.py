@@ -114,3 +114,17 @@ def test_a_label_that_another_installation_has_put_back_does_not_make_up_for_a_c
     cleanup = replace(job("a", JobState.SUCCEEDED, stage="cleanup"), created=created)
     [step] = plan([on], [cleanup], rules_of()).steps
     assert step.action is action
+
+
+@pytest.mark.parametrize("neighbours", [[], ["a"]])
+def test_the_job_of_another_installation_explains_the_label_before_its_mark_does(neighbours: list[str]) -> None:
+    cleanup = replace(job("a", JobState.SUCCEEDED, stage="cleanup"), created="2026-08-22T10:00:00Z")
+    foreign = [replace(job(name, JobState.SUCCEEDED), foreign=True) for name in neighbours]
+    [step] = plan([installed(labels={RUNTIME_LABEL: "true"})], [cleanup], rules_of(), foreign=foreign).steps
+    assert step.action is (Action.INSTALL if neighbours else Action.UP_TO_DATE)
+
+
+def test_after_a_cleanup_the_handlers_tell_that_the_label_is_of_somebody_else() -> None:
+    cleanup = job("a", JobState.SUCCEEDED, stage="cleanup")
+    [step] = plan([serving(installed(labels={RUNTIME_LABEL: "true"}), "kata-qemu-b")], [cleanup], rules_of()).steps
+    assert (step.action, step.reason) == (Action.INSTALL, "its cleanup was begun")
