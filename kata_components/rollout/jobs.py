@@ -16,6 +16,9 @@ from kata_components.kubernetes.objects import Job, JobSpec, JobStatus, Node
 
 Stage = Literal["install", "cleanup"]
 STAGES: Final[tuple[Stage, ...]] = ("install", "cleanup")
+"""In the order in which their Jobs are removed from a clean node: an install Job that is left alone looks as if Kata
+were there, where another installation has labelled the node since.
+"""
 _DEFAULT_RETRIES: Final = 6
 """The `backoffLimit` that the API server sets where a Job has none."""
 

@@ -226,14 +226,16 @@ class Driver:
         return Result(code=Code.DONE)
 
     async def _remove(self, command: RemoveJobs) -> None:
-        stage = jobs.selector(self._orders.suffix, self._orders.stamp.stage)
+        namespace, suffix = self._orders.namespace, self._orders.suffix
         labels = ",".join(map(names.node_label, command.nodes))
-        selector = f"{stage},{names.NODE_LABEL} in ({labels})"
+        through = jobs.STAGES.index(self._orders.stamp.stage) + 1
         # What is left is removed at the end, or by the next run.
         with contextlib.suppress(ClusterError):
-            await self._lease.when_fresh(
-                self._api.delete_jobs(self._orders.namespace, selector, field_selector="status.successful=1")
-            )
+            for stage in jobs.STAGES[:through]:
+                selector = f"{jobs.selector(suffix, stage)},{names.NODE_LABEL} in ({labels})"
+                await self._lease.when_fresh(
+                    self._api.delete_jobs(namespace, selector, field_selector="status.successful=1")
+                )
 
     async def _list(self, group: asyncio.TaskGroup, command: ListJobs) -> None:
         if self._watch:

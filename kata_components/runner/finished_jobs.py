@@ -81,5 +81,7 @@ async def drop_jobs(
     """Remove the finished Jobs of nodes that were cleaned, of all stages when none is named: nothing is to explain."""
     cleaned = set(nodes)
     with leaving_what_cannot_be_removed(say):
-        found = map(jobs.observed, (await api.list_jobs(namespace, jobs.selector(suffix, *stages))).items)
-        await delete_jobs(api, namespace, lease, (job for job in found if job.node in cleaned))
+        listed = await api.list_jobs(namespace, jobs.selector(suffix, *stages))
+        found = [job for job in map(jobs.observed, listed.items) if job.node in cleaned]
+        for stage in jobs.STAGES:
+            await delete_jobs(api, namespace, lease, [job for job in found if job.stage == stage])

@@ -2,10 +2,14 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
+from typing import TypeVar
 
 import pytest
 
 from kata_components.errors import ApiError
+from kata_components.kubernetes.objects import JobList
+from kata_components.rollout.spent import BATCH
 from kata_components.rollout.step import Action
 from kata_components.runner import anchor
 from kata_components.runner.install import Installed
@@ -17,6 +21,11 @@ from tests.runner.support import Told, cluster, request, roll_out
 from tests.runner.test_anchor import ENDING, end, installed
 from tests.runner.test_deselected import deselecting, with_old_pool
 from tests.runner.virtual_loop import simulate
+
+T = TypeVar("T")
+
+INSTALL = "kata-deploy-install-"
+CLEANUP = "kata-deploy-cleanup-"
 
 
 def leftover(on: Cluster) -> int:
@@ -108,3 +117,32 @@ def test_removal_of_all_jobs_that_is_refused_for_good_leaves_the_lease() -> None
     with pytest.raises(ApiError, match="denied the request"):
         simulate(anchor.end(api, ENDING, say=told.say, on_progress=told.on_progress))
     assert on.leases
+
+
+@pytest.mark.parametrize("old", [2, BATCH + 10])
+def test_the_install_job_of_a_clean_node_goes_before_the_job_that_cleaned_it(old: int) -> None:
+    on = cluster(10 * old)
+    on.add_nodes(*(f"old-{number}" for number in range(old)), labels={"pool": "old"})
+    left = FakeKubeApi(on)
+    left.refuse("delete_jobs", *[fake_api.forbidden("delete jobs")] * 50)
+    simulate(roll_out(left, request(50)))
+    assert len(on.jobs) == 11 * old
+
+    class Watched(FakeKubeApi):
+        async def _call(self, name: str, apply: Callable[[], T]) -> T:
+            answer = await super()._call(name, apply)
+            clean = on.nodes.keys() - set(on.marked())
+            left_alone.update(n for n in clean if f"{INSTALL}{n}" in on.jobs and f"{CLEANUP}{n}" not in on.jobs)
+            return answer
+
+        async def list_jobs(self, namespace: str, selector: str) -> JobList:
+            found = await super().list_jobs(namespace, selector)
+            # As an API server lists them: by name, those of cleanups first.
+            return JobList(
+                items=sorted(found.items, key=lambda job: job.metadata.name), resource_version=found.resource_version
+            )
+
+    left_alone: set[str] = set()
+    done = simulate(roll_out(Watched(on), deselecting()))
+    assert (done.outcome.cleaned, left_alone) == (old, set())
+    assert not any("old" in name for name in on.jobs)
