@@ -153,7 +153,10 @@ class Promises:
     def swept(self, job: Object, mark: Mark | None) -> None:
         """Somebody takes a failed Job away: the machine is known to have failed if its mark says so."""
         machine = self.machines.get(node_of(job))
-        if machine is None or machine.failed.get(digest_of(job)) != job["metadata"]["uid"]:
+        if machine is None:
+            return
+        # A machine that was swapped under the Job is not what has failed, and still nothing else tells of it.
+        if machine.failed.get(digest_of(job)) != job["metadata"]["uid"] and not machine.swapped:
             return
         of_machine = mark is not None and (mark.node_uid, mark.machine_id) == (machine.uid, machine.machine_id)
         if of_machine and mark is not None and mark.failed == digest_of(job):
