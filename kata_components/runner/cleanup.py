@@ -114,6 +114,12 @@ def _doubt(step: Step, request: CleanupRequest) -> dict[str, str]:
     return {names.mark_annotation(request.suffix): mark.render(made)}
 
 
+def _is_whole(node: Node, request: CleanupRequest) -> bool:
+    """Whether the mark of a node says that something is whole there."""
+    found = mark.parse(node.metadata.annotation(names.mark_annotation(request.suffix)))
+    return found is not None and bool(found.digest)
+
+
 def orders(request: CleanupRequest, planned: Plan) -> Orders:
     """Return what the pacer's commands mean for cleanups."""
     marks = no_marks(request)
@@ -130,6 +136,8 @@ def orders(request: CleanupRequest, planned: Plan) -> Orders:
         ),
         marks=lambda _step: marks,
         traces=lambda step: _doubt(step, request) if step.failed_before else {},
+        # Once the Job has taken Kata off, only it would tell: whoever removes it must not leave a whole mark behind.
+        beginnings=lambda step, node: _doubt(step, request) if _is_whole(node, request) else {},
         failures=lambda step: _doubt(step, request),
         # The cleanup of 4.0.0 takes it off, whoever else needs it.
         labels=lambda step: {names.RUNTIME_LABEL: "true"} if step.keeps_label else {},

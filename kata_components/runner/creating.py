@@ -12,6 +12,7 @@ from kata_components.rollout.commands import Code, CreateJob, Result
 from kata_components.rollout.step import Step
 from kata_components.runner.lease import HeldLease
 from kata_components.runner.orders import Orders
+from kata_components.runner.traces import Traces
 
 _ENDED: Final = {"Succeeded", "Failed"}
 _SERVER_ERROR: Final = 500
@@ -29,10 +30,11 @@ class Creator:
     repeated: the Job may be there, so that it is too late to leave it out.
     """
 
-    def __init__(self, api: KubeApi, orders: Orders, lease: HeldLease) -> None:
+    def __init__(self, api: KubeApi, orders: Orders, lease: HeldLease, traces: Traces) -> None:
         self._api = api
         self._orders = orders
         self._lease = lease
+        self._traces = traces
         self._unsure: set[CreateJob] = set()
         self._suspects: set[str] | None = None
         """The Jobs of all stages of which a pod worked when the first was to be made, and may do so still."""
@@ -78,7 +80,12 @@ class Creator:
             return Result(code=Code.DEPARTED)
         is_other = node.info.machine_id != step.machine_id
         objection = "another machine has its name by now" if is_other else self._orders.objection(step, node)
-        return Result(code=Code.SKIPPED, text=objection) if objection else None
+        if objection:
+            return Result(code=Code.SKIPPED, text=objection)
+        if not self._lease.fresh:
+            return Result(code=Code.UNKNOWN)
+        waits = await self._traces.before_job(step, node)
+        return Result(code=waits) if waits else None
 
     async def _ending(self, command: CreateJob, step: Step) -> str:
         """Return a Job of the node that has ended, or is gone, while its pod still works; empty when there is none."""

@@ -70,8 +70,8 @@ class Driver:
         self._orders = orders
         self._lease = lease
         self._on_progress = on_progress
-        self._creator = Creator(api, orders, lease)
         self._traces = Traces(api, orders)
+        self._creator = Creator(api, orders, lease, self._traces)
         self._changed = asyncio.Event()
         self._watch: asyncio.Task[None] | None = None
         self._failures: dict[str, str] = {}

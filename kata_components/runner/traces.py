@@ -2,6 +2,7 @@
 
 from kata_components.errors import ApiError
 from kata_components.kubernetes.api import NodeApi
+from kata_components.kubernetes.objects import Node
 from kata_components.rollout.commands import Code, Inspect
 from kata_components.rollout.step import Step
 from kata_components.runner.answers import code_of
@@ -17,6 +18,14 @@ class Traces:
         self._orders = orders
         self._failed: set[str] = set()
         """The nodes on which nothing has to be written any more about their failure."""
+
+    async def before_job(self, step: Step, node: Node) -> Code | None:
+        """Leave a trace of a Job that is about to be made; return why it has to wait, None when it may be made.
+
+        Raises:
+            ClusterError: the trace could not be written.
+        """
+        return await self._unwritten(step, self._orders.beginnings(step, node))
 
     async def before_removal(self, step: Step) -> Code | None:
         """Leave a trace of a finished Job; return why that Job has to stay, None when it may go.

@@ -112,6 +112,26 @@ def test_a_cleanup_that_failed_leaves_a_node_of_which_nothing_is_whole() -> None
     assert (step.action, step.reason) == (Action.INSTALL, "its cleanup was cut off")
 
 
+def test_a_cleanup_that_was_killed_before_the_mark_went_is_known_though_something_removed_its_job() -> None:
+    on, told = cluster(1), Told()
+    simulate(roll_out(FakeKubeApi(on), request()))
+
+    async def killed_before_the_mark_goes() -> None:
+        first = FakeKubeApi(on)
+        task = asyncio.create_task(anchor.end(first, ENDING, say=told.say, on_progress=told.on_progress))
+        await asyncio.sleep(2.0)
+        assert list(on.jobs) == ["kata-deploy-cleanup-node-00"]
+        first.dead = True
+        task.cancel()
+        await asyncio.sleep(20.0)
+
+    simulate(killed_before_the_mark_goes())
+    on.jobs.clear()
+    assert on.marked() == ["node-00"]
+    [step] = simulate(preview(FakeKubeApi(on), request())).plan.steps
+    assert (step.action, step.reason) == (Action.INSTALL, "its cleanup was cut off")
+
+
 def test_a_server_that_refuses_the_trace_does_not_hide_why_the_job_failed() -> None:
     on = cluster(1, fates={"node-00": "fails"})
     api = FakeKubeApi(on)
