@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -94,6 +95,17 @@ def fresh_fleet(cluster: Cluster) -> None:
     if len(cluster.workers()) != WORKERS:
         cluster.start(workers=WORKERS)
     fresh_behaviour(cluster)
+    with cluster.connect() as kube:
+        for node in kube.get("/api/v1/nodes")["items"]:
+            _forget_kata(kube, node["metadata"])
+
+
+def _forget_kata(kube: Kube, metadata: dict[str, Any]) -> None:
+    """Take off a node what a test has left that failed half-way, so that the next one does not fail for it."""
+    kinds = ("labels", "annotations")
+    left = {kind: {key: None for key in metadata.get(kind, {}) if "katacontainers.io/" in key} for kind in kinds}
+    if any(left.values()):
+        kube.merge(f"/api/v1/nodes/{metadata['name']}", {"metadata": left})
 
 
 def fresh_behaviour(cluster: Cluster) -> None:
