@@ -66,7 +66,7 @@ class Hosts(Cluster):
                 machine.selected_since = before.selected_since
                 # Where no handler tells, the label of a machine that was made anew looks as if Kata were there still.
                 machine.foreign = before.foreign and not self._world.setting.tells_handlers
-            machine.was_down, machine.excused = not self.is_ready(name), known is not None
+            machine.was_down, machine.excused = not self.is_ready(name), known is not None or name in promises.lost
             promises.machines[name] = machine
         for job in self.active:
             if node_of(job) == name:
@@ -146,6 +146,8 @@ class Hosts(Cluster):
         for promises in self.promises.values():
             if gone := promises.machines.pop(name, None):
                 gone.gone = True
+                if gone.failed or gone.failed_before_cleanup or gone.excused:
+                    promises.lost.add(name)
         for inside in self.namespaces.values():
             for pod in list(inside.pods.values()):
                 if pod["spec"]["nodeName"] == name:

@@ -26,6 +26,8 @@ class Promises:
     clock: Callable[[], float]
     clocks_agree: Callable[[], bool]
     machines: dict[str, Machine] = field(default_factory=dict)
+    lost: set[str] = field(default_factory=set)
+    """Names of nodes that have failed and left the cluster: a run that saw it goes on to count them."""
     proven: set[tuple[int, str]] = field(default_factory=set)
     """Kinds on which a digest has succeeded."""
     run: str = ""
