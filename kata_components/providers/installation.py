@@ -18,15 +18,14 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
-from kata_components.errors import ClusterError, GuardError
 from kata_components.kubernetes.api import KubeApi
 from kata_components.providers import engine, session
-from kata_components.providers.boundary import boundary, refused
+from kata_components.providers.boundary import boundary
 from kata_components.providers.cluster_provider import ClusterProvider
 from kata_components.providers.installation_check import check
 from kata_components.providers.installation_inputs import InstallationInputs, InstallationOutputs
 from kata_components.providers.row import Row
-from kata_components.providers.wire import has_unknowns
+from kata_components.providers.wire import has_unknowns, own
 from kata_components.runner import anchor, evidence, takeover
 
 
@@ -35,20 +34,7 @@ class InstallationProvider(ClusterProvider):
 
     def check(self, olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Refuse what the next up must not do; reads only. `olds` are the last checked inputs, empty on create."""
-        inputs = {key: value for key, value in news.items() if key != "__provider"}
-        if has_unknowns(news):
-            return CheckResult(inputs, [])
-        with boundary("checking the installation"):
-            wanted = InstallationInputs.of(inputs)
-            before = InstallationInputs.before(olds)
-            where = self.target
-            try:
-                checked, refusals = session.read(
-                    where, functools.partial(check, before=before, wanted=wanted, context=where.context)
-                )
-            except (ClusterError, GuardError) as error:
-                return CheckResult(inputs, refused([str(error)]))
-            return CheckResult(checked.props(), refused(refusals))
+        return self.check_guards("checking the installation", InstallationInputs, check, olds, news)
 
     def diff(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
         """Say whether what cleaning needs has changed, or the Lease is not there, or is another's."""
@@ -73,7 +59,7 @@ class InstallationProvider(ClusterProvider):
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """Return what is known. Never reported as gone: without the anchor nothing would clean the nodes."""
-        outs = {key: value for key, value in props.items() if key != "__provider"}
+        outs = own(props)
         return ReadResult(id_, outs, {key: value for key, value in outs.items() if key != "installationId"})
 
     def delete(self, _id: str, props: dict[str, Any]) -> None:

@@ -5,7 +5,6 @@ resource is touched, without a preview too. `kata_components.providers.preflight
 state.
 """
 
-import functools
 from typing import Any
 
 import pulumi
@@ -18,13 +17,11 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
-from kata_components.errors import ClusterError, GuardError
-from kata_components.providers import session
-from kata_components.providers.boundary import boundary, refused
+from kata_components.providers.boundary import boundary
 from kata_components.providers.cluster_provider import ClusterProvider
 from kata_components.providers.preflight_check import check
 from kata_components.providers.preflight_inputs import PreflightInputs
-from kata_components.providers.wire import has_unknowns
+from kata_components.providers.wire import has_unknowns, own
 
 
 class PreflightProvider(ClusterProvider):
@@ -32,17 +29,7 @@ class PreflightProvider(ClusterProvider):
 
     def check(self, olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Refuse what this run must not do; reads only. `olds` are the last checked inputs, empty on create."""
-        inputs = {key: value for key, value in news.items() if key != "__provider"}
-        if has_unknowns(news):
-            return CheckResult(inputs, [])
-        with boundary("checking what the program may do"):
-            wanted, before, where = PreflightInputs.of(inputs), PreflightInputs.before(olds), self.target
-            asked = functools.partial(check, before=before, wanted=wanted, context=where.context)
-            try:
-                checked, refusals = session.read(where, asked)
-            except (ClusterError, GuardError) as error:
-                return CheckResult(inputs, refused([str(error)]))
-            return CheckResult(checked.props(), refused(refusals))
+        return self.check_guards("checking what the program may do", PreflightInputs, check, olds, news)
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
         """Say whether what other resources read of it has changed."""
@@ -63,7 +50,7 @@ class PreflightProvider(ClusterProvider):
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """Return what is known: it stands for nothing in the cluster."""
-        known = {key: value for key, value in props.items() if key != "__provider"}
+        known = own(props)
         return ReadResult(id_, known, known)
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:

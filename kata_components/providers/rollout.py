@@ -31,7 +31,7 @@ from kata_components.providers.provenance import Passed, stale, untold
 from kata_components.providers.rights import missing_rights, rollout_rights
 from kata_components.providers.rollout_inputs import RolloutInputs
 from kata_components.providers.row import Row
-from kata_components.providers.wire import has_unknowns
+from kata_components.providers.wire import has_unknowns, own
 from kata_components.rollout import approval, dispatch, report
 from kata_components.rollout.dispatch import Batch
 from kata_components.runner import dispatch_install, rehearsal
@@ -51,7 +51,7 @@ class RolloutProvider(ClusterProvider):
 
         The plan's counts and digest become the input `plan`; names and reasons go to messages and to plan.json.
         """
-        inputs = {key: value for key, value in news.items() if key != "__provider"}
+        inputs = own(news)
         later = untold(inputs)
         known = {key: value for key, value in inputs.items() if key not in later}
         if has_unknowns(known):
@@ -91,7 +91,7 @@ class RolloutProvider(ClusterProvider):
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """Return what is known; the nodes themselves are looked at by check."""
-        outs = {key: value for key, value in props.items() if key != "__provider"}
+        outs = own(props)
         inputs = {key: value for key, value in outs.items() if key not in {"outcome", "failure"}}
         return ReadResult(id_, outs, inputs)
 

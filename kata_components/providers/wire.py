@@ -28,3 +28,8 @@ class WireModel(msgspec.Struct, rename="camel", frozen=True, kw_only=True, dict=
 def has_unknowns(props: Mapping[str, Any]) -> bool:
     """Whether a preview does not know some property yet."""
     return any(isinstance(value, Unknown) for value in props.values())
+
+
+def own(props: dict[str, Any]) -> dict[str, Any]:
+    """Return the properties without the one by which the engine finds the provider again."""
+    return {key: value for key, value in props.items() if key != "__provider"}
