@@ -198,9 +198,19 @@ class Site(Hosts):
         if half_clean and node:
             node["metadata"]["labels"].pop(names.RUNTIME_LABEL, None)
         promises = self.promises_of(job)
+        if node and cleans and (ok or half_clean):
+            self._unlabel_neighbours(node, promises)
         if node and (ok or half_clean):
             self.serve(node_of(job), handler_of(promises.suffix), kata=not cleans)
         promises.ended(job, ok=ok, half_clean=half_clean)
+
+    def _unlabel_neighbours(self, node: Object, cleaned: Promises) -> None:
+        """Take note of other installations whose label goes with a cleanup: nobody puts it back for half a mark."""
+        for promises in self.promises.values():
+            mark = node_mark.parse(node["metadata"]["annotations"].get(names.mark_annotation(promises.suffix)))
+            machine = promises.machines.get(node["metadata"]["name"])
+            if machine and promises is not cleaned and not (mark and mark.digest):
+                machine.unlabelled = True
 
     def _end_later(self, job: Object) -> None:
         seconds, limit = self._world.job_seconds(), _deadline(job)
