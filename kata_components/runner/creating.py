@@ -67,7 +67,10 @@ class Creator:
         return Result(code=Code.DONE, uid=job.metadata.uid)
 
     async def _instead(self, command: CreateJob, step: Step) -> Result | None:
-        """Return what to answer instead of creating the Job, None when it is to be created."""
+        """Look at the node; return what to answer instead of creating its Job.
+
+        None when the Job is to be created: then the trace that has to stand before it does.
+        """
         if job := await self._ending(command, step):
             return Result(code=Code.UNKNOWN, text=f"a pod of the Job {job} still works on it, though that has ended")
         try:
