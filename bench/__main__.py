@@ -1,11 +1,13 @@
 """Measures rollouts beside the control plane's own limits, and previews and states of small and large fleets.
 
-Prints a table and writes `build/bench.json`. Run it on a machine that does nothing else, and quote the ratios: the
-seconds are this machine's. About 20 minutes with the defaults on 2 cores.
+Prints a table and writes `build/bench.json`. Run it on a machine that does nothing else, and quote
+the ratios: the seconds are this machine's. About 20 minutes with the defaults on 2 cores.
 
-    python -m bench [--nodes 1000] [--pod-seconds 4] [--large 5000] [--slow-nodes 1000] [--beside COMMAND]
+    python -m bench [--nodes 1000] [--pod-seconds 4] [--large 5000] [--slow-nodes 1000] [--beside
+        COMMAND]
 
-COMMAND is another dispatcher: it is run by a shell with KUBECONFIG set, on a fresh fleet, and timed until it exits.
+COMMAND is another dispatcher: it is run by a shell with KUBECONFIG set, on a fresh fleet, and timed
+until it exits.
 """
 
 import argparse
@@ -29,7 +31,8 @@ _SLOW: Final = 10
 _FEW: Final = 10
 _PREVIEWS: Final = 5
 _LABELLED: Final = {"waves": [], "existing": "install"}
-"""Everything in one wave; single Jobs that were measured before have left Kata's label on their nodes."""
+"""Everything in one wave; single Jobs that were measured before have left Kata's label on their
+nodes."""
 RESULT: Final = CHECKOUT / "build" / "bench.json"
 
 Figures = dict[str, Any]
@@ -46,7 +49,9 @@ def pace(nodes: int, pod_seconds: float) -> Figures:
         marking = control_plane.limit(cluster, marked=True)
     with fleet(_FEW, pod_seconds) as cluster, tempfile.TemporaryDirectory() as home:
         single = control_plane.latency(cluster)
-        stack = Stack.of_job_mode(Path(home), cluster, job={"parallelism": _FAST}, rollout=_LABELLED)
+        stack = Stack.of_job_mode(
+            Path(home), cluster, job={"parallelism": _FAST}, rollout=_LABELLED
+        )
         once = Requests(cluster)
         stack.up()
         stack_requests = once.counted()
@@ -76,7 +81,9 @@ def slow_pace(nodes: int, pod_seconds: float) -> Figures:
     """Return how a rollout with 10 in flight compares with rounds of single Jobs."""
     with fleet(nodes, pod_seconds) as cluster, tempfile.TemporaryDirectory() as home:
         single = control_plane.latency(cluster)
-        stack = Stack.of_job_mode(Path(home), cluster, job={"parallelism": _SLOW}, rollout=_LABELLED)
+        stack = Stack.of_job_mode(
+            Path(home), cluster, job={"parallelism": _SLOW}, rollout=_LABELLED
+        )
         stack.up()
         seconds = _installed(stack, nodes)
     return {
@@ -89,12 +96,16 @@ def slow_pace(nodes: int, pod_seconds: float) -> Figures:
 def sizes(nodes: int, large: int) -> Figures:
     """Return previews of a fleet that grows to three sizes, and its state and memory when it is small and large.
 
-    The nodes are adopted, not installed: state and plan are alike, and 5,000 nodes take minutes instead of an hour.
+    The nodes are adopted, not installed: state and plan are alike, and 5,000 nodes take minutes
+    instead of an hour.
     """
     figures: Figures = {}
     with fleet(_FEW, 0.0) as cluster, tempfile.TemporaryDirectory() as home:
         stack = Stack.of_job_mode(
-            Path(home), cluster, rollout={"waves": [], "existing": "adopt"}, job={"parallelism": _FAST}
+            Path(home),
+            cluster,
+            rollout={"waves": [], "existing": "adopt"},
+            job={"parallelism": _FAST},
         )
         for size in (_FEW, nodes, large):
             cluster.start(workers=size)
@@ -107,7 +118,9 @@ def sizes(nodes: int, large: int) -> Figures:
                 figures[f"state_bytes_{size}"] = len(stack.state())
     few, many = figures[f"preview_seconds_{_FEW}"], figures[f"preview_seconds_{large}"]
     figures[f"preview_seconds_more_{large}"] = round(many - few, 2)
-    figures[f"state_ratio_{large}"] = round(figures[f"state_bytes_{large}"] / figures[f"state_bytes_{_FEW}"], 4)
+    figures[f"state_ratio_{large}"] = round(
+        figures[f"state_bytes_{large}"] / figures[f"state_bytes_{_FEW}"], 4
+    )
     return figures
 
 
@@ -115,7 +128,11 @@ def start_up() -> Figures:
     """Return how the preview of the default stack compares with one of as many plain Kubernetes objects."""
     with fleet(_FEW, 0.0) as cluster, tempfile.TemporaryDirectory() as home:
         keys = {"kataVersion": "4.0.0", "cluster": {"context": cluster.context}}
-        ours = Stack(Path(home, "ours"), cluster, {f"kata-deploy:{key}": value for key, value in keys.items()})
+        ours = Stack(
+            Path(home, "ours"),
+            cluster,
+            {f"kata-deploy:{key}": value for key, value in keys.items()},
+        )
         # The stack itself, the provider and the account are resources too.
         plain = {"bare:context": cluster.context, "bare:classes": ours.resources() - 3}
         bare = Stack(Path(home, "bare"), cluster, plain, program=CHECKOUT / "bench" / "bare")
@@ -145,14 +162,18 @@ def _over_ideal(seconds: float, nodes: int, parallelism: int, single: float) -> 
 def _installed(stack: Stack, nodes: int) -> float:
     outcome = stack.outcome()
     if outcome["installed"] != nodes:
-        raise SystemExit(f"only {outcome['installed']} of {nodes} nodes were installed; nothing was measured")
+        raise SystemExit(
+            f"only {outcome['installed']} of {nodes} nodes were installed; nothing was measured"
+        )
     return float(outcome["seconds"])
 
 
 def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(
-        prog="python -m bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m bench",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--nodes", type=int, default=1000)
     parser.add_argument("--slow-nodes", type=int, default=1000)
@@ -173,7 +194,10 @@ def main() -> None:
     report(pace(options.nodes, options.pod_seconds))
     if options.beside:
         other = beside(options.beside, options.nodes, options.pod_seconds)
-        report(other | {"beside_over_limit": round(other["beside_seconds"] / figures["limit_seconds"], 3)})
+        report(
+            other
+            | {"beside_over_limit": round(other["beside_seconds"] / figures["limit_seconds"], 3)}
+        )
     report(slow_pace(options.slow_nodes, options.pod_seconds))
     report(sizes(options.nodes, options.large))
     report(start_up())

@@ -51,7 +51,10 @@ async def _with_jobs(cluster: Cluster, work: Any) -> float:  # noqa: ANN401 - on
 
 @contextmanager
 def _account(cluster: Cluster) -> Iterator[None]:
-    """Have the ServiceAccount of the pods there for a while; a stack makes its own and takes over nobody's."""
+    """Have the ServiceAccount of the pods there for a while.
+
+    A stack makes its own and takes over nobody's.
+    """
     with cluster.connect() as kube:
         kube.create(_ACCOUNTS, {"metadata": {"name": "kata-deploy-sa"}})
         yield
@@ -67,7 +70,11 @@ async def _all_at_once(api: KubeApi, workers: list[str]) -> float:
 
 async def _all_at_once_with_marks(api: KubeApi, workers: list[str]) -> float:
     uids = {node.metadata.name: node.metadata.uid for node in await api.list_nodes()}
-    made = mark.render(mark.Mark(kata_version="4.0.0", digest="0" * 12, node_uid="", machine_id="", time=timestamp()))
+    made = mark.render(
+        mark.Mark(
+            kata_version="4.0.0", digest="0" * 12, node_uid="", machine_id="", time=timestamp()
+        )
+    )
     began = time.monotonic()
     async with asyncio.TaskGroup() as group:
 
@@ -91,7 +98,10 @@ async def _one_by_one(api: KubeApi, workers: list[str]) -> float:
 
 
 async def _ended(api: KubeApi, count: int, on_end: Callable[[str], None] = lambda _: None) -> None:
-    """Return when so many Jobs have succeeded, told by the watch and not by polling; `on_end` is told each node."""
+    """Return when so many Jobs have succeeded, told by the watch and not by polling.
+
+    `on_end` is told each node.
+    """
     selector = jobs.selector("bench")
     found = await api.list_jobs(_NAMESPACE, selector)
     ended: set[str] = set()
@@ -117,4 +127,6 @@ def _job(node: str) -> dict[str, Any]:
 def _stamp() -> JobStamp:
     config = {"kataVersion": "4.0.0", "deploymentMode": "job", "cluster": {"context": "any"}}
     template = yaml.safe_load(config_map(load_settings(config))["data"]["install-job.yaml"])
-    return JobStamp(template=template, stage="install", suffix="bench", digest="", node_timeout_seconds=3600)
+    return JobStamp(
+        template=template, stage="install", suffix="bench", digest="", node_timeout_seconds=3600
+    )

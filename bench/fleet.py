@@ -21,7 +21,8 @@ _IMAGES = 45
 """Images on a node that has been in use for a while; with them a Node object has about 20 KB."""
 
 _AT_REST: Final = 0.75
-"""Share of the processors' time that is left over; 5,000 nodes that only renew their Leases leave more."""
+"""Share of the processors' time that is left over; 5,000 nodes that only renew their Leases leave
+more."""
 _LONGEST_REST: Final = 120.0
 
 
@@ -48,7 +49,10 @@ def rest() -> None:
         idle, everything = (now - then for now, then in zip(_idle_and_all(), before, strict=True))
         if idle >= _AT_REST * everything:
             return
-    print(f"the machine is still busy after {_LONGEST_REST:.0f} s; the next figures suffer from it", file=sys.stderr)
+    print(
+        f"the machine is still busy after {_LONGEST_REST:.0f} s; the next figures suffer from it",
+        file=sys.stderr,
+    )
 
 
 def _idle_and_all() -> tuple[int, int]:
@@ -58,7 +62,10 @@ def _idle_and_all() -> tuple[int, int]:
 
 
 def add_images(cluster: Cluster) -> int:
-    """Give every node the list of images that a kubelet reports; return the bytes of one Node object then."""
+    """Give every node the list of images that a kubelet reports.
+
+    Return the bytes of one Node object then.
+    """
     images = [
         {
             "names": [
@@ -97,7 +104,9 @@ class Requests:
     def makespan(self) -> float:
         """Return the seconds from the first Job's creation to the last node's mark, by the API server's clock."""
         events = list(self._events())
-        began = min(event["requestReceivedTimestamp"] for event in events if _kind(event) == "create jobs")
+        began = min(
+            event["requestReceivedTimestamp"] for event in events if _kind(event) == "create jobs"
+        )
         ended = max(event["stageTimestamp"] for event in events if _kind(event) == "patch nodes")
         return (datetime.fromisoformat(ended) - datetime.fromisoformat(began)).total_seconds()
 
@@ -105,7 +114,10 @@ class Requests:
         with self._log.open(encoding="utf-8") as lines:
             lines.seek(self._from)
             for event in map(json.loads, lines):
-                ours = event.get("userAgent", "").startswith(OURS) and event["user"].get("username") == ADMIN
+                ours = (
+                    event.get("userAgent", "").startswith(OURS)
+                    and event["user"].get("username") == ADMIN
+                )
                 # A watch is logged when it begins, and again when it ends.
                 if ours and event["stage"] == "ResponseComplete":
                     yield event

@@ -23,7 +23,9 @@ def watch(backend: str, done: threading.Event) -> Usage:
     while not done.wait(_EVERY_SECONDS):
         for process in _providers(backend):
             used = _usage(process)
-            largest = Usage(max(largest.cpu_seconds, used.cpu_seconds), max(largest.peak_mb, used.peak_mb))
+            largest = Usage(
+                max(largest.cpu_seconds, used.cpu_seconds), max(largest.peak_mb, used.peak_mb)
+            )
     return largest
 
 
@@ -32,7 +34,9 @@ def _providers(backend: str) -> Iterator[Path]:
         if not process.name.isdigit():
             continue
         try:
-            command, environment = ((process / name).read_bytes() for name in ("cmdline", "environ"))
+            command, environment = (
+                (process / name).read_bytes() for name in ("cmdline", "environ")
+            )
         except OSError:
             continue  # it has ended, or belongs to somebody else
         if b"pulumi.dynamic" in command and backend.encode() in environment:

@@ -29,7 +29,9 @@ class Timed:
 class Stack:
     """A stack of a program with a state of its own; `config` is its whole configuration."""
 
-    def __init__(self, home: Path, cluster: Cluster, config: dict[str, Any], program: Path = CHECKOUT) -> None:
+    def __init__(
+        self, home: Path, cluster: Cluster, config: dict[str, Any], program: Path = CHECKOUT
+    ) -> None:
         self._program = program
         self._config = home / "Pulumi.bench.yaml"
         self._state = home / "state"
@@ -43,14 +45,19 @@ class Stack:
 
     @classmethod
     def of_job_mode(cls, home: Path, cluster: Cluster, **keys: Any) -> Self:  # noqa: ANN401 - configuration
-        """Return a stack in job mode with everything in one wave; `keys` are further configuration."""
+        """Return a stack in job mode with everything in one wave.
+
+        `keys` are further configuration.
+        """
         values = {
             "kataVersion": "4.0.0",
             "deploymentMode": "job",
             "cluster": {"context": cluster.context},
             "rollout": {"waves": []},
         }
-        return cls(home, cluster, {f"kata-deploy:{key}": value for key, value in (values | keys).items()})
+        return cls(
+            home, cluster, {f"kata-deploy:{key}": value for key, value in (values | keys).items()}
+        )
 
     def preview(self) -> Timed:
         """Preview."""
@@ -62,7 +69,11 @@ class Stack:
 
     def resources(self) -> int:
         """Return how many resources a preview of the empty stack would create."""
-        steps = json.loads(self._pulumi("preview", "--stack", "bench", "--config-file", str(self._config), "--json"))
+        steps = json.loads(
+            self._pulumi(
+                "preview", "--stack", "bench", "--config-file", str(self._config), "--json"
+            )
+        )
         return int(steps["changeSummary"]["create"])
 
     def up(self) -> Timed:
@@ -76,7 +87,9 @@ class Stack:
     def outcome(self) -> dict[str, Any]:
         """Return the outcome of the last rollout."""
         resources = json.loads(self.state())["deployment"]["resources"]
-        outcome: dict[str, Any] = next(r["outputs"]["outcome"] for r in resources if r["type"].endswith("kata:Rollout"))
+        outcome: dict[str, Any] = next(
+            r["outputs"]["outcome"] for r in resources if r["type"].endswith("kata:Rollout")
+        )
         return outcome
 
     def _timed(self, *command: str) -> Timed:

@@ -12,7 +12,8 @@ KataDeployError
 ├── RolloutStoppedError    a rollout ended before all its nodes were tried
 └── RolloutFailedError     a rollout ended and some nodes failed
 
-The text of each is complete: what is wrong, with which value, and what to do next. It is shown as it is.
+The text of each is complete: what is wrong, with which value, and what to do next. It is shown as
+it is.
 """
 
 from collections.abc import Sequence
@@ -49,18 +50,21 @@ class KubeconfigError(ClusterError):
 class UnreachableError(ClusterError):
     """Raised when the API server gave no answer; whether a write was applied is then unknown.
 
-    Also when the way to it has worked and is closed: credentials cannot be had any more, or another server answers.
+    Also when the way to it has worked and is closed: credentials cannot be had any more, or another
+    server answers.
     """
 
 
 class ApiError(ClusterError):
     """Raised when the API server answered with an error.
 
-    `status` is the HTTP status, `reason` the machine-readable word of the Status object (empty when the body was
-    none), `retry_after` the seconds the server asked to wait, or None.
+    `status` is the HTTP status, `reason` the machine-readable word of the Status object (empty when
+    the body was none), `retry_after` the seconds the server asked to wait, or None.
     """
 
-    def __init__(self, status: int, reason: str, message: str, retry_after: float | None = None) -> None:
+    def __init__(
+        self, status: int, reason: str, message: str, retry_after: float | None = None
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.reason = reason
@@ -78,8 +82,15 @@ class ApiError(ClusterError):
 
     @property
     def unauthorized(self) -> bool:
-        """Whether the API server says that this identity may not do it; refusals of admission (also 403) are others."""
-        return self.status == HTTPStatus.FORBIDDEN and 'User "' in str(self) and " cannot " in str(self)
+        """Whether the API server says that this identity may not do it.
+
+        Refusals of admission (also 403) are others.
+        """
+        return (
+            self.status == HTTPStatus.FORBIDDEN
+            and 'User "' in str(self)
+            and " cannot " in str(self)
+        )
 
     @property
     def over_quota(self) -> bool:

@@ -7,7 +7,10 @@ LONGEST: Final = 500
 
 
 def printable(text: str) -> str:
-    """Return text in which nothing but newlines does anything to a terminal; what could is spelled out."""
+    """Return text in which nothing but newlines does anything to a terminal.
+
+    What could is spelled out.
+    """
     return text if text.replace("\n", "").isprintable() else "".join(map(_shown, text))
 
 

@@ -1,6 +1,9 @@
-"""Every name that other programs, users' state or upstream's node image rely on. Changing one is a migration.
+"""Every name that other programs, users' state or upstream's node image rely on.
 
-Sources: kata-contract sections 3.1 (object names), 5.6 (Job names, D32 to D34) and appendix A (labels).
+Changing one is a migration.
+
+Sources: kata-contract sections 3.1 (object names), 5.6 (Job names, D32 to D34) and appendix A
+(labels).
 """
 
 import hashlib
@@ -23,17 +26,21 @@ ANNOTATION_PREFIX: Final = "kata-deploy.katacontainers.io"
 DIGEST_ANNOTATION: Final = f"{ANNOTATION_PREFIX}/digest"
 """On a per-node Job: the host digest it installs."""
 TEMPLATE_ANNOTATION: Final = f"{ANNOTATION_PREFIX}/job-template"
-"""On the pod of upstream's dispatcher: the template of its per-node Jobs, which is mounted as a file."""
+"""On the pod of upstream's dispatcher: the template of its per-node Jobs, which is mounted as a
+file."""
 NODE_UID_ANNOTATION: Final = f"{ANNOTATION_PREFIX}/node-uid"
 """On a per-node Job: the UID of the node it was stamped for."""
 MACHINE_ID_ANNOTATION: Final = f"{ANNOTATION_PREFIX}/machine-id"
-"""On a per-node Job: the machine ID of that node, which changes where the node object outlives a reinstallation."""
+"""On a per-node Job: the machine ID of that node, which changes where the node object outlives a
+reinstallation."""
 INSTALLATION_ANNOTATION: Final = f"{ANNOTATION_PREFIX}/installation"
 """On the Lease: the id of the installation it belongs to."""
 PREVIOUS_ANNOTATION: Final = f"{ANNOTATION_PREFIX}/previous-installations"
-"""On the Lease: ids that a replacement has taken its place of, newest first, by commas. Their end cleans nothing."""
+"""On the Lease: ids that a replacement has taken its place of, newest first, by commas. Their end
+cleans nothing."""
 STACK_ANNOTATION: Final = f"{ANNOTATION_PREFIX}/stack"
-"""On the Lease and on every object of the program: the Pulumi stack it belongs to, as `project/stack`."""
+"""On the Lease and on every object of the program: the Pulumi stack it belongs to, as
+`project/stack`."""
 CLAIM_ANNOTATION: Final = f"{ANNOTATION_PREFIX}/claim"
 """On the Lease: which nodes the installation was given by its last rollout, as JSON."""
 TAKEN_OVER_ANNOTATION: Final = f"{ANNOTATION_PREFIX}/taken-over"
@@ -85,7 +92,10 @@ def mark_label(suffix: str) -> str:
 
 
 def job_prefix(suffix: str, stage: str) -> str:
-    """Return the name prefix of the per-node Jobs of a stage (`install` or `cleanup`); also their owner label."""
+    """Return the name prefix of the per-node Jobs of a stage (`install` or `cleanup`).
+
+    Also their owner label.
+    """
     return f"{base(suffix)}-{stage}"
 
 
@@ -95,7 +105,10 @@ def dispatcher_name(suffix: str, stage: str) -> str:
 
 
 def handler(shim: str, suffix: str, variant: str = "") -> str:
-    """Return the name of a shim's handler and RuntimeClass; `variant` is the ending of those for debugging."""
+    """Return the name of a shim's handler and RuntimeClass.
+
+    `variant` is the ending of those for debugging.
+    """
     return f"{suffixed(f'kata-{shim}', suffix)}{variant}"
 
 
@@ -110,7 +123,10 @@ def sanitised(text: str) -> str:
 
 
 def node_label(node: str) -> str:
-    """Return the value of the label that says the node of a Job; of long names only the beginning."""
+    """Return the value of the label that says the node of a Job.
+
+    Of long names only the beginning.
+    """
     return sanitised(node)[:MAX_NAME].strip("-")
 
 

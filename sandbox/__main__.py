@@ -16,7 +16,10 @@ Verb = Callable[[Cluster, argparse.Namespace], None]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one verb and return the exit code; an error is told in its own words, without a traceback."""
+    """Run one verb and return the exit code.
+
+    An error is told in its own words, without a traceback.
+    """
     options = _parser().parse_args(arguments)
     verb: Verb = options.verb
     try:
@@ -29,7 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m sandbox", description=__doc__)
-    parser.add_argument("--cluster", default=DEFAULT_NAME, metavar="NAME", help="name of the cluster (%(default)s)")
+    parser.add_argument(
+        "--cluster", default=DEFAULT_NAME, metavar="NAME", help="name of the cluster (%(default)s)"
+    )
     verbs = parser.add_subparsers(required=True, metavar="VERB")
 
     def add(name: str, verb: Verb, text: str) -> argparse.ArgumentParser:
@@ -39,7 +44,9 @@ def _parser() -> argparse.ArgumentParser:
 
     add("tools", _tools, "build what is missing and print the folder of all tools")
     start = add("start", _start, "start the cluster, creating it when there is none")
-    start.add_argument("--nodes", type=int, metavar="N", help="number of workers; default: 24, or those it has")
+    start.add_argument(
+        "--nodes", type=int, metavar="N", help="number of workers; default: 24, or those it has"
+    )
     add("stop", lambda cluster, _: cluster.stop(), "stop the processes; the content stays")
     add("delete", _delete, "remove the cluster, and the state of the stack that describes it")
     add("status", _status, "say what there is; an error when there is no cluster")
@@ -48,19 +55,31 @@ def _parser() -> argparse.ArgumentParser:
     remove = add("remove-nodes", lambda cluster, o: cluster.remove_nodes(o.names), "remove nodes")
     remove.add_argument("names", nargs="+", metavar="NODE")
     replace = add(
-        "replace-node", lambda cluster, o: cluster.replace_node(o.name), "put a new machine in a node's place"
+        "replace-node",
+        lambda cluster, o: cluster.replace_node(o.name),
+        "put a new machine in a node's place",
     )
     replace.add_argument("name", metavar="NODE")
-    _add_behave(add("behave", _behave, "choose how the kubelet of a node behaves; without options: as usual"))
+    _add_behave(
+        add(
+            "behave", _behave, "choose how the kubelet of a node behaves; without options: as usual"
+        )
+    )
     return parser
 
 
 def _add_behave(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("node")
     parser.add_argument("--fail", metavar="CONTAINER", help="this container ends with exit code 1")
-    parser.add_argument("--fail-times", metavar="K", help="the main container fails K times, then succeeds")
-    parser.add_argument("--never-finishes", action="store_const", const="true", help="the main container runs on")
-    parser.add_argument("--not-ready", action="store_const", const="true", help="the kubelet is silent")
+    parser.add_argument(
+        "--fail-times", metavar="K", help="the main container fails K times, then succeeds"
+    )
+    parser.add_argument(
+        "--never-finishes", action="store_const", const="true", help="the main container runs on"
+    )
+    parser.add_argument(
+        "--not-ready", action="store_const", const="true", help="the kubelet is silent"
+    )
     parser.add_argument("--seconds", metavar="S", help="how long a pod takes")
 
 
@@ -96,7 +115,9 @@ def _add(cluster: Cluster, options: argparse.Namespace) -> None:
 
 
 def _behave(cluster: Cluster, options: argparse.Namespace) -> None:
-    cluster.behave(options.node, **{name: getattr(options, name.replace("-", "_")) for name in SWITCHES})
+    cluster.behave(
+        options.node, **{name: getattr(options, name.replace("-", "_")) for name in SWITCHES}
+    )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """How simulated nodes behave: kwok's stages and the admission policies that feed them, from the files in `stages/`.
 
-The files say what happens when; this module adds what kwok's own format would repeat in every entry.
+The files say what happens when; this module adds what kwok's own format would repeat in every
+entry.
 """
 
 from pathlib import Path
@@ -11,7 +12,8 @@ import yaml
 STAGES = Path(__file__).parent / "stages"
 PREFIX = "sandbox.kata-deploy"
 _SECONDS = '.metadata.annotations["sandbox.kata-deploy/seconds"] // "1.5" | tonumber'
-"""How long a simulated pod takes from start to end, all its containers together; 1.5 when nothing else is set."""
+"""How long a simulated pod takes from start to end, all its containers together; 1.5 when nothing
+else is set."""
 
 SWITCHES = ("fail", "fail-times", "never-finishes", "not-ready", "seconds")
 """What can be chosen with a label `sandbox.kata-deploy/<switch>` on a node."""
@@ -59,7 +61,9 @@ def _stage(entry: Manifest) -> Manifest:
         "steps": _steps(entry),
     }
     if "seconds" in entry:
-        spec["delay"] = {"durationFrom": {"jq": {"expression": f'({entry["seconds"]}) | tostring + "s"'}}}
+        spec["delay"] = {
+            "durationFrom": {"jq": {"expression": f'({entry["seconds"]}) | tostring + "s"'}}
+        }
     return {
         "apiVersion": "kwok.x-k8s.io/v1alpha1",
         "kind": "Stage",
@@ -71,16 +75,29 @@ def _stage(entry: Manifest) -> Manifest:
 def _steps(entry: Manifest) -> list[Manifest]:
     steps: list[Manifest] = []
     if "nodeLabels" in entry:
-        steps.append({"apply": {"subresource": "status", "type": "merge", "template": _node(entry["nodeLabels"])}})
+        steps.append(
+            {
+                "apply": {
+                    "subresource": "status",
+                    "type": "merge",
+                    "template": _node(entry["nodeLabels"]),
+                }
+            }
+        )
     if "status" in entry:
-        steps.append({"patch": {"subresource": "status", "root": "status", "template": entry["status"]}})
+        steps.append(
+            {"patch": {"subresource": "status", "root": "status", "template": entry["status"]}}
+        )
     if entry.get("delete"):
         steps.append({"delete": True})
     return steps
 
 
 def _node(labels: dict[str, str | None]) -> str:
-    """Return a patch for the pod's node. It goes to `status`: kwok would first try to create the node otherwise."""
+    """Return a patch for the pod's node.
+
+    It goes to `status`: kwok would first try to create the node otherwise.
+    """
     metadata = {"name": "{{ .spec.nodeName }}", "labels": labels}
     return yaml.safe_dump({"apiVersion": "v1", "kind": "Node", "metadata": metadata})
 

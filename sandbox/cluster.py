@@ -1,7 +1,7 @@
 """The local cluster: a real control plane with simulated nodes that a person or a test changes at will.
 
-Owns the nodes and how they behave. The processes behind it are `control_plane`, what a node looks like is `nodes`,
-what its kubelet does is `behaviour`.
+Owns the nodes and how they behave. The processes behind it are `control_plane`, what a node looks
+like is `nodes`, what its kubelet does is `behaviour`.
 """
 
 import itertools
@@ -130,7 +130,9 @@ class Cluster:
         """Put a new machine in place of a worker: same name, another UID and machine id, nothing installed."""
         number = nodes.worker_number(name)
         if number is None:
-            raise SandboxError(f"{name} is not a worker; workers are named like {nodes.worker_name(1)}")
+            raise SandboxError(
+                f"{name} is not a worker; workers are named like {nodes.worker_name(1)}"
+            )
         self.remove_nodes([name])
         with self.connect() as kube:
             kube.create(_NODES, nodes.worker(number))
@@ -145,7 +147,9 @@ class Cluster:
         """
         chosen = {name.replace("_", "-"): value for name, value in switches.items()}
         if unknown := sorted(set(chosen) - set(behaviour.SWITCHES)):
-            raise SandboxError(f"no switch {', '.join(unknown)}; there are {', '.join(behaviour.SWITCHES)}")
+            raise SandboxError(
+                f"no switch {', '.join(unknown)}; there are {', '.join(behaviour.SWITCHES)}"
+            )
         labels = {behaviour.switch(name): value for name, value in chosen.items()}
         with self.connect() as kube:
             kube.merge(f"{_NODES}/{node}", {"metadata": {"labels": labels}})
@@ -163,7 +167,9 @@ class Cluster:
     def _set_up(self) -> None:
         with self.connect() as kube:
             for policy in behaviour.policies():
-                plural = "mutatingadmissionpolic" + ("ies" if policy["kind"].endswith("Policy") else "ybindings")
+                plural = "mutatingadmissionpolic" + (
+                    "ies" if policy["kind"].endswith("Policy") else "ybindings"
+                )
                 kube.apply(f"{_ADMISSION}/{plural}/{policy['metadata']['name']}", policy)
             present = {node["metadata"]["name"] for node in kube.get(_NODES)["items"]}
             control_planes = map(nodes.control_plane, range(1, nodes.CONTROL_PLANES + 1))
@@ -176,11 +182,17 @@ class Cluster:
         with self.connect() as kube:
             while True:
                 present: list[Manifest] = kube.get(_NODES)["items"]
-                waiting = [node["metadata"]["name"] for node in present if not (_is_ready(node) or _is_off(node))]
+                waiting = [
+                    node["metadata"]["name"]
+                    for node in present
+                    if not (_is_ready(node) or _is_off(node))
+                ]
                 if not waiting:
                     return
                 if time.monotonic() > began + _SECONDS_TO_BE_READY + len(present) / 10:
-                    raise SandboxError(f"{len(waiting)} nodes did not become Ready, {waiting[0]} among them")
+                    raise SandboxError(
+                        f"{len(waiting)} nodes did not become Ready, {waiting[0]} among them"
+                    )
                 time.sleep(_POLL_EVERY + len(present) / 1000)
 
     def _scale(self, workers: int) -> None:
@@ -190,7 +202,9 @@ class Cluster:
 
     @staticmethod
     def _start_waiting_pods(kube: Kube, node: str) -> None:
-        pods: list[Manifest] = kube.get("/api/v1/pods", fieldSelector=f"spec.nodeName={node}")["items"]
+        pods: list[Manifest] = kube.get("/api/v1/pods", fieldSelector=f"spec.nodeName={node}")[
+            "items"
+        ]
         patch = {"metadata": {"annotations": {behaviour.switch("not-ready"): None}}}
         for pod in (pod["metadata"] for pod in pods):
             kube.merge(f"/api/v1/namespaces/{pod['namespace']}/pods/{pod['name']}", patch)
@@ -198,7 +212,9 @@ class Cluster:
 
 def _is_ready(node: Manifest) -> bool:
     conditions = node.get("status", {}).get("conditions", [])
-    return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
+    return any(
+        condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions
+    )
 
 
 def _is_off(node: Manifest) -> bool:
@@ -212,7 +228,11 @@ def _wait_until_pods_see(kube: Kube, node: str, switches: Mapping[str, str | Non
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {"name": "sandbox-probe"},
-        "spec": {"nodeName": node, "automountServiceAccountToken": False, "containers": [container]},
+        "spec": {
+            "nodeName": node,
+            "automountServiceAccountToken": False,
+            "containers": [container],
+        },
     }
     deadline = time.monotonic() + _SECONDS_TO_LEARN
     while True:
@@ -221,5 +241,7 @@ def _wait_until_pods_see(kube: Kube, node: str, switches: Mapping[str, str | Non
         if all(seen.get(key) == value for key, value in switches.items()):
             return
         if time.monotonic() > deadline:
-            raise SandboxError(f"pods on {node} do not see {switches} after {_SECONDS_TO_LEARN} s: {seen}")
+            raise SandboxError(
+                f"pods on {node} do not see {switches} after {_SECONDS_TO_LEARN} s: {seen}"
+            )
         time.sleep(_POLL_EVERY)

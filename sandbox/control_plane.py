@@ -1,7 +1,7 @@
 """The processes of a local cluster: etcd, API server, controller manager, scheduler and kwok, run by `kwokctl`.
 
-Owns the cluster's folder and its files: kwok's configuration, audit policy, users, kubeconfigs. What lives in the
-cluster (nodes and their behaviour) is `cluster`.
+Owns the cluster's folder and its files: kwok's configuration, audit policy, users, kubeconfigs.
+What lives in the cluster (nodes and their behaviour) is `cluster`.
 """
 
 import csv
@@ -30,7 +30,8 @@ from sandbox.tools.catalog import KUBERNETES_VERSION
 ADMIN = "local-admin"
 OPERATOR = "operator"
 USERS = {ADMIN: "system:masters", OPERATOR: ""}
-"""Users of the cluster and their groups. `operator` may do nothing until a test or a person grants it something."""
+"""Users of the cluster and their groups. `operator` may do nothing until a test or a person grants
+it something."""
 
 _API_SERVER = "kube-apiserver"
 _COMPONENTS = (_API_SERVER, "kube-controller-manager", "kube-scheduler", "etcd")
@@ -45,7 +46,8 @@ _AUDIT_POLICY = {
     "rules": [{"level": "Metadata"}],
 }
 _COMPONENT_ENVIRONMENT = {"GOGC": "400"}
-"""Memory for time: collecting garbage at the usual rate takes a quarter of the API server's time."""
+"""Memory for time: collecting garbage at the usual rate takes a quarter of the API server's
+time."""
 
 _AUDIT_LOG_MEGABYTES = 4000
 """Rotate late: a test that reads the log must see all of it."""
@@ -112,7 +114,14 @@ class ControlPlane:
         self._home.mkdir(parents=True)
         tokens = self._write_users()
         tools = ensure_tools()
-        arguments = ["create", "cluster", "--runtime", "binary", "--wait", f"{_SECONDS_TO_START:.0f}s"]
+        arguments = [
+            "create",
+            "cluster",
+            "--runtime",
+            "binary",
+            "--wait",
+            f"{_SECONDS_TO_START:.0f}s",
+        ]
         arguments += ["--disable-qps-limits", "--heartbeat-factor", "20"]
         arguments += [
             "--config",
@@ -124,7 +133,8 @@ class ControlPlane:
             "etcd=unsafe-no-fsync=true",
             f"kube-apiserver=token-auth-file={self._home / 'users.csv'}",
             f"kube-apiserver=audit-log-maxsize={_AUDIT_LOG_MEGABYTES}",
-            # Alone, a component has nobody to lose an election to: on a busy machine it would only end itself.
+            # Alone, a component has nobody to lose an election to: on a busy machine it would only
+            # end itself.
             "kube-controller-manager=leader-elect=false",
             "kube-scheduler=leader-elect=false",
         ]
@@ -175,7 +185,8 @@ class ControlPlane:
     def kill_apiserver(self) -> None:
         """Kill the API server as a crash would; `start` brings it back."""
         self._kill(_API_SERVER)
-        # Its threads die one by one, and kwokctl waits two minutes for one that found its port taken and ended.
+        # Its threads die one by one, and kwokctl waits two minutes for one that found its port
+        # taken and ended.
         while not is_free(self._port):
             time.sleep(_POLL_EVERY)
 
@@ -202,7 +213,14 @@ class ControlPlane:
                 file.unlink()
 
     def _alive(self, process_file: Path) -> bool:
-        command = ["ps", "-ww", "-o", "args=", "-p", process_file.read_text(encoding="utf-8").strip()]
+        command = [
+            "ps",
+            "-ww",
+            "-o",
+            "args=",
+            "-p",
+            process_file.read_text(encoding="utf-8").strip(),
+        ]
         answer = subprocess.run(command, capture_output=True, text=True, check=False)
         return str(self._kwok_home) in answer.stdout
 
@@ -215,16 +233,23 @@ class ControlPlane:
         return self._kwok_home / "pids" / f"{component}.pid"
 
     def delete(self) -> None:
-        """Stop and remove the cluster with all its content and files; nothing happens when there is none."""
+        """Stop and remove the cluster with all its content and files.
+
+        Nothing happens when there is none.
+        """
         self.programs.stop()
         if self._kwok_home.exists():
-            self._kwokctl("delete", "cluster", "--kubeconfig", str(self._home / "kwokctl.kubeconfig"))
+            self._kwokctl(
+                "delete", "cluster", "--kubeconfig", str(self._home / "kwokctl.kubeconfig")
+            )
         shutil.rmtree(self._home, ignore_errors=True)
 
     def _kwokctl(self, *arguments: str) -> None:
         command = [str(ensure_tools() / "kwokctl"), *arguments, "--name", self.name]
         environment = {**os.environ, **self.environment, **_COMPONENT_ENVIRONMENT}
-        answer = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        answer = subprocess.run(
+            command, env=environment, capture_output=True, text=True, check=False
+        )
         if answer.returncode != 0:
             raise SandboxError(
                 f"kwokctl {arguments[0]} cluster {self.name} failed (logs: {self._kwok_home / 'logs'}):\n"
@@ -236,15 +261,25 @@ class ControlPlane:
         path = self._home / "users.csv"
         path.touch(mode=0o600)
         with path.open("w", encoding="utf-8", newline="") as file:
-            csv.writer(file).writerows([token, user, user, USERS[user]] for user, token in tokens.items())
+            csv.writer(file).writerows(
+                [token, user, user, USERS[user]] for user, token in tokens.items()
+            )
         return tokens
 
     def _write_configuration(self, tools: Path) -> Path:
         binaries = {f"{_camel_case(name)}Binary": str(tools / name) for name in _COMPONENTS}
-        options: dict[str, Any] = {**binaries, "kwokControllerBinary": str(tools / "kwok"), "bindAddress": "127.0.0.1"}
+        options: dict[str, Any] = {
+            **binaries,
+            "kwokControllerBinary": str(tools / "kwok"),
+            "bindAddress": "127.0.0.1",
+        }
         options |= ports(self._home)
         version = "config.kwok.x-k8s.io/v1alpha1"
-        configuration: dict[str, Any] = {"apiVersion": version, "kind": "KwokctlConfiguration", "options": options}
+        configuration: dict[str, Any] = {
+            "apiVersion": version,
+            "kind": "KwokctlConfiguration",
+            "options": options,
+        }
         return self._write("kwok.yaml", [configuration, *behaviour.stages(), behaviour.logs()])
 
     def _write_audit(self) -> Path:
@@ -262,7 +297,9 @@ class ControlPlane:
             "kind": "Config",
             "clusters": [entry for entry in made["clusters"] if entry["name"] == self.context],
             "users": [{"name": user, "user": {"token": token}}],
-            "contexts": [{"name": self.context, "context": {"cluster": self.context, "user": user}}],
+            "contexts": [
+                {"name": self.context, "context": {"cluster": self.context, "user": user}}
+            ],
             "current-context": self.context,
         }
         path = self.kubeconfig(user)

@@ -5,7 +5,10 @@ Kept apart from the product's tree, which must not know the sandbox.
 
 
 class SandboxError(Exception):
-    """Raised when the sandbox cannot do what was asked; the text is complete and says what to do."""
+    """Raised when the sandbox cannot do what was asked.
+
+    The text is complete and says what to do.
+    """
 
 
 class RefusedError(SandboxError):

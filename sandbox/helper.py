@@ -50,7 +50,9 @@ class Helper:
         deadline = time.monotonic() + _SECONDS_TO_END
         while self._pid() is not None:
             if time.monotonic() > deadline:
-                raise SandboxError(f"{' '.join(self._command)} (process {pid}) does not end; see {self._log}")
+                raise SandboxError(
+                    f"{' '.join(self._command)} (process {pid}) does not end; see {self._log}"
+                )
             time.sleep(_POLL_EVERY)
         self._file.unlink(missing_ok=True)
 
@@ -60,7 +62,10 @@ class Helper:
             return None
         pid = int(self._file.read_text(encoding="utf-8"))
         answer = subprocess.run(
-            ["ps", "-ww", "-o", "stat=,args=", "-p", str(pid)], capture_output=True, text=True, check=False
+            ["ps", "-ww", "-o", "stat=,args=", "-p", str(pid)],
+            capture_output=True,
+            text=True,
+            check=False,
         ).stdout.strip()
         state, _, arguments = answer.partition(" ")
         runs = not state.startswith("Z") and " ".join(self._command[1:]) in arguments

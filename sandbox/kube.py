@@ -24,7 +24,10 @@ Manifest = dict[str, Any]
 
 
 class Kube:
-    """A connection with one identity; a context manager. An answer that is an error raises `SandboxError`."""
+    """A connection with one identity; a context manager.
+
+    An answer that is an error raises `SandboxError`.
+    """
 
     def __init__(self, server: str, certificate_authority: str, token: str) -> None:
         self._server = server
@@ -81,20 +84,32 @@ class Kube:
             return False
 
     def _call(
-        self, method: str, path: str, content: Manifest | None = None, content_type: str = "application/json"
+        self,
+        method: str,
+        path: str,
+        content: Manifest | None = None,
+        content_type: str = "application/json",
     ) -> Manifest:
         try:
             answer = self._send(method, path, content, content_type)
         except urllib3.exceptions.HTTPError as error:
-            raise SandboxError(f"no answer from the local cluster to {method} {path}: {error}") from error
+            raise SandboxError(
+                f"no answer from the local cluster to {method} {path}: {error}"
+            ) from error
         if answer.status >= _FIRST_ERROR:
             text = answer.data.decode("utf-8", "replace").strip()
-            raise RefusedError(answer.status, f"the local cluster refused {method} {path}: {answer.status} {text}")
+            raise RefusedError(
+                answer.status, f"the local cluster refused {method} {path}: {answer.status} {text}"
+            )
         result: Manifest = answer.json()
         return result
 
     def _send(
-        self, method: str, path: str, content: Manifest | None = None, content_type: str = "application/json"
+        self,
+        method: str,
+        path: str,
+        content: Manifest | None = None,
+        content_type: str = "application/json",
     ) -> urllib3.BaseHTTPResponse:
         headers = {**self._pool.headers, "Content-Type": content_type}
         body = None if content is None else json.dumps(content)
@@ -110,7 +125,10 @@ def _named(entries: Iterable[Manifest], name: str) -> Manifest:
 
 
 def in_parallel(action: Callable[[Any], object], items: Iterable[Any]) -> None:
-    """Run `action` for all items, several at once; the first error is raised when all have ended."""
+    """Run `action` for all items, several at once.
+
+    The first error is raised when all have ended.
+    """
     with ThreadPoolExecutor(_PARALLEL) as pool:
         for _ in pool.map(action, items):
             pass

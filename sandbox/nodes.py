@@ -23,7 +23,9 @@ class System:
 
 
 UBUNTU = System("Ubuntu 24.04.3 LTS", "6.8.0-90-generic", "containerd://2.2.1")
-FLATCAR = System("Flatcar Container Linux by Kinvolk 4459.2.2", "6.12.61-flatcar", "containerd://2.1.5")
+FLATCAR = System(
+    "Flatcar Container Linux by Kinvolk 4459.2.2", "6.12.61-flatcar", "containerd://2.1.5"
+)
 
 
 def worker_name(number: int) -> str:
@@ -81,7 +83,12 @@ def _labels(name: str, number: int, architecture: str) -> dict[str, str]:
 
 
 def _status(architecture: str, system: System) -> dict[str, Any]:
-    capacity = {"cpu": "8", "memory": "32782372Ki", "ephemeral-storage": "101430960Ki", "pods": "110"}
+    capacity = {
+        "cpu": "8",
+        "memory": "32782372Ki",
+        "ephemeral-storage": "101430960Ki",
+        "pods": "110",
+    }
     return {
         "capacity": capacity,
         "allocatable": {**capacity, "cpu": "7910m", "memory": "29990436Ki"},

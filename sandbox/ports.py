@@ -1,6 +1,7 @@
 """The ports of a cluster's processes: its own for as long as it exists, also while it is stopped.
 
-Left alone, kwokctl takes the highest free ports, which a cluster that is started again then finds taken by the next.
+Left alone, kwokctl takes the highest free ports, which a cluster that is started again then finds
+taken by the next.
 """
 
 import hashlib
@@ -25,8 +26,13 @@ _BLOCKS: Final = 1_200
 
 
 def ports(home: Path) -> dict[str, int]:
-    """Return kwokctl's options with the ports for the cluster in that folder; none of them is in use now."""
-    first = next(block for block in _blocks(home) if all(map(is_free, range(block, block + len(_OPTIONS)))))
+    """Return kwokctl's options with the ports for the cluster in that folder.
+
+    None of them is in use now.
+    """
+    first = next(
+        block for block in _blocks(home) if all(map(is_free, range(block, block + len(_OPTIONS))))
+    )
     return dict(zip(_OPTIONS, itertools.count(first)))
 
 

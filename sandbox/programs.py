@@ -1,8 +1,9 @@
 """Runs what the simulated kubelets cannot: the program in the pod of a dispatcher.
 
-`python -m sandbox.programs KUBECONFIG` is one process beside a cluster. For each dispatcher's pod that kwok has started
-it runs the double, or the program that `KATA_SANDBOX_DISPATCHER` names, with the pod's own command line, mounts, and
-ServiceAccount; the end of the program becomes the end of the pod, and the end of the pod that of the program.
+`python -m sandbox.programs KUBECONFIG` is one process beside a cluster. For each dispatcher's pod
+that kwok has started it runs the double, or the program that `KATA_SANDBOX_DISPATCHER` names, with
+the pod's own command line, mounts, and ServiceAccount; the end of the program becomes the end of
+the pod, and the end of the pod that of the program.
 """
 
 import os
@@ -57,11 +58,20 @@ class Programs:
     def look(self) -> None:
         """Start what kwok has started, end what is gone from the cluster, report what has ended."""
         with Kube.of_kubeconfig(self._kubeconfig) as kube:
-            pods = {pod["metadata"]["uid"]: pod for pod in kube.get("/api/v1/pods", labelSelector=_PODS)["items"]}
-            for uid in self._running.keys() - {uid for uid, pod in pods.items() if not _is_ending(pod)}:
+            pods = {
+                pod["metadata"]["uid"]: pod
+                for pod in kube.get("/api/v1/pods", labelSelector=_PODS)["items"]
+            }
+            for uid in self._running.keys() - {
+                uid for uid, pod in pods.items() if not _is_ending(pod)
+            }:
                 self._end(self._running.pop(uid))
             for uid, pod in pods.items():
-                if pod["status"].get("phase") == "Running" and not _is_ending(pod) and uid not in self._running:
+                if (
+                    pod["status"].get("phase") == "Running"
+                    and not _is_ending(pod)
+                    and uid not in self._running
+                ):
                     self._running[uid] = self._start(kube, pod)
             for uid, running in list(self._running.items()):
                 if running.process.poll() is not None:
@@ -87,7 +97,11 @@ class Programs:
         (root / "kubeconfig").write_text(self._kubeconfig_of(kube, pod), encoding="utf-8")
         chosen = os.environ.get(PROGRAM)
         command = [chosen] if chosen else [sys.executable, "-m", "sandbox.dispatcher"]
-        own = {name: value for name, value in os.environ.items() if name.startswith(("KATA_SANDBOX_", "PATH", "HOME"))}
+        own = {
+            name: value
+            for name, value in os.environ.items()
+            if name.startswith(("KATA_SANDBOX_", "PATH", "HOME"))
+        }
         with (root / "log").open("wb") as log:
             process = subprocess.Popen(
                 [*command, *words],
@@ -108,8 +122,15 @@ class Programs:
         """Return a kubeconfig with a token of the pod's ServiceAccount, as the kubelet asks for one."""
         account = pod["spec"]["serviceAccountName"]
         namespace = pod["metadata"]["namespace"]
-        bound = {"apiVersion": "v1", "kind": "Pod", "name": pod["metadata"]["name"], "uid": pod["metadata"]["uid"]}
-        request = {"spec": {"audiences": [], "expirationSeconds": _TOKEN_SECONDS, "boundObjectRef": bound}}
+        bound = {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "name": pod["metadata"]["name"],
+            "uid": pod["metadata"]["uid"],
+        }
+        request = {
+            "spec": {"audiences": [], "expirationSeconds": _TOKEN_SECONDS, "boundObjectRef": bound}
+        }
         path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token"
         token = kube.create(path, request)["status"]["token"]
         config = yaml.safe_load(self._kubeconfig.read_text(encoding="utf-8"))
@@ -133,7 +154,9 @@ def _mounts(kube: Kube, pod: Manifest, container: Manifest) -> dict[str, dict[st
             files[volume["name"]] = kube.get(path).get("data", {})
         elif "downwardAPI" in volume:
             items = volume["downwardAPI"]["items"]
-            files[volume["name"]] = {item["path"]: _annotation(pod, item["fieldRef"]["fieldPath"]) for item in items}
+            files[volume["name"]] = {
+                item["path"]: _annotation(pod, item["fieldRef"]["fieldPath"]) for item in items
+            }
     mounts = container.get("volumeMounts", [])
     return {mount["mountPath"]: files[mount["name"]] for mount in mounts if mount["name"] in files}
 
@@ -147,13 +170,18 @@ def _annotation(pod: Manifest, field: str) -> str:
 def _environment(pod: Manifest, container: Manifest) -> dict[str, str]:
     fields = {f"metadata.{name}": pod["metadata"][name] for name in ("namespace", "name", "uid")}
     return {
-        entry["name"]: entry["value"] if "value" in entry else fields[entry["valueFrom"]["fieldRef"]["fieldPath"]]
+        entry["name"]: entry["value"]
+        if "value" in entry
+        else fields[entry["valueFrom"]["fieldRef"]["fieldPath"]]
         for entry in container.get("env", [])
     }
 
 
 def _ended(running: Running) -> Manifest:
-    """Return the status of a pod whose program has ended. Its last words stand for its log, which kwok cannot show."""
+    """Return the status of a pod whose program has ended.
+
+    Its last words stand for its log, which kwok cannot show.
+    """
     code = running.process.returncode
     words = running.log.read_bytes()[-_MESSAGE_BYTES:].decode("utf-8", "replace")
     ended = {
@@ -164,7 +192,13 @@ def _ended(running: Running) -> Manifest:
         **({"message": words} if code else {}),
     }
     container = running.pod["spec"]["containers"][0]
-    state = {"name": container["name"], "image": container["image"], "imageID": "", "ready": False, "restartCount": 0}
+    state = {
+        "name": container["name"],
+        "image": container["image"],
+        "imageID": "",
+        "ready": False,
+        "restartCount": 0,
+    }
     return {
         "phase": "Failed" if code else "Succeeded",
         "containerStatuses": [{**state, "started": False, "state": {"terminated": ended}}],
@@ -196,7 +230,8 @@ def main() -> None:
             try:
                 programs.look()
             except SandboxError as error:
-                # The API server may be down for a while, and pods go at any moment: the next look tells.
+                # The API server may be down for a while, and pods go at any moment: the next look
+                # tells.
                 print(error, file=sys.stderr, flush=True)
             time.sleep(_LOOK_EVERY)
     finally:

@@ -1,6 +1,7 @@
 """The environment in which `pulumi`, `kubectl` and `kwokctl` work on the local cluster and the local stack.
 
-Everything is set by variables: no file of the person's own (`~/.kube/config`, `~/.pulumi`) is read or written.
+Everything is set by variables: no file of the person's own (`~/.kube/config`, `~/.pulumi`) is read
+or written.
 """
 
 import os
@@ -29,7 +30,8 @@ def environment(cluster: Cluster, root: Path) -> dict[str, str]:
         **cluster.control_plane.environment,
         "PULUMI_HOME": str(pulumi_home()),
         "PULUMI_BACKEND_URL": f"file://{state}",
-        # The state of the local stack guards nothing: an empty passphrase keeps every command free of questions.
+        # The state of the local stack guards nothing: an empty passphrase keeps every command free
+        # of questions.
         "PULUMI_CONFIG_PASSPHRASE": "",
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         # What the program says by an option that a provider built here is too old to know.
@@ -54,9 +56,23 @@ def select_stack(variables: dict[str, str]) -> None:
     Raises:
         SandboxError: Pulumi could not; carries what it said.
     """
-    command = ["pulumi", "stack", "select", "--create", STACK, "--non-interactive", "--color", "never"]
+    command = [
+        "pulumi",
+        "stack",
+        "select",
+        "--create",
+        STACK,
+        "--non-interactive",
+        "--color",
+        "never",
+    ]
     answer = subprocess.run(
-        command, env={**os.environ, **variables}, cwd=CHECKOUT, capture_output=True, text=True, check=False
+        command,
+        env={**os.environ, **variables},
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if answer.returncode != 0:
         raise SandboxError(f"the stack {STACK} cannot be selected:\n{answer.stderr.strip()}")

@@ -10,4 +10,6 @@ cluster = pulumi_kubernetes.Provider("cluster", context=config.require("context"
 options = pulumi.ResourceOptions(provider=cluster)
 ServiceAccount("account", metadata={"name": "bare", "namespace": "kube-system"}, opts=options)
 for number in range(config.require_int("classes")):
-    RuntimeClass(f"class-{number}", metadata={"name": f"bare-{number}"}, handler="runc", opts=options)
+    RuntimeClass(
+        f"class-{number}", metadata={"name": f"bare-{number}"}, handler="runc", opts=options
+    )

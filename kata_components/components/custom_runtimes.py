@@ -14,7 +14,11 @@ class CustomRuntimes(ManifestComponent):
     A class cannot change its handler, so such a change replaces it.
     """
 
-    def __init__(self, name: str, args: Settings, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self, name: str, args: Settings, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
         child = pulumi.ResourceOptions(replace_on_changes=["handler"], delete_before_replace=True)
         manifests = custom_runtime_classes(args)
-        super().__init__(tokens.CUSTOM_RUNTIMES, name, manifests, opts, role=object_name, child=child)
+        super().__init__(
+            tokens.CUSTOM_RUNTIMES, name, manifests, opts, role=object_name, child=child
+        )

@@ -10,9 +10,9 @@ from kata_components.components.manifest_component import ManifestComponent
 from kata_components.manifests.daemon_set import daemon_set
 from kata_components.settings.settings import Settings
 
-# Installing takes up to 10 minutes on a node (the startup probe's budget) plus the image pull, on all nodes at once.
-# An update goes through the nodes by `updateStrategy`, one after the other by default: a large fleet takes hours.
-# A pod may take 10 minutes to clean its node.
+# Installing takes up to 10 minutes on a node (the startup probe's budget) plus the image pull, on
+# all nodes at once. An update goes through the nodes by `updateStrategy`, one after the other by
+# default: a large fleet takes hours. A pod may take 10 minutes to clean its node.
 _TIMEOUTS = pulumi.CustomTimeouts(create="1h", update="24h", delete="30m")
 
 
@@ -27,9 +27,14 @@ class DaemonSetInstallerArgs:
 class DaemonSetInstaller(ManifestComponent):
     """The DaemonSet.
 
-    Depends on the rights its pods use: on destroy it goes first, with its pods, which clean their nodes with them.
+    Depends on the rights its pods use: on destroy it goes first, with its pods, which clean their
+    nodes with them.
     """
 
-    def __init__(self, name: str, args: DaemonSetInstallerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self, name: str, args: DaemonSetInstallerArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
         child = pulumi.ResourceOptions(depends_on=args.needs, custom_timeouts=_TIMEOUTS)
-        super().__init__(tokens.DAEMON_SET_INSTALLER, name, [daemon_set(args.settings)], opts, child=child)
+        super().__init__(
+            tokens.DAEMON_SET_INSTALLER, name, [daemon_set(args.settings)], opts, child=child
+        )

@@ -1,7 +1,7 @@
 """Upstream's dispatcher; only with `rollout.runsIn: cluster`.
 
-Its Jobs are no resources of Pulumi: when they run is decided by what nodes need, and cleaning runs at destroy, which
-does not run the program. `Rollout` and `Installation` make them.
+Its Jobs are no resources of Pulumi: when they run is decided by what nodes need, and cleaning runs
+at destroy, which does not run the program. `Rollout` and `Installation` make them.
 """
 
 import pulumi
@@ -19,9 +19,13 @@ class DispatcherHook(pulumi.ComponentResource):
     `resources` is what has to be there before a dispatcher runs.
     """
 
-    def __init__(self, name: str, args: Settings, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self, name: str, args: Settings, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
         super().__init__(tokens.DISPATCHER_HOOK, name, {}, opts)
-        self.resources = DispatcherRbac(f"{name}-rbac", args, pulumi.ResourceOptions(parent=self)).resources
+        self.resources = DispatcherRbac(
+            f"{name}-rbac", args, pulumi.ResourceOptions(parent=self)
+        ).resources
         self.install_job = yaml_text(install_dispatcher_job(args))
         self.cleanup_job = yaml_text(cleanup_dispatcher_job(args))
         self.register_outputs({})

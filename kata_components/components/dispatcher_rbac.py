@@ -11,5 +11,7 @@ from kata_components.settings.settings import Settings
 class DispatcherRbac(ManifestComponent):
     """ServiceAccount of the dispatcher, with its role on nodes and its role on Jobs."""
 
-    def __init__(self, name: str, args: Settings, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self, name: str, args: Settings, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
         super().__init__(tokens.DISPATCHER_RBAC, name, dispatcher_rbac(args), opts, in_order=True)

@@ -1,6 +1,7 @@
 """The templates of the per-node Jobs, kept in the cluster as the chart keeps them.
 
-Whoever paces the Jobs brings the templates of its own configuration along: the provider, and the dispatcher it starts.
+Whoever paces the Jobs brings the templates of its own configuration along: the provider, and the
+dispatcher it starts.
 """
 
 import pulumi
@@ -14,5 +15,7 @@ from kata_components.settings.settings import Settings
 class JobTemplates(ManifestComponent):
     """The ConfigMap with the install Job and the cleanup Job."""
 
-    def __init__(self, name: str, args: Settings, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self, name: str, args: Settings, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
         super().__init__(tokens.JOB_TEMPLATES, name, [config_map(args)], opts)

@@ -10,7 +10,10 @@ import pulumi_kubernetes
 
 from kata_components.components import tokens
 from kata_components.components.custom_runtimes import CustomRuntimes
-from kata_components.components.daemon_set_installer import DaemonSetInstaller, DaemonSetInstallerArgs
+from kata_components.components.daemon_set_installer import (
+    DaemonSetInstaller,
+    DaemonSetInstallerArgs,
+)
 from kata_components.components.dispatcher_hook import DispatcherHook
 from kata_components.components.job_templates import JobTemplates
 from kata_components.components.manifest_component import ManifestComponent
@@ -51,13 +54,15 @@ _Part = ManifestComponent | NodeFeatureDiscovery | DispatcherHook
 class KataDeploy(pulumi.ComponentResource):
     """Guard rails; rights, templates and classes; then the anchor; then, in job mode, the rollout, or its dispatcher.
 
-    The anchor depends on everything that cleaning a node needs, so a destroy cleans the nodes first. `rollout` is the
-    outcome of the last rollout, None in daemonset mode.
+    The anchor depends on everything that cleaning a node needs, so a destroy cleans the nodes
+    first. `rollout` is the outcome of the last rollout, None in daemonset mode.
     """
 
     rollout: pulumi.Output[dict[str, Any]] | None
 
-    def __init__(self, name: str, args: Settings, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self, name: str, args: Settings, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
         super().__init__(tokens.KATA_DEPLOY, name, {}, opts)
         self._base = name
         self._settings = args
@@ -72,19 +77,25 @@ class KataDeploy(pulumi.ComponentResource):
         if args.deployment_mode == "daemonset":
             needs = [resource for part in (rbac, *configs) for resource in part.resources]
             installer = DaemonSetInstallerArgs(settings=args, needs=needs)
-            installed += DaemonSetInstaller(f"{name}-daemon-set-installer", installer, on_cluster).resources
+            installed += DaemonSetInstaller(
+                f"{name}-daemon-set-installer", installer, on_cluster
+            ).resources
         else:
             needed.append(JobTemplates(f"{name}-job-templates", args, on_cluster))
         if args.deployment_mode == "job" and args.rollout.runs_in == "cluster":
             self._hook = DispatcherHook(f"{name}-dispatcher", args, on_cluster)
             needed.append(self._hook)
-        installation = self._installation(preflight, [resource for part in needed for resource in part.resources])
+        installation = self._installation(
+            preflight, [resource for part in needed for resource in part.resources]
+        )
         rollout = self._rollout(preflight, installation) if args.deployment_mode == "job" else None
         if args.monitor.enabled:
             Monitor(f"{name}-monitor", args, on_cluster)
         if args.verification.enabled:
             installed.append(rollout or installation)
-            Verification(f"{name}-verification", VerificationArgs(settings=args, needs=installed), on_cluster)
+            Verification(
+                f"{name}-verification", VerificationArgs(settings=args, needs=installed), on_cluster
+            )
         self.rollout = rollout.outcome if rollout else None
         self.register_outputs({"rollout": self.rollout})
 
@@ -94,7 +105,10 @@ class KataDeploy(pulumi.ComponentResource):
         return [MountedConfigs(f"{self._base}-mounted-configs", self._settings, on_cluster)]
 
     def _beside(self, on_cluster: pulumi.ResourceOptions) -> Iterator[_Part]:
-        """Register what not every installation has; it is there before the anchor and goes after it."""
+        """Register what not every installation has.
+
+        It is there before the anchor and goes after it.
+        """
         args, name = self._settings, self._base
         if args.traits.state_config_map:
             yield State(f"{name}-state", args, on_cluster)
@@ -117,8 +131,9 @@ class KataDeploy(pulumi.ComponentResource):
             context=cluster.context,
             kubeconfig=cluster.kubeconfig,
             enable_config_map_mutable=True,
-            # A kill between a create and its checkpoint leaves objects that the next up has to take over, with the
-            # fields that the lost run owns. Objects of a Helm release were refused before.
+            # A kill between a create and its checkpoint leaves objects that the next up has to take
+            # over, with the fields that the lost run owns. Objects of a Helm release were refused
+            # before.
             upsert_existing_objects=True,
             enable_patch_force=True,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[preflight]),
@@ -132,14 +147,19 @@ class KataDeploy(pulumi.ComponentResource):
             **self._guarded("Preflight", name),
             pod_template=None if job_mode else _digest(daemon_set(settings)["spec"]["template"]),
             existing=settings.rollout.existing,
-            contents=json.dumps(compared_objects(settings)) if settings.rollout.existing == "adopt" else None,
+            contents=json.dumps(compared_objects(settings))
+            if settings.rollout.existing == "adopt"
+            else None,
             objects=self._objects(),
             **({} if job_mode else self._where_pods_go()),
         )
         return Preflight(name, inputs, pulumi.ResourceOptions(parent=self))
 
     def _where_pods_go(self) -> dict[str, Any]:
-        """Return what is asked of the nodes in daemonset mode; nothing when no architecture has a problem."""
+        """Return what is asked of the nodes in daemonset mode.
+
+        Nothing when no architecture has a problem.
+        """
         problems = architecture_problems(self._settings)
         selectors = daemon_set_selectors(self._settings)
         if not any(problems.values()) or selectors is None:
@@ -151,19 +171,25 @@ class KataDeploy(pulumi.ComponentResource):
             "tolerations": json.dumps(tolerations),
         }
 
-    def _installation(self, preflight: Preflight, needed: Sequence[pulumi.Resource]) -> Installation:
+    def _installation(
+        self, preflight: Preflight, needed: Sequence[pulumi.Resource]
+    ) -> Installation:
         settings = self._settings
         name = f"{self._base}-installation"
         inputs = InstallationInputs(
             **self._guarded("Installation", name),
             parallelism=settings.job.parallelism,
             node_timeout_seconds=settings.rollout.node_timeout_seconds,
-            cleanup_job=config_map(settings)["data"]["cleanup-job.yaml"] if settings.deployment_mode == "job" else None,
+            cleanup_job=config_map(settings)["data"]["cleanup-job.yaml"]
+            if settings.deployment_mode == "job"
+            else None,
             dispatcher_job=self._hook.cleanup_job if self._hook else None,
             existing=settings.rollout.existing,
             objects=self._objects(),
         )
-        return Installation(name, inputs, pulumi.ResourceOptions(parent=self, depends_on=[preflight, *needed]))
+        return Installation(
+            name, inputs, pulumi.ResourceOptions(parent=self, depends_on=[preflight, *needed])
+        )
 
     def _guarded(self, kind: str, name: str) -> dict[str, Any]:
         """Return what the guard rails compare, as the fields of `Guarded`."""
@@ -199,7 +225,9 @@ class KataDeploy(pulumi.ComponentResource):
             mounted=mounted_fingerprints(settings) or None,
             architectures=dict(architecture_problems(settings)),
             dispatcher_job=self._hook.install_job if self._hook else None,
-            cleanup_dispatcher_job=self._hook.cleanup_job if self._hook and pace.cleanup_deselected else None,
+            cleanup_dispatcher_job=self._hook.cleanup_job
+            if self._hook and pace.cleanup_deselected
+            else None,
             parallelism=settings.job.parallelism,
             waves=pace.waves,
             max_failures=pace.max_failures,
@@ -209,7 +237,9 @@ class KataDeploy(pulumi.ComponentResource):
             existing=pace.existing,
             report_dir=pace.report_dir,
             approved_plan=pace.approved_plan,
-            cleanup_job=config_map(settings)["data"]["cleanup-job.yaml"] if pace.cleanup_deselected else None,
+            cleanup_job=config_map(settings)["data"]["cleanup-job.yaml"]
+            if pace.cleanup_deselected
+            else None,
             demands=Demands(
                 labels=tuple(gate(settings)),
                 handlers=tuple(handlers(settings)),
@@ -217,8 +247,16 @@ class KataDeploy(pulumi.ComponentResource):
                 containerd=containerd_version(settings),
             ),
         )
-        opts = pulumi.ResourceOptions(parent=self, depends_on=[preflight, installation], hooks=fail_on_outcome(name))
-        return Rollout(name, inputs, installation_id=installation.installationId, passed=preflight.passed, opts=opts)
+        opts = pulumi.ResourceOptions(
+            parent=self, depends_on=[preflight, installation], hooks=fail_on_outcome(name)
+        )
+        return Rollout(
+            name,
+            inputs,
+            installation_id=installation.installationId,
+            passed=preflight.passed,
+            opts=opts,
+        )
 
     def _urn(self, kind: str, name: str) -> str:
         """Return the URN a dynamic resource of ours will have; its provider process is not told."""

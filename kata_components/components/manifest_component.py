@@ -1,6 +1,7 @@
 """The base of components that only register Kubernetes objects: manifests in, resources out.
 
-Rather than `ConfigGroup`: previews read well, and each object is a resource of its own in state under a name of ours.
+Rather than `ConfigGroup`: previews read well, and each object is a resource of its own in state
+under a name of ours.
 """
 
 import re
@@ -26,7 +27,8 @@ def object_name(manifest: Manifest) -> str:
 class ManifestComponent(pulumi.ComponentResource):
     """Registers manifests, each with its stack, as children named `<name>-<role>`; the names are part of users' state.
 
-    `child` holds options that all children get. With `in_order`, each child also depends on those before it.
+    `child` holds options that all children get. With `in_order`, each child also depends on those
+    before it.
     """
 
     resources: list[pulumi.Resource]
@@ -49,13 +51,22 @@ class ManifestComponent(pulumi.ComponentResource):
             after = pulumi.ResourceOptions(depends_on=list(self.resources) if in_order else None)
             merged = pulumi.ResourceOptions.merge(options, after)
             self.resources.append(_registered(f"{name}-{role(manifest)}", manifest, merged))
-        self.register_outputs({"objects": [f"{m['kind']}/{m['metadata']['name']}" for m in manifests]})
+        self.register_outputs(
+            {"objects": [f"{m['kind']}/{m['metadata']['name']}" for m in manifests]}
+        )
 
 
 def _registered(name: str, manifest: Manifest, options: pulumi.ResourceOptions) -> pulumi.Resource:
     """Register an object under its token, without the class that `pulumi_kubernetes` has for its kind.
 
-    Those classes take a manifest apart only to put it together again, and importing them a sixth of a preview.
+    Those classes take a manifest apart only to put it together again, and importing them a sixth of
+    a preview.
     """
-    group_version = manifest["apiVersion"] if "/" in manifest["apiVersion"] else f"core/{manifest['apiVersion']}"
-    return pulumi.CustomResource(f"kubernetes:{group_version}:{manifest['kind']}", name, owned(manifest), options)
+    group_version = (
+        manifest["apiVersion"]
+        if "/" in manifest["apiVersion"]
+        else f"core/{manifest['apiVersion']}"
+    )
+    return pulumi.CustomResource(
+        f"kubernetes:{group_version}:{manifest['kind']}", name, owned(manifest), options
+    )

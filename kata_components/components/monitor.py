@@ -11,5 +11,7 @@ from kata_components.settings.settings import Settings
 class Monitor(ManifestComponent):
     """The DaemonSet of kata-monitor."""
 
-    def __init__(self, name: str, args: Settings, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self, name: str, args: Settings, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
         super().__init__(tokens.MONITOR, name, monitor(args), opts)

@@ -11,5 +11,9 @@ from kata_components.settings.settings import Settings
 class MountedConfigs(ManifestComponent):
     """The ConfigMaps that the pods on the nodes mount; children are called by their names."""
 
-    def __init__(self, name: str, args: Settings, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__(tokens.MOUNTED_CONFIGS, name, mounted_configs(args), opts, role=object_name)
+    def __init__(
+        self, name: str, args: Settings, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__(
+            tokens.MOUNTED_CONFIGS, name, mounted_configs(args), opts, role=object_name
+        )

@@ -12,12 +12,15 @@ _REPOSITORY = "https://kubernetes-sigs.github.io/node-feature-discovery/charts"
 class NodeFeatureDiscovery(pulumi.ComponentResource):
     """The chart with the user's values; its objects are resources of the stack.
 
-    Pulumi runs no Helm hooks: the chart's Job that removes labels after an uninstall is left out, unless asked for.
+    Pulumi runs no Helm hooks: the chart's Job that removes labels after an uninstall is left out,
+    unless asked for.
     """
 
     resources: list[pulumi.Resource]
 
-    def __init__(self, name: str, args: Settings, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self, name: str, args: Settings, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
         from pulumi_kubernetes.helm import v4  # noqa: PLC0415 - few stacks have it, and it costs start-up time
 
         super().__init__(tokens.NODE_FEATURE_DISCOVERY, name, {}, opts)

@@ -22,6 +22,10 @@ class NodeFeatureRulesArgs:
 class NodeFeatureRules(ManifestComponent):
     """The NodeFeatureRule, a custom resource of node-feature-discovery."""
 
-    def __init__(self, name: str, args: NodeFeatureRulesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self, name: str, args: NodeFeatureRulesArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
         child = pulumi.ResourceOptions(depends_on=args.needs)
-        super().__init__(tokens.NODE_FEATURE_RULES, name, node_feature_rules(args.settings), opts, child=child)
+        super().__init__(
+            tokens.NODE_FEATURE_RULES, name, node_feature_rules(args.settings), opts, child=child
+        )

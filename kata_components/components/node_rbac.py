@@ -14,5 +14,7 @@ class NodeRbac(ManifestComponent):
     Does not create the namespace: it lives longer than an installation.
     """
 
-    def __init__(self, name: str, args: Settings, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self, name: str, args: Settings, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
         super().__init__(tokens.NODE_RBAC, name, node_rbac(args), opts, in_order=True)

@@ -8,7 +8,10 @@ from kata_components.errors import RolloutFailedError
 
 
 def fail_on_outcome(name: str) -> pulumi.ResourceHookBinding | None:
-    """Return the hooks for a `Rollout` of that name; None under mocks, which cannot register hooks in this SDK."""
+    """Return the hooks for a `Rollout` of that name.
+
+    None under mocks, which cannot register hooks in this SDK.
+    """
     if isinstance(get_monitor(), MockMonitor):
         return None
     hook = pulumi.ResourceHook(f"{name}-outcome", raise_on_failure)

@@ -11,5 +11,9 @@ from kata_components.settings.settings import Settings
 class RuntimeClasses(ManifestComponent):
     """All RuntimeClasses of the installation; children are called by the name of their class."""
 
-    def __init__(self, name: str, args: Settings, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__(tokens.RUNTIME_CLASSES, name, runtime_classes(args), opts, role=object_name)
+    def __init__(
+        self, name: str, args: Settings, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__(
+            tokens.RUNTIME_CLASSES, name, runtime_classes(args), opts, role=object_name
+        )

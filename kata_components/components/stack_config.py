@@ -1,7 +1,12 @@
 """Reads the configuration of the stack: all its keys, which `pulumi.Config` cannot list."""
 
 import pulumi
-from pulumi.runtime.config import CONFIG, get_config_env, get_config_secret_keys_env, is_config_secret
+from pulumi.runtime.config import (
+    CONFIG,
+    get_config_env,
+    get_config_secret_keys_env,
+    is_config_secret,
+)
 
 from kata_components.errors import SettingsError
 from kata_components.settings.load import load_settings, parse_stack_config, project_keys
@@ -12,7 +17,8 @@ def stack_settings() -> Settings:
     """Return the settings of this stack.
 
     Raises:
-        pulumi.RunError: the configuration has problems; the text names each of them and shows no traceback.
+        pulumi.RunError: the configuration has problems; the text names each of them and shows no
+            traceback.
     """
     try:
         raw = {**get_config_env(), **CONFIG.get()}

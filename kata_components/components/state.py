@@ -11,5 +11,7 @@ from kata_components.settings.settings import Settings
 class State(ManifestComponent):
     """The ConfigMap with suffix and mode."""
 
-    def __init__(self, name: str, args: Settings, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self, name: str, args: Settings, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
         super().__init__(tokens.STATE, name, state(args), opts)

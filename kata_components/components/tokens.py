@@ -1,4 +1,7 @@
-"""Type tokens of our resources. They are part of every URN in users' state: changing one needs an alias."""
+"""Type tokens of our resources.
+
+They are part of every URN in users' state: changing one needs an alias.
+"""
 
 from typing import Final
 

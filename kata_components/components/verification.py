@@ -22,11 +22,14 @@ class VerificationArgs:
 class Verification(ManifestComponent):
     """The Job with its rights and its pod.
 
-    A Job runs once, so a change of what is installed replaces it: the digest in its annotation is what Pulumi compares.
-    So does any other change: an hour after its end the Job is gone, and what is gone cannot be updated.
+    A Job runs once, so a change of what is installed replaces it: the digest in its annotation is
+    what Pulumi compares. So does any other change: an hour after its end the Job is gone, and what
+    is gone cannot be updated.
     """
 
-    def __init__(self, name: str, args: VerificationArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self, name: str, args: VerificationArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
         limit = f"{verification_seconds(args.settings)}s"
         child = pulumi.ResourceOptions(
             depends_on=args.needs,
@@ -34,4 +37,6 @@ class Verification(ManifestComponent):
             delete_before_replace=True,
             custom_timeouts=pulumi.CustomTimeouts(create=limit, update=limit),
         )
-        super().__init__(tokens.VERIFICATION, name, verification(args.settings), opts, child=child, in_order=True)
+        super().__init__(
+            tokens.VERIFICATION, name, verification(args.settings), opts, child=child, in_order=True
+        )

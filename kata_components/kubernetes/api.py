@@ -20,9 +20,11 @@ Manifest = Mapping[str, Any]
 """A Kubernetes object as it goes over the wire."""
 
 CALLS_AT_ONCE: Final = 16
-"""So many calls about nodes should be under way at most; others of the same connection then never wait for them.
+"""So many calls about nodes should be under way at most; others of the same connection then never
+wait for them.
 
-More make no rollout faster (the API server is as fast with 5 as with 100), and each TLS connection holds 256 KB.
+More make no rollout faster (the API server is as fast with 5 as with 100), and each TLS connection
+holds 256 KB.
 """
 
 
@@ -33,18 +35,26 @@ class NodeApi(Protocol):
         """Return one node."""
 
     async def annotate_node(
-        self, name: str, uid: str, annotations: Mapping[str, str | None], labels: Mapping[str, str | None] | None = None
+        self,
+        name: str,
+        uid: str,
+        annotations: Mapping[str, str | None],
+        labels: Mapping[str, str | None] | None = None,
     ) -> None:
-        """Set (or with None remove) annotations and labels of the node with that UID; one of another UID is a 409."""
+        """Set (or with None remove) annotations and labels of the node with that UID.
+
+        One of another UID is a 409.
+        """
 
 
 class KubeApi(NodeApi, Protocol):
     """Calls on one cluster.
 
-    Reads retry inside. Writes are one attempt: the caller decides what an unknown outcome means. Raises `ApiError` for
-    an answer that is an error, `UnreachableError` for none, `KubeconfigError` when credentials cannot be had and no
-    call has succeeded yet; once one has, that is an outage as well.
-    Namespaced calls name their namespace; lists are complete (paged inside) and consistent reads.
+    Reads retry inside. Writes are one attempt: the caller decides what an unknown outcome means.
+    Raises `ApiError` for an answer that is an error, `UnreachableError` for none, `KubeconfigError`
+    when credentials cannot be had and no call has succeeded yet; once one has, that is an outage as
+    well. Namespaced calls name their namespace; lists are complete (paged inside) and consistent
+    reads.
     """
 
     async def list_nodes(self, selector: str = "") -> list[Node]:
@@ -56,14 +66,19 @@ class KubeApi(NodeApi, Protocol):
     async def list_jobs(self, namespace: str, selector: str) -> JobList:
         """Return the Jobs a label selector matches, with the position to watch from."""
 
-    def watch_jobs(self, namespace: str, selector: str, resource_version: str) -> AsyncGenerator[JobEvent, None]:
+    def watch_jobs(
+        self, namespace: str, selector: str, resource_version: str
+    ) -> AsyncGenerator[JobEvent, None]:
         """Yield changes from that position on, reconnecting as needed; `ExpiredError` means list again.
 
         Close it (`aclose`) when it is not read to its end.
         """
 
     async def create_job(self, namespace: str, manifest: Manifest) -> Job:
-        """Create a Job and return its metadata, without spec and status; 409 when one of that name exists."""
+        """Create a Job and return its metadata, without spec and status.
+
+        409 when one of that name exists.
+        """
 
     async def rehearse_job(self, namespace: str, manifest: Manifest) -> None:
         """Ask what creating a Job would be answered: admission and validation speak, nothing is written. A read."""
@@ -90,7 +105,10 @@ class KubeApi(NodeApi, Protocol):
         """Create a Lease; 409 when it exists."""
 
     async def replace_lease(self, namespace: str, name: str, manifest: Manifest) -> Lease:
-        """Replace a Lease; with `metadata.resourceVersion` in the manifest, 409 when it changed since."""
+        """Replace a Lease.
+
+        With `metadata.resourceVersion` in the manifest, 409 when it changed since.
+        """
 
     async def delete_lease(self, namespace: str, name: str, uid: str) -> None:
         """Delete the Lease with that UID."""
@@ -98,21 +116,38 @@ class KubeApi(NodeApi, Protocol):
     async def get_namespace(self, name: str) -> ObjectMetadata:
         """Return the metadata of a namespace."""
 
-    async def list_metadata(self, api_version: str, plural: str, namespace: str) -> list[ObjectMetadata]:
+    async def list_metadata(
+        self, api_version: str, plural: str, namespace: str
+    ) -> list[ObjectMetadata]:
         """Return the metadata of all objects of a kind, none when the cluster does not know it."""
 
-    async def get_object(self, api_version: str, plural: str, namespace: str, name: str) -> dict[str, Any] | None:
-        """Return any object as it came, None when there is none; an empty namespace means cluster-scoped."""
+    async def get_object(
+        self, api_version: str, plural: str, namespace: str, name: str
+    ) -> dict[str, Any] | None:
+        """Return any object as it came, None when there is none.
 
-    async def get_metadata(self, api_version: str, plural: str, namespace: str, name: str) -> OwnedObject | None:
-        """Return the metadata of any object, None when there is none; an empty namespace means cluster-scoped."""
+        An empty namespace means cluster-scoped.
+        """
+
+    async def get_metadata(
+        self, api_version: str, plural: str, namespace: str, name: str
+    ) -> OwnedObject | None:
+        """Return the metadata of any object, None when there is none.
+
+        An empty namespace means cluster-scoped.
+        """
 
     async def patch_metadata(
         self, api_version: str, plural: str, namespace: str, name: str, metadata: Mapping[str, Any]
     ) -> None:
-        """Merge into the metadata of any object, None removes; with `resourceVersion`, 409 when it changed since."""
+        """Merge into the metadata of any object, None removes.
 
-    async def allowed(self, verb: str, group: str, resource: str, namespace: str = "", name: str = "") -> bool:
+        With `resourceVersion`, 409 when it changed since.
+        """
+
+    async def allowed(
+        self, verb: str, group: str, resource: str, namespace: str = "", name: str = ""
+    ) -> bool:
         """Return whether this identity may do that (SelfSubjectAccessReview); `resource` may be `pods/log`.
 
         Without a name: on all objects of the resource.

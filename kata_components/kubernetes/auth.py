@@ -47,7 +47,9 @@ def credential_source(
     check = f"kubectl --context {target.context} get nodes"
     if user.exec:
         plugin = _Plugin(target, user.exec, plugin_timeout)
-        return CredentialSource(plugin, clock, f"log in again for the plugin {plugin.name}, then check with `{check}`")
+        return CredentialSource(
+            plugin, clock, f"log in again for the plugin {plugin.name}, then check with `{check}`"
+        )
     hint = f"log in again or fetch a new kubeconfig, then check with `{check}`"
     if user.token_file or user.client_certificate or user.client_key:
 
@@ -82,7 +84,9 @@ def _held(user: User, expires: float | None) -> Credential:
 def _bearer(token: str, what: str) -> str:
     # Checked here, because HTTP libraries quote a header they cannot send.
     if not token.isascii() or not token.isprintable() or " " in token:
-        raise KubeconfigError(f"{what} has characters that no token has: it is cut, wrapped or quoted wrongly")
+        raise KubeconfigError(
+            f"{what} has characters that no token has: it is cut, wrapped or quoted wrongly"
+        )
     return f"Bearer {token}"
 
 
@@ -95,10 +99,13 @@ def pem(field: str, data: str | None, path: str | None) -> str:
     if not data:
         return _file(path) if path else ""
     try:
-        # Strictly, because lenient decoding turns rubbish into "", which means that none is configured.
+        # Strictly, because lenient decoding turns rubbish into "", which means that none is
+        # configured.
         return base64.b64decode("".join(data.split()), validate=True).decode()
     except (binascii.Error, UnicodeDecodeError):
-        raise KubeconfigError(f"{field}-data in the kubeconfig is not a base64-encoded PEM text") from None
+        raise KubeconfigError(
+            f"{field}-data in the kubeconfig is not a base64-encoded PEM text"
+        ) from None
 
 
 def _file(path: str) -> str:
@@ -106,7 +113,9 @@ def _file(path: str) -> str:
         return Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a text file"
-        raise KubeconfigError(f"{path}, which the kubeconfig names, cannot be read: {reason}") from None
+        raise KubeconfigError(
+            f"{path}, which the kubeconfig names, cannot be read: {reason}"
+        ) from None
 
 
 class _Status(msgspec.Struct, rename="camel"):
@@ -135,14 +144,22 @@ class _Plugin:
             "KUBERNETES_EXEC_INFO": msgspec.json.encode(self._request(target.cluster)).decode(),
         }
         if plugin.api_version not in _API_VERSIONS:
-            raise self._failed(f"speaks {plugin.api_version}; supported: {', '.join(_API_VERSIONS)}")
+            raise self._failed(
+                f"speaks {plugin.api_version}; supported: {', '.join(_API_VERSIONS)}"
+            )
         if plugin.interactive_mode == "Always":
-            raise self._failed("wants a terminal (interactiveMode Always), and there is none: use another login")
+            raise self._failed(
+                "wants a terminal (interactiveMode Always), and there is none: use another login"
+            )
 
     def _request(self, cluster: Cluster) -> dict[str, Any]:
         spec: dict[str, Any] = {"interactive": False}
         if self._plugin.provide_cluster_info:
-            authority = pem("certificate-authority", cluster.certificate_authority_data, cluster.certificate_authority)
+            authority = pem(
+                "certificate-authority",
+                cluster.certificate_authority_data,
+                cluster.certificate_authority,
+            )
             info = {
                 "server": cluster.server,
                 "tls-server-name": cluster.tls_server_name,
@@ -163,7 +180,9 @@ class _Plugin:
             raise self._failed("printed no ExecCredential") from None
         status = answer.status
         if answer.api_version != self._plugin.api_version:
-            raise self._failed(f"answered {bounded(answer.api_version)} to a request of {self._plugin.api_version}")
+            raise self._failed(
+                f"answered {bounded(answer.api_version)} to a request of {self._plugin.api_version}"
+            )
         if not status or not (status.token or status.client_certificate_data):
             raise self._failed("printed neither a token nor a client certificate")
         return Credential(
@@ -212,11 +231,17 @@ class _Plugin:
                 start_new_session=True,
             )
         except OSError as error:
-            hint = f" {bounded(self._plugin.install_hint)}" if self._plugin.install_hint else " Is it on PATH?"
+            hint = (
+                f" {bounded(self._plugin.install_hint)}"
+                if self._plugin.install_hint
+                else " Is it on PATH?"
+            )
             raise self._failed(f"could not be started: {error.strerror}.{hint}") from None
 
     def _failed(self, what: str) -> KubeconfigError:
-        return KubeconfigError(f'the credential plugin "{self.name}" of context "{self._context}" {what}')
+        return KubeconfigError(
+            f'the credential plugin "{self.name}" of context "{self._context}" {what}'
+        )
 
 
 async def _end(process: Process) -> None:

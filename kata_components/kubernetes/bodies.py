@@ -27,5 +27,9 @@ def decode(answer: bytes, kind: type[T]) -> T:
 
 def deletion(uid: str = "") -> dict[str, Any]:
     """Return the options of a deletion: of that very object where a UID is given, its pods in the background."""
-    options: dict[str, Any] = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"}
+    options: dict[str, Any] = {
+        "apiVersion": "v1",
+        "kind": "DeleteOptions",
+        "propagationPolicy": "Background",
+    }
     return options | {"preconditions": {"uid": uid}} if uid else options

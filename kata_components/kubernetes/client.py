@@ -1,7 +1,8 @@
 """The real implementation of `KubeApi`: paths, media types and records, over one `Connection`.
 
-Reads are repeated after transient failures, writes are one attempt. Answers of writes are asked for as metadata alone
-(`PartialObjectMetadata`): nothing else of them is used, and a deletecollection would send back every object.
+Reads are repeated after transient failures, writes are one attempt. Answers of writes are asked for
+as metadata alone (`PartialObjectMetadata`): nothing else of them is used, and a deletecollection
+would send back every object.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
@@ -34,7 +35,8 @@ from kata_components.kubernetes.watch import JobWatcher
 PAGE_SIZE: Final = 500
 NODE_PAGE_SIZE: Final = 300
 METADATA_PAGE_SIZE: Final = 2000
-"""A page is held as text while it is read: a Node has 20 KB and more, the metadata of any object a tenth."""
+"""A page is held as text while it is read: a Node has 20 KB and more, the metadata of any object a
+tenth."""
 IDLE_LIMIT: Final = 90.0
 """Seconds of silence after which a watch counts as lost; bookmarks usually come once a minute.
 
@@ -65,7 +67,9 @@ T = TypeVar("T")
 class HttpKubeApi:
     """Calls on the cluster of one connection; see `KubeApi` for each."""
 
-    def __init__(self, connection: Connection, retry: Retry, idle_limit: float = IDLE_LIMIT) -> None:
+    def __init__(
+        self, connection: Connection, retry: Retry, idle_limit: float = IDLE_LIMIT
+    ) -> None:
         self._connection = connection
         self._retry = retry
         self._idle_limit = idle_limit
@@ -94,45 +98,79 @@ class HttpKubeApi:
         return await self._get(paths.item(_CORE, "nodes", name), Node)
 
     async def annotate_node(
-        self, name: str, uid: str, annotations: Mapping[str, str | None], labels: Mapping[str, str | None] | None = None
+        self,
+        name: str,
+        uid: str,
+        annotations: Mapping[str, str | None],
+        labels: Mapping[str, str | None] | None = None,
     ) -> None:
-        """Set (or with None remove) annotations and labels of the node with that UID; one of another UID is a 409."""
-        metadata = {"uid": uid, "annotations": dict(annotations)} | ({"labels": dict(labels)} if labels else {})
-        await self._write("PATCH", paths.item(_CORE, "nodes", name), {"metadata": metadata}, content_type=_MERGE_PATCH)
+        """Set (or with None remove) annotations and labels of the node with that UID.
+
+        One of another UID is a 409.
+        """
+        metadata = {"uid": uid, "annotations": dict(annotations)} | (
+            {"labels": dict(labels)} if labels else {}
+        )
+        await self._write(
+            "PATCH",
+            paths.item(_CORE, "nodes", name),
+            {"metadata": metadata},
+            content_type=_MERGE_PATCH,
+        )
 
     async def list_jobs(self, namespace: str, selector: str) -> JobList:
         """Return the Jobs a label selector matches, with the position to watch from."""
-        jobs, position = await self._list(paths.collection(_BATCH, "jobs", namespace), selector, Page[Job])
+        jobs, position = await self._list(
+            paths.collection(_BATCH, "jobs", namespace), selector, Page[Job]
+        )
         return JobList(items=jobs, resource_version=position)
 
-    def watch_jobs(self, namespace: str, selector: str, resource_version: str) -> AsyncGenerator[JobEvent, None]:
-        """Yield changes from that position on; `ExpiredError` means list again, `aclose` ends it at once."""
+    def watch_jobs(
+        self, namespace: str, selector: str, resource_version: str
+    ) -> AsyncGenerator[JobEvent, None]:
+        """Yield changes from that position on.
+
+        `ExpiredError` means list again, `aclose` ends it at once.
+        """
         watcher = self._watchers.get((namespace, selector))
         if watcher is None:
 
             def open_watch(position: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
-                return self._open_watch(paths.collection(_BATCH, "jobs", namespace), selector, position)
+                return self._open_watch(
+                    paths.collection(_BATCH, "jobs", namespace), selector, position
+                )
 
             watcher = self._watchers[namespace, selector] = JobWatcher(open_watch, self._retry)
         return watcher.events(resource_version)
 
     async def create_job(self, namespace: str, manifest: Manifest) -> Job:
         """Create a Job and return its metadata; 409 when one of that name exists."""
-        return bodies.decode(await self._write("POST", paths.collection(_BATCH, "jobs", namespace), manifest), Job)
+        return bodies.decode(
+            await self._write("POST", paths.collection(_BATCH, "jobs", namespace), manifest), Job
+        )
 
     async def rehearse_job(self, namespace: str, manifest: Manifest) -> None:
-        """Ask what creating a Job would be answered; nothing is written, so it is repeated as reads are."""
+        """Ask what creating a Job would be answered.
+
+        Nothing is written, so it is repeated as reads are.
+        """
         path = paths.with_query(paths.collection(_BATCH, "jobs", namespace), {"dryRun": "All"})
-        await self._read(Call(method="POST", path=path, body=msgspec.json.encode(manifest), accept=_METADATA))
+        await self._read(
+            Call(method="POST", path=path, body=msgspec.json.encode(manifest), accept=_METADATA)
+        )
 
     async def delete_job(self, namespace: str, name: str, uid: str) -> None:
         """Delete the Job with that UID and, in the background, its pods."""
-        await self._write("DELETE", paths.item(_BATCH, "jobs", name, namespace), bodies.deletion(uid))
+        await self._write(
+            "DELETE", paths.item(_BATCH, "jobs", name, namespace), bodies.deletion(uid)
+        )
 
     async def delete_jobs(self, namespace: str, selector: str, field_selector: str = "") -> None:
         """Delete all Jobs that label and field selector match, with one deletecollection."""
         if not selector:
-            raise ValueError("delete_jobs wants a label selector: without one it would delete every Job there is")
+            raise ValueError(
+                "delete_jobs wants a label selector: without one it would delete every Job there is"
+            )
         query = {"labelSelector": selector, "fieldSelector": field_selector}
         path = paths.with_query(paths.collection(_BATCH, "jobs", namespace), query)
         body = msgspec.json.encode(bodies.deletion())
@@ -159,7 +197,11 @@ class HttpKubeApi:
 
     async def pod_log(self, namespace: str, pod: str, container: str, tail_lines: int) -> str:
         """Return the last lines a container wrote, at most 64 KiB."""
-        query = {"container": container, "tailLines": str(tail_lines), "limitBytes": str(_LOG_BYTES)}
+        query = {
+            "container": container,
+            "tailLines": str(tail_lines),
+            "limitBytes": str(_LOG_BYTES),
+        }
         path = paths.with_query(f"{paths.item(_CORE, 'pods', pod, namespace)}/log", query)
         return (await self._read(Call(path=path, accept="*/*"))).decode("utf-8", "replace")
 
@@ -173,19 +215,26 @@ class HttpKubeApi:
         return bodies.decode(await self._write("POST", path, manifest, accept=_JSON), Lease)
 
     async def replace_lease(self, namespace: str, name: str, manifest: Manifest) -> Lease:
-        """Replace a Lease; with `metadata.resourceVersion` in the manifest, 409 when it changed since."""
+        """Replace a Lease.
+
+        With `metadata.resourceVersion` in the manifest, 409 when it changed since.
+        """
         path = paths.item(_COORDINATION, "leases", name, namespace)
         return bodies.decode(await self._write("PUT", path, manifest, accept=_JSON), Lease)
 
     async def delete_lease(self, namespace: str, name: str, uid: str) -> None:
         """Delete the Lease with that UID."""
-        await self._write("DELETE", paths.item(_COORDINATION, "leases", name, namespace), bodies.deletion(uid))
+        await self._write(
+            "DELETE", paths.item(_COORDINATION, "leases", name, namespace), bodies.deletion(uid)
+        )
 
     async def get_namespace(self, name: str) -> ObjectMetadata:
         """Return the metadata of a namespace."""
         return await self._get(paths.item(_CORE, "namespaces", name), ObjectMetadata, _METADATA)
 
-    async def list_metadata(self, api_version: str, plural: str, namespace: str) -> list[ObjectMetadata]:
+    async def list_metadata(
+        self, api_version: str, plural: str, namespace: str
+    ) -> list[ObjectMetadata]:
         """Return the metadata of all objects of a kind, none when the cluster does not know it."""
         path = paths.collection(paths.prefix(api_version), plural, namespace)
         try:
@@ -195,22 +244,31 @@ class HttpKubeApi:
                 return []
             raise
 
-    async def get_object(self, api_version: str, plural: str, namespace: str, name: str) -> dict[str, Any] | None:
+    async def get_object(
+        self, api_version: str, plural: str, namespace: str, name: str
+    ) -> dict[str, Any] | None:
         """Return any object as it came, None when there is none or the cluster does not know its kind."""
         return await self._find(api_version, plural, namespace, name, dict[str, Any])
 
-    async def get_metadata(self, api_version: str, plural: str, namespace: str, name: str) -> OwnedObject | None:
+    async def get_metadata(
+        self, api_version: str, plural: str, namespace: str, name: str
+    ) -> OwnedObject | None:
         """Return the metadata of any object, None when there is none or the cluster does not know its kind."""
         return await self._find(api_version, plural, namespace, name, OwnedObject, _METADATA)
 
     async def patch_metadata(
         self, api_version: str, plural: str, namespace: str, name: str, metadata: Mapping[str, Any]
     ) -> None:
-        """Merge into the metadata of any object, None removes; with `resourceVersion`, 409 when it changed since."""
+        """Merge into the metadata of any object, None removes.
+
+        With `resourceVersion`, 409 when it changed since.
+        """
         path = paths.item(paths.prefix(api_version), plural, name, namespace)
         await self._write("PATCH", path, {"metadata": dict(metadata)}, content_type=_MERGE_PATCH)
 
-    async def allowed(self, verb: str, group: str, resource: str, namespace: str = "", name: str = "") -> bool:
+    async def allowed(
+        self, verb: str, group: str, resource: str, namespace: str = "", name: str = ""
+    ) -> bool:
         """Return whether this identity may do that; `resource` may be `pods/log`."""
         body = msgspec.json.encode(access_review(verb, group, resource, namespace, name))
         # A POST that changes nothing, so it is repeated as reads are.
@@ -228,10 +286,18 @@ class HttpKubeApi:
         return bodies.decode(await self._read(Call(path=path, accept=accept)), kind)
 
     async def _find(
-        self, api_version: str, plural: str, namespace: str, name: str, kind: type[T], accept: str = _JSON
+        self,
+        api_version: str,
+        plural: str,
+        namespace: str,
+        name: str,
+        kind: type[T],
+        accept: str = _JSON,
     ) -> T | None:
         try:
-            return await self._get(paths.item(paths.prefix(api_version), plural, name, namespace), kind, accept)
+            return await self._get(
+                paths.item(paths.prefix(api_version), plural, name, namespace), kind, accept
+            )
         except ApiError as error:
             if not error.not_found:
                 raise
@@ -258,9 +324,18 @@ class HttpKubeApi:
         return await self._connection.request(call)
 
     async def _list(
-        self, path: str, selector: str, page: type[Page[T]], accept: str = _JSON, *, field_selector: str = ""
+        self,
+        path: str,
+        selector: str,
+        page: type[Page[T]],
+        accept: str = _JSON,
+        *,
+        field_selector: str = "",
     ) -> tuple[list[T], str]:
-        """Return all items of a consistent list and its position; a list that expires half-way begins again."""
+        """Return all items of a consistent list and its position.
+
+        A list that expires half-way begins again.
+        """
         size = METADATA_PAGE_SIZE if accept == _METADATA_LIST else _PAGE_SIZES.get(path, PAGE_SIZE)
         query = {"limit": str(size), "labelSelector": selector, "fieldSelector": field_selector}
         for _ in range(_RELISTS - 1):
@@ -276,13 +351,17 @@ class HttpKubeApi:
         items: list[T] = []
         position = ""
         while True:
-            answer = await self._get(paths.with_query(path, {**query, "continue": position}), page, accept)
+            answer = await self._get(
+                paths.with_query(path, {**query, "continue": position}), page, accept
+            )
             items += answer.items or []
             position = answer.metadata.continue_ or ""
             if not position:
                 return items, answer.metadata.resource_version
 
-    def _open_watch(self, path: str, selector: str, position: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+    def _open_watch(
+        self, path: str, selector: str, position: str
+    ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
         query = {
             "watch": "1",
             "allowWatchBookmarks": "true",
@@ -291,4 +370,6 @@ class HttpKubeApi:
             "timeoutSeconds": str(round(_WATCH_SECONDS + _WATCH_SPREAD * self._retry.random())),
         }
         # Uncompressed: what compresses a stream may hold events back.
-        return self._connection.stream(Call(path=paths.with_query(path, query), compressed=False), self._idle_limit)
+        return self._connection.stream(
+            Call(path=paths.with_query(path, query), compressed=False), self._idle_limit
+        )

@@ -37,7 +37,8 @@ def connect(
 
     Args:
         context: the name of a kubeconfig context, never the current one by default.
-        kubeconfig: a path, the text or the content of a kubeconfig; None for `KUBECONFIG`, else `~/.kube/config`.
+        kubeconfig: a path, the text or the content of a kubeconfig; None for `KUBECONFIG`, else
+            `~/.kube/config`.
         clock: the wall clock, seconds since the epoch.
         sleep: waits between repetitions.
         uniform: returns jitter in [0, 1).
@@ -49,10 +50,14 @@ def connect(
     target = kubeconfigs.load(context, kubeconfig)
 
     def open_transport(credential: Credential) -> Transport:
-        return transport or HttpTransport(target, credential, connections=CALLS_AT_ONCE + _SPARE_CONNECTIONS)
+        return transport or HttpTransport(
+            target, credential, connections=CALLS_AT_ONCE + _SPARE_CONNECTIONS
+        )
 
     credentials = credential_source(target, clock)
-    connection = Connection(target, credentials, open_transport, user_agent=f"{_DISTRIBUTION}/{_version()}")
+    connection = Connection(
+        target, credentials, open_transport, user_agent=f"{_DISTRIBUTION}/{_version()}"
+    )
     return HttpKubeApi(connection, Retry(sleep=sleep, random=uniform))
 
 

@@ -1,7 +1,8 @@
 """Sends requests to one API server: credentials, time limits, and what a missing or refusing answer means.
 
-Every request is one attempt, but for one repetition with a new credential when the first was rejected (HTTP 401, so
-nothing was applied). Knows no Kubernetes object; retries and watches are built on top of it.
+Every request is one attempt, but for one repetition with a new credential when the first was
+rejected (HTTP 401, so nothing was applied). Knows no Kubernetes object; retries and watches are
+built on top of it.
 """
 
 import asyncio
@@ -15,10 +16,18 @@ from kata_components.errors import ApiError, KubeconfigError, UnreachableError
 from kata_components.kubernetes import failures
 from kata_components.kubernetes.credentials import Credential, CredentialSource
 from kata_components.kubernetes.kubeconfig import Target, User
-from kata_components.kubernetes.transport import Allowed, Answer, NoAnswerError, Request, Transport, always
+from kata_components.kubernetes.transport import (
+    Allowed,
+    Answer,
+    NoAnswerError,
+    Request,
+    Transport,
+    always,
+)
 
 REQUEST_TIMEOUT: Final = 60.0
-"""Seconds until an answer begins, and of silence in it; the API server gives up on a request after as many."""
+"""Seconds until an answer begins, and of silence in it; the API server gives up on a request after
+as many."""
 
 _Headers = list[tuple[str, str]]
 
@@ -30,7 +39,8 @@ OpenTransport = Callable[[Credential], Transport]
 class Call:
     """One request: `path` begins with a slash and includes the query; `accept` and `content_type` are media types.
 
-    A write that is not `allowed` when its bytes could go out is not sent, which counts as no answer.
+    A write that is not `allowed` when its bytes could go out is not sent, which counts as no
+    answer.
     """
 
     method: str = "GET"
@@ -47,7 +57,12 @@ class Connection:
     """The connections to the API server of one context, opened when first used."""
 
     def __init__(
-        self, target: Target, credentials: CredentialSource, open_transport: OpenTransport, *, user_agent: str
+        self,
+        target: Target,
+        credentials: CredentialSource,
+        open_transport: OpenTransport,
+        *,
+        user_agent: str,
     ) -> None:
         self.context = target.context
         self.server = target.cluster.server.rstrip("/")
@@ -73,7 +88,8 @@ class Connection:
         Raises:
             ApiError: the answer is an error.
             UnreachableError: there is no answer.
-            KubeconfigError: there are no usable credentials, or the server is not the one that is trusted, and no
+            KubeconfigError: there are no usable credentials, or the server is not the one that is
+                trusted, and no
                 request of this connection has succeeded yet.
         """
         return await self._body(await self._answer(call), call.time_limit)
@@ -83,7 +99,8 @@ class Connection:
         """Open an answer without end and give its chunks; `idle_limit` seconds without one count as no answer.
 
         Raises:
-            ApiError, UnreachableError, KubeconfigError: as `request`; `UnreachableError` also while reading.
+            ApiError, UnreachableError, KubeconfigError: as `request`; `UnreachableError` also while
+                reading.
         """
         answer = await self._answer(call)
         try:
@@ -102,15 +119,18 @@ class Connection:
     async def _answer(self, call: Call) -> Answer:
         """Return an answer that is not an error, its body unread.
 
-        A way in that fails after it has worked is an outage, not a wrong kubeconfig: a plugin finds no network when a
-        laptop wakes, a captive portal answers in the server's place, a token file is just being replaced.
+        A way in that fails after it has worked is an outage, not a wrong kubeconfig: a plugin finds
+        no network when a laptop wakes, a captive portal answers in the server's place, a token file
+        is just being replaced.
         """
         try:
             answer = await self._good_answer(call)
         except KubeconfigError as error:
             if not self._worked:
                 raise
-            raise UnreachableError(f"the way to the API server, open until now, is closed: {error}") from error
+            raise UnreachableError(
+                f"the way to the API server, open until now, is closed: {error}"
+            ) from error
         self._worked = True
         return answer
 
@@ -140,7 +160,13 @@ class Connection:
             headers.append(("content-type", call.content_type))
         if credential.authorization:
             headers.append(("authorization", credential.authorization))
-        request = Request(method=call.method, path=call.path, headers=headers, body=call.body, allowed=call.allowed)
+        request = Request(
+            method=call.method,
+            path=call.path,
+            headers=headers,
+            body=call.body,
+            allowed=call.allowed,
+        )
         try:
             async with asyncio.timeout(call.time_limit):
                 return await transport.send(request)
@@ -184,8 +210,8 @@ class Connection:
     def _transport(self, credential: Credential) -> Transport:
         """Return the connections that present the credential's certificate.
 
-        A renewed certificate gets its own: open connections keep the identity they began with, and closing them would
-        lose the answers that are under way.
+        A renewed certificate gets its own: open connections keep the identity they began with, and
+        closing them would lose the answers that are under way.
         """
         transport = self._transports.get(credential.certificate)
         if transport is None:
@@ -202,6 +228,7 @@ def _impersonation(user: User) -> _Headers:
     if user.impersonate_uid:
         headers.append(("Impersonate-Uid", user.impersonate_uid))
     for key, values in (user.impersonate_extra or {}).items():
-        # Lower case, as the API server reads them: of two names that differ in case alone, one would replace the other.
+        # Lower case, as the API server reads them: of two names that differ in case alone, one
+        # would replace the other.
         headers += [(f"Impersonate-Extra-{key.lower()}", value) for value in values]
     return headers

@@ -14,11 +14,15 @@ Clock = Callable[[], float]
 """Returns seconds since the epoch: expiry times are wall-clock times, and laptops sleep."""
 
 _AHEAD_SECONDS: Final = 60.0
-"""So long before its end a credential is renewed, one of a short life at half of it: no request then waits for it."""
+"""So long before its end a credential is renewed, one of a short life at half of it: no request
+then waits for it."""
 
 
 class Credential:
-    """What a request is signed with. Compared by identity: each issue is another one, even of equal content."""
+    """What a request is signed with.
+
+    Compared by identity: each issue is another one, even of equal content.
+    """
 
     def __init__(
         self,
@@ -40,8 +44,9 @@ class Credential:
 class CredentialSource:
     """Hands out the current credential, getting a new one when needed, once for all who wait.
 
-    That is a task of its own, which goes on when those who wait give up: a plugin that is killed half-way has used up
-    its refresh token, or opens the next browser tab. After a failure the next one begins after a pause that grows.
+    That is a task of its own, which goes on when those who wait give up: a plugin that is killed
+    half-way has used up its refresh token, or opens the next browser tab. After a failure the next
+    one begins after a pause that grows.
 
     It belongs to one event loop; close it there with `aclose`.
     """
@@ -92,7 +97,9 @@ class CredentialSource:
     def _begin(self) -> asyncio.Task[Credential]:
         """Return the task that gets the next credential: a new one, or that which is under way or has just failed."""
         task = self._issuing
-        if task is None or (task.done() and asyncio.get_running_loop().time() >= self._paused_until):
+        if task is None or (
+            task.done() and asyncio.get_running_loop().time() >= self._paused_until
+        ):
             task = self._issuing = asyncio.create_task(self._renew())
             task.add_done_callback(_take_note)
         return task
@@ -110,8 +117,13 @@ class CredentialSource:
         return credential
 
     def _ahead_of(self, expires: float | None) -> float | None:
-        # Plugins may print the same token until its end: then each time half of what is left is waited for.
-        return None if expires is None else expires - min(_AHEAD_SECONDS, (expires - self._clock()) / 2)
+        # Plugins may print the same token until its end: then each time half of what is left is
+        # waited for.
+        return (
+            None
+            if expires is None
+            else expires - min(_AHEAD_SECONDS, (expires - self._clock()) / 2)
+        )
 
     def _is_past(self, moment: float | None) -> bool:
         return moment is not None and self._clock() >= moment

@@ -1,7 +1,8 @@
 """Turns error answers and lost connections into this project's errors, with complete and bounded texts.
 
-Knows what the API server's error bodies look like, and no HTTP client. Secrets never reach it but through a server
-that echoes them; `bounded` limits what such a one can do, `connection` strikes out the token.
+Knows what the API server's error bodies look like, and no HTTP client. Secrets never reach it but
+through a server that echoes them; `bounded` limits what such a one can do, `connection` strikes out
+the token.
 """
 
 import os
@@ -12,7 +13,13 @@ from typing import Final
 
 import msgspec
 
-from kata_components.errors import ApiError, ClusterError, ExpiredError, KubeconfigError, UnreachableError
+from kata_components.errors import (
+    ApiError,
+    ClusterError,
+    ExpiredError,
+    KubeconfigError,
+    UnreachableError,
+)
 from kata_components.foreign import LONGEST, bounded
 from kata_components.kubernetes.objects import Slim
 
@@ -47,7 +54,8 @@ _status_decoder = msgspec.json.Decoder(Status)
 def api_error(request: str, http_status: int, headers: Mapping[str, str], body: bytes) -> ApiError:
     """Return the error an answer stands for. `request` says what was asked of which context.
 
-    The body is a Status object or any text: the API server's overload answer (429) and proxies send `text/plain`.
+    The body is a Status object or any text: the API server's overload answer (429) and proxies send
+    `text/plain`.
     """
     try:
         status = _status_decoder.decode(body)
@@ -56,11 +64,16 @@ def api_error(request: str, http_status: int, headers: Mapping[str, str], body: 
     return status_error(request, http_status, status, _seconds(headers.get("retry-after")))
 
 
-def status_error(request: str, http_status: int, status: Status, retry_after: float | None = None) -> ApiError:
+def status_error(
+    request: str, http_status: int, status: Status, retry_after: float | None = None
+) -> ApiError:
     """Return the error a Status object stands for."""
     details = status.details or StatusDetails()
-    if http_status == HTTPStatus.UNPROCESSABLE_ENTITY and any(c.field == _UID_FIELD for c in details.causes or []):
-        # A merge patch that names another UID asks to change an immutable field; what it means is a conflict.
+    if http_status == HTTPStatus.UNPROCESSABLE_ENTITY and any(
+        c.field == _UID_FIELD for c in details.causes or []
+    ):
+        # A merge patch that names another UID asks to change an immutable field; what it means is a
+        # conflict.
         http_status = HTTPStatus.CONFLICT
     if retry_after is None:
         retry_after = details.retry_after_seconds
@@ -96,7 +109,9 @@ def no_answer(context: str, server: str, error: Exception) -> ClusterError:
 def _root(error: BaseException) -> BaseException:
     """Return the deepest cause that says something: HTTP libraries wrap the operating system's words several times."""
     telling = inner = error
-    while (cause := inner.__cause__ or (None if inner.__suppress_context__ else inner.__context__)) is not None:
+    while (
+        cause := inner.__cause__ or (None if inner.__suppress_context__ else inner.__context__)
+    ) is not None:
         inner = cause.exceptions[0] if isinstance(cause, BaseExceptionGroup) else cause
         if isinstance(inner, TimeoutError) or (isinstance(inner, Exception) and str(inner)):
             telling = inner
@@ -119,5 +134,8 @@ def _phrase(status: int) -> str:
 
 
 def _seconds(retry_after: str | None) -> float | None:
-    """Return the seconds of a Retry-After header; its other form, a date, is not used by the API server."""
+    """Return the seconds of a Retry-After header.
+
+    Its other form, a date, is not used by the API server.
+    """
     return float(retry_after) if retry_after and retry_after.strip().isdecimal() else None

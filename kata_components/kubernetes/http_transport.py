@@ -16,9 +16,11 @@ from kata_components.kubernetes.tls import tls_context
 from kata_components.kubernetes.transport import Allowed, NoAnswerError, Request
 
 _CONNECT_TIMEOUT: Final = 5.0
-"""For the connection to the server or its proxy, and for the TLS handshake; a proxy's own answer is not in it."""
+"""For the connection to the server or its proxy, and for the TLS handshake; a proxy's own answer is
+not in it."""
 _KEEPALIVE_SECONDS: Final = 30.0
-"""Idle connections are dropped before common load balancers (60 s) and the API server (90 s) drop them."""
+"""Idle connections are dropped before common load balancers (60 s) and the API server (90 s) drop
+them."""
 
 
 class HttpTransport:
@@ -27,7 +29,8 @@ class HttpTransport:
     To be made and used inside one event loop.
 
     Raises:
-        KubeconfigError: proxy, authority or certificate cannot be used; or `send` finds a name that cannot be sent.
+        KubeconfigError: proxy, authority or certificate cannot be used; or `send` finds a name that
+            cannot be sent.
     """
 
     def __init__(self, target: Target, credential: Credential, *, connections: int) -> None:
@@ -66,7 +69,9 @@ class HttpTransport:
         await self._session.close()
 
     @staticmethod
-    async def _once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    async def _once(
+        request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
         """Keep the session from sending again what got no answer: it may have been carried out."""
         with _no_answer():
             return await send(request)
@@ -90,7 +95,9 @@ class _Body(aiohttp.BytesPayload):
         super().__init__(content)
         self._allowed = allowed
 
-    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
+    async def write_with_length(
+        self, writer: AbstractStreamWriter, content_length: int | None
+    ) -> None:
         if not self._allowed():
             raise NoAnswerError("the request came too late and was not sent")
         await super().write_with_length(writer, content_length)

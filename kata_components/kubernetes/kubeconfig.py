@@ -1,10 +1,12 @@
 """Reads kubeconfigs: which server, which trust and which credentials a context stands for.
 
-Merges and resolves as kubectl does it (kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig):
-the first file that defines a name wins whole, relative paths belong to the file they stand in. Unlike kubectl it never
+Merges and resolves as kubectl does it
+(kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig): the first file that
+defines a name wins whole, relative paths belong to the file they stand in. Unlike kubectl it never
 falls back to the current context: a fleet is named, not met by accident.
 
-Leaves out what is done with the answer: credentials are obtained in `auth`, connections made in `http_transport`.
+Leaves out what is done with the answer: credentials are obtained in `auth`, connections made in
+`http_transport`.
 """
 
 import os
@@ -18,7 +20,8 @@ import msgspec
 from kata_components.errors import KubeconfigError
 
 Source = str | os.PathLike[str] | Mapping[str, Any] | None
-"""A path, the text of a kubeconfig, or its content; None for `KUBECONFIG`, else `~/.kube/config`."""
+"""A path, the text of a kubeconfig, or its content; None for `KUBECONFIG`, else
+`~/.kube/config`."""
 
 _EXTENSION: Final = "extension"
 _EXEC_EXTENSION: Final = "client.authentication.k8s.io/exec"
@@ -38,7 +41,10 @@ class Cluster(msgspec.Struct, rename="kebab", frozen=True):
     def exec_config(self) -> Any:  # noqa: ANN401 - any JSON value, handed on to the plugin as it is
         """Return what the cluster says to credential plugins, None when nothing."""
         entries = self.extensions or []
-        return next((entry.get(_EXTENSION) for entry in entries if entry.get("name") == _EXEC_EXTENSION), None)
+        return next(
+            (entry.get(_EXTENSION) for entry in entries if entry.get("name") == _EXEC_EXTENSION),
+            None,
+        )
 
 
 class EnvVar(msgspec.Struct, frozen=True):
@@ -80,7 +86,9 @@ class User(msgspec.Struct, rename="kebab", frozen=True):
     impersonate: str | None = msgspec.field(default=None, name="as")
     impersonate_uid: str | None = msgspec.field(default=None, name="as-uid")
     impersonate_groups: list[str] | None = msgspec.field(default=None, name="as-groups")
-    impersonate_extra: dict[str, list[str]] | None = msgspec.field(default=None, name="as-user-extra")
+    impersonate_extra: dict[str, list[str]] | None = msgspec.field(
+        default=None, name="as-user-extra"
+    )
 
     def __repr__(self) -> str:
         """Leave out everything: almost every field is a secret."""
@@ -133,7 +141,8 @@ def load(context: str, source: Source = None) -> Target:
     """Return what `context` stands for, with absolute paths.
 
     Raises:
-        KubeconfigError: a file is missing or wrong, or the context is not in it (the text lists those that are).
+        KubeconfigError: a file is missing or wrong, or the context is not in it (the text lists
+            those that are).
     """
     clusters: dict[str, Cluster] = {}
     users: dict[str, User] = {}
@@ -144,7 +153,9 @@ def load(context: str, source: Source = None) -> Target:
         for named in config.contexts or []:
             contexts.setdefault(named.name, named.context or Context())
         for named_cluster in config.clusters or []:
-            clusters.setdefault(named_cluster.name, _resolved_cluster(named_cluster.cluster, document.folder))
+            clusters.setdefault(
+                named_cluster.name, _resolved_cluster(named_cluster.cluster, document.folder)
+            )
         for named_user in config.users or []:
             users.setdefault(named_user.name, _resolved_user(named_user.user, document.folder))
 
@@ -170,7 +181,12 @@ def _is_server(url: str) -> bool:
     try:
         parts = urlsplit(url)
         written = url.isascii() and url.isprintable() and not set("@?# ") & set(url)
-        return written and parts.scheme in {"https", "http"} and _is_host(parts.hostname) and parts.port != 0
+        return (
+            written
+            and parts.scheme in {"https", "http"}
+            and _is_host(parts.hostname)
+            and parts.port != 0
+        )
     except ValueError:
         return False
 
@@ -196,7 +212,9 @@ def _documents(source: Source) -> list[_Document]:
     if isinstance(source, Mapping):
         return [_Document("the given kubeconfig", Path.cwd(), source)]
     if isinstance(source, str) and ("\n" in source or source.lstrip().startswith("{")):
-        return [_Document("the given kubeconfig", Path.cwd(), _parsed(source, "the given kubeconfig"))]
+        return [
+            _Document("the given kubeconfig", Path.cwd(), _parsed(source, "the given kubeconfig"))
+        ]
     if source:
         return [_read(Path(source).expanduser())]
     listed = [Path(entry) for entry in os.environ.get("KUBECONFIG", "").split(os.pathsep) if entry]
@@ -209,7 +227,9 @@ def _documents(source: Source) -> list[_Document]:
 
 def _missing(paths: Iterable[Path]) -> KubeconfigError:
     names = ", ".join(str(path) for path in paths)
-    return KubeconfigError(f"no kubeconfig at {names}: set cluster.kubeconfig or KUBECONFIG to the path of yours")
+    return KubeconfigError(
+        f"no kubeconfig at {names}: set cluster.kubeconfig or KUBECONFIG to the path of yours"
+    )
 
 
 def _read(path: Path) -> _Document:
@@ -243,7 +263,10 @@ def _converted(document: _Document) -> _Kubeconfig:
 
 
 def _written(content: Any) -> Any:  # noqa: ANN401 - typed by the conversion that follows
-    """Return the content less what is null, which kubectl reads as not written; an extension is the plugin's."""
+    """Return the content less what is null, which kubectl reads as not written.
+
+    An extension is the plugin's.
+    """
     if isinstance(content, Mapping):
         entries = ((key, value) for key, value in content.items() if value is not None)
         return {key: value if key == _EXTENSION else _written(value) for key, value in entries}
@@ -252,7 +275,9 @@ def _written(content: Any) -> Any:  # noqa: ANN401 - typed by the conversion tha
 
 def _resolved_cluster(cluster: Cluster | None, folder: Path) -> Cluster:
     cluster = cluster or Cluster()
-    return msgspec.structs.replace(cluster, certificate_authority=_beside(folder, cluster.certificate_authority))
+    return msgspec.structs.replace(
+        cluster, certificate_authority=_beside(folder, cluster.certificate_authority)
+    )
 
 
 def _resolved_user(user: User | None, folder: Path) -> User:

@@ -1,7 +1,7 @@
 """The fields of Kubernetes objects that this project reads, and no others.
 
-Unknown fields are skipped while decoding, and absent or `null` ones become None: 5,000 nodes of 20 KB decode in a
-fraction of the time and memory of full objects (docs/adr/0005).
+Unknown fields are skipped while decoding, and absent or `null` ones become None: 5,000 nodes of 20
+KB decode in a fraction of the time and memory of full objects (docs/adr/0005).
 """
 
 from typing import Any, Generic, Literal, TypeVar
@@ -12,7 +12,10 @@ from kata_components.foreign import bounded
 
 
 class Slim(msgspec.Struct, rename="camel", gc=False, kw_only=True):
-    """Base of the records: camelCase on the wire, not tracked by the garbage collector. Nobody changes them."""
+    """Base of the records: camelCase on the wire, not tracked by the garbage collector.
+
+    Nobody changes them.
+    """
 
 
 class Notes(Slim):
@@ -76,7 +79,10 @@ class Condition(Slim):
 
 
 class NodeCondition(Slim):
-    """One entry of `status.conditions` of a node; the words of thousands of healthy nodes would only fill memory."""
+    """One entry of `status.conditions` of a node.
+
+    The words of thousands of healthy nodes would only fill memory.
+    """
 
     type: str
     status: str
@@ -101,7 +107,10 @@ class NodeInfo(Slim):
 
 
 class RuntimeHandler(Slim):
-    """One entry of `status.runtimeHandlers` of a node; the container runtime's default one has no name."""
+    """One entry of `status.runtimeHandlers` of a node.
+
+    The container runtime's default one has no name.
+    """
 
     name: str = ""
 
@@ -143,7 +152,10 @@ class Node(Slim):
 
     @property
     def trouble(self) -> str:
-        """Why it is not Ready, in the kubelet's or the node controller's own words; empty when it is."""
+        """Why it is not Ready, in the kubelet's or the node controller's own words.
+
+        Empty when it is.
+        """
         condition = self._readiness
         return bounded(condition.message or "") if condition else ""
 

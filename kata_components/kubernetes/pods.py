@@ -85,7 +85,10 @@ class Pod(Slim):
 
     @property
     def stuck(self) -> tuple[str, Waiting] | None:
-        """The stage that cannot start, and why; one whose turn has not come, or that is being made, is no such."""
+        """The stage that cannot start, and why.
+
+        One whose turn has not come, or that is being made, is no such.
+        """
         waits = ((stage, state.waiting) for stage, state in self.stages if state.waiting)
         return next(((stage, wait) for stage, wait in waits if wait.reason not in _STARTING), None)
 

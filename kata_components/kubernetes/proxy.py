@@ -46,7 +46,9 @@ def _of_environment(server: str, environment: Mapping[str, str]) -> str | None:
     url = urlsplit(server)
     name = f"{url.scheme}_proxy"
     proxy = environment.get(name.upper()) or environment.get(name)
-    if not proxy or _is_excepted(url, environment.get("NO_PROXY") or environment.get("no_proxy") or ""):
+    if not proxy or _is_excepted(
+        url, environment.get("NO_PROXY") or environment.get("no_proxy") or ""
+    ):
         return None
     return proxy if "://" in proxy else f"http://{proxy}"
 

@@ -1,7 +1,7 @@
 """Repeats reads that failed in passing, and says how long to wait before which repetition.
 
-Writes are not repeated here: whether a lost write was applied is decided by the one who plans it. One layer retries,
-or unknown outcomes would be hidden and delays multiplied.
+Writes are not repeated here: whether a lost write was applied is decided by the one who plans it.
+One layer retries, or unknown outcomes would be hidden and delays multiplied.
 """
 
 import asyncio
@@ -22,7 +22,9 @@ T = TypeVar("T")
 
 def is_transient(error: Exception) -> bool:
     """Return whether the same request may succeed a moment later."""
-    return isinstance(error, UnreachableError) or (isinstance(error, ApiError) and error.status in _TRANSIENT)
+    return isinstance(error, UnreachableError) or (
+        isinstance(error, ApiError) and error.status in _TRANSIENT
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +36,10 @@ class Retry:
     random: Callable[[], float] = random.random
 
     async def read(self, call: Callable[[], Awaitable[T]]) -> T:
-        """Return what `call` returns, repeating it after transient failures; the last failure is raised."""
+        """Return what `call` returns, repeating it after transient failures.
+
+        The last failure is raised.
+        """
         clock = asyncio.get_running_loop().time
         end = clock() + _LONGEST_SECONDS
         for failures in range(self.attempts - 1):

@@ -22,7 +22,9 @@ class AccessReview(Slim):
         return self.status is not None and self.status.allowed
 
 
-def access_review(verb: str, group: str, resource: str, namespace: str, name: str) -> dict[str, Any]:
+def access_review(
+    verb: str, group: str, resource: str, namespace: str, name: str
+) -> dict[str, Any]:
     """Return the question as it goes over the wire; `resource` may be `pods/log`."""
     kind, _, subresource = resource.partition("/")
     attributes = {

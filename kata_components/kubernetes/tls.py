@@ -14,12 +14,15 @@ from kata_components.kubernetes.kubeconfig import Cluster
 def tls_context(cluster: Cluster, credential: Credential) -> ssl.SSLContext:
     """Return what connections to the cluster trust and present.
 
-    The system's trust store, which is slow to load, is used only where the kubeconfig names no authority.
+    The system's trust store, which is slow to load, is used only where the kubeconfig names no
+    authority.
 
     Raises:
         KubeconfigError: authority, certificate or key cannot be used.
     """
-    authority = pem("certificate-authority", cluster.certificate_authority_data, cluster.certificate_authority)
+    authority = pem(
+        "certificate-authority", cluster.certificate_authority_data, cluster.certificate_authority
+    )
     if authority and cluster.insecure_skip_tls_verify:
         raise KubeconfigError(
             "the kubeconfig has both a certificate-authority and insecure-skip-tls-verify: remove one"
@@ -48,7 +51,8 @@ def tls_context(cluster: Cluster, credential: Credential) -> ssl.SSLContext:
 
 
 def _present(context: ssl.SSLContext, credential: Credential) -> None:
-    # OpenSSL's Python binding takes a client certificate only from a file; the folder is private and short-lived.
+    # OpenSSL's Python binding takes a client certificate only from a file; the folder is private
+    # and short-lived.
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "client.pem")
         path.touch(mode=0o600)

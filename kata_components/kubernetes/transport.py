@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 Allowed = Callable[[], bool]
-"""Asked right before the bytes of a write go out: by then it may have waited for long, and the machine slept."""
+"""Asked right before the bytes of a write go out: by then it may have waited for long, and the
+machine slept."""
 
 
 def always() -> bool:
@@ -17,7 +18,10 @@ def always() -> bool:
 
 
 class NoAnswerError(Exception):
-    """There is no (complete) answer: whether the request was carried out is not known. The cause says why."""
+    """There is no (complete) answer: whether the request was carried out is not known.
+
+    The cause says why.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)

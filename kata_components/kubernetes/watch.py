@@ -1,8 +1,9 @@
 """Follows changes of a collection: one watch after another, from the position of a list on.
 
-What the watch protocol leaves to clients is here: bookmarks, expired positions, broken and silent connections, and
-servers that end every watch at once. Which objects are watched, and over which connection, is the caller's.
-Protocol: kubernetes.io/docs/reference/using-api/api-concepts, "Efficient detection of changes".
+What the watch protocol leaves to clients is here: bookmarks, expired positions, broken and silent
+connections, and servers that end every watch at once. Which objects are watched, and over which
+connection, is the caller's. Protocol: kubernetes.io/docs/reference/using-api/api-concepts,
+"Efficient detection of changes".
 """
 
 import asyncio
@@ -62,10 +63,15 @@ class JobWatcher:
         while True:
             position, opened = resource_version, clock()
             try:
-                async with self._open(resource_version) as chunks, aclosing(_lines(chunks)) as lines:
+                async with (
+                    self._open(resource_version) as chunks,
+                    aclosing(_lines(chunks)) as lines,
+                ):
                     async for line in lines:
                         event = _decoded(line)
-                        resource_version = event.object.metadata.resource_version or resource_version
+                        resource_version = (
+                            event.object.metadata.resource_version or resource_version
+                        )
                         if isinstance(event, JobEvent):
                             self._expired_in_a_row = 0
                             yield event
@@ -116,5 +122,7 @@ def _decoded(line: bytes) -> JobEvent | _Bookmark:
             return JobEvent(type=decoded.type, object=_job_decoder.decode(decoded.object))
         status = _status_decoder.decode(decoded.object)
     except msgspec.DecodeError as error:
-        raise ClusterError(f"the watch on Jobs sent a line that is no event: {bounded(str(error))}") from error
+        raise ClusterError(
+            f"the watch on Jobs sent a line that is no event: {bounded(str(error))}"
+        ) from error
     raise failures.status_error("the watch on Jobs", status.code or 500, status)

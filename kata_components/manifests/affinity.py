@@ -15,7 +15,8 @@ def _all_in(**values: str) -> NodeSelectorTerm:
     keys = {"arch": _ARCH, "vmx": f"{_CPU}VMX", "svm": f"{_CPU}SVM"}
     return NodeSelectorTerm(
         matchExpressions=tuple(
-            Requirement(key=keys[name], operator="In", values=tuple(text.split())) for name, text in values.items()
+            Requirement(key=keys[name], operator="In", values=tuple(text.split()))
+            for name, text in values.items()
         )
     )
 
@@ -31,16 +32,24 @@ _VIRTUALIZATION = (
 """Nodes that can run virtual machines; on all but amd64 no feature says so."""
 
 
-def virtualization_terms(settings: Settings, terms: Sequence[NodeSelectorTerm]) -> Sequence[NodeSelectorTerm]:
+def virtualization_terms(
+    settings: Settings, terms: Sequence[NodeSelectorTerm]
+) -> Sequence[NodeSelectorTerm]:
     """Return the user's terms, with node-feature-discovery each combined with each way to have virtualization."""
     if not settings.node_feature_discovery.enabled:
         return terms
-    return [_both(machine, term) for machine in _VIRTUALIZATION for term in terms or (NodeSelectorTerm(),)]
+    return [
+        _both(machine, term)
+        for machine in _VIRTUALIZATION
+        for term in terms or (NodeSelectorTerm(),)
+    ]
 
 
 def daemon_set_affinity(settings: Settings) -> Manifest:
     """Return the affinity of the DaemonSet's pods: the user's, within what node-feature-discovery allows."""
-    affinity: Manifest = settings.affinity.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    affinity: Manifest = settings.affinity.model_dump(
+        mode="json", by_alias=True, exclude_unset=True
+    )
     if settings.node_feature_discovery.enabled:
         terms = virtualization_terms(settings, settings.affinity.required_terms)
         required = {"nodeSelectorTerms": [_dumped(term) for term in terms]}

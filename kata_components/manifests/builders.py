@@ -32,7 +32,10 @@ def base(settings: Settings) -> str:
 def chart_labels(settings: Settings) -> Manifest:
     """Return the labels by which the chart's objects are found."""
     name = names.truncated(settings.name_override or names.PROJECT)
-    return {"app.kubernetes.io/name": name, "app.kubernetes.io/instance": settings.helm_release_name}
+    return {
+        "app.kubernetes.io/name": name,
+        "app.kubernetes.io/instance": settings.helm_release_name,
+    }
 
 
 def image(settings: Settings) -> str:
@@ -59,7 +62,11 @@ def config_map(settings: Settings, name: str, data: Mapping[str, str]) -> Manife
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": {"name": name, "namespace": settings.namespace, "labels": chart_labels(settings)},
+        "metadata": {
+            "name": name,
+            "namespace": settings.namespace,
+            "labels": chart_labels(settings),
+        },
         "data": dict(data),
     }
 
@@ -76,7 +83,11 @@ def checksum(content: object) -> str:
 
 def service_account(name: str, namespace: str) -> Manifest:
     """Return a ServiceAccount."""
-    return {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "namespace": namespace}}
+    return {
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": {"name": name, "namespace": namespace},
+    }
 
 
 def rules(found: Iterable[Rule]) -> list[Manifest]:

@@ -10,7 +10,9 @@ from kata_components.settings.settings import Settings
 
 def custom_runtime_classes(settings: Settings) -> list[Manifest]:
     """Return the RuntimeClass of each custom runtime, in the order of the runtimes' names."""
-    return [_runtime_class(settings, runtime) for runtime in settings.custom_runtimes.active.values()]
+    return [
+        _runtime_class(settings, runtime) for runtime in settings.custom_runtimes.active.values()
+    ]
 
 
 def _runtime_class(settings: Settings, runtime: CustomRuntime) -> Manifest:
@@ -20,9 +22,15 @@ def _runtime_class(settings: Settings, runtime: CustomRuntime) -> Manifest:
     base = settings.built_in_overheads.get(runtime.base_config)
     if base and runtime.inherit_base_overhead:
         own = (manifest.get("overhead") or {}).get("podFixed") or {}
-        manifest["overhead"] = {**(manifest.get("overhead") or {}), "podFixed": base.model_dump() | own}
+        manifest["overhead"] = {
+            **(manifest.get("overhead") or {}),
+            "podFixed": base.model_dump() | own,
+        }
     if settings.traits.marks_in_runtime_classes:
         scheduling = manifest.get("scheduling") or {}
         mark = {names.mark_label(settings.env.multi_install_suffix): "true"}
-        manifest["scheduling"] = {**scheduling, "nodeSelector": (scheduling.get("nodeSelector") or {}) | mark}
+        manifest["scheduling"] = {
+            **scheduling,
+            "nodeSelector": (scheduling.get("nodeSelector") or {}) | mark,
+        }
     return manifest

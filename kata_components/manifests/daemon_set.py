@@ -22,7 +22,9 @@ def daemon_set(settings: Settings) -> Manifest:
         "metadata": {"name": name, "namespace": settings.namespace},
         "spec": {
             "selector": {"matchLabels": {"name": name}},
-            "updateStrategy": settings.update_strategy.model_dump(by_alias=True, exclude_unset=True),
+            "updateStrategy": settings.update_strategy.model_dump(
+                by_alias=True, exclude_unset=True
+            ),
             "template": {
                 "metadata": given(labels=labels, annotations=annotations),
                 "spec": _pod(settings),
@@ -50,7 +52,11 @@ def _probes(health: Health) -> Manifest:
         "livenessProbe": (health.liveness_probe, "/healthz"),
         "readinessProbe": (health.readiness_probe, "/readyz"),
     }
-    return {name: _probe(probe, path, health.port) for name, (probe, path) in probes.items() if probe.enabled}
+    return {
+        name: _probe(probe, path, health.port)
+        for name, (probe, path) in probes.items()
+        if probe.enabled
+    }
 
 
 def _probe(probe: Probe, path: str, port: int) -> Manifest:

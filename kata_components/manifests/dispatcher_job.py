@@ -12,7 +12,10 @@ from kata_components.manifests.builders import (
     pod_basics,
     suffixed,
 )
-from kata_components.manifests.dispatcher_rbac import dispatcher_account_name, warns_of_kubelet_timeouts
+from kata_components.manifests.dispatcher_rbac import (
+    dispatcher_account_name,
+    warns_of_kubelet_timeouts,
+)
 from kata_components.manifests.environment import ARCHES
 from kata_components.manifests.job_templates import config_map, config_map_name
 from kata_components.manifests.selector import cleanup_selectors, install_selectors
@@ -31,7 +34,9 @@ def install_dispatcher_job(settings: Settings) -> Manifest:
     job = _job(settings, "install", _install_flags(settings))
     if settings.traits.checksum_annotations:
         templates = config_map(settings)["data"]
-        job["spec"]["template"]["metadata"]["annotations"] = {"checksum/job-templates": checksum(templates)}
+        job["spec"]["template"]["metadata"]["annotations"] = {
+            "checksum/job-templates": checksum(templates)
+        }
     return job
 
 
@@ -107,14 +112,24 @@ def handlers(settings: Settings) -> list[str]:
     """Return the handlers of which a node has to serve one: by architecture, then those of custom runtimes."""
     shims = settings.shims.enabled.items()
     ours = [
-        suffixed(settings, f"kata-{name}") for arch in ARCHES for name, shim in shims if arch in shim.supported_arches
+        suffixed(settings, f"kata-{name}")
+        for arch in ARCHES
+        for name, shim in shims
+        if arch in shim.supported_arches
     ]
-    return list(dict.fromkeys(ours + [runtime.handler for runtime in settings.custom_runtimes.active.values()]))
+    return list(
+        dict.fromkeys(
+            ours + [runtime.handler for runtime in settings.custom_runtimes.active.values()]
+        )
+    )
 
 
 def _pod(settings: Settings, command: list[str]) -> Manifest:
     job = settings.job
-    own_place = given(nodeSelector=job.dispatcher_node_selector, tolerations=as_written(job.dispatcher_tolerations))
+    own_place = given(
+        nodeSelector=job.dispatcher_node_selector,
+        tolerations=as_written(job.dispatcher_tolerations),
+    )
     return {
         "serviceAccountName": dispatcher_account_name(settings),
         "restartPolicy": "Never",
@@ -137,7 +152,12 @@ def _container(settings: Settings, command: list[str]) -> Manifest:
         "image": settings.job.dispatcher_image.name(settings.kata_version),
         "imagePullPolicy": settings.image_pull_policy,
         "command": command,
-        "env": [{"name": "POD_NAMESPACE", "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}}],
+        "env": [
+            {
+                "name": "POD_NAMESPACE",
+                "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}},
+            }
+        ],
         "securityContext": {
             "privileged": False,
             "allowPrivilegeEscalation": False,

@@ -1,6 +1,14 @@
 """Rights of upstream's dispatcher: it lists nodes, makes the per-node Jobs, and from 4.1.0 on labels nodes."""
 
-from kata_components.manifests.builders import Manifest, binding, role, rule, rules, service_account, suffixed
+from kata_components.manifests.builders import (
+    Manifest,
+    binding,
+    role,
+    rule,
+    rules,
+    service_account,
+    suffixed,
+)
 from kata_components.settings.settings import Settings
 
 
@@ -13,7 +21,9 @@ def dispatcher_rbac(settings: Settings) -> list[Manifest]:
     """Return the ServiceAccount, its role on nodes and its role on Jobs in the namespace, with their bindings."""
     namespace = settings.namespace
     account = service_account(dispatcher_account_name(settings), namespace)
-    node_role, job_role = (suffixed(settings, f"kata-deploy-dispatcher-{name}") for name in ("noderole", "role"))
+    node_role, job_role = (
+        suffixed(settings, f"kata-deploy-dispatcher-{name}") for name in ("noderole", "role")
+    )
     return [
         account,
         role(node_role, rules(settings.traits.dispatcher_node_rules) + _kubelet_rules(settings)),
@@ -25,9 +35,16 @@ def dispatcher_rbac(settings: Settings) -> list[Manifest]:
 
 def warns_of_kubelet_timeouts(settings: Settings) -> bool:
     """Whether the dispatcher asks the kubelets for their time limit, which pulling or converting in a guest exceeds."""
-    in_guest = any(shim.guest_pull and shim.supported_arches for shim in settings.shims.enabled.values())
-    custom = any(runtime.crio.pull_type == "guest-pull" for runtime in settings.custom_runtimes.active.values())
-    return settings.traits.dispatcher_does_node_work and (in_guest or custom or "erofs" in settings.snapshotter.setup)
+    in_guest = any(
+        shim.guest_pull and shim.supported_arches for shim in settings.shims.enabled.values()
+    )
+    custom = any(
+        runtime.crio.pull_type == "guest-pull"
+        for runtime in settings.custom_runtimes.active.values()
+    )
+    return settings.traits.dispatcher_does_node_work and (
+        in_guest or custom or "erofs" in settings.snapshotter.setup
+    )
 
 
 def _kubelet_rules(settings: Settings) -> list[Manifest]:

@@ -16,10 +16,15 @@ Shims = Mapping[str, Shim]
 
 
 def environment(settings: Settings) -> list[Manifest]:
-    """Return the `env` list of a node container; variables without a value are left out, as the chart does."""
+    """Return the `env` list of a node container.
+
+    Variables without a value are left out, as the chart does.
+    """
     node_name = {"name": "NODE_NAME", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}
     return [node_name] + [
-        {"name": name, "value": value} for name, value in _variables(settings) if value or name in _ALSO_EMPTY
+        {"name": name, "value": value}
+        for name, value in _variables(settings)
+        if value or name in _ALSO_EMPTY
     ]
 
 
@@ -31,7 +36,10 @@ def _variables(settings: Settings) -> Iterator[tuple[str, str]]:
     yield from _default_shims(settings)
     yield from _per_arch("ALLOWED_HYPERVISOR_ANNOTATIONS", shims, _annotations)
     yield from _per_arch("SNAPSHOTTER_HANDLER_MAPPING", shims, _snapshotters)
-    yield "AGENT_HTTPS_PROXY", _proxies({name: shim.agent.https_proxy for name, shim in shims.items()})
+    yield (
+        "AGENT_HTTPS_PROXY",
+        _proxies({name: shim.agent.https_proxy for name, shim in shims.items()}),
+    )
     yield "AGENT_NO_PROXY", _proxies({name: shim.agent.no_proxy for name, shim in shims.items()})
     yield from _per_arch("PULL_TYPE_MAPPING", shims, _pull_types)
     yield "INSTALLATION_PREFIX", settings.env.installation_prefix
@@ -51,18 +59,30 @@ def _variables(settings: Settings) -> Iterator[tuple[str, str]]:
 
 
 def _declared_distribution(settings: Settings) -> str:
-    """Return the distribution that the node has to be of; a directory of the user's own leaves that open."""
+    """Return the distribution that the node has to be of.
+
+    A directory of the user's own leaves that open.
+    """
     declares = settings.traits.distribution_variable and not settings.containerd.config_dir
     return settings.k8s_distribution if declares else ""
 
 
 def _user_drop_in_file(settings: Settings) -> str:
-    return f"{USER_DROP_IN_DIRECTORY}{USER_DROP_IN_FILE}" if settings.containerd.user_drop_in.strip() else ""
+    return (
+        f"{USER_DROP_IN_DIRECTORY}{USER_DROP_IN_FILE}"
+        if settings.containerd.user_drop_in.strip()
+        else ""
+    )
 
 
-def _per_arch(variable: str, shims: Shims, value: Callable[[Shims], str]) -> Iterator[tuple[str, str]]:
+def _per_arch(
+    variable: str, shims: Shims, value: Callable[[Shims], str]
+) -> Iterator[tuple[str, str]]:
     for arch, name in ARCHES.items():
-        yield f"{variable}_{name}", value({n: shim for n, shim in shims.items() if arch in shim.supported_arches})
+        yield (
+            f"{variable}_{name}",
+            value({n: shim for n, shim in shims.items() if arch in shim.supported_arches}),
+        )
 
 
 def _default_shims(settings: Settings) -> Iterator[tuple[str, str]]:
@@ -76,11 +96,17 @@ def _default_shims(settings: Settings) -> Iterator[tuple[str, str]]:
 
 def _annotations(shims: Shims) -> str:
     allowed = {name: shim.allowed_hypervisor_annotations for name, shim in shims.items()}
-    return " ".join(f"{name}:{','.join(annotations)}" for name, annotations in allowed.items() if annotations)
+    return " ".join(
+        f"{name}:{','.join(annotations)}" for name, annotations in allowed.items() if annotations
+    )
 
 
 def _snapshotters(shims: Shims) -> str:
-    return ",".join(f"{n}:{shim.containerd.snapshotter}" for n, shim in shims.items() if shim.containerd.snapshotter)
+    return ",".join(
+        f"{n}:{shim.containerd.snapshotter}"
+        for n, shim in shims.items()
+        if shim.containerd.snapshotter
+    )
 
 
 def _pull_types(shims: Shims) -> str:

@@ -1,7 +1,7 @@
 """The per-node Jobs of job mode, without what differs from node to node, and the ConfigMap the dispatcher reads.
 
-A stage is a container: all but the last run as initContainers, in order. Whoever paces the Jobs adds name, node name
-and deadline.
+A stage is a container: all but the last run as initContainers, in order. Whoever paces the Jobs
+adds name, node name and deadline.
 """
 
 from kata_components import names
@@ -50,7 +50,10 @@ def config_map(settings: Settings) -> Manifest:
 def _job(settings: Settings, purpose: str, stages: tuple[Stage, ...]) -> Manifest:
     labels = {**chart_labels(settings), names.STAGE_LABEL: purpose}
     job = settings.job
-    limits = {"backoffLimit": job.backoff_limit, "ttlSecondsAfterFinished": job.ttl_seconds_after_finished}
+    limits = {
+        "backoffLimit": job.backoff_limit,
+        "ttlSecondsAfterFinished": job.ttl_seconds_after_finished,
+    }
     if settings.traits.dispatcher_does_node_work:
         limits["activeDeadlineSeconds"] = job.active_deadline_seconds
     return {
@@ -59,7 +62,10 @@ def _job(settings: Settings, purpose: str, stages: tuple[Stage, ...]) -> Manifes
         "metadata": {"labels": labels},
         "spec": {
             **limits,
-            "template": {"metadata": _pod_metadata(settings, labels), "spec": _pod(settings, purpose, stages)},
+            "template": {
+                "metadata": _pod_metadata(settings, labels),
+                "spec": _pod(settings, purpose, stages),
+            },
         },
     }
 
@@ -73,10 +79,17 @@ def _pod_metadata(settings: Settings, labels: Manifest) -> Manifest:
 
 def _pod(settings: Settings, purpose: str, stages: tuple[Stage, ...]) -> Manifest:
     *before, last = (
-        node_container(settings, stage.name, [f"{purpose}-stage-{stage.name}"], on_host=stage.on_host)
+        node_container(
+            settings, stage.name, [f"{purpose}-stage-{stage.name}"], on_host=stage.on_host
+        )
         for stage in stages
     )
-    pod = {**node_pod(settings), "restartPolicy": "Never", "initContainers": before, "containers": [last]}
+    pod = {
+        **node_pod(settings),
+        "restartPolicy": "Never",
+        "initContainers": before,
+        "containers": [last],
+    }
     if settings.traits.dispatcher_does_node_work:
         pod["tolerations"] = _tolerations(settings, purpose)
     return pod
@@ -93,4 +106,6 @@ def _tolerations(settings: Settings, purpose: str) -> list[Manifest]:
         {"key": f"node.kubernetes.io/{taint}", "operator": "Exists", "effect": effect}
         for taint, effect in _TAINTS_OF_DAEMONS.items()
     ]
-    return ([dict(_EVERY_TAINT)] if settings.job.nodes else daemons) + as_written(settings.tolerations)
+    return ([dict(_EVERY_TAINT)] if settings.job.nodes else daemons) + as_written(
+        settings.tolerations
+    )

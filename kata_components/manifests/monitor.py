@@ -21,7 +21,10 @@ def monitor(settings: Settings) -> list[Manifest]:
     """Return the DaemonSet, if it is asked for."""
     if not settings.monitor.enabled:
         return []
-    labels = {"app.kubernetes.io/name": _NAME, "app.kubernetes.io/instance": settings.helm_release_name}
+    labels = {
+        "app.kubernetes.io/name": _NAME,
+        "app.kubernetes.io/instance": settings.helm_release_name,
+    }
     metadata = {"labels": dict(labels), "annotations": {"prometheus.io/scrape": "true"}}
     return [
         {
@@ -43,7 +46,10 @@ def _pod(settings: Settings) -> Manifest:
         "terminationGracePeriodSeconds": 30,
         "containers": [_container(settings)],
         "volumes": [
-            {"name": "containerd-sock", "hostPath": {"path": _socket_directory(settings), "type": "Directory"}},
+            {
+                "name": "containerd-sock",
+                "hostPath": {"path": _socket_directory(settings), "type": "Directory"},
+            },
             {"name": "sbs", "hostPath": {"path": _SANDBOXES, "type": "DirectoryOrCreate"}},
         ],
     }
@@ -70,7 +76,9 @@ def _container(settings: Settings) -> Manifest:
 
 
 def _log_level(settings: Settings) -> str:
-    return settings.monitor.log_level or settings.log_level or ("debug" if settings.debug else "info")
+    return (
+        settings.monitor.log_level or settings.log_level or ("debug" if settings.debug else "info")
+    )
 
 
 def _endpoint(settings: Settings) -> str:

@@ -15,19 +15,28 @@ def user_drop_in(settings: Settings) -> Manifest | None:
     if not settings.containerd.user_drop_in.strip():
         return None
     name = suffixed(settings, "kata-deploy-containerd-user-dropin")
-    return config_map(settings, name, {USER_DROP_IN_FILE: as_block(settings.containerd.user_drop_in)})
+    return config_map(
+        settings, name, {USER_DROP_IN_FILE: as_block(settings.containerd.user_drop_in)}
+    )
 
 
 def custom_configs(settings: Settings) -> Manifest | None:
     """Return the ConfigMap with the list of custom runtimes and all drop-ins of Kata's configuration, if any."""
     data = dict(_custom_configs(settings))
-    return config_map(settings, suffixed(settings, "kata-deploy-custom-configs"), data) if data else None
+    return (
+        config_map(settings, suffixed(settings, "kata-deploy-custom-configs"), data)
+        if data
+        else None
+    )
 
 
 def _custom_configs(settings: Settings) -> Iterator[tuple[str, str]]:
     runtimes = settings.custom_runtimes.active.values()
     if runtimes:
-        lines = (f"{r.handler}:{r.base_config}:{r.containerd.snapshotter}:{r.crio.pull_type}\n" for r in runtimes)
+        lines = (
+            f"{r.handler}:{r.base_config}:{r.containerd.snapshotter}:{r.crio.pull_type}\n"
+            for r in runtimes
+        )
         yield "custom-runtimes.list", "".join(lines)
     drop_ins = {runtime.handler: runtime.drop_in for runtime in runtimes}
     drop_ins |= {name: shim.drop_in for name, shim in settings.shims.enabled.items()}
@@ -43,20 +52,31 @@ def mounted_configs(settings: Settings) -> list[Manifest]:
 
 def mounts(settings: Settings) -> list[Manifest]:
     """Return the mounts of the ConfigMaps in a container."""
-    return [{"name": name, "mountPath": path, "readOnly": True} for _, name, path in _mounted(settings)]
+    return [
+        {"name": name, "mountPath": path, "readOnly": True} for _, name, path in _mounted(settings)
+    ]
 
 
 def volumes(settings: Settings) -> list[Manifest]:
     """Return the volumes of the ConfigMaps."""
-    return [{"name": name, "configMap": {"name": m["metadata"]["name"]}} for m, name, _ in _mounted(settings)]
+    return [
+        {"name": name, "configMap": {"name": m["metadata"]["name"]}}
+        for m, name, _ in _mounted(settings)
+    ]
 
 
 def checksum_annotations(settings: Settings) -> dict[str, str]:
     """Return annotations that change with the ConfigMaps, where the version has them: a change then makes new pods."""
     if not settings.traits.checksum_annotations:
         return {}
-    names = {"custom-containerd-config": "containerd-user-dropin", "custom-configs": "custom-configs"}
-    return {f"checksum/{names[volume]}": checksum(manifest["data"]) for manifest, volume, _ in _mounted(settings)}
+    names = {
+        "custom-containerd-config": "containerd-user-dropin",
+        "custom-configs": "custom-configs",
+    }
+    return {
+        f"checksum/{names[volume]}": checksum(manifest["data"])
+        for manifest, volume, _ in _mounted(settings)
+    }
 
 
 def mounted_fingerprints(settings: Settings) -> dict[str, dict[str, str]]:

@@ -14,7 +14,10 @@ def distribution(settings: Settings) -> str:
 
 
 def containerd_version(settings: Settings) -> tuple[str, str]:
-    """Return the oldest containerd that will do, as `major.minor`, and what needs it; both empty where any will."""
+    """Return the oldest containerd that will do, as `major.minor`, and what needs it.
+
+    Both empty where any will.
+    """
     if "erofs" in settings.snapshotter.setup:
         return "2.2", "the erofs snapshotter"
     if settings.env.multi_install_suffix and settings.k8s_distribution != "k0s":

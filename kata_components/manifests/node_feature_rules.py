@@ -7,14 +7,27 @@ from kata_components.manifests.builders import Manifest, suffixed
 from kata_components.settings.settings import Settings
 
 _RULES = {
-    "snp": ("amd.sev-snp", "amd.feature.node.kubernetes.io/snp", "sev-snp.amd.com/esids", "sev.encrypted_state_ids"),
-    "tdx": ("intel.tdx", "intel.feature.node.kubernetes.io/tdx", "tdx.intel.com/keys", "tdx.total_keys"),
+    "snp": (
+        "amd.sev-snp",
+        "amd.feature.node.kubernetes.io/snp",
+        "sev-snp.amd.com/esids",
+        "sev.encrypted_state_ids",
+    ),
+    "tdx": (
+        "intel.tdx",
+        "intel.feature.node.kubernetes.io/tdx",
+        "tdx.intel.com/keys",
+        "tdx.total_keys",
+    ),
 }
 _ENABLED = {"snp": "sev.snp.enabled", "tdx": "tdx.enabled"}
 
 
 def rules_are_active(settings: Settings) -> bool:
-    """Whether nodes advertise keys; `auto` follows node-feature-discovery, as the chart does without a cluster."""
+    """Whether nodes advertise keys.
+
+    `auto` follows node-feature-discovery, as the chart does without a cluster.
+    """
     create = settings.node_feature_rules.create
     return create == "true" or (create == "auto" and settings.node_feature_discovery.enabled)
 
@@ -49,5 +62,7 @@ def _rule(tee: str) -> dict[str, Any]:
         "name": name,
         "labels": {label: "true"},
         "extendedResources": {resource: f"@cpu.security.{feature}"},
-        "matchFeatures": [{"feature": "cpu.security", "matchExpressions": {_ENABLED[tee]: {"op": "Exists"}}}],
+        "matchFeatures": [
+            {"feature": "cpu.security", "matchExpressions": {_ENABLED[tee]: {"op": "Exists"}}}
+        ],
     }

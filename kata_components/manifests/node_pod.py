@@ -19,7 +19,9 @@ _CONTAINERD_DIRECTORIES = {
 }
 
 
-def node_container(settings: Settings, name: str, arguments: list[str], *, on_host: bool = True) -> Manifest:
+def node_container(
+    settings: Settings, name: str, arguments: list[str], *, on_host: bool = True
+) -> Manifest:
     """Return a container of the node program; one that works on the host sees its files."""
     container: Manifest = {
         "name": name,
@@ -27,12 +29,14 @@ def node_container(settings: Settings, name: str, arguments: list[str], *, on_ho
         "imagePullPolicy": settings.image_pull_policy,
         "command": [PROGRAM, *arguments],
         "env": environment(settings),
-        "securityContext": dict(settings.traits.host_security_context) if on_host else {"privileged": False},
+        "securityContext": dict(settings.traits.host_security_context)
+        if on_host
+        else {"privileged": False},
     }
     if on_host:
-        container["volumeMounts"] = [_mount(settings, m) for m in settings.traits.mounts] + mounted_configs.mounts(
-            settings
-        )
+        container["volumeMounts"] = [
+            _mount(settings, m) for m in settings.traits.mounts
+        ] + mounted_configs.mounts(settings)
     return container
 
 
@@ -43,7 +47,8 @@ def node_pod(settings: Settings) -> Manifest:
         **(account if has_node_rights(settings) else {"automountServiceAccountToken": False}),
         **({"hostPID": True} if settings.traits.host_pid else {}),
         **pod_basics(settings),
-        "volumes": [_volume(settings, m) for m in settings.traits.mounts] + mounted_configs.volumes(settings),
+        "volumes": [_volume(settings, m) for m in settings.traits.mounts]
+        + mounted_configs.volumes(settings),
     }
 
 
@@ -55,7 +60,10 @@ def _mount(settings: Settings, mount: Mount) -> Manifest:
 def _volume(settings: Settings, mount: Mount) -> Manifest:
     if mount.host_path is None:
         return {"name": mount.name, "emptyDir": {}}
-    return {"name": mount.name, "hostPath": given(path=_path(settings, mount.host_path), type=mount.type)}
+    return {
+        "name": mount.name,
+        "hostPath": given(path=_path(settings, mount.host_path), type=mount.type),
+    }
 
 
 def _path(settings: Settings, path: str) -> str:

@@ -1,10 +1,18 @@
 """Rights of the node program: it labels its node, and up to 4.0.0 also patches RuntimeClasses and feature rules.
 
-Where the dispatcher does the work on nodes, per-node Jobs hold no token and only the DaemonSet has rights.
+Where the dispatcher does the work on nodes, per-node Jobs hold no token and only the DaemonSet has
+rights.
 """
 
 from kata_components import names
-from kata_components.manifests.builders import Manifest, binding, role, rules, service_account, suffixed
+from kata_components.manifests.builders import (
+    Manifest,
+    binding,
+    role,
+    rules,
+    service_account,
+    suffixed,
+)
 from kata_components.settings.settings import Settings
 
 

@@ -1,4 +1,7 @@
-"""All objects of a configuration, in an order in which they can be applied; node-feature-discovery's chart apart."""
+"""All objects of a configuration, in an order in which they can be applied.
+
+Node-feature-discovery's chart apart.
+"""
 
 from kata_components.manifests.builders import Manifest
 from kata_components.manifests.custom_runtimes import custom_runtime_classes
@@ -49,7 +52,11 @@ def compared_objects(settings: Settings) -> dict[str, Manifest]:
 
     Those of the whole cluster, which have to be equal, and the DaemonSet, whose pods may restart.
     """
-    found = [m for m in kept_objects(settings) if "namespace" not in m["metadata"] or m["kind"] == "DaemonSet"]
+    found = [
+        m
+        for m in kept_objects(settings)
+        if "namespace" not in m["metadata"] or m["kind"] == "DaemonSet"
+    ]
     return {reference(manifest): manifest for manifest in found}
 
 

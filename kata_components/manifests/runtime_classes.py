@@ -19,7 +19,9 @@ def runtime_classes(settings: Settings) -> list[Manifest]:
     """Return the RuntimeClasses, the one of the default shim and those for debugging among them when asked for."""
     if not settings.runtime_classes.enabled:
         return []
-    return [_runtime_class(settings, name, handler, shim) for name, handler, shim in _named(settings)]
+    return [
+        _runtime_class(settings, name, handler, shim) for name, handler, shim in _named(settings)
+    ]
 
 
 def _named(settings: Settings) -> Iterator[tuple[str, str, str]]:
@@ -63,7 +65,11 @@ def _node_selector(settings: Settings, shim: str) -> dict[str, str]:
 
 def gate(settings: Settings) -> list[str]:
     """Return the labels that a node must have, as `true`, before any class of this installation selects it."""
-    own = [names.mark_label(settings.env.multi_install_suffix)] if settings.traits.marks_in_runtime_classes else []
+    own = (
+        [names.mark_label(settings.env.multi_install_suffix)]
+        if settings.traits.marks_in_runtime_classes
+        else []
+    )
     return [names.RUNTIME_LABEL, *own]
 
 
@@ -72,13 +78,19 @@ def _tee_nodes(settings: Settings, shim: str) -> dict[str, str]:
     if not settings.node_feature_discovery.enabled or "nvidia-gpu" in shim:
         return {}
     ends = shim.removesuffix("-runtime-rs").endswith("-se")
-    return {label: "true" for tee, label in _TEE_NODES.items() if (ends if tee == "se" else tee in shim)}
+    return {
+        label: "true" for tee, label in _TEE_NODES.items() if (ends if tee == "se" else tee in shim)
+    }
 
 
 def _overhead(settings: Settings, shim: str) -> dict[str, str]:
     own: Shim = settings.shims.enabled[shim]
     globally = settings.runtime_classes.overhead_enabled
-    enabled = globally if own.runtime_class.overhead_enabled is None else own.runtime_class.overhead_enabled
+    enabled = (
+        globally
+        if own.runtime_class.overhead_enabled is None
+        else own.runtime_class.overhead_enabled
+    )
     overhead = own.runtime_class.overhead or settings.built_in_overheads[shim]
     fixed: dict[str, str] = overhead.model_dump() if enabled else {}
     if rules_are_active(settings) and (resource := key_resource(shim)):

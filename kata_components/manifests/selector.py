@@ -1,6 +1,7 @@
 """Node selections as label-selector strings, which the API server evaluates.
 
-Several selectors mean nodes that fit any of them; none means all nodes. Names in `job.nodes` go before all of it.
+Several selectors mean nodes that fit any of them; none means all nodes. Names in `job.nodes` go
+before all of it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -41,7 +42,11 @@ def daemon_set_selectors(settings: Settings) -> list[str] | None:
 def _is_expressible(term: NodeSelectorTerm) -> bool:
     expressions = term.match_expressions
     # A term without any condition fits no node.
-    return bool(expressions) and not term.match_fields and all(e.operator in AS_LABEL_SELECTOR for e in expressions)
+    return (
+        bool(expressions)
+        and not term.match_fields
+        and all(e.operator in AS_LABEL_SELECTOR for e in expressions)
+    )
 
 
 def cleanup_selectors(settings: Settings) -> list[str]:
@@ -53,7 +58,9 @@ def cleanup_selectors(settings: Settings) -> list[str]:
 
 
 def _selectors(selection: Selection, terms: Sequence[NodeSelectorTerm]) -> list[str]:
-    found = [_selector(selection, term.match_expressions) for term in terms] or [_selector(selection, ())]
+    found = [_selector(selection, term.match_expressions) for term in terms] or [
+        _selector(selection, ())
+    ]
     # One that every node fits makes the others idle.
     return list(dict.fromkeys(found)) if all(found) else []
 
@@ -69,4 +76,6 @@ def _selector(selection: Selection, expressions: Iterable[Expression | Requireme
 
 
 def _requirement(expression: Expression | Requirement) -> str:
-    return _FORMATS[expression.operator].format(key=expression.key, values=",".join(expression.values))
+    return _FORMATS[expression.operator].format(
+        key=expression.key, values=",".join(expression.values)
+    )

@@ -10,5 +10,8 @@ def state(settings: Settings) -> list[Manifest]:
     if not settings.traits.state_config_map:
         return []
     name = names.truncated(f"{settings.helm_release_name}-{names.PROJECT}-state")
-    data = {"multiInstallSuffix": settings.env.multi_install_suffix, "deploymentMode": settings.deployment_mode}
+    data = {
+        "multiInstallSuffix": settings.env.multi_install_suffix,
+        "deploymentMode": settings.deployment_mode,
+    }
     return [config_map(settings, name, data)]

@@ -1,7 +1,7 @@
 """The Job that runs the user's pod after an install to show that Kata works (contract 3.13), with its rights.
 
-The script is ours: the chart's waits for every node of the cluster, for pods without suffix, and for Jobs that only its
-own dispatcher makes.
+The script is ours: the chart's waits for every node of the cluster, for pods without suffix, and
+for Jobs that only its own dispatcher makes.
 """
 
 import shlex
@@ -32,7 +32,10 @@ _RETRIES = 3
 
 
 def verification(settings: Settings) -> list[Manifest]:
-    """Return rights, pod and Job in the order in which they need each other; nothing without a pod."""
+    """Return rights, pod and Job in the order in which they need each other.
+
+    Nothing without a pod.
+    """
     if not settings.verification.enabled:
         return []
     name = f"{settings.full_name}-verification"

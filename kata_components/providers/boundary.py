@@ -26,8 +26,9 @@ ProviderError.__module__ = "builtins"
 def boundary(doing: str) -> Iterator[None]:
     """Turn whatever is raised inside into a `ProviderError`; `doing` says what was being done.
 
-    BaseException too: a SystemExit or KeyboardInterrupt in a method of a dynamic provider is never answered and hangs
-    the CLI. Set KATA_DEPLOY_DEBUG to see the traceback of an error that is none of ours.
+    BaseException too: a SystemExit or KeyboardInterrupt in a method of a dynamic provider is never
+    answered and hangs the CLI. Set KATA_DEPLOY_DEBUG to see the traceback of an error that is none
+    of ours.
     """
     try:
         yield

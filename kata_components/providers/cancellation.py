@@ -1,8 +1,9 @@
 """Makes Ctrl-C reach a running rollout.
 
-The engine sends `Cancel` to every plugin on the first Ctrl-C, but the SDK's dynamic provider ignores it, and its server
-is bound to that method before any of our code runs. So the code object of the method is replaced (docs/adr/0004). Where
-the SDK does not look as expected, nothing is replaced, and the second Ctrl-C ends the process as before.
+The engine sends `Cancel` to every plugin on the first Ctrl-C, but the SDK's dynamic provider
+ignores it, and its server is bound to that method before any of our code runs. So the code object
+of the method is replaced (docs/adr/0004). Where the SDK does not look as expected, nothing is
+replaced, and the second Ctrl-C ends the process as before.
 """
 
 import sys
@@ -27,7 +28,10 @@ def install() -> bool:
 
 
 def subscribe(listener: Callable[[], None]) -> None:
-    """Call `listener` (from another thread) once the user asks to stop; at once if that has happened."""
+    """Call `listener` (from another thread) once the user asks to stop.
+
+    At once if that has happened.
+    """
     with _lock:
         _listeners.append(listener)
         requested = _requested

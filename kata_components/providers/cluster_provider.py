@@ -18,7 +18,8 @@ G = TypeVar("G", bound=Guarded)
 class ClusterProvider(ResourceProvider):
     """A provider that works on the stack's cluster.
 
-    Nothing of the cluster's address is in a resource: on destroy, too, it comes from the configuration.
+    Nothing of the cluster's address is in a resource: on destroy, too, it comes from the
+    configuration.
     """
 
     serialize_as_secret_always = False
@@ -48,8 +49,8 @@ class ClusterProvider(ResourceProvider):
     ) -> CheckResult:
         """Return the inputs with what `ask` adds to them, and its refusals; reads only.
 
-        `ask` takes the API, and `before`, `wanted` and `context` by name. `olds` are the last checked inputs, empty on
-        create; `doing` says what fails if something unforeseen does.
+        `ask` takes the API, and `before`, `wanted` and `context` by name. `olds` are the last
+        checked inputs, empty on create; `doing` says what fails if something unforeseen does.
         """
         inputs = own(news)
         if has_unknowns(news):

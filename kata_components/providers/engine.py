@@ -1,7 +1,7 @@
 """The Pulumi engine as a dynamic provider can reach it: messages, and whether it is still there.
 
-The SDK offers a dynamic provider neither. The engine's address is the plugin's last argument; where it is not (tests,
-another SDK), messages are printed and the engine counts as present.
+The SDK offers a dynamic provider neither. The engine's address is the plugin's last argument; where
+it is not (tests, another SDK), messages are printed and the engine counts as present.
 """
 
 import os
@@ -23,7 +23,10 @@ _statuses: Final[deque[object]] = deque(maxlen=8)
 
 
 def info(text: str, urn: str = "") -> None:
-    """Show a message on the row of a resource (the stack's without `urn`); it stays in the final diagnostics."""
+    """Show a message on the row of a resource (the stack's without `urn`).
+
+    It stays in the final diagnostics.
+    """
     _log(engine_pb2.INFO, text, urn, ephemeral=False)
 
 
@@ -50,21 +53,29 @@ def is_gone() -> bool:
 
 
 def end_process() -> None:
-    """End this plugin process after its engine: it would wait for calls for ever. Nothing happens outside of one."""
+    """End this plugin process after its engine: it would wait for calls for ever.
+
+    Nothing happens outside of one.
+    """
     if _stub() is not None:
         os._exit(1)
 
 
-def _log(severity: engine_pb2.LogSeverity.ValueType, text: str, urn: str, *, ephemeral: bool) -> None:
+def _log(
+    severity: engine_pb2.LogSeverity.ValueType, text: str, urn: str, *, ephemeral: bool
+) -> None:
     text = printable(text)
     stub = _stub()
     if stub is None:
         if not ephemeral:
             print(text, flush=True)
         return
-    request = engine_pb2.LogRequest(severity=severity, message=text, urn=urn, streamId=0, ephemeral=ephemeral)
+    request = engine_pb2.LogRequest(
+        severity=severity, message=text, urn=urn, streamId=0, ephemeral=ephemeral
+    )
     if ephemeral:
-        # Not waited for: a slow terminal must not slow the rollout. But kept: gRPC cancels a call nobody refers to.
+        # Not waited for: a slow terminal must not slow the rollout. But kept: gRPC cancels a call
+        # nobody refers to.
         _statuses.append(stub.Log.future(request, timeout=_TIMEOUT_SECONDS))
         return
     try:

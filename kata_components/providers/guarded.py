@@ -1,7 +1,7 @@
 """What the guard rails of an installation compare, and those that need nothing but the inputs of before.
 
-`Preflight` asks them before anything else of the program is touched. `Installation` asks them again of its own state,
-which may be there without a `Preflight` (docs/adr/0001). Reads only.
+`Preflight` asks them before anything else of the program is touched. `Installation` asks them again
+of its own state, which may be there without a `Preflight` (docs/adr/0001). Reads only.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -23,8 +23,8 @@ from kata_components.runner import fleet
 class Guarded(WireModel, frozen=True, kw_only=True):
     """What must not change unseen, and whom to ask about it.
 
-    `stack` is `project/stack`; `report_dir` and `approved_plan` are as in `RolloutInputs`; `cluster_uid` is put in by
-    check.
+    `stack` is `project/stack`; `report_dir` and `approved_plan` are as in `RolloutInputs`;
+    `cluster_uid` is put in by check.
     """
 
     urn: str
@@ -54,10 +54,17 @@ class Guarded(WireModel, frozen=True, kw_only=True):
 
     def identity(self) -> dict[str, Any]:
         """Return what must not change while the installation exists."""
-        return {"deploymentMode": self.deployment_mode, "suffix": self.suffix, "namespace": self.namespace}
+        return {
+            "deploymentMode": self.deployment_mode,
+            "suffix": self.suffix,
+            "namespace": self.namespace,
+        }
 
     def owner(self, lease: Lease | None, stacks: Collection[str]) -> Refusal | None:
-        """Return the refusal to work on what another stack made; `stacks` are the names this one has or had."""
+        """Return the refusal to work on what another stack made.
+
+        `stacks` are the names this one has or had.
+        """
         owner = ownership.stack_of(lease.metadata) if lease else None
         where = f"{self.namespace}/{self.lease_name}"
         return None if owner in stacks else guards.other_stack(owner, self.stack, where)
@@ -83,15 +90,26 @@ def confirmed(wanted: Guarded, uid: str) -> tuple[frozenset[str], Refusal | None
     """
     approved = plan_file.approval(wanted.approved_plan, wanted.report_dir)
     place = Place(wanted.stack, uid)
-    return (approved.confirmed(place), approved.misplaced(place)) if approved else (frozenset(), None)
+    return (
+        (approved.confirmed(place), approved.misplaced(place)) if approved else (frozenset(), None)
+    )
 
 
 def texts(refusals: Iterable[Refusal], wanted: Guarded, uid: str) -> list[str]:
-    """Return the texts of refusals. Where an approved plan could confirm them all, write one that names them."""
+    """Return the texts of refusals.
+
+    Where an approved plan could confirm them all, write one that names them.
+    """
     refusals = list(refusals)
     told = [refusal.text for refusal in refusals]
-    if not refusals or wanted.deployment_mode != "job" or not all(refusal.guard for refusal in refusals):
+    if (
+        not refusals
+        or wanted.deployment_mode != "job"
+        or not all(refusal.guard for refusal in refusals)
+    ):
         return told
-    document = approval.guards_only((refusal.guard for refusal in refusals), Place(wanted.stack, uid))
+    document = approval.guards_only(
+        (refusal.guard for refusal in refusals), Place(wanted.stack, uid)
+    )
     written = plan_file.write(wanted.report_dir, plan_file.PLAN, document, wanted.urn)
     return plan_file.with_way_out(told, written)

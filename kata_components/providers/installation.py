@@ -1,8 +1,11 @@
-"""The `Installation` resource: the anchor, which names the installation. Its delete is the paced cleanup.
+"""The `Installation` resource: the anchor, which names the installation.
 
-Always there, under a constant name, before `Rollout`: a failed first rollout leaves nothing in the state, and what it
-did to nodes must still be cleaned (docs/adr/0001). Everything cleanup needs is in the outputs, because destroy does not
-run the program. `kata_components.providers.installation.InstallationProvider` is stored in users' state.
+Its delete is the paced cleanup.
+
+Always there, under a constant name, before `Rollout`: a failed first rollout leaves nothing in the
+state, and what it did to nodes must still be cleaned (docs/adr/0001). Everything cleanup needs is
+in the outputs, because destroy does not run the program.
+`kata_components.providers.installation.InstallationProvider` is stored in users' state.
 """
 
 import functools
@@ -33,7 +36,10 @@ class InstallationProvider(ClusterProvider):
     """Identifies and ends an installation. Stateless."""
 
     def check(self, olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
-        """Refuse what the next up must not do; reads only. `olds` are the last checked inputs, empty on create."""
+        """Refuse what the next up must not do; reads only.
+
+        `olds` are the last checked inputs, empty on create.
+        """
         return self.check_guards("checking the installation", InstallationInputs, check, olds, news)
 
     def diff(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
@@ -41,7 +47,9 @@ class InstallationProvider(ClusterProvider):
         if has_unknowns(news):
             return DiffResult(changes=True)
         wanted, known = InstallationInputs.of(news), InstallationInputs.of(olds)
-        return DiffResult(changes=wanted.lasting != known.lasting or wanted.lease not in (None, id_))
+        return DiffResult(
+            changes=wanted.lasting != known.lasting or wanted.lease not in (None, id_)
+        )
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Name the installation in the cluster. Instant."""
@@ -58,18 +66,28 @@ class InstallationProvider(ClusterProvider):
             return UpdateResult(_outputs(inputs, id_))
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
-        """Return what is known. Never reported as gone: without the anchor nothing would clean the nodes."""
+        """Return what is known.
+
+        Never reported as gone: without the anchor nothing would clean the nodes.
+        """
         outs = own(props)
-        return ReadResult(id_, outs, {key: value for key, value in outs.items() if key != "installationId"})
+        return ReadResult(
+            id_, outs, {key: value for key, value in outs.items() if key != "installationId"}
+        )
 
     def delete(self, _id: str, props: dict[str, Any]) -> None:
-        """Clean the nodes, paced, then remove the Lease. Raising keeps the resource, and destroy can be run again."""
+        """Clean the nodes, paced, then remove the Lease.
+
+        Raising keeps the resource, and destroy can be run again.
+        """
         with boundary("cleaning the nodes"):
             known = InstallationOutputs.of(props)
             row = Row(known.urn)
             session.run(
                 self.target,
-                lambda api: anchor.end(api, known.ending(), say=row.say, on_progress=row.on_progress),
+                lambda api: anchor.end(
+                    api, known.ending(), say=row.say, on_progress=row.on_progress
+                ),
                 left=session.DISPATCHED if known.dispatcher_job else session.PACED,
             )
 
@@ -85,12 +103,16 @@ async def _establish(api: KubeApi, inputs: InstallationInputs) -> str:
 
 
 async def _restore(api: KubeApi, inputs: InstallationInputs, identity: str) -> None:
-    await anchor.restore(api, inputs.namespace, inputs.lease_name, stack=inputs.stack, installation=identity)
+    await anchor.restore(
+        api, inputs.namespace, inputs.lease_name, stack=inputs.stack, installation=identity
+    )
     await _take_over(api, inputs)
 
 
 async def _take_over(api: KubeApi, inputs: InstallationInputs) -> None:
-    if inputs.released and await evidence.is_of_another_installer(api, inputs.namespace, inputs.suffix):
+    if inputs.released and await evidence.is_of_another_installer(
+        api, inputs.namespace, inputs.suffix
+    ):
         # Before: afterwards nothing else would tell that there was a release.
         await anchor.note_takeover(api, inputs.namespace, inputs.lease_name)
     done = await takeover.carry_out(api, inputs.released)
@@ -103,6 +125,8 @@ class Installation(Resource, module="kata", name="Installation"):
 
     installationId: pulumi.Output[str]  # noqa: N815 - the SDK calls outputs as they are called on the wire
 
-    def __init__(self, name: str, inputs: InstallationInputs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self, name: str, inputs: InstallationInputs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
         outputs = {"installationId": None}
         super().__init__(InstallationProvider(), name, {**outputs, **inputs.props()}, opts)

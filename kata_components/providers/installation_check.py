@@ -1,7 +1,7 @@
 """What `Installation` asks the live cluster: whether the state it is in is that of this cluster and this stack.
 
-`Preflight` has asked all of it before, of its own state. That one is absent from a state that an older version made,
-and from a run with `--target`. Reads only.
+`Preflight` has asked all of it before, of its own state. That one is absent from a state that an
+older version made, and from a run with `--target`. Reads only.
 """
 
 from typing import Final

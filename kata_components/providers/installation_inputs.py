@@ -16,9 +16,10 @@ from kata_components.runner.uninstall import ABANDON_VARIABLE
 class InstallationInputs(Guarded, frozen=True, kw_only=True):
     """What the program asks for.
 
-    `cleanup_job` is the Job template as YAML (job mode only), `dispatcher_job` the Job of upstream's dispatcher as YAML
-    (only where that paces). With `existing` `adopt`, those of `objects` that a Helm release has are taken out of its
-    hands; they are as in `PreflightInputs`. `lease` is put in by check.
+    `cleanup_job` is the Job template as YAML (job mode only), `dispatcher_job` the Job of
+    upstream's dispatcher as YAML (only where that paces). With `existing` `adopt`, those of
+    `objects` that a Helm release has are taken out of its hands; they are as in `PreflightInputs`.
+    `lease` is put in by check.
     """
 
     parallelism: int = 1
@@ -46,7 +47,10 @@ class InstallationOutputs(InstallationInputs, frozen=True, kw_only=True):
     installation_id: str
 
     def ending(self) -> Ending:
-        """What delete has to end. Nodes to give up come from the environment: a destroy sees no new configuration."""
+        """What delete has to end.
+
+        Nodes to give up come from the environment: a destroy sees no new configuration.
+        """
         cleanup = self.cleanup_job and CleanupRequest(
             namespace=self.namespace,
             suffix=self.suffix,
@@ -62,5 +66,7 @@ class InstallationOutputs(InstallationInputs, frozen=True, kw_only=True):
             installation=self.installation_id,
             cluster_uid=self.cluster_uid or "",
             cleanup=cleanup or None,
-            abandoned=frozenset(filter(None, map(str.strip, os.environ.get(ABANDON_VARIABLE, "").split(",")))),
+            abandoned=frozenset(
+                filter(None, map(str.strip, os.environ.get(ABANDON_VARIABLE, "").split(",")))
+            ),
         )

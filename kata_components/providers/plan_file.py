@@ -16,7 +16,8 @@ PLAN: Final = "plan.json"
 def write(directory: str | None, name: str, document: Mapping[str, Any], urn: str) -> str | None:
     """Write a report into the directory, if there is one; return its path, None when it could not be written.
 
-    Whoever reads meanwhile finds the whole old report or the whole new one, and no link is followed.
+    Whoever reads meanwhile finds the whole old report or the whole new one, and no link is
+    followed.
     """
     if directory is None:
         return None
@@ -26,7 +27,9 @@ def write(directory: str | None, name: str, document: Mapping[str, Any], urn: st
         _replace(path, json.dumps(document, indent=2) + "\n")
     except OSError as error:
         # Also after a rollout: its outcome must not be lost over a report.
-        engine.warning(f"{path} could not be written ({error.strerror}); see rollout.reportDir", urn)
+        engine.warning(
+            f"{path} could not be written ({error.strerror}); see rollout.reportDir", urn
+        )
         return None
     return str(path)
 
@@ -46,7 +49,8 @@ def approval(path: str | None, directory: str | None) -> Approval | None:
     """Return the approved plan, None when none is asked for; `directory` is where this run writes its own.
 
     Raises:
-        GuardError: it cannot be read, or is the file that this run writes and would approve itself with.
+        GuardError: it cannot be read, or is the file that this run writes and would approve itself
+            with.
     """
     if path is None:
         return None
@@ -65,7 +69,10 @@ def approval(path: str | None, directory: str | None) -> Approval | None:
 
 
 def with_way_out(refusals: Sequence[str], written: str | None) -> list[str]:
-    """Return refusals that can be confirmed with how to do that; `written` is the plan document that names them."""
+    """Return refusals that can be confirmed with how to do that.
+
+    `written` is the plan document that names them.
+    """
     if written is None:
         how = (
             "set rollout.reportDir and preview again, then review the plan.json written there, copy it, and set "

@@ -1,8 +1,10 @@
-"""The `Preflight` resource: the guard rails. Everything else in the program depends on it (docs/adr/0001).
+"""The `Preflight` resource: the guard rails.
 
-It stands for nothing in the cluster and writes nothing: what it is for is its check, which speaks before any other
-resource is touched, without a preview too. `kata_components.providers.preflight.PreflightProvider` is stored in users'
-state.
+Everything else in the program depends on it (docs/adr/0001).
+
+It stands for nothing in the cluster and writes nothing: what it is for is its check, which speaks
+before any other resource is touched, without a preview too.
+`kata_components.providers.preflight.PreflightProvider` is stored in users' state.
 """
 
 from typing import Any
@@ -28,20 +30,30 @@ class PreflightProvider(ClusterProvider):
     """Refuses. Stateless."""
 
     def check(self, olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
-        """Refuse what this run must not do; reads only. `olds` are the last checked inputs, empty on create."""
-        return self.check_guards("checking what the program may do", PreflightInputs, check, olds, news)
+        """Refuse what this run must not do; reads only.
+
+        `olds` are the last checked inputs, empty on create.
+        """
+        return self.check_guards(
+            "checking what the program may do", PreflightInputs, check, olds, news
+        )
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
         """Say whether what other resources read of it has changed."""
         if has_unknowns(news):
             return DiffResult(changes=True)
-        return DiffResult(changes=PreflightInputs.of(news).lasting != PreflightInputs.of(olds).lasting)
+        return DiffResult(
+            changes=PreflightInputs.of(news).lasting != PreflightInputs.of(olds).lasting
+        )
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Keep what was checked. Instant."""
         with boundary("keeping what was checked"):
             checked = PreflightInputs.of(props)
-            return CreateResult(f"{checked.namespace}/preflight{checked.suffix and '-' + checked.suffix}", _kept(props))
+            return CreateResult(
+                f"{checked.namespace}/preflight{checked.suffix and '-' + checked.suffix}",
+                _kept(props),
+            )
 
     def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
         """Keep what was checked. Instant."""
@@ -66,5 +78,7 @@ class Preflight(Resource, module="kata", name="Preflight"):
 
     passed: pulumi.Output[dict[str, Any]]
 
-    def __init__(self, name: str, inputs: PreflightInputs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self, name: str, inputs: PreflightInputs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
         super().__init__(PreflightProvider(), name, {"passed": None, **inputs.props()}, opts)

@@ -43,23 +43,37 @@ async def check(
     for text in found.announcements:
         engine.warning(text, wanted.urn)
     former = next(iter(found.stacks - {wanted.stack}), None)
-    passed = Passed(cluster_uid=uid, kata_version=wanted.kata_version, namespace=wanted.namespace, suffix=wanted.suffix)
+    passed = Passed(
+        cluster_uid=uid,
+        kata_version=wanted.kata_version,
+        namespace=wanted.namespace,
+        suffix=wanted.suffix,
+    )
     return structs.replace(wanted, cluster_uid=uid, former_stack=former, passed=passed), []
 
 
 async def _there(api: KubeApi, before: PreflightInputs | None, wanted: PreflightInputs) -> Finding:
-    """Refuse an absent namespace and what is somebody else's; announce what is taken over and what restarts."""
+    """Refuse an absent namespace and what is somebody else's.
+
+    Announce what is taken over and what restarts.
+    """
     namespace = await anchor.find_namespace(api, wanted.namespace)
     if namespace is None:
         return Finding([guards.absent_namespace(wanted.namespace)])
-    if (before is None or before.pod_template != wanted.pod_template) and (barred := guards.pod_security(namespace)):
+    if (before is None or before.pod_template != wanted.pod_template) and (
+        barred := guards.pod_security(namespace)
+    ):
         return Finding([barred])
     stacks = wanted.stacks(before)
     lease = await anchor.find_lease(api, wanted.namespace, wanted.lease_name)
     other = wanted.owner(lease, stacks)
     if other:
         return Finding([other])
-    unknown = await elsewhere(api, wanted.namespace, wanted.suffix) if before is None and lease is None else None
+    unknown = (
+        await elsewhere(api, wanted.namespace, wanted.suffix)
+        if before is None and lease is None
+        else None
+    )
     found = await takeover.examine(api, wanted.takeover(stacks, established=lease is not None))
     owner = ownership.stack_of(lease.metadata) if lease else None
     told = found.announcements or await _restart(api, before, wanted)
@@ -67,7 +81,9 @@ async def _there(api: KubeApi, before: PreflightInputs | None, wanted: Preflight
     return Finding([*filter(None, refusals)], told, found.stacks | ({owner} if owner else set()))
 
 
-async def _unfit(api: KubeApi, before: PreflightInputs | None, wanted: PreflightInputs) -> list[Refusal]:
+async def _unfit(
+    api: KubeApi, before: PreflightInputs | None, wanted: PreflightInputs
+) -> list[Refusal]:
     """Refuse new or changed pods on nodes where the node program would refuse its configuration."""
     if not wanted.architectures or wanted.selectors is None:
         return []
@@ -81,9 +97,15 @@ async def _unfit(api: KubeApi, before: PreflightInputs | None, wanted: Preflight
     return [refusal] if refusal else []
 
 
-async def _restart(api: KubeApi, before: PreflightInputs | None, wanted: PreflightInputs) -> list[str]:
+async def _restart(
+    api: KubeApi, before: PreflightInputs | None, wanted: PreflightInputs
+) -> list[str]:
     """Say how many pods a change of the DaemonSet restarts, and Kata's artefacts and the runtime with them."""
-    if before is None or before.pod_template == wanted.pod_template or wanted.deployment_mode != "daemonset":
+    if (
+        before is None
+        or before.pod_template == wanted.pod_template
+        or wanted.deployment_mode != "daemonset"
+    ):
         return []
     live = await fleet.daemon_set(api, wanted.namespace, wanted.lease_name)
     if live is None:

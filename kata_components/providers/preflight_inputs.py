@@ -27,11 +27,12 @@ _NOTHING: Final[Mapping[str, Any]] = {
 class PreflightInputs(Guarded, frozen=True, kw_only=True):
     """What the guard rails compare.
 
-    `objects` are the Kubernetes objects of the program as `apiVersion plural namespace name`; `pod_template` is a
-    digest of the DaemonSet's pods (daemonset mode only). `existing` is `adopt` where objects that are there already may
-    be taken over; then `contents` maps, as JSON, those that are compared to their manifests. `former_stack` and
-    `passed` are put in by check. In daemonset mode, when there are any, `architectures` has what the node program would
-    refuse on each; then `selectors` say where the pods go, and `tolerations` are theirs as JSON.
+    `objects` are the Kubernetes objects of the program as `apiVersion plural namespace name`;
+    `pod_template` is a digest of the DaemonSet's pods (daemonset mode only). `existing` is `adopt`
+    where objects that are there already may be taken over; then `contents` maps, as JSON, those
+    that are compared to their manifests. `former_stack` and `passed` are put in by check. In
+    daemonset mode, when there are any, `architectures` has what the node program would refuse on
+    each; then `selectors` say where the pods go, and `tolerations` are theirs as JSON.
     """
 
     objects: tuple[str, ...] = ()
@@ -46,7 +47,10 @@ class PreflightInputs(Guarded, frozen=True, kw_only=True):
 
     @property
     def lasting(self) -> Self:
-        """What other resources read of it. The rest is compared by check, which is given the last checked inputs."""
+        """What other resources read of it.
+
+        The rest is compared by check, which is given the last checked inputs.
+        """
         return structs.replace(super().lasting, **_NOTHING)
 
     def stacks(self, before: "PreflightInputs | None") -> frozenset[str]:

@@ -36,7 +36,8 @@ def untold(props: Mapping[str, Any]) -> dict[str, Any]:
 async def stale(api: KubeApi, wanted: Passed, passed: Passed | None, owner: Owner) -> str | None:
     """Return why a rollout must not go on, None where it is the one that the guard rails have let pass.
 
-    `wanted` is what it is about, but for the cluster; `passed` is None where a preview does not know it yet.
+    `wanted` is what it is about, but for the cluster; `passed` is None where a preview does not
+    know it yet.
     """
     live = await anchor.cluster_uid(api)
     if passed:
@@ -50,5 +51,9 @@ async def stale(api: KubeApi, wanted: Passed, passed: Passed | None, owner: Owne
     lease = await anchor.find_lease(api, wanted.namespace, names.base(wanted.suffix))
     # A renamed stack gives the Lease its new name in this very run.
     former = ownership.stack_of(lease.metadata) if lease else None
-    refusal = ownership.of_lease(lease, Owner(owner.installation, former or owner.stack)) if lease else None
+    refusal = (
+        ownership.of_lease(lease, Owner(owner.installation, former or owner.stack))
+        if lease
+        else None
+    )
     return refusal.text if refusal else None

@@ -1,6 +1,7 @@
 """What the operator must be allowed for a rollout; asked before anything is written.
 
-`docs/operator-rbac.yaml` grants exactly what the whole program uses; an end-to-end test holds both together.
+`docs/operator-rbac.yaml` grants exactly what the whole program uses; an end-to-end test holds both
+together.
 """
 
 import asyncio
@@ -11,7 +12,10 @@ from kata_components.kubernetes.api import KubeApi
 
 
 class Right(NamedTuple):
-    """One verb on one resource; `namespaced` ones are needed in the installation's namespace, some on one object."""
+    """One verb on one resource.
+
+    `namespaced` ones are needed in the installation's namespace, some on one object.
+    """
 
     verb: str
     group: str
@@ -32,10 +36,16 @@ def rollout_rights(lease: str) -> list[Right]:
     leases = "coordination.k8s.io"
     return [
         *(Right(verb, "", "nodes", namespaced=False) for verb in ("get", "patch")),
-        *(Right(verb, "batch", "jobs", namespaced=True) for verb in ("create", "watch", "delete", "deletecollection")),
+        *(
+            Right(verb, "batch", "jobs", namespaced=True)
+            for verb in ("create", "watch", "delete", "deletecollection")
+        ),
         Right("list", "", "pods", namespaced=True),
         Right("create", leases, "leases", namespaced=True),
-        *(Right(verb, leases, "leases", namespaced=True, name=lease) for verb in ("update", "delete")),
+        *(
+            Right(verb, leases, "leases", namespaced=True, name=lease)
+            for verb in ("update", "delete")
+        ),
     ]
 
 
@@ -50,10 +60,15 @@ async def missing_rights(api: KubeApi, namespace: str, rights: Iterable[Right]) 
     """Return one refusal that names all missing rights, or nothing."""
     wanted = list(rights)
     answers = await asyncio.gather(
-        *(api.allowed(r.verb, r.group, r.resource, namespace if r.namespaced else "", r.name) for r in wanted)
+        *(
+            api.allowed(r.verb, r.group, r.resource, namespace if r.namespaced else "", r.name)
+            for r in wanted
+        )
     )
     missing = [right for right, allowed in zip(wanted, answers, strict=True) if not allowed]
     if not missing:
         return []
-    where = ", ".join(f"{right}" + (f" in {namespace}" if right.namespaced else "") for right in missing)
+    where = ", ".join(
+        f"{right}" + (f" in {namespace}" if right.namespaced else "") for right in missing
+    )
     return [f"this identity may not {where}. {HOW_TO_GRANT}; nothing was written."]

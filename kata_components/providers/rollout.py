@@ -1,7 +1,8 @@
 """The `Rollout` resource: job mode's installs, planned in check, paced in create and update.
 
-Deleting it touches no node (docs/adr/0001): a rename, `--target-replace` or a switch of drivers must never uninstall a
-fleet. `kata_components.providers.rollout.RolloutProvider` is stored in users' state and must stay importable.
+Deleting it touches no node (docs/adr/0001): a rename, `--target-replace` or a switch of drivers
+must never uninstall a fleet. `kata_components.providers.rollout.RolloutProvider` is stored in
+users' state and must stay importable.
 """
 
 import functools
@@ -49,7 +50,8 @@ class RolloutProvider(ClusterProvider):
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Plan against the live cluster, in preview and again in up; reads only.
 
-        The plan's counts and digest become the input `plan`; names and reasons go to messages and to plan.json.
+        The plan's counts and digest become the input `plan`; names and reasons go to messages and
+        to plan.json.
         """
         inputs = own(news)
         later = untold(inputs)
@@ -78,12 +80,20 @@ class RolloutProvider(ClusterProvider):
         last = olds.get("outcome") or {}
         unsettled = bool(last.get("failed") or last.get("remaining"))
         work = plan.get("pending", 0) or plan.get("leftover", 0)
-        return DiffResult(changes=bool(work) or plan.get("digest") != last.get("digest") or unsettled)
+        return DiffResult(
+            changes=bool(work) or plan.get("digest") != last.get("digest") or unsettled
+        )
 
     def create(self, props: dict[str, Any]) -> CreateResult:
-        """Carry out the first rollout. Raising saves nothing; the next up resumes from what the cluster holds."""
+        """Carry out the first rollout.
+
+        Raising saves nothing; the next up resumes from what the cluster holds.
+        """
         inputs = RolloutInputs.of(props)
-        return CreateResult(f"{inputs.namespace}/rollout{inputs.suffix and '-' + inputs.suffix}", self._rollout(inputs))
+        return CreateResult(
+            f"{inputs.namespace}/rollout{inputs.suffix and '-' + inputs.suffix}",
+            self._rollout(inputs),
+        )
 
     def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
         """Carry out the next rollout; raising keeps the old outputs."""
@@ -102,10 +112,14 @@ class RolloutProvider(ClusterProvider):
         """Plan once more and carry it out; return the outputs."""
         row = Row(inputs.urn)
         with boundary("the rollout"):
-            work = functools.partial(install, request=inputs.request, say=row.say, on_progress=row.on_progress)
+            work = functools.partial(
+                install, request=inputs.request, say=row.say, on_progress=row.on_progress
+            )
             if inputs.dispatcher:
                 dispatched = functools.partial(dispatch_install.install, job=inputs.dispatcher)
-                work = functools.partial(dispatched, request=inputs.request, say=row.say, on_progress=row.on_progress)
+                work = functools.partial(
+                    dispatched, request=inputs.request, say=row.say, on_progress=row.on_progress
+                )
             left = session.DISPATCHED if inputs.dispatcher else session.PACED
             done = session.run(self.target, work, left=left)
             failure = printable(done.failure)
@@ -116,7 +130,10 @@ class RolloutProvider(ClusterProvider):
 
 @dataclass(frozen=True, kw_only=True)
 class _Planned:
-    """What check finds; `runs` are the dispatcher's, where that paces. `against` is what its Jobs would meet."""
+    """What check finds; `runs` are the dispatcher's, where that paces.
+
+    `against` is what its Jobs would meet.
+    """
 
     found: Preview
     runs: list[Batch] = field(default_factory=list)
@@ -125,14 +142,21 @@ class _Planned:
 
 async def _plan(api: KubeApi, inputs: RolloutInputs) -> _Planned:
     request = inputs.request
-    about = Passed(cluster_uid="", kata_version=inputs.kata_version, namespace=inputs.namespace, suffix=inputs.suffix)
+    about = Passed(
+        cluster_uid="",
+        kata_version=inputs.kata_version,
+        namespace=inputs.namespace,
+        suffix=inputs.suffix,
+    )
     other = await stale(api, about, inputs.passed, request.owner)
     if other:
         raise GuardError(other)
     found = await preview(api, request)
     if not (found.plan.pending or found.plan.leftover or found.cleanup.pending):
         return _Planned(found=found)
-    against = await missing_rights(api, request.namespace, rollout_rights(names.base(request.suffix)))
+    against = await missing_rights(
+        api, request.namespace, rollout_rights(names.base(request.suffix))
+    )
     runs = await install_runs(api, request.selection, found.plan) if inputs.dispatcher else []
     planned = _Planned(found=found, runs=runs)
     if not found.refusals and (job := _first_job(inputs, planned)):
@@ -149,7 +173,10 @@ def _first_job(inputs: RolloutInputs, planned: _Planned) -> Manifest | None:
 
 
 def _told(inputs: RolloutInputs, planned: _Planned) -> str | None:
-    """Return the dispatcher's Job for the first run; the program's where there is nothing to run."""
+    """Return the dispatcher's Job for the first run.
+
+    The program's where there is nothing to run.
+    """
     if not inputs.dispatcher or not planned.runs:
         return inputs.dispatcher_job
     request = inputs.request
@@ -171,11 +198,16 @@ def _counts(found: Preview) -> str:
 
 
 def _shown(planned: _Planned, inputs: RolloutInputs) -> list[str]:
-    """Tell the plan and write plan.json, or return the refusals; with those that can be confirmed, how."""
+    """Tell the plan and write plan.json, or return the refusals.
+
+    With those that can be confirmed, how.
+    """
     found = planned.found
     if found.refusals and not found.guards:
         return found.refusals
-    written = plan_file.write(inputs.report_dir, plan_file.PLAN, _document(found, inputs), inputs.urn)
+    written = plan_file.write(
+        inputs.report_dir, plan_file.PLAN, _document(found, inputs), inputs.urn
+    )
     if found.refusals:
         return plan_file.with_way_out(found.refusals, written)
     if not found.plan.steps:
@@ -195,12 +227,20 @@ def _shown(planned: _Planned, inputs: RolloutInputs) -> list[str]:
 
 def _document(found: Preview, inputs: RolloutInputs) -> dict[str, Any]:
     request = inputs.request
-    confirmed = {*found.guards, *(request.approval.confirmed(found.place) if request.approval else ())}
-    return approval.document(found.plan, place=found.place, pace=request.pace, cleanup=found.cleanup, guards=confirmed)
+    confirmed = {
+        *found.guards,
+        *(request.approval.confirmed(found.place) if request.approval else ()),
+    }
+    return approval.document(
+        found.plan, place=found.place, pace=request.pace, cleanup=found.cleanup, guards=confirmed
+    )
 
 
 class Rollout(Resource, module="kata", name="Rollout"):
-    """One rollout to all selected nodes; `outcome` is O(1) in their number, `failure` is empty when all went well."""
+    """One rollout to all selected nodes.
+
+    `outcome` is O(1) in their number, `failure` is empty when all went well.
+    """
 
     outcome: pulumi.Output[dict[str, Any]]
     failure: pulumi.Output[str]

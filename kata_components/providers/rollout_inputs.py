@@ -20,12 +20,13 @@ from kata_components.runner.preview import InstallRequest
 class RolloutInputs(WireModel, frozen=True, kw_only=True):
     """What the program asks for.
 
-    `install_job` and `cleanup_job` are Job templates as YAML; with the latter, nodes that are not selected any more are
-    cleaned. `mounted` has fingerprints of the files in the ConfigMaps they mount, `demands` are those on each node.
-    `dispatcher_job` and `cleanup_dispatcher_job` are the Jobs of upstream's dispatcher as YAML, where that paces: as
-    the contract has them from the program, the former told its nodes by check.
-    `architectures` has what the node program would refuse on each. `installation_id` is `Installation`'s and `passed`
-    `Preflight`'s; a preview may not know them yet. `plan` is put in by check.
+    `install_job` and `cleanup_job` are Job templates as YAML; with the latter, nodes that are not
+    selected any more are cleaned. `mounted` has fingerprints of the files in the ConfigMaps they
+    mount, `demands` are those on each node. `dispatcher_job` and `cleanup_dispatcher_job` are the
+    Jobs of upstream's dispatcher as YAML, where that paces: as the contract has them from the
+    program, the former told its nodes by check. `architectures` has what the node program would
+    refuse on each. `installation_id` is `Installation`'s and `passed` `Preflight`'s; a preview may
+    not know them yet. `plan` is put in by check.
     """
 
     urn: str
@@ -100,5 +101,7 @@ class RolloutInputs(WireModel, frozen=True, kw_only=True):
             job=yaml.safe_load(self.cleanup_job),
             parallelism=self.parallelism,
             node_timeout_seconds=self.node_timeout_seconds,
-            dispatcher_job=yaml.safe_load(self.cleanup_dispatcher_job) if self.cleanup_dispatcher_job else None,
+            dispatcher_job=yaml.safe_load(self.cleanup_dispatcher_job)
+            if self.cleanup_dispatcher_job
+            else None,
         )

@@ -14,7 +14,10 @@ _DONE: Final[Mapping[Stage, str]] = {"install": "installed", "cleanup": "cleaned
 
 @dataclass(frozen=True)
 class Row:
-    """The row of the resource with that URN; its methods are what a run calls `say` and `on_progress`."""
+    """The row of the resource with that URN.
+
+    Its methods are what a run calls `say` and `on_progress`.
+    """
 
     urn: str
 

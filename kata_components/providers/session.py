@@ -41,14 +41,14 @@ def target(cluster: str | Mapping[str, Any] | None) -> Target:
         values = json.loads(cluster) if isinstance(cluster, str) else dict(cluster or {})
         return Target(context=values["context"], kubeconfig=values.get("kubeconfig"))
     except (ValueError, KeyError, TypeError, AttributeError):
-        msg = (
-            "kata-deploy:cluster.context is not set; run `pulumi config set --path kata-deploy:cluster.context <name>`"
-        )
+        msg = "kata-deploy:cluster.context is not set; run `pulumi config set --path kata-deploy:cluster.context <name>`"
         raise KubeconfigError(msg) from None
 
 
 def read(where: Target, work: Work[T]) -> T:
-    """Run work that only reads. How long it may take depends on the fleet; each request ends after a minute of silence.
+    """Run work that only reads.
+
+    How long it may take depends on the fleet; each request ends after a minute of silence.
 
     Raises:
         ClusterError: the cluster could not be asked.
@@ -128,7 +128,8 @@ async def _supervise(task: asyncio.Task[Any]) -> str:
 
 
 async def _connected(where: Target, work: Work[T]) -> T:
-    # Imported here: the engine starts this process for check and diff as well, and on every preview.
+    # Imported here: the engine starts this process for check and diff as well, and on every
+    # preview.
     from kata_components.kubernetes.connect import connect  # noqa: PLC0415 # see above
 
     api = connect(where.context, where.kubeconfig)

@@ -20,7 +20,10 @@ class WireModel(msgspec.Struct, rename="camel", frozen=True, kw_only=True, dict=
         return msgspec.convert(dict(props), cls, strict=False)
 
     def props(self) -> dict[str, Any]:
-        """Return a fresh dict for the engine, of JSON's types; None is left out, as the wire has none."""
+        """Return a fresh dict for the engine, of JSON's types.
+
+        None is left out, as the wire has none.
+        """
         plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self))
         return {key: value for key, value in plain.items() if value is not None}
 

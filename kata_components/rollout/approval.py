@@ -1,8 +1,10 @@
-"""The plan document and what an approved one binds (`rollout.approvedPlan`). Pure: texts in, decisions out.
+"""The plan document and what an approved one binds (`rollout.approvedPlan`).
 
-A preview writes the document; a person approves it by naming the file; `up` of that stack on that cluster then touches
-the nodes in it and no others, in the way and at the pace it says. It is also the confirmation of the guard rails it
-lists.
+Pure: texts in, decisions out.
+
+A preview writes the document; a person approves it by naming the file; `up` of that stack on that
+cluster then touches the nodes in it and no others, in the way and at the pace it says. It is also
+the confirmation of the guard rails it lists.
 """
 
 import json
@@ -22,7 +24,8 @@ from kata_components.rollout.step import Action, Step
 _SCHEMA: Final = 2
 _WAITS: Final = "waits for approval"
 _JOBS: Final = (Action.INSTALL, Action.UPGRADE, Action.REBUILT, Action.RETRY, Action.RESUME)
-"""Actions that mean an install Job of the digest: which of them it is may change while the approved work goes on."""
+"""Actions that mean an install Job of the digest: which of them it is may change while the approved
+work goes on."""
 
 
 PARALLELISM: Final = "job.parallelism"
@@ -39,7 +42,9 @@ class Place(NamedTuple):
     cluster_uid: str
 
 
-def document(plan: Plan, *, place: Place, pace: Pace, cleanup: Plan, guards: Iterable[str]) -> dict[str, Any]:
+def document(
+    plan: Plan, *, place: Place, pace: Pace, cleanup: Plan, guards: Iterable[str]
+) -> dict[str, Any]:
     """Return what is written to plan.json: every node with its action, and the guard rails that had to be confirmed."""
     steps = sorted([*plan.steps, *cleanup.steps], key=lambda step: step.node)
     return guards_only(guards, place) | {
@@ -47,7 +52,13 @@ def document(plan: Plan, *, place: Place, pace: Pace, cleanup: Plan, guards: Ite
         "pace": dict(pace),
         "counts": dict(Counter(plan.counts) + Counter(cleanup.counts)),
         "nodes": [
-            {"node": s.node, "uid": s.node_uid, "action": s.action.value, "reason": s.reason, "wave": s.wave}
+            {
+                "node": s.node,
+                "uid": s.node_uid,
+                "action": s.action.value,
+                "reason": s.reason,
+                "wave": s.wave,
+            }
             for s in steps
         ],
     }
@@ -55,7 +66,12 @@ def document(plan: Plan, *, place: Place, pace: Pace, cleanup: Plan, guards: Ite
 
 def guards_only(guards: Iterable[str], place: Place) -> dict[str, Any]:
     """Return the document of a preview that a guard rail stopped before it could plan."""
-    return {"schema": _SCHEMA, "stack": place.stack, "clusterUid": place.cluster_uid, "guards": sorted(guards)}
+    return {
+        "schema": _SCHEMA,
+        "stack": place.stack,
+        "clusterUid": place.cluster_uid,
+        "guards": sorted(guards),
+    }
 
 
 class _Versioned(msgspec.Struct):
@@ -79,7 +95,10 @@ class _Document(msgspec.Struct, rename="camel"):
 
 @dataclass(frozen=True, kw_only=True)
 class Approval:
-    """What was approved. `nodes` maps each node to its UID and action; None: guard rails alone, no plan yet."""
+    """What was approved.
+
+    `nodes` maps each node to its UID and action; None: guard rails alone, no plan yet.
+    """
 
     path: str
     place: Place
@@ -105,7 +124,9 @@ class Approval:
                 )
             found = msgspec.json.decode(text, type=_Document)
         except msgspec.DecodeError as error:
-            msg = f"rollout.approvedPlan: {path} is no plan.json that a preview has written ({error})"
+            msg = (
+                f"rollout.approvedPlan: {path} is no plan.json that a preview has written ({error})"
+            )
             raise GuardError(msg) from None
         return cls(
             path=path,
@@ -143,11 +164,15 @@ class Approval:
         return self._refusal(found)
 
     def _elsewhere(self, place: Place) -> list[str]:
-        cluster = _changed("cluster (UID of kube-system)", self.place.cluster_uid, place.cluster_uid)
+        cluster = _changed(
+            "cluster (UID of kube-system)", self.place.cluster_uid, place.cluster_uid
+        )
         return _changed("stack", self.place.stack, place.stack) + cluster
 
     def _other_actions(self, steps: Iterable[Step]) -> list[str]:
-        other = [f"{s.node} {self._approved(s)[1]} → {s.action}" for s in steps if not self._alike(s)]
+        other = [
+            f"{s.node} {self._approved(s)[1]} → {s.action}" for s in steps if not self._alike(s)
+        ]
         return [f"nodes {some(other)}"] if other else []
 
     def _approved(self, step: Step) -> tuple[str, Action]:
@@ -159,7 +184,9 @@ class Approval:
 
     def _alike(self, step: Step) -> bool:
         _, action = self._approved(step)
-        return action is step.action or (action in _JOBS and step.action in (*_JOBS, Action.RELABEL))
+        return action is step.action or (
+            action in _JOBS and step.action in (*_JOBS, Action.RELABEL)
+        )
 
     def _refusal(self, departures: Sequence[str]) -> Refusal | None:
         if not departures:
@@ -173,8 +200,16 @@ class Approval:
 
 
 def _changed(key: str, approved: object, wanted: object) -> list[str]:
-    """Return the line that tells a value that is not as approved, as a list of one; none where it is."""
-    narrower = key == PARALLELISM and isinstance(approved, int) and isinstance(wanted, int) and wanted < approved
+    """Return the line that tells a value that is not as approved, as a list of one.
+
+    None where it is.
+    """
+    narrower = (
+        key == PARALLELISM
+        and isinstance(approved, int)
+        and isinstance(wanted, int)
+        and wanted < approved
+    )
     return [] if approved == wanted or narrower else [f"{key} {_told(approved)} → {_told(wanted)}"]
 
 

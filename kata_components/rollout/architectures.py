@@ -17,8 +17,9 @@ def worked_on(plan: Plan, nodes: Iterable[Node]) -> list[Node]:
 def unfit(nodes: Iterable[Node], problems: Mapping[str, str]) -> Refusal | None:
     """Refuse to work on nodes of an architecture that has a problem, or that is not among those known.
 
-    `problems` has a text, perhaps empty, for each architecture there are shims for. Nodes that have not told theirs
-    yet are let pass. Nothing but a change of the configuration or of the selection helps.
+    `problems` has a text, perhaps empty, for each architecture there are shims for. Nodes that have
+    not told theirs yet are let pass. Nothing but a change of the configuration or of the selection
+    helps.
     """
     found: dict[str, list[str]] = {}
     for node in nodes:

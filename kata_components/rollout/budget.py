@@ -7,9 +7,9 @@ from math import inf
 class Budget:
     """Counts the nodes that failed at this digest, earlier runs included.
 
-    Once more than `allowed` nodes count as failed, no fresh node starts; the failed ones may be tried again, because
-    that cannot raise the count. A canary that failed, went away or was left out before it could prove anything, stops
-    everything.
+    Once more than `allowed` nodes count as failed, no fresh node starts; the failed ones may be
+    tried again, because that cannot raise the count. A canary that failed, went away or was left
+    out before it could prove anything, stops everything.
     """
 
     def __init__(self, allowed: float = inf, *, earlier: Iterable[str] = ()) -> None:

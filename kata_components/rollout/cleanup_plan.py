@@ -26,11 +26,12 @@ def cleanup_plan(
 ) -> Plan:
     """Return the plan that takes this installation off every node that may have something of it.
 
-    That is every node with our mark, whatever machine it was written for; every node with an install Job of ours, since
-    one that failed or was cut off may have left half an installation; and every `claimed` node with Kata's label,
-    unless the mark of another installation explains it. What an installation in another namespace has marked is left to
-    that one. `claimed` are the nodes this installation was given: there the label is ours even if mark and Job were
-    deleted. NotReady nodes are skipped: nothing runs there.
+    That is every node with our mark, whatever machine it was written for; every node with an
+    install Job of ours, since one that failed or was cut off may have left half an installation;
+    and every `claimed` node with Kata's label, unless the mark of another installation explains it.
+    What an installation in another namespace has marked is left to that one. `claimed` are the
+    nodes this installation was given: there the label is ours even if mark and Job were deleted.
+    NotReady nodes are skipped: nothing runs there.
     """
     known = list(jobs)
     touched = {job.node for job in known if job.stage == "install"}
@@ -45,7 +46,8 @@ def cleanup_plan(
         if reason:
             verdict = (Action.CLEANUP, reason) if node.ready else (Action.SKIPPED, node.not_ready)
             job = cleanups.get(name)
-            # A Job that cleaned the node as it is now only waits for the mark to be removed, so it is not stale.
+            # A Job that cleaned the node as it is now only waits for the mark to be removed, so it
+            # is not stale.
             fits = name not in touched and _cleaned(node, job, suffix, digest)
             step = step_of(node, *verdict, None if fits else job)
             shared = mark.others_are_whole(node, suffix)
@@ -53,13 +55,18 @@ def cleanup_plan(
     return Plan(digest=digest, steps=tuple(steps))
 
 
-def deselected_plan(nodes: Sequence[Node], jobs: Iterable[NodeJob], digest: str, rules: Rules) -> Plan:
+def deselected_plan(
+    nodes: Sequence[Node], jobs: Iterable[NodeJob], digest: str, rules: Rules
+) -> Plan:
     """Return the plan that cleans `nodes`, which all carry our mark and are not selected any more.
 
-    `digest` is that of the cleanup; of the rules only whose they are counts, and which steps may be taken.
+    `digest` is that of the cleanup; of the rules only whose they are counts, and which steps may be
+    taken.
     """
     planned = cleanup_plan(nodes, jobs, rules.suffix, digest, namespace=rules.namespace)
-    return Plan(digest=digest, steps=tuple(rules.bound(_deselected(step)) for step in planned.steps))
+    return Plan(
+        digest=digest, steps=tuple(rules.bound(_deselected(step)) for step in planned.steps)
+    )
 
 
 def _deselected(step: Step) -> Step:
@@ -72,7 +79,11 @@ def _reason(node: Node, *, marked: bool, touched: bool, claimed: bool) -> str:
     if touched:
         return "had an install Job of ours"
     labelled = node.metadata.label(names.RUNTIME_LABEL) is not None
-    if claimed and labelled and not any(map(names.is_mark_annotation, node.metadata.annotations or {})):
+    if (
+        claimed
+        and labelled
+        and not any(map(names.is_mark_annotation, node.metadata.annotations or {}))
+    ):
         return "carries Kata's label"
     return ""
 

@@ -6,7 +6,10 @@ from enum import Enum
 
 @dataclass(frozen=True)
 class CreateJob:
-    """Create the node's Job; where it `replaces` one, by its UID, only when no pod of that one works any more."""
+    """Create the node's Job.
+
+    Where it `replaces` one, by its UID, only when no pod of that one works any more.
+    """
 
     node: str
     replaces: str = ""
@@ -46,7 +49,10 @@ class ListJobs:
 
 @dataclass(frozen=True)
 class RemoveJobs:
-    """Remove the succeeded Jobs of nodes that are done; failing is no failure, and nothing waits for it."""
+    """Remove the succeeded Jobs of nodes that are done.
+
+    Failing is no failure, and nothing waits for it.
+    """
 
     nodes: tuple[str, ...]
 
@@ -79,7 +85,10 @@ class Code(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """The end of a command. `uid` is the created Job's; `retry_after` is in seconds; `text` explains a failure."""
+    """The end of a command.
+
+    `uid` is the created Job's; `retry_after` is in seconds; `text` explains a failure.
+    """
 
     code: Code
     uid: str = ""

@@ -6,7 +6,8 @@ from decimal import Decimal
 from typing import Any, Final
 
 _KEYS: Final = ("name", "mountPath")
-"""By what server-side apply tells apart the items of a list in a pod: containers, env, volumes; volume mounts."""
+"""By what server-side apply tells apart the items of a list in a pod: containers, env, volumes;
+volume mounts."""
 
 _QUANTITIES: Final = {"limits", "requests", "podFixed"}
 """The fields that hold amounts of resources by their names."""
@@ -27,7 +28,9 @@ def covers(live: Any, wanted: Any) -> bool:  # noqa: ANN401 - any part of a Kube
     if live is None:
         return not wanted
     if isinstance(wanted, Mapping):
-        return isinstance(live, Mapping) and all(_covers(key, live.get(key), value) for key, value in wanted.items())
+        return isinstance(live, Mapping) and all(
+            _covers(key, live.get(key), value) for key, value in wanted.items()
+        )
     if isinstance(wanted, list):
         return isinstance(live, list) and _list_covers(live, wanted)
     return bool(live == wanted)
@@ -37,7 +40,9 @@ def _covers(key: str, live: Any, wanted: Any) -> bool:  # noqa: ANN401 # as abov
     """Return the same of a field; quantities of resources are compared by what they amount to."""
     if key not in _QUANTITIES or not isinstance(live, Mapping) or not isinstance(wanted, Mapping):
         return covers(live, wanted)
-    return covers({k: _amount(v) for k, v in live.items()}, {k: _amount(v) for k, v in wanted.items()})
+    return covers(
+        {k: _amount(v) for k, v in live.items()}, {k: _amount(v) for k, v in wanted.items()}
+    )
 
 
 def _amount(quantity: object) -> object:

@@ -12,9 +12,10 @@ from kata_components.kubernetes.objects import Node
 class Demands(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
     """What the configuration implies for every node.
 
-    `labels` are those by which its RuntimeClasses select nodes, all with the value `true`; `handlers`
-    the CRI runtime handlers that its pods ask for. `distribution` is that of Kubernetes, whose
-    configuration files are written; `containerd` is the oldest version that will do, and what needs it.
+    `labels` are those by which its RuntimeClasses select nodes, all with the value `true`;
+    `handlers` the CRI runtime handlers that its pods ask for. `distribution` is that of Kubernetes,
+    whose configuration files are written; `containerd` is the oldest version that will do, and what
+    needs it.
     """
 
     labels: tuple[str, ...] = (names.RUNTIME_LABEL,)
@@ -45,7 +46,10 @@ class Demands(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
         return served
 
     def unfit(self, node: Node) -> str:
-        """Return why Kata cannot be installed on a node, whatever the configuration; empty when it can."""
+        """Return why Kata cannot be installed on a node, whatever the configuration.
+
+        Empty when it can.
+        """
         if node.info.operating_system == "windows":
             return "runs Windows, Kata needs Linux"
         least, why = self.containerd
@@ -57,7 +61,8 @@ class Demands(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
     def other_distribution(self, node: Node) -> str:
         """Return the distribution that a node names where it is another one than configured, else nothing.
 
-        The node program would write where no container runtime reads. CRI-O is configured alike everywhere.
+        The node program would write where no container runtime reads. CRI-O is configured alike
+        everywhere.
         """
         if not self.distribution or node.info.container_runtime_version.startswith("cri-o"):
             return ""

@@ -1,8 +1,8 @@
 """The host digest: a fingerprint of what a per-node Job does to its host, and of nothing else.
 
-Covered: images, stages in order, commands, environment, mounts, host privileges, and the content of mounted ConfigMaps.
-Left out: whatever only Kubernetes sees (TTL, labels, tolerations, pull secrets, pull policy), because changing those
-must not restart a container runtime (upstream issue #12761).
+Covered: images, stages in order, commands, environment, mounts, host privileges, and the content of
+mounted ConfigMaps. Left out: whatever only Kubernetes sees (TTL, labels, tolerations, pull secrets,
+pull policy), because changing those must not restart a container runtime (upstream issue #12761).
 """
 
 import hashlib
@@ -33,13 +33,19 @@ def _recipe_1(pod: Mapping[str, Any], contents: Contents) -> dict[str, Any]:
     return {
         "recipe": 1,
         "hostPID": pod.get("hostPID", False),
-        "stages": [_stage(container) for container in [*pod.get("initContainers", []), *pod["containers"]]],
-        "volumes": sorted((_volume(volume, contents) for volume in pod.get("volumes", [])), key=_json),
+        "stages": [
+            _stage(container) for container in [*pod.get("initContainers", []), *pod["containers"]]
+        ],
+        "volumes": sorted(
+            (_volume(volume, contents) for volume in pod.get("volumes", [])), key=_json
+        ),
     }
 
 
 def _stage(container: Mapping[str, Any]) -> dict[str, Any]:
-    stage = {key: container.get(key) for key in ("name", "image", "command", "args", "securityContext")}
+    stage = {
+        key: container.get(key) for key in ("name", "image", "command", "args", "securityContext")
+    }
     return stage | {
         "env": sorted(container.get("env", []), key=_json),
         "mounts": sorted(container.get("volumeMounts", []), key=_json),

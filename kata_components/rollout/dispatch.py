@@ -1,7 +1,8 @@
 """How upstream's dispatcher is told what to do, and what is asked of it beyond its contract (section 3.4). Pure.
 
-The dispatcher runs a Job on every node it is told of, finished or not. So it is told of the nodes that need one, and of
-no others: by a label selector where one matches exactly these, by name where none does.
+The dispatcher runs a Job on every node it is told of, finished or not. So it is told of the nodes
+that need one, and of no others: by a label selector where one matches exactly these, by name where
+none does.
 """
 
 import json
@@ -29,9 +30,11 @@ _LABEL: Final = "--node-label="
 _TEMPLATE: Final = "--job-template="
 _UNLABEL: Final = "--remove-node-label"
 _NOT_TOLD: Final = (
-    # With an owner, the per-node Jobs go with the dispatcher's Job: deleting it would cut them off in mid-work.
+    # With an owner, the per-node Jobs go with the dispatcher's Job: deleting it would cut them off
+    # in mid-work.
     "--owner-job-name=",
-    # From 4.1.0: clean what is installed and not selected. In a narrowed selection that is every finished node.
+    # From 4.1.0: clean what is installed and not selected. In a narrowed selection that is every
+    # finished node.
     "--cleanup-job-template=",
 )
 
@@ -41,7 +44,10 @@ Selectors = tuple[str, ...]
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """The nodes of one dispatcher run; told by `selectors`, which match exactly these, or without them by name."""
+    """The nodes of one dispatcher run.
+
+    Told by `selectors`, which match exactly these, or without them by name.
+    """
 
     nodes: tuple[str, ...]
     selectors: Selectors = ()
@@ -65,7 +71,9 @@ def selectors_of(job: Mapping[str, Any]) -> Selectors:
     command = _container(job)["command"]
     if any(word.startswith(_NODES) for word in command):
         return ()
-    return tuple(word.removeprefix(_SELECTOR) for word in command if word.startswith(_SELECTOR)) or ("",)
+    return tuple(
+        word.removeprefix(_SELECTOR) for word in command if word.startswith(_SELECTOR)
+    ) or ("",)
 
 
 def does_node_work(job: Mapping[str, Any]) -> bool:
@@ -81,19 +89,25 @@ def releases_labels(job: Mapping[str, Any]) -> bool:
 def waiting_seconds(job: Mapping[str, Any]) -> int:
     """Return how long a dispatcher is told to wait at most, before its first Job and behind its last."""
     flags = (*_WAITING, _READY)
-    return sum(int(word.partition("=")[2]) for word in _container(job)["command"] if word.startswith(flags))
+    return sum(
+        int(word.partition("=")[2]) for word in _container(job)["command"] if word.startswith(flags)
+    )
 
 
 def without_installed(selectors: Selectors) -> Selectors:
     """Return selectors of the same nodes, less those that carry the label of an installed node."""
-    return tuple(",".join(filter(None, (selector, f"{names.RUNTIME_LABEL}!=true"))) for selector in selectors)
+    return tuple(
+        ",".join(filter(None, (selector, f"{names.RUNTIME_LABEL}!=true"))) for selector in selectors
+    )
 
 
-def batches(wanted: Sequence[str], found: Mapping[Selectors, Set[str]], named: int = 0) -> list[Batch]:
+def batches(
+    wanted: Sequence[str], found: Mapping[Selectors, Set[str]], named: int = 0
+) -> list[Batch]:
     """Return the dispatcher runs for the wanted nodes, one after another.
 
-    `found` says which nodes each selection matches that may be used, in order of preference; `named` is how many nodes
-    the user has named, which may all stand in one command line.
+    `found` says which nodes each selection matches that may be used, in order of preference;
+    `named` is how many nodes the user has named, which may all stand in one command line.
     """
     nodes = tuple(sorted(wanted))
     if not nodes:
@@ -105,11 +119,13 @@ def batches(wanted: Sequence[str], found: Mapping[Selectors, Set[str]], named: i
     return [Batch(nodes=nodes[start : start + size]) for start in range(0, len(nodes), size)]
 
 
-def dispatcher_job(job: Mapping[str, Any], batch: Batch, per_node: Mapping[str, Any]) -> dict[str, Any]:
+def dispatcher_job(
+    job: Mapping[str, Any], batch: Batch, per_node: Mapping[str, Any]
+) -> dict[str, Any]:
     """Return the dispatcher Job for one batch; `per_node` is the template of its Jobs, as `node_template` makes it.
 
-    It brings that along, in place of the ConfigMap: that may be gone by now, or another configuration's. Its annotation
-    says which digest it installs.
+    It brings that along, in place of the ConfigMap: that may be gone by now, or another
+    configuration's. Its annotation says which digest it installs.
     """
     container = _container(job)
     dropped = (_NODES, _SELECTOR, *_NOT_TOLD, *(() if batch.selectors else _WAITING))
@@ -117,7 +133,10 @@ def dispatcher_job(job: Mapping[str, Any], batch: Batch, per_node: Mapping[str, 
     template = job["spec"]["template"]
     pod = template["spec"] | {
         "containers": [container | {"command": [*told, *batch.flags]}],
-        "volumes": [_own_template(volume["name"], container["command"]) for volume in template["spec"]["volumes"]],
+        "volumes": [
+            _own_template(volume["name"], container["command"])
+            for volume in template["spec"]["volumes"]
+        ],
     }
     brought = {names.TEMPLATE_ANNOTATION: json.dumps(per_node, ensure_ascii=False)}
     told_template = template | {"metadata": _annotated(template["metadata"], brought), "spec": pod}
@@ -126,11 +145,14 @@ def dispatcher_job(job: Mapping[str, Any], batch: Batch, per_node: Mapping[str, 
     return dict(job) | {"metadata": _annotated(job["metadata"], digest), "spec": spec}
 
 
-def node_template(job: Mapping[str, Any], node_timeout_seconds: int, mounted: Contents) -> dict[str, Any]:
+def node_template(
+    job: Mapping[str, Any], node_timeout_seconds: int, mounted: Contents
+) -> dict[str, Any]:
     """Return the template of a per-node Job as the dispatcher is given it, which adds name, node and labels.
 
-    No TTL, and the digest as annotation: a Job that ends while nobody follows is all that tells what was done.
-    Of two time limits, the shorter one counts. `mounted` stands for the contents of the ConfigMaps that the Job mounts.
+    No TTL, and the digest as annotation: a Job that ends while nobody follows is all that tells
+    what was done. Of two time limits, the shorter one counts. `mounted` stands for the contents of
+    the ConfigMaps that the Job mounts.
     """
     kept = {key: value for key, value in job["spec"].items() if key != "ttlSecondsAfterFinished"}
     limit = min(node_timeout_seconds, kept.get("activeDeadlineSeconds", node_timeout_seconds))
@@ -144,17 +166,24 @@ def node_template(job: Mapping[str, Any], node_timeout_seconds: int, mounted: Co
 def family(job: Mapping[str, Any]) -> str:
     """Return the label selector of all Jobs of an installation, per-node ones and dispatchers, given one of them."""
     own = {names.DISPATCHER_LABEL, names.STAGE_LABEL}
-    labels = sorted((key, value) for key, value in job["metadata"]["labels"].items() if key not in own)
+    labels = sorted(
+        (key, value) for key, value in job["metadata"]["labels"].items() if key not in own
+    )
     return ",".join(f"{key}={value}" for key, value in labels)
 
 
 def progress(
-    nodes: Iterable[str], jobs: Mapping[str, NodeJob], stage: Stage, held_up: Mapping[str, Holdup] | None = None
+    nodes: Iterable[str],
+    jobs: Mapping[str, NodeJob],
+    stage: Stage,
+    held_up: Mapping[str, Holdup] | None = None,
 ) -> Progress:
     """Return how far a run over these nodes is, given the newest Job of each, and what holds some up."""
     wanted = list(nodes)
     states = [jobs[node].state for node in wanted if node in jobs and jobs[node].stage == stage]
-    held = {node: held for node, held in (held_up or {}).items() if node in jobs and jobs[node].active}
+    held = {
+        node: held for node, held in (held_up or {}).items() if node in jobs and jobs[node].active
+    }
     return Progress(
         total=len(wanted),
         done=states.count(JobState.SUCCEEDED),
@@ -168,7 +197,10 @@ def progress(
 
 
 def summary(runs: Sequence[Batch], pending: int) -> str:
-    """Return the line that says how the dispatcher will be told; empty when it has nothing to do."""
+    """Return the line that says how the dispatcher will be told.
+
+    Empty when it has nothing to do.
+    """
     if not runs:
         return "  no Job is needed: what is pending only has to be recorded" if pending else ""
     if len(runs) > 1:
@@ -189,4 +221,7 @@ def _own_template(volume: str, command: Sequence[str]) -> dict[str, Any]:
     """Return the volume with the template as the pod's own annotation has it, under the name the command gives."""
     (path,) = (word.removeprefix(_TEMPLATE) for word in command if word.startswith(_TEMPLATE))
     source = {"fieldRef": {"fieldPath": f"metadata.annotations['{names.TEMPLATE_ANNOTATION}']"}}
-    return {"name": volume, "downwardAPI": {"items": [{"path": PurePosixPath(path).name, **source}]}}
+    return {
+        "name": volume,
+        "downwardAPI": {"items": [{"path": PurePosixPath(path).name, **source}]},
+    }

@@ -1,4 +1,7 @@
-"""What the cluster says about one node: its labels, its mark, and the Jobs that were made for it. Pure."""
+"""What the cluster says about one node: its labels, its mark, and the Jobs that were made for it.
+
+Pure.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,8 +26,8 @@ class Facts:
 
     These are as `host_digests` gives them.
 
-    `job` and `cleanup` are the install Job and the cleanup Job under the node's name, of whatever run and machine.
-    `has_neighbour`: a Job of another installation is there, at work or finished.
+    `job` and `cleanup` are the install Job and the cleanup Job under the node's name, of whatever
+    run and machine. `has_neighbour`: a Job of another installation is there, at work or finished.
     """
 
     node: Node
@@ -43,7 +46,10 @@ class Facts:
 
     @cached_property
     def mark(self) -> Mark | None:
-        """The mark, whatever machine it was written for; that of an installation elsewhere is not ours."""
+        """The mark, whatever machine it was written for.
+
+        That of an installation elsewhere is not ours.
+        """
         written = self._written
         return None if written is None or written.is_of_another(self.namespace) else written
 
@@ -123,8 +129,9 @@ class Facts:
     def is_labelled(self) -> bool:
         """Whether the node is labelled as installed.
 
-        From 4.1.0 on an installation has a label of its own beside the one that all share. Either is `false` from the
-        beginning of an install to its end, and from the beginning of a cleanup on.
+        From 4.1.0 on an installation has a label of its own beside the one that all share. Either
+        is `false` from the beginning of an install to its end, and from the beginning of a cleanup
+        on.
         """
         own = self.node.metadata.label(names.mark_label(self.suffix))
         return self.node.metadata.label(names.RUNTIME_LABEL) == "true" and own in {None, "true"}
@@ -153,7 +160,10 @@ class Facts:
 
     @property
     def failed_at(self) -> str:
-        """The digest, this one or another, at which its last Job has failed or the mark says so; empty if neither."""
+        """The digest, this one or another, at which its last Job has failed or the mark says so.
+
+        Empty if neither.
+        """
         if self.job is not None and self.job.is_of(self.node) and self.job.state is JobState.FAILED:
             return self.job.digest
         return self.own_mark.failed if self.own_mark is not None else ""

@@ -1,7 +1,9 @@
-"""Guard rails: what the next `up` must not do without being asked twice (design promise 7). Pure; texts only.
+"""Guard rails: what the next `up` must not do without being asked twice (design promise 7).
 
-Each function returns the refusal, or None when there is nothing to refuse. A refusal says what would happen to how
-many nodes and the safe way.
+Pure; texts only.
+
+Each function returns the refusal, or None when there is nothing to refuse. A refusal says what
+would happen to how many nodes and the safe way.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -20,8 +22,8 @@ _CLEANING_SHARE: Final = 0.1
 class Refusal(NamedTuple):
     """Why something is refused.
 
-    `guard` names it with its facts, as plan.json lists it: an approved plan that has it confirms it. Empty: nothing but
-    a change of the configuration or the cluster helps.
+    `guard` names it with its facts, as plan.json lists it: an approved plan that has it confirms
+    it. Empty: nothing but a change of the configuration or the cluster helps.
     """
 
     text: str
@@ -38,7 +40,10 @@ _POD_SECURITY: Final = "pod-security.kubernetes.io/enforce"
 
 
 def cluster(old_uid: str | None, uid: str, context: str) -> Refusal | None:
-    """Refuse to act on another cluster under the same stack; clusters are told apart by kube-system's UID."""
+    """Refuse to act on another cluster under the same stack.
+
+    Clusters are told apart by kube-system's UID.
+    """
     if old_uid is None or old_uid == uid:
         return None
     text = (
@@ -77,7 +82,10 @@ def refused_job(job: str, answer: str) -> Refusal:
 
 
 def identity(old: Mapping[str, Any], new: Mapping[str, Any], marked: int) -> Refusal | None:
-    """Refuse a change of mode, suffix or namespace while an installation exists; `marked` is how many nodes have it."""
+    """Refuse a change of mode, suffix or namespace while an installation exists.
+
+    `marked` is how many nodes have it.
+    """
     changed = [key for key in _IDENTITY if key in old and old[key] != new[key]]
     if not changed:
         return None
@@ -87,7 +95,8 @@ def identity(old: Mapping[str, Any], new: Mapping[str, Any], marked: int) -> Ref
         f"{what}. {_nodes(marked)} installed now. The safe way: put the old value back and run `pulumi destroy`, "
         "then set the new value and run `pulumi up`."
     )
-    # The DaemonSet's pods uninstall when they end, which they would do after the Jobs have installed.
+    # The DaemonSet's pods uninstall when they end, which they would do after the Jobs have
+    # installed.
     return Refusal(text, "" if "deploymentMode" in changes else ", ".join(changes.values()))
 
 
@@ -137,11 +146,16 @@ def unknown_nodes(missing: Sequence[str]) -> Refusal | None:
     """Refuse names in job.nodes that are no nodes of the cluster."""
     if not missing:
         return None
-    return Refusal(f"job.nodes names {some(missing)}, which the cluster does not have: see `kubectl get nodes`")
+    return Refusal(
+        f"job.nodes names {some(missing)}, which the cluster does not have: see `kubectl get nodes`"
+    )
 
 
 def unclaimed(nodes: Sequence[str], others: Collection[str] = ()) -> Refusal | None:
-    """Refuse to touch nodes that something else installed Kata on; `others` are installations with marks there."""
+    """Refuse to touch nodes that something else installed Kata on.
+
+    `others` are installations with marks there.
+    """
     if not nodes:
         return None
     what = f"{_nodes(len(nodes))} labelled {names.RUNTIME_LABEL} without a mark of this stack ({some(nodes)})"
@@ -207,7 +221,9 @@ def foreign_objects(objects: Sequence[str], releases: Collection[Release]) -> Re
 def takeover(releases: Collection[Release], namespace: str) -> Refusal | None:
     """Refuse to take over what is not one release in the namespace of this stack."""
     if len(releases) > 1:
-        return Refusal(f"objects of this installation belong to {_releases(releases)}: only one can be taken over")
+        return Refusal(
+            f"objects of this installation belong to {_releases(releases)}: only one can be taken over"
+        )
     elsewhere = next((r for r in releases if r.namespace not in ("", namespace)), None)
     if elsewhere is None:
         return None
@@ -232,15 +248,24 @@ def other_stack(owner: str | None, stack: str, lease: str) -> Refusal | None:
 def unconfirmed(refusals: Iterable[Refusal | None], confirmed: Iterable[str]) -> list[Refusal]:
     """Return the refusals that no approved plan confirms; `confirmed` are the guards it lists."""
     known = set(confirmed)
-    return [refusal for refusal in refusals if refusal and (not refusal.guard or refusal.guard not in known)]
+    return [
+        refusal
+        for refusal in refusals
+        if refusal and (not refusal.guard or refusal.guard not in known)
+    ]
 
 
 def _reasons(steps: Sequence[Step]) -> str:
-    """Return why nodes are left alone, each reason with its first nodes: `a, b: has this; c: has that`."""
+    """Return why nodes are left alone, each reason with its first nodes: `a, b: has this.
+
+    C: has that`.
+    """
     by_reason: dict[str, list[str]] = {}
     for step in steps:
         by_reason.setdefault(step.reason, []).append(step.node)
-    return "; ".join(f"{nodes(len(found))} ({some(found)}): {reason}" for reason, found in by_reason.items())
+    return "; ".join(
+        f"{nodes(len(found))} ({some(found)}): {reason}" for reason, found in by_reason.items()
+    )
 
 
 def _version(text: str) -> tuple[int, ...]:
@@ -249,12 +274,18 @@ def _version(text: str) -> tuple[int, ...]:
 
 def _objects(objects: Sequence[str]) -> str:
     count = len(objects)
-    return "1 object of this installation belongs" if count == 1 else f"{count} objects of this installation belong"
+    return (
+        "1 object of this installation belongs"
+        if count == 1
+        else f"{count} objects of this installation belong"
+    )
 
 
 def _releases(releases: Collection[Release]) -> str:
     listed = sorted(map(str, releases))
-    return f"the Helm release {listed[0]}" if len(listed) == 1 else f"the Helm releases {some(listed)}"
+    return (
+        f"the Helm release {listed[0]}" if len(listed) == 1 else f"the Helm releases {some(listed)}"
+    )
 
 
 def _nodes(count: int) -> str:

@@ -1,8 +1,8 @@
 """Helm's traces on Kubernetes objects: whose release they are, and what to remove so that Helm lets go of them.
 
-Helm labels and annotates what it applies, and the API server notes it as manager of every field it set. As long as it
-is noted, a field that our manifests no longer have stays on the object: server-side apply removes only what nobody else
-set. So letting go means both. Pure.
+Helm labels and annotates what it applies, and the API server notes it as manager of every field it
+set. As long as it is noted, a field that our manifests no longer have stays on the object:
+server-side apply removes only what nobody else set. So letting go means both. Pure.
 """
 
 from typing import Any, Final, NamedTuple
@@ -35,25 +35,36 @@ class Release(NamedTuple):
 def release_of(metadata: Metadata) -> Release | None:
     """Return the release an object belongs to, None when Helm does not manage it.
 
-    Helm notes the release on everything it applies. Its label alone is the chart's own: it stands in `helm template`'s
-    output too, which Argo CD and others apply.
+    Helm notes the release on everything it applies. Its label alone is the chart's own: it stands
+    in `helm template`'s output too, which Argo CD and others apply.
     """
     name = metadata.annotation(_RELEASE_NAME)
-    return Release(bounded(name), bounded(metadata.annotation(_RELEASE_NAMESPACE) or "")) if name else None
+    return (
+        Release(bounded(name), bounded(metadata.annotation(_RELEASE_NAMESPACE) or ""))
+        if name
+        else None
+    )
 
 
 def letting_go(metadata: OwnedMetadata) -> dict[str, Any]:
     """Return the patch of the metadata that takes an object out of Helm's hands.
 
-    It names the version it was made from, so that it never undoes what another manager wrote meanwhile. An object that
-    only Helm has written keeps its managers: with none at all, the API server would make up one that owns everything.
+    It names the version it was made from, so that it never undoes what another manager wrote
+    meanwhile. An object that only Helm has written keeps its managers: with none at all, the API
+    server would make up one that owns everything.
     """
     managers = metadata.managed_fields or []
     others = [entry for entry in managers if not _set_by_helm(entry)]
     patch: dict[str, Any] = {
         "resourceVersion": metadata.resource_version,
-        "labels": {key: None for key, value in (metadata.labels or {}).items() if _is_helms(key, value)},
-        "annotations": {key: None for key, value in (metadata.annotations or {}).items() if _is_helms(key, value)},
+        "labels": {
+            key: None for key, value in (metadata.labels or {}).items() if _is_helms(key, value)
+        },
+        "annotations": {
+            key: None
+            for key, value in (metadata.annotations or {}).items()
+            if _is_helms(key, value)
+        },
     }
     return patch | {"managedFields": others} if others else patch
 

@@ -1,4 +1,7 @@
-"""What holds up a Job at work: from what its pods, their making and its node say to one short text. Pure."""
+"""What holds up a Job at work: from what its pods, their making and its node say to one short text.
+
+Pure.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,8 +24,9 @@ _DETAIL: Final = 200
 class Holdup:
     """Why the Job of a node does not get on.
 
-    `what` is alike on all nodes of the same trouble, `detail` has the cluster's own words. `attempt` is empty in the
-    first one. `podless`: nothing works on the node. `unwell`: the node itself is in trouble since its Job began.
+    `what` is alike on all nodes of the same trouble, `detail` has the cluster's own words.
+    `attempt` is empty in the first one. `podless`: nothing works on the node. `unwell`: the node
+    itself is in trouble since its Job began.
     """
 
     what: str
@@ -53,17 +57,24 @@ def told_by_events(job: NodeJob, pods: Sequence[Pod]) -> str:
 
 
 def holdup(
-    job: NodeJob, pods: Sequence[Pod], node: Node | None, tolerations: Sequence[Toleration], events: Sequence[Event]
+    job: NodeJob,
+    pods: Sequence[Pod],
+    node: Node | None,
+    tolerations: Sequence[Toleration],
+    events: Sequence[Event],
 ) -> Holdup:
     """Return what holds up a Job that has gone on for a while.
 
-    `events` are the warnings about what `told_by_events` names. A `node` that is not known says nothing.
+    `events` are the warnings about what `told_by_events` names. A `node` that is not known says
+    nothing.
     """
     attempt = f"attempt {job.failed_pods + 1} of {job.attempts}" if job.failed_pods else ""
     live = _live(pods)
     podless = not live
     if node is not None and not node.ready:
-        return Holdup(what="the node is NotReady", detail=node.trouble, attempt=attempt, unwell=True)
+        return Holdup(
+            what="the node is NotReady", detail=node.trouble, attempt=attempt, unwell=True
+        )
     if node is not None and (taint := evicting(node, tolerations)):
         return Holdup(what=f"the taint {taint} evicts its pods", attempt=attempt, podless=podless)
     warning = max(events, key=lambda event: event.time, default=None)
@@ -74,7 +85,12 @@ def holdup(
     if not pods:
         return Holdup(what="no pod of it is there", detail=warned, attempt=attempt, podless=True)
     what, detail = _failed(_newest(pods))
-    return Holdup(what=what, detail=detail, attempt=f"{attempt}, about to begin" if attempt else "", podless=True)
+    return Holdup(
+        what=what,
+        detail=detail,
+        attempt=f"{attempt}, about to begin" if attempt else "",
+        podless=True,
+    )
 
 
 def told(found: Mapping[str, Holdup]) -> tuple[str, ...]:
@@ -96,14 +112,18 @@ def _newest(pods: Iterable[Pod]) -> Pod:
 
 
 def _live(pods: Iterable[Pod]) -> list[Pod]:
-    return [pod for pod in pods if pod.status is None or pod.status.phase not in {"Failed", "Succeeded"}]
+    return [
+        pod for pod in pods if pod.status is None or pod.status.phase not in {"Failed", "Succeeded"}
+    ]
 
 
 def _said_by(pod: Pod) -> tuple[str, str] | None:
     """Return what the stages of a pod say, None while none of them has come so far."""
     if pod.stuck:
         stage, waiting = pod.stuck
-        return f"stage {stage} cannot start", bounded(": ".join(filter(None, (waiting.reason, waiting.message))))
+        return f"stage {stage} cannot start", bounded(
+            ": ".join(filter(None, (waiting.reason, waiting.message)))
+        )
     return (f"stage {pod.running} is running", "") if pod.running else None
 
 
@@ -117,5 +137,7 @@ def _failed(pod: Pod) -> tuple[str, str]:
         words = ": ".join(filter(None, (status.reason, status.message)))
         return "its pod has failed", bounded(words)
     stage, ended = pod.failed
-    words = ": ".join(filter(None, (f"exit code {ended.exit_code}", last_words(ended.message or ""))))
+    words = ": ".join(
+        filter(None, (f"exit code {ended.exit_code}", last_words(ended.message or "")))
+    )
     return f"stage {stage} has failed", words

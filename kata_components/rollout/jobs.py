@@ -1,7 +1,7 @@
 """Per-node Jobs: stamping one from a template, and what a Job found in the cluster means.
 
-A Job is recognised by the labels and annotations of the contract (section 5.6, D32 to D34); beside them it carries
-the host digest, and UID and machine ID of the node it was stamped for.
+A Job is recognised by the labels and annotations of the contract (section 5.6, D32 to D34); beside
+them it carries the host digest, and UID and machine ID of the node it was stamped for.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,15 +16,16 @@ from kata_components.kubernetes.objects import Job, JobSpec, JobStatus, Node
 
 Stage = Literal["install", "cleanup"]
 STAGES: Final[tuple[Stage, ...]] = ("install", "cleanup")
-"""In the order in which their Jobs are removed from a clean node: an install Job that is left alone looks as if Kata
-were there, where another installation has labelled the node since.
+"""In the order in which their Jobs are removed from a clean node: an install Job that is left alone
+looks as if Kata were there, where another installation has labelled the node since.
 """
 _DEFAULT_RETRIES: Final = 6
 """The `backoffLimit` that the API server sets where a Job has none."""
 
 
 POD_REPLACEMENT: Final = "Failed"
-"""The next pod of a Job waits until the one before has ended; by default it starts beside one that only has to."""
+"""The next pod of a Job waits until the one before has ended; by default it starts beside one that
+only has to."""
 
 
 class JobState(Enum):
@@ -37,11 +38,13 @@ class JobState(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class NodeJob:
-    """A per-node Job as it was last seen. `failure` is the Job controller's own reason when it failed.
+    """A per-node Job as it was last seen.
 
-    `node_uid` is empty where it was not stamped, by upstream's dispatcher; `created` is RFC 3339, UTC;
-    `deadline_seconds` is its own activeDeadlineSeconds, 0 when it has none.
-    `foreign`: another installation made it, which only matters while it is active. Of at most `attempts` pods,
+    `failure` is the Job controller's own reason when it failed.
+
+    `node_uid` is empty where it was not stamped, by upstream's dispatcher; `created` is RFC 3339,
+    UTC; `deadline_seconds` is its own activeDeadlineSeconds, 0 when it has none. `foreign`: another
+    installation made it, which only matters while it is active. Of at most `attempts` pods,
     `failed_pods` have failed.
     """
 
@@ -70,7 +73,10 @@ class NodeJob:
         return self.node_uid == node.metadata.uid and self.machine_id == node.info.machine_id
 
     def may_be_of(self, node_uid: str, machine_id: str) -> bool:
-        """Whether nothing says that it was made for another machine of that name; planning has looked closer."""
+        """Whether nothing says that it was made for another machine of that name.
+
+        Planning has looked closer.
+        """
         return (self.node_uid, self.machine_id) in {("", ""), (node_uid, machine_id)}
 
 
@@ -117,7 +123,8 @@ def observed(job: Job) -> NodeJob:
 def identified(jobs: Iterable[NodeJob], nodes: Iterable[Node]) -> list[NodeJob]:
     """Return the Jobs with UID and machine ID of their node where only its name is known.
 
-    Upstream's dispatcher stamps neither. A Job that is not older than the node of its name was made for that very node.
+    Upstream's dispatcher stamps neither. A Job that is not older than the node of its name was made
+    for that very node.
     """
     by_name = {node.metadata.name: node for node in nodes}
 
@@ -144,8 +151,9 @@ def _state(job: Job) -> tuple[JobState, str]:
 class JobStamp:
     """Makes the node-pinned Jobs of one stage from a template.
 
-    `template` is a complete Job without name, namespace and node. The TTL is taken off: a Job that ends while nobody
-    paces must still be found. `node_timeout_seconds` becomes the Job's activeDeadlineSeconds.
+    `template` is a complete Job without name, namespace and node. The TTL is taken off: a Job that
+    ends while nobody paces must still be found. `node_timeout_seconds` becomes the Job's
+    activeDeadlineSeconds.
     """
 
     template: Mapping[str, Any]
@@ -159,7 +167,10 @@ class JobStamp:
         return names.job_name(names.job_prefix(self.suffix, self.stage), node)
 
     def manifest(self, node: str, *, node_uid: str, machine_id: str) -> dict[str, Any]:
-        """Return the Job for one machine. Parts of the template are shared, not copied: do not change them."""
+        """Return the Job for one machine.
+
+        Parts of the template are shared, not copied: do not change them.
+        """
         owner = {names.OWNER_LABEL: names.job_prefix(self.suffix, self.stage)}
         labels = owner | {names.NODE_LABEL: names.node_label(node)}
         annotations = {
@@ -169,8 +180,12 @@ class JobStamp:
             names.DIGEST_ANNOTATION: self.digest,
         }
         job = copy(dict(self.template))
-        job["metadata"] = _labelled(job.get("metadata", {}), labels, annotations) | {"name": self.name(node)}
-        spec = {key: value for key, value in job["spec"].items() if key != "ttlSecondsAfterFinished"}
+        job["metadata"] = _labelled(job.get("metadata", {}), labels, annotations) | {
+            "name": self.name(node)
+        }
+        spec = {
+            key: value for key, value in job["spec"].items() if key != "ttlSecondsAfterFinished"
+        }
         template = spec["template"]
         job["spec"] = spec | {
             "activeDeadlineSeconds": self.node_timeout_seconds,
@@ -187,14 +202,19 @@ class JobStamp:
 def telling(pod: Mapping[str, Any]) -> dict[str, Any]:
     """Return a pod spec whose containers leave the end of their log in their status when they fail.
 
-    There it needs no kubelet to be read and no right on logs. It reaches no host, so no digest covers it.
+    There it needs no kubelet to be read and no right on logs. It reaches no host, so no digest
+    covers it.
     """
     kinds = {kind: pod[kind] for kind in ("initContainers", "containers") if kind in pod}
     told = {"terminationMessagePolicy": "FallbackToLogsOnError"}
-    return dict(pod) | {kind: [dict(container) | told for container in found] for kind, found in kinds.items()}
+    return dict(pod) | {
+        kind: [dict(container) | told for container in found] for kind, found in kinds.items()
+    }
 
 
-def _labelled(metadata: Mapping[str, Any], labels: Mapping[str, str], annotations: Mapping[str, str]) -> dict[str, Any]:
+def _labelled(
+    metadata: Mapping[str, Any], labels: Mapping[str, str], annotations: Mapping[str, str]
+) -> dict[str, Any]:
     merged = dict(metadata) | {"labels": {**(metadata.get("labels") or {}), **labels}}
     if annotations:
         merged["annotations"] = {**(metadata.get("annotations") or {}), **annotations}

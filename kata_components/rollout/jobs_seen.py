@@ -14,12 +14,14 @@ _GRACE_SECONDS: Final = 120.0
 class JobsSeen:
     """Active Jobs of all stages by node, and the last finished one of the paced stage.
 
-    Those of other installations are seen while they are active: two must not work on one host, but they take no slot.
+    Those of other installations are seen while they are active: two must not work on one host, but
+    they take no slot.
 
-    `stage` and `digest` are those of the Jobs that this run makes, `node_timeout_seconds` is their deadline. A Job that
-    is still active long after its deadline, counted from when it was first seen, is overdue: nothing of it runs any
-    more, but its node is dead and cannot say so. The run that made it may have given it more time than this one does.
-    Only a list that was asked for after that time tells: a watch may have lost the Job's end.
+    `stage` and `digest` are those of the Jobs that this run makes, `node_timeout_seconds` is their
+    deadline. A Job that is still active long after its deadline, counted from when it was first
+    seen, is overdue: nothing of it runs any more, but its node is dead and cannot say so. The run
+    that made it may have given it more time than this one does. Only a list that was asked for
+    after that time tells: a watch may have lost the Job's end.
     """
 
     def __init__(self, stage: Stage, digest: str, node_timeout_seconds: float) -> None:
@@ -45,7 +47,10 @@ class JobsSeen:
             self.put(now, job)
 
     def put(self, now: float, job: NodeJob) -> None:
-        """Take one Job as it is now. One that was deleted here may still turn up in an older answer: ignored."""
+        """Take one Job as it is now.
+
+        One that was deleted here may still turn up in an older answer: ignored.
+        """
         if self.is_deleted(job):
             return
         if job.active:

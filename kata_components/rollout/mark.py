@@ -1,10 +1,11 @@
 """The mark on a node: an annotation that says what this installation put there, and on which machine.
 
-Written after the node's Job succeeded, removed by cleanup. Its schema number also versions the recipe of the host
-digest: a newer recipe compares with the recipe the mark was made by, so that it never re-installs by itself.
+Written after the node's Job succeeded, removed by cleanup. Its schema number also versions the
+recipe of the host digest: a newer recipe compares with the recipe the mark was made by, so that it
+never re-installs by itself.
 
-Whoever may write to a node may write a mark, the node's kubelet too: what it holds is checked before it is believed or
-shown.
+Whoever may write to a node may write a mark, the node's kubelet too: what it holds is checked
+before it is believed or shown.
 """
 
 import json
@@ -22,10 +23,11 @@ SCHEMA: Final = 1
 class Mark:
     """What was installed (`digest`: 12 hex digits) on which machine, and when (`time`: RFC 3339, UTC).
 
-    Without a digest: an install was begun and is not whole. Written before a finished Job makes room for the next of
-    its name, since otherwise nothing would tell of the node in between; `failed` is the digest at which that one
-    failed, empty when it did not. `adopted`: nothing was installed, the node was marked as it was found. `namespace` is
-    the installation's, empty in the marks of checkouts that did not write it yet.
+    Without a digest: an install was begun and is not whole. Written before a finished Job makes
+    room for the next of its name, since otherwise nothing would tell of the node in between;
+    `failed` is the digest at which that one failed, empty when it did not. `adopted`: nothing was
+    installed, the node was marked as it was found. `namespace` is the installation's, empty in the
+    marks of checkouts that did not write it yet.
     """
 
     kata_version: str
@@ -89,7 +91,9 @@ def parse(value: str | None) -> Mark | None:
         schema = wire["schema"]
         is_newer = schema > SCHEMA
         texts = {
-            field: wire.get(key, "") if is_newer else wire[key] for field, key in _WIRE.items() if field != "schema"
+            field: wire.get(key, "") if is_newer else wire[key]
+            for field, key in _WIRE.items()
+            if field != "schema"
         }
         texts |= {"failed": wire.get(_FAILED, ""), "namespace": wire.get(_NAMESPACE, "")}
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
@@ -97,11 +101,16 @@ def parse(value: str | None) -> Mark | None:
     sound = {field: text for field, text in texts.items() if _is_sound(field, text)}
     if type(schema) is not int or (len(sound) < len(texts) and not is_newer):
         return None
-    return Mark(schema=schema, adopted=wire.get(_ADOPTED) is True, **dict.fromkeys(texts, "") | sound)
+    return Mark(
+        schema=schema, adopted=wire.get(_ADOPTED) is True, **dict.fromkeys(texts, "") | sound
+    )
 
 
 def has_ours(metadata: Notes, namespace: str, suffix: str) -> bool:
-    """Whether a node carries the mark of this installation. One that cannot be read counts: nobody else has the key."""
+    """Whether a node carries the mark of this installation.
+
+    One that cannot be read counts: nobody else has the key.
+    """
     value = metadata.annotation(names.mark_annotation(suffix))
     if value is None:
         return False
@@ -113,7 +122,9 @@ def others_are_whole(node: Node, suffix: str) -> bool:
     """Whether an installation of another suffix is on the node as well, in full."""
     ours = names.mark_annotation(suffix)
     annotations = (node.metadata.annotations or {}).items()
-    marks = [parse(value) for key, value in annotations if names.is_mark_annotation(key) and key != ours]
+    marks = [
+        parse(value) for key, value in annotations if names.is_mark_annotation(key) and key != ours
+    ]
     return any(mark is not None and mark.digest and mark.is_of(node) for mark in marks)
 
 

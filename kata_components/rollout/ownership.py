@@ -12,7 +12,8 @@ from kata_components.rollout.guards import Refusal
 from kata_components.rollout.report import nodes, some
 
 _PULUMI: Final = "pulumi-kubernetes"
-"""Field manager of Pulumi's Kubernetes provider; where it applies on the server's side, a random part follows."""
+"""Field manager of Pulumi's Kubernetes provider; where it applies on the server's side, a random
+part follows."""
 
 
 class Owner(NamedTuple):
@@ -23,7 +24,10 @@ class Owner(NamedTuple):
 
 
 def stack_of(metadata: Metadata) -> str | None:
-    """Return the stack an object says it belongs to, as it may be shown; None when it does not say."""
+    """Return the stack an object says it belongs to, as it may be shown.
+
+    None when it does not say.
+    """
     owner = metadata.annotation(names.STACK_ANNOTATION)
     return bounded(owner) if owner else None
 
@@ -78,14 +82,19 @@ def previous(lease: Lease) -> list[str]:
     return [*filter(None, (lease.metadata.annotation(names.PREVIOUS_ANNOTATION) or "").split(","))]
 
 
-def elsewhere(marked: Mapping[str, int], bound: Sequence[str], namespace: str, suffix: str) -> Refusal | None:
+def elsewhere(
+    marked: Mapping[str, int], bound: Sequence[str], namespace: str, suffix: str
+) -> Refusal | None:
     """Refuse a first run where an installation of its suffix is there without a Lease in its namespace.
 
-    `marked` counts nodes by the namespace in their marks, empty where an older version has written none; `bound` are
-    other namespaces to which the rights of the node program belong. Only where nothing says that it is another's can it
-    be confirmed that it is this stack's own, whose Lease and state were lost.
+    `marked` counts nodes by the namespace in their marks, empty where an older version has written
+    none; `bound` are other namespaces to which the rights of the node program belong. Only where
+    nothing says that it is another's can it be confirmed that it is this stack's own, whose Lease
+    and state were lost.
     """
-    marks = {other: f"in namespace {other}" if other else "made by an older version" for other in marked}
+    marks = {
+        other: f"in namespace {other}" if other else "made by an older version" for other in marked
+    }
     traces = [f"marks on {nodes(count)}, {marks[other]}" for other, count in marked.items()]
     traces += [f"rights of namespace {other}" for other in bound]
     if not traces:
@@ -104,7 +113,10 @@ def elsewhere(marked: Mapping[str, int], bound: Sequence[str], namespace: str, s
 
 
 def other_mode(found: str | None, mode: str) -> Refusal | None:
-    """Refuse to install beside what installs in the other deployment mode; `found` is the object that tells of it."""
+    """Refuse to install beside what installs in the other deployment mode.
+
+    `found` is the object that tells of it.
+    """
     if found is None:
         return None
     other = "daemonset" if mode == "job" else "job"
@@ -142,7 +154,10 @@ def differing(objects: Sequence[str]) -> Refusal | None:
 
 
 def of_other_stacks(objects: Mapping[str, str]) -> Refusal | None:
-    """Refuse to change objects that say that they belong to another stack; `objects` maps each to it."""
+    """Refuse to change objects that say that they belong to another stack.
+
+    `objects` maps each to it.
+    """
     if not objects:
         return None
     owners = ", ".join(sorted(set(objects.values())))

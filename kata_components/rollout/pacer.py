@@ -1,17 +1,20 @@
-"""The pacer: when to start which node. A state machine without I/O; events go in, commands come out.
+"""The pacer: when to start which node.
 
-Time is an argument (seconds of any clock that only goes forward). The truth is in the cluster, Jobs and marks: after a
-crash, a new pacer goes on where the old one was.
+A state machine without I/O; events go in, commands come out.
+
+Time is an argument (seconds of any clock that only goes forward). The truth is in the cluster, Jobs
+and marks: after a crash, a new pacer goes on where the old one was.
 
     QUEUED ──► DELETING ──► CREATING ──► RUNNING ──► RECORDING ──► DONE
        │      (a finished Job of the        │
        │       same name)                   └──────► INSPECTING ──► FAILED | DEPARTED
        └── waits for a slot, its wave, the budget, and for any other Job on its node
 
-Right before its Job a node is looked at once more: gone, it is DEPARTED; not to be worked on now, SKIPPED.
+Right before its Job a node is looked at once more: gone, it is DEPARTED; not to be worked on now,
+SKIPPED.
 
-A slot is held from DELETING to the end of the Job. An unknown outcome keeps its slot until the repeated command or a
-list settles it. Jobs are told apart by UID, since names are used again.
+A slot is held from DELETING to the end of the Job. An unknown outcome keeps its slot until the
+repeated command or a list settles it. Jobs are told apart by UID, since names are used again.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -52,8 +55,9 @@ _UNMADE: Final = {Code.DEPARTED: Phase.DEPARTED, Code.SKIPPED: Phase.SKIPPED}
 class Pacer:
     """Paces the pending steps of one plan.
 
-    `stage` and `digest` say which Jobs are ours; others on the same node are waited for, never deleted while active.
-    At most `parallelism` per-node Jobs are in flight, those of other runs included. `nodes` and `jobs` tell the state.
+    `stage` and `digest` say which Jobs are ours; others on the same node are waited for, never
+    deleted while active. At most `parallelism` per-node Jobs are in flight, those of other runs
+    included. `nodes` and `jobs` tell the state.
     """
 
     def __init__(
@@ -83,7 +87,10 @@ class Pacer:
         self._listed = False
 
     def poll(self, now: float) -> list[Command]:
-        """Return what to do at this moment. Each command is answered once, by `on_result` or `on_list`."""
+        """Return what to do at this moment.
+
+        Each command is answered once, by `on_result` or `on_list`.
+        """
         commands: list[Command] = []
         if now < self._paused_until:
             return commands
@@ -95,7 +102,9 @@ class Pacer:
         if self._listed:
             commands.extend(self._repeats(now))
             commands.extend(self._starts(now))
-            if spent := self._transitions.spent.take(at_once=self._brake.is_on or self._queue.opens_at is not None):
+            if spent := self._transitions.spent.take(
+                at_once=self._brake.is_on or self._queue.opens_at is not None
+            ):
                 commands.append(RemoveJobs(spent))
         return commands
 
@@ -113,7 +122,9 @@ class Pacer:
     @property
     def _list_due(self) -> float:
         """When to list again. A Job that seems overdue may have ended unseen: only a list tells."""
-        return min(self._relist_at, max(self.jobs.next_overdue, self._asked_at + _LIST_PAUSE_SECONDS))
+        return min(
+            self._relist_at, max(self.jobs.next_overdue, self._asked_at + _LIST_PAUSE_SECONDS)
+        )
 
     @property
     def finished(self) -> bool:
@@ -125,10 +136,15 @@ class Pacer:
     def progress(self, now: float) -> Progress:
         """Return how far the nodes are, which slots Jobs of earlier runs take, and how long it still soaks."""
         opens_in = max(0.0, (self._queue.opens_at or now) - now)
-        return replace(self.nodes.told, others=self.jobs.elsewhere(self.nodes.holders), opens_in=opens_in)
+        return replace(
+            self.nodes.told, others=self.jobs.elsewhere(self.nodes.holders), opens_in=opens_in
+        )
 
     def on_list(self, now: float, command: ListJobs, jobs: Iterable[NodeJob] | None) -> None:
-        """Take a complete list of the installation's Jobs, newer than any change told before; None: not to be had."""
+        """Take a complete list of the installation's Jobs, newer than any change told before.
+
+        None: not to be had.
+        """
         self._listing = False
         self._relist_at = now + (RELIST_SECONDS if jobs is not None else _LIST_PAUSE_SECONDS)
         if jobs is None:
@@ -171,8 +187,13 @@ class Pacer:
             self._brake.refused(now)
             self._transitions.give_back(run)
             return
-        # The name is taken: by our own Job when an answer got lost, or by another one; a list tells, if it knows it.
-        taken = result.code is Code.CONFLICT and isinstance(command, CreateJob) and run.phase is Phase.CREATING
+        # The name is taken: by our own Job when an answer got lost, or by another one; a list
+        # tells, if it knows it.
+        taken = (
+            result.code is Code.CONFLICT
+            and isinstance(command, CreateJob)
+            and run.phase is Phase.CREATING
+        )
         if taken:
             self._relist_at = now
         settles = result.code is not Code.UNKNOWN and not taken
@@ -193,14 +214,16 @@ class Pacer:
             case Record() if result.code is Code.DONE:
                 self._transitions.settle(run, Phase.DONE)
             case Record() | Inspect() if result.code in {Code.GONE, Code.CONFLICT}:
-                # The node is gone or another machine has its name: no success, but no failure of this rollout either.
+                # The node is gone or another machine has its name: no success, but no failure of
+                # this rollout either.
                 self._transitions.settle(run, Phase.DEPARTED)
             case _:
                 self._transitions.settle(run, Phase.FAILED, result.text)
 
     def _created(self, now: float, run: NodeRun, result: Result) -> None:
         if run.phase is not Phase.CREATING:
-            # The watch was faster and has moved the node on; what it asked for had to wait for this answer.
+            # The watch was faster and has moved the node on; what it asked for had to wait for this
+            # answer.
             self._agenda.add(now, run.step.node)
             return
         if result.code is Code.DONE:
@@ -235,7 +258,9 @@ class Pacer:
             if node is None:
                 return
             run = self.nodes[node]
-            self._transitions.enter(run, Phase.RECORDING if run.step.action.writes_only else Phase.CREATING)
+            self._transitions.enter(
+                run, Phase.RECORDING if run.step.action.writes_only else Phase.CREATING
+            )
             yield from self._commands(run)
 
     def _commands(self, run: NodeRun) -> Iterator[Command]:
@@ -262,7 +287,9 @@ class Pacer:
             case Phase.RECORDING:
                 return Record(node)
             case Phase.INSPECTING:
-                return Inspect(node, finished.name if finished else "", finished.uid if finished else "")
+                return Inspect(
+                    node, finished.name if finished else "", finished.uid if finished else ""
+                )
             case _:
                 return None
 

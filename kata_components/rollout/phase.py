@@ -33,10 +33,11 @@ HOLDS_SLOT = (Phase.DELETING, Phase.CREATING, Phase.RUNNING)
 class NodeRun:
     """One node of a rollout.
 
-    `busy`: a command about it is under way. `tries`: of the command of its phase. `vanished`: Jobs that were deleted
-    under it. `touched`: the epoch of its last command or answer; an older list says nothing of its absence.
-    `holdup`: the newest reason why its Job does not get on, or did not; it outlives what it tells of. `replaces`: the
-    UID of the Job of it that was there before. `failure` is also why it was skipped.
+    `busy`: a command about it is under way. `tries`: of the command of its phase. `vanished`: Jobs
+    that were deleted under it. `touched`: the epoch of its last command or answer; an older list
+    says nothing of its absence. `holdup`: the newest reason why its Job does not get on, or did
+    not; it outlives what it tells of. `replaces`: the UID of the Job of it that was there before.
+    `failure` is also why it was skipped.
     """
 
     step: Step
@@ -66,11 +67,14 @@ class Failure:
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """Counts of nodes at one moment. `running` hold a slot; `finishing` have no Job any more but are not settled.
+    """Counts of nodes at one moment.
 
-    `starting` are those of the running nodes on which, as far as is known, nothing works yet. `others` are Jobs that
-    hold a slot too, though no node of this run works in them; `opens_in` is for how many seconds it still soaks before
-    the next wave. `holdups` say in short texts what does not get on.
+    `running` hold a slot; `finishing` have no Job any more but are not settled.
+
+    `starting` are those of the running nodes on which, as far as is known, nothing works yet.
+    `others` are Jobs that hold a slot too, though no node of this run works in them; `opens_in` is
+    for how many seconds it still soaks before the next wave. `holdups` say in short texts what does
+    not get on.
     """
 
     total: int
@@ -130,7 +134,11 @@ class NodeRuns:
     @property
     def held_up(self) -> dict[str, Holdup]:
         """What holds up the Jobs that are at work still."""
-        return {node: holdup for node, holdup in self._held_up.items() if self._runs[node].phase is Phase.RUNNING}
+        return {
+            node: holdup
+            for node, holdup in self._held_up.items()
+            if self._runs[node].phase is Phase.RUNNING
+        }
 
     @property
     def holders(self) -> Iterator[str]:
@@ -147,11 +155,14 @@ class NodeRuns:
     def congested(self) -> bool:
         """Whether no further node should start for a while.
 
-        So many wait for their mark, all that adopted ones need; or one has become NotReady in its own Job, and until it
-        is Ready again or its Job has ended, nobody knows whether the next ones would too.
+        So many wait for their mark, all that adopted ones need; or one has become NotReady in its
+        own Job, and until it is Ready again or its Job has ended, nobody knows whether the next
+        ones would too.
         """
         crowded = self._counts[Phase.RECORDING] >= _MAX_RECORDING
-        return crowded or any(held.unwell and self._runs[node].step.ready for node, held in self.held_up.items())
+        return crowded or any(
+            held.unwell and self._runs[node].step.ready for node, held in self.held_up.items()
+        )
 
     @property
     def progress(self) -> Progress:
@@ -186,7 +197,9 @@ class NodeRuns:
         return self._ended(Phase.SKIPPED)
 
     def _ended(self, phase: Phase) -> list[Failure]:
-        return [Failure(node, run.failure) for node, run in self._runs.items() if run.phase is phase]
+        return [
+            Failure(node, run.failure) for node, run in self._runs.items() if run.phase is phase
+        ]
 
     def within(self, *phases: Phase) -> list[str]:
         """Return the nodes in any of these phases."""

@@ -1,4 +1,7 @@
-"""The plan: what the next rollout does to each selected node, and why. Pure; the same facts give the same plan."""
+"""The plan: what the next rollout does to each selected node, and why.
+
+Pure; the same facts give the same plan.
+"""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -18,9 +21,9 @@ from kata_components.rollout.verdict import Rules, verdict
 class Plan:
     """All selected nodes in the order they are taken, the pending ones first.
 
-    `opens_in` is how many seconds of a soak are left that an earlier run was cut off in. `installs` are the nodes whose
-    install Job has succeeded, `cleanups` those, selected or not, whose cleanup Job is not needed any more once the plan
-    is carried out.
+    `opens_in` is how many seconds of a soak are left that an earlier run was cut off in. `installs`
+    are the nodes whose install Job has succeeded, `cleanups` those, selected or not, whose cleanup
+    Job is not needed any more once the plan is carried out.
     """
 
     digest: str
@@ -45,7 +48,10 @@ class Plan:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many nodes each action has, in the order of the actions; those with none are left out."""
+        """How many nodes each action has, in the order of the actions.
+
+        Those with none are left out.
+        """
         counted = Counter(step.action for step in self.steps)
         return {action.value: counted[action] for action in Action if counted[action]}
 
@@ -75,9 +81,10 @@ def plan(
 ) -> Plan:
     """Return the plan for the selected nodes, given the per-node Jobs the cluster holds.
 
-    `now` is the time of day, which only says how long a soak still takes; without it none is waited for. `deselected`
-    are the other nodes with our mark: a cleanup Job there tells that only the mark is left to remove. `foreign` are
-    the Jobs of other installations: where one is at work, no other may be.
+    `now` is the time of day, which only says how long a soak still takes; without it none is waited
+    for. `deselected` are the other nodes with our mark: a cleanup Job there tells that only the
+    mark is left to remove. `foreign` are the Jobs of other installations: where one is at work, no
+    other may be.
     """
     foreign = list(foreign)
     busy = {job.node for job in foreign if job.active}
@@ -96,7 +103,9 @@ def plan(
         )
         for node in waves.interleaved(nodes)
     ]
-    steps = {facts.name: rules.bound(_step(facts, rules, is_busy=facts.name in busy)) for facts in found}
+    steps = {
+        facts.name: rules.bound(_step(facts, rules, is_busy=facts.name in busy)) for facts in found
+    }
     pending = list(_waves(found, steps, rules))
     placed = {step.node for step in pending}
     settled = [
@@ -112,19 +121,27 @@ def plan(
         steps=(*pending, *settled),
         opens_in=_soak_left(found, steps, pending, rules, now) if pending and now else 0.0,
         installs=frozenset(node for node, stage in finished if stage == "install"),
-        cleanups=frozenset(node for node, stage in finished | ending if stage == "cleanup").difference(deselected),
+        cleanups=frozenset(
+            node for node, stage in finished | ending if stage == "cleanup"
+        ).difference(deselected),
     )
 
 
 def _soak_left(
-    found: Sequence[Facts], steps: Mapping[str, Step], pending: Sequence[Step], rules: Rules, now: datetime
+    found: Sequence[Facts],
+    steps: Mapping[str, Step],
+    pending: Sequence[Step],
+    rules: Rules,
+    now: datetime,
 ) -> float:
     """Return how many seconds the first wave with Jobs has still to wait: none if it was open already."""
     first = min((step.wave for step in pending if not step.action.writes_only), default=0)
     if _is_open(first, found, steps, rules):
         return 0.0
     done = [facts for facts in found if steps[facts.name].action.is_whole and not facts.is_adopted]
-    return soak.seconds_left((facts.mark.time for facts in done if facts.mark), rules.soak_seconds, now)
+    return soak.seconds_left(
+        (facts.mark.time for facts in done if facts.mark), rules.soak_seconds, now
+    )
 
 
 def _is_open(wave: int, found: Sequence[Facts], steps: Mapping[str, Step], rules: Rules) -> bool:
@@ -140,10 +157,11 @@ def _is_open(wave: int, found: Sequence[Facts], steps: Mapping[str, Step], rules
 def _waves(found: Sequence[Facts], steps: Mapping[str, Step], rules: Rules) -> Iterable[Step]:
     """Return the pending steps that the waves let in, in order.
 
-    Nodes in the middle of things come before fresh ones, whatever the wave: a running Job is waited for, and a failed
-    node is known to the budget already, so trying it again costs nothing new. Where no node of their kind is done, they
-    are its canaries: running `up` again must not break one node more each time. Nodes that need no Job come with them.
-    Those to adopt are no canaries, then or later: they prove nothing of their kind. Those to label are done otherwise.
+    Nodes in the middle of things come before fresh ones, whatever the wave: a running Job is waited
+    for, and a failed node is known to the budget already, so trying it again costs nothing new.
+    Where no node of their kind is done, they are its canaries: running `up` again must not break
+    one node more each time. Nodes that need no Job come with them. Those to adopt are no canaries,
+    then or later: they prove nothing of their kind. Those to label are done otherwise.
     """
     planned = [(facts, steps[facts.name]) for facts in found]
     done = [facts for facts, step in planned if step.action.is_whole]
@@ -151,10 +169,16 @@ def _waves(found: Sequence[Facts], steps: Mapping[str, Step], rules: Rules) -> I
     begun = [facts.node for facts, step in planned if step.is_begun]
     written = [facts.node for facts, step in planned if step.action.writes_only]
     adopted = sum(step.action is Action.ADOPT for _, step in planned)
-    fresh = [f.node for f, step in planned if step.action.pending and not (step.is_begun or step.action.writes_only)]
+    fresh = [
+        f.node
+        for f, step in planned
+        if step.action.pending and not (step.is_begun or step.action.writes_only)
+    ]
     canaries = waves.canaries(begun, proven) if waves.CANARY in rules.sizes else []
     started = len(done) + len(begun) + adopted
-    cut = waves.split(fresh, tried=[*proven, *begun], started=started, sizes=rules.sizes, total=len(found))
+    cut = waves.split(
+        fresh, tried=[*proven, *begun], started=started, sizes=rules.sizes, total=len(found)
+    )
     first = next((number for number, nodes in enumerate(cut) if nodes), 0)
     # Of a wave that was open already nothing has to wait again, but for canaries.
     wave = first if _is_open(first, found, steps, rules) and not canaries else 0
@@ -174,4 +198,6 @@ def _step(facts: Facts, rules: Rules, *, is_busy: bool) -> Step:
     elif found.action.pending and is_busy:
         reason += "; waits for the Job of another installation that runs there now"
     step = step_of(facts.node, found.action, reason, facts.job)
-    return replace(step, barrier=found.barrier, failed_before=facts.has_failed, failed_at=facts.failed_at)
+    return replace(
+        step, barrier=found.barrier, failed_before=facts.has_failed, failed_at=facts.failed_at
+    )

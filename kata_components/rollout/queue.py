@@ -9,11 +9,13 @@ from kata_components.rollout.step import Step
 class WaveQueue:
     """Hands out nodes in order; a wave opens when all nodes of the earlier ones are settled and the soak is over.
 
-    `soak_seconds` pass between the end of a wave in which Jobs have run and the opening of the next. `opens_in` is what
-    is left of the soak behind waves that an earlier run has worked off.
+    `soak_seconds` pass between the end of a wave in which Jobs have run and the opening of the
+    next. `opens_in` is what is left of the soak behind waves that an earlier run has worked off.
     """
 
-    def __init__(self, steps: Sequence[Step], *, soak_seconds: float = 0.0, opens_in: float = 0.0) -> None:
+    def __init__(
+        self, steps: Sequence[Step], *, soak_seconds: float = 0.0, opens_in: float = 0.0
+    ) -> None:
         count = 1 + max((step.wave for step in steps), default=0)
         self._waiting: list[deque[str]] = [deque() for _ in range(count)]
         for step in steps:
@@ -60,6 +62,10 @@ class WaveQueue:
 
     def __iter__(self) -> Iterator[str]:
         """Iterate over the waiting nodes whose turn may still come: those up to the first wave that is unsettled."""
-        unsettled = (number for number, count in enumerate(self._unsettled) if count and number >= self._current)
+        unsettled = (
+            number
+            for number, count in enumerate(self._unsettled)
+            if count and number >= self._current
+        )
         last = next(unsettled, self._current)
         return (node for wave in self._waiting[: last + 1] for node in wave)

@@ -1,4 +1,7 @@
-"""The words of a rollout: plan lines, progress, outcome. Pure text, bounded in length whatever the fleet's size."""
+"""The words of a rollout: plan lines, progress, outcome.
+
+Pure text, bounded in length whatever the fleet's size.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +20,10 @@ _MINUTE: Final = 60
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """How a rollout ended; the stack output `rollout` in this order. Counts are nodes, `seconds` is wall time."""
+    """How a rollout ended; the stack output `rollout` in this order.
+
+    Counts are nodes, `seconds` is wall time.
+    """
 
     selected: int
     up_to_date: int
@@ -67,7 +73,10 @@ def some(items: Sequence[str], most: int = 5) -> str:
 
 
 def resumed(lease: str) -> str:
-    """Return what creating an installation means where this stack has one; `lease` is `namespace/name`."""
+    """Return what creating an installation means where this stack has one.
+
+    `lease` is `namespace/name`.
+    """
     return (
         f"this stack has an installation on the cluster already (Lease {lease}), as when its state was lost: this run "
         "goes on with it. Whoever has an older state, or another stack of the same name, cannot change it any more"
@@ -75,17 +84,26 @@ def resumed(lease: str) -> str:
 
 
 def takeover_plan(objects: int, release: Release, restarted: int | None) -> str:
-    """Return what taking over a Helm release means; `restarted` is how many pods of its DaemonSet, None without one."""
-    lines = [f"takes over {_objects(objects)} of the Helm release {release}; they stay, Helm's labels on them go"]
+    """Return what taking over a Helm release means.
+
+    `restarted` is how many pods of its DaemonSet, None without one.
+    """
+    lines = [
+        f"takes over {_objects(objects)} of the Helm release {release}; they stay, Helm's labels on them go"
+    ]
     lines += _restarts("its", restarted, "of the release")
-    lines.append("from then on never run `helm uninstall` or `helm upgrade` on it: they would remove or change them")
+    lines.append(
+        "from then on never run `helm uninstall` or `helm upgrade` on it: they would remove or change them"
+    )
     lines.append(f"after `pulumi up`, make Helm forget the release: `{release.forget}`")
     return "\n  ".join(lines)
 
 
 def adoption_plan(objects: Sequence[str], restarted: int | None) -> str:
     """Return what taking over objects that name no owner means; `restarted` as above."""
-    exist, they_are, them = ("exists", "it is", "it") if len(objects) == 1 else ("exist", "they are", "them")
+    exist, they_are, them = (
+        ("exists", "it is", "it") if len(objects) == 1 else ("exist", "they are", "them")
+    )
     lines = [
         f"takes over {_objects(len(objects))} that {exist} already ({some(objects)}); from then on {they_are} "
         "this stack's"
@@ -134,7 +152,11 @@ def plan_summary(plan: Plan, parallelism: int) -> str:
         return f"plan: nothing to do on {total} selected nodes ({counts(plan.counts)}), digest {plan.digest}"
     sizes = [len(list(group)) for _, group in groupby(sorted(step.wave for step in plan.pending))]
     waves = f" in waves of {', '.join(map(str, sizes))}" if len(sizes) > 1 else ""
-    soak = f"; it soaks for {duration(plan.opens_in)} before the next wave opens" if plan.opens_in else ""
+    soak = (
+        f"; it soaks for {duration(plan.opens_in)} before the next wave opens"
+        if plan.opens_in
+        else ""
+    )
     return (
         f"plan: {len(plan.pending)} of {total} selected nodes{waves}, at most {parallelism} at a time "
         f"({counts(plan.counts)}), digest {plan.digest}{soak}"
@@ -143,15 +165,21 @@ def plan_summary(plan: Plan, parallelism: int) -> str:
 
 def nothing_selected(selection: str) -> str:
     """Return what a plan without nodes most probably means."""
-    return (
-        f"no node of the cluster matches {selection}: label the nodes (`kubectl label node`), or correct the selection"
-    )
+    return f"no node of the cluster matches {selection}: label the nodes (`kubectl label node`), or correct the selection"
 
 
 def plan_lines(
-    plan: Plan, *, parallelism: int, cleanup: Plan = NOTHING, deselected: Sequence[str] = (), full_list: str | None
+    plan: Plan,
+    *,
+    parallelism: int,
+    cleanup: Plan = NOTHING,
+    deselected: Sequence[str] = (),
+    full_list: str | None,
 ) -> list[str]:
-    """Return the summary, then a line for each of the first nodes; `full_list` says where all of them are."""
+    """Return the summary, then a line for each of the first nodes.
+
+    `full_list` says where all of them are.
+    """
     skipped = [step for step in plan.steps if step.action is Action.SKIPPED]
     notable = [*skipped[:_SHOWN_SKIPPED], *plan.pending, *cleanup.steps]
     waves = sorted({step.wave for step in plan.pending})
@@ -159,7 +187,11 @@ def plan_lines(
     lines += [_step_line(step, waves) for step in notable[:SHOWN_NODES]]
     hidden = len(skipped) + len(plan.pending) + len(cleanup.steps) - min(len(notable), SHOWN_NODES)
     if hidden:
-        where = f"all in {full_list}" if full_list else "set rollout.reportDir to get them all in a plan.json"
+        where = (
+            f"all in {full_list}"
+            if full_list
+            else "set rollout.reportDir to get them all in a plan.json"
+        )
         lines.append(f"  and {hidden} more; {where}")
     return lines
 
@@ -181,7 +213,10 @@ def _deselected(cleanup: Plan, deselected: Sequence[str]) -> list[str]:
 
 
 def _step_line(step: Step, waves: Sequence[int]) -> str:
-    """Return the line of a node. Waves are counted among those with work, as the summary lists them."""
+    """Return the line of a node.
+
+    Waves are counted among those with work, as the summary lists them.
+    """
     in_wave = len(waves) > 1 and step.action.pending and step.action is not Action.CLEANUP
     where = [f"wave {waves.index(step.wave) + 1}"] if in_wave else []
     if step.canary:
@@ -198,7 +233,10 @@ def left_out(nodes_left: Sequence[Failure]) -> str:
 
 def progress_line(verb: str, progress: Progress, seconds: float) -> str:
     """Return the status of a running rollout: counts, rate and the time left at that rate, and what does not get on."""
-    parts = [f"{progress.done}/{progress.total} {verb}", f"{progress.running - progress.starting} running"]
+    parts = [
+        f"{progress.done}/{progress.total} {verb}",
+        f"{progress.running - progress.starting} running",
+    ]
     if progress.starting:
         parts.append(f"{progress.starting} starting")
     if progress.others:
@@ -213,7 +251,11 @@ def progress_line(verb: str, progress: Progress, seconds: float) -> str:
     parts.append(f"{progress.remaining} waiting")
     if progress.opens_in:
         parts.append(f"soaking, the next wave opens in {duration(progress.opens_in)}")
-    elif progress.done and seconds > 0 and (progress.remaining or (progress.running and not progress.holdups)):
+    elif (
+        progress.done
+        and seconds > 0
+        and (progress.remaining or (progress.running and not progress.holdups))
+    ):
         rate = progress.done / seconds
         left = (progress.remaining + progress.running + progress.finishing) / rate
         parts.append(f"{rate * _MINUTE:.0f}/min, about {duration(left)} left")
@@ -229,7 +271,9 @@ def duration(seconds: float) -> str:
     return f"{hours}h{minutes:02d}m" if hours else f"{minutes}m{rest:02d}s"
 
 
-def failure_text(verb: str, failures: Sequence[Failure], *, failed: int, remaining: int, stop_reason: str) -> str:
+def failure_text(
+    verb: str, failures: Sequence[Failure], *, failed: int, remaining: int, stop_reason: str
+) -> str:
     """Return the complete text of a rollout that did not get everywhere: summary first, then a line per node."""
     head = f"{nodes(failed)} could not be {verb}"
     if stop_reason:

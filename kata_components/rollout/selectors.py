@@ -1,7 +1,7 @@
 """Label selectors, evaluated on the labels of one node as the API server does it. Pure.
 
-Lists are selected by the API server; this is for a node that was read alone. It knows what selections
-are made of: equality, In, NotIn, Exists and DoesNotExist.
+Lists are selected by the API server; this is for a node that was read alone. It knows what
+selections are made of: equality, In, NotIn, Exists and DoesNotExist.
 """
 
 import re
@@ -22,8 +22,14 @@ def matches(selector: str, labels: Mapping[str, str]) -> bool:
 def _fits(requirement: str, labels: Mapping[str, str]) -> bool:
     if found := _SET.fullmatch(requirement):
         key, operator, values = found.groups()
-        return (labels.get(key) in {value.strip() for value in values.split(",")}) is (operator == "in")
+        return (labels.get(key) in {value.strip() for value in values.split(",")}) is (
+            operator == "in"
+        )
     if found := _EQUALITY.fullmatch(requirement):
         key, operator, value = found.groups()
         return (labels.get(key) == value) is (operator == "=")
-    return requirement.removeprefix("!").strip() in labels if requirement[0] != "!" else requirement[1:] not in labels
+    return (
+        requirement.removeprefix("!").strip() in labels
+        if requirement[0] != "!"
+        else requirement[1:] not in labels
+    )

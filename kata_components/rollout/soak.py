@@ -1,4 +1,7 @@
-"""The soak between waves, over runs: how much of it is left when a run was cut off in it. Pure; time is an argument."""
+"""The soak between waves, over runs: how much of it is left when a run was cut off in it.
+
+Pure; time is an argument.
+"""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -7,7 +10,8 @@ from datetime import UTC, datetime, timedelta
 def seconds_left(marked: Iterable[str], soak_seconds: float, now: datetime) -> float:
     """Return how many seconds of the soak are left behind the newest of the times in marks (RFC 3339, UTC).
 
-    Never more than the whole soak, whatever the clocks say that wrote them. Times that cannot be read do not count.
+    Never more than the whole soak, whatever the clocks say that wrote them. Times that cannot be
+    read do not count.
     """
     times = [time for text in marked if (time := _parsed(text))]
     if not times or not soak_seconds:

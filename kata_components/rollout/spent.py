@@ -13,8 +13,8 @@ BATCH: Final = 50
 class Spent:
     """The nodes that are done in this run and whose Job is still there.
 
-    Jobs are chosen by the label that says their node, cut short as it is: where two of the nodes have
-    the same one, theirs stay to the end of the run.
+    Jobs are chosen by the label that says their node, cut short as it is: where two of the nodes
+    have the same one, theirs stay to the end of the run.
     """
 
     def __init__(self, nodes: Iterable[str]) -> None:
@@ -27,7 +27,10 @@ class Spent:
             self._waiting.append(node)
 
     def take(self, *, at_once: bool) -> tuple[str, ...]:
-        """Return the nodes whose Jobs are to go: a full batch, or `at_once` also less; none is returned twice."""
+        """Return the nodes whose Jobs are to go: a full batch, or `at_once` also less.
+
+        None is returned twice.
+        """
         if len(self._waiting) < BATCH and not at_once:
             return ()
         taken, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]

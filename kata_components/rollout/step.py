@@ -48,7 +48,8 @@ class Barrier(Enum):
     UNPROVEN = auto()
     """The same, but such nodes are to be adopted, and nothing shows that Kata is on this one."""
     UNFIT = auto()
-    """Kata cannot be installed there: another operating system, a container runtime that is too old."""
+    """Kata cannot be installed there: another operating system, a container runtime that is too
+    old."""
     OTHER_DISTRIBUTION = auto()
     """It names another distribution of Kubernetes than is configured."""
     MARKED_ELSEWHERE = auto()
@@ -61,12 +62,13 @@ class Barrier(Enum):
 class Step:
     """One node of the plan.
 
-    `wave` counts from 0; `canary` marks the nodes whose failure stops everything. `stale_job` is the UID of a Job that
-    ended before and says nothing about this step: it has to go before the step's own. `failed_before`: a Job of it at
-    this digest failed, which counts whatever happens to the node now; for a cleanup, its Job has left half of it.
-    `failed_at`: the digest at which its last Job has failed, this one or another. `barrier` is what keeps the node from
-    being worked on. Not `ready`: the node was NotReady already when it was planned. `keeps_label`: the label that all
-    installations share is another one's, too, so it has to be there after a cleanup.
+    `wave` counts from 0; `canary` marks the nodes whose failure stops everything. `stale_job` is
+    the UID of a Job that ended before and says nothing about this step: it has to go before the
+    step's own. `failed_before`: a Job of it at this digest failed, which counts whatever happens to
+    the node now; for a cleanup, its Job has left half of it. `failed_at`: the digest at which its
+    last Job has failed, this one or another. `barrier` is what keeps the node from being worked on.
+    Not `ready`: the node was NotReady already when it was planned. `keeps_label`: the label that
+    all installations share is another one's, too, so it has to be there after a cleanup.
     """
 
     node: str
@@ -85,8 +87,13 @@ class Step:
 
     @property
     def needs_job(self) -> bool:
-        """Whether a Job has to be made for it; what runs or has run, and what is only written, needs none."""
-        return self.action.pending and self.action is not Action.RESUME and not self.action.writes_only
+        """Whether a Job has to be made for it.
+
+        What runs or has run, and what is only written, needs none.
+        """
+        return (
+            self.action.pending and self.action is not Action.RESUME and not self.action.writes_only
+        )
 
     @property
     def is_begun(self) -> bool:
@@ -95,7 +102,9 @@ class Step:
 
     def is_served_by(self, job: NodeJob, stage: str, digest: str) -> bool:
         """Whether a Job does what is wanted here: that stage, at that digest, on this machine."""
-        return (job.stage, job.digest) == (stage, digest) and job.may_be_of(self.node_uid, self.machine_id)
+        return (job.stage, job.digest) == (stage, digest) and job.may_be_of(
+            self.node_uid, self.machine_id
+        )
 
     def skipped(self, reason: str) -> Self:
         """Return the step as one that is not taken."""

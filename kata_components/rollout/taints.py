@@ -1,6 +1,7 @@
 """Which taints keep per-node Jobs off a node: in upstream's dispatcher, from 4.1.0 on (contract 5.2, D8, D9). Pure.
 
-The dispatcher pins a Job to its node, past the scheduler, and looks at taints itself, as for the pods of a DaemonSet.
+The dispatcher pins a Job to its node, past the scheduler, and looks at taints itself, as for the
+pods of a DaemonSet.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,8 +24,13 @@ _IMPLIED: Final = tuple(
 
 
 def blocking(node: Node, tolerations: Sequence[Toleration]) -> str:
-    """Return the first taint that keeps a Job off the node, as `kubectl taint` writes it; empty when none does."""
-    return next((_text(taint) for taint in node.taints if _blocks(taint, (*tolerations, *_IMPLIED))), "")
+    """Return the first taint that keeps a Job off the node, as `kubectl taint` writes it.
+
+    Empty when none does.
+    """
+    return next(
+        (_text(taint) for taint in node.taints if _blocks(taint, (*tolerations, *_IMPLIED))), ""
+    )
 
 
 def evicting(node: Node, tolerations: Sequence[Toleration]) -> str:
@@ -37,13 +43,21 @@ def evicting(node: Node, tolerations: Sequence[Toleration]) -> str:
 
 
 def _blocks(taint: Taint, tolerations: Sequence[Toleration]) -> bool:
-    return taint.effect in _BLOCKING and not any(_tolerates(toleration, taint) for toleration in tolerations)
+    return taint.effect in _BLOCKING and not any(
+        _tolerates(toleration, taint) for toleration in tolerations
+    )
 
 
 def _tolerates(toleration: Toleration, taint: Taint) -> bool:
-    if toleration.get("effect") not in {None, "", taint.effect} or toleration.get("key") not in {None, "", taint.key}:
+    if toleration.get("effect") not in {None, "", taint.effect} or toleration.get("key") not in {
+        None,
+        "",
+        taint.key,
+    }:
         return False
-    return toleration.get("operator") == "Exists" or (toleration.get("value") or "") == (taint.value or "")
+    return toleration.get("operator") == "Exists" or (toleration.get("value") or "") == (
+        taint.value or ""
+    )
 
 
 def _text(taint: Taint) -> str:

@@ -19,10 +19,13 @@ _MAX_VANISHED: Final = 3
 class Transitions:
     """Moves the nodes of one rollout on, and keeps queue, budget, agenda and the list of spent Jobs in step with them.
 
-    `epoch` grows with whatever happens: a list of Jobs that was asked for in an earlier one may be older than that.
+    `epoch` grows with whatever happens: a list of Jobs that was asked for in an earlier one may be
+    older than that.
     """
 
-    def __init__(self, steps: Sequence[Step], jobs: JobsSeen, queue: WaveQueue, budget: Budget) -> None:
+    def __init__(
+        self, steps: Sequence[Step], jobs: JobsSeen, queue: WaveQueue, budget: Budget
+    ) -> None:
         self.nodes = NodeRuns(steps)
         self.agenda = Agenda()
         self.spent = Spent(step.node for step in steps)
@@ -50,7 +53,10 @@ class Transitions:
         self.enter(run, Phase.RUNNING)
 
     def settle(self, run: NodeRun, phase: Phase, text: str = "") -> None:
-        """Move a node into a phase that is the end of it; `text` says why it failed or was left out."""
+        """Move a node into a phase that is the end of it.
+
+        `text` says why it failed or was left out.
+        """
         run.failure = text
         self.enter(run, phase)
         if phase is Phase.DONE:
@@ -74,14 +80,17 @@ class Transitions:
         run = self.nodes.get(job.node)
         if run is None or self._jobs.is_deleted(job) or not self._jobs.is_ours(job, run.step):
             return
-        # A Job that ended before this run took the node up is its own unless the plan knew that it is stale.
+        # A Job that ended before this run took the node up is its own unless the plan knew that it
+        # is stale.
         if run.phase is Phase.QUEUED and job.uid != run.step.stale_job:
             self._queue.remove(run.step)
             self.enter(run, Phase.CREATING)
         if run.phase is Phase.CREATING:
             self.run(run, job.uid)
         if run.phase is Phase.RUNNING and run.job_uid == job.uid and not job.active:
-            self.enter(run, Phase.RECORDING if job.state is JobState.SUCCEEDED else Phase.INSPECTING)
+            self.enter(
+                run, Phase.RECORDING if job.state is JobState.SUCCEEDED else Phase.INSPECTING
+            )
             self.agenda.add(now, run.step.node)
 
     def vanish(self, now: float, run: NodeRun) -> None:
@@ -107,4 +116,8 @@ class Transitions:
                 self.settle(run, Phase.FAILED, run.overdue)
             elif run and run.phase is Phase.QUEUED:
                 self._queue.remove(run.step)
-                self.settle(run, Phase.FAILED, f"the Job {job.name} works on it and did not end in time; is it alive?")
+                self.settle(
+                    run,
+                    Phase.FAILED,
+                    f"the Job {job.name} works on it and did not end in time; is it alive?",
+                )

@@ -21,14 +21,17 @@ def _as_it_is(step: Step) -> Step:
 
 @dataclass(frozen=True, kw_only=True)
 class Rules:
-    """What the configuration says about planning. `sizes` are the waves, `digests` as `host_digests` gives them.
+    """What the configuration says about planning.
+
+    `sizes` are the waves, `digests` as `host_digests` gives them.
 
     `suffix` and `namespace` say whose plan it is.
 
-    `installed_until`: of the nodes that do not say what their container runtime serves, those made up to then may have
-    Kata of something else (RFC 3339, UTC; empty: none).
-    `tolerations` are those of the per-node Jobs where taints keep them off nodes, None where they do not. `bound` turns
-    a step into the one that may be taken, before waves and canaries are chosen: an approval skips what it lacks.
+    `installed_until`: of the nodes that do not say what their container runtime serves, those made
+    up to then may have Kata of something else (RFC 3339, UTC; empty: none). `tolerations` are those
+    of the per-node Jobs where taints keep them off nodes, None where they do not. `bound` turns a
+    step into the one that may be taken, before waves and canaries are chosen: an approval skips
+    what it lacks.
     """
 
     suffix: str
@@ -50,7 +53,10 @@ class Rules:
 
 
 class Verdict(NamedTuple):
-    """What to do with a node and why; `barrier` is what keeps a skipped one from being worked on."""
+    """What to do with a node and why.
+
+    `barrier` is what keeps a skipped one from being worked on.
+    """
 
     action: Action
     reason: str
@@ -130,7 +136,9 @@ def _unserved(facts: Facts, rules: Rules) -> Verdict | None:
     if _is_mistaken(facts, rules):
         return Verdict(Action.INSTALL, "was adopted, but nothing shows that Kata is there")
     missing = _untrue(rules.demands.missing_labels(facts.node))
-    return Verdict(Action.INSTALL, f"{missing}, and its container runtime serves no handler of ours")
+    return Verdict(
+        Action.INSTALL, f"{missing}, and its container runtime serves no handler of ours"
+    )
 
 
 def _of_trace(facts: Facts) -> Verdict | None:
@@ -143,7 +151,10 @@ def _of_trace(facts: Facts) -> Verdict | None:
     if mark.failed:
         return Verdict(Action.INSTALL, f"an install of digest {mark.failed} failed")
     if not mark.digest:
-        return Verdict(Action.INSTALL, f"{'an earlier install' if mark.kata_version else 'its cleanup'} was cut off")
+        return Verdict(
+            Action.INSTALL,
+            f"{'an earlier install' if mark.kata_version else 'its cleanup'} was cut off",
+        )
     return None
 
 
@@ -153,15 +164,22 @@ def _of_mark(facts: Facts) -> Verdict | None:
         unreadable = facts.has_unreadable_mark
         return Verdict(Action.INSTALL, "its mark cannot be read") if unreadable else None
     if not mark.is_of(facts.node):
-        return Verdict(Action.REBUILT, f"the machine marked {mark.time} is gone, this is another one")
+        return Verdict(
+            Action.REBUILT, f"the machine marked {mark.time} is gone, this is another one"
+        )
     if facts.job and facts.is_marked_current:
-        return Verdict(Action.UPGRADE, f"a Job of digest {facts.job.digest} has worked on it since it was installed")
+        return Verdict(
+            Action.UPGRADE,
+            f"a Job of digest {facts.job.digest} has worked on it since it was installed",
+        )
     return Verdict(Action.UPGRADE, f"kata {mark.kata_version} digest {mark.digest} is installed")
 
 
 def _untrue(labels: Sequence[str]) -> str:
     named = " and ".join(labels)
-    return f"the label {named} is not true" if len(labels) == 1 else f"the labels {named} are not true"
+    return (
+        f"the label {named} is not true" if len(labels) == 1 else f"the labels {named} are not true"
+    )
 
 
 def _of_label(facts: Facts, rules: Rules) -> Verdict:
@@ -169,7 +187,8 @@ def _of_label(facts: Facts, rules: Rules) -> Verdict:
     value = node.metadata.label(names.RUNTIME_LABEL)
     if job is not None and job.digest and job.is_of(node):
         return Verdict(Action.INSTALL, f"a Job of digest {job.digest} was begun")
-    # Also with a Job stamped for the machine before: when that was replaced in mid-work, its Job labelled this one.
+    # Also with a Job stamped for the machine before: when that was replaced in mid-work, its Job
+    # labelled this one.
     if value is None or (job is not None and job.digest):
         return Verdict(Action.INSTALL, "new node")
     if node.metadata.label(names.mark_label(rules.suffix)) == "false":
@@ -180,7 +199,9 @@ def _of_label(facts: Facts, rules: Rules) -> Verdict:
 def _of_foreign_label(node: Node, value: str, rules: Rules) -> Verdict:
     """Return what becomes of a node with Kata's label on which nothing of ours has been."""
     if rules.existing is None:
-        return Verdict(Action.SKIPPED, "carries Kata's label without a mark of ours", Barrier.UNCLAIMED)
+        return Verdict(
+            Action.SKIPPED, "carries Kata's label without a mark of ours", Barrier.UNCLAIMED
+        )
     found = f"carries {names.RUNTIME_LABEL}={value} without a mark of ours"
     if rules.existing == "install" or value != "true":
         return Verdict(Action.INSTALL, found)

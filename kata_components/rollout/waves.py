@@ -1,7 +1,8 @@
 """Waves: in which order and how many at a time nodes are let in, as `rollout.waves` asks.
 
-A wave is a cumulative size: `canary` (one node of each kind), a number, or a percentage of the selected nodes. Nodes
-already done at this digest count. Deterministic: the same fleet gives the same waves.
+A wave is a cumulative size: `canary` (one node of each kind), a number, or a percentage of the
+selected nodes. Nodes already done at this digest count. Deterministic: the same fleet gives the
+same waves.
 """
 
 import math
@@ -30,7 +31,10 @@ class Kind(NamedTuple):
 
 
 def kind_of(node: Node) -> Kind:
-    """Return the kind of a node; the kernel counts by its minor version (`6.8` of `6.8.0-31-generic`)."""
+    """Return the kind of a node.
+
+    The kernel counts by its minor version (`6.8` of `6.8.0-31-generic`).
+    """
     info = node.info
     minor = re.match(r"\d+\.\d+", info.kernel_version)
     kernel = minor.group() if minor else info.kernel_version
@@ -43,7 +47,10 @@ def share(size: Size, total: int) -> int:
 
 
 def allowed(failures: Size, total: int) -> int:
-    """Return how many of `total` nodes may fail; percentages are rounded down, since a budget is not to be exceeded."""
+    """Return how many of `total` nodes may fail.
+
+    Percentages are rounded down, since a budget is not to be exceeded.
+    """
     return math.floor(_exact(failures, total))
 
 
@@ -57,7 +64,9 @@ def reach(sizes: Iterable[Size], nodes: Iterable[Node]) -> int:
     """Return up to how many of all selected nodes the waves of these sizes go."""
     selected = list(nodes)
     kinds = len(set(map(kind_of, selected)))
-    return max((kinds if size == CANARY else share(size, len(selected)) for size in sizes), default=0)
+    return max(
+        (kinds if size == CANARY else share(size, len(selected)) for size in sizes), default=0
+    )
 
 
 def interleaved(nodes: Iterable[Node]) -> list[Node]:
@@ -80,20 +89,30 @@ def canaries(waiting: Sequence[Node], tried: Iterable[Node]) -> list[Node]:
 
 
 def split(
-    waiting: Sequence[Node], *, tried: Sequence[Node], started: int, sizes: Sequence[Size], total: int
+    waiting: Sequence[Node],
+    *,
+    tried: Sequence[Node],
+    started: int,
+    sizes: Sequence[Size],
+    total: int,
 ) -> list[list[Node]]:
     """Return `waiting` cut into waves; a last wave smaller than the fleet leaves the rest out.
 
-    `tried` nodes stand for their kind, so that it needs no canary. `started` is how many nodes come before those that
-    wait, `total` what percentages are of: all selected nodes. No sizes means one wave with everything. Waves that have
-    nothing left to do are empty lists, so that a wave keeps its number over a resumed rollout.
+    `tried` nodes stand for their kind, so that it needs no canary. `started` is how many nodes come
+    before those that wait, `total` what percentages are of: all selected nodes. No sizes means one
+    wave with everything. Waves that have nothing left to do are empty lists, so that a wave keeps
+    its number over a resumed rollout.
     """
     if not sizes:
         return [list(waiting)]
     rest = list(waiting)
     waves: list[list[Node]] = []
     for size in sizes:
-        chosen = canaries(rest, tried) if size == CANARY else rest[: max(0, share(size, total) - started)]
+        chosen = (
+            canaries(rest, tried)
+            if size == CANARY
+            else rest[: max(0, share(size, total) - started)]
+        )
         taken = {node.metadata.name for node in chosen}
         rest = [node for node in rest if node.metadata.name not in taken]
         started += len(chosen)

@@ -26,7 +26,8 @@ from kata_components.runner.uninstall import Uninstall
 
 _CLUSTER_NAMESPACE: Final = "kube-system"
 _MOST_PREVIOUS: Final = 8
-"""So many ids are kept: one is added with each replacement, or with a create whose answer was lost."""
+"""So many ids are kept: one is added with each replacement, or with a create whose answer was
+lost."""
 
 
 async def cluster_uid(api: KubeApi) -> str:
@@ -57,8 +58,9 @@ async def find_lease(api: KubeApi, namespace: str, name: str) -> Lease | None:
 async def establish(api: KubeApi, namespace: str, name: str, *, stack: str) -> str:
     """Write the Lease that names a new installation and return its id.
 
-    A Lease of the same stack is taken over with a new id: it is left from a create whose answer was lost, or this is a
-    replacement, and the anchor with the old id must then no longer clean. The old id stays known for that.
+    A Lease of the same stack is taken over with a new id: it is left from a create whose answer was
+    lost, or this is a replacement, and the anchor with the old id must then no longer clean. The
+    old id stays known for that.
 
     Raises:
         GuardError: the installation belongs to another stack.
@@ -66,13 +68,17 @@ async def establish(api: KubeApi, namespace: str, name: str, *, stack: str) -> s
     installation = str(uuid4())
     existing = await find_lease(api, namespace, name)
     if existing is None:
-        await api.create_lease(namespace, lease_manifest(name, installation=installation, stack=stack))
+        await api.create_lease(
+            namespace, lease_manifest(name, installation=installation, stack=stack)
+        )
         return installation
     ownership.insist(existing, Owner(None, stack))
     former = existing.metadata.annotation(names.INSTALLATION_ANNOTATION)
     previous = [*filter(None, [former]), *ownership.previous(existing)][:_MOST_PREVIOUS]
     await api.replace_lease(
-        namespace, name, _renamed(existing, installation=installation, stack=stack, previous=previous)
+        namespace,
+        name,
+        _renamed(existing, installation=installation, stack=stack, previous=previous),
     )
     return installation
 
@@ -82,16 +88,23 @@ async def note_takeover(api: KubeApi, namespace: str, name: str) -> None:
     lease = await api.get_lease(namespace, name)
     if lease.metadata.annotation(names.TAKEN_OVER_ANNOTATION):
         return
-    identity, stack = map(lease.metadata.annotation, (names.INSTALLATION_ANNOTATION, names.STACK_ANNOTATION))
-    manifest = _renamed(lease, installation=identity or "", stack=stack or "", previous=ownership.previous(lease))
+    identity, stack = map(
+        lease.metadata.annotation, (names.INSTALLATION_ANNOTATION, names.STACK_ANNOTATION)
+    )
+    manifest = _renamed(
+        lease, installation=identity or "", stack=stack or "", previous=ownership.previous(lease)
+    )
     manifest["metadata"]["annotations"][names.TAKEN_OVER_ANNOTATION] = timestamp()
     await api.replace_lease(namespace, name, manifest)
 
 
-async def restore(api: KubeApi, namespace: str, name: str, *, stack: str, installation: str) -> None:
+async def restore(
+    api: KubeApi, namespace: str, name: str, *, stack: str, installation: str
+) -> None:
     """Write the Lease of a known installation again if somebody deleted it; a renamed stack gives it its new name.
 
-    A run may have held it, and works on for as long as it may believe so: the new one has a holder that never renews.
+    A run may have held it, and works on for as long as it may believe so: the new one has a holder
+    that never renews.
 
     Raises:
         GuardError: the Lease is that of another installation.
@@ -110,12 +123,18 @@ async def restore(api: KubeApi, namespace: str, name: str, *, stack: str, instal
         await api.replace_lease(namespace, name, manifest)
 
 
-def _renamed(lease: Lease, *, installation: str, stack: str, previous: Sequence[str]) -> dict[str, Any]:
-    """Return the Lease under other names. Who holds it stays: a run that works must not lose its lock.
+def _renamed(
+    lease: Lease, *, installation: str, stack: str, previous: Sequence[str]
+) -> dict[str, Any]:
+    """Return the Lease under other names.
+
+    Who holds it stays: a run that works must not lose its lock.
 
     `previous` are the installation ids whose place this one has taken.
     """
-    manifest = lease_manifest(lease.metadata.name, installation=installation, stack=stack, previous=lease)
+    manifest = lease_manifest(
+        lease.metadata.name, installation=installation, stack=stack, previous=lease
+    )
     annotations = manifest["metadata"]["annotations"]
     annotations.pop(names.PREVIOUS_ANNOTATION, None)
     annotations |= {names.PREVIOUS_ANNOTATION: ",".join(previous)} if previous else {}
@@ -125,7 +144,9 @@ def _renamed(lease: Lease, *, installation: str, stack: str, previous: Sequence[
 
 @dataclass(frozen=True, kw_only=True)
 class Ending:
-    """What is to end: the installation as the stack's state knows it. Without `cleanup` there are no nodes to clean.
+    """What is to end: the installation as the stack's state knows it.
+
+    Without `cleanup` there are no nodes to clean.
 
     `abandoned` names nodes to give up if they are dead.
     """
@@ -176,7 +197,9 @@ async def end(api: KubeApi, ending: Ending, *, say: Say, on_progress: OnProgress
                 pace=dispatch_cleanup.pace if follows else cleanup.pace,
             )
             stage: Stage | None = "cleanup" if follows else None
-            async with retired(api, ending.namespace, ending.suffix, like, lock, say, follows=stage):
+            async with retired(
+                api, ending.namespace, ending.suffix, like, lock, say, follows=stage
+            ):
                 await uninstall.run(api, lock, say=say, on_progress=on_progress)
         await answered(lock.delete)
 

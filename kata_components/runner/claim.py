@@ -1,6 +1,7 @@
 """The claim on the Lease: which nodes an installation was given by its last rollout, for the end of it to know them by.
 
-Names stand as fingerprints: all annotations of an object together may have 256 KiB, and thousands of names do not fit.
+Names stand as fingerprints: all annotations of an object together may have 256 KiB, and thousands
+of names do not fit.
 """
 
 import asyncio
@@ -13,7 +14,8 @@ from kata_components.kubernetes.api import KubeApi
 from kata_components.runner.fleet import Selection
 
 _HEX_DIGITS: Final = 10
-"""So 5,000 names leave a node that is none of them a chance of 5 in a thousand million to count as one."""
+"""So 5,000 names leave a node that is none of them a chance of 5 in a thousand million to count as
+one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +28,10 @@ class Claim:
     @classmethod
     def of(cls, selection: Selection) -> Self:
         """Return the claim on what a rollout selects."""
-        return cls(fingerprints=frozenset(map(_fingerprint, selection.nodes)), selectors=selection.selectors)
+        return cls(
+            fingerprints=frozenset(map(_fingerprint, selection.nodes)),
+            selectors=selection.selectors,
+        )
 
     @classmethod
     def parse(cls, text: str | None) -> Self | None:
@@ -40,7 +45,10 @@ class Claim:
                 *found.get("fingerprints", ()),
                 *(_fingerprint(str(name)) for name in found.get("nodes", ())),
             }
-            return cls(fingerprints=frozenset(map(str, fingerprints)), selectors=tuple(map(str, found["selectors"])))
+            return cls(
+                fingerprints=frozenset(map(str, fingerprints)),
+                selectors=tuple(map(str, found["selectors"])),
+            )
         except (ValueError, TypeError, KeyError, AttributeError):
             return None
 

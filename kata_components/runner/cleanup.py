@@ -28,8 +28,8 @@ from kata_components.runner.telling import OnProgress, Say
 class CleanupRequest:
     """What cleaning needs; all of it comes from the stack's state.
 
-    `job` is the cleanup Job's template, `dispatcher_job` the Job of upstream's dispatcher where that paces.
-    What `spared` selects when its turn comes is left as it is.
+    `job` is the cleanup Job's template, `dispatcher_job` the Job of upstream's dispatcher where
+    that paces. What `spared` selects when its turn comes is left as it is.
     """
 
     namespace: str
@@ -93,7 +93,11 @@ async def pace(
         on_progress("cleanup", progress, loop.time() - began)
 
     await Driver(api, pacer, orders(request, planned), lease, say=say, on_progress=show).run()
-    return Cleaned(nodes=pacer.nodes.within(Phase.DONE), failures=pacer.nodes.failures, skipped=pacer.nodes.skipped)
+    return Cleaned(
+        nodes=pacer.nodes.within(Phase.DONE),
+        failures=pacer.nodes.failures,
+        skipped=pacer.nodes.skipped,
+    )
 
 
 def no_marks(request: CleanupRequest) -> dict[str, None]:
@@ -136,7 +140,8 @@ def orders(request: CleanupRequest, planned: Plan) -> Orders:
         ),
         marks=lambda _step: marks,
         traces=lambda step: _doubt(step, request) if step.failed_before else {},
-        # Once the Job has taken Kata off, only it would tell: whoever removes it must not leave a whole mark behind.
+        # Once the Job has taken Kata off, only it would tell: whoever removes it must not leave a
+        # whole mark behind.
         beginnings=lambda step, node: _doubt(step, request) if _is_whole(node, request) else {},
         failures=lambda step: _doubt(step, request),
         # The cleanup of 4.0.0 takes it off, whoever else needs it.

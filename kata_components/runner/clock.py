@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 _SUSPEND_AWARE: Final[int] = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-"""Linux has a clock of its own for it; elsewhere, as on macOS, the monotonic clock of the system counts sleep."""
+"""Linux has a clock of its own for it; elsewhere, as on macOS, the monotonic clock of the system
+counts sleep."""
 
 
 def elapsed() -> float:

@@ -23,8 +23,9 @@ _JOB_NAME: Final = "job-name"
 class Creator:
     """Creates the Jobs of one stage; every node is read right before, which is one request for each.
 
-    Pods outlive their Jobs: one that was deleted, or that has failed at its deadline (Kubernetes 1.30 and
-    before), leaves a pod that works for as long as its grace period. Those of earlier runs are listed once.
+    Pods outlive their Jobs: one that was deleted, or that has failed at its deadline (Kubernetes
+    1.30 and before), leaves a pod that works for as long as its grace period. Those of earlier runs
+    are listed once.
 
     After a create without an answer, its node is not looked at again before the same command is
     repeated: the Job may be there, so that it is too late to leave it out.
@@ -37,7 +38,8 @@ class Creator:
         self._traces = traces
         self._unsure: set[CreateJob] = set()
         self._suspects: set[str] | None = None
-        """The Jobs of all stages of which a pod worked when the first was to be made, and may do so still."""
+        """The Jobs of all stages of which a pod worked when the first was to be made, and may do so
+        still."""
         self._looking = asyncio.Lock()
 
     def is_unsure(self, command: CreateJob) -> bool:
@@ -72,7 +74,10 @@ class Creator:
         None when the Job is to be created: then the trace that has to stand before it does.
         """
         if job := await self._ending(command, step):
-            return Result(code=Code.UNKNOWN, text=f"a pod of the Job {job} still works on it, though that has ended")
+            return Result(
+                code=Code.UNKNOWN,
+                text=f"a pod of the Job {job} still works on it, though that has ended",
+            )
         try:
             node = await self._api.get_node(step.node)
         except ApiError as error:
@@ -82,7 +87,11 @@ class Creator:
         if node.metadata.uid != step.node_uid:
             return Result(code=Code.DEPARTED)
         is_other = node.info.machine_id != step.machine_id
-        objection = "another machine has its name by now" if is_other else self._orders.objection(step, node)
+        objection = (
+            "another machine has its name by now"
+            if is_other
+            else self._orders.objection(step, node)
+        )
         if objection:
             return Result(code=Code.SKIPPED, text=objection)
         if not self._lease.fresh:
@@ -91,13 +100,18 @@ class Creator:
         return Result(code=waits) if waits else None
 
     async def _ending(self, command: CreateJob, step: Step) -> str:
-        """Return a Job of the node that has ended, or is gone, while its pod still works; empty when there is none."""
+        """Return a Job of the node that has ended, or is gone, while its pod still works.
+
+        Empty when there is none.
+        """
         suffix = self._orders.suffix
         async with self._looking:
             if self._suspects is None:
                 self._suspects = await self._at_work(jobs.selector(suffix))
         own = {names.job_name(names.job_prefix(suffix, stage), step.node) for stage in jobs.STAGES}
-        asked = own & self._suspects | ({self._orders.stamp.name(step.node)} if command.replaces else set())
+        asked = own & self._suspects | (
+            {self._orders.stamp.name(step.node)} if command.replaces else set()
+        )
         if not asked:
             return ""
         found = await self._at_work(f"{_JOB_NAME} in ({','.join(sorted(asked))})")
@@ -105,7 +119,9 @@ class Creator:
         return min(found, default="")
 
     async def _at_work(self, selector: str) -> set[str]:
-        pods = await self._api.list_pods(self._orders.namespace, selector, "status.phase!=Succeeded")
+        pods = await self._api.list_pods(
+            self._orders.namespace, selector, "status.phase!=Succeeded"
+        )
         return {pod.metadata.label(_JOB_NAME) or "" for pod in pods if _works(pod)}
 
 

@@ -21,8 +21,8 @@ async def inspect(
 ) -> Result:
     """Return why the Job of a node failed; GONE when the node is not that node any more.
 
-    `failure` is the Job controller's reason, and `held_up` what was seen of the Job while it ran: used when no pod
-    tells more. At a deadline the Job controller has removed the pods.
+    `failure` is the Job controller's reason, and `held_up` what was seen of the Job while it ran:
+    used when no pod tells more. At a deadline the Job controller has removed the pods.
 
     Raises:
         ClusterError: the node could not be read; the caller asks again.
@@ -75,7 +75,9 @@ async def _pod_failure(api: KubeApi, namespace: str, pods: list[Pod]) -> str:
     return ""
 
 
-async def _stage_failure(api: KubeApi, namespace: str, pod: Pod, stage: str, ended: Terminated) -> str:
+async def _stage_failure(
+    api: KubeApi, namespace: str, pod: Pod, stage: str, ended: Terminated
+) -> str:
     words = ended.message or ""
     if not words:
         # The log is a help, not a need: the kubelet may be unreachable or the container removed.

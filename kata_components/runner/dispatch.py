@@ -1,7 +1,7 @@
 """What installing and cleaning through upstream's dispatcher have in common: runs of it, one after another.
 
-The dispatcher writes no marks. Once it has ended, the Jobs in the cluster say what became of each node, whoever has
-seen it happen.
+The dispatcher writes no marks. Once it has ended, the Jobs in the cluster say what became of each
+node, whoever has seen it happen.
 """
 
 import asyncio
@@ -44,8 +44,8 @@ async def matched(api: KubeApi, candidates: Iterable[Selectors]) -> dict[Selecto
 class Dispatching:
     """One `up` or `destroy` that works through the dispatcher, under the Lease.
 
-    `job` is the dispatcher's Job, `template` that of its per-node Jobs as `dispatch.node_template` makes it.
-    `held_up` is the newest reason why the Job of a node does not get on, or did not.
+    `job` is the dispatcher's Job, `template` that of its per-node Jobs as `dispatch.node_template`
+    makes it. `held_up` is the newest reason why the Job of a node does not get on, or did not.
     """
 
     api: KubeApi
@@ -84,15 +84,27 @@ class Dispatching:
 
         await at_once(CALLS_AT_ONCE, map(leave, steps))
 
-    async def note_failures(self, steps: Sequence[Step], seen: Seen, notes: Callable[[Step], Changes]) -> None:
-        """Leave on nodes what tells of their failed Jobs; a server that refuses it does not hide why they failed."""
+    async def note_failures(
+        self, steps: Sequence[Step], seen: Seen, notes: Callable[[Step], Changes]
+    ) -> None:
+        """Leave on nodes what tells of their failed Jobs.
+
+        A server that refuses it does not hide why they failed.
+        """
         known = seen.by_node(self.stage)
-        failed = [step for step in steps if step.node in known and known[step.node].state is JobState.FAILED]
+        failed = [
+            step
+            for step in steps
+            if step.node in known and known[step.node].state is JobState.FAILED
+        ]
         with contextlib.suppress(ApiError):
             await self.lease.kept(self.leave_traces(failed, notes))
 
     async def failures(self, steps: Sequence[Step], seen: Seen) -> list[Failure]:
-        """Return why these nodes are not done, in words for the first ones; less those that have left the cluster."""
+        """Return why these nodes are not done, in words for the first ones.
+
+        Less those that have left the cluster.
+        """
         return await self.lease.kept(self._failures(steps, seen))
 
     async def complaint(self, seen: Seen) -> str:
@@ -140,7 +152,10 @@ class Dispatching:
 
         limit = self.template["spec"]["activeDeadlineSeconds"]
         lookout = Lookout.of_node_jobs(self.api, self.namespace, self.suffix, self.template, limit)
-        tasks = [asyncio.create_task(again_and_again(show)), asyncio.create_task(lookout.watch(at_work, take))]
+        tasks = [
+            asyncio.create_task(again_and_again(show)),
+            asyncio.create_task(lookout.watch(at_work, take)),
+        ]
         try:
             yield show
         finally:
@@ -152,7 +167,10 @@ class Dispatching:
         own_words = await self._own_words(seen)
         known = seen.by_node(self.stage)
         found = await asyncio.gather(
-            *(self._failure(step, known.get(step.node), own_words) for step in steps[: report.SHOWN_NODES])
+            *(
+                self._failure(step, known.get(step.node), own_words)
+                for step in steps[: report.SHOWN_NODES]
+            )
         )
         hidden = [Failure(step.node, "") for step in steps[report.SHOWN_NODES :]]
         return [failure for failure in found if failure] + hidden
@@ -164,10 +182,14 @@ class Dispatching:
             return Failure(step.node, f"its Job {job.name} still runs")
         if job.digest != self.digest:
             other = job.digest or "unknown"
-            return Failure(step.node, f"its Job {job.name} is of digest {other}, not of {self.digest}")
+            return Failure(
+                step.node, f"its Job {job.name} is of digest {other}, not of {self.digest}"
+            )
         if job.state is not JobState.FAILED:
             still = "still set" if self.stage == "cleanup" else "not set"
-            return Failure(step.node, f"its Job {job.name} succeeded, but its label is {still}{own_words}")
+            return Failure(
+                step.node, f"its Job {job.name} succeeded, but its label is {still}{own_words}"
+            )
         try:
             held_up = self.held_up.get(step.node)
             result = await inspect(self.api, self.namespace, step, job.name, job.failure, held_up)
@@ -195,7 +217,9 @@ def settled(
     left: list[Step] = []
     for step in steps:
         job = known.get(step.node)
-        served = job is not None and job.uid != step.stale_job and step.is_served_by(job, stage, digest)
+        served = (
+            job is not None and job.uid != step.stale_job and step.is_served_by(job, stage, digest)
+        )
         succeeded = served and job is not None and job.state is JobState.SUCCEEDED
         (done if succeeded and step.node not in unfinished else left).append(step)
     return done, left

@@ -45,9 +45,13 @@ async def pace(
     _, todo = settled(planned.pending, seen, "cleanup", planned.digest)
     own = [dispatch.selectors_of(request.dispatcher_job)] if todo else []
     runs = dispatch.batches([step.node for step in todo], await work.lease.kept(matched(api, own)))
-    await work.lease.kept(work.leave_traces([step for step in todo if step.stale_job], wanted.traces))
+    await work.lease.kept(
+        work.leave_traces([step for step in todo if step.stale_job], wanted.traces)
+    )
     seen = await work.run(runs) if runs else seen
-    labelled = await work.labelled() if dispatch.releases_labels(request.dispatcher_job) else frozenset()
+    labelled = (
+        await work.labelled() if dispatch.releases_labels(request.dispatcher_job) else frozenset()
+    )
     done, left = settled(planned.pending, seen, "cleanup", planned.digest, unfinished=labelled)
     recorded = await lease.kept(record(api, lease, done, wanted.marks, wanted.labels))
     await work.note_failures(left, seen, wanted.failures)

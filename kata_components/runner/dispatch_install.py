@@ -28,14 +28,17 @@ from kata_components.runner.telling import OnProgress, Say
 async def install_runs(api: KubeApi, selection: Selection, planned: Plan) -> list[Batch]:
     """Return the dispatcher runs that a plan needs, as the cluster is now.
 
-    Fresh and failed nodes do not carry the label of an installed one, so a selector tells them apart from the others.
+    Fresh and failed nodes do not carry the label of an installed one, so a selector tells them
+    apart from the others.
     """
     wanted = [step.node for step in planned.pending if step.needs_job]
     if not wanted or selection.nodes:
         return dispatch.batches(wanted, {}, named=len(selection.nodes))
     found = await matched(api, [dispatch.without_installed(selection.asked), selection.asked])
     left_out = {step.node for step in planned.behind(Barrier.TAINT)}
-    return dispatch.batches(wanted, {selectors: nodes - left_out for selectors, nodes in found.items()})
+    return dispatch.batches(
+        wanted, {selectors: nodes - left_out for selectors, nodes in found.items()}
+    )
 
 
 async def install(
@@ -48,17 +51,21 @@ async def install(
 ) -> Installed:
     """Plan and carry the plan out through the dispatcher, holding the Lease; return when it has ended.
 
-    A dispatcher that an interrupted run has left at work is followed before. `job` is the dispatcher's Job as the
-    contract has it. Nodes that are to be cleaned come last, and only when all installs went well.
+    A dispatcher that an interrupted run has left at work is followed before. `job` is the
+    dispatcher's Job as the contract has it. Nodes that are to be cleaned come last, and only when
+    all installs went well.
 
     Raises:
-        GuardError: a guard rail stands against the plan, or the installation is another's; nothing was started.
+        GuardError: a guard rail stands against the plan, or the installation is another's; nothing
+            was started.
         LeaseHeldError: another run works on this installation; nothing was started.
         RolloutStoppedError: the Lease was lost on the way, or the dispatcher cannot be started.
         ClusterError: the API server refuses for good to be asked.
     """
     began = asyncio.get_running_loop().time()
-    async with held(api, request.namespace, names.base(request.suffix), owner=request.owner, say=say) as lease:
+    async with held(
+        api, request.namespace, names.base(request.suffix), owner=request.owner, say=say
+    ) as lease:
         work = Dispatching(
             api=api,
             lease=lease,
@@ -67,7 +74,9 @@ async def install(
             stage="install",
             digest=request.rules().digest,
             job=job,
-            template=dispatch.node_template(request.job, request.node_timeout_seconds, request.mounted),
+            template=dispatch.node_template(
+                request.job, request.node_timeout_seconds, request.mounted
+            ),
             say=say,
             on_progress=on_progress,
         )
@@ -77,7 +86,9 @@ async def install(
             return await dispatch_cleanup.pace(api, cleanup, planned, lease, say, on_progress)
 
         work_off = functools.partial(_work_off, work, request)
-        done = await carried_out(api, request, lease, work_off=work_off, clean=clean, say=say, began=began)
+        done = await carried_out(
+            api, request, lease, work_off=work_off, clean=clean, say=say, began=began
+        )
         if not done.failure:
             await lease.kept(_remove(work.dispatcher, say))
     return done
@@ -94,24 +105,37 @@ async def _work_off(work: Dispatching, request: InstallRequest, planned: Plan) -
     seen = await work.run(runs) if runs else await work.lease.kept(work.dispatcher.listed())
     after = (await work.lease.kept(answered(lambda: preview(work.api, request)))).plan
     ready = [step for step in after.pending if _only_needs_its_mark(step, after)]
-    recorded = await work.lease.kept(record(work.api, work.lease, ready, wanted.marks, wanted.labels))
+    recorded = await work.lease.kept(
+        record(work.api, work.lease, ready, wanted.marks, wanted.labels)
+    )
     # Skipped by now: a taint came in between. Nodes that have left the cluster are in neither plan.
-    settled = {step.node for step in ready} | {s.node for s in after.steps if s.action is Action.UP_TO_DATE}
+    settled = {step.node for step in ready} | {
+        s.node for s in after.steps if s.action is Action.UP_TO_DATE
+    }
     behind = {step.node for step in after.steps} - settled
     left = [step for step in planned.pending if step.node in behind]
     await work.note_failures(left, seen, wanted.failures)
     failures = [*recorded.failures, *await work.failures(left, seen)]
     await work.lease.kept(tidy(work.api, request, after, recorded.done, work.lease, work.say))
     stayed = {step.node for step in planned.pending} <= {step.node for step in after.steps}
-    complaint = await work.lease.kept(work.complaint(seen)) if runs and stayed and not failures else ""
+    complaint = (
+        await work.lease.kept(work.complaint(seen)) if runs and stayed and not failures else ""
+    )
     # A node whose cleanup was cut off still had the mark.
-    done = {s.node for s in after.steps if s.action is Action.UP_TO_DATE} & {s.node for s in planned.pending}
+    done = {s.node for s in after.steps if s.action is Action.UP_TO_DATE} & {
+        s.node for s in planned.pending
+    }
     return WorkedOff(done=done | {*recorded.done}, failures=failures, complaint=complaint)
 
 
 def _only_needs_its_mark(step: Step, planned: Plan) -> bool:
-    """Return whether nothing has to run on a node any more; one is also resumed whose Job still runs."""
-    return step.action.writes_only or (step.action is Action.RESUME and step.node in planned.installs)
+    """Return whether nothing has to run on a node any more.
+
+    One is also resumed whose Job still runs.
+    """
+    return step.action.writes_only or (
+        step.action is Action.RESUME and step.node in planned.installs
+    )
 
 
 async def _remove(dispatcher: Dispatcher, say: Say) -> None:

@@ -23,12 +23,14 @@ from kata_components.runner.telling import Say
 _TRIES: Final = 30
 _PAUSE_SECONDS: Final = 1.0
 _END_TRIES: Final = 120
-"""The program does not listen to the signal that asks it to end, so the kubelet kills it after half a minute."""
+"""The program does not listen to the signal that asks it to end, so the kubelet kills it after half
+a minute."""
 _LOOK_SECONDS: Final = 10.0
 _START_LOOKS: Final = 60
 """Ten minutes for an image pull; upstream waits for ever."""
 _STALLED_SECONDS: Final = 900.0
-"""So long nothing may happen, beside what the dispatcher is told to wait for: it also checks and labels nodes."""
+"""So long nothing may happen, beside what the dispatcher is told to wait for: it also checks and
+labels nodes."""
 _FOLLOW: Final = "list Jobs"
 _ENDED: Final = {"Succeeded", "Failed"}
 
@@ -66,7 +68,9 @@ class Seen:
 
     def jobs(self, stage: Stage) -> list[NodeJob]:
         """Return the per-node Jobs of a stage, older ones first."""
-        return sorted((job for job in self._nodes.values() if job.stage == stage), key=lambda job: job.created)
+        return sorted(
+            (job for job in self._nodes.values() if job.stage == stage), key=lambda job: job.created
+        )
 
     def by_node(self, stage: Stage) -> dict[str, NodeJob]:
         """Return the newest Job of a stage for each node."""
@@ -80,7 +84,13 @@ class Dispatcher:
     """
 
     def __init__(
-        self, api: KubeApi, namespace: str, suffix: str, like: Mapping[str, Any], lease: HeldLease, say: Say
+        self,
+        api: KubeApi,
+        namespace: str,
+        suffix: str,
+        like: Mapping[str, Any],
+        lease: HeldLease,
+        say: Say,
     ) -> None:
         self._api = api
         self._lease = lease
@@ -106,7 +116,8 @@ class Dispatcher:
     async def settle(self, stage: Stage, digest: str) -> Seen:
         """Wait until nothing of an earlier run works; return what there is then.
 
-        A dispatcher that does what this run is about to do is followed to its end, any other is stopped.
+        A dispatcher that does what this run is about to do is followed to its end, any other is
+        stopped.
         """
         working = {its: job for its, job in (await self.listed()).dispatchers.items() if job.active}
         ours = working.get(stage)
@@ -118,14 +129,17 @@ class Dispatcher:
 
     async def stop(self, stage: Stage, job: NodeJob) -> None:
         """End a dispatcher at work: it starts nothing more, and the Jobs that run go on."""
-        self._say(f"stopping the {stage} dispatcher of digest {job.digest or 'unknown'}; Jobs that run go on")
+        self._say(
+            f"stopping the {stage} dispatcher of digest {job.digest or 'unknown'}; Jobs that run go on"
+        )
         await answered(lambda: self._lease.when_fresh(delete_job(self._api, self._namespace, job)))
         await self._wait_for_end(job.name)
 
     async def run(self, stage: Stage, manifest: Mapping[str, Any], batch: Batch) -> Seen:
         """Start a dispatcher and return what there is at its end; before, what earlier runs left has to go.
 
-        4.0.0 takes a finished Job of a node for its own success. Whatever works still is waited for.
+        4.0.0 takes a finished Job of a node for its own success. Whatever works still is waited
+        for.
 
         Raises:
             RolloutStoppedError: it cannot be started.
@@ -136,7 +150,10 @@ class Dispatcher:
         return await self._followed_to_its_end(stage)
 
     async def _followed_to_its_end(self, stage: Stage) -> Seen:
-        working, guarding = asyncio.create_task(self._quiet()), asyncio.create_task(self._guard(stage))
+        working, guarding = (
+            asyncio.create_task(self._quiet()),
+            asyncio.create_task(self._guard(stage)),
+        )
         try:
             await asyncio.wait({working, guarding}, return_when=asyncio.FIRST_COMPLETED)
             if not working.done():
@@ -183,9 +200,13 @@ class Dispatcher:
             await asyncio.sleep(_LOOK_SECONDS)
             waiting = self.seen.dispatchers.get(stage)
             found = await lookout.look([waiting]) if waiting else None
-            self._waiting = next((f"the dispatcher {job}: {held}" for held in (found or {}).values()), self._waiting)
+            self._waiting = next(
+                (f"the dispatcher {job}: {held}" for held in (found or {}).values()), self._waiting
+            )
         why = await explain(self._api, self._namespace, job) or "no pod of it was started"
-        raise self._stopped(f"the dispatcher {job} has not started in {_START_LOOKS * _LOOK_SECONDS:.0f} s: {why}")
+        raise self._stopped(
+            f"the dispatcher {job} has not started in {_START_LOOKS * _LOOK_SECONDS:.0f} s: {why}"
+        )
 
     async def remove(self) -> None:
         """Remove the dispatchers."""
@@ -215,7 +236,9 @@ class Dispatcher:
         self._standstill.succeeded(_FOLLOW)
         if not self.seen.active:
             return self.seen
-        async with contextlib.aclosing(self._api.watch_jobs(self._namespace, self._selector, position)) as events:
+        async with contextlib.aclosing(
+            self._api.watch_jobs(self._namespace, self._selector, position)
+        ) as events:
             async for event in events:
                 self._api_patience.answered()
                 self._standstill.moved()
@@ -239,7 +262,10 @@ class Dispatcher:
         raise self._stopped("Jobs of an earlier run are not gone")
 
     async def _create(self, manifest: Mapping[str, Any]) -> None:
-        """Create the Job; a lost answer is asked for again, and then the Job that stands there is that one."""
+        """Create the Job.
+
+        A lost answer is asked for again, and then the Job that stands there is that one.
+        """
 
         async def create() -> None:
             try:

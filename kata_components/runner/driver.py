@@ -1,4 +1,7 @@
-"""Drives a pacer against a cluster. It decides nothing: commands become calls, answers and events go back."""
+"""Drives a pacer against a cluster.
+
+It decides nothing: commands become calls, answers and events go back.
+"""
 
 import asyncio
 import contextlib
@@ -41,7 +44,8 @@ from kata_components.runner.traces import Traces
 
 _CALL_SECONDS: Final = 10.0
 _RELIST_SECONDS: Final = 1.0
-"""Between the end of a watch and the list that replaces it: where a watch is refused, no list makes it work."""
+"""Between the end of a watch and the list that replaces it: where a watch is refused, no list makes
+it work."""
 _TAKEN: Final = "AlreadyExists"
 _DOING: Final[Mapping[type[Command], str]] = {
     CreateJob: "create Jobs",
@@ -87,7 +91,8 @@ class Driver:
         """Return when the pacer has finished.
 
         Raises:
-            RolloutStoppedError: the Lease was lost, or a request that everything waits for gets nowhere.
+            RolloutStoppedError: the Lease was lost, or a request that everything waits for gets
+                nowhere.
             ClusterError: the API refuses for good to be asked.
         """
         orders, stamp = self._orders, self._orders.stamp
@@ -132,7 +137,9 @@ class Driver:
         """Return the Jobs in which nodes of this run are."""
         runs = self._pacer.nodes
         own = ((job, runs.get(job.node)) for job in self._pacer.jobs.all if job.active)
-        return [job for job, run in own if run and run.phase is Phase.RUNNING and run.job_uid == job.uid]
+        return [
+            job for job, run in own if run and run.phase is Phase.RUNNING and run.job_uid == job.uid
+        ]
 
     def _hold_up(self, found: Mapping[str, Holdup]) -> None:
         self._pacer.nodes.hold_up(found)
@@ -152,7 +159,8 @@ class Driver:
     async def _call(self, command: NodeCommand) -> Result:
         try:
             if isinstance(command, CreateJob) and self._creator.is_unsure(command):
-                # It may have taken longer than the Lease has left at times: admission webhooks have 10 s.
+                # It may have taken longer than the Lease has left at times: admission webhooks have
+                # 10 s.
                 async with asyncio.timeout(_CALL_SECONDS):
                     await self._lease.renewed()
             # What writes must land while the Lease is surely ours.
@@ -162,17 +170,25 @@ class Driver:
             if error.unauthenticated:
                 return self._unauthenticated(error)
             step = self._orders.steps[command.node]
-            if isinstance(command, Record) and error.conflict and await is_still_there(self._api, step):
+            if (
+                isinstance(command, Record)
+                and error.conflict
+                and await is_still_there(self._api, step)
+            ):
                 self._gets_nowhere(command, str(error))
                 return Result(code=Code.UNKNOWN)
             text = self._name_taken(command) if error.reason == _TAKEN else str(error)
-            result = Result(code=code_of(command, error), text=text, retry_after=error.retry_after or 0.0)
+            result = Result(
+                code=code_of(command, error), text=text, retry_after=error.retry_after or 0.0
+            )
             if result.code in {Code.UNKNOWN, Code.THROTTLED, Code.FULL}:
                 self._gets_nowhere(command, str(error))
             return result
         except (UnreachableError, TimeoutError) as error:
             self._note_unanswered(command)
-            self._gets_nowhere(command, str(error) or "no answer in time; is an admission webhook slow?")
+            self._gets_nowhere(
+                command, str(error) or "no answer in time; is an admission webhook slow?"
+            )
             return Result(code=Code.UNKNOWN)
         except asyncio.CancelledError:
             self._note_unanswered(command)
@@ -216,13 +232,17 @@ class Driver:
             case DeleteJob():
                 await self._api.delete_job(orders.namespace, command.job, command.uid)
             case Record():
-                await self._api.annotate_node(step.node, step.node_uid, orders.marks(step), labels=orders.labels(step))
+                await self._api.annotate_node(
+                    step.node, step.node_uid, orders.marks(step), labels=orders.labels(step)
+                )
             case Inspect() if not await self._traces.of_failure(step):
                 return Result(code=Code.UNKNOWN)
             case Inspect():
                 failure = self._failures.get(command.uid, "")
                 held_up = self._pacer.nodes[command.node].holdup
-                return await inspect(self._api, orders.namespace, step, command.job, failure, held_up)
+                return await inspect(
+                    self._api, orders.namespace, step, command.job, failure, held_up
+                )
         return Result(code=Code.DONE)
 
     async def _remove(self, command: RemoveJobs) -> None:
@@ -260,7 +280,9 @@ class Driver:
     async def _follow(self, resource_version: str) -> None:
         loop = asyncio.get_running_loop()
         try:
-            async for event in self._api.watch_jobs(self._orders.namespace, jobs.ANYBODYS, resource_version):
+            async for event in self._api.watch_jobs(
+                self._orders.namespace, jobs.ANYBODYS, resource_version
+            ):
                 self._watch_patience.answered()
                 self._standstill.moved()
                 job = jobs.seen_by(self._orders.suffix, event.object)

@@ -11,7 +11,8 @@ from kata_components.rollout.guards import Refusal
 async def elsewhere(api: KubeApi, namespace: str, suffix: str) -> Refusal | None:
     """Return the refusal to install over such an installation; reads only.
 
-    Names of cluster-scoped objects and of marks carry the suffix alone: its nodes and its rights would be taken over.
+    Names of cluster-scoped objects and of marks carry the suffix alone: its nodes and its rights
+    would be taken over.
     """
     marked: Counter[str] = Counter()
     for node in await api.list_node_metadata():
@@ -19,6 +20,8 @@ async def elsewhere(api: KubeApi, namespace: str, suffix: str) -> Refusal | None
         written = mark.parse(value)
         if value is not None and (written is None or written.namespace != namespace):
             marked[written.namespace if written else ""] += 1
-    found = await api.get_object("rbac.authorization.k8s.io/v1", "clusterrolebindings", "", names.node_binding(suffix))
+    found = await api.get_object(
+        "rbac.authorization.k8s.io/v1", "clusterrolebindings", "", names.node_binding(suffix)
+    )
     bound = {subject.get("namespace", "") for subject in (found or {}).get("subjects") or ()}
     return ownership.elsewhere(marked, sorted(bound - {"", namespace}), namespace, suffix)

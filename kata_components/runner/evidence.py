@@ -24,7 +24,9 @@ async def installed_until(api: KubeApi, namespace: str, suffix: str) -> str:
 
 async def is_of_another_installer(api: KubeApi, namespace: str, suffix: str) -> bool:
     """Whether a Helm release or another tool than Pulumi has made what installs Kata in either mode."""
-    templates = ObjectName(api_version="v1", plural="configmaps", namespace=namespace, name=names.job_templates(suffix))
+    templates = ObjectName(
+        api_version="v1", plural="configmaps", namespace=namespace, name=names.job_templates(suffix)
+    )
     found = await metadata(api, templates)
     if found and (helm.release_of(found) or ownership.is_applied_by_others(found)):
         return True

@@ -1,6 +1,7 @@
 """Removes per-node Jobs that have done their work: never on a stale Lease, and a few at a time.
 
-But for the end of an installation failing is no failure of the run: what is left is seen by the next one.
+But for the end of an installation failing is no failure of the run: what is left is seen by the
+next one.
 """
 
 import contextlib
@@ -25,10 +26,14 @@ async def delete_job(api: KubeApi, namespace: str, job: NodeJob) -> None:
             raise
 
 
-async def delete_jobs(api: KubeApi, namespace: str, lease: HeldLease, doomed: Iterable[NodeJob]) -> None:
+async def delete_jobs(
+    api: KubeApi, namespace: str, lease: HeldLease, doomed: Iterable[NodeJob]
+) -> None:
     """Delete those very Jobs, less those that still run; the caller keeps the Lease."""
     finished = (job for job in doomed if not job.active)
-    await at_once(CALLS_AT_ONCE, (lease.when_fresh(delete_job(api, namespace, job)) for job in finished))
+    await at_once(
+        CALLS_AT_ONCE, (lease.when_fresh(delete_job(api, namespace, job)) for job in finished)
+    )
 
 
 async def delete_all(api: KubeApi, namespace: str, suffix: str, lease: HeldLease) -> None:
@@ -52,11 +57,18 @@ def leaving_what_cannot_be_removed(say: Say) -> Iterator[None]:
 
 
 async def remove_succeeded(
-    api: KubeApi, namespace: str, suffix: str, stage: Stage, lease: HeldLease, found: Iterable[NodeJob], done: Set[str]
+    api: KubeApi,
+    namespace: str,
+    suffix: str,
+    stage: Stage,
+    lease: HeldLease,
+    found: Iterable[NodeJob],
+    done: Set[str],
 ) -> None:
     """Remove the succeeded Jobs of a stage from the nodes that are `done`, with one request as a rule.
 
-    `found` are the Jobs there are. Failed ones stay for diagnosis; those of other nodes are all the trace there is.
+    `found` are the Jobs there are. Failed ones stay for diagnosis; those of other nodes are all the
+    trace there is.
     """
     of_stage = [job for job in found if job.stage == stage]
     finished = [job for job in of_stage if job.state is JobState.SUCCEEDED and job.node in done]
@@ -64,7 +76,9 @@ async def remove_succeeded(
     alone = all(job.node in done or job.state is JobState.FAILED for job in of_stage)
     if finished and alone:
         selector = jobs.selector(suffix, stage)
-        await lease.when_fresh(api.delete_jobs(namespace, selector, field_selector="status.successful=1"))
+        await lease.when_fresh(
+            api.delete_jobs(namespace, selector, field_selector="status.successful=1")
+        )
     else:
         await delete_jobs(api, namespace, lease, finished)
 

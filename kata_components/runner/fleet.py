@@ -24,14 +24,19 @@ class Selection:
 
     @property
     def asked(self) -> tuple[str, ...]:
-        """The selectors the API server is asked with, one list each; the one of every node makes others idle."""
+        """The selectors the API server is asked with, one list each.
+
+        The one of every node makes others idle.
+        """
         return self.selectors if self.selectors and all(self.selectors) else ("",)
 
     def includes(self, node: Node) -> bool:
         """Whether it selects a node as it is now."""
         if self.nodes:
             return node.metadata.name in self.nodes
-        return any(selectors.matches(selector, node.metadata.labels or {}) for selector in self.asked)
+        return any(
+            selectors.matches(selector, node.metadata.labels or {}) for selector in self.asked
+        )
 
     def __str__(self) -> str:
         """Return it as messages name it."""
@@ -47,8 +52,9 @@ class Selection:
 class Fleet:
     """What is there: the selected nodes, names asked for that do not exist, the Jobs of the installation.
 
-    `marked` is how many nodes of the whole cluster carry the installation's mark, `deselected` those of them that are
-    not selected; `foreign` are the Jobs of other installations in the namespace.
+    `marked` is how many nodes of the whole cluster carry the installation's mark, `deselected`
+    those of them that are not selected; `foreign` are the Jobs of other installations in the
+    namespace.
     """
 
     nodes: list[Node]
@@ -65,7 +71,8 @@ async def read(api: KubeApi, namespace: str, suffix: str, selection: Selection) 
     Raises:
         ClusterError: the cluster could not be asked.
     """
-    # Jobs first: one that ended must be seen with what it did to its node, or it looks as if that was undone since.
+    # Jobs first: one that ended must be seen with what it did to its node, or it looks as if that
+    # was undone since.
     listed = await api.list_jobs(namespace, jobs.ANYBODYS)
     everybodys = [jobs.seen_by(suffix, job) for job in listed.items]
     # One after the other: of 5,000 nodes, either list takes its share of memory while it is read.
@@ -86,14 +93,18 @@ async def read(api: KubeApi, namespace: str, suffix: str, selection: Selection) 
 
 async def selected_nodes(api: KubeApi, selection: Selection) -> list[Node]:
     """Return the nodes of the selectors, each once; for a selection by name all nodes."""
-    lists = await asyncio.gather(*map(api.list_nodes, ("",) if selection.nodes else selection.asked))
+    lists = await asyncio.gather(
+        *map(api.list_nodes, ("",) if selection.nodes else selection.asked)
+    )
     return list({node.metadata.name: node for nodes in lists for node in nodes}.values())
 
 
 async def marked_nodes(api: KubeApi, namespace: str, suffix: str) -> list[str]:
     """Return the names of the nodes that carry this installation's mark, sorted."""
     nodes = await api.list_node_metadata()
-    return sorted(node.metadata.name for node in nodes if mark.has_ours(node.metadata, namespace, suffix))
+    return sorted(
+        node.metadata.name for node in nodes if mark.has_ours(node.metadata, namespace, suffix)
+    )
 
 
 async def daemon_set(api: KubeApi, namespace: str, name: str) -> DaemonSet | None:

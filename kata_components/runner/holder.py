@@ -42,7 +42,9 @@ async def when_free(api: KubeApi, namespace: str, name: str, say: Say) -> Lease:
     sign = _sign_of_life(lease)
     if sign is None:
         return lease
-    seconds = min((lease.spec and lease.spec.lease_duration_seconds) or DURATION_SECONDS, _LONGEST_SECONDS)
+    seconds = min(
+        (lease.spec and lease.spec.lease_duration_seconds) or DURATION_SECONDS, _LONGEST_SECONDS
+    )
     say(
         f"the Lease {namespace}/{name} is held by {_holding(lease)}; waiting {seconds} s to see whether that run is "
         "alive"
@@ -70,11 +72,16 @@ def alive(lease: Lease) -> LeaseHeldError:
 
 
 def _sign_of_life(lease: Lease) -> tuple[str, str | None] | None:
-    """Return what each renewal changes, None when nobody holds the Lease; others may note something on it, too."""
+    """Return what each renewal changes, None when nobody holds the Lease.
+
+    Others may note something on it, too.
+    """
     spec = lease.spec
     return (spec.holder_identity, spec.renew_time) if spec and spec.holder_identity else None
 
 
 def _holding(lease: Lease) -> str:
     """Return who holds it since when; anybody may have written that."""
-    return bounded(f"{lease.spec and lease.spec.holder_identity} since {lease.spec and lease.spec.acquire_time}")
+    return bounded(
+        f"{lease.spec and lease.spec.holder_identity} since {lease.spec and lease.spec.acquire_time}"
+    )

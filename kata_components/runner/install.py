@@ -22,7 +22,11 @@ from kata_components.runner.cleanup import NONE_CLEANED, Cleaned, CleanupRequest
 from kata_components.runner.clock import timestamp
 from kata_components.runner.dispatcher import retired
 from kata_components.runner.driver import Driver
-from kata_components.runner.finished_jobs import drop_jobs, leaving_what_cannot_be_removed, remove_succeeded
+from kata_components.runner.finished_jobs import (
+    drop_jobs,
+    leaving_what_cannot_be_removed,
+    remove_succeeded,
+)
 from kata_components.runner.lease import HeldLease, held
 from kata_components.runner.orders import Orders
 from kata_components.runner.preview import InstallRequest, preview, still_deselected
@@ -41,9 +45,9 @@ class Installed:
 class WorkedOff:
     """What became of the installs of a plan; names are nodes.
 
-    `skipped` were left out since they are not as they were planned. `untried` failed in an earlier run and were not
-    tried again, `remaining` is how many others were not started and `stop_reason` why. `complaint` is what went wrong
-    where no node explains it.
+    `skipped` were left out since they are not as they were planned. `untried` failed in an earlier
+    run and were not tried again, `remaining` is how many others were not started and `stop_reason`
+    why. `complaint` is what went wrong where no node explains it.
     """
 
     done: Collection[str]
@@ -72,7 +76,8 @@ async def install(
     Nodes that are to be cleaned come last, and only when all installs went well.
 
     Raises:
-        GuardError: a guard rail stands against the plan, or the installation is another's; nothing was started.
+        GuardError: a guard rail stands against the plan, or the installation is another's; nothing
+            was started.
         LeaseHeldError: another run works on this installation; nothing was started.
         RolloutStoppedError: the Lease was lost on the way.
         ClusterError: the API server refuses for good to be asked.
@@ -80,7 +85,9 @@ async def install(
     loop = asyncio.get_running_loop()
     began = loop.time()
     async with (
-        held(api, request.namespace, names.base(request.suffix), owner=request.owner, say=say) as lease,
+        held(
+            api, request.namespace, names.base(request.suffix), owner=request.owner, say=say
+        ) as lease,
         retired(api, request.namespace, request.suffix, request.job, lease, say),
     ):
 
@@ -94,7 +101,9 @@ async def install(
 
                 await Driver(api, pacer, wanted, lease, say=say, on_progress=show).run()
             if planned.pending or planned.leftover:
-                whole = planned.pending and len(pacer.nodes.within(Phase.DONE)) == len(planned.pending)
+                whole = planned.pending and len(pacer.nodes.within(Phase.DONE)) == len(
+                    planned.pending
+                )
                 # The pacer does not keep the finished Jobs of cleanups.
                 known = pacer.jobs.all if whole and not planned.cleanups else None
                 done = pacer.nodes.within(Phase.DONE)
@@ -104,7 +113,9 @@ async def install(
         async def clean(cleanup: CleanupRequest, planned: Plan) -> Cleaned:
             return await pace(api, cleanup, planned, lease, say, on_progress)
 
-        return await carried_out(api, request, lease, work_off=work_off, clean=clean, say=say, began=began)
+        return await carried_out(
+            api, request, lease, work_off=work_off, clean=clean, say=say, began=began
+        )
 
 
 async def carried_out(
@@ -138,7 +149,9 @@ async def carried_out(
         cleaning = found.cleanup.within(await lease.kept(still_deselected(api, request)))
         say(f"cleanup: {report.counts(cleaning.counts)}")
         cleaned = await clean(replace(request.cleanup, spared=request.selection), cleaning)
-        await lease.kept(drop_jobs(api, request.namespace, request.suffix, cleaned.nodes, lease, say))
+        await lease.kept(
+            drop_jobs(api, request.namespace, request.suffix, cleaned.nodes, lease, say)
+        )
     return _installed(found.plan, worked, cleaned, asyncio.get_running_loop().time() - began)
 
 
@@ -177,7 +190,9 @@ def orders(request: InstallRequest, planned: Plan) -> Orders:
     key = names.mark_annotation(request.suffix)
 
     def labels(step: Step) -> Mapping[str, str]:
-        return dict.fromkeys(request.demands.labels, "true") if step.action is Action.RELABEL else {}
+        return (
+            dict.fromkeys(request.demands.labels, "true") if step.action is Action.RELABEL else {}
+        )
 
     def marks(step: Step) -> Mapping[str, str]:
         # What is only labelled has its mark.
@@ -209,7 +224,9 @@ def orders(request: InstallRequest, planned: Plan) -> Orders:
         ),
         marks=marks,
         labels=labels,
-        traces=lambda step: written(step, digest="", failed=planned.digest if step.failed_before else step.failed_at),
+        traces=lambda step: written(
+            step, digest="", failed=planned.digest if step.failed_before else step.failed_at
+        ),
         failures=lambda step: written(step, digest="", failed=planned.digest),
         objection=lambda _step, node: request.objection(node),
     )
@@ -233,14 +250,18 @@ async def tidy(
         if known is None:
             listed = await api.list_jobs(request.namespace, jobs.selector(request.suffix))
             known = [jobs.observed(job) for job in listed.items]
-        remove = functools.partial(remove_succeeded, api, request.namespace, request.suffix, lease=lease, found=known)
+        remove = functools.partial(
+            remove_succeeded, api, request.namespace, request.suffix, lease=lease, found=known
+        )
         await remove("install", done=marked)
         await remove("cleanup", done=marked | planned.cleaned)
 
 
 def _installed(planned: Plan, worked: WorkedOff, cleaned: Cleaned, seconds: float) -> Installed:
     done = set(worked.done)
-    written = Counter(step.action for step in planned.pending if step.action.writes_only and step.node in done)
+    written = Counter(
+        step.action for step in planned.pending if step.action.writes_only and step.node in done
+    )
     failures = [*worked.failures, *cleaned.failures]
     outcome = report.Outcome(
         selected=len(planned.steps),

@@ -1,8 +1,9 @@
 """The Lease of an installation: the identity it is found by, and the lock that keeps a second run away.
 
-One object serves both: its annotations name the installation and the stack for as long as the installation exists;
-its holder is set while a run works. Whether a holder is alive is judged by watching for a renewal for one Lease
-duration on our own clock, never by comparing clocks of two machines.
+One object serves both: its annotations name the installation and the stack for as long as the
+installation exists; its holder is set while a run works. Whether a holder is alive is judged by
+watching for a renewal for one Lease duration on our own clock, never by comparing clocks of two
+machines.
 """
 
 import asyncio
@@ -30,36 +31,60 @@ _ANSWER_SECONDS: Final = 3.0
 _MARGIN_SECONDS: Final = 3.0
 """A Lease this close to its end is not fresh enough to start something on."""
 _GIVE_UP_SECONDS: Final = 300.0
-"""So long awake the API server may be out of reach before a run stops; until then it starts nothing and waits."""
+"""So long awake the API server may be out of reach before a run stops; until then it starts nothing
+and waits."""
 
 T = TypeVar("T")
 
 
 def lease_manifest(
-    name: str, *, installation: str, stack: str, holder: str | None = None, previous: Lease | None = None
+    name: str,
+    *,
+    installation: str,
+    stack: str,
+    holder: str | None = None,
+    previous: Lease | None = None,
 ) -> dict[str, Any]:
-    """Return a Lease; without `holder` it only names the installation. `previous` makes it a guarded replacement."""
+    """Return a Lease; without `holder` it only names the installation.
+
+    `previous` makes it a guarded replacement.
+    """
     ours = {names.INSTALLATION_ANNOTATION: installation, names.STACK_ANNOTATION: stack}
     kept = (previous.metadata.annotations or {}) if previous else {}
     metadata: dict[str, Any] = {"name": name, "annotations": kept | ours}
     if previous:
         # The UID too: a PUT on a Lease that was deleted would make it again.
-        metadata |= {"resourceVersion": previous.metadata.resource_version, "uid": previous.metadata.uid}
+        metadata |= {
+            "resourceVersion": previous.metadata.resource_version,
+            "uid": previous.metadata.uid,
+        }
     spec: dict[str, Any] = {}
     if holder:
         now = timestamp()
-        spec = {"holderIdentity": holder, "leaseDurationSeconds": DURATION_SECONDS, "renewTime": now}
+        spec = {
+            "holderIdentity": holder,
+            "leaseDurationSeconds": DURATION_SECONDS,
+            "renewTime": now,
+        }
         held_before = previous and previous.spec and previous.spec.holder_identity == holder
-        spec["acquireTime"] = previous.spec.acquire_time if held_before and previous and previous.spec else now
-    return {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": spec}
+        spec["acquireTime"] = (
+            previous.spec.acquire_time if held_before and previous and previous.spec else now
+        )
+    return {
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": metadata,
+        "spec": spec,
+    }
 
 
 @dataclass
 class HeldLease:
     """The lock of an installation, while it is held.
 
-    `fresh` must be asked before anything is started: it is False when the last renewal is too old, also after the
-    machine slept. It becomes True again by a renewal that shows that nobody took it in between.
+    `fresh` must be asked before anything is started: it is False when the last renewal is too old,
+    also after the machine slept. It becomes True again by a renewal that shows that nobody took it
+    in between.
     """
 
     api: KubeApi
@@ -119,7 +144,10 @@ class HeldLease:
             await asyncio.gather(keeper, task, return_exceptions=True)
 
     async def when_fresh(self, work: Coroutine[Any, Any, T]) -> T:
-        """Await work that begins when the Lease is fresh; whoever calls sees to it that it is renewed meanwhile."""
+        """Await work that begins when the Lease is fresh.
+
+        Whoever calls sees to it that it is renewed meanwhile.
+        """
         try:
             while not self.fresh:
                 self._renewal.clear()
@@ -139,8 +167,8 @@ class HeldLease:
         """Renew for ever.
 
         Raises:
-            RolloutStoppedError: somebody else took the Lease, the API server refuses for good to renew it, or no
-                renewal got through for minutes.
+            RolloutStoppedError: somebody else took the Lease, the API server refuses for good to
+                renew it, or no renewal got through for minutes.
         """
         # Works follow each other, and the Lease must not wait anew with each.
         pause = max(0.0, RENEW_SECONDS - (self.clock() - self._renewed))
@@ -172,7 +200,9 @@ class HeldLease:
         """Return whether it was renewed; if not, it is still ours and the next try may succeed."""
         sent = self.clock()
         try:
-            self.lease = await self._put(self.lease, self.lease.spec.holder_identity if self.lease.spec else None)
+            self.lease = await self._put(
+                self.lease, self.lease.spec.holder_identity if self.lease.spec else None
+            )
         except ApiError as error:
             if not error.conflict:
                 raise
@@ -206,7 +236,9 @@ class HeldLease:
         )
 
     async def delete(self) -> None:
-        """Remove the Lease itself: the end of the installation. It may be gone already, by a request without an answer.
+        """Remove the Lease itself: the end of the installation.
+
+        It may be gone already, by a request without an answer.
 
         Raises:
             RolloutStoppedError: somebody else has taken it.
@@ -220,7 +252,9 @@ class HeldLease:
         self._deleted = True
 
     async def release(self) -> None:
-        """Give the lock back, keeping the identity. Failing is harmless: the Lease runs out, or was deleted.
+        """Give the lock back, keeping the identity.
+
+        Failing is harmless: the Lease runs out, or was deleted.
 
         It is left to run out when the next run could meet a late request of this one.
         """
@@ -240,9 +274,17 @@ class HeldLease:
 
 @contextlib.asynccontextmanager
 async def held(
-    api: KubeApi, namespace: str, name: str, *, owner: Owner, say: Say, clock: Callable[[], float] = elapsed
+    api: KubeApi,
+    namespace: str,
+    name: str,
+    *,
+    owner: Owner,
+    say: Say,
+    clock: Callable[[], float] = elapsed,
 ) -> AsyncIterator[HeldLease]:
-    """Hold the lock of an installation; its Lease exists already. Inside, nothing is written on a stale Lease.
+    """Hold the lock of an installation; its Lease exists already.
+
+    Inside, nothing is written on a stale Lease.
 
     Raises:
         GuardError: it is the Lease of another owner.
@@ -252,9 +294,12 @@ async def held(
     ownership.insist(free, owner)
     # As with renewals: counted from before the request.
     asked = clock()
-    lease = HeldLease(api, namespace, name, await _acquire(api, namespace, name, free), clock, asked)
+    lease = HeldLease(
+        api, namespace, name, await _acquire(api, namespace, name, free), clock, asked
+    )
     try:
-        # Whoever writes has asked before, but a connection or a login may take long, and the machine may sleep over it.
+        # Whoever writes has asked before, but a connection or a login may take long, and the
+        # machine may sleep over it.
         with api.writing_while(lambda: lease.fresh):
             yield lease
     finally:

@@ -17,14 +17,16 @@ from kata_components.rollout.jobs import NodeJob
 from kata_components.rollout.taints import Toleration
 
 _LOOK_SECONDS: Final = 20.0
-"""Between two looks at most. A Job that was at work at the last one takes long: quick rollouts cost nothing."""
+"""Between two looks at most. A Job that was at work at the last one takes long: quick rollouts cost
+nothing."""
 _LOOKS: Final = 4
 """So many looks fit into the time that a Job has: what is there at its deadline goes with it."""
 _ANSWER_SECONDS: Final = 10.0
 _NODES_AT_ONCE: Final = 100
 """So many nodes are read in one look; a full Node has 20 KB."""
 _EVENTS_AT_ONCE: Final = 5
-"""Of so many Jobs whose pods say nothing the reason is asked for; the others most probably have the same."""
+"""Of so many Jobs whose pods say nothing the reason is asked for; the others most probably have the
+same."""
 _HOSTNAME: Final = "kubernetes.io/hostname"
 """Nodes cannot be listed by name. Where this label differs from it, the node is not looked at."""
 _MAX_LABEL: Final = 63
@@ -47,7 +49,12 @@ class Lookout:
 
     @classmethod
     def of_node_jobs(
-        cls, api: KubeApi, namespace: str, suffix: str, template: Mapping[str, Any], time_limit: float
+        cls,
+        api: KubeApi,
+        namespace: str,
+        suffix: str,
+        template: Mapping[str, Any],
+        time_limit: float,
     ) -> Self:
         """Return the one for the per-node Jobs of an installation, made from a template, which may take so long."""
         return cls(
@@ -61,7 +68,10 @@ class Lookout:
     async def watch(
         self, at_work: Callable[[], Iterable[NodeJob]], tell: Callable[[Mapping[str, Holdup]], None]
     ) -> NoReturn:
-        """Tell again and again, by node, what holds up those Jobs at work that take long; nothing once none does."""
+        """Tell again and again, by node, what holds up those Jobs at work that take long.
+
+        Nothing once none does.
+        """
         before: set[str] = set()
         while True:
             await asyncio.sleep(self.pause)
@@ -74,7 +84,9 @@ class Lookout:
 
     async def look(self, slow: Sequence[NodeJob]) -> dict[str, Holdup] | None:
         """Return by node what holds these Jobs up, None when that cannot be said."""
-        pods = await _answered(self.api.list_pods(self.namespace, self.selector, "status.phase!=Succeeded"))
+        pods = await _answered(
+            self.api.list_pods(self.namespace, self.selector, "status.phase!=Succeeded")
+        )
         nodes = await self._nodes(slow)
         if pods is None or nodes is None:
             return None
@@ -82,10 +94,16 @@ class Lookout:
         for pod in pods:
             for owner in pod.metadata.owner_references or []:
                 of_job[owner.uid].append(pod)
-        events = await self._warnings({job.uid: told_by_events(job, of_job.get(job.uid, ())) for job in slow})
+        events = await self._warnings(
+            {job.uid: told_by_events(job, of_job.get(job.uid, ())) for job in slow}
+        )
         return {
             job.node: holdup(
-                job, of_job.get(job.uid, []), nodes.get(job.node), self.tolerations, events.get(job.uid, [])
+                job,
+                of_job.get(job.uid, []),
+                nodes.get(job.node),
+                self.tolerations,
+                events.get(job.uid, []),
             )
             for job in slow
         }
@@ -101,7 +119,9 @@ class Lookout:
         """Return by Job the warnings about what has that UID, for the first Jobs with one."""
         asked = [(job, uid) for job, uid in about.items() if uid][:_EVENTS_AT_ONCE]
         fields = (f"involvedObject.uid={uid},type=Warning" for _, uid in asked)
-        found = await asyncio.gather(*(_answered(self.api.list_events(self.namespace, field)) for field in fields))
+        found = await asyncio.gather(
+            *(_answered(self.api.list_events(self.namespace, field)) for field in fields)
+        )
         return {job: events or [] for (job, _), events in zip(asked, found, strict=True)}
 
 

@@ -1,6 +1,7 @@
 """Writes what stands on nodes, their marks and labels, and repeats it while it may still succeed.
 
-Whoever works through this module can start, end and remove nothing: all it is given of a cluster are its nodes.
+Whoever works through this module can start, end and remove nothing: all it is given of a cluster
+are its nodes.
 """
 
 import asyncio
@@ -24,7 +25,10 @@ _CALL_SECONDS: Final = 10.0
 
 @dataclass(frozen=True, kw_only=True)
 class Recorded:
-    """The nodes that were marked, and those that could not be; neither names nodes that have left the cluster."""
+    """The nodes that were marked, and those that could not be.
+
+    Neither names nodes that have left the cluster.
+    """
 
     done: list[str]
     failures: list[Failure]
@@ -102,7 +106,9 @@ async def is_still_there(api: NodeApi, step: Step) -> bool:
     return node.metadata.uid == step.node_uid
 
 
-async def _patched(api: NodeApi, lease: HeldLease, step: Step, annotations: Changes, labels: Changes | None) -> None:
+async def _patched(
+    api: NodeApi, lease: HeldLease, step: Step, annotations: Changes, labels: Changes | None
+) -> None:
     try:
         # What writes must land while the Lease is surely ours.
         async with asyncio.timeout(max(0.0, min(_CALL_SECONDS, lease.remaining))):

@@ -14,7 +14,10 @@ from kata_components.runner.at_once import at_once
 
 @dataclass(frozen=True, kw_only=True)
 class ObjectName:
-    """A Kubernetes object by name; an empty namespace means cluster-scoped. Written as `plural/namespace/name`."""
+    """A Kubernetes object by name; an empty namespace means cluster-scoped.
+
+    Written as `plural/namespace/name`.
+    """
 
     api_version: str
     plural: str
@@ -41,7 +44,8 @@ class ObjectName:
 class There:
     """The objects that are there, by whose they are; `strangers` are those that say nothing of it.
 
-    `stacks` are all that some object names; `unnamed` are ours, made by an older version that did not name the stack.
+    `stacks` are all that some object names; `unnamed` are ours, made by an older version that did
+    not name the stack.
     """
 
     present: Collection[ObjectName]
@@ -52,15 +56,21 @@ class There:
     unnamed: Collection[ObjectName]
 
 
-async def look(api: KubeApi, objects: Sequence[ObjectName], stacks: Collection[str], *, established: bool) -> There:
+async def look(
+    api: KubeApi, objects: Sequence[ObjectName], stacks: Collection[str], *, established: bool
+) -> There:
     """Return whose the objects are. Those that name one of `stacks` are ours.
 
-    `established`: an installation of this stack is there. Then those that name none are ours too where Pulumi has
-    applied them: an older version did not annotate its objects.
+    `established`: an installation of this stack is there. Then those that name none are ours too
+    where Pulumi has applied them: an older version did not annotate its objects.
     """
     there = await _metadata(api, objects)
-    named = {name: stack for name, metadata in there.items() if (stack := ownership.stack_of(metadata))}
-    releases = {name: helm.release_of(metadata) for name, metadata in there.items() if name not in named}
+    named = {
+        name: stack for name, metadata in there.items() if (stack := ownership.stack_of(metadata))
+    }
+    releases = {
+        name: helm.release_of(metadata) for name, metadata in there.items() if name not in named
+    }
     strangers = [name for name, release in releases.items() if release is None]
     applied: set[ObjectName] = set()
     if established and strangers:
@@ -77,7 +87,10 @@ async def look(api: KubeApi, objects: Sequence[ObjectName], stacks: Collection[s
 
 async def released(api: KubeApi, objects: Sequence[ObjectName]) -> dict[ObjectName, Release]:
     """Return those of the objects that exist and carry the traces of a Helm release, whoever has them."""
-    there = {name: helm.release_of(metadata) for name, metadata in (await _metadata(api, objects)).items()}
+    there = {
+        name: helm.release_of(metadata)
+        for name, metadata in (await _metadata(api, objects)).items()
+    }
     return {name: release for name, release in there.items() if release}
 
 
@@ -91,7 +104,11 @@ async def _metadata(api: KubeApi, objects: Sequence[ObjectName]) -> dict[ObjectN
     """Return the metadata of those that exist; asked by kind, since there are many."""
     kinds = dict.fromkeys(name.kind for name in objects)
     listed = await asyncio.gather(*(api.list_metadata(*kind) for kind in kinds))
-    found = {(kind, o.metadata.name): o.metadata for kind, items in zip(kinds, listed, strict=True) for o in items}
+    found = {
+        (kind, o.metadata.name): o.metadata
+        for kind, items in zip(kinds, listed, strict=True)
+        for o in items
+    }
     there = {name: found.get((name.kind, name.name)) for name in objects}
     return {name: metadata for name, metadata in there.items() if metadata}
 

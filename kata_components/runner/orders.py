@@ -15,12 +15,12 @@ Changes = Mapping[str, str | None]
 class Orders:
     """What the pacer's commands mean for one stage.
 
-    `marks` returns what is written on a node once its Job succeeded, `labels` the labels to set with it.
-    `traces` returns what is written before a finished Job makes room for the next, where anything:
-    killed between the two, a run must leave a trace. `beginnings` returns what is written on a node,
-    looked at right before its Job, that a mark must not survive. `failures` returns what is written as soon as a
-    Job has failed, which may be gone a moment later. `objection` returns why the Job of a node, looked
-    at right before, is not to be made now; empty when it is.
+    `marks` returns what is written on a node once its Job succeeded, `labels` the labels to set
+    with it. `traces` returns what is written before a finished Job makes room for the next, where
+    anything: killed between the two, a run must leave a trace. `beginnings` returns what is written
+    on a node, looked at right before its Job, that a mark must not survive. `failures` returns what
+    is written as soon as a Job has failed, which may be gone a moment later. `objection` returns
+    why the Job of a node, looked at right before, is not to be made now; empty when it is.
     """
 
     namespace: str

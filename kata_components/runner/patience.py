@@ -12,11 +12,15 @@ from kata_components.rollout.tries import Tries
 T = TypeVar("T")
 
 _REFUSED_SECONDS: Final = 60.0
-"""So long an API server may refuse what it just allowed: one that has started knows neither roles nor logins."""
+"""So long an API server may refuse what it just allowed: one that has started knows neither roles
+nor logins."""
 
 
 class Patience:
-    """The patience of one run with its API server; one for each kind of request that is repeated until it succeeds."""
+    """The patience of one run with its API server.
+
+    One for each kind of request that is repeated until it succeeds.
+    """
 
     def __init__(self) -> None:
         self._refused_since = self._refused_last = -math.inf
@@ -26,7 +30,10 @@ class Patience:
         self._refused_last = -math.inf
 
     def passes(self, error: ClusterError) -> bool:
-        """Return whether it is worth to ask again. Refusals with a long time between them are not one lasting state."""
+        """Return whether it is worth to ask again.
+
+        Refusals with a long time between them are not one lasting state.
+        """
         if is_transient(error) or isinstance(error, ExpiredError):
             return True
         if not isinstance(error, ApiError) or not (error.unauthenticated or error.unauthorized):

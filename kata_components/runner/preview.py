@@ -24,12 +24,15 @@ from kata_components.runner.fleet import Fleet, Selection
 
 @dataclass(frozen=True, kw_only=True)
 class InstallRequest:
-    """What the configuration asks of a rollout, as `owner`. `job` is the install Job's template; times are in seconds.
+    """What the configuration asks of a rollout, as `owner`.
 
-    `mounted` stands for the contents of the ConfigMaps that the Job mounts. With `cleanup`, nodes that carry the mark
-    and are not selected any more are cleaned. An `approval` binds the plan. `heeds_taints`: whoever makes the Jobs
-    makes none for a node with a taint that they do not tolerate. `architectures` says, by each architecture there are
-    shims for, what the node program would refuse there; empty texts where nothing.
+    `job` is the install Job's template; times are in seconds.
+
+    `mounted` stands for the contents of the ConfigMaps that the Job mounts. With `cleanup`, nodes
+    that carry the mark and are not selected any more are cleaned. An `approval` binds the plan.
+    `heeds_taints`: whoever makes the Jobs makes none for a node with a taint that they do not
+    tolerate. `architectures` says, by each architecture there are shims for, what the node program
+    would refuse there; empty texts where nothing.
     """
 
     owner: Owner
@@ -78,7 +81,9 @@ class InstallRequest:
             existing=self.existing,
             demands=self.demands,
             installed_until=installed_until,
-            tolerations=self.job["spec"]["template"]["spec"].get("tolerations", ()) if self.heeds_taints else None,
+            tolerations=self.job["spec"]["template"]["spec"].get("tolerations", ())
+            if self.heeds_taints
+            else None,
         )
         return replace(rules, bound=self.approval.bound) if self.approval else rules
 
@@ -95,9 +100,9 @@ class InstallRequest:
 class Preview:
     """What the next rollout does, and what stands against it.
 
-    `cleanup` is the plan for nodes that are not selected any more, empty unless they are to be cleaned; `deselected`
-    are their names in any case. `guards` are the guard rails that were met, confirmed ones included. `place` is where
-    all this is for.
+    `cleanup` is the plan for nodes that are not selected any more, empty unless they are to be
+    cleaned; `deselected` are their names in any case. `guards` are the guard rails that were met,
+    confirmed ones included. `place` is where all this is for.
     """
 
     place: Place
@@ -109,12 +114,26 @@ class Preview:
 
 
 async def preview(api: KubeApi, request: InstallRequest) -> Preview:
-    """Return the plan for the fleet as it is now, with the refusals of the guard rails. Reads only."""
+    """Return the plan for the fleet as it is now, with the refusals of the guard rails.
+
+    Reads only.
+    """
     place = Place(request.owner.stack, await cluster_uid(api))
     now = await fleet.read(api, request.namespace, request.suffix, request.selection)
-    known = await evidence.installed_until(api, request.namespace, request.suffix) if request.existing else ""
+    known = (
+        await evidence.installed_until(api, request.namespace, request.suffix)
+        if request.existing
+        else ""
+    )
     rules = request.rules(known)
-    planned = plan(now.nodes, now.jobs, rules, clock.time_of_day(), deselected=now.deselected, foreign=now.foreign)
+    planned = plan(
+        now.nodes,
+        now.jobs,
+        rules,
+        clock.time_of_day(),
+        deselected=now.deselected,
+        foreign=now.foreign,
+    )
     cleaning = await _cleanup_plan(api, request, now)
     many = guards.cleaning([step.node for step in cleaning.pending], now.marked)
     unclaimed = [step.node for step in planned.behind(Barrier.UNCLAIMED)]
@@ -123,7 +142,9 @@ async def preview(api: KubeApi, request: InstallRequest) -> Preview:
         guards.empty_selection(len(now.nodes), now.deselected, str(request.selection)),
         guards.marked_elsewhere(planned.behind(Barrier.MARKED_ELSEWHERE)),
         guards.marked_newer(planned.behind(Barrier.MARKED_NEWER)),
-        guards.other_distribution(planned.behind(Barrier.OTHER_DISTRIBUTION), request.demands.distribution),
+        guards.other_distribution(
+            planned.behind(Barrier.OTHER_DISTRIBUTION), request.demands.distribution
+        ),
         guards.unclaimed(unclaimed, _others(now, unclaimed)),
         architectures.unfit(architectures.worked_on(planned, now.nodes), request.architectures),
         many,
@@ -132,7 +153,9 @@ async def preview(api: KubeApi, request: InstallRequest) -> Preview:
     if approval := request.approval:
         met.append(approval.departure(planned, cleaning, request.pace, place))
         # Its counts are others by now when the approved cleaning was cut off.
-        confirmed = approval.confirmed(place) | ({many.guard} if many and approval.cleans(cleaning) else set())
+        confirmed = approval.confirmed(place) | (
+            {many.guard} if many and approval.cleans(cleaning) else set()
+        )
     return Preview(
         place=place,
         plan=planned,
@@ -150,7 +173,12 @@ async def still_deselected(api: KubeApi, request: InstallRequest) -> list[str]:
 
 def _others(now: Fleet, nodes: Collection[str]) -> set[str]:
     """Return the installations that have marks on these nodes."""
-    keys = (key for node in now.nodes if node.metadata.name in nodes for key in node.metadata.annotations or {})
+    keys = (
+        key
+        for node in now.nodes
+        if node.metadata.name in nodes
+        for key in node.metadata.annotations or {}
+    )
     return {names.installation_of(key) for key in keys if names.is_mark_annotation(key)}
 
 
@@ -159,4 +187,6 @@ async def _cleanup_plan(api: KubeApi, request: InstallRequest, now: Fleet) -> Pl
         return NOTHING
     gone = set(now.deselected)
     nodes = [node for node in await api.list_nodes() if node.metadata.name in gone] if gone else []
-    return deselected_plan(nodes, jobs.identified(now.jobs, nodes), request.cleanup.digest, request.rules())
+    return deselected_plan(
+        nodes, jobs.identified(now.jobs, nodes), request.cleanup.digest, request.rules()
+    )

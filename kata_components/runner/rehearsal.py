@@ -1,7 +1,7 @@
 """What the API server would answer to the first Job of a plan: a dry run, and what it says of the pods. Reads only.
 
-Pods are made by the Job controller, with rights that whoever runs this has not: how admission would judge them cannot
-be tried, but for Pod Security, which the namespace's label tells.
+Pods are made by the Job controller, with rights that whoever runs this has not: how admission would
+judge them cannot be tried, but for Pod Security, which the namespace's label tells.
 """
 
 from collections.abc import Sequence
@@ -16,8 +16,8 @@ from kata_components.rollout.step import Step
 from kata_components.runner.answers import code_of
 
 _NO_DRY_RUN: Final = "BadRequest"
-"""The reason the API server gives where a webhook cannot be asked without effects; denials of webhooks, often with the
-same status (HTTP 400), have another one or none."""
+"""The reason the API server gives where a webhook cannot be asked without effects; denials of
+webhooks, often with the same status (HTTP 400), have another one or none."""
 
 
 def first_job(stamp: JobStamp, steps: Sequence[Step]) -> Manifest | None:
@@ -40,10 +40,14 @@ async def refusals(api: KubeApi, namespace: str, suffix: str, job: Manifest) -> 
     try:
         await api.rehearse_job(namespace, job)
     except ApiError as error:
-        # Missing rights are told together, elsewhere. One of that name is there: admission has let it pass.
+        # Missing rights are told together, elsewhere. One of that name is there: admission has let
+        # it pass.
         if error.unauthorized or error.conflict or error.reason == _NO_DRY_RUN:
             return []
-        if error.unauthenticated or code_of(CreateJob(node=""), error) not in {Code.REJECTED, Code.FULL}:
+        if error.unauthenticated or code_of(CreateJob(node=""), error) not in {
+            Code.REJECTED,
+            Code.FULL,
+        }:
             raise
         # Finished Jobs of an earlier run count too, and this one removes them.
         if error.over_quota and (await api.list_jobs(namespace, jobs.selector(suffix))).items:

@@ -28,8 +28,8 @@ class _Failing:
 class Standstill:
     """The kinds of requests of one run that fail, each since its last success.
 
-    `is_awake` says whether the Lease is renewed: while it is not, the API server is out of reach, and who keeps the
-    Lease sees to that.
+    `is_awake` says whether the Lease is renewed: while it is not, the API server is out of reach,
+    and who keeps the Lease sees to that.
     """
 
     say: Say
@@ -53,7 +53,9 @@ class Standstill:
         known.last, known.text = now, text
         if now - known.since >= SAY_SECONDS and not known.said:
             known.said = True
-            self.say(f"{self._told(kind, known)}; it is tried again, and given up after {duration(GIVE_UP_SECONDS)}")
+            self.say(
+                f"{self._told(kind, known)}; it is tried again, and given up after {duration(GIVE_UP_SECONDS)}"
+            )
         if now - max(known.since, self._moved) >= GIVE_UP_SECONDS:
             raise RolloutStoppedError(
                 f"stopped: {self._told(kind, known)}. Jobs that run go on; no further one is started. "
@@ -72,8 +74,14 @@ class Standstill:
     def notes(self) -> list[str]:
         """What to show on the row."""
         now = asyncio.get_running_loop().time()
-        lasting = {kind: known for kind, known in self._kinds.items() if now - known.since >= SAY_SECONDS}
-        return [self._told(kind, known) for kind, known in lasting.items() if now - known.last <= _FORGET_SECONDS]
+        lasting = {
+            kind: known for kind, known in self._kinds.items() if now - known.since >= SAY_SECONDS
+        }
+        return [
+            self._told(kind, known)
+            for kind, known in lasting.items()
+            if now - known.last <= _FORGET_SECONDS
+        ]
 
     @staticmethod
     def _told(kind: str, known: _Failing) -> str:

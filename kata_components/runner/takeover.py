@@ -22,8 +22,8 @@ _TRIES: Final = 5
 class TakeoverRequest:
     """The objects of an installation, and whether those of others may be taken over.
 
-    Those that name one of `stacks` are ours; `established` is as in `look`. `contents` are the manifests of what must
-    be equal to be taken over, and of the DaemonSet.
+    Those that name one of `stacks` are ours; `established` is as in `look`. `contents` are the
+    manifests of what must be equal to be taken over, and of the DaemonSet.
     """
 
     objects: tuple[ObjectName, ...]
@@ -52,7 +52,10 @@ class TakeoverRequest:
 
 
 class Finding(NamedTuple):
-    """What a preview has to say of the objects that are there; `stacks` are all that some object names."""
+    """What a preview has to say of the objects that are there.
+
+    `stacks` are all that some object names.
+    """
 
     refusals: Sequence[Refusal] = ()
     announcements: Sequence[str] = ()
@@ -62,9 +65,10 @@ class Finding(NamedTuple):
 async def examine(api: KubeApi, request: TakeoverRequest) -> Finding:
     """Look for objects of others; reads only.
 
-    What another stack has is refused, and what works on nodes in the other mode. What a Helm release has, or nobody
-    who says so, is refused or, with `adopt`, announced. Objects of the whole cluster are taken over only where they are
-    as this configuration has them: they may be another team's.
+    What another stack has is refused, and what works on nodes in the other mode. What a Helm
+    release has, or nobody who says so, is refused or, with `adopt`, announced. Objects of the whole
+    cluster are taken over only where they are as this configuration has them: they may be another
+    team's.
     """
     asked = (*request.objects, request.of_other_mode)
     there = await look(api, asked, request.stacks, established=request.established)
@@ -81,7 +85,11 @@ async def examine(api: KubeApi, request: TakeoverRequest) -> Finding:
         found.append(ownership.strangers([*map(str, strangers)]))
     else:
         found.append(guards.takeover(set(helms.values()), request.namespace))
-        found.append(ownership.differing([str(name) for name in strangers if not await _is_alike(api, name, request)]))
+        found.append(
+            ownership.differing(
+                [str(name) for name in strangers if not await _is_alike(api, name, request)]
+            )
+        )
     refusals = [refusal for refusal in found if refusal]
     unnamed = [name for name in mine if name in there.unnamed]
     told = [] if refusals else await _announcements(api, request, helms, strangers, len(unnamed))
@@ -96,7 +104,9 @@ async def _announcements(
     unnamed: int,
 ) -> list[str]:
     told = [report.naming_plan(unnamed)] if unnamed else []
-    restarted = await _restarted_pods(api, request) if request.daemon_set in {*helms, *strangers} else None
+    restarted = (
+        await _restarted_pods(api, request) if request.daemon_set in {*helms, *strangers} else None
+    )
     if helms:
         pods = restarted if request.daemon_set in helms else None
         told.append(report.takeover_plan(len(helms), max(helms.values()), pods))
@@ -107,7 +117,10 @@ async def _announcements(
 
 
 async def carry_out(api: KubeApi, objects: Sequence[ObjectName]) -> str | None:
-    """Take the objects out of Helm's hands that are in them; their specs stay. Return what is left to do, if any."""
+    """Take the objects out of Helm's hands that are in them; their specs stay.
+
+    Return what is left to do, if any.
+    """
     found = await released(api, objects)
     await at_once(CALLS_AT_ONCE, (_let_go(api, name) for name in found))
     return report.taken_over(len(found), max(found.values())) if found else None
@@ -123,7 +136,11 @@ async def _is_alike(api: KubeApi, name: ObjectName, request: TakeoverRequest) ->
 
 
 def _content(manifest: Manifest | None) -> dict[str, Any]:
-    return {key: value for key, value in (manifest or {}).items() if key not in {"apiVersion", "kind", "metadata"}}
+    return {
+        key: value
+        for key, value in (manifest or {}).items()
+        if key not in {"apiVersion", "kind", "metadata"}
+    }
 
 
 async def _restarted_pods(api: KubeApi, request: TakeoverRequest) -> int | None:
@@ -143,7 +160,9 @@ async def _let_go(api: KubeApi, name: ObjectName) -> None:
             return
         patch = helm.letting_go(owned)
         try:
-            await api.patch_metadata(name.api_version, name.plural, name.namespace, name.name, patch)
+            await api.patch_metadata(
+                name.api_version, name.plural, name.namespace, name.name, patch
+            )
         except ApiError as error:
             if not error.conflict or not tries_left:
                 raise

@@ -11,7 +11,8 @@ Say = Callable[[str], None]
 """Takes a message: one or more complete lines that stay."""
 
 OnProgress = Callable[[Stage, Progress, float], None]
-"""Takes what is done to nodes, how far they are and for how many seconds it has gone on; called again and again."""
+"""Takes what is done to nodes, how far they are and for how many seconds it has gone on; called
+again and again."""
 
 _OFTEN_SECONDS: Final = 1.0
 _SELDOM_SECONDS: Final = 10.0

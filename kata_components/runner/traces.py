@@ -30,7 +30,8 @@ class Traces:
     async def before_removal(self, step: Step) -> Code | None:
         """Leave a trace of a finished Job; return why that Job has to stay, None when it may go.
 
-        Where the machine was replaced, that Job may have labelled the new one, and then is all that says so.
+        Where the machine was replaced, that Job may have labelled the new one, and then is all that
+        says so.
 
         Raises:
             ClusterError: the trace could not be written.

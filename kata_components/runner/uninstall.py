@@ -29,7 +29,8 @@ DEAD_NODE_SECONDS: Final = 60.0
 """So long the end of an installation waits for nodes that are NotReady."""
 _LOOK_SECONDS: Final = 5.0
 ABANDON_VARIABLE: Final = "KATA_DEPLOY_ABANDON_NODES"
-"""The environment variable that names nodes to give up, by commas: a destroy sees the configuration of the last up."""
+"""The environment variable that names nodes to give up, by commas: a destroy sees the configuration
+of the last up."""
 
 
 class Pace(Protocol):
@@ -51,8 +52,8 @@ class Pace(Protocol):
 class Uninstall:
     """The cleanup at the end of an installation, paced by `pace`.
 
-    `claim` are the nodes it was given (None: unknown); `abandoned` names nodes that need not be cleaned when they are
-    NotReady: their mark and label go, what is on their disks stays.
+    `claim` are the nodes it was given (None: unknown); `abandoned` names nodes that need not be
+    cleaned when they are NotReady: their mark and label go, what is on their disks stays.
     """
 
     request: CleanupRequest
@@ -73,9 +74,10 @@ class Uninstall:
         Nodes that are NotReady are waited for, `DEAD_NODE_SECONDS` after all others are clean.
 
         Raises:
-            GuardError: the API server would not take its Jobs, or no pod of theirs, or no node has an abandoned name;
-                nothing was started.
-            RolloutFailedError: some nodes could not be cleaned; what they need is still there, so it can be run again.
+            GuardError: the API server would not take its Jobs, or no pod of theirs, or no node has
+                an abandoned name; nothing was started.
+            RolloutFailedError: some nodes could not be cleaned; what they need is still there, so
+                it can be run again.
             RolloutStoppedError: the Lease was lost on the way.
             ClusterError: the API server refuses for good to be asked.
         """
@@ -90,7 +92,9 @@ class Uninstall:
         cleaned = await clean(planned)
         done, deadline = {*cleaned.nodes}, loop.time() + DEAD_NODE_SECONDS
         if dead := self._dead(planned, cleaned):
-            say(f"waiting {DEAD_NODE_SECONDS:.0f}s for nodes that are NotReady: {report.some(dead)}")
+            say(
+                f"waiting {DEAD_NODE_SECONDS:.0f}s for nodes that are NotReady: {report.some(dead)}"
+            )
         while self._dead(planned, cleaned) and not cleaned.failures and loop.time() < deadline:
             await lease.kept(asyncio.sleep(_LOOK_SECONDS))
             planned = await lease.kept(answered(functools.partial(self._plan, api, done)))
@@ -117,7 +121,11 @@ class Uninstall:
     async def _rehearse(self, api: KubeApi, planned: Plan) -> None:
         """Refuse to begin what could not be carried out."""
         job = rehearsal.first_job(orders(self.request, planned).stamp, planned.pending)
-        refusals = await rehearsal.refusals(api, self.request.namespace, self.request.suffix, job) if job else []
+        refusals = (
+            await rehearsal.refusals(api, self.request.namespace, self.request.suffix, job)
+            if job
+            else []
+        )
         if refusals:
             raise GuardError("\n".join(refusals))
 
@@ -129,12 +137,17 @@ class Uninstall:
         on_progress: OnProgress,
         planned: Plan,
     ) -> Cleaned:
-        """Carry the plan out. If another one will follow, in this run or the next, it must not do these nodes again."""
+        """Carry the plan out.
+
+        If another one will follow, in this run or the next, it must not do these nodes again.
+        """
         cleaned = await self.pace(api, self.request, planned, lease, say, on_progress)
         if cleaned.failures or self._dead(planned, cleaned):
             namespace, suffix = self.request.namespace, self.request.suffix
             # An install Job, as one that failed leaves it, asks for a cleanup.
-            await lease.kept(drop_jobs(api, namespace, suffix, cleaned.nodes, lease, say, "install"))
+            await lease.kept(
+                drop_jobs(api, namespace, suffix, cleaned.nodes, lease, say, "install")
+            )
         return cleaned
 
     async def _plan(self, api: KubeApi, done: Collection[str] = ()) -> Plan:
@@ -142,12 +155,21 @@ class Uninstall:
         now = await fleet.read(api, request.namespace, request.suffix, Selection())
         claimed = await self.claim.nodes(api) if self.claim else ()
         planned = cleanup_plan(
-            now.nodes, now.jobs, request.suffix, request.digest, namespace=request.namespace, claimed=claimed
+            now.nodes,
+            now.jobs,
+            request.suffix,
+            request.digest,
+            namespace=request.namespace,
+            claimed=claimed,
         )
-        return replace(planned, steps=tuple(step for step in planned.steps if step.node not in done))
+        return replace(
+            planned, steps=tuple(step for step in planned.steps if step.node not in done)
+        )
 
     def _dead(self, planned: Plan, cleaned: Cleaned) -> list[str]:
-        return [step.node for step in _left_out(planned, cleaned) if step.node not in self.abandoned]
+        return [
+            step.node for step in _left_out(planned, cleaned) if step.node not in self.abandoned
+        ]
 
     async def _abandon(self, api: KubeApi, steps: Sequence[Step], lease: HeldLease) -> None:
         marks = no_marks(self.request)
@@ -169,7 +191,11 @@ def _left_out(planned: Plan, cleaned: Cleaned) -> list[Step]:
 def _refuse_leftovers(failures: Sequence[Failure], dead: Sequence[str]) -> None:
     problems = []
     if failures:
-        problems.append(report.failure_text("cleaned", failures, failed=len(failures), remaining=0, stop_reason=""))
+        problems.append(
+            report.failure_text(
+                "cleaned", failures, failed=len(failures), remaining=0, stop_reason=""
+            )
+        )
     if dead:
         problems.append(
             f"NotReady, so still carrying the installation: {report.nodes(len(dead))} ({report.some(dead)}). Bring "
@@ -178,5 +204,7 @@ def _refuse_leftovers(failures: Sequence[Failure], dead: Sequence[str]) -> None:
             "destroy` takes mark and label off them and leaves their disks as they are."
         )
     if problems:
-        msg = "\n".join([*problems, "Everything else is kept so that `pulumi destroy` can be run again."])
+        msg = "\n".join(
+            [*problems, "Everything else is kept so that `pulumi destroy` can be run again."]
+        )
         raise RolloutFailedError(msg)

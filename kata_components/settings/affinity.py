@@ -20,8 +20,12 @@ class Requirement(Model):
     @model_validator(mode="after")
     def _values_fit(self) -> Self:
         if (self.operator in ("In", "NotIn", "Gt", "Lt")) != bool(self.values):
-            raise ValueError("In, NotIn, Gt and Lt need `values`; Exists and DoesNotExist have none")
-        if self.operator in ("Gt", "Lt") and not (len(self.values) == 1 and _is_integer(self.values[0])):
+            raise ValueError(
+                "In, NotIn, Gt and Lt need `values`; Exists and DoesNotExist have none"
+            )
+        if self.operator in ("Gt", "Lt") and not (
+            len(self.values) == 1 and _is_integer(self.values[0])
+        ):
             raise ValueError("Gt and Lt need one whole number in `values`")
         return self
 

@@ -1,6 +1,7 @@
 """Which architectures the shims that are on leave without what the node program needs there (contract 3.7, 4.6).
 
-Which of them matter depends on the nodes, so this is no rule of the configuration: planning asks it of the nodes.
+Which of them matter depends on the nodes, so this is no rule of the configuration: planning asks it
+of the nodes.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,7 +18,8 @@ _FALLBACK: Final = "qemu-runtime-rs"
 def architecture_problems(settings: Settings) -> Mapping[str, str]:
     """Return what the node program would refuse on nodes of each architecture, and what to write instead.
 
-    Every architecture that there are shims for is a key; the text is empty where nothing stands against its nodes.
+    Every architecture that there are shims for is a key; the text is empty where nothing stands
+    against its nodes.
     """
     return {arch: "; ".join(_problems(settings, arch)) for arch in ARCHES}
 
@@ -36,7 +38,10 @@ def _problems(settings: Settings, arch: Arch) -> Iterator[str]:
             f"set `shims.{usual}.enabled: true` and `defaultShim.{arch}: {usual}`"
         )
     for name, shim in shims.items():
-        for key, value in (("httpsProxy", shim.agent.https_proxy), ("noProxy", shim.agent.no_proxy)):
+        for key, value in (
+            ("httpsProxy", shim.agent.https_proxy),
+            ("noProxy", shim.agent.no_proxy),
+        ):
             if value and name not in there:
                 yield (
                     f"shims.{name}.agent.{key} is set, which the node program refuses where {name} is not installed, "

@@ -24,7 +24,12 @@ def _path(value: object) -> object:
 
 
 class Cluster(Model):
-    """The kubeconfig context; `kubeconfig` is a path, None means `KUBECONFIG` or the usual place."""
+    """The kubeconfig context.
+
+    `kubeconfig` is a path, None means `KUBECONFIG` or the usual place.
+    """
 
     context: Annotated[str, StringConstraints(min_length=1)]
-    kubeconfig: Annotated[str, StringConstraints(min_length=1), BeforeValidator(_path)] | None = None
+    kubeconfig: Annotated[str, StringConstraints(min_length=1), BeforeValidator(_path)] | None = (
+        None
+    )

@@ -43,7 +43,10 @@ class _Scheduling(Model):
 
 
 class _RuntimeClass(Model):
-    """What the API server takes. The handler stands in a list of the node program and in the name of a file, too."""
+    """What the API server takes.
+
+    The handler stands in a list of the node program and in the name of a file, too.
+    """
 
     api_version: str
     kind: str
@@ -71,7 +74,10 @@ class RuntimeCrio(Model):
 
 
 class CustomRuntime(Model):
-    """One runtime; `runtime_class` is its RuntimeClass and `drop_in` its changes to the shim's TOML, both as text."""
+    """One runtime.
+
+    `runtime_class` is its RuntimeClass and `drop_in` its changes to the shim's TOML, both as text.
+    """
 
     base_config: str
     runtime_class: Annotated[str, AfterValidator(_runtime_class), IN_BLOCK]
@@ -110,7 +116,9 @@ class CustomRuntimes(Model):
         ):
             name, count = Counter(found).most_common(1)[0] if found else ("", 1)
             if count > 1:
-                raise ValueError(f"must give each runtime a {what} of its own; {name} is used {count} times")
+                raise ValueError(
+                    f"must give each runtime a {what} of its own; {name} is used {count} times"
+                )
         return self
 
     @property

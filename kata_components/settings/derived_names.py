@@ -20,7 +20,9 @@ def name_problems(settings: Settings) -> Iterator[str]:
 def _too_long_suffix(settings: Settings) -> Iterator[str]:
     """Yield a line when a name or a label value that ends in or holds the suffix gets longer than Kubernetes allows."""
     suffix = settings.env.multi_install_suffix
-    whose, name = max(_with_suffix(settings, suffix), key=lambda derived: len(derived[1]), default=("", ""))
+    whose, name = max(
+        _with_suffix(settings, suffix), key=lambda derived: len(derived[1]), default=("", "")
+    )
     most = names.MAX_NAME - (len(name) - len(suffix))
     if suffix and len(suffix) > most:
         shorter = "use a shorter one" if most > 0 else "use none"
@@ -33,7 +35,8 @@ def _too_long_suffix(settings: Settings) -> Iterator[str]:
 def _with_suffix(settings: Settings, suffix: str) -> Iterator[tuple[str, str]]:
     """Yield what has a suffix in it and may have 63 characters, with whose it is.
 
-    A handler is a DNS label. All other names that hold the suffix are cut, or may have 253 characters.
+    A handler is a DNS label. All other names that hold the suffix are cut, or may have 253
+    characters.
     """
     if settings.deployment_mode == "job":
         for stage in ("install", "cleanup"):
@@ -59,7 +62,9 @@ def _clashing_runtimes(settings: Settings) -> Iterator[str]:
                 "name, or set runtimeClasses.createDefault to false"
             )
         # The files of drop-ins are named by handler here and by shim there.
-        if runtime.handler in shims and (runtime.drop_in.strip() or shims[runtime.handler].drop_in.strip()):
+        if runtime.handler in shims and (
+            runtime.drop_in.strip() or shims[runtime.handler].drop_in.strip()
+        ):
             clashes.add(runtime.handler)
         for found in sorted(clashes):
             yield f"customRuntimes.runtimes.{name}.runtimeClass: {found!r} is that of a shim; use another name"

@@ -39,7 +39,10 @@ def nested(tree: Mapping[str, Any], flat: Mapping[str, Path]) -> Tree:
 
 
 def in_stack(key: str, path: Path, value: object) -> str:
-    """Return the line for such a key in the stack's configuration; the value None is not to be shown."""
+    """Return the line for such a key in the stack's configuration.
+
+    The value None is not to be shown.
+    """
     quoted = shlex.quote(key)
     return (
         f"{dotted([key])}: was set without --path, so it is a key of its own and not one of {path[0]}; run "
@@ -57,6 +60,10 @@ def _as_typed(value: object) -> str:
     """Return a value as it is typed in a shell, or a word in its place when it is too long for a message."""
     if isinstance(value, bool):
         return str(value).lower()
-    is_short = len(value) <= _LONGEST if isinstance(value, str) else isinstance(value, int) and abs(value) < _HUGE
+    is_short = (
+        len(value) <= _LONGEST
+        if isinstance(value, str)
+        else isinstance(value, int) and abs(value) < _HUGE
+    )
     text = str(value) if is_short else ""
     return shlex.quote(text) if text.isprintable() and text else "<value>"

@@ -8,9 +8,7 @@ from kata_components.settings.model import DnsName, Model, matching
 
 PullPolicy = Literal["Always", "IfNotPresent", "Never"]
 
-_HOST = (
-    r"([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*|\[[0-9a-fA-F:]+\])(:[0-9]+)?"
-)
+_HOST = r"([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*|\[[0-9a-fA-F:]+\])(:[0-9]+)?"
 _PART = r"[a-z0-9]+((\.|_{1,2}|-+)[a-z0-9]+)*"
 _NAME = rf"({_HOST}/)?{_PART}(/{_PART})*"
 _TAG = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
@@ -19,19 +17,29 @@ _DIGEST = r"@(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})"
 
 
 _REFERENCE = "the name of an image, with or without a digest"
-_Tag = Annotated[str, matching(rf"({_TAG}({_DIGEST})?)?", "a tag, with or without a digest, or empty", 300)]
+_Tag = Annotated[
+    str, matching(rf"({_TAG}({_DIGEST})?)?", "a tag, with or without a digest, or empty", 300)
+]
 
 
 def _without_tag(reference: object) -> object:
-    """Refuse a tag in the reference: there would be two in the end. With a digest, it does no harm."""
+    """Refuse a tag in the reference: there would be two in the end.
+
+    With a digest, it does no harm.
+    """
     if isinstance(reference, str) and (parts := _tagged(reference)):
         name, tag = parts
-        raise ValueError(f"must be a name without a tag: set reference to {name[:_SHOWN]} and tag to {tag[:_SHOWN]}")
+        raise ValueError(
+            f"must be a name without a tag: set reference to {name[:_SHOWN]} and tag to {tag[:_SHOWN]}"
+        )
     return reference
 
 
 def _tagged(reference: str) -> tuple[str, str] | None:
-    """Return name and tag of a reference that has a tag and no digest; a colon before a slash is that of a port."""
+    """Return name and tag of a reference that has a tag and no digest.
+
+    A colon before a slash is that of a port.
+    """
     name, _, tag = reference.rpartition(":")
     return (name, tag) if name and "/" not in tag and "@" not in reference else None
 
@@ -40,13 +48,19 @@ class Image(Model):
     """An image; a reference with a digest stands for itself."""
 
     reference: Annotated[
-        str, matching(rf"{_NAME}((:{_TAG})?{_DIGEST})?", _REFERENCE, 1024), BeforeValidator(_without_tag)
+        str,
+        matching(rf"{_NAME}((:{_TAG})?{_DIGEST})?", _REFERENCE, 1024),
+        BeforeValidator(_without_tag),
     ]
     tag: _Tag = ""
 
     def name(self, default_tag: str) -> str:
         """Return the full name; an empty tag means `default_tag`."""
-        return self.reference if "@" in self.reference else f"{self.reference}:{self.tag or default_tag}"
+        return (
+            self.reference
+            if "@" in self.reference
+            else f"{self.reference}:{self.tag or default_tag}"
+        )
 
 
 class ExactImage(Model):
@@ -64,7 +78,11 @@ class ExactImage(Model):
     @property
     def name(self) -> str:
         """The full name."""
-        return self.reference if "@" in self.reference or not self.tag else f"{self.reference}:{self.tag}"
+        return (
+            self.reference
+            if "@" in self.reference or not self.tag
+            else f"{self.reference}:{self.tag}"
+        )
 
 
 class PullSecret(Model):

@@ -6,7 +6,16 @@ from pydantic import AfterValidator, Field, model_validator
 
 from kata_components.settings.affinity import NodeAffinity, NodeSelectorTerm
 from kata_components.settings.images import Image
-from kata_components.settings.model import Count, DnsName, LabelKey, Labels, LabelValue, Many, Model, PositiveCount
+from kata_components.settings.model import (
+    Count,
+    DnsName,
+    LabelKey,
+    Labels,
+    LabelValue,
+    Many,
+    Model,
+    PositiveCount,
+)
 from kata_components.settings.pods import Toleration
 
 
@@ -51,8 +60,8 @@ class CleanupSelection(Selection):
 class Job(Selection):
     """Settings of job mode. Times in seconds.
 
-    At 4.0.0 the inherited selection says where to install; from 4.1.0 on only its names do. Where a version lacks a
-    key, its default here is not used.
+    At 4.0.0 the inherited selection says where to install; from 4.1.0 on only its names do. Where a
+    version lacks a key, its default here is not used.
     """
 
     parallelism: PositiveCount

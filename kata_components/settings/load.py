@@ -9,7 +9,10 @@ from pydantic import ValidationError
 from kata_components import names
 from kata_components.errors import SettingsError
 from kata_components.settings.derived_names import name_problems
-from kata_components.settings.dispatched import dispatched_defaults, keys_the_dispatcher_cannot_honour
+from kata_components.settings.dispatched import (
+    dispatched_defaults,
+    keys_the_dispatcher_cannot_honour,
+)
 from kata_components.settings.flat_keys import flat_keys, in_stack, nested
 from kata_components.settings.merge import Tree, layered, merged, without
 from kata_components.settings.problems import closest, dotted, shown, validation_problems
@@ -34,10 +37,12 @@ _PREFIX = f"{names.PROJECT}:"
 def parse_stack_config(raw: Mapping[str, str]) -> dict[str, object]:
     """Return the project's keys of Pulumi's raw configuration with their values parsed.
 
-    Pulumi hands maps and lists over as JSON, scalars as plain text. A key that holds text keeps its text; what cannot
-    be parsed stays text too, for `load_settings` to refuse with the right words.
+    Pulumi hands maps and lists over as JSON, scalars as plain text. A key that holds text keeps its
+    text; what cannot be parsed stays text too, for `load_settings` to refuse with the right words.
     """
-    keys = {key.removeprefix(_PREFIX): value for key, value in raw.items() if key.startswith(_PREFIX)}
+    keys = {
+        key.removeprefix(_PREFIX): value for key, value in raw.items() if key.startswith(_PREFIX)
+    }
     return {key: value if key in _text_keys() else _parsed(value) for key, value in keys.items()}
 
 
@@ -70,11 +75,13 @@ def _parsed(text: str) -> object:
 def load_settings(config: Mapping[str, object], secrets: Collection[str] = ()) -> Settings:
     """Return the settings for a parsed configuration, keys without the project's namespace.
 
-    The layers are Helm's: defaults of the chart, `valuesFile`, the configuration itself. `secrets` are the keys that
-    were set with `--secret`, or have such a value in them; what is said of those does not show it.
+    The layers are Helm's: defaults of the chart, `valuesFile`, the configuration itself. `secrets`
+    are the keys that were set with `--secret`, or have such a value in them; what is said of those
+    does not show it.
 
     Raises:
-        SettingsError: the configuration cannot be honoured; names every problem, and the file of those in the file.
+        SettingsError: the configuration cannot be honoured; names every problem, and the file of
+            those in the file.
     """
     keys = top_level_keys()
     flat = flat_keys(config, keys)
@@ -83,7 +90,9 @@ def load_settings(config: Mapping[str, object], secrets: Collection[str] = ()) -
     path = meant.get("valuesFile")
     settings, problems = _over_file(path, meant) if isinstance(path, str) else _validated(meant)
     lines = list(refused_secrets(hidden))
-    lines += [in_stack(key, path, None if key in hidden else config[key]) for key, path in flat.items()]
+    lines += [
+        in_stack(key, path, None if key in hidden else config[key]) for key, path in flat.items()
+    ]
     untold = tuple(f"{dotted(flat.get(key, [key]))}{end}" for key in hidden for end in ":.")
     lines += [line for line in problems if not line.startswith(untold)]
     if settings is None or lines:
@@ -100,8 +109,12 @@ def _over_file(path: str, config: Mapping[str, object]) -> tuple[Settings | None
         settings, problems = _validated(layered(rest, config))
     except SettingsError as error:
         return None, [*of_stack, *error.problems]
-    # What the stack's configuration alone does not suffer from comes from the file, if that has the key.
-    lines = [line if line in of_stack or not is_about(line, values) else f"{line} (in {path})" for line in problems]
+    # What the stack's configuration alone does not suffer from comes from the file, if that has the
+    # key.
+    lines = [
+        line if line in of_stack or not is_about(line, values) else f"{line} (in {path})"
+        for line in problems
+    ]
     return settings, [*lines, *(f"{line} (in {path})" for line in left_out.values())]
 
 
@@ -139,11 +152,15 @@ def _tree(config: Mapping[str, object], profile: Profile) -> Tree:
     for pattern in (tuple(key.split(".")) for key in profile.instead):
         tree = without(tree, pattern)
     if isinstance(shims := tree.get("shims"), Mapping):
-        tree["shims"] = {name: shim for name, shim in shims.items() if name in profile.values["shims"]}
+        tree["shims"] = {
+            name: shim for name, shim in shims.items() if name in profile.values["shims"]
+        }
     return tree
 
 
-def _rule_problems(config: Mapping[str, object], profile: Profile, tree: Tree, version: str) -> Iterator[str]:
+def _rule_problems(
+    config: Mapping[str, object], profile: Profile, tree: Tree, version: str
+) -> Iterator[str]:
     yield from keys_the_dispatcher_cannot_honour(config)
     yield from places_of_pacing(tree, profile, version)
     yield from keys_of_another_version(config, profile, version)

@@ -1,6 +1,7 @@
 """Helm's way of laying values over values, and of comparing them.
 
-But for `layered`, nothing here descends further than the defaults do, so any input is safe, however deep.
+But for `layered`, nothing here descends further than the defaults do, so any input is safe, however
+deep.
 """
 
 from collections.abc import Iterator, Mapping
@@ -46,7 +47,10 @@ def differences(value: Any, default: Any, path: Path) -> Iterator[tuple[Path, An
 
 
 def select(tree: object, pattern: Path, path: Path = ()) -> Iterator[tuple[Path, Any]]:
-    """Yield path and value of what a pattern matches; `*` stands for any key, `a*` for any that begins with `a`."""
+    """Yield path and value of what a pattern matches.
+
+    `*` stands for any key, `a*` for any that begins with `a`.
+    """
     if not pattern:
         yield path, tree
     elif isinstance(tree, Mapping):
@@ -63,7 +67,10 @@ def without(tree: object, pattern: Path) -> Any:  # noqa: ANN401 - returns what 
     head, *rest = pattern
     if not rest:
         return {key: value for key, value in tree.items() if not _fits(key, head)}
-    return {key: without(value, tuple(rest)) if _fits(key, head) else value for key, value in tree.items()}
+    return {
+        key: without(value, tuple(rest)) if _fits(key, head) else value
+        for key, value in tree.items()
+    }
 
 
 def _fits(key: object, head: str) -> bool:

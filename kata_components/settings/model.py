@@ -1,14 +1,22 @@
 """The base of all settings models and the value types they share.
 
-Models hold no defaults of the chart: those are data per version (`profile.py`), merged in before validation. A default
-in a model means "may be removed with null".
+Models hold no defaults of the chart: those are data per version (`profile.py`), merged in before
+validation. A default in a model means "may be removed with null".
 """
 
 import re
 from dataclasses import dataclass
 from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, Strict
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    Strict,
+)
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
@@ -23,11 +31,14 @@ LABEL_KEY = rf"((?=[^/]{{1,253}}/){_DNS_NAME}/)?{_NAME}"
 class Model(BaseModel):
     """Immutable, camelCase outside, no unknown keys, no conversion between types."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", alias_generator=to_camel, defer_build=True)
+    model_config = ConfigDict(
+        frozen=True, strict=True, extra="forbid", alias_generator=to_camel, defer_build=True
+    )
 
 
 IN_TEXT = "in_text"
-"""The type of errors in a text that is a document of its own: the message says where in it, the text is not shown."""
+"""The type of errors in a text that is a document of its own: the message says where in it, the
+text is not shown."""
 
 
 def is_dns_name(text: str, longest: int) -> bool:
@@ -42,7 +53,8 @@ def _is_text(value: object) -> object:
 
 
 IN_BLOCK = BeforeValidator(_is_text)
-"""For texts that are documents of their own: written without the `|`, they are a part of the configuration's YAML."""
+"""For texts that are documents of their own: written without the `|`, they are a part of the
+configuration's YAML."""
 
 
 def problem_in_text(message: str) -> PydanticCustomError:
@@ -52,16 +64,23 @@ def problem_in_text(message: str) -> PydanticCustomError:
 
 @dataclass(frozen=True)
 class matching:  # noqa: N801 - written in annotations, where it reads like pydantic's own
-    """A check that a text matches a pattern as a whole; `words` say so to a person, the pattern to an editor."""
+    """A check that a text matches a pattern as a whole.
+
+    `words` say so to a person, the pattern to an editor.
+    """
 
     pattern: str
     words: str
     longest: int = 253
 
-    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
         return core_schema.no_info_after_validator_function(self._check, handler(source))
 
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
         return {**handler(schema), "pattern": f"^({self.pattern})$", "maxLength": self.longest}
 
     def _check(self, text: str) -> str:
@@ -84,27 +103,45 @@ Many = Annotated[tuple[_Item, ...], Strict(strict=False)]
 """A list in the configuration, a tuple here; its items stay strict."""
 
 LabelKey = Annotated[str, matching(LABEL_KEY, "a label key such as example.com/pool", 317)]
-LabelText = Annotated[str, matching(rf"({_NAME})?", "a label value: at most 63 letters, digits, - _ .", 63)]
-LabelValue = Annotated[LabelText, BeforeValidator(_as_text, json_schema_input_type=LabelText | int | bool)]
+LabelText = Annotated[
+    str, matching(rf"({_NAME})?", "a label value: at most 63 letters, digits, - _ .", 63)
+]
+LabelValue = Annotated[
+    LabelText, BeforeValidator(_as_text, json_schema_input_type=LabelText | int | bool)
+]
 Labels = dict[LabelKey, LabelValue]
-Annotations = dict[LabelKey, Annotated[str, BeforeValidator(_as_text, json_schema_input_type=str | int | bool)]]
+Annotations = dict[
+    LabelKey, Annotated[str, BeforeValidator(_as_text, json_schema_input_type=str | int | bool)]
+]
 
 _LONGEST_INT = 2**31 - 1
 Count = Annotated[int, Field(ge=0, le=_LONGEST_INT)]
 PositiveCount = Annotated[int, Field(ge=1, le=_LONGEST_INT)]
 """Numbers as objects of Kubernetes hold them: 32 bits."""
 
-DnsLabel = Annotated[str, matching(_DNS_LABEL, "at most 63 lower-case letters, digits and hyphens", 63)]
+DnsLabel = Annotated[
+    str, matching(_DNS_LABEL, "at most 63 lower-case letters, digits and hyphens", 63)
+]
 _NAME_WORDS = "a name of lower-case letters, digits, hyphens and dots"
 DnsName = Annotated[str, matching(_DNS_NAME, _NAME_WORDS)]
 DnsNameOrEmpty = Annotated[str, matching(rf"({_DNS_NAME})?", f"{_NAME_WORDS}, or empty")]
 SocketOrEmpty = Annotated[
-    str, matching(r"(\S*/\S+)?", "a socket such as unix:///run/containerd/containerd.sock, or empty", 4096)
+    str,
+    matching(
+        r"(\S*/\S+)?", "a socket such as unix:///run/containerd/containerd.sock, or empty", 4096
+    ),
 ]
 # Kubernetes mounts no path with a step back, and none with a colon.
 AbsolutePathOrEmpty = Annotated[
-    str, matching(r"(?!(.*/)?\.\.(/|$))(/[^\s:]*)?", "an absolute path without `..` and colons, or empty", 4096)
+    str,
+    matching(
+        r"(?!(.*/)?\.\.(/|$))(/[^\s:]*)?",
+        "an absolute path without `..` and colons, or empty",
+        4096,
+    ),
 ]
 Word = Annotated[str, matching(r"[^\s:;,=]+", "text without spaces and the characters : ; , =")]
-WordOrEmpty = Annotated[str, matching(r"[^\s:;,=]*", "empty, or text without spaces and the characters : ; , =")]
+WordOrEmpty = Annotated[
+    str, matching(r"[^\s:;,=]*", "empty, or text without spaces and the characters : ; , =")
+]
 """What stands in lists of the node program, which these characters take apart."""

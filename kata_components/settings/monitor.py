@@ -14,9 +14,13 @@ class Monitor(Model):
 
     enabled: bool
     image: Image
-    listen_address: Annotated[str, matching(r"\S*:\d+", "an address with a port such as 0.0.0.0:8090")]
+    listen_address: Annotated[
+        str, matching(r"\S*:\d+", "an address with a port such as 0.0.0.0:8090")
+    ]
     runtime_endpoint: SocketOrEmpty = ""
-    log_level: Literal["", "panic", "fatal", "error", "warn", "warning", "info", "debug", "trace"] = ""
+    log_level: Literal[
+        "", "panic", "fatal", "error", "warn", "warning", "info", "debug", "trace"
+    ] = ""
     port: Annotated[int, Field(ge=1, le=65535)]
     security_context: dict[str, Any] = Field(default_factory=dict)
     resources: Resources = Field(default_factory=dict)

@@ -7,10 +7,13 @@ from pydantic import Field
 from kata_components.settings.model import AbsolutePathOrEmpty, Many, Model, SocketOrEmpty, matching
 from kata_components.settings.toml_text import Toml
 
-# From 50 characters on, the chart's two dispatcher Jobs are cut to the same name. What is longest in job mode and with
-# the shims that are on often leaves fewer, see derived_names.py.
+# From 50 characters on, the chart's two dispatcher Jobs are cut to the same name. What is longest
+# in job mode and with the shims that are on often leaves fewer, see derived_names.py.
 _Suffix = Annotated[
-    str, matching(r"([a-z0-9]([-a-z0-9]*[a-z0-9])?)?", "at most 49 lower-case letters, digits and hyphens", 49)
+    str,
+    matching(
+        r"([a-z0-9]([-a-z0-9]*[a-z0-9])?)?", "at most 49 lower-case letters, digits and hyphens", 49
+    ),
 ]
 _FileNameOrEmpty = Annotated[str, matching(r"(?!\.{1,2}$)[^/\s]*", "a bare file name or empty")]
 

@@ -25,6 +25,9 @@ def _as_text(value: object) -> object:
 
 
 class NodeFeatureRules(Model):
-    """Whether nodes count their TEE keys and confidential pods ask for one; `auto` follows node-feature-discovery."""
+    """Whether nodes count their TEE keys and confidential pods ask for one.
+
+    `auto` follows node-feature-discovery.
+    """
 
     create: Annotated[Literal["auto", "true", "false"], BeforeValidator(_as_text)] = "auto"

@@ -5,9 +5,18 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, PlainValidator, model_validator
 
-from kata_components.settings.model import LABEL_KEY, Count, LabelText, Model, PositiveCount, matching
+from kata_components.settings.model import (
+    LABEL_KEY,
+    Count,
+    LabelText,
+    Model,
+    PositiveCount,
+    matching,
+)
 
-_TaintKey = Annotated[str, matching(rf"({LABEL_KEY})?", "the key of a taint such as example.com/pool", 317)]
+_TaintKey = Annotated[
+    str, matching(rf"({LABEL_KEY})?", "the key of a taint such as example.com/pool", 317)
+]
 
 
 _PERCENT = r"^(\d{1,2}|100)%$"
@@ -16,7 +25,9 @@ _PERCENT = r"^(\d{1,2}|100)%$"
 def _share(value: object) -> object:
     """Return a number of pods or a share of them."""
     is_count = isinstance(value, int) and not isinstance(value, bool) and value >= 0
-    if not is_count and not (isinstance(value, str) and value.isascii() and re.match(_PERCENT, value)):
+    if not is_count and not (
+        isinstance(value, str) and value.isascii() and re.match(_PERCENT, value)
+    ):
         raise ValueError('must be a number of pods from 0, or a percentage from "0%" to "100%"')
     return value
 
@@ -37,11 +48,15 @@ class Toleration(Model):
     def _is_one(self) -> Self:
         """Refuse what the API server would refuse in the pod."""
         if self.operator == "Exists" and self.value:
-            raise ValueError("must have no `value` with operator Exists, which fits any; use Equal or remove it")
+            raise ValueError(
+                "must have no `value` with operator Exists, which fits any; use Equal or remove it"
+            )
         if not self.key and self.operator != "Exists":
             raise ValueError("must have a `key`, or operator Exists to tolerate every taint")
         if self.toleration_seconds is not None and self.effect != "NoExecute":
-            raise ValueError("must have effect NoExecute with `tolerationSeconds`, which counts for no other")
+            raise ValueError(
+                "must have effect NoExecute with `tolerationSeconds`, which counts for no other"
+            )
         return self
 
 
@@ -70,7 +85,8 @@ class Health(Model):
 
 
 _Share = Annotated[
-    int | str, PlainValidator(_share, json_schema_input_type=Count | Annotated[str, Field(pattern=_PERCENT)])
+    int | str,
+    PlainValidator(_share, json_schema_input_type=Count | Annotated[str, Field(pattern=_PERCENT)]),
 ]
 
 
@@ -86,7 +102,9 @@ class RollingUpdate(Model):
         unavailable = self.max_unavailable not in (0, "0%")
         surge = self.max_surge not in (None, 0, "0%")
         if unavailable == surge:
-            raise ValueError("must have exactly one of `maxUnavailable` and `maxSurge` above 0; set the other one to 0")
+            raise ValueError(
+                "must have exactly one of `maxUnavailable` and `maxSurge` above 0; set the other one to 0"
+            )
         return self
 
 

@@ -19,7 +19,9 @@ _SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother = 3, 60, 60
 _LONGEST_KEY = 100
 _FEW = 12
 _LIST_ITEMS: tuple[type[BaseModel], ...] = (Expression, Toleration, PullSecret)
-_ITEM_KEYS = sorted({field.alias or name for model in _LIST_ITEMS for name, field in model.model_fields.items()})
+_ITEM_KEYS = sorted(
+    {field.alias or name for model in _LIST_ITEMS for name, field in model.model_fields.items()}
+)
 
 _AS_TEXT = {"int_type": re.compile(r"-?[0-9]{1,20}"), "bool_type": re.compile("(?i)true|false")}
 """What such values look like where quotes make them text."""
@@ -39,7 +41,9 @@ _HOW_TO_SET = {
 def dotted(path: Iterable[object]) -> str:
     """Return a path as the user writes it; odd keys in a bounded form."""
     words = [str(part) for part in path]
-    return ".".join(word if word.isprintable() and len(word) <= _LONGEST_KEY else shown(word) for word in words)
+    return ".".join(
+        word if word.isprintable() and len(word) <= _LONGEST_KEY else shown(word) for word in words
+    )
 
 
 def shown(value: object) -> str:
@@ -76,7 +80,9 @@ def _line(detail: ErrorDetails, defaults: Tree, version: str) -> str:
     path, kind = dotted(location).removesuffix(".[key]"), detail["type"]
     if kind == "extra_forbidden":
         siblings = at(defaults, location[:-1])
-        return unknown_key(location, siblings if isinstance(siblings, dict) else _ITEM_KEYS, version)
+        return unknown_key(
+            location, siblings if isinstance(siblings, dict) else _ITEM_KEYS, version
+        )
     if kind == "missing":
         removed = "; it cannot be removed with null" if at(defaults, location) is not None else ""
         return f"{path}: is required{f'; {_HOW_TO_SET[path]}' if path in _HOW_TO_SET else removed}"
@@ -86,7 +92,9 @@ def _line(detail: ErrorDetails, defaults: Tree, version: str) -> str:
 def refused(detail: ErrorDetails) -> str:
     """Return what a value must be and, unless it is a text that is a document of its own, what it is."""
     kind, value = detail["type"], detail["input"]
-    message = _MESSAGES.get(kind) or detail["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+    message = _MESSAGES.get(kind) or detail["msg"].removeprefix("Value error, ").replace(
+        "Input should be", "must be"
+    )
     if kind == IN_TEXT:
         return message
     choices = re.findall(r"'([^']+)'", str(detail.get("ctx", {}).get("expected", "")))
@@ -99,4 +107,6 @@ def _written(kind: str, value: object) -> str:
     if isinstance(value, str):
         looks = _AS_TEXT.get(kind)
         return "; write it without quotes" if looks and looks.fullmatch(value) else ""
-    return "; write it in quotes" if kind == "string_type" and isinstance(value, int | float) else ""
+    return (
+        "; write it in quotes" if kind == "string_type" and isinstance(value, int | float) else ""
+    )

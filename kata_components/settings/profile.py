@@ -1,6 +1,7 @@
 """What a version of the chart has, as data: `defaults/<version>.yaml`, and `defaults/own.yaml` for the keys of ours.
 
-A further version is a further file with what it changes, plus what the objects need beyond the traits there are.
+A further version is a further file with what it changes, plus what the objects need beyond the
+traits there are.
 """
 
 from collections.abc import Mapping
@@ -15,7 +16,9 @@ from kata_components.settings.traits import Traits
 
 SUPPORTED_VERSIONS = ("4.0.0", "4.1.0")
 
-OWN_KEYS = frozenset({"kataVersion", "cluster", "namespace", "helmReleaseName", "valuesFile", "rollout"})
+OWN_KEYS = frozenset(
+    {"kataVersion", "cluster", "namespace", "helmReleaseName", "valuesFile", "rollout"}
+)
 """The top-level keys that the chart does not have."""
 
 _DEFAULTS = FilePath(__file__).parent / "defaults"
@@ -25,9 +28,9 @@ _DEFAULTS = FilePath(__file__).parent / "defaults"
 class Profile:
     """The keys of one version with their defaults, how far they count, and how the objects are made.
 
-    `unread` says per deployment mode which keys it does not read, each with what to do instead; kata-monitor reads
-    those in `read_by_monitor`. `instead` has dotted keys of other versions, with what to use at this one. `overheads`
-    are the chart's own, by shim.
+    `unread` says per deployment mode which keys it does not read, each with what to do instead;
+    kata-monitor reads those in `read_by_monitor`. `instead` has dotted keys of other versions, with
+    what to use at this one. `overheads` are the chart's own, by shim.
     """
 
     values: Tree
@@ -48,7 +51,9 @@ def load_profile(version: str) -> Profile:
         for name, shim in values["shims"].items()
     }
     shims = {name: shim for name, shim in values["shims"].items() if isinstance(shim, dict)}
-    overheads = {name: shim["runtimeClass"]["overhead"] for name, shim in shims.items()} | chart["otherOverheads"]
+    overheads = {name: shim["runtimeClass"]["overhead"] for name, shim in shims.items()} | chart[
+        "otherOverheads"
+    ]
     return Profile(
         values=values,
         unread={"job": chart["unreadInJobMode"], "daemonset": chart["unreadInDaemonsetMode"]},

@@ -22,8 +22,13 @@ _UNITS: Final = {
 
 
 def as_text(value: object) -> object:
-    """Return an amount as text: `cpu: 1` is a number in YAML. One too long to print stays a number."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _HUGE
+    """Return an amount as text: `cpu: 1` is a number in YAML.
+
+    One too long to print stays a number.
+    """
+    is_number = (
+        isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _HUGE
+    )
     return str(value) if is_number else value
 
 
@@ -41,7 +46,9 @@ def _in_limits(resources: dict[str, dict[str, object]]) -> dict[str, dict[str, o
     limits = resources.get("limits", {})
     for name, asked in resources.get("requests", {}).items():
         if name in limits and _number(asked) > _number(limits[name]):
-            raise ValueError(f"must not request more {name} ({asked}) than the limit ({limits[name]})")
+            raise ValueError(
+                f"must not request more {name} ({asked}) than the limit ({limits[name]})"
+            )
     return resources
 
 
@@ -53,5 +60,7 @@ def _number(amount: object) -> Decimal:
 Amount = Annotated[object, PlainValidator(_amount, json_schema_input_type=str | int | float)]
 """A quantity as the user wrote it, a number or text."""
 
-Resources = Annotated[dict[Literal["limits", "requests"], dict[LabelKey, Amount]], AfterValidator(_in_limits)]
+Resources = Annotated[
+    dict[Literal["limits", "requests"], dict[LabelKey, Amount]], AfterValidator(_in_limits)
+]
 """Requests and limits of a container as the user wrote them."""

@@ -26,7 +26,9 @@ def _is_count(value: object, least: int) -> bool:
 def _wave(value: object) -> str | int:
     if value == CANARY or _is_count(value, 1) or percent(value):
         return value  # type: ignore[return-value]  # one of the three shapes, see above
-    raise ValueError('must be "canary", a number of nodes from 1, or a percentage from "1%" to "100%"')
+    raise ValueError(
+        'must be "canary", a number of nodes from 1, or a percentage from "1%" to "100%"'
+    )
 
 
 def _budget(value: object) -> str | int:
@@ -58,11 +60,16 @@ class Rollout(Model):
     @field_validator("waves")
     @classmethod
     def _cumulative(cls, waves: tuple[str | int, ...]) -> tuple[str | int, ...]:
-        """Refuse waves that shrink; a count and a percentage can only be compared on the cluster."""
+        """Refuse waves that shrink.
+
+        A count and a percentage can only be compared on the cluster.
+        """
         if CANARY in waves[1:]:
             raise ValueError('"canary" can only be the first wave')
         counts = [wave for wave in waves if isinstance(wave, int)]
         percents = [size for wave in waves if (size := percent(wave)) is not None]
-        if any(later < earlier for sizes in (counts, percents) for earlier, later in pairwise(sizes)):
+        if any(
+            later < earlier for sizes in (counts, percents) for earlier, later in pairwise(sizes)
+        ):
             raise ValueError("the sizes are cumulative and must not shrink")
         return waves

@@ -26,7 +26,9 @@ def places_of_pacing(tree: Tree, profile: Profile, version: str) -> Iterator[str
         )
 
 
-def keys_of_another_version(config: Mapping[str, Any], profile: Profile, version: str) -> Iterator[str]:
+def keys_of_another_version(
+    config: Mapping[str, Any], profile: Profile, version: str
+) -> Iterator[str]:
     """Yield a line for each key that this version does not have but another one does."""
     for key, instead in profile.instead.items():
         for path, value in select(config, tuple(key.split("."))):
@@ -34,7 +36,9 @@ def keys_of_another_version(config: Mapping[str, Any], profile: Profile, version
                 yield f"{dotted(path)}: no such key at {version}; {instead}"
 
 
-def keys_of_the_other_mode(config: Mapping[str, Any], profile: Profile, mode: object) -> Iterator[str]:
+def keys_of_the_other_mode(
+    config: Mapping[str, Any], profile: Profile, mode: object
+) -> Iterator[str]:
     """Yield a line for each key that is set and that the deployment mode does not read."""
     unread = profile.unread.get(mode, {}) if isinstance(mode, str) else {}
     for key, instead in unread.items():
@@ -53,13 +57,15 @@ def keys_of_the_other_mode(config: Mapping[str, Any], profile: Profile, mode: ob
 def _read_by_monitor(config: Mapping[str, Any], profile: Profile, key: str) -> bool:
     """Whether kata-monitor gives the key an effect.
 
-    A node selector for it alone must not be taken for the selection of the nodes to install on: that one has to be
-    given, too.
+    A node selector for it alone must not be taken for the selection of the nodes to install on:
+    that one has to be given, too.
     """
     if key not in profile.read_by_monitor or at(config, ("monitor", "enabled")) is not True:
         return False
     selections = ("nodes", "nodeSelector", "nodeSelectorExpressions")
-    return key != "nodeSelector" or any(at(config, ("job", selection)) is not None for selection in selections)
+    return key != "nodeSelector" or any(
+        at(config, ("job", selection)) is not None for selection in selections
+    )
 
 
 def inexpressible_affinity(tree: Tree, profile: Profile) -> Iterator[str]:
@@ -79,13 +85,17 @@ def inexpressible_affinity(tree: Tree, profile: Profile) -> Iterator[str]:
             yield f"{path}.{index}: is empty, which selects no node; remove it or give it matchExpressions"
         yield from _inexpressible(term, f"{path}.{index}", "job.nodes")
     for index, term in enumerate(_required_terms(at(tree, cleanup)) or ()):
-        yield from _inexpressible(term, f"{dotted(cleanup)}.{_REQUIRED}.nodeSelectorTerms.{index}", "job.cleanup.nodes")
+        yield from _inexpressible(
+            term, f"{dotted(cleanup)}.{_REQUIRED}.nodeSelectorTerms.{index}", "job.cleanup.nodes"
+        )
 
 
 def _required_terms(affinity: object) -> tuple[NodeSelectorTerm, ...] | None:
     """Return the required terms, None when nothing is required or the affinity is none: its model says so."""
     try:
-        required = NodeAffinity.model_validate(affinity).required_during_scheduling_ignored_during_execution
+        required = NodeAffinity.model_validate(
+            affinity
+        ).required_during_scheduling_ignored_during_execution
     except ValidationError:
         return None
     return required.node_selector_terms if required else None
@@ -106,7 +116,12 @@ def retention_in_job_mode(tree: Tree, profile: Profile) -> Iterator[str]:
     """Yield a line when finished Jobs would be gone before the dispatcher sees how they ended (contract 2.9, F11)."""
     seconds = at(tree, ("job", "ttlSecondsAfterFinished"))
     counts = tree.get("deploymentMode") == "job" and profile.traits.dispatcher_does_node_work
-    if counts and isinstance(seconds, int) and not isinstance(seconds, bool) and 0 <= seconds < _LEAST_TTL:
+    if (
+        counts
+        and isinstance(seconds, int)
+        and not isinstance(seconds, bool)
+        and 0 <= seconds < _LEAST_TTL
+    ):
         yield (
             f"job.ttlSecondsAfterFinished: must be at least {_LEAST_TTL}, got {seconds}: the dispatcher would not see "
             "how a Job ended and count its node as failed"
@@ -138,7 +153,9 @@ def no_shims(tree: Tree) -> Iterator[str]:
     With custom runtimes that is meant: their shims have to come from somewhere.
     """
     shims = tree.get("shims")
-    only_custom = at(tree, ("customRuntimes", "enabled")) is True and at(tree, ("customRuntimes", "runtimes"))
+    only_custom = at(tree, ("customRuntimes", "enabled")) is True and at(
+        tree, ("customRuntimes", "runtimes")
+    )
     if not isinstance(shims, Mapping) or only_custom:
         return
     by_default = shims.get("disableAll") is not True

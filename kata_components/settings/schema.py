@@ -1,6 +1,7 @@
 """The JSON schema of a stack file, for editors: names, types, choices and meaning of the keys, with their defaults.
 
-The program does not use it: `load.py` checks more and says more. `python -m kata_components.settings.schema` writes it.
+The program does not use it: `load.py` checks more and says more. `python -m
+kata_components.settings.schema` writes it.
 """
 
 import json
@@ -48,14 +49,21 @@ def _any(keys: dict[str, Any]) -> str:
 def _optional(node: Any) -> Any:  # noqa: ANN401 - any part of a schema
     """Return a schema in which no key is required: the defaults fill what is left out."""
     if isinstance(node, dict):
-        return {key: _optional(value) for key, value in node.items() if key not in ("required", "title")}
+        return {
+            key: _optional(value) for key, value in node.items() if key not in ("required", "title")
+        }
     return [_optional(item) for item in node] if isinstance(node, list) else node
 
 
 def _described(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return a schema in which every key says what it means; what a class says of itself is for its readers."""
+    """Return a schema in which every key says what it means.
+
+    What a class says of itself is for its readers.
+    """
     words = yaml.safe_load(DESCRIPTIONS.read_text(encoding="utf-8"))
-    models = {name: _with_words(model, words.get(name, {})) for name, model in schema["$defs"].items()}
+    models = {
+        name: _with_words(model, words.get(name, {})) for name, model in schema["$defs"].items()
+    }
     return {**_with_words(schema, words["Settings"]), "$defs": models}
 
 
@@ -64,15 +72,21 @@ def _with_words(model: dict[str, Any], words: dict[str, str]) -> dict[str, Any]:
         key: {**value, "description": words[key]} if key in words else value
         for key, value in model.get("properties", {}).items()
     }
-    return {key: value for key, value in model.items() if key != "description"} | {"properties": described}
+    return {key: value for key, value in model.items() if key != "description"} | {
+        "properties": described
+    }
 
 
 def _of_shims(models: dict[str, Any]) -> dict[str, Any]:
     """Return the models in which the names of shims are allowed values or keys, with those of all versions."""
-    shims = sorted({name for version in SUPPORTED_VERSIONS for name in load_profile(version).values["shims"]})
+    shims = sorted(
+        {name for version in SUPPORTED_VERSIONS for name in load_profile(version).values["shims"]}
+    )
     by_name = {name: {"$ref": "#/$defs/Shim", "description": f"The shim {name}"} for name in shims}
     own, default = models["Shims"], models["DefaultShim"]
-    choices = {arch: {**value, "enum": ["", *by_name]} for arch, value in default["properties"].items()}
+    choices = {
+        arch: {**value, "enum": ["", *by_name]} for arch, value in default["properties"].items()
+    }
     return {
         "Shims": {**own, "properties": by_name | own["properties"], "additionalProperties": False},
         "DefaultShim": {**default, "properties": choices},

@@ -7,7 +7,9 @@ MAY_BE_SECRET: Final = frozenset({"valuesFile"})
 """Keys that reach nothing but the program itself."""
 
 _OBJECTS: Final = "in the state, in previews and in the objects in the cluster"
-_ON_NODES: Final = "in the state, in previews, in a ConfigMap and in the environment of the pods on every node"
+_ON_NODES: Final = (
+    "in the state, in previews, in a ConfigMap and in the environment of the pods on every node"
+)
 _WHERE: Final = {
     "cluster": "in the state, as an input of the Kubernetes provider",
     "containerd": _ON_NODES,

@@ -35,15 +35,20 @@ from kata_components.settings.verification import Verification
 
 _EFFECTS = "NoSchedule|PreferNoSchedule|NoExecute"
 _StartupTaint = Annotated[
-    str, matching(rf"{LABEL_KEY}(:({_EFFECTS}))?", "`key` or `key:effect` with effect NoSchedule or NoExecute", 340)
+    str,
+    matching(
+        rf"{LABEL_KEY}(:({_EFFECTS}))?",
+        "`key` or `key:effect` with effect NoSchedule or NoExecute",
+        340,
+    ),
 ]
 
 
 class Settings(Model):
     """What the user asked for, validated, with every default filled in.
 
-    `update_strategy`, `resources` and `health` concern the DaemonSet; at 4.0.0 `node_selector`, `affinity`,
-    `pod_labels` and `pod_annotations` do, too.
+    `update_strategy`, `resources` and `health` concern the DaemonSet; at 4.0.0 `node_selector`,
+    `affinity`, `pod_labels` and `pod_annotations` do, too.
     """
 
     kata_version: str

@@ -43,7 +43,10 @@ class Overhead(Model):
 
 
 class ShimRuntimeClass(Model):
-    """The RuntimeClass of a shim; None follows `runtimeClasses.overheadEnabled`, or means the chart's own overhead."""
+    """The RuntimeClass of a shim.
+
+    None follows `runtimeClasses.overheadEnabled`, or means the chart's own overhead.
+    """
 
     node_selector: Labels = Field(default_factory=dict)
     overhead_enabled: bool | None = None
@@ -51,7 +54,10 @@ class ShimRuntimeClass(Model):
 
 
 class Shim(Model):
-    """One shim; `enabled` None follows `shims.disableAll`, `drop_in` is TOML text over its configuration."""
+    """One shim.
+
+    `enabled` None follows `shims.disableAll`, `drop_in` is TOML text over its configuration.
+    """
 
     enabled: bool | None = None
     supported_arches: Many[Arch] = ()
@@ -79,7 +85,11 @@ class Shims(Model):
     @property
     def enabled(self) -> Mapping[str, Shim]:
         """The shims that are on, in alphabetical order, as the chart lists them."""
-        return {name: shim for name, shim in sorted(self.__pydantic_extra__.items()) if self._is_on(shim)}
+        return {
+            name: shim
+            for name, shim in sorted(self.__pydantic_extra__.items())
+            if self._is_on(shim)
+        }
 
     def _is_on(self, shim: Shim) -> bool:
         return not self.disable_all if shim.enabled is None else shim.enabled

@@ -13,7 +13,8 @@ _LONGEST = 100
 def _parsed(text: str) -> str:
     """Return the text.
 
-    A container runtime that cannot read its configuration does not come back, so nothing else may get as far as a node.
+    A container runtime that cannot read its configuration does not come back, so nothing else may
+    get as far as a node.
     """
     try:
         tomllib.loads(text)

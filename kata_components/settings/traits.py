@@ -8,7 +8,10 @@ from kata_components.settings.model import Many, Model
 
 
 class Stage(Model):
-    """A step of a pipeline, run as a container; one that is not on the host only talks to the API server."""
+    """A step of a pipeline, run as a container.
+
+    One that is not on the host only talks to the API server.
+    """
 
     name: str
     on_host: bool = True
@@ -17,7 +20,8 @@ class Stage(Model):
 class Mount(Model):
     """A directory or file of the host in a container; without a host path, a scratch directory.
 
-    Paths may hold `{install_dir}` (where Kata goes) and `{containerd_dir}` (where containerd's configuration is).
+    Paths may hold `{install_dir}` (where Kata goes) and `{containerd_dir}` (where containerd's
+    configuration is).
     """
 
     name: str
@@ -38,8 +42,9 @@ class Rule(Model):
 class Traits(Model):
     """How the objects of a version are made.
 
-    `dispatcher_does_node_work`: in job mode the dispatcher labels nodes and checks them, so that the per-node Jobs need
-    no token, and it selects nodes by the same keys as the DaemonSet. Otherwise the per-node Jobs label their nodes.
+    `dispatcher_does_node_work`: in job mode the dispatcher labels nodes and checks them, so that
+    the per-node Jobs need no token, and it selects nodes by the same keys as the DaemonSet.
+    Otherwise the per-node Jobs label their nodes.
     """
 
     install_stages: Many[Stage]

@@ -13,7 +13,8 @@ from kata_components.settings.problems import shown
 _LONGEST: Final = 200
 _NOT_IN_HELM: Final = "tag:yaml.org,2002:timestamp"
 _UNREADABLE: Final = (yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError)
-"""Beside its own error, the YAML library raises all of these for a value that does not fit its tag."""
+"""Beside its own error, the YAML library raises all of these for a value that does not fit its
+tag."""
 _VALUES_IN: Final = {
     "HelmRelease": "spec.values",
     "Application": "spec.source.helm.valuesObject or spec.source.helm.values",
@@ -29,7 +30,8 @@ _NUMBERS: Final = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 def read_values_file(path: str) -> Tree:
     """Return the values in a file; an empty file holds none.
 
-    A relative path starts at the working directory, which is the project's when Pulumi runs the program.
+    A relative path starts at the working directory, which is the project's when Pulumi runs the
+    program.
 
     Raises:
         SettingsError: there is no such file, or it holds no values.
@@ -38,9 +40,13 @@ def read_values_file(path: str) -> Tree:
         text = Path(path).read_text(encoding="utf-8")
         read = yaml.load_all(text, Loader=_Loader)
         # Helm goes through JSON too: keys become text, and what JSON cannot say is refused.
-        documents = [json.loads(json.dumps(found, allow_nan=False)) for found in read if found is not None]
+        documents = [
+            json.loads(json.dumps(found, allow_nan=False)) for found in read if found is not None
+        ]
     except OSError as error:
-        start = "" if Path(path).is_absolute() else f"; the path starts at the project, {Path.cwd()}"
+        start = (
+            "" if Path(path).is_absolute() else f"; the path starts at the project, {Path.cwd()}"
+        )
         raise _refusal(path, f"cannot be read: {error.strerror}{start}") from None
     except yaml.MarkedYAMLError as error:
         line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
@@ -52,10 +58,15 @@ def read_values_file(path: str) -> Tree:
         raise _refusal(path, f"is no YAML with values: {reason[:_LONGEST]}") from None
     objects = [found for found in documents if _is_object(found)]
     if objects:
-        kind = next((found["kind"] for found in objects if found["kind"] in _VALUES_IN), objects[0]["kind"])
+        kind = next(
+            (found["kind"] for found in objects if found["kind"] in _VALUES_IN), objects[0]["kind"]
+        )
         where = _VALUES_IN.get(kind)
         instead = f"only what stands below {where} in it" if where else "only the values"
-        raise _refusal(path, f"is a Kubernetes object, {shown(kind)}, and no values file; put {instead} into a file")
+        raise _refusal(
+            path,
+            f"is a Kubernetes object, {shown(kind)}, and no values file; put {instead} into a file",
+        )
     if len(documents) > 1:
         raise _refusal(path, f"has {len(documents)} documents, and values are one")
     values = documents[0] if documents else {}
@@ -66,11 +77,15 @@ def read_values_file(path: str) -> Tree:
 
 def _is_object(document: object) -> bool:
     """Whether a document is a Kubernetes object."""
-    return isinstance(document, dict) and all(isinstance(document.get(key), str) for key in ("apiVersion", "kind"))
+    return isinstance(document, dict) and all(
+        isinstance(document.get(key), str) for key in ("apiVersion", "kind")
+    )
 
 
 def _refusal(path: str, what: str) -> SettingsError:
-    return SettingsError([f"valuesFile: {repr(path) if len(path) <= _LONGEST else shown(path)} {what}"])
+    return SettingsError(
+        [f"valuesFile: {repr(path) if len(path) <= _LONGEST else shown(path)} {what}"]
+    )
 
 
 class _Loader(yaml.SafeLoader):
@@ -95,7 +110,11 @@ class _Loader(yaml.SafeLoader):
 
 
 def _number(loader: _Loader, node: yaml.ScalarNode) -> object:
-    return node.value if ":" in node.value else yaml.SafeLoader.yaml_constructors[node.tag](loader, node)
+    return (
+        node.value
+        if ":" in node.value
+        else yaml.SafeLoader.yaml_constructors[node.tag](loader, node)
+    )
 
 
 for _tag in _NUMBERS:

@@ -26,7 +26,10 @@ def misplaced_values(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def is_about(line: str, values: Mapping[str, Any]) -> bool:
     """Whether a line about a problem begins with the path of something in the file."""
-    return any(_continues(line, dotted([key])) and _is_inside(line, key, value) for key, value in values.items())
+    return any(
+        _continues(line, dotted([key])) and _is_inside(line, key, value)
+        for key, value in values.items()
+    )
 
 
 def _is_inside(line: str, key: str, value: object) -> bool:

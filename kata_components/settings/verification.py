@@ -4,7 +4,15 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
-from kata_components.settings.model import IN_BLOCK, DnsLabel, DnsName, Many, Model, PositiveCount, problem_in_text
+from kata_components.settings.model import (
+    IN_BLOCK,
+    DnsLabel,
+    DnsName,
+    Many,
+    Model,
+    PositiveCount,
+    problem_in_text,
+)
 from kata_components.settings.problems import shown
 from kata_components.settings.yaml_objects import check_object, parsed_object
 
@@ -46,9 +54,15 @@ class Verification(Model):
 
     @model_validator(mode="after")
     def _pod_is_of_the_namespace(self) -> Self:
-        named = self._object["metadata"].get("namespace", self.namespace) if self.enabled else self.namespace
+        named = (
+            self._object["metadata"].get("namespace", self.namespace)
+            if self.enabled
+            else self.namespace
+        )
         if named != self.namespace:
-            raise problem_in_text(f"must have the namespace of its pod, {shown(named)}, as `namespace`")
+            raise problem_in_text(
+                f"must have the namespace of its pod, {shown(named)}, as `namespace`"
+            )
         return self
 
     @property

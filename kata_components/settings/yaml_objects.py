@@ -26,7 +26,10 @@ def parsed_object(text: str, api_version: str, kind: str) -> dict[str, Any]:
         found = yaml.load(text, Loader=_loader())  # noqa: S506 - a safe loader
     except (yaml.YAMLError, ValueError, RecursionError):
         raise problem_in_text(f"must be a {kind} as YAML text; it cannot be parsed") from None
-    if not isinstance(found, dict) or (found.get("apiVersion"), found.get("kind")) != (api_version, kind):
+    if not isinstance(found, dict) or (found.get("apiVersion"), found.get("kind")) != (
+        api_version,
+        kind,
+    ):
         raise problem_in_text(f"must be a {kind} of {api_version} as YAML text")
     return found
 
@@ -41,14 +44,20 @@ def check_object(found: dict[str, Any], model: type[Model]) -> None:
         model.model_validate(found)
     except ValidationError as error:
         lines = map(_line, error.errors(include_url=False, include_context=True))
-        raise problem_in_text(f"must be a valid {found['kind']}: {'; '.join(islice(lines, _FEW))}") from None
+        raise problem_in_text(
+            f"must be a valid {found['kind']}: {'; '.join(islice(lines, _FEW))}"
+        ) from None
 
 
 def _line(detail: ErrorDetails) -> str:
     path = dotted(detail["loc"]).removesuffix(".[key]")
     if detail["type"] == "missing":
         return f"it needs {path}"
-    return f"it has no field {path}" if detail["type"] == "extra_forbidden" else f"its {path} {refused(detail)}"
+    return (
+        f"it has no field {path}"
+        if detail["type"] == "extra_forbidden"
+        else f"its {path} {refused(detail)}"
+    )
 
 
 @cache

@@ -46,7 +46,9 @@ class FanOut:
 
     def __init__(self, kube: Kube, arguments: Arguments) -> None:
         if arguments.cleanup_job_template:
-            raise SandboxError("this double does not clean nodes that were selected before (--cleanup-job-template)")
+            raise SandboxError(
+                "this double does not clean nodes that were selected before (--cleanup-job-template)"
+            )
         template = yaml.safe_load(arguments.job_template.read_text(encoding="utf-8"))
         self._told = arguments
         self._jobs = NodeJobs(kube, arguments, template)
@@ -61,7 +63,9 @@ class FanOut:
         waiting = deque(self._selection.nodes())
         if waiting:
             self._jobs.find_owner()
-        print(f"{PROGRAM}: {len(waiting)} nodes, {self._told.parallelism} at a time", file=sys.stderr)
+        print(
+            f"{PROGRAM}: {len(waiting)} nodes, {self._told.parallelism} at a time", file=sys.stderr
+        )
         while waiting or self._working or self._finishing:
             while waiting and len(self._working) + len(self._finishing) < self._told.parallelism:
                 self._start(waiting.popleft())

@@ -15,7 +15,9 @@ _WORKS_ON_NODES = (4, 1)
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
-    """What a dispatcher is told. `nodes` win over the selectors; without either it takes every node.
+    """What a dispatcher is told.
+
+    `nodes` win over the selectors; without either it takes every node.
 
     Times are in seconds. What has a default here is known from 4.1.0 on.
     """
@@ -48,7 +50,9 @@ class Arguments:
 class _Once(argparse.Action):
     """Refuses a flag that is given twice, as the program does."""
 
-    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, *rest: object) -> None:
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, *rest: object
+    ) -> None:
         value, flag = rest
         if getattr(namespace, self.dest) is not self.default:
             parser.error(f"the argument {flag} cannot be used multiple times")

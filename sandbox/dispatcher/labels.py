@@ -26,7 +26,9 @@ class Labels:
 
     def claim(self, node: Manifest) -> None:
         """Say that work begins: what is not there becomes `false`."""
-        self._change(node, lambda labels: {key: "false" for key in (SHARED, self._mark) if key not in labels})
+        self._change(
+            node, lambda labels: {key: "false" for key in (SHARED, self._mark) if key not in labels}
+        )
 
     def demote(self, node: Manifest) -> None:
         """Say that the installation is being removed."""
@@ -34,7 +36,9 @@ class Labels:
         def changes(labels: _Labels) -> _Changes:
             own: _Changes = {self._mark: "false"} if self._mark in labels else {}
             kept = any(value != "false" for value in self._others(labels).values())
-            return own if kept or labels.get(SHARED, "false") == "false" else {**own, SHARED: "false"}
+            return (
+                own if kept or labels.get(SHARED, "false") == "false" else {**own, SHARED: "false"}
+            )
 
         self._change(node, changes)
 
@@ -60,7 +64,11 @@ class Labels:
         return {labels.get(SHARED), labels.get(self._mark)} == {value}
 
     def _others(self, labels: _Labels) -> dict[str, str]:
-        return {key: value for key, value in labels.items() if key.startswith(_PREFIX) and key != self._mark}
+        return {
+            key: value
+            for key, value in labels.items()
+            if key.startswith(_PREFIX) and key != self._mark
+        }
 
     def _change(self, node: Manifest, changes: Callable[[_Labels], _Changes]) -> None:
         """Write the changes to the node of that UID as it is now."""
@@ -70,7 +78,11 @@ class Labels:
             if now["uid"] != node["metadata"]["uid"]:
                 raise NodeError("is another node by now")
             wanted = changes(now.get("labels", {}))
-            guarded = {"uid": now["uid"], "resourceVersion": now["resourceVersion"], "labels": wanted}
+            guarded = {
+                "uid": now["uid"],
+                "resourceVersion": now["resourceVersion"],
+                "labels": wanted,
+            }
             try:
                 if wanted:
                     self._kube.merge(path, {"metadata": guarded})

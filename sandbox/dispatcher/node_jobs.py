@@ -42,7 +42,10 @@ class NodeJobs:
             self._owners = [{**reference, "controller": False, "blockOwnerDeletion": False}]
 
     def create(self, node: str, variables: Mapping[str, str]) -> None:
-        """Make the Job of a node. One that is there already is taken up to 4.0.0, and an error from then on."""
+        """Make the Job of a node.
+
+        One that is there already is taken up to 4.0.0, and an error from then on.
+        """
         try:
             self._kube.create(self._path, self._job(node, variables))
         except RefusedError as error:
@@ -94,13 +97,19 @@ class NodeJobs:
             "metadata": {**pod_metadata, "labels": {**pod_metadata.get("labels", {}), **labels}},
             "spec": {**pod["spec"], **containers, "nodeName": node},
         }
-        return {**self._template, "metadata": made, "spec": {**self._template["spec"], "template": stamped}}
+        return {
+            **self._template,
+            "metadata": made,
+            "spec": {**self._template["spec"], "template": stamped},
+        }
 
 
 def _with_variables(container: Manifest, variables: Mapping[str, str]) -> Manifest:
     given = container.get("env", [])
     known = {entry["name"] for entry in given}
-    added = [{"name": name, "value": value} for name, value in variables.items() if name not in known]
+    added = [
+        {"name": name, "value": value} for name, value in variables.items() if name not in known
+    ]
     return {**container, "env": [*given, *added]}
 
 

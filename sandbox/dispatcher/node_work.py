@@ -43,7 +43,10 @@ class NodeWork:
         return {"CONTAINER_RUNTIME_VERSION": runtime, "KATA_DEPLOY_NODE_MACHINE_ID": machine}
 
     def behind(self, node: Manifest) -> Iterator[None]:
-        """Do what follows a Job that has succeeded; yields where it has to wait for the next poll."""
+        """Do what follows a Job that has succeeded.
+
+        Yields where it has to wait for the next poll.
+        """
         if self._told.remove_node_label:
             self._labels.release(node)
         if self._told.node_label is None:
@@ -64,7 +67,9 @@ class NodeWork:
                 return
         raise NodeError("does not keep its labels")
 
-    def _until(self, node: Manifest, holds: Callable[[Manifest], bool], seconds: int, complaint: str) -> Iterator[None]:
+    def _until(
+        self, node: Manifest, holds: Callable[[Manifest], bool], seconds: int, complaint: str
+    ) -> Iterator[None]:
         deadline = time.monotonic() + seconds
         while seconds and not holds(self._now(node)):
             if time.monotonic() > deadline:
@@ -74,7 +79,9 @@ class NodeWork:
     def _serves(self, node: Manifest) -> bool:
         wanted = self._told.require_node_handlers
         served = node["status"].get("runtimeHandlers")
-        return not wanted or served is None or any(handler.get("name") in wanted for handler in served)
+        return (
+            not wanted or served is None or any(handler.get("name") in wanted for handler in served)
+        )
 
     def _lift_taints(self, node: Manifest) -> None:
         now = self._now(node)
@@ -97,4 +104,6 @@ def _path(node: Manifest) -> str:
 
 def _is_ready(node: Manifest) -> bool:
     conditions = node["status"].get("conditions", [])
-    return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
+    return any(
+        condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions
+    )

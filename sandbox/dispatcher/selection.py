@@ -46,7 +46,9 @@ class Selection:
                 f"{len(matched)} nodes match, and none may be worked on; the first has the taint {taint}"
             )
         if not matched and self._told.wait_for_nodes_secs:
-            raise SandboxError(f"no node matches {list(self._told.node_selector) or '<none> (every node)'}")
+            raise SandboxError(
+                f"no node matches {list(self._told.node_selector) or '<none> (every node)'}"
+            )
         return admitted
 
     def _blocker(self, node: Manifest) -> str:
@@ -68,7 +70,9 @@ class Selection:
         nodes: list[Manifest] = []
         position = ""
         while True:
-            page = self._kube.get("/api/v1/nodes", **wanted, **({"continue": position} if position else {}))
+            page = self._kube.get(
+                "/api/v1/nodes", **wanted, **({"continue": position} if position else {})
+            )
             nodes += page["items"]
             position = page["metadata"].get("continue", "")
             if not position:

@@ -19,7 +19,10 @@ _IMPLIED = [
 
 
 def blocker(node: Manifest, template: Manifest) -> str:
-    """Return the first taint of the node that a Job of the template does not tolerate; empty when there is none."""
+    """Return the first taint of the node that a Job of the template does not tolerate.
+
+    Empty when there is none.
+    """
     tolerations = [*template["spec"]["template"]["spec"].get("tolerations", []), *_IMPLIED]
     for taint in node["spec"].get("taints", []):
         if taint["effect"] != "PreferNoSchedule" and not _is_tolerated(taint, tolerations):
@@ -28,14 +31,21 @@ def blocker(node: Manifest, template: Manifest) -> str:
 
 
 def without(taints: Iterable[Manifest], matchers: Iterable[str]) -> list[Manifest]:
-    """Return the taints that no matcher names; one is a key, or a key and an effect (`key:effect`)."""
+    """Return the taints that no matcher names.
+
+    One is a key, or a key and an effect (`key:effect`).
+    """
     named = set(matchers)
-    return [taint for taint in taints if not {taint["key"], f"{taint['key']}:{taint['effect']}"} & named]
+    return [
+        taint for taint in taints if not {taint["key"], f"{taint['key']}:{taint['effect']}"} & named
+    ]
 
 
 def _is_tolerated(taint: Manifest, tolerations: Iterable[Manifest]) -> bool:
     for toleration in tolerations:
-        same = toleration.get("operator") == "Exists" or toleration.get("value", "") == taint.get("value", "")
+        same = toleration.get("operator") == "Exists" or toleration.get("value", "") == taint.get(
+            "value", ""
+        )
         fits = toleration.get("key") in {None, "", taint["key"]}
         if same and fits and toleration.get("effect") in {None, "", taint["effect"]}:
             return True

@@ -22,7 +22,11 @@ def ensure_tools() -> Path:
     store = cache_dir() / "tools"
     places: dict[str, Path] = {}
     for tool in TOOLS:
-        places |= _built(tool, store) or find_on_path(tool, os.environ.get("PATH", "")) or _build(tool, store)
+        places |= (
+            _built(tool, store)
+            or find_on_path(tool, os.environ.get("PATH", ""))
+            or _build(tool, store)
+        )
     places |= _pulumi_scripts(places["pulumi"], store)
     tools = _linked_together(places, store)
     built = store / PROVIDER.key / PROVIDER.binaries[0].name
@@ -33,7 +37,11 @@ def ensure_tools() -> Path:
 def _built(tool: Tool, store: Path) -> dict[str, Path] | None:
     """Return the binaries of an earlier build: looked for first, since it starts no process to ask for a version."""
     directory = store / tool.key
-    return {binary.name: directory / binary.name for binary in tool.binaries} if directory.exists() else None
+    return (
+        {binary.name: directory / binary.name for binary in tool.binaries}
+        if directory.exists()
+        else None
+    )
 
 
 def _build(tool: Tool, store: Path) -> dict[str, Path]:

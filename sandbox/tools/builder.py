@@ -1,7 +1,8 @@
 """Builds tools into the cache: once, whole or not at all, and safe when several processes want the same one.
 
-A build goes to a temporary folder that is renamed when complete, so an interrupted one leaves nothing that looks
-finished; a file lock makes a second process wait for the first and then use its result.
+A build goes to a temporary folder that is renamed when complete, so an interrupted one leaves
+nothing that looks finished; a file lock makes a second process wait for the first and then use its
+result.
 """
 
 import hashlib
@@ -29,7 +30,10 @@ def say(text: str) -> None:
 
 
 def made_once(directory: Path, make: Callable[[Path], None]) -> Path:
-    """Return `directory`, filled by `make` if it does not exist yet; `make` gets a temporary folder to fill."""
+    """Return `directory`, filled by `make` if it does not exist yet.
+
+    `make` gets a temporary folder to fill.
+    """
     if directory.exists():
         return directory
     directory.parent.mkdir(parents=True, exist_ok=True)
@@ -39,7 +43,9 @@ def made_once(directory: Path, make: Callable[[Path], None]) -> Path:
     ):
         if directory.exists():
             return directory
-        with tempfile.TemporaryDirectory(prefix=f".{directory.name}-", dir=directory.parent) as temporary:
+        with tempfile.TemporaryDirectory(
+            prefix=f".{directory.name}-", dir=directory.parent
+        ) as temporary:
             content = Path(temporary) / "content"
             content.mkdir()
             make(content)
@@ -61,19 +67,26 @@ def build(tool: Tool, directory: Path) -> None:
     names = ", ".join(binary.name for binary in tool.binaries)
     say(f"building {names} {tool.version} (about {tool.minutes:g} min on 2 cores) ...")
     packages = [binary.package for binary in tool.binaries]
-    # Several packages need a folder as target and are named by their paths; a lone one may be named otherwise.
+    # Several packages need a folder as target and are named by their paths; a lone one may be named
+    # otherwise.
     target = f"{directory}/" if len(packages) > 1 else str(directory / tool.binaries[0].name)
     command = [str(find_go()), "build", *tool.build_flags, "-o", target, *packages]
     started = time.monotonic()
     with tempfile.TemporaryFile("w+") as output:
         with subprocess.Popen(
-            command, cwd=tool.directory, env=go_environment(), stdout=output, stderr=subprocess.STDOUT
+            command,
+            cwd=tool.directory,
+            env=go_environment(),
+            stdout=output,
+            stderr=subprocess.STDOUT,
         ) as process:
             code = _wait(process, names, started)
         if code != 0:
             output.seek(0)
             tail = "".join(output.readlines()[-_ERROR_LINES:])
-            raise SandboxError(f"building {names} {tool.version} failed (exit code {code}):\n{tail}")
+            raise SandboxError(
+                f"building {names} {tool.version} failed (exit code {code}):\n{tail}"
+            )
     say(f"built {names} in {_elapsed(started)}")
 
 
@@ -103,10 +116,17 @@ def copy_pulumi_scripts(directory: Path) -> None:
     pulumi = next(tool for tool in TOOLS if tool.module == "pulumi")
     command = [str(find_go()), "mod", "download", "-json", PULUMI_SDK]
     answer = subprocess.run(
-        command, cwd=pulumi.directory, env=go_environment(), capture_output=True, text=True, check=False
+        command,
+        cwd=pulumi.directory,
+        env=go_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if answer.returncode != 0:
-        raise SandboxError(f"the source of {PULUMI_SDK} cannot be had:\n{answer.stderr or answer.stdout}")
+        raise SandboxError(
+            f"the source of {PULUMI_SDK} cannot be had:\n{answer.stderr or answer.stdout}"
+        )
     source = Path(json.loads(answer.stdout)["Dir"])
     for script in PULUMI_SCRIPTS:
         copy = directory / Path(script).name

@@ -1,7 +1,7 @@
 """The tools the sandbox needs: their versions, the pinned Go module each is built from, how to recognise them.
 
-The versions here name what the `go.mod` files in `go/` pin (a test compares them). How a tool is found on PATH or
-built is `finder` and `builder`.
+The versions here name what the `go.mod` files in `go/` pin (a test compares them). How a tool is
+found on PATH or built is `finder` and `builder`.
 """
 
 import hashlib
@@ -24,8 +24,8 @@ _PROVIDER = "github.com/pulumi/pulumi-kubernetes/provider/v4"
 class Binary:
     """One executable: its name, the Go package it is built from, and the arguments that make it print its version.
 
-    Without arguments a binary cannot tell its version: one found on PATH counts only beside `companion`, with which
-    it is released.
+    Without arguments a binary cannot tell its version: one found on PATH counts only beside
+    `companion`, with which it is released.
     """
 
     name: str
@@ -75,7 +75,10 @@ TOOLS = (
         "kwok",
         "v0.8.0",
         2.5,
-        tuple(Binary(name, f"sigs.k8s.io/kwok/cmd/{name}", ("--version",)) for name in ("kwok", "kwokctl")),
+        tuple(
+            Binary(name, f"sigs.k8s.io/kwok/cmd/{name}", ("--version",))
+            for name in ("kwok", "kwokctl")
+        ),
     ),
     Tool(
         "pulumi",
@@ -120,9 +123,15 @@ PROVIDER = Tool(
     7,
     (Binary("pulumi-resource-kubernetes", "sandbox/tools/pulumi-resource-kubernetes"),),
     # The CLI warns of a provider older than asked for; the part behind the + does not count there.
-    {f"{_PROVIDER}/pkg/version.Version": f"{PROVIDER_VERSION.removeprefix('v')}+code.{_PROVIDER_CODE}"},
+    {
+        f"{_PROVIDER}/pkg/version.Version": f"{PROVIDER_VERSION.removeprefix('v')}+code.{_PROVIDER_CODE}"
+    },
 )
-"""Not one of `TOOLS`, since it is no program for PATH: the newest code of the provider that the module proxy has."""
+"""Not one of `TOOLS`, since it is no program for PATH: the newest code of the provider that the
+module proxy has."""
 
-PULUMI_SCRIPTS = ("python/cmd/pulumi-language-python-exec", "python/dist/pulumi-resource-pulumi-python")
+PULUMI_SCRIPTS = (
+    "python/cmd/pulumi-language-python-exec",
+    "python/dist/pulumi-resource-pulumi-python",
+)
 """Scripts beside the Pulumi CLI, as paths inside the source of `PULUMI_SDK` at `PULUMI_VERSION`."""

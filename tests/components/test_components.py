@@ -9,7 +9,10 @@ import yaml
 
 from kata_components.components import tokens
 from kata_components.components.custom_runtimes import CustomRuntimes
-from kata_components.components.daemon_set_installer import DaemonSetInstaller, DaemonSetInstallerArgs
+from kata_components.components.daemon_set_installer import (
+    DaemonSetInstaller,
+    DaemonSetInstallerArgs,
+)
 from kata_components.components.dispatcher_hook import DispatcherHook
 from kata_components.components.job_templates import JobTemplates
 from kata_components.components.manifest_component import ManifestComponent
@@ -28,17 +31,27 @@ from tests.components.recorder import Recorder, run, stack_of
 
 
 def settings(mode: str, **values: object) -> Settings:
-    return load_settings({"kataVersion": "4.0.0", "cluster": {"context": "c"}, "deploymentMode": mode, **values})
+    return load_settings(
+        {"kataVersion": "4.0.0", "cluster": {"context": "c"}, "deploymentMode": mode, **values}
+    )
 
 
 def job_mode(args: Settings, opts: pulumi.ResourceOptions) -> list[ManifestComponent]:
-    return [NodeRbac("rbac", args, opts), JobTemplates("templates", args, opts), RuntimeClasses("classes", args, opts)]
+    return [
+        NodeRbac("rbac", args, opts),
+        JobTemplates("templates", args, opts),
+        RuntimeClasses("classes", args, opts),
+    ]
 
 
 def daemonset_mode(args: Settings, opts: pulumi.ResourceOptions) -> list[ManifestComponent]:
     rbac = NodeRbac("rbac", args, opts)
     needs = DaemonSetInstallerArgs(settings=args, needs=rbac.resources)
-    return [rbac, DaemonSetInstaller("installer", needs, opts), RuntimeClasses("classes", args, opts)]
+    return [
+        rbac,
+        DaemonSetInstaller("installer", needs, opts),
+        RuntimeClasses("classes", args, opts),
+    ]
 
 
 def objects(recorder: Recorder) -> list[dict[str, Any]]:
@@ -68,7 +81,11 @@ def test_children_use_the_provider_given_to_the_component(recorder: Recorder) ->
 
 
 def test_logical_names_are_stable(recorder: Recorder) -> None:
-    run(lambda opts: job_mode(settings("job", shims={"disableAll": True, "qemu": {"enabled": True}}), opts))
+    run(
+        lambda opts: job_mode(
+            settings("job", shims={"disableAll": True, "qemu": {"enabled": True}}), opts
+        )
+    )
     assert set(recorder.resources) == {
         "cluster",
         "rbac",
@@ -82,7 +99,9 @@ def test_logical_names_are_stable(recorder: Recorder) -> None:
     }
 
 
-def test_dispatcher_hook_registers_the_rights_and_has_both_jobs_as_the_chart_does(recorder: Recorder) -> None:
+def test_dispatcher_hook_registers_the_rights_and_has_both_jobs_as_the_chart_does(
+    recorder: Recorder,
+) -> None:
     args = settings("job", rollout={"runsIn": "cluster"})
     hooks: list[DispatcherHook] = []
     run(lambda opts: hooks.append(DispatcherHook("dispatcher", args, opts)))
@@ -98,10 +117,14 @@ def test_dispatcher_hook_registers_the_rights_and_has_both_jobs_as_the_chart_doe
         "dispatcher-rbac-role",
         "dispatcher-rbac-role-binding",
     }
-    assert {(r.provider or "").split("::")[-2] for r in recorder.kubernetes_objects()} == {"cluster"}
+    assert {(r.provider or "").split("::")[-2] for r in recorder.kubernetes_objects()} == {
+        "cluster"
+    }
 
 
-def test_optional_components_register_their_objects_and_nothing_when_not_asked_for(recorder: Recorder) -> None:
+def test_optional_components_register_their_objects_and_nothing_when_not_asked_for(
+    recorder: Recorder,
+) -> None:
     asked = settings(
         "daemonset",
         containerd={"userDropIn": "a = 1"},
@@ -125,16 +148,25 @@ def test_optional_components_register_their_objects_and_nothing_when_not_asked_f
 
 
 def test_rule_object_is_a_custom_resource(recorder: Recorder) -> None:
-    config = {"kataVersion": "4.1.0", "cluster": {"context": "c"}, "nodeFeatureRules": {"create": True}}
+    config = {
+        "kataVersion": "4.1.0",
+        "cluster": {"context": "c"},
+        "nodeFeatureRules": {"create": True},
+    }
     wanted = NodeFeatureRulesArgs(settings=load_settings(config), needs=[])
     run(lambda opts: NodeFeatureRules("rules", wanted, opts))
     (rule,) = recorder.kubernetes_objects()
-    assert (rule.name, rule.typ) == ("rules-node-feature-rule", "kubernetes:nfd.k8s-sigs.io/v1alpha1:NodeFeatureRule")
+    assert (rule.name, rule.typ) == (
+        "rules-node-feature-rule",
+        "kubernetes:nfd.k8s-sigs.io/v1alpha1:NodeFeatureRule",
+    )
     assert [one["name"] for one in rule.inputs["spec"]["rules"]] == ["amd.sev-snp", "intel.tdx"]
 
 
 def test_verification_is_another_job_when_what_it_verifies_changes(recorder: Recorder) -> None:
-    pod = {"pod": "apiVersion: v1\nkind: Pod\nmetadata: {name: check}\nspec: {containers: [{name: a}]}\n"}
+    pod = {
+        "pod": "apiVersion: v1\nkind: Pod\nmetadata: {name: check}\nspec: {containers: [{name: a}]}\n"
+    }
     variants = {
         "a": settings("job", verification=pod),
         "same": settings("job", verification=pod, rollout={"maxFailures": 9}),
@@ -148,7 +180,10 @@ def test_verification_is_another_job_when_what_it_verifies_changes(recorder: Rec
             Verification(name, VerificationArgs(settings=args, needs=[]), opts)
 
     run(program)
-    digests = {n: recorder.resources[f"{n}-job"].inputs["metadata"]["annotations"][DIGEST_ANNOTATION] for n in variants}
+    digests = {
+        n: recorder.resources[f"{n}-job"].inputs["metadata"]["annotations"][DIGEST_ANNOTATION]
+        for n in variants
+    }
     assert digests["a"] == digests["same"]
     assert len(set(digests.values())) == 4
 

@@ -11,7 +11,10 @@ CHECKOUT = Path(__file__).parents[2]
 README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
 CONFIGURATION = (CHECKOUT / "docs" / "configuration.md").read_text(encoding="utf-8")
 DOCUMENTS = [
-    *(CHECKOUT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "sandbox/README.md")),
+    *(
+        CHECKOUT / name
+        for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "sandbox/README.md")
+    ),
     *sorted((CHECKOUT / "docs").rglob("*.md")),
 ]
 TEXTS = {str(path.relative_to(CHECKOUT)): path.read_text(encoding="utf-8") for path in DOCUMENTS}
@@ -26,7 +29,9 @@ _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 def section(text: str, heading: str) -> str:
     """Return the text below a heading, up to the next one of its level or above."""
     level = len(heading) - len(heading.lstrip("#"))
-    match = re.search(rf"^{re.escape(heading)}$(.*?)(?=^#{{1,{level}}} |\Z)", text, re.DOTALL | re.MULTILINE)
+    match = re.search(
+        rf"^{re.escape(heading)}$(.*?)(?=^#{{1,{level}}} |\Z)", text, re.DOTALL | re.MULTILINE
+    )
     assert match, f"there is no heading {heading!r}"
     return match[1]
 
@@ -41,9 +46,16 @@ def paragraph(text: str, beginning: str) -> str:
 def tables(text: str) -> list[list[str]]:
     """Return the cells of all tables, without their heads."""
     lines = [line for line in text.splitlines() if line.startswith("|")]
-    heads = {index + offset for index, line in enumerate(lines) if set(line) <= set("|-") for offset in (-1, 0)}
+    heads = {
+        index + offset
+        for index, line in enumerate(lines)
+        if set(line) <= set("|-")
+        for offset in (-1, 0)
+    }
     return [
-        [cell.strip() for cell in line.strip("|").split("|")] for index, line in enumerate(lines) if index not in heads
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for index, line in enumerate(lines)
+        if index not in heads
     ]
 
 
@@ -65,7 +77,9 @@ def links(text: str) -> Iterator[str]:
 def anchors(text: str) -> set[str]:
     """Return the fragments that headings make."""
     headings = re.findall(r"^#+ (.+)$", _FENCE.sub("", text), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
+    return {
+        re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings
+    }
 
 
 def configured(text: str) -> list[dict[str, Any]]:
@@ -74,7 +88,10 @@ def configured(text: str) -> list[dict[str, Any]]:
     for command in _CONFIG.findall(text):
         verb, *arguments = shlex.split(command, comments=True)
         *options, key = arguments if verb == "rm" else arguments[:-1]
-        path = [quoted or plain for quoted, plain in _PART_OF_A_PATH.findall(key.removeprefix("kata-deploy:"))]
+        path = [
+            quoted or plain
+            for quoted, plain in _PART_OF_A_PATH.findall(key.removeprefix("kata-deploy:"))
+        ]
         assert (options == ["--path"]) == (len(path) > 1), f"{key} is set wrongly"
         config = copy.deepcopy(states[-1])
         *parents, name = path

@@ -14,14 +14,17 @@ from tests.docs.markdown import CHECKOUT, README, TEXTS, configured
 MAKEFILE = (CHECKOUT / "Makefile").read_text(encoding="utf-8")
 WHOLE = "\n".join(TEXTS.values())
 SANDBOX = [
-    shlex.split(line, comments=True) for line in re.findall(r"^ {4}python -m sandbox (.+)$", WHOLE, re.MULTILINE)
+    shlex.split(line, comments=True)
+    for line in re.findall(r"^ {4}python -m sandbox (.+)$", WHOLE, re.MULTILINE)
 ]
 MODULES = set(re.findall(r"python -m ((?:kata_components|sandbox|bench|tests)[\w.]*)", WHOLE))
 TARGETS = set(re.search(r"^\.PHONY: (.+)$", MAKEFILE, re.MULTILINE)[1].split())  # type: ignore[index] # fails if absent
 
 
 def named_targets() -> set[str]:
-    code = re.findall(r"`(make [^`\n]+)`", WHOLE) + re.findall(r"^ {4}(make .+)$", WHOLE, re.MULTILINE)
+    code = re.findall(r"`(make [^`\n]+)`", WHOLE) + re.findall(
+        r"^ {4}(make .+)$", WHOLE, re.MULTILINE
+    )
     words = {word for command in code for word in command.split()[1:]}
     return {word for word in words if not word.startswith("-") and "=" not in word}
 
@@ -45,7 +48,9 @@ def test_sandbox_commands_are_understood(arguments: list[str]) -> None:
 def test_modules_to_run_exist(module: str) -> None:
     found = importlib.util.find_spec(module)
     assert found
-    assert found.submodule_search_locations is None or importlib.util.find_spec(f"{module}.__main__")
+    assert found.submodule_search_locations is None or importlib.util.find_spec(
+        f"{module}.__main__"
+    )
 
 
 def test_stack_of_the_readme_is_valid() -> None:
@@ -59,7 +64,9 @@ def test_values_that_the_documents_set_are_valid() -> None:
     operations = configured(TEXTS["docs/operations.md"])
     configuration = configured(TEXTS["docs/configuration.md"])
     assert operations
-    assert operations[-1]["rollout"] == {"reportDir": "reports/my-cluster"}, "the last step takes the approval away"
+    assert operations[-1]["rollout"] == {"reportDir": "reports/my-cluster"}, (
+        "the last step takes the approval away"
+    )
     for config in operations + configuration:
         load_settings({**base, **config})
 

@@ -20,7 +20,8 @@ VERSIONS = profile.SUPPORTED_VERSIONS
 OWN = yaml.safe_load((DEFAULTS / "own.yaml").read_text(encoding="utf-8"))
 OWN_VALUES = OWN["values"]
 OWN_TABLE = {
-    in_code(key)[0]: (default, meaning) for key, default, meaning in tables(section(CONFIGURATION, "## Own keys"))
+    in_code(key)[0]: (default, meaning)
+    for key, default, meaning in tables(section(CONFIGURATION, "## Own keys"))
 }
 OWN_REQUIRED = {"kataVersion", "cluster.context"}
 ONE_SHIM = ("shims", "<name>")
@@ -40,10 +41,17 @@ class Row(NamedTuple):
 
 
 CHART_KEYS, SHIMS = section(CONFIGURATION, "## Chart keys").split("### Shims\n")
-BELOW = dict(re.findall(r"^The default of `(.+)`:\n\n```yaml\n(.+)\n```$", CHART_KEYS, re.MULTILINE))
+BELOW = dict(
+    re.findall(r"^The default of `(.+)`:\n\n```yaml\n(.+)\n```$", CHART_KEYS, re.MULTILINE)
+)
 """Defaults that are too long for a table, by key."""
 CHART_ROWS = [
-    Row(version, in_code(key)[0], BELOW[in_code(key)[0]] if default == "below" else in_code(default)[0], mode)
+    Row(
+        version,
+        in_code(key)[0],
+        BELOW[in_code(key)[0]] if default == "below" else in_code(default)[0],
+        mode,
+    )
     for key, default, versions, mode, _ in tables(CHART_KEYS)
     for version in versions_of(versions)
 ]
@@ -63,13 +71,17 @@ def leaves(tree: Mapping[str, Any], path: Path = ()) -> Iterator[str]:
 
 
 def chart_values(version: str) -> dict[str, Any]:
-    return {key: value for key, value in load_profile(version).values.items() if key not in OWN_VALUES}
+    return {
+        key: value for key, value in load_profile(version).values.items() if key not in OWN_VALUES
+    }
 
 
 def chart_default(row: Row) -> Any:
     # The shim that has nothing of its own has the defaults of all shims.
     path = tuple(row.key.split("."))
-    return at(chart_values(row.version), ("shims", "clh", *path[2:]) if path[:2] == ONE_SHIM else path)
+    return at(
+        chart_values(row.version), ("shims", "clh", *path[2:]) if path[:2] == ONE_SHIM else path
+    )
 
 
 def test_tables_are_up_to_date() -> None:
@@ -100,20 +112,26 @@ def test_chart_keys_are_all_there_once(version: str) -> None:
     values = {key: value for key, value in chart_values(version).items() if key != "shims"}
     values["shims"] = {"disableAll": None, "<name>": chart_values(version)["shims"]["clh"]}
     keys = [row.key for row in CHART_ROWS if row.version == version]
-    missing = [leaf for leaf in leaves(values) if not any(f"{leaf}.".startswith(f"{key}.") for key in keys)]
+    missing = [
+        leaf for leaf in leaves(values) if not any(f"{leaf}.".startswith(f"{key}.") for key in keys)
+    ]
     assert missing == []
     assert len(keys) == len(set(keys))
 
 
 def test_settings_are_all_there() -> None:
-    tops = {row.key.partition(".")[0] for row in CHART_ROWS} | {key.partition(".")[0] for key in OWN_TABLE}
+    tops = {row.key.partition(".")[0] for row in CHART_ROWS} | {
+        key.partition(".")[0] for key in OWN_TABLE
+    }
     assert tops == {field.alias or name for name, field in Settings.model_fields.items()}
 
 
 @pytest.mark.parametrize("row", CHART_ROWS, ids="-".join)
 def test_mode_of_chart_key(row: Row) -> None:
     unread = {
-        mode for mode, keys in load_profile(row.version).unread.items() if row.key.split(".", maxsplit=1)[0] in keys
+        mode
+        for mode, keys in load_profile(row.version).unread.items()
+        if row.key.split(".", maxsplit=1)[0] in keys
     }
     expected = {"job": "daemonset", "daemonset": "job"}[unread.pop()] if unread else "both"
     assert row.mode == expected
@@ -121,7 +139,9 @@ def test_mode_of_chart_key(row: Row) -> None:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_shims_are_all_named_with_what_they_have_of_their_own(version: str) -> None:
-    shims = {name: shim for name, shim in chart_values(version)["shims"].items() if name != "disableAll"}
+    shims = {
+        name: shim for name, shim in chart_values(version)["shims"].items() if name != "disableAll"
+    }
     assert [name for found, name in SHIM_ROWS if found == version] == list(shims)
     for name, shim in shims.items():
         values = copy.deepcopy(shims["clh"])
@@ -132,11 +152,16 @@ def test_shims_are_all_named_with_what_they_have_of_their_own(version: str) -> N
 
 
 def test_long_defaults_are_shown_once_below_their_table() -> None:
-    assert set(BELOW) == {in_code(key)[0] for key, default, *_ in tables(CHART_KEYS) if default == "below"}
+    assert set(BELOW) == {
+        in_code(key)[0] for key, default, *_ in tables(CHART_KEYS) if default == "below"
+    }
     assert len(BELOW) == len(blocks(CHART_KEYS, "yaml"))
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_versions_that_are_named_are_supported(version: str) -> None:
     assert in_code(OWN_TABLE["kataVersion"][1]) == list(VERSIONS)
-    assert load_settings({"kataVersion": version, "cluster": {"context": "any"}}).kata_version == version
+    assert (
+        load_settings({"kataVersion": version, "cluster": {"context": "any"}}).kata_version
+        == version
+    )

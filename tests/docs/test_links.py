@@ -29,15 +29,21 @@ def test_relative_links_resolve(document: Path) -> None:
         if "://" in link:
             continue
         target = document.parent / file if file else document
-        if not target.exists() or (fragment and fragment not in anchors(target.read_text(encoding="utf-8"))):
+        if not target.exists() or (
+            fragment and fragment not in anchors(target.read_text(encoding="utf-8"))
+        ):
             broken.append(link)
     assert broken == []
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(CHECKOUT)))
 def test_files_that_are_named_exist(document: Path) -> None:
-    named = re.findall(rf"`((?:{'|'.join(FOLDERS)})/[\w./-]*)`", document.read_text(encoding="utf-8"))
-    assert [path for path in named if not any((top / path).exists() for top in (CHECKOUT, PRODUCT))] == []
+    named = re.findall(
+        rf"`((?:{'|'.join(FOLDERS)})/[\w./-]*)`", document.read_text(encoding="utf-8")
+    )
+    assert [
+        path for path in named if not any((top / path).exists() for top in (CHECKOUT, PRODUCT))
+    ] == []
 
 
 def test_readme_can_be_read_in_five_minutes() -> None:
@@ -52,7 +58,9 @@ def test_every_document_is_reached_from_the_readme() -> None:
         if document not in reached:
             reached.add(document)
             files = (
-                link.partition("#")[0] for link in links(document.read_text(encoding="utf-8")) if "://" not in link
+                link.partition("#")[0]
+                for link in links(document.read_text(encoding="utf-8"))
+                if "://" not in link
             )
             ahead += [(document.parent / file).resolve() for file in files if file.endswith(".md")]
     assert {path.resolve() for path in DOCUMENTS} <= reached
@@ -62,22 +70,34 @@ def test_code_refers_to_documents_that_exist() -> None:
     named = {
         name
         for source in SOURCES
-        for name in re.findall(r"\bdocs/[\w-]+\.(?:md|yaml|json)", source.read_text(encoding="utf-8"))
+        for name in re.findall(
+            r"\bdocs/[\w-]+\.(?:md|yaml|json)", source.read_text(encoding="utf-8")
+        )
     }
     assert named, "the code refers to no document any more"
     assert [name for name in sorted(named) if not (CHECKOUT / name).exists()] == []
 
 
 def test_code_refers_to_records_that_exist() -> None:
-    numbers = {n for source in SOURCES for n in re.findall(r"docs/adr/(\d{4})", source.read_text(encoding="utf-8"))}
+    numbers = {
+        n
+        for source in SOURCES
+        for n in re.findall(r"docs/adr/(\d{4})", source.read_text(encoding="utf-8"))
+    }
     assert numbers, "the code refers to no record any more"
     assert numbers <= {path.name[:4] for path in RECORDS}
 
 
 def test_index_lists_every_record_once_in_order() -> None:
-    listed = [link for link in links((ADR / "README.md").read_text(encoding="utf-8")) if link.endswith(".md")]
+    listed = [
+        link
+        for link in links((ADR / "README.md").read_text(encoding="utf-8"))
+        if link.endswith(".md")
+    ]
     assert listed == [path.name for path in RECORDS]
-    assert [path.name[:4] for path in RECORDS] == [f"{number:04}" for number in range(1, len(RECORDS) + 1)]
+    assert [path.name[:4] for path in RECORDS] == [
+        f"{number:04}" for number in range(1, len(RECORDS) + 1)
+    ]
 
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda path: path.stem)
@@ -85,6 +105,12 @@ def test_record_is_short_and_has_its_parts(record: Path) -> None:
     text = record.read_text(encoding="utf-8")
     assert text.startswith(f"# {record.name[:4]} ")
     parts = re.findall(r"^## (.+)$", text, re.MULTILINE)
-    assert [part for part in parts if part != "Considered"] == ["Context", "Decision", "Consequences"]
-    assert parts.index("Decision") == (2 if "Considered" in parts else 1), "alternatives stand before the decision"
+    assert [part for part in parts if part != "Considered"] == [
+        "Context",
+        "Decision",
+        "Consequences",
+    ]
+    assert parts.index("Decision") == (2 if "Considered" in parts else 1), (
+        "alternatives stand before the decision"
+    )
     assert len(text.splitlines()) <= 40

@@ -18,14 +18,18 @@ from tests.manifests import chart
 
 GUIDE = (CHECKOUT / "docs" / "migrating-from-helm.md").read_text(encoding="utf-8")
 COMMANDS = [
-    shlex.split(line) for line in re.findall(r"^ {4}(\w.+)$", GUIDE, re.MULTILINE) if line.split()[0] != "takes"
+    shlex.split(line)
+    for line in re.findall(r"^ {4}(\w.+)$", GUIDE, re.MULTILINE)
+    if line.split()[0] != "takes"
 ]
 RELEASE = Release("kata-deploy", "kube-system")
 STACK = {"kataVersion": "4.0.0", "cluster": {"context": "any"}}
 
 
 @pytest.mark.parametrize("mode", ["daemonset", "job"])
-def test_the_commands_make_a_stack_that_is_valid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str) -> None:
+def test_the_commands_make_a_stack_that_is_valid(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
     monkeypatch.chdir(tmp_path)
     config = configured(GUIDE)[-1]
     Path(config["valuesFile"]).write_text(f"deploymentMode: {mode}", encoding="utf-8")
@@ -36,12 +40,16 @@ def test_the_commands_make_a_stack_that_is_valid(tmp_path: Path, monkeypatch: py
 
 def test_announcement_is_shown_as_the_program_makes_it() -> None:
     objects = len(all_objects(load_settings(STACK)))
-    text = "\n".join(f"    {line}" for line in report.takeover_plan(objects, RELEASE, 0).splitlines())
+    text = "\n".join(
+        f"    {line}" for line in report.takeover_plan(objects, RELEASE, 0).splitlines()
+    )
     assert text in "".join(blocks(GUIDE)), text
 
 
 def test_adoption_of_objects_without_a_release_is_announced_as_in_the_guide() -> None:
-    found = [ObjectName.parse(reference(manifest)) for manifest in kept_objects(load_settings(STACK))]
+    found = [
+        ObjectName.parse(reference(manifest)) for manifest in kept_objects(load_settings(STACK))
+    ]
     lines = report.adoption_plan([*map(str, found)], 0).splitlines()
     assert "\n".join(f"    {line}" for line in lines) in GUIDE
 
@@ -57,12 +65,21 @@ def test_commands_remove_exactly_the_rights_of_the_dispatcher() -> None:
     assert named == {f"{o['kind'].lower()}/{o['metadata']['name']}" for o in objects}
 
 
-@pytest.mark.skipif(not chart.FIXTURES.is_dir(), reason="the renders of the chart are not beside the checkout")
+@pytest.mark.skipif(
+    not chart.FIXTURES.is_dir(), reason="the renders of the chart are not beside the checkout"
+)
 def test_what_stays_behind_is_what_the_chart_has_beyond_a_stack() -> None:
-    documents = yaml.safe_load_all((chart.FIXTURES / "4.0.0" / "job-default.rendered.yaml").read_text(encoding="utf-8"))
+    documents = yaml.safe_load_all(
+        (chart.FIXTURES / "4.0.0" / "job-default.rendered.yaml").read_text(encoding="utf-8")
+    )
     theirs = {document["metadata"]["name"] for document in documents if document}
-    ours = {o["metadata"]["name"] for o in all_objects(load_settings({**STACK, "deploymentMode": "job"}))}
-    named = [name for row in tables(section(GUIDE, "## What stays behind")) for name in in_code(row[0])]
+    ours = {
+        o["metadata"]["name"]
+        for o in all_objects(load_settings({**STACK, "deploymentMode": "job"}))
+    }
+    named = [
+        name for row in tables(section(GUIDE, "## What stays behind")) for name in in_code(row[0])
+    ]
     account = next(name for name in named if name.endswith("-dispatcher-sa"))
     whole = {account.removesuffix("-sa") + name if name.startswith("-") else name for name in named}
     assert theirs - ours == whole

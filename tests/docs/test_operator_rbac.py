@@ -18,9 +18,16 @@ KEPT = {"get", "patch", "delete"}
 GRANTED = {"escalate", "bind"}
 
 
-def allowed(documents: list[Any], group: str, resource: str, name: str, *, namespaced: bool) -> set[str]:
+def allowed(
+    documents: list[Any], group: str, resource: str, name: str, *, namespaced: bool
+) -> set[str]:
     """Return the verbs on an object, and those on all of its kind."""
-    rules = [r for d in documents if d["kind"] == ("Role" if namespaced else "ClusterRole") for r in d["rules"]]
+    rules = [
+        r
+        for d in documents
+        if d["kind"] == ("Role" if namespaced else "ClusterRole")
+        for r in d["rules"]
+    ]
     fitting = [
         rule
         for rule in rules
@@ -39,11 +46,19 @@ def plural(kind: str) -> str:
 def test_operator_may_do_what_every_object_needs(config: dict[str, Any]) -> None:
     missing = {}
     settings = load_settings(config)
-    documents = FILES["pulumi"] + (FILES["cluster"] if settings.rollout.runs_in == "cluster" else [])
+    documents = FILES["pulumi"] + (
+        FILES["cluster"] if settings.rollout.runs_in == "cluster" else []
+    )
     for manifest in of_pulumi(settings):
         group = manifest["apiVersion"].rpartition("/")[0]
         metadata = manifest["metadata"]
-        has = allowed(documents, group, plural(manifest["kind"]), metadata["name"], namespaced="namespace" in metadata)
+        has = allowed(
+            documents,
+            group,
+            plural(manifest["kind"]),
+            metadata["name"],
+            namespaced="namespace" in metadata,
+        )
         needs = CREATED | KEPT | (GRANTED if manifest["kind"] == "ClusterRole" else set())
         if needs - has:
             missing[f"{manifest['kind']}/{metadata['name']}"] = needs - has
@@ -53,6 +68,10 @@ def test_operator_may_do_what_every_object_needs(config: dict[str, Any]) -> None
 @pytest.mark.parametrize("documents", FILES.values(), ids=FILES)
 def test_every_role_is_bound(documents: list[Any]) -> None:
     roles = {(d["kind"], d["metadata"]["name"]) for d in documents if d["kind"].endswith("Role")}
-    bound = {(d["roleRef"]["kind"], d["roleRef"]["name"]) for d in documents if d["kind"].endswith("Binding")}
+    bound = {
+        (d["roleRef"]["kind"], d["roleRef"]["name"])
+        for d in documents
+        if d["kind"].endswith("Binding")
+    }
     assert roles == bound
     assert len(documents) == 2 * len(roles)

@@ -39,7 +39,10 @@ PROBLEMATIC = {
 
 def local_settings() -> Settings:
     stack = yaml.safe_load((CHECKOUT / "stacks" / "Pulumi.local.yaml").read_text(encoding="utf-8"))
-    raw = {key: value if isinstance(value, str) else json.dumps(value) for key, value in stack["config"].items()}
+    raw = {
+        key: value if isinstance(value, str) else json.dumps(value)
+        for key, value in stack["config"].items()
+    }
     return load_settings(parse_stack_config(raw))
 
 
@@ -54,7 +57,11 @@ def worker(number: int, *, installed: bool) -> Node:
     if installed:
         machine = made["status"]["nodeInfo"]["machineID"]
         done = mark.Mark(
-            kata_version="4.0.0", digest=current(DIGESTS), node_uid=f"uid-{number}", machine_id=machine, time="then"
+            kata_version="4.0.0",
+            digest=current(DIGESTS),
+            node_uid=f"uid-{number}",
+            machine_id=machine,
+            time="then",
         )
         made["metadata"]["annotations"][names.mark_annotation("")] = mark.render(done)
         made["metadata"]["labels"][names.RUNTIME_LABEL] = "true"
@@ -74,7 +81,9 @@ def shown(lines: list[str]) -> str:
 def test_plan_is_shown_as_in_the_documents(workers: int, installed: int) -> None:
     planned = plan_of(workers, installed=installed)
     lines = report.plan_lines(planned, parallelism=SETTINGS.job.parallelism, full_list=None)
-    assert any(shown(lines) in block for block in BLOCKS), f"no document shows a plan like this:\n{shown(lines)}"
+    assert any(shown(lines) in block for block in BLOCKS), (
+        f"no document shows a plan like this:\n{shown(lines)}"
+    )
 
 
 def test_annotation_of_the_mark_is_named() -> None:
@@ -82,7 +91,9 @@ def test_annotation_of_the_mark_is_named() -> None:
 
 
 def test_plan_of_a_fresh_cluster_is_in_the_readme() -> None:
-    lines = report.plan_lines(plan_of(24, installed=0), parallelism=SETTINGS.job.parallelism, full_list=None)
+    lines = report.plan_lines(
+        plan_of(24, installed=0), parallelism=SETTINGS.job.parallelism, full_list=None
+    )
     assert any(shown(lines) in block for block in blocks(README))
 
 
@@ -113,12 +124,16 @@ def test_rows_that_are_explained_are_those_of_the_program() -> None:
 
 
 def test_actions_are_explained() -> None:
-    explained = [in_code(action)[0] for action, _ in tables(section(TEXTS["docs/concepts.md"], "## Plan"))]
+    explained = [
+        in_code(action)[0] for action, _ in tables(section(TEXTS["docs/concepts.md"], "## Plan"))
+    ]
     assert {*explained, "cleanup"} == set(Action)
 
 
 def test_every_plan_line_has_the_form_of_the_program() -> None:
-    words = re.sub(r"[0-9a-f]{12}|\d+", "N", report.plan_summary(plan_of(24, installed=0), 10)).split(" (")[0]
+    words = re.sub(
+        r"[0-9a-f]{12}|\d+", "N", report.plan_summary(plan_of(24, installed=0), 10)
+    ).split(" (")[0]
     pattern = re.escape(words).replace("N", r"\d+").replace(r"\d+,\ \d+", r"\d+(?:,\ \d+)*")
     lines = [line for block in BLOCKS for line in re.findall(r"plan: .+ in waves of .+", block)]
     assert lines
@@ -128,8 +143,12 @@ def test_every_plan_line_has_the_form_of_the_program() -> None:
 def test_failure_is_shown_as_in_the_documents() -> None:
     block = next(block for block in BLOCKS if "error: after hook" in block)
     node, reason = re.findall(r"^ +(worker-\d+): (.+)$", block, re.MULTILINE)[0]
-    text = report.failure_text("installed", [Failure(node, reason)], failed=1, remaining=0, stop_reason="")
-    expected = [f'error: after hook "kata-deploy-rollout-outcome" failed: {RolloutFailedError(text)}']
+    text = report.failure_text(
+        "installed", [Failure(node, reason)], failed=1, remaining=0, stop_reason=""
+    )
+    expected = [
+        f'error: after hook "kata-deploy-rollout-outcome" failed: {RolloutFailedError(text)}'
+    ]
     assert shown("\n".join(expected).splitlines()) in block
 
 
@@ -151,13 +170,20 @@ def test_problems_of_a_values_file_are_shown_as_in_the_documents(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("values.yaml").write_text("job: {paralelism: 10}", encoding="utf-8")
-    config = {key: PROBLEMATIC[key] for key in ("kataVersion", "deploymentMode", "cluster", "nodeSelector")}
+    config = {
+        key: PROBLEMATIC[key]
+        for key in ("kataVersion", "deploymentMode", "cluster", "nodeSelector")
+    }
     with pytest.raises(SettingsError) as raised:
         load_settings({**config, "valuesFile": "values.yaml"})
-    assert any(shown(f"error: {raised.value}".splitlines()) in block for block in BLOCKS), str(raised.value)
+    assert any(shown(f"error: {raised.value}".splitlines()) in block for block in BLOCKS), str(
+        raised.value
+    )
 
 
 def test_problems_of_a_configuration_are_shown_as_in_the_documents() -> None:
     with pytest.raises(SettingsError) as raised:
         load_settings(PROBLEMATIC)
-    assert any(shown(f"error: {raised.value}".splitlines()) in block for block in BLOCKS), str(raised.value)
+    assert any(shown(f"error: {raised.value}".splitlines()) in block for block in BLOCKS), str(
+        raised.value
+    )

@@ -23,7 +23,10 @@ POD_SECONDS = 0.5
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
-    """A cluster of the tests' own, with the operator's rights granted; each worker of each checkout has one."""
+    """A cluster of the tests' own, with the operator's rights granted.
+
+    Each worker of each checkout has one.
+    """
     local = Cluster(f"kata-deploy-{NAME}-{hashlib.sha256(str(CHECKOUT).encode()).hexdigest()[:6]}")
     # What a run that was cut off has left may have lost its ports to somebody else.
     local.delete()
@@ -62,7 +65,9 @@ def audit(cluster: Cluster) -> Audit:
 
 
 @pytest.fixture
-def new_stack(tmp_path: Path, cluster: Cluster, variables: dict[str, str]) -> Callable[[str], Stack]:
+def new_stack(
+    tmp_path: Path, cluster: Cluster, variables: dict[str, str]
+) -> Callable[[str], Stack]:
     def make(user: str = OPERATOR, program: Path = CHECKOUT) -> Stack:
         home = tmp_path / user
         home.mkdir()
@@ -103,7 +108,10 @@ def fresh_fleet(cluster: Cluster) -> None:
 def _forget_kata(kube: Kube, metadata: dict[str, Any]) -> None:
     """Take off a node what a test has left that failed half-way, so that the next one does not fail for it."""
     kinds = ("labels", "annotations")
-    left = {kind: {key: None for key in metadata.get(kind, {}) if "katacontainers.io/" in key} for kind in kinds}
+    left = {
+        kind: {key: None for key in metadata.get(kind, {}) if "katacontainers.io/" in key}
+        for kind in kinds
+    }
     if any(left.values()):
         kube.merge(f"/api/v1/nodes/{metadata['name']}", {"metadata": left})
 
@@ -113,6 +121,11 @@ def fresh_behaviour(cluster: Cluster) -> None:
     with cluster.connect() as kube:
         nodes = kube.get("/api/v1/nodes")["items"]
     for node in nodes:
-        switches = [key for key in node["metadata"]["labels"] if key.startswith("sandbox.kata-deploy/")]
+        switches = [
+            key for key in node["metadata"]["labels"] if key.startswith("sandbox.kata-deploy/")
+        ]
         if switches:
-            cluster.behave(node["metadata"]["name"], **{key.split("/")[1].replace("-", "_"): None for key in switches})
+            cluster.behave(
+                node["metadata"]["name"],
+                **{key.split("/")[1].replace("-", "_"): None for key in switches},
+            )

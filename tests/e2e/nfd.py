@@ -17,7 +17,9 @@ import yaml
 from tests.e2e.stack import CHECKOUT
 
 CHART = "node-feature-discovery"
-CRD_PATH = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/nodefeaturerules.nfd.k8s-sigs.io"
+CRD_PATH = (
+    "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/nodefeaturerules.nfd.k8s-sigs.io"
+)
 
 
 def _mapping(of: dict[str, Any]) -> dict[str, Any]:
@@ -38,7 +40,12 @@ _RULE = _object(
     labels=_mapping(_TEXT),
     extendedResources=_mapping(_TEXT),
     matchFeatures=_list(
-        _object(feature=_TEXT, matchExpressions=_mapping(_object(op={"enum": ["Exists"], **_TEXT}, value=_list(_TEXT))))
+        _object(
+            feature=_TEXT,
+            matchExpressions=_mapping(
+                _object(op={"enum": ["Exists"], **_TEXT}, value=_list(_TEXT))
+            ),
+        )
     ),
 )
 CRD: dict[str, Any] = {
@@ -47,7 +54,11 @@ CRD: dict[str, Any] = {
     "metadata": {"name": "nodefeaturerules.nfd.k8s-sigs.io"},
     "spec": {
         "group": "nfd.k8s-sigs.io",
-        "names": {"kind": "NodeFeatureRule", "plural": "nodefeaturerules", "singular": "nodefeaturerule"},
+        "names": {
+            "kind": "NodeFeatureRule",
+            "plural": "nodefeaturerules",
+            "singular": "nodefeaturerule",
+        },
         "scope": "Cluster",
         "versions": [
             {
@@ -141,10 +152,15 @@ runpy.run_path("{main}", run_name="__main__")
 
 
 def program(folder: Path, address: str) -> Path:
-    """Make the program of this checkout, but that it looks for charts at `address`; return its folder."""
+    """Make the program of this checkout, but that it looks for charts at `address`.
+
+    Return its folder.
+    """
     (folder / "stacks").mkdir(parents=True)
     (folder / "Pulumi.yaml").write_bytes((CHECKOUT / "Pulumi.yaml").read_bytes())
     (folder / "kata_components").symlink_to(CHECKOUT / "kata_components")
     (folder / ".venv").symlink_to(sys.prefix)
-    (folder / "__main__.py").write_text(_MAIN.format(address=address, main=CHECKOUT / "__main__.py"), encoding="utf-8")
+    (folder / "__main__.py").write_text(
+        _MAIN.format(address=address, main=CHECKOUT / "__main__.py"), encoding="utf-8"
+    )
     return folder

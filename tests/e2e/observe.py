@@ -10,7 +10,13 @@ from sandbox.kube import Kube
 OURS = ("kata-deploy-pulumi", "pulumi-kubernetes")
 _WRITES = {"create", "update", "patch", "delete", "deletecollection"}
 _REVIEWS = "selfsubjectaccessreviews"
-_NOISE = ("/api/v1/events", "events.k8s.io", "coordination.k8s.io", "endpointslices", "/api/v1/pods")
+_NOISE = (
+    "/api/v1/events",
+    "events.k8s.io",
+    "coordination.k8s.io",
+    "endpointslices",
+    "/api/v1/pods",
+)
 
 
 class Audit:
@@ -27,11 +33,16 @@ class Audit:
         return [event for event in events if event["user"].get("username") == user]
 
     def writes(self, user: str = "operator") -> list[tuple[str, str, str]]:
-        """Return verb, resource and name of the requests that change something; reviews of rights do not."""
+        """Return verb, resource and name of the requests that change something.
+
+        Reviews of rights do not.
+        """
         return [
             (event["verb"], resource_of(event), event["objectRef"].get("name", ""))
             for event in self.requests(user)
-            if event["verb"] in _WRITES and resource_of(event) != _REVIEWS and "dryRun" not in event["requestURI"]
+            if event["verb"] in _WRITES
+            and resource_of(event) != _REVIEWS
+            and "dryRun" not in event["requestURI"]
         ]
 
     def used(self, user: str = "operator") -> set[tuple[str, str, str]]:
@@ -53,13 +64,20 @@ class Audit:
             and "dryRun" not in event["requestURI"]
         ]
         names = [event["objectRef"].get("name") or _name_of(event) for event in created]
-        return [name.removeprefix("kata-deploy-install-").removeprefix("kata-deploy-cleanup-") for name in names]
+        return [
+            name.removeprefix("kata-deploy-install-").removeprefix("kata-deploy-cleanup-")
+            for name in names
+        ]
 
 
 def resource_of(event: dict[str, Any]) -> str:
     reference = event.get("objectRef", {})
     subresource = reference.get("subresource")
-    return f"{reference.get('resource', '')}/{subresource}" if subresource else str(reference.get("resource", ""))
+    return (
+        f"{reference.get('resource', '')}/{subresource}"
+        if subresource
+        else str(reference.get("resource", ""))
+    )
 
 
 def _name_of(event: dict[str, Any]) -> str:
@@ -72,7 +90,11 @@ def everything(kube: Kube) -> set[str]:
     for prefix in _groups(kube):
         for resource in kube.get(prefix)["resources"]:
             path = f"{prefix}/{resource['name']}"
-            if "/" in resource["name"] or "list" not in resource["verbs"] or any(n in path for n in _NOISE):
+            if (
+                "/" in resource["name"]
+                or "list" not in resource["verbs"]
+                or any(n in path for n in _NOISE)
+            ):
                 continue
             for item in kube.get(path).get("items", []):
                 metadata = item["metadata"]
@@ -98,7 +120,10 @@ def _node_marks(metadata: dict[str, Any]) -> Iterator[str]:
 
 
 def marked(kube: Kube) -> set[str]:
-    """Return the nodes that carry our mark of a whole install; the trace of a failed one is not counted."""
+    """Return the nodes that carry our mark of a whole install.
+
+    The trace of a failed one is not counted.
+    """
     nodes = kube.get("/api/v1/nodes")["items"]
     key = "kata-deploy.katacontainers.io/installed-default"
     marks = {n["metadata"]["name"]: n["metadata"].get("annotations", {}).get(key) for n in nodes}

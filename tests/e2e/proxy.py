@@ -1,4 +1,7 @@
-"""A TCP proxy in front of the API server: a network that can be cut and frozen. It does not look into what passes."""
+"""A TCP proxy in front of the API server: a network that can be cut and frozen.
+
+It does not look into what passes.
+"""
 
 import contextlib
 import socket
@@ -27,7 +30,10 @@ class Proxy:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         # A listener that is only closed goes on in the thread that waits for it.
         with contextlib.suppress(OSError):
@@ -37,7 +43,10 @@ class Proxy:
         self.cut()
 
     def cut(self) -> None:
-        """Reset every connection, as a router that lost its table does; new ones are let through."""
+        """Reset every connection, as a router that lost its table does.
+
+        New ones are let through.
+        """
         for end in list(self._open):
             with contextlib.suppress(OSError):
                 end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)

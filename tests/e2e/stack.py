@@ -15,7 +15,8 @@ from sandbox.cluster import Cluster
 CHECKOUT = Path(__file__).resolve().parents[2]
 SECONDS = 180.0
 NAME = f"e2e-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
-"""The stack's name: `stack init` writes a file into the checkout, so no two workers may share it."""
+"""The stack's name: `stack init` writes a file into the checkout, so no two workers may share
+it."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,13 @@ class Stack:
     """One stack with state and configuration of its own; nothing is written into the checkout."""
 
     def __init__(
-        self, home: Path, cluster: Cluster, variables: dict[str, str], *, user: str, program: Path = CHECKOUT
+        self,
+        home: Path,
+        cluster: Cluster,
+        variables: dict[str, str],
+        *,
+        user: str,
+        program: Path = CHECKOUT,
     ) -> None:
         self.cluster = cluster
         self._program = program
@@ -59,7 +66,8 @@ class Stack:
             "defaultShim": dict.fromkeys(("amd64", "arm64", "s390x", "ppc64le"), "qemu"),
         }
         self.run("stack", "init", NAME, "--no-select", config=False)
-        # Created with the stack, beside those of the project; this one has its configuration elsewhere.
+        # Created with the stack, beside those of the project; this one has its configuration
+        # elsewhere.
         (program / "stacks" / f"Pulumi.{NAME}.yaml").unlink(missing_ok=True)
 
     def configure(self, **keys: Any) -> None:
@@ -85,7 +93,9 @@ class Stack:
         return self.run("cancel", "--yes", NAME, config=False)
 
     def outputs(self) -> dict[str, Any]:
-        outputs: dict[str, Any] = json.loads(self.run("stack", "output", "--json", config=False).text)
+        outputs: dict[str, Any] = json.loads(
+            self.run("stack", "output", "--json", config=False).text
+        )
         return outputs
 
     def state(self) -> str:

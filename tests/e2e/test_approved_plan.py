@@ -14,8 +14,12 @@ pytestmark = pytest.mark.e2e
 NODES = [f"worker-{number:04}" for number in range(1, 6)]
 
 
-def test_up_does_what_was_approved_and_no_preview_of_it_approves_more(stack: Stack, kube: Kube, audit: Audit) -> None:
-    stack.configure(job={"parallelism": 10, "nodes": NODES[:4]}, rollout={"waves": ["canary", "100%"]})
+def test_up_does_what_was_approved_and_no_preview_of_it_approves_more(
+    stack: Stack, kube: Kube, audit: Audit
+) -> None:
+    stack.configure(
+        job={"parallelism": 10, "nodes": NODES[:4]}, rollout={"waves": ["canary", "100%"]}
+    )
     preview = stack.preview()
     assert preview.ok, preview.text
     approved = stack.reports.parent / "approved.json"
@@ -28,14 +32,18 @@ def test_up_does_what_was_approved_and_no_preview_of_it_approves_more(stack: Sta
     faster = stack.run("up", "--yes")
     assert not faster.ok
     assert 'rollout.waves ["canary", "100%"] → []' in faster.text
-    stack.configure(rollout={"waves": ["canary", "100%"], "approvedPlan": str(stack.reports / "plan.json")})
+    stack.configure(
+        rollout={"waves": ["canary", "100%"], "approvedPlan": str(stack.reports / "plan.json")}
+    )
     itself = stack.run("up", "--yes")
     assert not itself.ok
     assert "is the file that each preview writes" in itself.text
     assert audit.writes() == []
 
     # A node more, and a preview in the same run that writes its own plan.
-    stack.configure(job={"parallelism": 10, "nodes": NODES}, rollout={"approvedPlan": str(approved)})
+    stack.configure(
+        job={"parallelism": 10, "nodes": NODES}, rollout={"approvedPlan": str(approved)}
+    )
     up = stack.run("up", "--yes")
     assert up.ok, up.text
     assert marked(kube) == set(NODES[:4])

@@ -22,7 +22,10 @@ pytestmark = pytest.mark.e2e
 DISPATCHER = "system:serviceaccount:kube-system:kata-deploy-dispatcher-sa"
 LABEL = "katacontainers.io/kata-runtime"
 OWN_LABEL = "kata-deploy.katacontainers.io/default"
-ROLES = ("clusterroles/kata-deploy-dispatcher-noderole", "namespaces/kube-system/roles/kata-deploy-dispatcher-role")
+ROLES = (
+    "clusterroles/kata-deploy-dispatcher-noderole",
+    "namespaces/kube-system/roles/kata-deploy-dispatcher-role",
+)
 UNSEEN = {
     # Checked inside the API server, as for the roles of operator-rbac.yaml.
     "create",
@@ -30,7 +33,8 @@ UNSEEN = {
     "bind",
 }
 UNUSED = {
-    # Granted for the chart's --owner-job-name and for replacing Jobs, from 4.1.0: this dispatcher deletes none.
+    # Granted for the chart's --owner-job-name and for replacing Jobs, from 4.1.0: this dispatcher
+    # deletes none.
     ("delete", "batch", "jobs"),
 }
 
@@ -38,7 +42,9 @@ UNUSED = {
 @pytest.fixture(autouse=True)
 def _rights_of_the_operator(cluster: Cluster) -> Iterator[None]:
     """The operator's rights with both files; the second is there for these tests only."""
-    manifests = list(yaml.safe_load_all((CHECKOUT / "docs" / "operator-rbac-cluster.yaml").read_text()))
+    manifests = list(
+        yaml.safe_load_all((CHECKOUT / "docs" / "operator-rbac-cluster.yaml").read_text())
+    )
     with cluster.connect() as kube:
         for manifest in manifests:
             kube.apply(path_of(manifest), manifest)
@@ -60,7 +66,11 @@ def dispatched(audit: Audit) -> list[str]:
 
 
 def granted_to_the_dispatcher(kube: Kube) -> set[tuple[str, str, str]]:
-    rules = [rule for role in ROLES for rule in kube.get(f"/apis/rbac.authorization.k8s.io/v1/{role}")["rules"]]
+    rules = [
+        rule
+        for role in ROLES
+        for rule in kube.get(f"/apis/rbac.authorization.k8s.io/v1/{role}")["rules"]
+    ]
     return {
         (verb, group, resource)
         for rule in rules
@@ -70,7 +80,9 @@ def granted_to_the_dispatcher(kube: Kube) -> set[tuple[str, str, str]]:
     }
 
 
-def nothing_but_what_is_granted_is_used(audit: Audit, kube: Kube, unused: set[tuple[str, str, str]] = UNUSED) -> None:
+def nothing_but_what_is_granted_is_used(
+    audit: Audit, kube: Kube, unused: set[tuple[str, str, str]] = UNUSED
+) -> None:
     used = audit.used(DISPATCHER)
     assert used <= granted_to_the_dispatcher(kube)
     assert granted_to_the_dispatcher(kube) - used == unused
@@ -84,14 +96,19 @@ def nothing_is_granted_to_the_operator_in_vain(audit: Audit) -> None:
 
 def labelled(kube: Kube, label: str) -> set[str]:
     """Return the nodes that carry a label with the value `true`."""
-    return {node["metadata"]["name"] for node in kube.get("/api/v1/nodes", labelSelector=f"{label}=true")["items"]}
+    return {
+        node["metadata"]["name"]
+        for node in kube.get("/api/v1/nodes", labelSelector=f"{label}=true")["items"]
+    }
 
 
 def nothing_is_left_over(kube: Kube) -> None:
     assert [job["metadata"]["name"] for job in jobs(kube)] == []
 
 
-def test_from_the_first_preview_to_the_last_destroy(stack: Stack, cluster: Cluster, kube: Kube) -> None:
+def test_from_the_first_preview_to_the_last_destroy(
+    stack: Stack, cluster: Cluster, kube: Kube
+) -> None:
     before = everything(kube)
     whole = Audit(cluster.audit_log)
     preview = stack.preview("--diff")

@@ -55,7 +55,10 @@ def on_one_node(stack: Stack, config: dict[str, Any]) -> None:
 
 
 def there(kube: Kube, config: dict[str, Any]) -> list[Manifest]:
-    """Return what is in the cluster of all objects of a configuration; fails when one is not there."""
+    """Return what is in the cluster of all objects of a configuration.
+
+    Fails when one is not there.
+    """
     return [kube.get(path_of(manifest)) for manifest in all_objects(load_settings(config))]
 
 
@@ -67,12 +70,21 @@ def test_the_api_server_knows_every_field(kube: Kube, config: dict[str, Any]) ->
         kube.apply(path_of(manifest), manifest, dryRun="All", fieldValidation="Strict")
     if settings.deployment_mode == "job":
         for job in (install_job(settings), cleanup_job(settings)):
-            named = {**job, "metadata": {**job["metadata"], "name": "on-a-node", "namespace": settings.namespace}}
+            named = {
+                **job,
+                "metadata": {
+                    **job["metadata"],
+                    "name": "on-a-node",
+                    "namespace": settings.namespace,
+                },
+            }
             kube.apply(path_of(named), named, dryRun="All", fieldValidation="Strict")
 
 
 @pytest.mark.usefixtures("_feature_rules")
-def test_all_options_with_the_rights_that_the_options_take(stack: Stack, kube: Kube, audit: Audit) -> None:
+def test_all_options_with_the_rights_that_the_options_take(
+    stack: Stack, kube: Kube, audit: Audit
+) -> None:
     before = everything(kube)
     on_one_node(stack, CONFIGS["4.1.0-daemonset"])
     up = stack.up()
@@ -99,7 +111,9 @@ def test_all_options_with_the_rights_that_the_options_take(stack: Stack, kube: K
 
 
 @pytest.fixture
-def stack_with_the_chart(cluster: Cluster, new_stack: Callable[..., Stack], tmp_path: Path) -> Iterator[Stack]:
+def stack_with_the_chart(
+    cluster: Cluster, new_stack: Callable[..., Stack], tmp_path: Path
+) -> Iterator[Stack]:
     """A stack of 4.0.0 in job mode whose chart of node-feature-discovery comes from loopback."""
     config = CONFIGS["4.0.0-job"]
     chart = load_settings(config).traits.feature_discovery_chart
@@ -113,14 +127,20 @@ def stack_with_the_chart(cluster: Cluster, new_stack: Callable[..., Stack], tmp_
         yield stack
 
 
-def test_job_mode_with_the_chart_of_node_feature_discovery(stack_with_the_chart: Stack, kube: Kube) -> None:
+def test_job_mode_with_the_chart_of_node_feature_discovery(
+    stack_with_the_chart: Stack, kube: Kube
+) -> None:
     stack = stack_with_the_chart
     before = everything(kube)
     everywhere = [{"operator": "Exists"}]
-    stack.configure(**{"node-feature-discovery": {"enabled": True, "worker": {"tolerations": everywhere}}})
+    stack.configure(
+        **{"node-feature-discovery": {"enabled": True, "worker": {"tolerations": everywhere}}}
+    )
     up = stack.up()
     assert up.ok, up.text
-    worker = kube.get("/apis/apps/v1/namespaces/kube-system/daemonsets/kata-deploy-node-feature-discovery-worker")
+    worker = kube.get(
+        "/apis/apps/v1/namespaces/kube-system/daemonsets/kata-deploy-node-feature-discovery-worker"
+    )
     assert worker["spec"]["template"]["spec"]["tolerations"] == everywhere
     assert kube.get(CRD_PATH)["spec"]["names"]["kind"] == "NodeFeatureRule"
     assert there(kube, stack.config)
@@ -132,4 +152,9 @@ def test_job_mode_with_the_chart_of_node_feature_discovery(stack_with_the_chart:
 
 def traces_of_pulumi(objects: list[Manifest]) -> set[str]:
     """Return the annotations that are directions for Pulumi: nobody else has a use for them."""
-    return {key for item in objects for key in item["metadata"].get("annotations", {}) if key.startswith("pulumi.com/")}
+    return {
+        key
+        for item in objects
+        for key in item["metadata"].get("annotations", {})
+        if key.startswith("pulumi.com/")
+    }

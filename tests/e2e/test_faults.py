@@ -1,7 +1,8 @@
 """Real faults under a real control plane: no node lost, none installed twice, nothing left over.
 
-The provider process is driven directly, as the engine does, so that it can be killed often; what the CLI adds is in
-`test_interruptions`. KATA_DEPLOY_KILLS sets how often (20), KATA_DEPLOY_SEED repeats a run.
+The provider process is driven directly, as the engine does, so that it can be killed often; what
+the CLI adds is in `test_interruptions`. KATA_DEPLOY_KILLS sets how often (20), KATA_DEPLOY_SEED
+repeats a run.
 """
 
 import os
@@ -56,7 +57,10 @@ class Site:
     def provider(self) -> Iterator[tuple[Provider, Engine]]:
         """Run a provider process; it is killed at the end if it still runs."""
         errors = self.folder / "stderr"
-        with Engine() as engine, Provider(engine, self.kubeconfig, errors, self.cluster.context) as provider:
+        with (
+            Engine() as engine,
+            Provider(engine, self.kubeconfig, errors, self.cluster.context) as provider,
+        ):
             yield provider, engine
         assert errors.read_text() == ""
 
@@ -69,7 +73,9 @@ class Site:
             return installation.create(checked.inputs)
 
     def labelled(self) -> set[str]:
-        found = self.kube.get("/api/v1/nodes", labelSelector="katacontainers.io/kata-runtime")["items"]
+        found = self.kube.get("/api/v1/nodes", labelSelector="katacontainers.io/kata-runtime")[
+            "items"
+        ]
         return {node["metadata"]["name"] for node in found}
 
 
@@ -83,12 +89,17 @@ def site(cluster: Cluster, kube: Kube, tmp_path: Path) -> Iterator[Site]:
         # What a test that failed has left must not fail the next one too.
         made.kubeconfig = cluster.kubeconfig_of(OPERATOR)
         with made.provider() as (provider, _):
-            provider.resource(InstallationProvider()).start_delete(*made.establish(), SECONDS).result()
+            provider.resource(InstallationProvider()).start_delete(
+                *made.establish(), SECONDS
+            ).result()
     kube.delete(f"{ACCOUNT}/kata-deploy-sa")
 
 
 def twice(audit: Audit) -> list[str]:
-    """Return the nodes with more than one install Job. One may be missing: that of an answer the fault has cut off."""
+    """Return the nodes with more than one install Job.
+
+    One may be missing: that of an answer the fault has cut off.
+    """
     return [node for node, count in Counter(audit.job_nodes()).items() if count > 1]
 
 
@@ -115,8 +126,14 @@ class Killer:
             self._give_lease_back()
 
     def _give_lease_back(self) -> None:
-        """Free the Lease of a process that is surely dead; otherwise the next one waits 15 s to be sure."""
-        names = [lease["metadata"]["name"] for lease in self._site.kube.get(LEASE.rpartition("/")[0])["items"]]
+        """Free the Lease of a process that is surely dead.
+
+        Otherwise the next one waits 15 s to be sure.
+        """
+        names = [
+            lease["metadata"]["name"]
+            for lease in self._site.kube.get(LEASE.rpartition("/")[0])["items"]
+        ]
         if "kata-deploy" in names:
             self._site.kube.merge(LEASE, {"spec": {"holderIdentity": None}})
 
@@ -131,7 +148,9 @@ def test_kills_at_random_moments(site: Site, cluster: Cluster, kube: Kube) -> No
     while killer.left:
         identity, outputs = site.establish()
 
-        def clean(provider: Provider, known: tuple[str, dict[str, Any]] = (identity, outputs)) -> Any:
+        def clean(
+            provider: Provider, known: tuple[str, dict[str, Any]] = (identity, outputs)
+        ) -> Any:
             return provider.resource(InstallationProvider()).start_delete(*known, SECONDS)
 
         audit = Audit(cluster.audit_log)
@@ -142,7 +161,9 @@ def test_kills_at_random_moments(site: Site, cluster: Cluster, kube: Kube) -> No
 
         killer.carry_out(clean)
         assert (marked(kube), site.labelled(), jobs(kube)) == (set(), set(), []), seed
-        assert "kata-deploy" not in [lease["metadata"]["name"] for lease in kube.get(LEASE.rpartition("/")[0])["items"]]
+        assert "kata-deploy" not in [
+            lease["metadata"]["name"] for lease in kube.get(LEASE.rpartition("/")[0])["items"]
+        ]
 
 
 @contextmanager
@@ -158,7 +179,10 @@ def proxied(site: Site) -> Iterator[Proxy]:
 
 
 def survives(site: Site, fault: Callable[[], None]) -> None:
-    """Start a rollout, let something happen in the middle of it; the same run ends with every node done once."""
+    """Start a rollout, let something happen in the middle of it.
+
+    The same run ends with every node done once.
+    """
     identity, outputs = site.establish()
     audit = Audit(site.cluster.audit_log)
     with site.provider() as (provider, engine):

@@ -57,8 +57,14 @@ def helm_install(kube: Kube) -> Iterator[Install]:
         for manifest in map(as_helm_applies, manifests):
             made.append(path_of(manifest))
             kube.create(made[-1].rpartition("/")[0], manifest, fieldManager="helm")
-        record = {"name": f"sh.helm.release.v1.{RELEASE}.v1", "labels": {"owner": "helm", "name": RELEASE}}
-        kube.create(SECRETS, {"metadata": record, "type": "helm.sh/release.v1", "stringData": {"release": "x"}})
+        record = {
+            "name": f"sh.helm.release.v1.{RELEASE}.v1",
+            "labels": {"owner": "helm", "name": RELEASE},
+        }
+        kube.create(
+            SECRETS,
+            {"metadata": record, "type": "helm.sh/release.v1", "stringData": {"release": "x"}},
+        )
         return list(made)
 
     yield install
@@ -66,7 +72,9 @@ def helm_install(kube: Kube) -> Iterator[Install]:
         collection, _, name = path.rpartition("/")
         if any(item["metadata"]["name"] == name for item in kube.get(collection)["items"]):
             kube.delete(path)
-    wait_until(lambda: not pod_uids(kube) and not kube.get("/api/v1/nodes", labelSelector=LABEL)["items"])
+    wait_until(
+        lambda: not pod_uids(kube) and not kube.get("/api/v1/nodes", labelSelector=LABEL)["items"]
+    )
 
 
 def _rights_of_the_dispatcher(settings: Settings) -> list[dict[str, Any]]:
@@ -78,14 +86,24 @@ def helms(kube: Kube, paths: list[str]) -> list[str]:
     found = []
     for path in paths:
         metadata = kube.get(path)["metadata"]
-        traces = [key for key in (*metadata.get("annotations", {}), *metadata.get("labels", {})) if "helm.sh/" in key]
+        traces = [
+            key
+            for key in (*metadata.get("annotations", {}), *metadata.get("labels", {}))
+            if "helm.sh/" in key
+        ]
         managers = [entry["manager"] for entry in metadata.get("managedFields", [])]
-        if traces or metadata.get("labels", {}).get("app.kubernetes.io/managed-by") == "Helm" or "helm" in managers:
+        if (
+            traces
+            or metadata.get("labels", {}).get("app.kubernetes.io/managed-by") == "Helm"
+            or "helm" in managers
+        ):
             found.append(path)
     return found
 
 
-def test_a_release_of_job_mode(helm_install: Install, stack: Stack, cluster: Cluster, kube: Kube, audit: Audit) -> None:
+def test_a_release_of_job_mode(
+    helm_install: Install, stack: Stack, cluster: Cluster, kube: Kube, audit: Audit
+) -> None:
     before = everything(kube)
     taken = [path for path in helm_install(stack.config) if "dispatcher" not in path]
     for node in cluster.workers():
@@ -108,7 +126,10 @@ def test_a_release_of_job_mode(helm_install: Install, stack: Stack, cluster: Clu
     up = stack.up()
     assert up.ok, up.text
     assert f"Now make Helm forget it: `{FORGET}`" in up.text
-    assert (stack.outputs()["rollout"]["adopted"], stack.outputs()["rollout"]["installed"]) == (24, 0)
+    assert (stack.outputs()["rollout"]["adopted"], stack.outputs()["rollout"]["installed"]) == (
+        24,
+        0,
+    )
     assert (jobs(kube), audit.job_nodes()) == ([], [])
     assert marked(kube) == set(cluster.workers())
     assert helms(kube, taken) == []
@@ -127,13 +148,19 @@ def test_a_release_of_job_mode(helm_install: Install, stack: Stack, cluster: Clu
             cluster.context,
             *shlex.split(command.replace("--context my-context", ""))[1:],
         ]
-        subprocess.run(kubectl, env=stack.variables | {"KUBECONFIG": str(cluster.kubeconfig_of(ADMIN))}, check=True)
+        subprocess.run(
+            kubectl,
+            env=stack.variables | {"KUBECONFIG": str(cluster.kubeconfig_of(ADMIN))},
+            check=True,
+        )
     destroyed = stack.destroy()
     assert destroyed.ok, destroyed.text
     assert everything(kube) == before
 
 
-def test_a_release_of_daemonset_mode(helm_install: Install, stack: Stack, cluster: Cluster, kube: Kube) -> None:
+def test_a_release_of_daemonset_mode(
+    helm_install: Install, stack: Stack, cluster: Cluster, kube: Kube
+) -> None:
     at_once = {"rollingUpdate": {"maxUnavailable": "100%"}}
     stack.configure(deploymentMode="daemonset", job=None, rollout=None, updateStrategy=at_once)
     paths = helm_install(stack.config)
@@ -154,25 +181,35 @@ def test_a_release_of_daemonset_mode(helm_install: Install, stack: Stack, cluste
     # What Helm set and the configuration no longer has goes: Helm owns no field any more.
     stack.configure(priorityClassName="", rollout=None)
     preview = stack.preview()
-    assert re.search(r"restarts the pods of DaemonSet kata-deploy on \d+ nodes", preview.text), preview.text
+    assert re.search(r"restarts the pods of DaemonSet kata-deploy on \d+ nodes", preview.text), (
+        preview.text
+    )
     changed = stack.up()
     assert changed.ok, changed.text
     assert "priorityClassName" not in kube.get(DAEMON_SET)["spec"]["template"]["spec"]
     assert stack.destroy().ok
 
 
-def test_a_release_with_other_pods_is_announced(helm_install: Install, stack: Stack, kube: Kube) -> None:
+def test_a_release_with_other_pods_is_announced(
+    helm_install: Install, stack: Stack, kube: Kube
+) -> None:
     stack.configure(deploymentMode="daemonset", job=None, rollout=None)
     helm_install({**stack.config, "debug": True})
     wait_until_installed(kube)
     stack.configure(rollout={"existing": "adopt"})
     preview = stack.preview()
     assert preview.ok, preview.text
-    assert re.search(r"its DaemonSet has other pods than this configuration: they restart on \d+ nodes", preview.text)
+    assert re.search(
+        r"its DaemonSet has other pods than this configuration: they restart on \d+ nodes",
+        preview.text,
+    )
     stack.configure(deploymentMode="job")
     refused = stack.preview()
     assert refused.code != 0
-    assert "installs with deploymentMode daemonset (it has daemonsets/kube-system/kata-deploy)" in refused.text
+    assert (
+        "installs with deploymentMode daemonset (it has daemonsets/kube-system/kata-deploy)"
+        in refused.text
+    )
 
 
 def commands_of_the_guide() -> list[str]:
@@ -183,7 +220,9 @@ def commands_of_the_guide() -> list[str]:
 
 
 def pod_uids(kube: Kube) -> set[str]:
-    pods = kube.get("/api/v1/namespaces/kube-system/pods", labelSelector="name=kata-deploy")["items"]
+    pods = kube.get("/api/v1/namespaces/kube-system/pods", labelSelector="name=kata-deploy")[
+        "items"
+    ]
     return {pod["metadata"]["uid"] for pod in pods}
 
 

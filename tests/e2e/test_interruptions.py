@@ -69,7 +69,9 @@ def test_kill_9_of_the_provider(stack: Stack, cluster: Cluster, kube: Kube, audi
     goes_on(stack, cluster, kube, audit)
 
 
-def test_ctrl_c_ends_cleanly_and_soon(stack: Stack, cluster: Cluster, kube: Kube, audit: Audit) -> None:
+def test_ctrl_c_ends_cleanly_and_soon(
+    stack: Stack, cluster: Cluster, kube: Kube, audit: Audit
+) -> None:
     process = interrupted_up(stack)
     began = time.monotonic()
     os.kill(process.pid, signal.SIGINT)
@@ -93,7 +95,9 @@ def test_destroy_cleans_after_a_first_up_that_was_killed(stack: Stack, kube: Kub
     assert jobs(kube) == []
 
 
-def test_a_second_up_elsewhere_is_told_who_is_at_work(stack: Stack, cluster: Cluster, kube: Kube, audit: Audit) -> None:
+def test_a_second_up_elsewhere_is_told_who_is_at_work(
+    stack: Stack, cluster: Cluster, kube: Kube, audit: Audit
+) -> None:
     process = interrupted_up(stack)
     # However slow this machine is, the first run has not ended before the second begins.
     cluster.pod_seconds(10)

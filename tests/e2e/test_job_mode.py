@@ -13,7 +13,9 @@ from tests.e2e.stack import Stack
 pytestmark = pytest.mark.e2e
 
 
-def test_install_newcomers_and_a_run_without_work(stack: Stack, cluster: Cluster, kube: Kube, audit: Audit) -> None:
+def test_install_newcomers_and_a_run_without_work(
+    stack: Stack, cluster: Cluster, kube: Kube, audit: Audit
+) -> None:
     stack.configure(shims=None, defaultShim=None)
     before = everything(kube)
     preview = stack.preview()
@@ -95,7 +97,9 @@ def test_a_failed_canary_stops_the_rollout(stack: Stack, cluster: Cluster, kube:
     assert len(marked(kube)) < WORKERS / 2
 
 
-def test_destroy_cleans_after_a_first_up_that_failed(stack: Stack, cluster: Cluster, kube: Kube) -> None:
+def test_destroy_cleans_after_a_first_up_that_failed(
+    stack: Stack, cluster: Cluster, kube: Kube
+) -> None:
     before = everything(kube)
     for node in cluster.workers():
         cluster.behave(node, fail="artifacts")

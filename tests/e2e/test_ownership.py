@@ -1,6 +1,7 @@
 """What is somebody else's stays as it is, and guard rails speak before anything changes; without a preview too.
 
-On the real engine and API server: the order of the program, what `--target` leaves out, how a server writes quantities.
+On the real engine and API server: the order of the program, what `--target` leaves out, how a
+server writes quantities.
 """
 
 import json
@@ -30,7 +31,10 @@ Apply = Callable[[dict[str, Any]], list[str]]
 
 @pytest.fixture
 def apply(kube: Kube) -> Iterator[Apply]:
-    """Apply the objects of a configuration as Flux does; return their paths. What is left in the end is removed."""
+    """Apply the objects of a configuration as Flux does; return their paths.
+
+    What is left in the end is removed.
+    """
     made: list[str] = []
 
     def applied(config: dict[str, Any]) -> list[str]:
@@ -51,14 +55,19 @@ def test_objects_that_a_controller_applied(
     apply: Apply, stack: Stack, cluster: Cluster, kube: Kube, audit: Audit
 ) -> None:
     before = everything(kube)
-    stack.configure(deploymentMode="daemonset", job=None, rollout=None, shims={"disableAll": True, **BIG})
+    stack.configure(
+        deploymentMode="daemonset", job=None, rollout=None, shims={"disableAll": True, **BIG}
+    )
     paths = apply(stack.config)
     wait_until_installed(kube)
     pods = pod_uids(kube)
 
     for run in (stack.preview(), stack.up()):
         assert run.code != 0
-        assert f"{len(paths)} objects of this installation are there already, and no stack has made them" in run.text
+        assert (
+            f"{len(paths)} objects of this installation are there already, and no stack has made them"
+            in run.text
+        )
     assert audit.writes() == []
 
     stack.configure(rollout={"existing": "adopt"})
@@ -67,7 +76,9 @@ def test_objects_that_a_controller_applied(
     assert f"takes over {len(paths)} objects that exist already" in up.text
     assert "none restarts" in up.text
     assert pod_uids(kube) == pods
-    assert all(names.STACK_ANNOTATION in kube.get(path)["metadata"]["annotations"] for path in paths)
+    assert all(
+        names.STACK_ANNOTATION in kube.get(path)["metadata"]["annotations"] for path in paths
+    )
 
     stack.configure(rollout=None)
     quiet = Audit(cluster.audit_log)
@@ -89,7 +100,10 @@ def test_nodes_of_job_mode_are_adopted_where_a_controller_applied_the_templates(
     born = stack.up()
     assert born.ok, born.text
     assert "nothing shows that Kata is there" in born.text
-    assert (stack.outputs()["rollout"]["adopted"], stack.outputs()["rollout"]["skipped"]) == (0, len(workers))
+    assert (stack.outputs()["rollout"]["adopted"], stack.outputs()["rollout"]["skipped"]) == (
+        0,
+        len(workers),
+    )
     destroyed = stack.destroy()
     assert destroyed.ok, destroyed.text
 
@@ -99,11 +113,16 @@ def test_nodes_of_job_mode_are_adopted_where_a_controller_applied_the_templates(
     audit = Audit(cluster.audit_log)
     up = stack.up()
     assert up.ok, up.text
-    assert (stack.outputs()["rollout"]["adopted"], stack.outputs()["rollout"]["installed"]) == (len(workers), 0)
+    assert (stack.outputs()["rollout"]["adopted"], stack.outputs()["rollout"]["installed"]) == (
+        len(workers),
+        0,
+    )
     assert audit.job_nodes() == []
 
 
-def test_a_runtime_class_of_another_team(apply: Apply, stack: Stack, kube: Kube, audit: Audit) -> None:
+def test_a_runtime_class_of_another_team(
+    apply: Apply, stack: Stack, kube: Kube, audit: Audit
+) -> None:
     apply({**stack.config, "shims": {"disableAll": True, **BIG}})
     theirs = kube.get(CLASS)
     stack.configure(rollout={"existing": "adopt"})
@@ -120,7 +139,10 @@ def test_nothing_changes_without_a_preview_either_when_a_guard_rail_refuses(
     audit = Audit(cluster.audit_log)
     good = json.loads(json.dumps(stack.config))
     changes: list[tuple[dict[str, Any], str]] = [
-        ({"deploymentMode": "daemonset", "job": None, "rollout": None}, "deploymentMode job → daemonset"),
+        (
+            {"deploymentMode": "daemonset", "job": None, "rollout": None},
+            "deploymentMode job → daemonset",
+        ),
         ({"namespace": "default", "image": {"tag": "other"}}, "namespace kube-system → default"),
     ]
     for change, words in changes:
@@ -143,6 +165,8 @@ def test_a_target_alone_is_no_way_around_the_guard_rails(stack: Stack, cluster: 
     stack.configure(namespace="default")
     refused = stack.up("--target", rollout)
     assert refused.code != 0
-    assert "the guard rails have not been asked about a changed namespace: `--target`" in refused.text
+    assert (
+        "the guard rails have not been asked about a changed namespace: `--target`" in refused.text
+    )
     stack.configure(namespace=None)
     assert audit.writes() == []

@@ -35,12 +35,17 @@ def refused(stack: Stack, audit: Audit, *words: str, user: str = OPERATOR) -> No
         ({"job": {"parallelism": "many"}}, ("job.parallelism", "many")),
         ({"cluster": {"context": None}}, ("cluster.context",)),
         ({"cluster": {"context": "elsewhere"}}, ("elsewhere", f"kwok-kata-deploy-{NAME}")),
-        ({"namespace": "not-there"}, ("namespace not-there does not exist", "kubectl create namespace")),
+        (
+            {"namespace": "not-there"},
+            ("namespace not-there does not exist", "kubectl create namespace"),
+        ),
         ({"job": {"nodes": ["worker-0001", "worker-x"]}}, ("job.nodes names worker-x",)),
     ],
     ids=["typo", "type", "no-context", "unknown-context", "no-namespace", "unknown-node"],
 )
-def test_a_bad_configuration(stack: Stack, audit: Audit, change: dict[str, Any], words: tuple[str, ...]) -> None:
+def test_a_bad_configuration(
+    stack: Stack, audit: Audit, change: dict[str, Any], words: tuple[str, ...]
+) -> None:
     stack.configure(**change)
     refused(stack, audit, *words)
     stack.configure(cluster={"context": stack.cluster.context}, namespace=None, job={"nodes": []})
@@ -78,7 +83,9 @@ def test_a_credential_that_expired(stack: Stack, audit: Audit) -> None:
     ("kind", "resource", "word"),
     [("clusterroles", "nodes", "nodes"), ("namespaces/kube-system/roles", "jobs", "jobs")],
 )
-def test_a_missing_right(stack: Stack, audit: Audit, kube: Kube, kind: str, resource: str, word: str) -> None:
+def test_a_missing_right(
+    stack: Stack, audit: Audit, kube: Kube, kind: str, resource: str, word: str
+) -> None:
     path = f"/apis/rbac.authorization.k8s.io/v1/{kind}/kata-deploy-operator"
     role = kube.get(path)
     less = [rule for rule in role["rules"] if resource not in rule["resources"]]
@@ -93,12 +100,16 @@ def test_a_missing_right(stack: Stack, audit: Audit, kube: Kube, kind: str, reso
 
 def test_changes_that_would_orphan_a_fleet(stack: Stack, cluster: Cluster) -> None:
     assert stack.up().ok
-    # The operator's role names the objects of this very installation; others would be refused by the API server first.
+    # The operator's role names the objects of this very installation; others would be refused by
+    # the API server first.
     stack.variables["KUBECONFIG"] = str(cluster.kubeconfig_of(ADMIN))
     audit = Audit(cluster.audit_log)
     good = json.loads(json.dumps(stack.config))
     changes: list[tuple[dict[str, Any], str]] = [
-        ({"deploymentMode": "daemonset", "job": None, "rollout": None}, "deploymentMode job → daemonset"),
+        (
+            {"deploymentMode": "daemonset", "job": None, "rollout": None},
+            "deploymentMode job → daemonset",
+        ),
         ({"env": {"multiInstallSuffix": "dev"}}, "suffix (none) → dev"),
         ({"namespace": "default"}, "namespace kube-system → default"),
         ({"job": {"nodeSelector": {"no": "such"}}}, "24 nodes are installed by this stack"),
@@ -125,7 +136,9 @@ def test_nodes_and_objects_of_a_helm_release(stack: Stack, kube: Kube, audit: Au
 def test_another_cluster_under_the_same_stack(stack: Stack, cluster: Cluster) -> None:
     assert stack.up().ok
     exported = json.loads(stack.state())
-    [installation] = [r for r in exported["deployment"]["resources"] if "kata:Installation::" in r["urn"]]
+    [installation] = [
+        r for r in exported["deployment"]["resources"] if "kata:Installation::" in r["urn"]
+    ]
     original = json.dumps(exported)
     installation["inputs"]["clusterUid"] = installation["outputs"]["clusterUid"] = "another-cluster"
     changed = stack.config_file.parent / "state.json"

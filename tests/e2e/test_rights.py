@@ -23,17 +23,25 @@ UNSEEN = {
     ("escalate", "rbac.authorization.k8s.io", "clusterroles"),
     ("bind", "rbac.authorization.k8s.io", "clusterroles"),
     *(("create", *kind) for kind in APPLIED),
-    # Only read when a failed container left no termination message; the simulated ones always leave one.
+    # Only read when a failed container left no termination message; the simulated ones always leave
+    # one.
     ("get", "", "pods/log"),
 }
-# What every authenticated identity may do: ask which rights it has, and which version the server is.
+# What every authenticated identity may do: ask which rights it has, and which version the server
+# is.
 ANYBODY = {("create", "authorization.k8s.io", "selfsubjectaccessreviews")}
 
 
-def granted(file: str = "operator-rbac.yaml", *, options: bool = False) -> set[tuple[str, str, str]]:
+def granted(
+    file: str = "operator-rbac.yaml", *, options: bool = False
+) -> set[tuple[str, str, str]]:
     """Return verb, API group and resource of what the operator always needs, or needs for the options."""
     documents = yaml.safe_load_all((CHECKOUT / "docs" / file).read_text())
-    chosen = [document for document in documents if document["metadata"]["name"].endswith("-options") == options]
+    chosen = [
+        document
+        for document in documents
+        if document["metadata"]["name"].endswith("-options") == options
+    ]
     rules = [rule for document in chosen for rule in document.get("rules", [])]
     return {
         (verb, group, resource)
@@ -68,7 +76,9 @@ def test_what_is_granted_is_what_is_used(stack: Stack, cluster: Cluster, audit: 
 
 
 @pytest.mark.parametrize("verb", ["escalate", "bind"])
-def test_the_rights_the_audit_log_cannot_show_are_needed(stack: Stack, kube: Kube, verb: str) -> None:
+def test_the_rights_the_audit_log_cannot_show_are_needed(
+    stack: Stack, kube: Kube, verb: str
+) -> None:
     path = "/apis/rbac.authorization.k8s.io/v1/clusterroles/kata-deploy-operator"
     role = kube.get(path)
     less = [{**rule, "verbs": [v for v in rule["verbs"] if v != verb]} for rule in role["rules"]]

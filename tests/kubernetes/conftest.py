@@ -58,7 +58,12 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     def make(name: str, *options: str) -> None:
         key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1"]
         files = ["-keyout", f"{name}.key", "-out", f"{name}.crt", "-subj", f"/CN={name}"]
-        subprocess.run([openssl, "req", "-x509", *key, *files, *options], cwd=folder, check=True, capture_output=True)
+        subprocess.run(
+            [openssl, "req", "-x509", *key, *files, *options],
+            cwd=folder,
+            check=True,
+            capture_output=True,
+        )
 
     make("authority")
     make("stranger")

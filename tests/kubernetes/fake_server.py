@@ -39,9 +39,9 @@ End = Literal["close", "reset", "silence", "lost", "cut", "unanswered"]
 class Reply:
     """`chunks` make it a stream, which then ends, breaks off (`reset`) or falls silent (`silence`).
 
-    Over sockets an answer may also be `lost`: the request is taken, and the connection ends without a byte;
-    `unanswered`: it stays open without a byte. The last chunk of a stream may be `cut`: it ends before as many bytes as
-    were announced.
+    Over sockets an answer may also be `lost`: the request is taken, and the connection ends without
+    a byte; `unanswered`: it stays open without a byte. The last chunk of a stream may be `cut`: it
+    ends before as many bytes as were announced.
     """
 
     status: int = 200
@@ -58,14 +58,29 @@ def ok(content: Any, status: int = 200) -> Reply:
     return Reply(status, msgspec.json.encode(content), {"content-type": "application/json"})
 
 
-def refused(status: int, message: str = "", reason: str = "", headers: Mapping[str, str] | None = None) -> Reply:
-    content = {"kind": "Status", "status": "Failure", "message": message, "reason": reason, "code": status}
-    return Reply(status, msgspec.json.encode(content), {"content-type": "application/json", **(headers or {})})
+def refused(
+    status: int, message: str = "", reason: str = "", headers: Mapping[str, str] | None = None
+) -> Reply:
+    content = {
+        "kind": "Status",
+        "status": "Failure",
+        "message": message,
+        "reason": reason,
+        "code": status,
+    }
+    return Reply(
+        status,
+        msgspec.json.encode(content),
+        {"content-type": "application/json", **(headers or {})},
+    )
 
 
 def stream(*events: Any, end: End = "close") -> Reply:
     """A watch: dicts become lines, bytes go out as they are."""
-    lines = [event if isinstance(event, bytes) else msgspec.json.encode(event) + b"\n" for event in events]
+    lines = [
+        event if isinstance(event, bytes) else msgspec.json.encode(event) + b"\n"
+        for event in events
+    ]
     return Reply(chunks=lines, end=end)
 
 
@@ -145,12 +160,17 @@ class FakeServer:
         return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port, ssl=self._tls)
+        self._server = await asyncio.start_server(
+            self._accept, "127.0.0.1", self.port, ssl=self._tls
+        )
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self._server.close()
         for task in self._tasks:

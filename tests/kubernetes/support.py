@@ -14,7 +14,9 @@ Opened = Callable[..., HttpKubeApi]
 
 
 def kubeconfig(
-    server: str = "http://api.test", user: Mapping[str, Any] | None = None, more: Mapping[str, Any] | None = None
+    server: str = "http://api.test",
+    user: Mapping[str, Any] | None = None,
+    more: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return a kubeconfig of one context; `more` are further fields of its cluster."""
     return {

@@ -72,6 +72,12 @@ async def test_a_lost_write_is_unknown_and_not_repeated(wired: Wire) -> None:
 
 
 async def test_an_admission_denial_keeps_the_servers_words(wired: Wire) -> None:
-    wire = wired(lambda _: refused(403, 'admission webhook "policy" denied the request: no hostPath', "Forbidden"))
-    with pytest.raises(ApiError, match=r"POST .*/jobs \(context \"prod\"\) .*403 Forbidden: .*no hostPath"):
+    wire = wired(
+        lambda _: refused(
+            403, 'admission webhook "policy" denied the request: no hostPath', "Forbidden"
+        )
+    )
+    with pytest.raises(
+        ApiError, match=r"POST .*/jobs \(context \"prod\"\) .*403 Forbidden: .*no hostPath"
+    ):
         await wire.api.create_job("ns", {})

@@ -39,7 +39,12 @@ class Plugin:
         path.chmod(path.stat().st_mode | stat.S_IXUSR)
 
     def user(self, version: str = V1, **fields: Any) -> dict[str, Any]:
-        plugin = {"apiVersion": version, "command": str(self.folder / "plugin"), "interactiveMode": "Never", **fields}
+        plugin = {
+            "apiVersion": version,
+            "command": str(self.folder / "plugin"),
+            "interactiveMode": "Never",
+            **fields,
+        }
         return {"exec": plugin}
 
     @property
@@ -62,7 +67,9 @@ def plugin(tmp_path: Path) -> Plugin:
 
 def accepts(*tokens: str) -> Script:
     valid = {f"Bearer {token}" for token in tokens}
-    return lambda asked: ok(NODES) if asked.headers.get("authorization") in valid else refused(401, "Unauthorized")
+    return lambda asked: (
+        ok(NODES) if asked.headers.get("authorization") in valid else refused(401, "Unauthorized")
+    )
 
 
 @dataclass
@@ -74,7 +81,9 @@ class Clock:
 
 
 def source(user: Mapping[str, Any], clock: Clock | None = None) -> CredentialSource:
-    return credential_source(load(CONTEXT, kubeconfig(user=user)), clock or Clock(), plugin_timeout=5.0)
+    return credential_source(
+        load(CONTEXT, kubeconfig(user=user)), clock or Clock(), plugin_timeout=5.0
+    )
 
 
 @pytest.mark.parametrize("version", [V1, V1BETA1])
@@ -84,11 +93,17 @@ async def test_a_plugin_of_either_version_gives_the_token(plugin: Plugin, versio
     credential = await source(plugin.user(version)).current()
 
     assert credential.authorization == "Bearer abc"
-    assert plugin.told == {"apiVersion": version, "kind": "ExecCredential", "spec": {"interactive": False}}
+    assert plugin.told == {
+        "apiVersion": version,
+        "kind": "ExecCredential",
+        "spec": {"interactive": False},
+    }
 
 
 async def test_a_plugin_learns_of_the_cluster_when_it_asks(plugin: Plugin) -> None:
-    config = kubeconfig("https://api", plugin.user(provideClusterInfo=True), {"tls-server-name": "internal"})
+    config = kubeconfig(
+        "https://api", plugin.user(provideClusterInfo=True), {"tls-server-name": "internal"}
+    )
     config["clusters"][0]["cluster"]["extensions"] = [
         {"name": "client.authentication.k8s.io/exec", "extension": {"audience": "a"}}
     ]
@@ -97,7 +112,11 @@ async def test_a_plugin_learns_of_the_cluster_when_it_asks(plugin: Plugin) -> No
 
     assert plugin.told["spec"] == {
         "interactive": False,
-        "cluster": {"server": "https://api", "tls-server-name": "internal", "config": {"audience": "a"}},
+        "cluster": {
+            "server": "https://api",
+            "tls-server-name": "internal",
+            "config": {"audience": "a"},
+        },
     }
 
 
@@ -118,7 +137,9 @@ async def test_a_hundred_first_calls_run_the_plugin_once(plugin: Plugin) -> None
 
 async def test_an_expired_token_is_renewed_before_the_call(plugin: Plugin) -> None:
     clock = Clock()
-    plugin.prints(token="t1", expirationTimestamp="1970-01-12T13:46:41Z")  # 1,000,001 s after the epoch
+    plugin.prints(
+        token="t1", expirationTimestamp="1970-01-12T13:46:41Z"
+    )  # 1,000,001 s after the epoch
     credentials = source(plugin.user(), clock)
     await credentials.current()
     await credentials.current()
@@ -143,7 +164,9 @@ async def test_a_revoked_token_is_renewed_once_for_all(plugin: Plugin, opened: O
     assert plugin.runs == 2
 
 
-async def test_a_second_rejection_is_final_and_says_how_to_log_in(plugin: Plugin, opened: Opened) -> None:
+async def test_a_second_rejection_is_final_and_says_how_to_log_in(
+    plugin: Plugin, opened: Opened
+) -> None:
     server = InProcess(accepts("other"))
     api = opened(kubeconfig(user=plugin.user()), transport=server)
 
@@ -158,7 +181,9 @@ async def test_a_second_rejection_is_final_and_says_how_to_log_in(plugin: Plugin
     assert (len(server.asked), plugin.runs) == (2, 2)
 
 
-async def test_a_rejected_write_is_repeated_with_the_new_credential(plugin: Plugin, opened: Opened) -> None:
+async def test_a_rejected_write_is_repeated_with_the_new_credential(
+    plugin: Plugin, opened: Opened
+) -> None:
     def script(asked: Asked) -> Reply:
         if asked.headers["authorization"] == "Bearer t2":
             return ok({"metadata": {"name": "j"}}, 201)
@@ -202,7 +227,9 @@ async def test_a_token_file_is_read_again_each_minute(tmp_path: Path) -> None:
     assert (await credentials.current()).authorization == "Bearer two"
 
 
-async def test_a_token_file_is_read_again_when_its_token_is_rejected(tmp_path: Path, opened: Opened) -> None:
+async def test_a_token_file_is_read_again_when_its_token_is_rejected(
+    tmp_path: Path, opened: Opened
+) -> None:
     path = tmp_path / "token"
     path.write_text("one")
     server = InProcess(accepts("one"))
@@ -213,7 +240,11 @@ async def test_a_token_file_is_read_again_when_its_token_is_rejected(tmp_path: P
     server.script = accepts("two")
     await api.list_nodes()
 
-    assert [asked.headers["authorization"] for asked in server.asked] == ["Bearer one", "Bearer one", "Bearer two"]
+    assert [asked.headers["authorization"] for asked in server.asked] == [
+        "Bearer one",
+        "Bearer one",
+        "Bearer two",
+    ]
 
 
 async def test_a_user_with_a_password_uses_basic_authentication() -> None:
@@ -239,24 +270,37 @@ async def test_a_failing_plugin_is_explained(plugin: Plugin, text: str, complain
     assert 'credential plugin "plugin" of context "prod"' in str(failed.value)
 
 
-async def test_a_plugin_that_fails_once_it_has_worked_is_an_outage(plugin: Plugin, opened: Opened) -> None:
+async def test_a_plugin_that_fails_once_it_has_worked_is_an_outage(
+    plugin: Plugin, opened: Opened
+) -> None:
     pauses, clock = Pauses(), Clock()
     plugin.prints(token="t1", expirationTimestamp="1970-01-12T13:46:41Z")
-    api = opened(kubeconfig(user=plugin.user()), transport=InProcess(accepts("t1")), sleep=pauses, clock=clock)
+    api = opened(
+        kubeconfig(user=plugin.user()),
+        transport=InProcess(accepts("t1")),
+        sleep=pauses,
+        clock=clock,
+    )
     await api.list_nodes()
     clock.now += 1
     plugin.script("echo could not connect to sts >&2; exit 255")
 
-    with pytest.raises(UnreachableError, match=r"is closed: the credential plugin .* 255: could not connect to sts"):
+    with pytest.raises(
+        UnreachableError, match=r"is closed: the credential plugin .* 255: could not connect to sts"
+    ):
         await api.list_nodes()
 
     assert len(pauses.seconds) == 5
 
 
-async def test_a_plugin_that_never_worked_is_not_asked_again(plugin: Plugin, opened: Opened) -> None:
+async def test_a_plugin_that_never_worked_is_not_asked_again(
+    plugin: Plugin, opened: Opened
+) -> None:
     pauses = Pauses()
     plugin.script("echo run >> runs; exit 1")
-    with pytest.raises(KubeconfigError, match=r"^the credential plugin .plugin. of context .prod. failed"):
+    with pytest.raises(
+        KubeconfigError, match=r"^the credential plugin .plugin. of context .prod. failed"
+    ):
         await opened(kubeconfig(user=plugin.user()), sleep=pauses).list_nodes()
     assert (plugin.runs, pauses.seconds) == (1, [])
 
@@ -277,7 +321,9 @@ async def test_a_hanging_plugin_is_ended_with_its_children(plugin: Plugin) -> No
     os.close(reader)
 
 
-async def test_closing_the_client_ends_a_plugin_at_work_with_its_children(plugin: Plugin, opened: Opened) -> None:
+async def test_closing_the_client_ends_a_plugin_at_work_with_its_children(
+    plugin: Plugin, opened: Opened
+) -> None:
     held = plugin.folder / "held"
     os.mkfifo(held)
     plugin.script("sleep 600 > held & wait")
@@ -297,7 +343,9 @@ async def test_closing_the_client_ends_a_plugin_at_work_with_its_children(plugin
 async def test_a_missing_plugin_names_the_hint(plugin: Plugin) -> None:
     user = plugin.user(installHint="Install it with brew.")
     user["exec"]["command"] = "no-such-plugin"
-    with pytest.raises(KubeconfigError, match=r"could not be started: No such file.*Install it with brew"):
+    with pytest.raises(
+        KubeconfigError, match=r"could not be started: No such file.*Install it with brew"
+    ):
         await source(user).current()
 
 

@@ -37,12 +37,18 @@ async def test_lists_are_paged_and_consistent(wired: Wire) -> None:
 
 
 async def test_a_list_that_expires_half_way_begins_again(wired: Wire) -> None:
-    wire = wired(in_turn(page("a", "b", more="old"), refused(410, "expired"), page("b", more="new"), page("c")))
+    wire = wired(
+        in_turn(
+            page("a", "b", more="old"), refused(410, "expired"), page("b", more="new"), page("c")
+        )
+    )
     assert [node.metadata.name for node in await wire.api.list_nodes()] == ["b", "c"]
 
 
 async def test_a_list_that_expires_for_ever_ends(wired: Wire) -> None:
-    wire = wired(lambda asked: refused(410, "expired") if "continue" in asked.query else page("a", more="x"))
+    wire = wired(
+        lambda asked: refused(410, "expired") if "continue" in asked.query else page("a", more="x")
+    )
     with pytest.raises(ApiError, match="410 Gone: expired"):
         await wire.api.list_nodes()
     assert len(wire.server.asked) == 10
@@ -55,9 +61,16 @@ async def test_a_page_that_fails_is_repeated_alone(wired: Wire) -> None:
 
 
 async def test_null_lists_missing_status_and_unknown_fields_are_fine(wired: Wire) -> None:
-    odd = {"metadata": {"name": "n", "labels": None, "managedFields": [{}]}, "spec": {"x": 1}, "kind": "Node"}
+    odd = {
+        "metadata": {"name": "n", "labels": None, "managedFields": [{}]},
+        "spec": {"x": 1},
+        "kind": "Node",
+    }
     wire = wired(
-        in_turn(ok({"metadata": {"resourceVersion": "1"}, "items": None}), ok({"metadata": {}, "items": [odd]}))
+        in_turn(
+            ok({"metadata": {"resourceVersion": "1"}, "items": None}),
+            ok({"metadata": {}, "items": [odd]}),
+        )
     )
 
     assert await wire.api.list_nodes() == []
@@ -69,7 +82,13 @@ async def test_null_lists_missing_status_and_unknown_fields_are_fine(wired: Wire
 async def test_of_a_node_its_readiness_and_machine_are_read(wired: Wire) -> None:
     status = {
         "conditions": [{"type": "Ready", "status": "True", "lastHeartbeatTime": "x"}],
-        "nodeInfo": {"machineID": "m", "osImage": "o", "kernelVersion": "6.1", "architecture": "amd64", "bootID": "b"},
+        "nodeInfo": {
+            "machineID": "m",
+            "osImage": "o",
+            "kernelVersion": "6.1",
+            "architecture": "amd64",
+            "bootID": "b",
+        },
         "images": None,
     }
     wire = wired(lambda _: ok({"metadata": {"name": "n"}, "status": status}))
@@ -93,7 +112,11 @@ async def test_metadata_alone_is_asked_for_as_such(wired: Wire) -> None:
         "/api/v1/namespaces/kube-system",
         "/apis/rbac.authorization.k8s.io/v1/clusterroles/r",
     ]
-    assert [asked.headers["accept"] for asked in wire.server.asked] == [AS_METADATA_LIST, AS_METADATA, AS_METADATA]
+    assert [asked.headers["accept"] for asked in wire.server.asked] == [
+        AS_METADATA_LIST,
+        AS_METADATA,
+        AS_METADATA,
+    ]
 
 
 async def test_metadata_comes_with_its_managers_and_is_merged_into(wired: Wire) -> None:
@@ -143,7 +166,12 @@ async def test_metadata_of_what_is_not_there_is_none(wired: Wire) -> None:
             {"metadata": {"uid": "u", "annotations": {"a": "b", "c": None}}},
         ),
         (lambda api: api.create_lease("ns", {"kind": "Lease"}), "POST", LEASES, {"kind": "Lease"}),
-        (lambda api: api.replace_lease("ns", "l", {"kind": "Lease"}), "PUT", f"{LEASES}/l", {"kind": "Lease"}),
+        (
+            lambda api: api.replace_lease("ns", "l", {"kind": "Lease"}),
+            "PUT",
+            f"{LEASES}/l",
+            {"kind": "Lease"},
+        ),
     ],
 )
 async def test_writes_go_where_they_belong(
@@ -178,7 +206,14 @@ async def test_deleting_jobs_without_a_selector_is_a_mistake(wired: Wire) -> Non
 
 async def test_a_rebuilt_node_is_a_conflict_and_a_wrong_annotation_is_not(wired: Wire) -> None:
     def invalid(field: str) -> Reply:
-        return ok({"message": f"{field} is wrong", "reason": "Invalid", "details": {"causes": [{"field": field}]}}, 422)
+        return ok(
+            {
+                "message": f"{field} is wrong",
+                "reason": "Invalid",
+                "details": {"causes": [{"field": field}]},
+            },
+            422,
+        )
 
     wire = wired(in_turn(invalid("metadata.uid"), invalid("metadata.annotations")))
 
@@ -191,7 +226,13 @@ async def test_a_rebuilt_node_is_a_conflict_and_a_wrong_annotation_is_not(wired:
 
 
 async def test_rights_are_asked_for_with_subresources(wired: Wire) -> None:
-    wire = wired(in_turn(ok({"status": {"allowed": True}}, 201), ok({"status": {"allowed": False}}, 201), ok({}, 201)))
+    wire = wired(
+        in_turn(
+            ok({"status": {"allowed": True}}, 201),
+            ok({"status": {"allowed": False}}, 201),
+            ok({}, 201),
+        )
+    )
 
     assert await wire.api.allowed("get", "", "pods/log", "ns")
     assert not await wire.api.allowed("patch", "", "nodes")
@@ -210,7 +251,11 @@ async def test_rights_are_asked_for_with_subresources(wired: Wire) -> None:
 async def test_a_log_is_bounded_and_need_not_be_text(wired: Wire) -> None:
     wire = wired(lambda _: Reply(body=b"line \xff\n"))
     assert await wire.api.pod_log("ns", "p", "c", 20) == "line \N{REPLACEMENT CHARACTER}\n"
-    assert wire.server.asked[0].query == {"container": "c", "tailLines": "20", "limitBytes": "65536"}
+    assert wire.server.asked[0].query == {
+        "container": "c",
+        "tailLines": "20",
+        "limitBytes": "65536",
+    }
 
 
 async def test_a_login_page_is_not_taken_for_an_answer(wired: Wire) -> None:
@@ -222,7 +267,9 @@ async def test_a_login_page_is_not_taken_for_an_answer(wired: Wire) -> None:
 
 
 async def test_the_token_is_struck_out_of_what_a_server_echoes(opened: Opened, wired: Wire) -> None:
-    server = wired(lambda asked: Reply(400, f"you sent {asked.headers['authorization']}".encode())).server
+    server = wired(
+        lambda asked: Reply(400, f"you sent {asked.headers['authorization']}".encode())
+    ).server
     api = opened(kubeconfig(user={"token": "s3cr3t"}), transport=server)
     with pytest.raises(ApiError, match=r"you sent Bearer \*\*\*"):
         await api.get_node("n")
@@ -233,7 +280,9 @@ async def test_acting_as_another_user_is_passed_on(opened: Opened, wired: Wire) 
     user = {"as": "ann", "as-uid": "1", "as-groups": ["ops"], "as-user-extra": {"reason": ["r"]}}
     await opened(kubeconfig(user=user), transport=server).list_nodes()
     headers = server.asked[0].headers
-    assert [headers[f"impersonate-{part}"] for part in ("user", "uid", "group", "extra-reason")] == [
+    assert [
+        headers[f"impersonate-{part}"] for part in ("user", "uid", "group", "extra-reason")
+    ] == [
         "ann",
         "1",
         "ops",
@@ -242,13 +291,21 @@ async def test_acting_as_another_user_is_passed_on(opened: Opened, wired: Wire) 
 
 
 def test_records_are_small_parts_of_what_is_sent() -> None:
-    decoded = msgspec.json.decode(b'{"metadata":{"name":"j"},"status":{"conditions":null},"x":[1]}', type=Job)
+    decoded = msgspec.json.decode(
+        b'{"metadata":{"name":"j"},"status":{"conditions":null},"x":[1]}', type=Job
+    )
     assert decoded.condition("Complete") is None
     assert msgspec.json.decode(b'{"metadata":{}}', type=Node).info.machine_id == ""
 
 
-async def test_metadata_of_all_of_a_kind_is_one_list_and_an_unknown_kind_has_none(wired: Wire) -> None:
-    wire = wired(in_turn(page("a"), Reply(404, b"404 page not found\n", {"content-type": "text/plain"})))
-    assert [o.metadata.name for o in await wire.api.list_metadata("v1", "configmaps", "ns")] == ["a"]
+async def test_metadata_of_all_of_a_kind_is_one_list_and_an_unknown_kind_has_none(
+    wired: Wire,
+) -> None:
+    wire = wired(
+        in_turn(page("a"), Reply(404, b"404 page not found\n", {"content-type": "text/plain"}))
+    )
+    assert [o.metadata.name for o in await wire.api.list_metadata("v1", "configmaps", "ns")] == [
+        "a"
+    ]
     assert await wire.api.list_metadata("monitoring.coreos.com/v1", "podmonitors", "ns") == []
     assert wire.server.asked[0].path == "/api/v1/namespaces/ns/configmaps"

@@ -39,7 +39,9 @@ def base64_of(text: str) -> str:
 def server_context(certificates: Certificates, name: str = "server") -> ssl.SSLContext:
     """Ask for client certificates, as API servers do, without insisting."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificates.folder / f"{name}.crt", certificates.folder / f"{name}.key")
+    context.load_cert_chain(
+        certificates.folder / f"{name}.crt", certificates.folder / f"{name}.key"
+    )
     context.load_verify_locations(certificates.folder / "authority.crt")
     context.verify_mode = ssl.CERT_OPTIONAL
     return context
@@ -63,13 +65,17 @@ async def test_the_systems_trust_store_is_left_alone_when_the_kubeconfig_names_a
 
     monkeypatch.setattr(ssl.SSLContext, "load_default_certs", load_default_certs)
     authority = base64_of(certificates.text("authority.crt"))
-    assert tls_context(Cluster(server="https://x", certificate_authority_data=authority), Credential())
+    assert tls_context(
+        Cluster(server="https://x", certificate_authority_data=authority), Credential()
+    )
     assert tls_context(Cluster(server="http://x"), Credential())
     with pytest.raises(AssertionError):
         tls_context(Cluster(server="https://x"), Credential())
 
 
-async def test_the_authority_may_be_a_file_or_data(certificates: Certificates, opened: Opened) -> None:
+async def test_the_authority_may_be_a_file_or_data(
+    certificates: Certificates, opened: Opened
+) -> None:
     async with FakeServer(everything_is_fine, server_context(certificates)) as server:
         by_file = {"certificate-authority": str(certificates.folder / "authority.crt")}
         by_data = {"certificate-authority-data": base64_of(certificates.text("authority.crt"))}
@@ -77,12 +83,18 @@ async def test_the_authority_may_be_a_file_or_data(certificates: Certificates, o
             assert await opened(kubeconfig(server.url, more=authority)).list_nodes() == []
 
 
-async def test_a_server_of_another_authority_is_refused_at_once(certificates: Certificates, opened: Opened) -> None:
+async def test_a_server_of_another_authority_is_refused_at_once(
+    certificates: Certificates, opened: Opened
+) -> None:
     stranger = base64_of(certificates.text("stranger.crt"))
     pauses = Pauses()
     async with FakeServer(everything_is_fine, server_context(certificates)) as server:
-        api = opened(kubeconfig(server.url, more={"certificate-authority-data": stranger}), sleep=pauses)
-        with pytest.raises(KubeconfigError, match="not the server the kubeconfig trusts: self-signed certificate"):
+        api = opened(
+            kubeconfig(server.url, more={"certificate-authority-data": stranger}), sleep=pauses
+        )
+        with pytest.raises(
+            KubeconfigError, match="not the server the kubeconfig trusts: self-signed certificate"
+        ):
             await api.list_nodes()
     assert (server.asked, pauses.seconds) == ([], [])
 
@@ -94,8 +106,12 @@ async def test_a_portal_in_place_of_the_server_is_an_outage_once_the_server_has_
     async with FakeServer(everything_is_fine, server_context(certificates)) as server:
         api = opened(kubeconfig(server.url, more=authority), sleep=Pauses())
         await api.list_nodes()
-    async with FakeServer(everything_is_fine, server_context(certificates, "stranger"), server.port) as portal:
-        with pytest.raises(UnreachableError, match=r"is closed: .* is not the server the kubeconfig trusts"):
+    async with FakeServer(
+        everything_is_fine, server_context(certificates, "stranger"), server.port
+    ) as portal:
+        with pytest.raises(
+            UnreachableError, match=r"is closed: .* is not the server the kubeconfig trusts"
+        ):
             await api.list_nodes()
     assert portal.asked == []
     async with FakeServer(everything_is_fine, server_context(certificates), server.port):
@@ -108,21 +124,29 @@ async def test_verification_can_be_switched_off(certificates: Certificates, open
         assert await api.list_nodes() == []
 
 
-async def test_the_server_may_have_another_name_than_its_address(certificates: Certificates, opened: Opened) -> None:
+async def test_the_server_may_have_another_name_than_its_address(
+    certificates: Certificates, opened: Opened
+) -> None:
     names: list[str | None] = []
     context = server_context(certificates)
     context.sni_callback = lambda _socket, name, _context: names.append(name)
     authority = {"certificate-authority-data": base64_of(certificates.text("authority.crt"))}
     async with FakeServer(everything_is_fine, context) as server:
-        right = opened(kubeconfig(server.url, more={**authority, "tls-server-name": "api.internal"}))
+        right = opened(
+            kubeconfig(server.url, more={**authority, "tls-server-name": "api.internal"})
+        )
         assert await right.list_nodes() == []
-        wrong = opened(kubeconfig(server.url, more={**authority, "tls-server-name": "other.internal"}))
+        wrong = opened(
+            kubeconfig(server.url, more={**authority, "tls-server-name": "other.internal"})
+        )
         with pytest.raises(KubeconfigError, match="Hostname mismatch"):
             await wrong.list_nodes()
     assert names == ["api.internal", "other.internal"]
 
 
-async def test_client_certificates_come_from_files_or_data(certificates: Certificates, opened: Opened) -> None:
+async def test_client_certificates_come_from_files_or_data(
+    certificates: Certificates, opened: Opened
+) -> None:
     folder = certificates.folder
     by_file = {"client-certificate": str(folder / "ann.crt"), "client-key": str(folder / "ann.key")}
     by_data = {
@@ -147,7 +171,11 @@ async def test_a_plugin_may_renew_the_client_certificate(
         answer = {"apiVersion": "client.authentication.k8s.io/v1", "status": status}
         (tmp_path / "answer").write_bytes(msgspec.json.encode(answer))
 
-    plugin = {"apiVersion": "client.authentication.k8s.io/v1", "command": "cat", "args": [str(tmp_path / "answer")]}
+    plugin = {
+        "apiVersion": "client.authentication.k8s.io/v1",
+        "command": "cat",
+        "args": [str(tmp_path / "answer")],
+    }
     issue("ann")
     authority = {"certificate-authority": str(certificates.folder / "authority.crt")}
     async with FakeServer(everything_is_fine, server_context(certificates)) as server:
@@ -164,8 +192,16 @@ async def test_a_plugin_may_renew_the_client_certificate(
     [
         ({"certificate_authority_data": "bm8gcGVt"}, {}, "certificate-authority.* cannot be used"),
         ({"certificate_authority_data": "%%%"}, {}, "certificate-authority-data .* not a base64"),
-        ({"certificate_authority": "/nowhere/ca.crt"}, {}, "/nowhere/ca.crt.* cannot be read: No such file"),
-        ({"insecure_skip_tls_verify": True}, {"certificate": "x", "key": "s3cr3t"}, "client-key cannot be used"),
+        (
+            {"certificate_authority": "/nowhere/ca.crt"},
+            {},
+            "/nowhere/ca.crt.* cannot be read: No such file",
+        ),
+        (
+            {"insecure_skip_tls_verify": True},
+            {"certificate": "x", "key": "s3cr3t"},
+            "client-key cannot be used",
+        ),
         ({"insecure_skip_tls_verify": True, "certificate_authority_data": "bm8="}, {}, "has both"),
     ],
 )
@@ -243,8 +279,14 @@ async def test_every_request_goes_through_the_proxy_of_the_kubeconfig(
     certificates: Certificates, opened: Opened
 ) -> None:
     authority = {"certificate-authority": str(certificates.folder / "authority.crt")}
-    async with FakeServer(everything_is_fine, server_context(certificates)) as server, proxy_to(server.port) as proxy:
-        config = kubeconfig("https://api.internal", more={**authority, "proxy-url": f"http://127.0.0.1:{proxy.port}"})
+    async with (
+        FakeServer(everything_is_fine, server_context(certificates)) as server,
+        proxy_to(server.port) as proxy,
+    ):
+        config = kubeconfig(
+            "https://api.internal",
+            more={**authority, "proxy-url": f"http://127.0.0.1:{proxy.port}"},
+        )
         api = opened(config)
         assert await api.list_nodes() == []
         assert await api.list_nodes() == []
@@ -257,7 +299,10 @@ async def test_a_proxy_of_the_environment_is_used_but_not_for_this_machine(
     certificates: Certificates, opened: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     authority = {"certificate-authority": str(certificates.folder / "authority.crt")}
-    async with FakeServer(everything_is_fine, server_context(certificates)) as server, proxy_to(server.port) as proxy:
+    async with (
+        FakeServer(everything_is_fine, server_context(certificates)) as server,
+        proxy_to(server.port) as proxy,
+    ):
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
         far = opened(kubeconfig("https://api.internal", more=authority))
         await far.list_nodes()
@@ -269,7 +314,9 @@ async def test_a_proxy_of_the_environment_is_used_but_not_for_this_machine(
 @pytest.mark.parametrize("url", ["socks5://ann:s3cr3t@proxy:1080", "ftp://ann:s3cr3t@proxy"])
 async def test_a_proxy_that_cannot_be_used_is_never_gone_around(opened: Opened, url: str) -> None:
     async with FakeServer(everything_is_fine) as server:
-        with pytest.raises(KubeconfigError, match=r"proxy of context .prod. cannot be used") as refusal:
+        with pytest.raises(
+            KubeconfigError, match=r"proxy of context .prod. cannot be used"
+        ) as refusal:
             await opened(kubeconfig(server.url, more={"proxy-url": url})).list_nodes()
     assert "s3cr3t" not in str(refusal.value)
     assert server.asked == []

@@ -14,7 +14,10 @@ from tests.runner.virtual_loop import now, simulate
 
 @dataclass
 class Plugin:
-    """Takes its time to give a credential that lives for some seconds; it fails while it is `broken`."""
+    """Takes its time to give a credential that lives for some seconds.
+
+    It fails while it is `broken`.
+    """
 
     takes: float = 1.0
     lives: float | None = 900.0
@@ -40,7 +43,9 @@ class Plugin:
         return Credential(f"token {len(self.began)}", expires=expires)
 
 
-def with_source(plugin: Plugin, work: Callable[[CredentialSource], Coroutine[Any, Any, Any]]) -> Any:
+def with_source(
+    plugin: Plugin, work: Callable[[CredentialSource], Coroutine[Any, Any, Any]]
+) -> Any:
     async def run() -> Any:
         source = CredentialSource(plugin.issue, now, "log in again")
         try:

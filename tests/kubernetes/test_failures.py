@@ -18,16 +18,30 @@ def test_a_status_object_becomes_its_message_and_reason() -> None:
 
 
 def test_a_plain_text_overload_answer_is_understood() -> None:
-    error = api_error(REQUEST, 429, {"retry-after": "7"}, b"Too many requests, please try again later.\n")
+    error = api_error(
+        REQUEST, 429, {"retry-after": "7"}, b"Too many requests, please try again later.\n"
+    )
     assert str(error).endswith("429 Too Many Requests: Too many requests, please try again later.")
     assert (error.reason, error.retry_after) == ("", 7.0)
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"[]", b"\xff\xfe", b'{"message": 3}', b"null", b"{", b'{"details": null, "message": null}']
+    "body",
+    [
+        b"",
+        b"[]",
+        b"\xff\xfe",
+        b'{"message": 3}',
+        b"null",
+        b"{",
+        b'{"details": null, "message": null}',
+    ],
 )
 def test_any_body_gives_an_error(body: bytes) -> None:
-    assert api_error(REQUEST, 599, {"retry-after": "Wed, 21 Oct 2026 07:28:00 GMT"}, body).status == 599
+    assert (
+        api_error(REQUEST, 599, {"retry-after": "Wed, 21 Oct 2026 07:28:00 GMT"}, body).status
+        == 599
+    )
 
 
 def test_foreign_text_is_cut_and_made_one_line() -> None:
@@ -46,7 +60,9 @@ def test_seconds_to_wait_may_stand_in_the_status_object() -> None:
 
 def test_a_lost_connection_names_server_context_cause_and_fix() -> None:
     wrapped = RuntimeError("All attempts failed")
-    wrapped.__cause__ = ExceptionGroup("several", [ConnectionRefusedError(111, "Connect call failed")])
+    wrapped.__cause__ = ExceptionGroup(
+        "several", [ConnectionRefusedError(111, "Connect call failed")]
+    )
     error = no_answer("prod", "https://api:6443", wrapped)
     assert isinstance(error, UnreachableError)
     assert str(error) == (
@@ -67,7 +83,9 @@ def test_a_server_that_is_not_trusted_is_a_matter_of_the_kubeconfig() -> None:
 
 def test_back_off_doubles_up_to_a_limit_with_jitter_in_its_upper_half() -> None:
     longest, shortest = Retry(random=lambda: 1.0), Retry(random=lambda: 0.0)
-    assert [longest.delay(n) for n in (0, 1, 2, 7, 8, 100_000)] == pytest.approx([0.2, 0.4, 0.8, 25.6, 30, 30])
+    assert [longest.delay(n) for n in (0, 1, 2, 7, 8, 100_000)] == pytest.approx(
+        [0.2, 0.4, 0.8, 25.6, 30, 30]
+    )
     assert shortest.delay(2) == pytest.approx(0.4)
 
 

@@ -20,15 +20,21 @@ NO_NODES: dict[str, Any] = {"metadata": {}, "items": []}
 
 async def test_requests_say_who_asks_and_take_compressed_answers(opened: Opened) -> None:
     body = gzip.compress(msgspec.json.encode(NO_NODES))
-    async with FakeServer(in_turn(Reply(body=body, headers={"Content-Encoding": "gzip"}))) as server:
+    async with FakeServer(
+        in_turn(Reply(body=body, headers={"Content-Encoding": "gzip"}))
+    ) as server:
         assert await opened(kubeconfig(server.url)).list_nodes() == []
     assert server.asked[0].headers["accept-encoding"] == "gzip"
     assert server.asked[0].headers["user-agent"].startswith("kata-deploy-pulumi/")
 
 
-async def test_a_path_in_the_server_url_is_kept_and_the_query_arrives_as_meant(opened: Opened) -> None:
+async def test_a_path_in_the_server_url_is_kept_and_the_query_arrives_as_meant(
+    opened: Opened,
+) -> None:
     async with FakeServer(in_turn(ok(NO_NODES))) as server:
-        await opened(kubeconfig(f"{server.url}/k8s/clusters/c-1/")).list_nodes("zone in (a,b),!x+y,c=d/e")
+        await opened(kubeconfig(f"{server.url}/k8s/clusters/c-1/")).list_nodes(
+            "zone in (a,b),!x+y,c=d/e"
+        )
     assert server.asked[0].path == "/k8s/clusters/c-1/api/v1/nodes"
     assert server.asked[0].query["labelSelector"] == "zone in (a,b),!x+y,c=d/e"
 
@@ -37,7 +43,9 @@ async def test_many_calls_share_few_connections_and_lose_nothing(opened: Opened)
     async with FakeServer(lambda asked: ok(asked.json, 201)) as server:
         api = opened(kubeconfig(server.url))
         names = [f"j{number}" for number in range(5 * CALLS_AT_ONCE)]
-        made = await asyncio.gather(*(api.create_job("ns", {"metadata": {"name": name}}) for name in names))
+        made = await asyncio.gather(
+            *(api.create_job("ns", {"metadata": {"name": name}}) for name in names)
+        )
     assert [job.metadata.name for job in made] == names
     assert server.connections <= CALLS_AT_ONCE + 4
 
@@ -61,14 +69,17 @@ async def test_acting_as_another_user_sends_every_group_and_every_extra(opened: 
 
 
 @pytest.mark.parametrize(
-    ("user", "cluster"), [({"as": "ann\n"}, {}), ({}, {"proxy-url": "http://ann:%E2%82%AC@127.0.0.1:{port}"})]
+    ("user", "cluster"),
+    [({"as": "ann\n"}, {}), ({}, {"proxy-url": "http://ann:%E2%82%AC@127.0.0.1:{port}"})],
 )
 async def test_what_cannot_be_sent_is_a_matter_of_the_kubeconfig(
     opened: Opened, user: dict[str, str], cluster: dict[str, str]
 ) -> None:
     async with FakeServer(in_turn(ok(NO_NODES))) as server:
         more = {key: value.format(port=server.port) for key, value in cluster.items()}
-        with pytest.raises(KubeconfigError, match=r"has a user to act as .* characters that cannot be sent"):
+        with pytest.raises(
+            KubeconfigError, match=r"has a user to act as .* characters that cannot be sent"
+        ):
             await opened(kubeconfig(server.url, user, more)).list_nodes()
     assert server.asked == []
 
@@ -92,7 +103,11 @@ async def test_writes_that_hang_hold_nothing_else_up(
     def script(asked: Asked) -> Reply:
         if len(server.asked) == CALLS_AT_ONCE:
             all_hang.set()
-        return Reply(end="unanswered") if asked.method == "POST" else ok({"metadata": {"name": "l"}, "items": []})
+        return (
+            Reply(end="unanswered")
+            if asked.method == "POST"
+            else ok({"metadata": {"name": "l"}, "items": []})
+        )
 
     async with FakeServer(script) as server, asyncio.timeout(5):
         api = opened(kubeconfig(server.url))
@@ -104,7 +119,9 @@ async def test_writes_that_hang_hold_nothing_else_up(
         await asyncio.gather(*writes, return_exceptions=True)
 
 
-async def test_a_write_that_is_not_allowed_any_more_when_it_is_connected_is_not_sent(opened: Opened) -> None:
+async def test_a_write_that_is_not_allowed_any_more_when_it_is_connected_is_not_sent(
+    opened: Opened,
+) -> None:
     connected: list[int] = []
 
     def not_now() -> bool:
@@ -113,7 +130,10 @@ async def test_a_write_that_is_not_allowed_any_more_when_it_is_connected_is_not_
 
     async with FakeServer(lambda asked: ok(asked.json or NO_NODES, 201)) as server:
         api = opened(kubeconfig(server.url))
-        with api.writing_while(not_now), pytest.raises(UnreachableError, match="came too late and was not sent"):
+        with (
+            api.writing_while(not_now),
+            pytest.raises(UnreachableError, match="came too late and was not sent"),
+        ):
             await api.create_job("ns", {"metadata": {"name": "j"}})
         assert (len(connected), server.asked) == (1, [])
         with api.writing_while(lambda: True):
@@ -172,7 +192,9 @@ async def answering(text: bytes, url: str, opened: Opened, proxy: str = "") -> s
         (b"SSH-2.0-OpenSSH_9.2\r\n", "what came back is no HTTP answer (Bad status line"),
     ],
 )
-async def test_a_missing_answer_is_told_in_words_that_do_not_mislead(opened: Opened, text: bytes, words: str) -> None:
+async def test_a_missing_answer_is_told_in_words_that_do_not_mislead(
+    opened: Opened, text: bytes, words: str
+) -> None:
     told = await answering(text, "http://127.0.0.1:{port}", opened)
     assert told.startswith(words)
     assert "s3c" not in told
@@ -185,5 +207,7 @@ async def test_a_connection_that_ends_in_the_tls_handshake_is_told(opened: Opene
 
 async def test_a_proxy_that_refuses_is_told_without_its_password(opened: Opened) -> None:
     refusal = b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"
-    told = await answering(refusal, "https://api.internal", opened, proxy="http://ann:s3cr3t@127.0.0.1:{port}")
+    told = await answering(
+        refusal, "https://api.internal", opened, proxy="http://ann:s3cr3t@127.0.0.1:{port}"
+    )
     assert told == "the proxy answered 407 Proxy Authentication Required"

@@ -54,13 +54,17 @@ def test_argument_beats_environment_beats_home_and_the_pod_is_never_met_by_accid
 
     file_with(home / ".kube/config", named("https://home"))
     assert load(CONTEXT).cluster.server == "https://home"
-    monkeypatch.setenv("KUBECONFIG", str(file_with(tmp_path / "environment", named("https://environment"))))
+    monkeypatch.setenv(
+        "KUBECONFIG", str(file_with(tmp_path / "environment", named("https://environment")))
+    )
     assert load(CONTEXT).cluster.server == "https://environment"
     argument = file_with(tmp_path / "argument", named("https://argument"))
     assert load(CONTEXT, str(argument)).cluster.server == "https://argument"
 
 
-def test_of_several_files_the_first_definition_wins_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_several_files_the_first_definition_wins_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first = file_with(
         tmp_path / "a/config",
         "clusters: [{name: c, cluster: {server: 'https://first', certificate-authority: pki/ca.crt}}]\n"
@@ -93,16 +97,27 @@ def test_of_several_documents_in_a_file_the_first_counts_as_for_kubectl(tmp_path
 
 
 def test_null_is_not_written_as_for_kubectl() -> None:
-    plugin = {"apiVersion": "x", "command": "p", "interactiveMode": None, "provideClusterInfo": None, "args": None}
+    plugin = {
+        "apiVersion": "x",
+        "command": "p",
+        "interactiveMode": None,
+        "provideClusterInfo": None,
+        "args": None,
+    }
     extension = {"name": "client.authentication.k8s.io/exec", "extension": {"audience": None}}
     cluster = {"insecure-skip-tls-verify": None, "extensions": [extension], "tls-server-name": None}
     config = kubeconfig(user={"exec": plugin, "token": None}, more=cluster)
-    config["contexts"].append({"name": "other", "context": {"cluster": None, "user": None, "namespace": None}})
+    config["contexts"].append(
+        {"name": "other", "context": {"cluster": None, "user": None, "namespace": None}}
+    )
 
     target = load(CONTEXT, config | {"preferences": None})
 
     assert target.user.exec
-    assert (target.user.exec.interactive_mode, target.user.exec.provide_cluster_info) == ("IfAvailable", False)
+    assert (target.user.exec.interactive_mode, target.user.exec.provide_cluster_info) == (
+        "IfAvailable",
+        False,
+    )
     assert not target.cluster.insecure_skip_tls_verify
     assert target.cluster.exec_config() == {"audience": None}, "the plugin's own"
 
@@ -148,14 +163,20 @@ NO_SERVERS = (
         ({**kubeconfig(), "users": None}, 'no user "u"'),
         (kubeconfig(server=""), "has no server"),
         *(
-            (kubeconfig(server=url), 'server of cluster "c" in .* is not the URL of an API server: https://host:port')
+            (
+                kubeconfig(server=url),
+                'server of cluster "c" in .* is not the URL of an API server: https://host:port',
+            )
             for url in NO_SERVERS
         ),
         (
             kubeconfig(more={"tls-server-name": ".internal"}),
             "tls-server-name of cluster .* is not a host name: '.internal'",
         ),
-        ({"contexts": [{"name": 3}]}, r"not a kubeconfig: Expected `str`, got `int` - at `\$.contexts\[0\].name`"),
+        (
+            {"contexts": [{"name": 3}]},
+            r"not a kubeconfig: Expected `str`, got `int` - at `\$.contexts\[0\].name`",
+        ),
         ("a: [\nb", "not valid YAML near line"),
         ("just\ntext", "not a kubeconfig"),
     ],
@@ -175,9 +196,17 @@ def test_an_unreadable_file_is_named(tmp_path: Path) -> None:
 def test_secrets_are_in_no_text() -> None:
     secret = "s3cr3t"
     data = base64.b64encode(secret.encode()).decode()
-    plugin = {"apiVersion": "x", "command": "p", "args": [secret], "env": [{"name": "A", "value": secret}]}
+    plugin = {
+        "apiVersion": "x",
+        "command": "p",
+        "args": [secret],
+        "env": [{"name": "A", "value": secret}],
+    }
     user = load(
-        CONTEXT, kubeconfig(user={"token": secret, "password": secret, "client-key-data": data, "exec": plugin})
+        CONTEXT,
+        kubeconfig(
+            user={"token": secret, "password": secret, "client-key-data": data, "exec": plugin}
+        ),
     ).user
     with pytest.raises(KubeconfigError) as broken:
         load(CONTEXT, f"users: [{{name: u, user: {{token: '{secret}\n")

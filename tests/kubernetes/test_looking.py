@@ -23,14 +23,21 @@ def listed(*items: dict[str, Any]) -> Script:
 async def test_pods_are_asked_for_by_labels_and_fields(wired: Wire) -> None:
     owner = {"uid": "u", "kind": "Job", "name": "j"}
     waiting = {"name": "cri", "state": {"waiting": {"reason": "ErrImagePull", "message": "none"}}}
-    pod = {"metadata": {"name": "p", "ownerReferences": [owner]}, "status": {"containerStatuses": [waiting]}}
+    pod = {
+        "metadata": {"name": "p", "ownerReferences": [owner]},
+        "status": {"containerStatuses": [waiting]},
+    }
     wire = wired(listed(pod))
 
     [found] = await wire.api.list_pods("ns", "a=b", "status.phase!=Succeeded")
 
     [asked] = wire.server.asked
     assert asked.path == "/api/v1/namespaces/ns/pods"
-    assert asked.query == {"limit": "500", "labelSelector": "a=b", "fieldSelector": "status.phase!=Succeeded"}
+    assert asked.query == {
+        "limit": "500",
+        "labelSelector": "a=b",
+        "fieldSelector": "status.phase!=Succeeded",
+    }
     assert found.stuck is not None
     assert (found.stuck[0], found.stuck[1].reason) == ("cri", "ErrImagePull")
     assert [o.uid for o in found.metadata.owner_references or []] == ["u"]
@@ -40,13 +47,20 @@ async def test_pods_are_asked_for_by_labels_and_fields(wired: Wire) -> None:
     ("times", "time"),
     [
         ({"lastTimestamp": "2026-01-02T00:00:00Z", "eventTime": None}, "2026-01-02T00:00:00Z"),
-        ({"lastTimestamp": None, "eventTime": "2026-01-03T00:00:00.000000Z"}, "2026-01-03T00:00:00.000000Z"),
+        (
+            {"lastTimestamp": None, "eventTime": "2026-01-03T00:00:00.000000Z"},
+            "2026-01-03T00:00:00.000000Z",
+        ),
         ({}, "2026-01-01T00:00:00Z"),
     ],
 )
-async def test_events_are_asked_for_by_fields(wired: Wire, times: dict[str, Any], time: str) -> None:
+async def test_events_are_asked_for_by_fields(
+    wired: Wire, times: dict[str, Any], time: str
+) -> None:
     metadata = {"name": "e", "creationTimestamp": "2026-01-01T00:00:00Z"}
-    wire = wired(listed({"metadata": metadata, "reason": "FailedCreate", "message": "forbidden", **times}))
+    wire = wired(
+        listed({"metadata": metadata, "reason": "FailedCreate", "message": "forbidden", **times})
+    )
 
     [event] = await wire.api.list_events("ns", "involvedObject.uid=u,type=Warning")
 
@@ -57,7 +71,9 @@ async def test_events_are_asked_for_by_fields(wired: Wire, times: dict[str, Any]
 
 
 async def test_a_rehearsal_is_a_dry_run_and_repeated_as_reads_are(wired: Wire) -> None:
-    wire = wired(in_turn(refused(503), ok({"metadata": {"name": "x"}}, 201), refused(422, "invalid")))
+    wire = wired(
+        in_turn(refused(503), ok({"metadata": {"name": "x"}}, 201), refused(422, "invalid"))
+    )
 
     await wire.api.rehearse_job("ns", {"metadata": {"name": "x"}})
     with pytest.raises(ApiError, match="422"):
@@ -72,8 +88,14 @@ async def test_a_rehearsal_is_a_dry_run_and_repeated_as_reads_are(wired: Wire) -
 @pytest.mark.parametrize(("status", "kept"), [("False", "runtime is down"), ("True", "")])
 def test_of_conditions_only_the_words_of_a_node_in_trouble_are_kept(status: str, kept: str) -> None:
     words = {"reason": "KubeletNotReady", "message": "runtime\nis down"}
-    conditions = [{"type": "MemoryPressure", "status": "False", **words}, {"type": "Ready", "status": status, **words}]
+    conditions = [
+        {"type": "MemoryPressure", "status": "False", **words},
+        {"type": "Ready", "status": status, **words},
+    ]
     node = msgspec.convert({"metadata": {"name": "n"}, "status": {"conditions": conditions}}, Node)
     assert node.trouble == kept
     assert node.status is not None
-    assert [bool(condition.message) for condition in node.status.conditions or []] == [False, bool(kept)]
+    assert [bool(condition.message) for condition in node.status.conditions or []] == [
+        False,
+        bool(kept),
+    ]

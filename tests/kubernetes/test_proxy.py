@@ -8,7 +8,9 @@ PROXY = "http://proxy:3128"
 
 
 def proxy(server: str, proxy_url: str | None = None, **environment: str) -> str | None:
-    target = Target(context="prod", cluster=Cluster(server=server, proxy_url=proxy_url), user=User())
+    target = Target(
+        context="prod", cluster=Cluster(server=server, proxy_url=proxy_url), user=User()
+    )
     return proxy_of(target, environment)
 
 
@@ -21,10 +23,14 @@ def test_the_kubeconfig_comes_before_the_environment() -> None:
 def test_the_environment_has_one_for_each_scheme(name: str) -> None:
     assert proxy("https://api", **{name: PROXY}) == PROXY
     assert proxy("http://api", **{name: PROXY}) is None
-    assert proxy("https://api", **{name: "proxy:3128"}) == PROXY, "http:// is meant where nothing is said"
+    assert proxy("https://api", **{name: "proxy:3128"}) == PROXY, (
+        "http:// is meant where nothing is said"
+    )
 
 
-@pytest.mark.parametrize("server", ["https://localhost:6443", "https://127.0.0.1", "https://[::1]:6443"])
+@pytest.mark.parametrize(
+    "server", ["https://localhost:6443", "https://127.0.0.1", "https://[::1]:6443"]
+)
 def test_no_proxy_of_the_environment_leads_to_this_machine(server: str) -> None:
     assert proxy(server, HTTPS_PROXY=PROXY) is None
 
@@ -69,10 +75,13 @@ def test_other_hosts_are_no_exceptions(server: str, no_proxy: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["socks5://ann:s3cr3t@p:1", "https://ann:s3cr3t@p", "http://", "http://p:s3cr3t", "ftp://p"]
+    "url",
+    ["socks5://ann:s3cr3t@p:1", "https://ann:s3cr3t@p", "http://", "http://p:s3cr3t", "ftp://p"],
 )
 def test_a_proxy_of_another_kind_is_refused_without_being_quoted(url: str) -> None:
     for refused in ({"proxy_url": url}, {"HTTPS_PROXY": url}):
-        with pytest.raises(KubeconfigError, match=r"proxy of context .prod. cannot be used.*http://host:port") as error:
+        with pytest.raises(
+            KubeconfigError, match=r"proxy of context .prod. cannot be used.*http://host:port"
+        ) as error:
             proxy("https://api", **refused)
         assert "s3cr3t" not in str(error.value)

@@ -16,7 +16,16 @@ from kata_components.kubernetes.kubeconfig import load
 from kata_components.kubernetes.objects import JobEvent
 from kata_components.kubernetes.retry import Retry
 from kata_components.kubernetes.transport import NoAnswerError
-from tests.kubernetes.fake_server import Asked, FakeServer, Reply, Script, in_turn, ok, refused, stream
+from tests.kubernetes.fake_server import (
+    Asked,
+    FakeServer,
+    Reply,
+    Script,
+    in_turn,
+    ok,
+    refused,
+    stream,
+)
 from tests.kubernetes.support import CONTEXT, Pauses, Wired, kubeconfig
 
 pytestmark = pytest.mark.anyio
@@ -27,17 +36,26 @@ FORBIDDEN = refused(403, "no")  # ends every watch below
 
 
 def job(name: str, version: int, kind: str = "ADDED") -> dict[str, Any]:
-    return {"type": kind, "object": {"metadata": {"name": name, "uid": name, "resourceVersion": str(version)}}}
+    return {
+        "type": kind,
+        "object": {"metadata": {"name": name, "uid": name, "resourceVersion": str(version)}},
+    }
 
 
 def bookmark(version: int) -> dict[str, Any]:
     template = {"metadata": {"creationTimestamp": None}, "spec": {"containers": None}}
     metadata = {"resourceVersion": str(version), "creationTimestamp": None}
-    return {"type": "BOOKMARK", "object": {"kind": "Job", "metadata": metadata, "spec": {"template": template}}}
+    return {
+        "type": "BOOKMARK",
+        "object": {"kind": "Job", "metadata": metadata, "spec": {"template": template}},
+    }
 
 
 def failed(code: int, **more: Any) -> dict[str, Any]:
-    return {"type": "ERROR", "object": {"kind": "Status", "code": code, "message": "failed", **more}}
+    return {
+        "type": "ERROR",
+        "object": {"kind": "Status", "code": code, "message": "failed", **more},
+    }
 
 
 async def events(watch: AsyncIterator[JobEvent]) -> list[JobEvent]:
@@ -54,7 +72,10 @@ async def events(watch: AsyncIterator[JobEvent]) -> list[JobEvent]:
 
 
 async def names(wire: Wired, version: str = "5") -> list[str]:
-    return [event.object.metadata.name for event in await events(wire.api.watch_jobs("ns", "a=b", version))]
+    return [
+        event.object.metadata.name
+        for event in await events(wire.api.watch_jobs("ns", "a=b", version))
+    ]
 
 
 def positions(wire: Wired) -> list[str]:
@@ -82,7 +103,10 @@ async def test_a_watch_that_ends_goes_on_where_it_was(wired: Wire) -> None:
 
 async def test_events_carry_kind_and_uid(wired: Wire) -> None:
     wire = wired(in_turn(stream(job("a", 6, "MODIFIED"), job("a", 7, "DELETED")), FORBIDDEN))
-    seen = [(event.type, event.object.metadata.uid) for event in await events(wire.api.watch_jobs("ns", "", "5"))]
+    seen = [
+        (event.type, event.object.metadata.uid)
+        for event in await events(wire.api.watch_jobs("ns", "", "5"))
+    ]
     assert seen == [("MODIFIED", "a"), ("DELETED", "a")]
 
 
@@ -101,7 +125,9 @@ async def test_lines_are_put_together_from_any_chunks(wired: Wire) -> None:
 
 async def test_half_a_line_at_the_end_is_dropped(wired: Wire) -> None:
     half = msgspec.json.encode(job("b", 7))[:20]
-    wire = wired(in_turn(stream(job("a", 6), half), stream(job("b", 7), half, end="reset"), FORBIDDEN))
+    wire = wired(
+        in_turn(stream(job("a", 6), half), stream(job("b", 7), half, end="reset"), FORBIDDEN)
+    )
     assert await names(wire) == ["a", "b"]
     assert positions(wire) == ["5", "6", "7"]
 
@@ -113,7 +139,12 @@ async def test_a_line_that_is_no_event_is_an_error(wired: Wire) -> None:
 
 
 @pytest.mark.parametrize(
-    "reply", [refused(410, "too old"), stream(failed(410)), stream(failed(410, reason="Expired", metadata={}))]
+    "reply",
+    [
+        refused(410, "too old"),
+        stream(failed(410)),
+        stream(failed(410, reason="Expired", metadata={})),
+    ],
 )
 async def test_an_expired_position_asks_for_a_new_list(wired: Wire, reply: Reply) -> None:
     wire = wired(in_turn(reply))
@@ -215,7 +246,9 @@ async def impatient() -> AsyncIterator[Impatient]:
     """Watches over real sockets that take a short silence for a lost connection."""
     opened: list[HttpKubeApi] = []
 
-    def watch(url: str, sleep: Callable[[float], Awaitable[None]]) -> AsyncGenerator[JobEvent, None]:
+    def watch(
+        url: str, sleep: Callable[[float], Awaitable[None]]
+    ) -> AsyncGenerator[JobEvent, None]:
         target = load(CONTEXT, kubeconfig(url))
 
         def transport(credential: Credential) -> HttpTransport:
@@ -230,7 +263,9 @@ async def impatient() -> AsyncIterator[Impatient]:
         await api.aclose()
 
 
-async def test_over_sockets_a_watch_survives_resets_and_half_open_connections(impatient: Impatient) -> None:
+async def test_over_sockets_a_watch_survives_resets_and_half_open_connections(
+    impatient: Impatient,
+) -> None:
     half = msgspec.json.encode(job("c", 8))[:20]
     script = in_turn(
         stream(job("a", 6), half, end="reset"),

@@ -41,7 +41,9 @@ class Case(NamedTuple):
     @property
     def config(self) -> dict[str, Any]:
         """The stack configuration with the values, paced in the cluster where the version has no other place yet."""
-        paced = {"rollout": {"runsIn": "cluster"}} if self.version != "4.0.0" and self.job_mode else {}
+        paced = (
+            {"rollout": {"runsIn": "cluster"}} if self.version != "4.0.0" and self.job_mode else {}
+        )
         return {"kataVersion": self.version, "cluster": {"context": "test"}, **self.values, **paced}
 
     @property
@@ -59,7 +61,9 @@ class Case(NamedTuple):
         for key in less:
             config = without(config, tuple(key.split(".")))
         settings = load_settings(config)
-        return settings.model_copy(update={"rollout": settings.rollout.model_copy(update={"runs_in": "cluster"})})
+        return settings.model_copy(
+            update={"rollout": settings.rollout.model_copy(update={"runs_in": "cluster"})}
+        )
 
     def refusals(self) -> tuple[str, ...]:
         """Return the problems for which the values are refused."""
@@ -105,7 +109,9 @@ def deviations(ours: Iterable[Mapping[str, Any]], chart: Iterable[Mapping[str, A
     mine, theirs = ({_identity(m): _comparable(m) for m in side} for side in (ours, chart))
     lines: list[str] = []
     for identity in sorted(mine.keys() | theirs.keys()):
-        lines += _differences(mine.get(identity), theirs.get(identity), "/".join(filter(None, identity)))
+        lines += _differences(
+            mine.get(identity), theirs.get(identity), "/".join(filter(None, identity))
+        )
     return lines
 
 

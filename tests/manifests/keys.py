@@ -46,7 +46,9 @@ def keys(version: str) -> list[str]:
 def cases_of(key: str) -> dict[str, list[str]]:
     """Return, by version, the cases whose values set a key."""
     pattern = tuple("*" if part == "<name>" else part for part in key.split("."))
-    found: dict[str, list[str]] = {version: [] for version in SUPPORTED_VERSIONS if key in keys(version)}
+    found: dict[str, list[str]] = {
+        version: [] for version in SUPPORTED_VERSIONS if key in keys(version)
+    }
     for case in chart.cases():
         if case.version in found and any(True for _ in select(case.values, pattern)):
             found[case.version].append(case.name)

@@ -17,7 +17,9 @@ from kata_components.settings.settings import Settings
 
 
 def settings(mode: str = "job", **values: Any) -> Settings:
-    return load_settings({"kataVersion": "4.0.0", "cluster": {"context": "c"}, "deploymentMode": mode, **values})
+    return load_settings(
+        {"kataVersion": "4.0.0", "cluster": {"context": "c"}, "deploymentMode": mode, **values}
+    )
 
 
 def containers(job: Manifest) -> list[tuple[str, str, bool]]:
@@ -70,14 +72,20 @@ def test_cleanup_unlabels_before_it_touches_the_host() -> None:
 
 
 def test_config_map_holds_the_jobs_as_they_are() -> None:
-    args = settings(tolerations=[{"key": "1e3", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 5}])
+    args = settings(
+        tolerations=[
+            {"key": "1e3", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 5}
+        ]
+    )
     data = config_map(args)["data"]
     assert yaml.safe_load(data["install-job.yaml"]) == install_job(args)
     assert yaml.safe_load(data["cleanup-job.yaml"]) == cleanup_job(args)
     assert "*id" not in data["install-job.yaml"]
 
 
-@pytest.mark.parametrize("text", ["1e3", "0o7", "4.0.0", "true", "no", "null", "", "~", ": x", "a: b", "2001-01-01"])
+@pytest.mark.parametrize(
+    "text", ["1e3", "0o7", "4.0.0", "true", "no", "null", "", "~", ": x", "a: b", "2001-01-01"]
+)
 def test_text_stays_text_in_yaml(text: str) -> None:
     assert yaml.safe_load(yaml_text({"key": text})) == {"key": text}
     assert text[:1].isalpha() or f'"{text}"' in yaml_text({"key": text})
@@ -85,14 +93,18 @@ def test_text_stays_text_in_yaml(text: str) -> None:
 
 def test_probe_that_is_off_is_left_out() -> None:
     health = {"livenessProbe": {"enabled": False}, "startupProbe": {"initialDelaySeconds": 0}}
-    container = daemon_set(settings("daemonset", health=health))["spec"]["template"]["spec"]["containers"][0]
+    container = daemon_set(settings("daemonset", health=health))["spec"]["template"]["spec"][
+        "containers"
+    ][0]
     assert "livenessProbe" not in container
     assert container["startupProbe"]["initialDelaySeconds"] == 0
 
 
 def test_default_class_is_left_out_next_to_another_installation() -> None:
     asked = {"createDefault": True}
-    assert "kata" in {m["metadata"]["name"] for m in runtime_classes(settings(runtimeClasses=asked))}
+    assert "kata" in {
+        m["metadata"]["name"] for m in runtime_classes(settings(runtimeClasses=asked))
+    }
     with_suffix = runtime_classes(settings(runtimeClasses=asked, env={"multiInstallSuffix": "dev"}))
     assert all(m["metadata"]["name"].endswith("-dev") for m in with_suffix)
 
@@ -111,7 +123,8 @@ def test_objects_are_made_anew_at_each_call() -> None:
 def test_kubeadm_keeps_its_files_where_plain_kubernetes_does() -> None:
     for mode in ("job", "daemonset"):
         made, plain = (
-            all_objects(settings(mode, k8sDistribution=name, monitor={"enabled": True})) for name in ("kubeadm", "k8s")
+            all_objects(settings(mode, k8sDistribution=name, monitor={"enabled": True}))
+            for name in ("kubeadm", "k8s")
         )
         assert made == plain
 
@@ -119,4 +132,6 @@ def test_kubeadm_keeps_its_files_where_plain_kubernetes_does() -> None:
 def test_a_custom_class_is_of_the_whole_cluster_whatever_its_text_says() -> None:
     text = "apiVersion: node.k8s.io/v1\nkind: RuntimeClass\nmetadata: {name: k, namespace: kata}\nhandler: k\n"
     runtimes = {"enabled": True, "runtimes": {"k": {"baseConfig": "qemu", "runtimeClass": text}}}
-    assert "node.k8s.io/v1 runtimeclasses  k" in map(reference, all_objects(settings(customRuntimes=runtimes)))
+    assert "node.k8s.io/v1 runtimeclasses  k" in map(
+        reference, all_objects(settings(customRuntimes=runtimes))
+    )

@@ -18,12 +18,15 @@ pytestmark = pytest.mark.skipif(
 )
 
 PARITY = (CHECKOUT / "docs" / "parity.md").read_text(encoding="utf-8")
-ALLOWED = [pattern for where, _ in tables(section(PARITY, "## Objects")) for pattern in in_code(where)]
+ALLOWED = [
+    pattern for where, _ in tables(section(PARITY, "## Objects")) for pattern in in_code(where)
+]
 IGNORED_BY_THE_CHART = {
     Case("4.0.0", "job-affinity"): ("affinity", "nodeSelector"),
     Case("4.0.0", "job-pod-metadata"): ("podAnnotations", "podLabels"),
 }
-"""Cases with keys that are refused here and silently ignored by the chart: compared without them."""
+"""Cases with keys that are refused here and silently ignored by the chart: compared without
+them."""
 BASED_ON_NOTHING = "odd-base"
 """A custom runtime of a case whose base is no shim, which is refused here: compared without it."""
 CASES = {"4.0.0": 44, "4.1.0": 45}
@@ -64,16 +67,22 @@ def test_every_allowed_difference_is_still_there() -> None:
 
 
 def test_all_cases_are_compared() -> None:
-    assert {version: sum(case.version == version for case in chart.cases()) for version in CASES} == CASES
+    assert {
+        version: sum(case.version == version for case in chart.cases()) for version in CASES
+    } == CASES
 
 
 @pytest.mark.parametrize("case", chart.cases(), ids=str)
 def test_only_keys_without_effect_are_refused(case: Case) -> None:
     ignored = IGNORED_BY_THE_CHART.get(case, ())
     refusals = case.refusals()
-    assert [key for key in ignored if not any(line.startswith(f"{key}: ") for line in refusals)] == []
+    assert [
+        key for key in ignored if not any(line.startswith(f"{key}: ") for line in refusals)
+    ] == []
     stricter = [
-        line for line in refusals if line.startswith(f"customRuntimes.runtimes.{BASED_ON_NOTHING}.baseConfig: ")
+        line
+        for line in refusals
+        if line.startswith(f"customRuntimes.runtimes.{BASED_ON_NOTHING}.baseConfig: ")
     ]
     assert [line for line in refusals if " has no effect in job mode; " not in line] == stricter
     assert bool(refusals) == bool(ignored or case.name == "custom-runtimes")
@@ -85,17 +94,27 @@ def test_comparison_names_a_changed_field() -> None:
     objects[0]["metadata"]["namespace"] = "elsewhere"
     objects[1]["rules"][0]["verbs"] = ["get"]
     lines = chart.deviations(objects, case.chart_objects())
-    assert "ClusterRole/kata-deploy-role/rules/0/verbs: chart ['get', 'patch'], ours ['get']" in lines
-    assert any(line.startswith("ServiceAccount/elsewhere/kata-deploy-sa: chart None") for line in lines)
-    assert any(line.startswith("ServiceAccount/kube-system/kata-deploy-sa: chart {") for line in lines)
+    assert (
+        "ClusterRole/kata-deploy-role/rules/0/verbs: chart ['get', 'patch'], ours ['get']" in lines
+    )
+    assert any(
+        line.startswith("ServiceAccount/elsewhere/kata-deploy-sa: chart None") for line in lines
+    )
+    assert any(
+        line.startswith("ServiceAccount/kube-system/kata-deploy-sa: chart {") for line in lines
+    )
 
 
 def test_missing_checksum_is_a_difference() -> None:
     case = Case("4.1.0", "shim-dropins")
     objects = all_objects(case.settings())
-    made = next(m for m in objects if m["metadata"]["name"] == "kata-deploy" and m["kind"] == "DaemonSet")
+    made = next(
+        m for m in objects if m["metadata"]["name"] == "kata-deploy" and m["kind"] == "DaemonSet"
+    )
     del made["spec"]["template"]["metadata"]["annotations"]["checksum/custom-configs"]
-    lines = [line for line in chart.deviations(objects, case.chart_objects()) if not is_allowed(line)]
+    lines = [
+        line for line in chart.deviations(objects, case.chart_objects()) if not is_allowed(line)
+    ]
     assert lines == [
         "DaemonSet/kube-system/kata-deploy/spec/template/metadata/annotations/checksum/custom-configs: "
         "chart 'a checksum', ours None"

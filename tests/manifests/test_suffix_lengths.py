@@ -1,4 +1,7 @@
-"""Whatever the suffix, every name and label that is made of it is one the API server takes; a longer one is refused."""
+"""Whatever the suffix, every name and label that is made of it is one the API server takes.
+
+A longer one is refused.
+"""
 
 import re
 from collections.abc import Iterator
@@ -18,7 +21,10 @@ DNS_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 NAME = r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?"
 NODES = ["a", "n" * 63, "worker-1.example.com", "n" * 253]
 IN_JOB_MODE = {"deploymentMode": "job", "rollout": {"runsIn": "cluster"}}
-ONE_SHIM = {"shims": {"disableAll": True, "qemu": {"enabled": True}}, "defaultShim": {"amd64": "qemu"}}
+ONE_SHIM = {
+    "shims": {"disableAll": True, "qemu": {"enabled": True}},
+    "defaultShim": {"amd64": "qemu"},
+}
 LIMITS: list[tuple[str, dict[str, Any], int]] = [
     ("4.0.0", IN_JOB_MODE | ONE_SHIM, 43),
     ("4.1.0", IN_JOB_MODE | ONE_SHIM, 43),
@@ -32,7 +38,9 @@ LIMITS: list[tuple[str, dict[str, Any], int]] = [
 
 def load(version: str, suffix: str, **config: Any) -> Settings:
     env = {"multiInstallSuffix": suffix}
-    return load_settings({"kataVersion": version, "cluster": {"context": "c"}, "env": env, **config})
+    return load_settings(
+        {"kataVersion": version, "cluster": {"context": "c"}, "env": env, **config}
+    )
 
 
 def everything(settings: Settings) -> Iterator[Manifest]:
@@ -46,7 +54,10 @@ def everything(settings: Settings) -> Iterator[Manifest]:
                 prefix = names.job_prefix(suffix, stage)
                 labels = {**job["metadata"].get("labels", {}), names.OWNER_LABEL: prefix}
                 for node in NODES:
-                    yield {**job, "metadata": {"name": names.job_name(prefix, node), "labels": labels}}
+                    yield {
+                        **job,
+                        "metadata": {"name": names.job_name(prefix, node), "labels": labels},
+                    }
 
 
 def refused(manifest: Manifest) -> Iterator[str]:
@@ -54,9 +65,14 @@ def refused(manifest: Manifest) -> Iterator[str]:
     metadata, kind = manifest["metadata"], manifest["kind"]
     # The pods of a Job carry its name as a label.
     longest = 63 if kind == "Job" else 253
-    if not re.fullmatch(rf"{DNS_LABEL}(\.{DNS_LABEL})*", metadata["name"]) or len(metadata["name"]) > longest:
+    if (
+        not re.fullmatch(rf"{DNS_LABEL}(\.{DNS_LABEL})*", metadata["name"])
+        or len(metadata["name"]) > longest
+    ):
         yield f"{kind} {metadata['name']}"
-    if kind == "RuntimeClass" and not (re.fullmatch(DNS_LABEL, manifest["handler"]) and len(manifest["handler"]) <= 63):
+    if kind == "RuntimeClass" and not (
+        re.fullmatch(DNS_LABEL, manifest["handler"]) and len(manifest["handler"]) <= 63
+    ):
         yield f"handler {manifest['handler']}"
     for labels in label_maps(manifest):
         for key, value in labels.items():
@@ -80,13 +96,22 @@ def label_maps(tree: Any) -> Iterator[dict[str, str]]:
 
 
 @pytest.mark.parametrize(("version", "config", "longest"), LIMITS, ids=str)
-def test_every_suffix_that_is_allowed_can_work(version: str, config: dict[str, Any], longest: int) -> None:
+def test_every_suffix_that_is_allowed_can_work(
+    version: str, config: dict[str, Any], longest: int
+) -> None:
     for length in (0, 1, longest - 1, longest):
         settings = load(version, "s" * length, **config)
         suffix = settings.env.multi_install_suffix
         assert [line for manifest in everything(settings) for line in refused(manifest)] == []
         assert (
-            list(refused({"kind": "Node", "metadata": {"name": "n", "labels": {names.mark_label(suffix): "true"}}}))
+            list(
+                refused(
+                    {
+                        "kind": "Node",
+                        "metadata": {"name": "n", "labels": {names.mark_label(suffix): "true"}},
+                    }
+                )
+            )
             == []
         )
         assert len(names.mark_annotation(suffix).rpartition("/")[2]) <= 63
@@ -94,7 +119,9 @@ def test_every_suffix_that_is_allowed_can_work(version: str, config: dict[str, A
 
 
 @pytest.mark.parametrize(("version", "config", "longest"), LIMITS, ids=str)
-def test_a_longer_suffix_is_refused_with_the_limit(version: str, config: dict[str, Any], longest: int) -> None:
+def test_a_longer_suffix_is_refused_with_the_limit(
+    version: str, config: dict[str, Any], longest: int
+) -> None:
     for length in range(longest + 1, 65):
         with pytest.raises(SettingsError) as caught:
             load(version, "s" * length, **config)

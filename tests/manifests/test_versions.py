@@ -9,9 +9,17 @@ from kata_components.manifests.daemon_set import daemon_set
 from kata_components.manifests.dispatcher_job import cleanup_dispatcher_job, install_dispatcher_job
 from kata_components.manifests.job_templates import cleanup_job, install_job
 from kata_components.manifests.monitor import monitor
-from kata_components.manifests.mounted_configs import checksum_annotations, custom_configs, mounted_fingerprints
+from kata_components.manifests.mounted_configs import (
+    checksum_annotations,
+    custom_configs,
+    mounted_fingerprints,
+)
 from kata_components.manifests.runtime_classes import runtime_classes
-from kata_components.manifests.selector import cleanup_selectors, daemon_set_selectors, install_selectors
+from kata_components.manifests.selector import (
+    cleanup_selectors,
+    daemon_set_selectors,
+    install_selectors,
+)
 from kata_components.settings.load import load_settings
 from kata_components.settings.settings import Settings
 
@@ -28,7 +36,11 @@ def settings(version: str = "4.1.0", mode: str = "daemonset", **values: Any) -> 
 
 
 def terms(*expressions: list[dict[str, Any]]) -> dict[str, Any]:
-    return {"nodeAffinity": {REQUIRED: {"nodeSelectorTerms": [{"matchExpressions": e} for e in expressions]}}}
+    return {
+        "nodeAffinity": {
+            REQUIRED: {"nodeSelectorTerms": [{"matchExpressions": e} for e in expressions]}
+        }
+    }
 
 
 def pod_of(job: Manifest) -> Any:
@@ -46,16 +58,23 @@ def test_per_node_jobs_hold_no_token_and_are_not_privileged() -> None:
         assert pod["automountServiceAccountToken"] is False
         assert not {"serviceAccountName", "hostPID"} & set(pod)
         contexts = [c["securityContext"] for c in pod["initContainers"] + pod["containers"]]
-        assert all(context == {"privileged": False, "readOnlyRootFilesystem": True} for context in contexts)
+        assert all(
+            context == {"privileged": False, "readOnlyRootFilesystem": True} for context in contexts
+        )
 
 
 @pytest.mark.parametrize(("nodes", "daemons"), [([], 6), (["a"], 0)])
-def test_install_jobs_tolerate_what_daemons_do_and_named_nodes_all(nodes: list[str], daemons: int) -> None:
+def test_install_jobs_tolerate_what_daemons_do_and_named_nodes_all(
+    nodes: list[str], daemons: int
+) -> None:
     own = [{"key": "dedicated", "operator": "Exists"}]
     args = settings(mode="job", tolerations=own, job={"nodes": nodes})
     tolerations = pod_of(install_job(args))["tolerations"]
     assert tolerations[-1:] == own
-    assert len([t for t in tolerations if t.get("key", "").startswith("node.kubernetes.io/")]) == daemons
+    assert (
+        len([t for t in tolerations if t.get("key", "").startswith("node.kubernetes.io/")])
+        == daemons
+    )
     assert ({"operator": "Exists"} in tolerations) == (daemons == 0)
     assert pod_of(cleanup_job(args))["tolerations"] == [{"operator": "Exists"}]
 
@@ -78,11 +97,20 @@ def test_install_jobs_tolerate_what_daemons_do_and_named_nodes_all(nodes: list[s
             },
             ["pool=kata,zone in (x,y),!old", "pool=kata,tee"],
         ),
-        ({"affinity": terms([{"key": "a", "operator": "Exists"}], [{"key": "a", "operator": "Exists"}])}, ["a"]),
+        (
+            {
+                "affinity": terms(
+                    [{"key": "a", "operator": "Exists"}], [{"key": "a", "operator": "Exists"}]
+                )
+            },
+            ["a"],
+        ),
         ({"affinity": {"podAntiAffinity": {}}}, []),
     ],
 )
-def test_node_affinity_becomes_one_selector_per_term(values: dict[str, Any], selectors: list[str]) -> None:
+def test_node_affinity_becomes_one_selector_per_term(
+    values: dict[str, Any], selectors: list[str]
+) -> None:
     assert install_selectors(settings(mode="job", **values)) == selectors
 
 
@@ -91,13 +119,18 @@ def test_feature_discovery_narrows_each_term_to_machines_with_virtualization() -
     assert len(install_selectors(settings(mode="job", **DISCOVERY))) == 6
     found = install_selectors(settings(mode="job", affinity=both, **DISCOVERY))
     assert len(found) == 12
-    assert found[0] == "feature.node.kubernetes.io/cpu-cpuid.VMX in (true),kubernetes.io/arch in (amd64),a"
+    assert (
+        found[0]
+        == "feature.node.kubernetes.io/cpu-cpuid.VMX in (true),kubernetes.io/arch in (amd64),a"
+    )
     pod = pod_of(daemon_set(settings(affinity=both, **DISCOVERY)))
     assert len(pod["affinity"]["nodeAffinity"][REQUIRED]["nodeSelectorTerms"]) == 12
 
 
 def test_feature_discovery_keeps_the_rest_of_the_affinity() -> None:
-    preferred = [{"weight": 1, "preference": {"matchExpressions": [{"key": "a", "operator": "Exists"}]}}]
+    preferred = [
+        {"weight": 1, "preference": {"matchExpressions": [{"key": "a", "operator": "Exists"}]}}
+    ]
     key = "preferredDuringSchedulingIgnoredDuringExecution"
     affinity = {"nodeAffinity": {key: preferred}, "podAntiAffinity": {REQUIRED: []}}
     made = pod_of(daemon_set(settings(affinity=affinity, **DISCOVERY)))["affinity"]
@@ -116,15 +149,25 @@ def test_cleanup_selects_by_what_was_installed_never_by_where_to_install() -> No
 def test_dispatcher_waits_for_nodes_only_when_it_looks_for_them() -> None:
     waits = ("--wait-for-nodes-secs", "--node-settle-secs")
     searched = flags(install_dispatcher_job(settings(mode="job", job={"waitForNodesSeconds": 0})))
-    assert [f for f in searched if f.startswith(waits)] == ["--wait-for-nodes-secs=0", "--node-settle-secs=15"]
+    assert [f for f in searched if f.startswith(waits)] == [
+        "--wait-for-nodes-secs=0",
+        "--node-settle-secs=15",
+    ]
     named = flags(install_dispatcher_job(settings(mode="job", job={"nodes": ["b", "a"]})))
-    assert [f for f in named if f.startswith((*waits, "--node"))] == ["--nodes=b,a", "--node-label=true"]
-    assert not [f for f in flags(cleanup_dispatcher_job(settings(mode="job"))) if f.startswith(waits)]
+    assert [f for f in named if f.startswith((*waits, "--node"))] == [
+        "--nodes=b,a",
+        "--node-label=true",
+    ]
+    assert not [
+        f for f in flags(cleanup_dispatcher_job(settings(mode="job"))) if f.startswith(waits)
+    ]
 
 
 def test_dispatcher_asks_for_the_handlers_of_the_runtime_classes() -> None:
     args = settings(mode="job", env={"multiInstallSuffix": "dev"})
-    (asked,) = (f for f in flags(install_dispatcher_job(args)) if f.startswith("--require-node-handlers="))
+    (asked,) = (
+        f for f in flags(install_dispatcher_job(args)) if f.startswith("--require-node-handlers=")
+    )
     handlers = {m["handler"] for m in runtime_classes(args)}
     assert set(asked.partition("=")[2].split(",")) == handlers
 
@@ -139,8 +182,13 @@ def test_dispatcher_asks_for_the_handlers_of_the_runtime_classes() -> None:
         ({"shims": {"qemu": {"supportedArches": [], "crio": {"guestPull": True}}}}, False),
     ],
 )
-def test_dispatcher_looks_at_kubelets_only_where_images_take_long(values: dict[str, Any], warns: bool) -> None:
-    shims = {"disableAll": True, "qemu": {"enabled": True, **values.get("shims", {}).get("qemu", {})}}
+def test_dispatcher_looks_at_kubelets_only_where_images_take_long(
+    values: dict[str, Any], warns: bool
+) -> None:
+    shims = {
+        "disableAll": True,
+        "qemu": {"enabled": True, **values.get("shims", {}).get("qemu", {})},
+    }
     args = settings(mode="job", **(values | {"shims": shims}))
     assert ("--kubelet-timeout-warn-secs=600" in flags(install_dispatcher_job(args))) == warns
 
@@ -148,13 +196,21 @@ def test_dispatcher_looks_at_kubelets_only_where_images_take_long(values: dict[s
 def test_dispatcher_runs_where_it_is_told_to() -> None:
     tolerations = [{"key": "trusted", "operator": "Exists"}]
     told = {"dispatcherNodeSelector": {"trusted": "yes"}, "dispatcherTolerations": tolerations}
-    pod = pod_of(install_dispatcher_job(settings(mode="job", job=told, tolerations=[{"operator": "Exists"}])))
+    pod = pod_of(
+        install_dispatcher_job(settings(mode="job", job=told, tolerations=[{"operator": "Exists"}]))
+    )
     assert (pod["nodeSelector"], pod["tolerations"]) == ({"trusted": "yes"}, tolerations)
 
 
 def test_gate_of_the_runtime_classes_cannot_be_changed() -> None:
-    own = {"katacontainers.io/kata-runtime": "no", "kata-deploy.katacontainers.io/default": "no", "disk": "ssd"}
-    args = settings(shims={"disableAll": True, "qemu": {"enabled": True, "runtimeClass": {"nodeSelector": own}}})
+    own = {
+        "katacontainers.io/kata-runtime": "no",
+        "kata-deploy.katacontainers.io/default": "no",
+        "disk": "ssd",
+    }
+    args = settings(
+        shims={"disableAll": True, "qemu": {"enabled": True, "runtimeClass": {"nodeSelector": own}}}
+    )
     (made,) = runtime_classes(args)
     assert made["scheduling"]["nodeSelector"] == {
         "katacontainers.io/kata-runtime": "true",
@@ -165,7 +221,9 @@ def test_gate_of_the_runtime_classes_cannot_be_changed() -> None:
 
 def test_class_without_own_overhead_has_the_charts() -> None:
     args = settings(shims={"disableAll": True, "qemu": {"enabled": True, "runtimeClass": None}})
-    assert [m["overhead"] for m in runtime_classes(args)] == [{"podFixed": {"memory": "320Mi", "cpu": "250m"}}]
+    assert [m["overhead"] for m in runtime_classes(args)] == [
+        {"podFixed": {"memory": "320Mi", "cpu": "250m"}}
+    ]
 
 
 def test_checksum_changes_with_the_content_and_only_with_it() -> None:
@@ -184,7 +242,9 @@ def test_files_end_with_one_line_end(text: str) -> None:
 
 
 def test_fingerprints_are_those_of_the_files() -> None:
-    one, same, other = (settings(shims={"qemu": {"dropIn": text}}) for text in ("a = 1", "a = 1\n", "a = 2"))
+    one, same, other = (
+        settings(shims={"qemu": {"dropIn": text}}) for text in ("a = 1", "a = 1\n", "a = 2")
+    )
     assert mounted_fingerprints(one) == mounted_fingerprints(same) != mounted_fingerprints(other)
     assert mounted_fingerprints(settings()) == {}
 
@@ -192,10 +252,14 @@ def test_fingerprints_are_those_of_the_files() -> None:
 def test_probes_are_as_configured() -> None:
     timing = {"periodSeconds": 7, "failureThreshold": 8, "timeoutSeconds": 9}
     names = ("startupProbe", "livenessProbe", "readinessProbe")
-    container = pod_of(daemon_set(settings(health={"port": 1234} | dict.fromkeys(names, timing))))["containers"][0]
+    container = pod_of(daemon_set(settings(health={"port": 1234} | dict.fromkeys(names, timing))))[
+        "containers"
+    ][0]
     assert all(timing.items() <= container[name].items() for name in names)
     assert all(container[name]["httpGet"]["port"] == 1234 for name in names)
-    off = pod_of(daemon_set(settings(health={name: {"enabled": False} for name in names})))["containers"][0]
+    off = pod_of(daemon_set(settings(health={name: {"enabled": False} for name in names})))[
+        "containers"
+    ][0]
     assert not set(names) & set(off)
 
 
@@ -223,19 +287,26 @@ def test_monitor_is_as_configured() -> None:
         ({}, []),
         ({"nodeSelector": {"pool": "kata"}}, ["pool=kata"]),
         (
-            {"affinity": terms([{"key": "a", "operator": "Exists"}], [{"key": "b", "operator": "DoesNotExist"}])},
+            {
+                "affinity": terms(
+                    [{"key": "a", "operator": "Exists"}], [{"key": "b", "operator": "DoesNotExist"}]
+                )
+            },
             ["a", "!b"],
         ),
         ({"affinity": terms([{"key": "a", "operator": "Gt", "values": ["1"]}])}, None),
         (
             {
                 "affinity": terms(
-                    [{"key": "a", "operator": "Exists"}], [{"key": "b", "operator": "Lt", "values": ["1"]}]
+                    [{"key": "a", "operator": "Exists"}],
+                    [{"key": "b", "operator": "Lt", "values": ["1"]}],
                 )
             },
             ["a"],
         ),
     ],
 )
-def test_where_the_pods_of_the_daemon_set_go(config: dict[str, Any], selectors: list[str] | None) -> None:
+def test_where_the_pods_of_the_daemon_set_go(
+    config: dict[str, Any], selectors: list[str] | None
+) -> None:
     assert daemon_set_selectors(settings("4.0.0", **config)) == selectors

@@ -88,11 +88,13 @@ def run_program(loop: asyncio.AbstractEventLoop, config: dict[str, Any]) -> Run:
 
     Args:
         loop: the current event loop.
-        config: the stack's configuration; values that are not texts become JSON, as Pulumi hands them over.
+        config: the stack's configuration; values that are not texts become JSON, as Pulumi hands
+            them over.
     """
     run = Run()
     texts = {
-        f"kata-deploy:{key}": value if isinstance(value, str) else json.dumps(value) for key, value in config.items()
+        f"kata-deploy:{key}": value if isinstance(value, str) else json.dumps(value)
+        for key, value in config.items()
     }
     pulumi.runtime.set_mocks(Recorder(), project=PROJECT, stack=STACK, monitor=_Monitor(run))
     # Mocks come with a stack that has no outputs; the program's run makes its own.

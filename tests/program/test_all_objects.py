@@ -28,9 +28,16 @@ spec: {runtimeClassName: kata-qemu, containers: [{name: a, image: b}]}
 """
 EVERYTHING = {
     "cluster": {"context": "c"},
-    "shims": {"disableAll": True, "qemu": {"enabled": True, "dropIn": "x = 1"}, "qemu-snp": {"enabled": True}},
+    "shims": {
+        "disableAll": True,
+        "qemu": {"enabled": True, "dropIn": "x = 1"},
+        "qemu-snp": {"enabled": True},
+    },
     "containerd": {"userDropIn": "y = 2"},
-    "customRuntimes": {"enabled": True, "runtimes": {"mine": {"baseConfig": "qemu", "runtimeClass": RUNTIME_CLASS}}},
+    "customRuntimes": {
+        "enabled": True,
+        "runtimes": {"mine": {"baseConfig": "qemu", "runtimeClass": RUNTIME_CLASS}},
+    },
     "monitor": {"enabled": True},
     "verification": {"pod": POD},
     "runtimeClasses": {"createDefault": True},
@@ -41,7 +48,8 @@ CONFIGS = {
     "4.0.0-job": EVERYTHING | {"kataVersion": "4.0.0", "deploymentMode": "job"},
     "4.1.0-daemonset": EVERYTHING
     | {"kataVersion": "4.1.0", "debug": True, "devkit": True, "nodeFeatureRules": {"create": True}},
-    "4.1.0-job": EVERYTHING | {"kataVersion": "4.1.0", "deploymentMode": "job", "rollout": {"runsIn": "cluster"}},
+    "4.1.0-job": EVERYTHING
+    | {"kataVersion": "4.1.0", "deploymentMode": "job", "rollout": {"runsIn": "cluster"}},
 }
 NFD = "kata-deploy-node-feature-discovery-chart"
 
@@ -52,33 +60,45 @@ def identity(manifest: dict[str, Any]) -> tuple[str, str]:
 
 def of_pulumi(settings: Settings) -> list[dict[str, Any]]:
     """Return the objects that are resources: the Jobs of a dispatcher are none."""
-    labelled = ((manifest, manifest["metadata"].get("labels", {})) for manifest in all_objects(settings))
+    labelled = (
+        (manifest, manifest["metadata"].get("labels", {})) for manifest in all_objects(settings)
+    )
     return [manifest for manifest, labels in labelled if names.DISPATCHER_LABEL not in labels]
 
 
 def registered(run: Run) -> dict[tuple[str, str], Any]:
     """Return the objects as the manifests have them: without the annotation that names their stack."""
-    found = [r.inputs for r in run.resources.values() if r.type.startswith("kubernetes:") and "kind" in r.inputs]
+    found = [
+        r.inputs
+        for r in run.resources.values()
+        if r.type.startswith("kubernetes:") and "kind" in r.inputs
+    ]
     assert len({identity(manifest) for manifest in found}) == len(found)
     assert {stack_of(manifest) for manifest in found} == {"kata-deploy/test"}
     return {identity(manifest): manifest for manifest in found}
 
 
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
-def test_program_registers_exactly_the_objects_of_the_manifests(program: Program, config: dict[str, Any]) -> None:
+def test_program_registers_exactly_the_objects_of_the_manifests(
+    program: Program, config: dict[str, Any]
+) -> None:
     objects = {identity(manifest): manifest for manifest in of_pulumi(load_settings(config))}
     assert len({kind for kind, _ in objects}) >= 7
     assert registered(program(config)) == objects
 
 
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
-def test_pods_say_nothing_of_the_stack_since_that_would_restart_them(program: Program, config: dict[str, Any]) -> None:
+def test_pods_say_nothing_of_the_stack_since_that_would_restart_them(
+    program: Program, config: dict[str, Any]
+) -> None:
     for resource in program(config).resources.values():
         assert names.STACK_ANNOTATION not in json.dumps(resource.inputs.get("spec", {}))
 
 
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
-def test_pods_on_nodes_come_after_the_configs_they_mount(program: Program, config: dict[str, Any]) -> None:
+def test_pods_on_nodes_come_after_the_configs_they_mount(
+    program: Program, config: dict[str, Any]
+) -> None:
     run = program(config)
     configs = {name for name in run.resources if name.startswith("kata-deploy-mounted-configs-")}
     assert len(configs) == 2
@@ -102,7 +122,8 @@ def test_verification_runs_after_the_installation_with_its_rights(
     run = program(CONFIGS[config])
     job = run.resources["kata-deploy-verification-job"]
     assert installed in job.depends_on
-    # By whatever changes: an update, such as that to a stack's new name, would fail once the Job is gone.
+    # By whatever changes: an update, such as that to a stack's new name, would fail once the Job is
+    # gone.
     assert job.inputs["spec"]["ttlSecondsAfterFinished"]
     assert job.replace_on_changes == ("metadata", "spec")
     assert {
@@ -115,7 +136,11 @@ def test_verification_runs_after_the_installation_with_its_rights(
 
 def test_rollout_is_told_of_a_changed_file_and_of_none_without_files(program: Program) -> None:
     def mounted(drop_in: str) -> Any:
-        config = {**CONFIGS["4.0.0-job"], "containerd": {"userDropIn": drop_in}, "customRuntimes": {"enabled": False}}
+        config = {
+            **CONFIGS["4.0.0-job"],
+            "containerd": {"userDropIn": drop_in},
+            "customRuntimes": {"enabled": False},
+        }
         config["shims"] = {"disableAll": True, "qemu": {"enabled": True}}
         return program(config).resources["kata-deploy-rollout"].inputs.get("mounted")
 
@@ -132,7 +157,10 @@ def test_node_feature_discovery_is_its_own_chart_with_its_own_values(program: Pr
     run = program({**config, "node-feature-discovery": nfd})
     chart = run.resources[NFD]
     assert chart.type == "kubernetes:helm.sh/v4:Chart"
-    assert chart.inputs["values"] == {"postDeleteCleanup": False, "worker": {"tolerations": [{"operator": "Exists"}]}}
+    assert chart.inputs["values"] == {
+        "postDeleteCleanup": False,
+        "worker": {"tolerations": [{"operator": "Exists"}]},
+    }
     assert (chart.inputs["chart"], chart.inputs["version"]) == ("node-feature-discovery", "0.19.0")
     assert (chart.inputs["name"], chart.inputs["namespace"]) == ("kata-deploy", "kube-system")
     assert NFD in run.resources["kata-deploy-node-feature-rules-node-feature-rule"].depends_on
@@ -145,20 +173,30 @@ def test_node_feature_discovery_is_its_own_chart_with_its_own_values(program: Pr
 def test_whole_program_is_quick_with_default_values(program: Program, version: str) -> None:
     began = time.process_time()
     run = program({"kataVersion": version, "cluster": {"context": "c"}})
-    assert time.process_time() - began < 2, "seconds of processor time; the machine may be busy with other things"
+    assert time.process_time() - began < 2, (
+        "seconds of processor time; the machine may be busy with other things"
+    )
     assert len(run.resources) > 30
 
 
 def test_rollout_is_given_each_term_of_an_affinity_as_a_selector(program: Program) -> None:
     terms = [{"matchExpressions": [{"key": key, "operator": "Exists"}]} for key in ("kvm", "metal")]
     required = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}
-    config = {**CONFIGS["4.1.0-job"], "nodeSelector": {"pool": "kata"}, "affinity": {"nodeAffinity": required}}
+    config = {
+        **CONFIGS["4.1.0-job"],
+        "nodeSelector": {"pool": "kata"},
+        "affinity": {"nodeAffinity": required},
+    }
     rollout = program(config).resources["kata-deploy-rollout"].inputs
     assert rollout["selectors"] == ["pool=kata,kvm", "pool=kata,metal"]
     assert "--node-label=true" in rollout["dispatcherJob"]
 
 
-def test_job_mode_of_a_version_whose_jobs_need_the_dispatcher_is_refused_without_it(program: Program) -> None:
+def test_job_mode_of_a_version_whose_jobs_need_the_dispatcher_is_refused_without_it(
+    program: Program,
+) -> None:
     config = {"kataVersion": "4.1.0", "deploymentMode": "job", "cluster": {"context": "c"}}
-    with pytest.raises(Exception, match=r"rollout\.runsIn: 'pulumi' is not supported yet with kataVersion 4\.1\.0"):
+    with pytest.raises(
+        Exception, match=r"rollout\.runsIn: 'pulumi' is not supported yet with kataVersion 4\.1\.0"
+    ):
         program(config)

@@ -18,7 +18,10 @@ COMMON = {
     "kata-deploy": ("kata:index:KataDeploy", "kata-deploy-test"),
     "kata-deploy-cluster": ("pulumi:providers:kubernetes", "kata-deploy"),
     "kata-deploy-node-rbac": ("kata:index:NodeRbac", "kata-deploy"),
-    "kata-deploy-node-rbac-service-account": ("kubernetes:core/v1:ServiceAccount", "kata-deploy-node-rbac"),
+    "kata-deploy-node-rbac-service-account": (
+        "kubernetes:core/v1:ServiceAccount",
+        "kata-deploy-node-rbac",
+    ),
     "kata-deploy-node-rbac-cluster-role": (
         "kubernetes:rbac.authorization.k8s.io/v1:ClusterRole",
         "kata-deploy-node-rbac",
@@ -28,13 +31,19 @@ COMMON = {
         "kata-deploy-node-rbac",
     ),
     "kata-deploy-runtime-classes": ("kata:index:RuntimeClasses", "kata-deploy"),
-    "kata-deploy-runtime-classes-kata-qemu": ("kubernetes:node.k8s.io/v1:RuntimeClass", "kata-deploy-runtime-classes"),
+    "kata-deploy-runtime-classes-kata-qemu": (
+        "kubernetes:node.k8s.io/v1:RuntimeClass",
+        "kata-deploy-runtime-classes",
+    ),
     "kata-deploy-preflight": ("pulumi-python:dynamic/kata:Preflight", "kata-deploy"),
     "kata-deploy-installation": ("pulumi-python:dynamic/kata:Installation", "kata-deploy"),
 }
 JOB_MODE = {
     "kata-deploy-job-templates": ("kata:index:JobTemplates", "kata-deploy"),
-    "kata-deploy-job-templates-config-map": ("kubernetes:core/v1:ConfigMap", "kata-deploy-job-templates"),
+    "kata-deploy-job-templates-config-map": (
+        "kubernetes:core/v1:ConfigMap",
+        "kata-deploy-job-templates",
+    ),
     "kata-deploy-rollout": ("pulumi-python:dynamic/kata:Rollout", "kata-deploy"),
 }
 DISPATCHED = {**JOB, "rollout": {"runsIn": "cluster"}}
@@ -67,16 +76,21 @@ DAEMONSET_MODE = {
 
 
 @pytest.mark.parametrize(
-    ("config", "own"), [(JOB, JOB_MODE), (DAEMONSET, DAEMONSET_MODE), (DISPATCHED, JOB_MODE | DISPATCHER)]
+    ("config", "own"),
+    [(JOB, JOB_MODE), (DAEMONSET, DAEMONSET_MODE), (DISPATCHED, JOB_MODE | DISPATCHER)],
 )
 def test_each_mode_registers_exactly_its_resources(
     program: Program, config: dict[str, Any], own: dict[str, tuple[str, str]]
 ) -> None:
     run = program({**config, **ONE_SHIM})
-    assert {name: resource.type_and_parent for name, resource in run.resources.items()} == COMMON | own
+    assert {
+        name: resource.type_and_parent for name, resource in run.resources.items()
+    } == COMMON | own
 
 
-def test_rollout_comes_after_the_installation_and_that_after_what_cleaning_needs(program: Program) -> None:
+def test_rollout_comes_after_the_installation_and_that_after_what_cleaning_needs(
+    program: Program,
+) -> None:
     run = program({**JOB, **ONE_SHIM})
     needed = {
         "kata-deploy-preflight",
@@ -87,13 +101,20 @@ def test_rollout_comes_after_the_installation_and_that_after_what_cleaning_needs
         "kata-deploy-job-templates-config-map",
     }
     assert run.resources["kata-deploy-installation"].depends_on == needed
-    assert run.resources["kata-deploy-rollout"].depends_on == {"kata-deploy-preflight", "kata-deploy-installation"}
+    assert run.resources["kata-deploy-rollout"].depends_on == {
+        "kata-deploy-preflight",
+        "kata-deploy-installation",
+    }
     first, second = "kata-deploy-installation", "kata-deploy-rollout"
     assert run.order(second, first) == [first, second]
 
 
-@pytest.mark.parametrize("config", [JOB, DAEMONSET, DISPATCHED], ids=["job", "daemonset", "dispatched"])
-def test_no_object_is_touched_before_the_guard_rails_have_spoken(program: Program, config: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "config", [JOB, DAEMONSET, DISPATCHED], ids=["job", "daemonset", "dispatched"]
+)
+def test_no_object_is_touched_before_the_guard_rails_have_spoken(
+    program: Program, config: dict[str, Any]
+) -> None:
     resources = program({**config, "monitor": {"enabled": True}}).resources
     on_cluster = [one for one in resources.values() if one.type.startswith("kubernetes:")]
     assert {one.provider for one in on_cluster} == {"kata-deploy-cluster"}
@@ -121,53 +142,82 @@ def test_guard_rails_are_told_the_manifests_to_compare_only_where_something_may_
 def test_rollout_is_told_whose_the_installation_is(program: Program) -> None:
     inputs = program(JOB).resources["kata-deploy-rollout"].inputs
     assert inputs["stack"] == "kata-deploy/test"
-    assert (inputs["installationId"], inputs["passed"]) == ("installation-1", {"clusterUid": "cluster-1"})
+    assert (inputs["installationId"], inputs["passed"]) == (
+        "installation-1",
+        {"clusterUid": "cluster-1"},
+    )
 
 
-def test_dispatcher_paces_both_ways_and_its_rights_outlive_the_installation(program: Program) -> None:
+def test_dispatcher_paces_both_ways_and_its_rights_outlive_the_installation(
+    program: Program,
+) -> None:
     run = program({**DISPATCHED, **ONE_SHIM})
     resources = run.resources
-    assert "kata-deploy-dispatcher-rbac-role-binding" in resources["kata-deploy-installation"].depends_on
+    assert (
+        "kata-deploy-dispatcher-rbac-role-binding"
+        in resources["kata-deploy-installation"].depends_on
+    )
     install, cleanup = (
-        yaml.safe_load(resources[f"kata-deploy-{name}"].inputs["dispatcherJob"]) for name in ("rollout", "installation")
+        yaml.safe_load(resources[f"kata-deploy-{name}"].inputs["dispatcherJob"])
+        for name in ("rollout", "installation")
     )
     assert install["metadata"]["name"] == "kata-deploy-install-dispatcher"
     assert cleanup["metadata"]["name"] == "kata-deploy-cleanup-dispatcher"
     assert "batch/v1 jobs" not in str(resources["kata-deploy-installation"].inputs["objects"])
 
 
-def test_objects_are_registered_through_the_provider_of_the_stacks_cluster(program: Program) -> None:
+def test_objects_are_registered_through_the_provider_of_the_stacks_cluster(
+    program: Program,
+) -> None:
     config = {**JOB, "cluster": {"context": "prod", "kubeconfig": "/home/me/kubeconfig"}}
     cluster = program(config).resources["kata-deploy-cluster"]
-    assert (cluster.inputs["context"], cluster.inputs["kubeconfig"]) == ("prod", "/home/me/kubeconfig")
+    assert (cluster.inputs["context"], cluster.inputs["kubeconfig"]) == (
+        "prod",
+        "/home/me/kubeconfig",
+    )
 
 
 def test_provider_takes_over_what_a_run_has_left_that_was_killed(program: Program) -> None:
     inputs = program(JOB).resources["kata-deploy-cluster"].inputs
-    assert {inputs[key] for key in ("upsertExistingObjects", "enablePatchForce", "enableConfigMapMutable")} == {"true"}
+    assert {
+        inputs[key]
+        for key in ("upsertExistingObjects", "enablePatchForce", "enableConfigMapMutable")
+    } == {"true"}
 
 
 @pytest.mark.parametrize("config", [JOB, DAEMONSET])
-def test_stack_outputs_are_mode_version_and_rollout(program: Program, config: dict[str, Any]) -> None:
+def test_stack_outputs_are_mode_version_and_rollout(
+    program: Program, config: dict[str, Any]
+) -> None:
     outputs = program(config).outputs
     assert outputs["mode"] == config["deploymentMode"]
     assert outputs["kataVersion"] == "4.0.0"
-    assert outputs.get("rollout") is None, "no rollout has ended under mocks, and daemonset mode has none"
+    assert outputs.get("rollout") is None, (
+        "no rollout has ended under mocks, and daemonset mode has none"
+    )
     assert set(outputs) <= {"mode", "kataVersion", "rollout"}
 
 
 def test_registrations_do_not_grow_with_the_fleet(program: Program) -> None:
     # Node names that the configuration gives are the only ones the program ever knows.
     run = program({**JOB, "job": {"nodes": ["node-one", "node-two"]}})
-    naming = [name for name, resource in run.resources.items() if "node-one" in json.dumps(resource.inputs)]
+    naming = [
+        name
+        for name, resource in run.resources.items()
+        if "node-one" in json.dumps(resource.inputs)
+    ]
     assert naming == ["kata-deploy-rollout"]
     assert run.resources["kata-deploy-rollout"].inputs["nodes"] == ["node-one", "node-two"]
 
 
 @pytest.mark.parametrize("secretive", ["kubeconfig", "/home/me"])
-def test_nothing_of_the_kubeconfig_is_kept_in_our_own_resources(program: Program, secretive: str) -> None:
+def test_nothing_of_the_kubeconfig_is_kept_in_our_own_resources(
+    program: Program, secretive: str
+) -> None:
     run = program({**JOB, "cluster": {"context": "prod", "kubeconfig": "/home/me/kubeconfig"}})
-    ours = {name: r.inputs for name, r in run.resources.items() if r.type.startswith("pulumi-python:")}
+    ours = {
+        name: r.inputs for name, r in run.resources.items() if r.type.startswith("pulumi-python:")
+    }
     assert len(ours) == 3
     assert secretive not in json.dumps(ours)
 
@@ -182,7 +232,9 @@ def test_dynamic_resources_are_told_their_own_urn(program: Program, kind: str) -
     )
 
 
-def test_wrong_configuration_ends_the_run_with_its_problems_and_no_traceback(program: Program) -> None:
+def test_wrong_configuration_ends_the_run_with_its_problems_and_no_traceback(
+    program: Program,
+) -> None:
     wrong = {**JOB, "job": {"paralelism": 5}, "rollout": {"maxFailures": -1}}
     with pytest.raises(pulumi.RunError) as caught:
         program(wrong)
@@ -198,8 +250,12 @@ def test_wrong_configuration_ends_the_run_with_its_problems_and_no_traceback(pro
 
 def test_what_asks_the_nodes_is_told_which_architectures_have_a_problem(program: Program) -> None:
     in_job_mode = program(JOB | ONE_SHIM).resources["kata-deploy-rollout"].inputs["architectures"]
-    assert in_job_mode["amd64"].startswith("defaultShim.amd64 is qemu-runtime-rs, which is not on for amd64")
-    in_daemon_set_mode = program(DAEMONSET | ONE_SHIM | {"nodeSelector": {"a": "b"}}).resources["kata-deploy-preflight"]
+    assert in_job_mode["amd64"].startswith(
+        "defaultShim.amd64 is qemu-runtime-rs, which is not on for amd64"
+    )
+    in_daemon_set_mode = program(DAEMONSET | ONE_SHIM | {"nodeSelector": {"a": "b"}}).resources[
+        "kata-deploy-preflight"
+    ]
     assert in_daemon_set_mode.inputs["architectures"] == in_job_mode
     assert in_daemon_set_mode.inputs["selectors"] == ["a=b"]
     assert "architectures" not in program(DAEMONSET).resources["kata-deploy-preflight"].inputs

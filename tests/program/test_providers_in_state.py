@@ -14,9 +14,7 @@ from tests.program.conftest import Program
 
 JOB = {"kataVersion": "4.0.0", "deploymentMode": "job", "cluster": {"context": "c"}}
 
-INSTALLATION = (
-    "gASVRgAAAAAAAACMJmthdGFfY29tcG9uZW50cy5wcm92aWRlcnMuaW5zdGFsbGF0aW9ulIwUSW5zdGFsbGF0aW9uUHJvdmlkZXKUk5QpgZQu"
-)
+INSTALLATION = "gASVRgAAAAAAAACMJmthdGFfY29tcG9uZW50cy5wcm92aWRlcnMuaW5zdGFsbGF0aW9ulIwUSW5zdGFsbGF0aW9uUHJvdmlkZXKUk5QpgZQu"
 ROLLOUT = "gASVPAAAAAAAAACMIWthdGFfY29tcG9uZW50cy5wcm92aWRlcnMucm9sbG91dJSMD1JvbGxvdXRQcm92aWRlcpSTlCmBlC4="
 PREFLIGHT = "gASVQAAAAAAAAACMI2thdGFfY29tcG9uZW50cy5wcm92aWRlcnMucHJlZmxpZ2h0lIwRUHJlZmxpZ2h0UHJvdmlkZXKUk5QpgZQu"
 KEPT = {
@@ -28,16 +26,23 @@ KEPT = {
 
 @pytest.mark.parametrize("name", KEPT)
 def test_the_program_stores_the_golden_provider(program: Program, name: str) -> None:
-    # Another text shows as a change of every user's resource, and one that cannot be loaded breaks their destroy.
+    # Another text shows as a change of every user's resource, and one that cannot be loaded breaks
+    # their destroy.
     assert program(JOB).resources[name].inputs["__provider"] == KEPT[name][0]
 
 
 @pytest.mark.parametrize("name", KEPT)
 def test_the_golden_provider_names_its_class_by_a_path_that_is_there(name: str) -> None:
     golden, kind = KEPT[name]
-    texts = [argument for _, argument, _ in pickletools.genops(base64.b64decode(golden)) if isinstance(argument, str)]
+    texts = [
+        argument
+        for _, argument, _ in pickletools.genops(base64.b64decode(golden))
+        if isinstance(argument, str)
+    ]
     assert texts == [kind.__module__, kind.__qualname__]
-    modules = {f"kata_components.providers.{name}" for name in ("preflight", "installation", "rollout")}
+    modules = {
+        f"kata_components.providers.{name}" for name in ("preflight", "installation", "rollout")
+    }
     assert kind.__module__ in modules
 
 

@@ -42,7 +42,10 @@ class _Server(FakeServer):
 
 
 class ApiServer:
-    """Serves a cluster from a thread of its own; `denied` are the `verb resource` pairs nobody may do."""
+    """Serves a cluster from a thread of its own.
+
+    `denied` are the `verb resource` pairs nobody may do.
+    """
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
@@ -58,7 +61,10 @@ class ApiServer:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self._wait(self._server.__aexit__(kind, error, trace))
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -71,7 +77,9 @@ class ApiServer:
         return [
             f"{asked.method} {asked.path}"
             for asked in self._server.asked
-            if asked.method != "GET" and "selfsubjectaccessreviews" not in asked.path and "dryRun" not in asked.query
+            if asked.method != "GET"
+            and "selfsubjectaccessreviews" not in asked.path
+            and "dryRun" not in asked.query
         ]
 
     def write_kubeconfig(self, path: Path) -> None:
@@ -118,9 +126,16 @@ class ApiServer:
         if asked.method == "GET":
             path = re.sub(f"{_PREFIX}/", "", asked.path)
             if "PartialObjectMetadataList" in asked.headers["accept"]:
-                return ok({"metadata": {"resourceVersion": "1"}, "items": self.cluster.objects_at(f"{path}/")})
+                return ok(
+                    {
+                        "metadata": {"resourceVersion": "1"},
+                        "items": self.cluster.objects_at(f"{path}/"),
+                    }
+                )
             return ok(self.cluster.find(self.cluster.objects, path))
-        raise RefusedError(405, "MethodNotAllowed", f"{asked.method} {asked.path} is not part of the model")
+        raise RefusedError(
+            405, "MethodNotAllowed", f"{asked.method} {asked.path} is not part of the model"
+        )
 
     def _list(self, kept: dict[str, Any], asked: Asked) -> dict[str, Any]:
         items, version = self.cluster.list_objects(kept, asked.query.get("labelSelector", ""))
@@ -151,7 +166,9 @@ class ApiServer:
 
     def _annotate(self, asked: Asked, node: str) -> None:
         metadata = asked.json["metadata"]
-        self.cluster.annotate_node(node, metadata["uid"], metadata["annotations"], metadata.get("labels"))
+        self.cluster.annotate_node(
+            node, metadata["uid"], metadata["annotations"], metadata.get("labels")
+        )
 
     def _patch(self, asked: Asked, path: str) -> None:
         self.cluster.patch_metadata(path, asked.json["metadata"])
@@ -161,7 +178,11 @@ class ApiServer:
 
     def _review(self, asked: Asked) -> dict[str, Any]:
         attributes = asked.json["spec"]["resourceAttributes"]
-        return {"status": {"allowed": f"{attributes['verb']} {attributes['resource']}" not in self.denied}}
+        return {
+            "status": {
+                "allowed": f"{attributes['verb']} {attributes['resource']}" not in self.denied
+            }
+        }
 
 
 _IN_NAMESPACE = rf"{_PREFIX}/namespaces/([^/]+)"
@@ -173,14 +194,23 @@ _ROUTES: list[tuple[str, Callable[..., Any]]] = [
     (rf"POST {_IN_NAMESPACE}/jobs", lambda s, asked, namespace: s._create_job(asked, namespace)),
     (rf"DELETE {_IN_NAMESPACE}/jobs", lambda s, asked, namespace: s._delete_jobs(asked, namespace)),
     (rf"DELETE {_IN_NAMESPACE}/jobs/([^/]+)", lambda s, *place: s._delete_job(*place)),
-    (rf"GET {_IN_NAMESPACE}/pods", lambda s, asked, inside: s._list(s.cluster.namespaces[inside].pods, asked)),
+    (
+        rf"GET {_IN_NAMESPACE}/pods",
+        lambda s, asked, inside: s._list(s.cluster.namespaces[inside].pods, asked),
+    ),
     (rf"GET {_IN_NAMESPACE}/pods/[^/]+/log", lambda s, asked, _: s._log(asked)),
-    (rf"POST {_IN_NAMESPACE}/leases", lambda s, asked, namespace: s.cluster.create_lease(namespace, asked.json)),
+    (
+        rf"POST {_IN_NAMESPACE}/leases",
+        lambda s, asked, namespace: s.cluster.create_lease(namespace, asked.json),
+    ),
     (
         rf"GET {_IN_NAMESPACE}/leases/([^/]+)",
         lambda s, _, namespace, name: s.cluster.find(s.cluster.namespaces[namespace].leases, name),
     ),
-    (rf"PUT {_IN_NAMESPACE}/leases/([^/]+)", lambda s, asked, *place: s.cluster.replace_lease(*place, asked.json)),
+    (
+        rf"PUT {_IN_NAMESPACE}/leases/([^/]+)",
+        lambda s, asked, *place: s.cluster.replace_lease(*place, asked.json),
+    ),
     (rf"DELETE {_IN_NAMESPACE}/leases/([^/]+)", lambda s, *place: s._delete_lease(*place)),
     (rf"POST {_PREFIX}/selfsubjectaccessreviews", lambda s, asked: s._review(asked)),
     (rf"PATCH {_PREFIX}/(.+)", lambda s, asked, path: s._patch(asked, path)),

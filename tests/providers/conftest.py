@@ -1,4 +1,7 @@
-"""Provider processes on clusters of their own. One process serves a module; the kubeconfig leads it to a test's API."""
+"""Provider processes on clusters of their own.
+
+One process serves a module; the kubeconfig leads it to a test's API.
+"""
 
 from collections.abc import Iterator
 from contextlib import ExitStack

@@ -29,7 +29,12 @@ TEMPLATES: dict[str, str] = config_map(
 
 @cache
 def in_cluster(version: str) -> Settings:
-    config = {"kataVersion": version, "cluster": {"context": "c"}, "deploymentMode": "job", "job": {"parallelism": 3}}
+    config = {
+        "kataVersion": version,
+        "cluster": {"context": "c"},
+        "deploymentMode": "job",
+        "job": {"parallelism": 3},
+    }
     return load_settings(config | {"rollout": {"runsIn": "cluster"}})
 
 
@@ -75,7 +80,10 @@ GUARDED: dict[str, Any] = {
     "kataVersion": "4.0.0",
     "deploymentMode": "job",
     "namespace": "kube-system",
-    "objects": ["v1 configmaps kube-system kata-deploy-job-templates", "node.k8s.io/v1 runtimeclasses  kata-qemu"],
+    "objects": [
+        "v1 configmaps kube-system kata-deploy-job-templates",
+        "node.k8s.io/v1 runtimeclasses  kata-qemu",
+    ],
 }
 
 

@@ -1,4 +1,7 @@
-"""A dynamic provider as the engine runs it: a process of its own, driven over gRPC; and the engine it talks back to."""
+"""A dynamic provider as the engine runs it: a process of its own, driven over gRPC.
+
+And the engine it talks back to.
+"""
 
 import json
 import os
@@ -49,7 +52,10 @@ class Engine(engine_pb2_grpc.EngineServicer):
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.stop()
 
@@ -60,16 +66,22 @@ class Engine(engine_pb2_grpc.EngineServicer):
     def until(self, said: Callable[[Message], bool]) -> None:
         """Wait for a message; a provider does not wait until its status has arrived."""
         with self._told:
-            assert self._told.wait_for(lambda: any(map(said, self.messages)), _TIMEOUT), self.messages
+            assert self._told.wait_for(lambda: any(map(said, self.messages)), _TIMEOUT), (
+                self.messages
+            )
 
     def lines(self, urn: str) -> list[str]:
         """Return the lines that stay on the row of a resource."""
-        kept = [message.text for message in self.messages if message.urn == urn and not message.status]
+        kept = [
+            message.text for message in self.messages if message.urn == urn and not message.status
+        ]
         return [line for text in kept for line in text.splitlines()]
 
     def Log(self, request: engine_pb2.LogRequest, context: grpc.ServicerContext) -> empty_pb2.Empty:  # noqa: ARG002, N802 # the protocol's
         with self._told:
-            self.messages.append(Message(request.message, request.urn, request.severity, request.ephemeral))
+            self.messages.append(
+                Message(request.message, request.urn, request.severity, request.ephemeral)
+            )
             self._told.notify_all()
         return empty_pb2.Empty()
 
@@ -90,9 +102,14 @@ class Checked:
 
 
 class Provider:
-    """A provider process, with the cluster of a kubeconfig as its stack's. Calls raise `grpc.RpcError`."""
+    """A provider process, with the cluster of a kubeconfig as its stack's.
 
-    def __init__(self, engine: Engine, kubeconfig: Path, errors: Path, context: str = CONTEXT) -> None:
+    Calls raise `grpc.RpcError`.
+    """
+
+    def __init__(
+        self, engine: Engine, kubeconfig: Path, errors: Path, context: str = CONTEXT
+    ) -> None:
         self.errors = errors
         with errors.open("w") as stderr:
             self._process = subprocess.Popen(
@@ -107,14 +124,19 @@ class Provider:
         self._channel = grpc.insecure_channel(f"127.0.0.1:{int(self._stdout.readline())}")
         self._stub = provider_pb2_grpc.ResourceProviderStub(self._channel)
         cluster = {"context": context, "kubeconfig": str(kubeconfig)}
-        config = _struct({"kata-deploy:cluster": json.dumps(cluster), "kata-deploy:deploymentMode": "job"})
+        config = _struct(
+            {"kata-deploy:cluster": json.dumps(cluster), "kata-deploy:deploymentMode": "job"}
+        )
         self._stub.Configure(provider_pb2.ConfigureRequest(args=config), timeout=_TIMEOUT)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self._channel.close()
         self._process.kill()
@@ -157,7 +179,9 @@ class Dynamic:
         return answer.id, _dict(answer.properties)
 
     def start_create(self, props: dict[str, Any], seconds: float = _TIMEOUT) -> Any:
-        return self.stub.Create.future(provider_pb2.CreateRequest(properties=self._props(props)), timeout=seconds)
+        return self.stub.Create.future(
+            provider_pb2.CreateRequest(properties=self._props(props)), timeout=seconds
+        )
 
     def update(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> dict[str, Any]:
         request = provider_pb2.UpdateRequest(id=id_, olds=self._props(olds), news=self._props(news))
@@ -171,7 +195,9 @@ class Dynamic:
         return self.stub.Delete.future(request, timeout=seconds)
 
     def read(self, id_: str, props: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-        answer = self.stub.Read(provider_pb2.ReadRequest(id=id_, properties=self._props(props)), timeout=_TIMEOUT)
+        answer = self.stub.Read(
+            provider_pb2.ReadRequest(id=id_, properties=self._props(props)), timeout=_TIMEOUT
+        )
         return _dict(answer.properties), _dict(answer.inputs)
 
     def _props(self, props: dict[str, Any]) -> struct_pb2.Struct:

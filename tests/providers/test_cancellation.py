@@ -28,7 +28,9 @@ def plugin(monkeypatch: pytest.MonkeyPatch, servicer: Any) -> None:
     monkeypatch.setitem(sys.modules, "__main__", module)
 
 
-def test_cancel_of_the_sdk_reaches_listeners_even_where_it_was_bound_before(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cancel_of_the_sdk_reaches_listeners_even_where_it_was_bound_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     class Servicer:
         def Cancel(self, request: Any, context: Any) -> Any:
             return "ignored"
@@ -67,7 +69,9 @@ class _NoMethod:
 
 
 @pytest.mark.parametrize("servicer", [None, _closure(), _OtherArguments, _NoFunction, _NoMethod])
-def test_an_sdk_that_looks_different_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch, servicer: Any) -> None:
+def test_an_sdk_that_looks_different_is_left_as_it_is(
+    monkeypatch: pytest.MonkeyPatch, servicer: Any
+) -> None:
     plugin(monkeypatch, servicer)
     before = getattr(getattr(servicer, "Cancel", None), "__code__", None)
     assert not cancellation.install()
@@ -80,7 +84,11 @@ def test_the_sdk_in_use_looks_as_expected() -> None:
     assert spec is not None
     assert spec.origin is not None
     tree = ast.parse(Path(spec.origin).read_text())
-    (servicer,) = (n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == "DynamicResourceProviderServicer")
+    (servicer,) = (
+        n
+        for n in tree.body
+        if isinstance(n, ast.ClassDef) and n.name == "DynamicResourceProviderServicer"
+    )
     (method,) = (n for n in servicer.body if isinstance(n, ast.FunctionDef) and n.name == "Cancel")
     assert [argument.arg for argument in method.args.args] == ["self", "request", "context"]
 

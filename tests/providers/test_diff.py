@@ -11,11 +11,20 @@ from tests.providers import inputs
 from tests.providers.inputs import UNKNOWN
 
 DIGEST = "aaaaaaaaaaaa"
-OUTCOME = {"selected": 5.0, "installed": 5.0, "failed": 0.0, "remaining": 0.0, "failedNodes": [], "digest": DIGEST}
+OUTCOME = {
+    "selected": 5.0,
+    "installed": 5.0,
+    "failed": 0.0,
+    "remaining": 0.0,
+    "failedNodes": [],
+    "digest": DIGEST,
+}
 
 
 def planned(pending: int, digest: str = DIGEST, **counts: int) -> dict[str, Any]:
-    return inputs.rollout(plan=yaml.safe_dump({"digest": digest, "selected": 5, "pending": pending} | counts))
+    return inputs.rollout(
+        plan=yaml.safe_dump({"digest": digest, "selected": 5, "pending": pending} | counts)
+    )
 
 
 def rolled_out(**outcome: Any) -> dict[str, Any]:
@@ -74,8 +83,12 @@ def known(**changes: Any) -> dict[str, Any]:
     ],
     ids=["same", "as floats", "pace of the cleanup", "lease deleted", "other cleanup"],
 )
-def test_an_installation_differs_when_what_cleaning_needs_does(news: dict[str, Any], changes: bool) -> None:
-    result = InstallationProvider().diff("i", known(), inputs.installation(clusterUid="cluster-1") | news)
+def test_an_installation_differs_when_what_cleaning_needs_does(
+    news: dict[str, Any], changes: bool
+) -> None:
+    result = InstallationProvider().diff(
+        "i", known(), inputs.installation(clusterUid="cluster-1") | news
+    )
     assert result.changes is changes
     assert not result.replaces
 

@@ -43,7 +43,9 @@ def test_no_text_steers_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
         assert [message.text for message in there.messages] == ["plan\n\\x1b[2J done"]
 
 
-def test_a_proxy_of_the_environment_does_not_stand_between_us_and_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_of_the_environment_does_not_stand_between_us_and_the_engine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     for name in ("http_proxy", "https_proxy", "grpc_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     for name in ("no_proxy", "no_grpc_proxy", "NO_PROXY"):

@@ -59,5 +59,7 @@ def test_what_cannot_be_written_is_a_warning_and_leaves_nothing(
     monkeypatch.setattr(engine, "warning", lambda text, _urn: warnings.append(text))
     (tmp_path / plan_file.PLAN).mkdir()
     assert plan_file.write(str(tmp_path), plan_file.PLAN, {}, URN) is None
-    assert warnings == [f"{tmp_path}/plan.json could not be written (Is a directory); see rollout.reportDir"]
+    assert warnings == [
+        f"{tmp_path}/plan.json could not be written (Is a directory); see rollout.reportDir"
+    ]
     assert [*tmp_path.iterdir()] == [tmp_path / plan_file.PLAN]

@@ -20,13 +20,17 @@ def approve(reports: Path) -> str:
     return str(shutil.copy(reports / "plan.json", reports / "approved.json"))
 
 
-def test_a_guard_rail_is_passed_by_the_plan_its_refusal_wrote(running: Running, tmp_path: Path, api: ApiServer) -> None:
+def test_a_guard_rail_is_passed_by_the_plan_its_refusal_wrote(
+    running: Running, tmp_path: Path, api: ApiServer
+) -> None:
     checked = running.installation.check(inputs.installation())
     _, outputs = running.installation.create(checked.inputs)
     before = len(api.writes)
     lower = inputs.installation(kataVersion="3.9.0", reportDir=str(tmp_path))
     (refusal,) = running.installation.check(lower, outputs).failures
-    assert refusal.endswith(f"review {tmp_path}/plan.json, copy it, and set rollout.approvedPlan to the copy.")
+    assert refusal.endswith(
+        f"review {tmp_path}/plan.json, copy it, and set rollout.approvedPlan to the copy."
+    )
     approved = approve(tmp_path)
     assert running.installation.check(lower | {"approvedPlan": approved}, outputs).failures == []
     other = inputs.installation(kataVersion="3.8.0", approvedPlan=approved)
@@ -36,13 +40,19 @@ def test_a_guard_rail_is_passed_by_the_plan_its_refusal_wrote(running: Running, 
 
 
 def test_without_a_report_directory_the_refusal_asks_for_one(running: Running) -> None:
-    _, outputs = running.installation.create(running.installation.check(inputs.installation()).inputs)
-    (refusal,) = running.installation.check(inputs.installation(kataVersion="3.9.0"), outputs).failures
+    _, outputs = running.installation.create(
+        running.installation.check(inputs.installation()).inputs
+    )
+    (refusal,) = running.installation.check(
+        inputs.installation(kataVersion="3.9.0"), outputs
+    ).failures
     assert "To go on nevertheless: set rollout.reportDir and preview again" in refusal
 
 
 def test_approving_alone_is_no_change_of_the_installation(running: Running, tmp_path: Path) -> None:
-    _, outputs = running.installation.create(running.installation.check(inputs.installation()).inputs)
+    _, outputs = running.installation.create(
+        running.installation.check(inputs.installation()).inputs
+    )
     (tmp_path / "plan.json").write_text(json.dumps(guards_only([], PLACE)))
     with_approval = inputs.installation(approvedPlan=approve(tmp_path), reportDir=str(tmp_path))
     checked = running.installation.check(with_approval, outputs)
@@ -58,13 +68,17 @@ def test_an_approved_move_to_another_cluster_does_not_cover_a_helm_release_there
     moved = inputs.preflight(approvedPlan=approve(tmp_path))
     assert running.preflight.check(moved, before).failures == []
     helm = {"meta.helm.sh/release-name": "kata"}
-    cluster.objects["runtimeclasses/kata-qemu"] = {"metadata": {"name": "kata-qemu", "annotations": helm}}
+    cluster.objects["runtimeclasses/kata-qemu"] = {
+        "metadata": {"name": "kata-qemu", "annotations": helm}
+    }
     (refusal,) = running.preflight.check(moved, before).failures
     assert "belongs to the Helm release" in refusal
 
 
 @pytest.mark.usefixtures("installed")
-def test_only_approved_nodes_are_touched(running: Running, tmp_path: Path, api: ApiServer, cluster: Cluster) -> None:
+def test_only_approved_nodes_are_touched(
+    running: Running, tmp_path: Path, api: ApiServer, cluster: Cluster
+) -> None:
     running.rollout.check(inputs.rollout(reportDir=str(tmp_path)))
     bound = inputs.rollout(approvedPlan=approve(tmp_path), reportDir=str(tmp_path))
     api.do(lambda: cluster.add_nodes("node-new"))
@@ -79,11 +93,21 @@ def test_only_approved_nodes_are_touched(running: Running, tmp_path: Path, api: 
 
 
 @pytest.mark.usefixtures("installed")
-def test_another_pace_than_the_approved_is_refused_key_by_key(running: Running, tmp_path: Path, api: ApiServer) -> None:
+def test_another_pace_than_the_approved_is_refused_key_by_key(
+    running: Running, tmp_path: Path, api: ApiServer
+) -> None:
     running.rollout.check(inputs.rollout(reportDir=str(tmp_path), soakSeconds=3600))
     before = len(api.writes)
-    changed = {"parallelism": 9, "waves": [], "soakSeconds": 0, "nodeTimeoutSeconds": 601, "maxFailures": "50%"}
-    (refusal,) = running.rollout.check(inputs.rollout(approvedPlan=approve(tmp_path), **changed)).failures
+    changed = {
+        "parallelism": 9,
+        "waves": [],
+        "soakSeconds": 0,
+        "nodeTimeoutSeconds": 601,
+        "maxFailures": "50%",
+    }
+    (refusal,) = running.rollout.check(
+        inputs.rollout(approvedPlan=approve(tmp_path), **changed)
+    ).failures
     assert refusal.splitlines()[1:] == [
         "  job.parallelism 3 → 9",
         "  rollout.maxFailures 3 → 50%",
@@ -101,7 +125,9 @@ def test_what_is_approved_for_one_stack_or_cluster_covers_no_other(
     (tmp_path / "plan.json").write_text(json.dumps(guards_only(["empty selection"], PLACE)))
     approved = {"approvedPlan": approve(tmp_path)}
     before = len(api.writes)
-    other = [running.rollout.check(inputs.rollout(**approved, stack="kata-deploy/production")).failures]
+    other = [
+        running.rollout.check(inputs.rollout(**approved, stack="kata-deploy/production")).failures
+    ]
     cluster.objects["namespaces/kube-system"]["metadata"]["uid"] = "cluster-2"
     other += [
         running.rollout.check(inputs.rollout(**approved)).failures,
@@ -115,7 +141,9 @@ def test_what_is_approved_for_one_stack_or_cluster_covers_no_other(
     assert len(api.writes) == before
 
 
-@pytest.mark.parametrize("name", ["reports/plan.json", "reports/../reports/plan.json", "link.json", "linked/plan.json"])
+@pytest.mark.parametrize(
+    "name", ["reports/plan.json", "reports/../reports/plan.json", "link.json", "linked/plan.json"]
+)
 def test_a_plan_never_approves_itself_by_whatever_name_it_is_called(
     running: Running, tmp_path: Path, name: str
 ) -> None:
@@ -136,7 +164,9 @@ def test_a_plan_never_approves_itself_by_whatever_name_it_is_called(
 
 
 def test_a_plan_of_another_version_asks_for_a_new_preview(running: Running, tmp_path: Path) -> None:
-    (tmp_path / "plan.json").write_text(json.dumps({"schema": 1, "digest": "a" * 12, "guards": [], "nodes": []}))
+    (tmp_path / "plan.json").write_text(
+        json.dumps({"schema": 1, "digest": "a" * 12, "guards": [], "nodes": []})
+    )
     (refusal,) = running.rollout.check(inputs.rollout(approvedPlan=approve(tmp_path))).failures
     assert "run `pulumi preview` again" in refusal
 

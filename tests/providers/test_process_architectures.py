@@ -1,4 +1,7 @@
-"""Nodes of an architecture that the configuration does not suit are refused in both modes; nothing is written."""
+"""Nodes of an architecture that the configuration does not suit are refused in both modes.
+
+Nothing is written.
+"""
 
 import json
 from typing import Any
@@ -31,17 +34,26 @@ def refusals(running: Running, olds: dict[str, Any] | None = None, **changes: An
     return running.preflight.check(inputs.preflight(**DAEMONSET | changes), olds).failures
 
 
-def test_rollout_is_refused_for_a_node_that_it_would_work_on(running: Running, api: ApiServer) -> None:
+def test_rollout_is_refused_for_a_node_that_it_would_work_on(
+    running: Running, api: ApiServer
+) -> None:
     [failure] = running.rollout.check(inputs.rollout(architectures=PROBLEMS)).failures
-    assert failure.startswith("1 node is arm64 (node-3): no shim is on for arm64; set `shims.qemu.enabled: true`. ")
+    assert failure.startswith(
+        "1 node is arm64 (node-3): no shim is on for arm64; set `shims.qemu.enabled: true`. "
+    )
     assert api.writes == []
 
 
 def test_rollout_to_other_nodes_is_not(running: Running) -> None:
-    assert running.rollout.check(inputs.rollout(architectures=PROBLEMS, selectors=["!pool"])).failures == []
+    assert (
+        running.rollout.check(inputs.rollout(architectures=PROBLEMS, selectors=["!pool"])).failures
+        == []
+    )
 
 
-def test_daemon_set_is_refused_for_a_node_that_its_pods_go_to(running: Running, api: ApiServer) -> None:
+def test_daemon_set_is_refused_for_a_node_that_its_pods_go_to(
+    running: Running, api: ApiServer
+) -> None:
     [failure] = refusals(running)
     assert failure.startswith("1 node is arm64 (node-3): no shim is on for arm64")
     assert api.writes == []
@@ -55,6 +67,8 @@ def test_daemon_set_whose_pods_go_elsewhere_is_not(running: Running, cluster: Cl
 
 
 def test_daemon_set_that_does_not_change_is_not(running: Running) -> None:
-    before = running.preflight.check(inputs.preflight(deploymentMode="daemonset", podTemplate="a")).inputs
+    before = running.preflight.check(
+        inputs.preflight(deploymentMode="daemonset", podTemplate="a")
+    ).inputs
     assert refusals(running, before) == []
     assert refusals(running, before, podTemplate="b") != []

@@ -47,26 +47,37 @@ def digest_of(checked: dict[str, Any]) -> str:
 def test_check_shows_the_plan_and_the_job_that_will_run(running: Running, api: ApiServer) -> None:
     checked = running.rollout.check(inputs.dispatched())
     assert checked.failures == []
-    assert command(checked.inputs["dispatcherJob"])[-1] == f"--node-selector={names.RUNTIME_LABEL}!=true"
+    assert (
+        command(checked.inputs["dispatcherJob"])[-1]
+        == f"--node-selector={names.RUNTIME_LABEL}!=true"
+    )
     lines = running.engine.lines(ROLLOUT_URN)
     assert lines[0].startswith("plan: 5 of 5 selected nodes, at most 3 at a time (5 install)")
-    assert lines[-1] == f"  the dispatcher is told them by --node-selector={names.RUNTIME_LABEL}!=true"
+    assert (
+        lines[-1] == f"  the dispatcher is told them by --node-selector={names.RUNTIME_LABEL}!=true"
+    )
     assert api.writes == []
 
 
 @pytest.mark.usefixtures("installation")
-def test_create_runs_the_dispatcher_and_records_what_came_of_it(running: Running, cluster: Cluster) -> None:
+def test_create_runs_the_dispatcher_and_records_what_came_of_it(
+    running: Running, cluster: Cluster
+) -> None:
     checked = running.rollout.check(inputs.dispatched())
     _, outputs = running.rollout.create(checked.inputs)
     assert (outputs["outcome"]["installed"], outputs["failure"]) == (5, "")
     assert cluster.marked() == sorted(cluster.nodes) == sorted(cluster.starts)
     assert cluster.dispatchers == [command(checked.inputs["dispatcherJob"])]
     assert (cluster.violations, cluster.jobs) == ([], {})
-    running.engine.until(lambda said: said.status and said.urn == ROLLOUT_URN and "/5 installed" in said.text)
+    running.engine.until(
+        lambda said: said.status and said.urn == ROLLOUT_URN and "/5 installed" in said.text
+    )
 
 
 @pytest.mark.usefixtures("installation")
-def test_failed_node_is_an_outcome_that_the_next_up_settles(running: Running, api: ApiServer, cluster: Cluster) -> None:
+def test_failed_node_is_an_outcome_that_the_next_up_settles(
+    running: Running, api: ApiServer, cluster: Cluster
+) -> None:
     cluster.fates["node-3"] = "fails"
     outputs = up(running)
     assert outputs["outcome"]["failedNodes"] == ["node-3"]
@@ -79,7 +90,9 @@ def test_failed_node_is_an_outcome_that_the_next_up_settles(running: Running, ap
 
 
 @pytest.mark.usefixtures("installation")
-def test_switching_the_runner_of_a_fleet_that_is_done_touches_no_node(running: Running, api: ApiServer) -> None:
+def test_switching_the_runner_of_a_fleet_that_is_done_touches_no_node(
+    running: Running, api: ApiServer
+) -> None:
     outputs = up(running)
     before = list(api.writes)
     for wanted in (inputs.rollout(), inputs.dispatched()):
@@ -120,25 +133,40 @@ def test_dispatcher_that_works_on_nodes_is_planned_for_from_its_command_line(
     running: Running, cluster: Cluster
 ) -> None:
     cluster.add_nodes("control-plane", taints=[{"key": "control-plane", "effect": "NoSchedule"}])
-    installed = running.installation.create(running.installation.check(inputs.dispatched_installation("4.1.0")).inputs)
-    checked = running.rollout.check(inputs.dispatched("4.1.0", selectors=["kubernetes.io/hostname", "metal"]))
+    installed = running.installation.create(
+        running.installation.check(inputs.dispatched_installation("4.1.0")).inputs
+    )
+    checked = running.rollout.check(
+        inputs.dispatched("4.1.0", selectors=["kubernetes.io/hostname", "metal"])
+    )
     assert checked.failures == []
     assert running.engine.lines(ROLLOUT_URN)[:2] == [
         f"plan: 5 of 6 selected nodes, at most 3 at a time (5 install, 1 skipped), digest {digest_of(checked.inputs)}",
         "  skipped control-plane: not tolerated by its Job: taint control-plane:NoSchedule",
     ]
     outputs = running.rollout.create(checked.inputs)[1]
-    assert (outputs["outcome"]["installed"], outputs["outcome"]["skipped"], outputs["failure"]) == (5, 1, "")
+    assert (outputs["outcome"]["installed"], outputs["outcome"]["skipped"], outputs["failure"]) == (
+        5,
+        1,
+        "",
+    )
     assert [word for word in cluster.dispatchers[0] if word.startswith("--node-selector=")] == [
-        f"--node-selector={selector},{names.RUNTIME_LABEL}!=true" for selector in ("kubernetes.io/hostname", "metal")
+        f"--node-selector={selector},{names.RUNTIME_LABEL}!=true"
+        for selector in ("kubernetes.io/hostname", "metal")
     ]
     running.installation.delete(*installed)
     assert (cluster.marked(), cluster.jobs, cluster.leases, cluster.violations) == ([], {}, {}, [])
-    assert not [node for node in cluster.nodes.values() if names.mark_label("") in node["metadata"]["labels"]]
+    assert not [
+        node
+        for node in cluster.nodes.values()
+        if names.mark_label("") in node["metadata"]["labels"]
+    ]
 
 
 @pytest.mark.usefixtures("installation")
-def test_cancel_leaves_the_dispatcher_at_work_and_says_so(running: Running, fresh: Running, cluster: Cluster) -> None:
+def test_cancel_leaves_the_dispatcher_at_work_and_says_so(
+    running: Running, fresh: Running, cluster: Cluster
+) -> None:
     cluster.fates = dict.fromkeys(cluster.nodes, "hangs")
     checked = running.rollout.check(inputs.dispatched())
     answer = fresh.rollout.start_create(checked.inputs)
@@ -146,7 +174,8 @@ def test_cancel_leaves_the_dispatcher_at_work_and_says_so(running: Running, fres
     fresh.provider.cancel()
     with pytest.raises(grpc.RpcError) as caught:
         answer.result()
-    assert "cancelled. The dispatcher in the cluster goes on by itself. Run the same command again" in (
-        caught.value.details() or ""
+    assert (
+        "cancelled. The dispatcher in the cluster goes on by itself. Run the same command again"
+        in (caught.value.details() or "")
     )
     assert "kata-deploy-install-dispatcher" in cluster.jobs

@@ -17,7 +17,9 @@ from tests.runner.cluster import Cluster
 Creating = Any
 """A call under way; the SDK has no types for it."""
 
-STAYS = "Jobs that run go on; no further one is started. Run the same command again to go on from here."
+STAYS = (
+    "Jobs that run go on; no further one is started. Run the same command again to go on from here."
+)
 
 
 @pytest.fixture
@@ -77,9 +79,14 @@ def test_unknown_context_is_one_failure_of_every_check(tmp_path: Path, api: ApiS
     api.write_kubeconfig(kubeconfig)
     with ExitStack() as stack:
         engine = stack.enter_context(Engine())
-        provider = stack.enter_context(Provider(engine, kubeconfig, tmp_path / "stderr", context="prdo"))
+        provider = stack.enter_context(
+            Provider(engine, kubeconfig, tmp_path / "stderr", context="prdo")
+        )
         running = Running(engine, provider, kubeconfig)
-        for resource, props in ((running.rollout, inputs.rollout()), (running.installation, inputs.installation())):
+        for resource, props in (
+            (running.rollout, inputs.rollout()),
+            (running.installation, inputs.installation()),
+        ):
             (failure,) = resource.check(props).failures
             assert "prdo" in failure
             assert "prod" in failure, "the contexts there are"

@@ -44,7 +44,10 @@ def test_first_check_only_reads_and_knows_the_cluster(running: Running, api: Api
 def test_create_names_the_installation_in_the_cluster(running: Running, cluster: Cluster) -> None:
     identity, outputs = create(running)
     annotations = cluster.leases[LEASE]["metadata"]["annotations"]
-    assert annotations == {names.INSTALLATION_ANNOTATION: identity, names.STACK_ANNOTATION: inputs.STACK}
+    assert annotations == {
+        names.INSTALLATION_ANNOTATION: identity,
+        names.STACK_ANNOTATION: inputs.STACK,
+    }
     assert outputs["installationId"] == identity
     assert outputs["cleanupJob"] == inputs.TEMPLATES["cleanup-job.yaml"]
 
@@ -58,13 +61,17 @@ def test_unchanged_installation_is_no_difference(running: Running, api: ApiServe
     assert len(api.writes) == before
 
 
-def test_deleted_lease_is_restored_by_the_next_up(running: Running, api: ApiServer, cluster: Cluster) -> None:
+def test_deleted_lease_is_restored_by_the_next_up(
+    running: Running, api: ApiServer, cluster: Cluster
+) -> None:
     identity, outputs = create(running)
     api.do(cluster.leases.clear)
     checked = running.installation.check(inputs.installation(), outputs)
     assert running.installation.differs(checked.inputs, outputs)
     updated = running.installation.update(identity, outputs, checked.inputs)
-    assert cluster.leases[LEASE]["metadata"]["annotations"][names.INSTALLATION_ANNOTATION] == identity
+    assert (
+        cluster.leases[LEASE]["metadata"]["annotations"][names.INSTALLATION_ANNOTATION] == identity
+    )
     again = running.installation.check(inputs.installation(), updated)
     assert not running.installation.differs(again.inputs, updated)
 
@@ -76,7 +83,10 @@ def test_renamed_stack_renames_the_lease_and_only_that(running: Running, cluster
     assert running.installation.differs(checked.inputs, outputs)
     updated = running.installation.update(identity, outputs, checked.inputs)
     annotations = cluster.leases[LEASE]["metadata"]["annotations"]
-    assert annotations == {names.INSTALLATION_ANNOTATION: identity, names.STACK_ANNOTATION: "kata-deploy/renamed"}
+    assert annotations == {
+        names.INSTALLATION_ANNOTATION: identity,
+        names.STACK_ANNOTATION: "kata-deploy/renamed",
+    }
     assert not running.installation.differs(checked.inputs, updated)
     # The copy of the state that still has the old name is a copy of somebody else's by now.
     assert "belongs to the stack kata-deploy/renamed" in refusal(running, outputs)
@@ -88,10 +98,14 @@ def test_going_on_with_what_a_lost_state_knew_is_said(running: Running) -> None:
     assert running.engine.lines(INSTALLATION_URN) == []
     running.installation.check(inputs.installation())
     (line,) = running.engine.lines(INSTALLATION_URN)
-    assert line.startswith("this stack has an installation on the cluster already (Lease kube-system/kata-deploy)")
+    assert line.startswith(
+        "this stack has an installation on the cluster already (Lease kube-system/kata-deploy)"
+    )
 
 
-def test_lease_of_a_newer_installation_is_a_difference_that_update_refuses(running: Running, api: ApiServer) -> None:
+def test_lease_of_a_newer_installation_is_a_difference_that_update_refuses(
+    running: Running, api: ApiServer
+) -> None:
     identity, outputs = create(running)
     create(running)
     before = len(api.writes)
@@ -115,7 +129,9 @@ def test_delete_cleans_every_node_and_removes_the_lease(running: Running, cluste
     assert lines[-1].startswith("cleaned 5 nodes in ")
 
 
-def test_delete_that_leaves_a_node_is_an_error_with_its_reason(running: Running, cluster: Cluster) -> None:
+def test_delete_that_leaves_a_node_is_an_error_with_its_reason(
+    running: Running, cluster: Cluster
+) -> None:
     identity, outputs = install(running)
     cluster.fates["node-1"] = "fails"
     with pytest.raises(grpc.RpcError) as caught:
@@ -127,7 +143,9 @@ def test_delete_that_leaves_a_node_is_an_error_with_its_reason(running: Running,
     assert list(cluster.leases) == [LEASE]
 
 
-def test_a_replaced_installation_cleans_nothing_when_it_is_deleted(running: Running, cluster: Cluster) -> None:
+def test_a_replaced_installation_cleans_nothing_when_it_is_deleted(
+    running: Running, cluster: Cluster
+) -> None:
     old = install(running)
     new = create(running)
     assert old[0] != new[0]
@@ -141,7 +159,9 @@ def test_a_replaced_installation_cleans_nothing_when_it_is_deleted(running: Runn
     assert (cluster.leases, cluster.marked()) == ({}, [])
 
 
-def test_delete_on_another_cluster_touches_nothing(running: Running, api: ApiServer, cluster: Cluster) -> None:
+def test_delete_on_another_cluster_touches_nothing(
+    running: Running, api: ApiServer, cluster: Cluster
+) -> None:
     identity, outputs = install(running)
     cluster.objects["namespaces/kube-system"]["metadata"]["uid"] = "cluster-2"
     before = len(api.writes)
@@ -161,7 +181,9 @@ def test_read_never_loses_the_anchor(running: Running, api: ApiServer, cluster: 
 def test_another_cluster_is_refused(running: Running, cluster: Cluster) -> None:
     _, outputs = create(running)
     cluster.objects["namespaces/kube-system"]["metadata"]["uid"] = "cluster-2"
-    assert "context prod is another cluster than the one this stack installed on" in refusal(running, outputs)
+    assert "context prod is another cluster than the one this stack installed on" in refusal(
+        running, outputs
+    )
 
 
 @pytest.mark.parametrize(
@@ -186,6 +208,7 @@ def test_changes_that_would_orphan_nodes_are_refused_with_their_number(
 
 def test_installation_of_another_stack_is_refused(running: Running) -> None:
     create(running)
-    assert "belongs to the stack kata-deploy/test (Lease kube-system/kata-deploy), this is kata-deploy/b" in (
-        refusal(running, stack="kata-deploy/b")
+    assert (
+        "belongs to the stack kata-deploy/test (Lease kube-system/kata-deploy), this is kata-deploy/b"
+        in (refusal(running, stack="kata-deploy/b"))
     )

@@ -16,7 +16,9 @@ from tests.runner.cluster import Cluster
 QEMU = "node.k8s.io/v1 runtimeclasses  kata-qemu"
 
 
-def put(cluster: Cluster, path: str, annotations: dict[str, str] | None = None, **content: Any) -> None:
+def put(
+    cluster: Cluster, path: str, annotations: dict[str, str] | None = None, **content: Any
+) -> None:
     """Add an object that is there without this run."""
     metadata = {"name": path.rpartition("/")[2], "annotations": annotations or {}}
     cluster.objects[path] = {"metadata": metadata, **content}
@@ -73,13 +75,18 @@ def test_changes_that_would_orphan_nodes_are_refused(
 def test_another_cluster_is_refused(running: Running, cluster: Cluster) -> None:
     before = checked(running)
     cluster.objects["namespaces/kube-system"]["metadata"]["uid"] = "cluster-2"
-    assert "context prod is another cluster than the one this stack installed on" in refusal(running, before)
+    assert "context prod is another cluster than the one this stack installed on" in refusal(
+        running, before
+    )
 
 
 @pytest.mark.usefixtures("installed")
 def test_installation_of_another_stack_is_refused(running: Running) -> None:
     text = refusal(running, stack="kata-deploy/b")
-    assert "belongs to the stack kata-deploy/test (Lease kube-system/kata-deploy), this is kata-deploy/b" in text
+    assert (
+        "belongs to the stack kata-deploy/test (Lease kube-system/kata-deploy), this is kata-deploy/b"
+        in text
+    )
     before = checked(running) | {"stack": "kata-deploy/c"}
     assert text == refusal(running, before, stack="kata-deploy/b")
 
@@ -90,7 +97,9 @@ def test_a_stack_that_was_renamed_is_the_same_one(running: Running) -> None:
 
 
 def test_absent_namespace_is_refused_with_the_command_that_makes_it(running: Running) -> None:
-    assert refusal(running, namespace="kata") == ("namespace kata does not exist: `kubectl create namespace kata`")
+    assert refusal(running, namespace="kata") == (
+        "namespace kata does not exist: `kubectl create namespace kata`"
+    )
 
 
 @pytest.mark.parametrize("mode", ["job", "daemonset"])
@@ -115,16 +124,24 @@ def test_objects_of_a_helm_release_are_refused(running: Running, cluster: Cluste
     assert "(runtimeclasses/kata-qemu)" in text
 
 
-def test_helm_release_is_taken_over_when_the_stack_says_so(running: Running, api: ApiServer, cluster: Cluster) -> None:
+def test_helm_release_is_taken_over_when_the_stack_says_so(
+    running: Running, api: ApiServer, cluster: Cluster
+) -> None:
     note = {"meta.helm.sh/release-name": "kata", "meta.helm.sh/release-namespace": "kube-system"}
-    cluster.objects["runtimeclasses/kata-qemu"] = {"metadata": {"name": "kata-qemu", "annotations": note}}
+    cluster.objects["runtimeclasses/kata-qemu"] = {
+        "metadata": {"name": "kata-qemu", "annotations": note}
+    }
     assert "rollout.existing adopt" in refusal(running, existing="install")
     checked(running, existing="adopt")
     assert api.writes == []
     said = running.installation.check(inputs.installation(existing="adopt"))
     _, outputs = running.installation.create(said.inputs)
-    (announced, *_), (done, *_) = (running.engine.lines(urn) for urn in (PREFLIGHT_URN, INSTALLATION_URN))
-    assert announced.startswith("takes over 1 object of the Helm release kata in namespace kube-system")
+    (announced, *_), (done, *_) = (
+        running.engine.lines(urn) for urn in (PREFLIGHT_URN, INSTALLATION_URN)
+    )
+    assert announced.startswith(
+        "takes over 1 object of the Helm release kata in namespace kube-system"
+    )
     assert done.startswith("took over 1 object of the Helm release kata in namespace kube-system")
     assert cluster.objects["runtimeclasses/kata-qemu"]["metadata"]["annotations"] == {}
     # Neither staying at `adopt` nor going back is a difference, and the state keeps nothing of it.
@@ -134,17 +151,27 @@ def test_helm_release_is_taken_over_when_the_stack_says_so(running: Running, api
         assert not running.installation.differs(again.inputs, outputs)
 
 
-@pytest.mark.parametrize(("manager", "noted"), [("kustomize-controller", True), ("pulumi-kubernetes", False)])
+@pytest.mark.parametrize(
+    ("manager", "noted"), [("kustomize-controller", True), ("pulumi-kubernetes", False)]
+)
 def test_adopt_notes_a_takeover_only_where_another_installer_was(
     running: Running, cluster: Cluster, manager: str, noted: bool
 ) -> None:
     metadata = {"name": "kata-deploy-job-templates", "managedFields": [{"manager": manager}]}
-    cluster.objects["namespaces/kube-system/configmaps/kata-deploy-job-templates"] = {"metadata": metadata}
-    running.installation.create(running.installation.check(inputs.installation(existing="adopt")).inputs)
-    assert (names.TAKEN_OVER_ANNOTATION in cluster.leases["kata-deploy"]["metadata"]["annotations"]) is noted
+    cluster.objects["namespaces/kube-system/configmaps/kata-deploy-job-templates"] = {
+        "metadata": metadata
+    }
+    running.installation.create(
+        running.installation.check(inputs.installation(existing="adopt")).inputs
+    )
+    assert (
+        names.TAKEN_OVER_ANNOTATION in cluster.leases["kata-deploy"]["metadata"]["annotations"]
+    ) is noted
 
 
-def test_objects_of_a_helm_release_that_a_change_would_take_are_refused(running: Running, cluster: Cluster) -> None:
+def test_objects_of_a_helm_release_that_a_change_would_take_are_refused(
+    running: Running, cluster: Cluster
+) -> None:
     path = "runtimeclasses/kata-clh"
     before = checked(running)
     put(cluster, path, {"meta.helm.sh/release-name": "kata"})
@@ -153,9 +180,13 @@ def test_objects_of_a_helm_release_that_a_change_would_take_are_refused(running:
     checked(running, before, **more, existing="adopt")
 
 
-def test_objects_that_an_interrupted_create_left_are_no_reason_to_refuse(running: Running, cluster: Cluster) -> None:
+def test_objects_that_an_interrupted_create_left_are_no_reason_to_refuse(
+    running: Running, cluster: Cluster
+) -> None:
     note = {names.STACK_ANNOTATION: inputs.STACK}
-    cluster.objects["runtimeclasses/kata-qemu"] = {"metadata": {"name": "kata-qemu", "annotations": note}}
+    cluster.objects["runtimeclasses/kata-qemu"] = {
+        "metadata": {"name": "kata-qemu", "annotations": note}
+    }
     checked(running)
 
 
@@ -164,9 +195,13 @@ def test_objects_of_an_older_version_are_known_by_the_installation_they_belong_t
     running: Running, cluster: Cluster
 ) -> None:
     fields = [{"manager": "pulumi-kubernetes-2b4c0d6e", "operation": "Apply"}]
-    cluster.objects["runtimeclasses/kata-qemu"] = {"metadata": {"name": "kata-qemu", "managedFields": fields}}
+    cluster.objects["runtimeclasses/kata-qemu"] = {
+        "metadata": {"name": "kata-qemu", "managedFields": fields}
+    }
     checked(running)
-    cluster.objects["runtimeclasses/kata-qemu"]["metadata"]["managedFields"] = [{"manager": "kubectl"}]
+    cluster.objects["runtimeclasses/kata-qemu"]["metadata"]["managedFields"] = [
+        {"manager": "kubectl"}
+    ]
     assert "(runtimeclasses/kata-qemu)" in refusal(running)
 
 
@@ -176,7 +211,9 @@ def test_objects_that_somebody_else_applied_are_refused_before_anything_changes(
     put(cluster, "namespaces/kube-system/configmaps/kata-deploy-job-templates")
     put(cluster, "runtimeclasses/kata-qemu", handler="kata-qemu")
     text = refusal(running)
-    assert text.startswith("2 objects of this installation are there already, and no stack has made them (")
+    assert text.startswith(
+        "2 objects of this installation are there already, and no stack has made them ("
+    )
     contents = {QEMU: {"metadata": {"name": "kata-qemu"}, "handler": "kata-qemu"}}
     checked(running, existing="adopt", contents=json.dumps(contents))
     (line, *_) = running.engine.lines(PREFLIGHT_URN)
@@ -199,22 +236,34 @@ def test_a_daemon_set_that_works_on_the_nodes_is_refused_in_job_mode(
     )
 
 
-def test_a_renamed_stack_whose_first_up_was_cut_off_still_knows_its_objects(running: Running, cluster: Cluster) -> None:
+def test_a_renamed_stack_whose_first_up_was_cut_off_still_knows_its_objects(
+    running: Running, cluster: Cluster
+) -> None:
     before = checked(running)
     renamed = {"stack": "kata-deploy/renamed"}
     put(cluster, "runtimeclasses/kata-qemu", annotations={names.STACK_ANNOTATION: inputs.STACK})
     cut_off = checked(running, before, **renamed)
     again = checked(running, cut_off, **renamed)
-    put(cluster, "runtimeclasses/kata-qemu", annotations={names.STACK_ANNOTATION: "kata-deploy/renamed"})
+    put(
+        cluster,
+        "runtimeclasses/kata-qemu",
+        annotations={names.STACK_ANNOTATION: "kata-deploy/renamed"},
+    )
     done = checked(running, again, **renamed)
     # From now on the old name is that of any other stack.
     put(cluster, "runtimeclasses/kata-qemu", annotations={names.STACK_ANNOTATION: inputs.STACK})
     assert f"belongs to the stack {inputs.STACK}" in refusal(running, done, **renamed)
 
 
-def test_change_of_the_daemon_set_says_how_many_nodes_it_restarts(running: Running, cluster: Cluster) -> None:
+def test_change_of_the_daemon_set_says_how_many_nodes_it_restarts(
+    running: Running, cluster: Cluster
+) -> None:
     before = checked(running, deploymentMode="daemonset", podTemplate="aaa", objects=[])
-    put(cluster, "namespaces/kube-system/daemonsets/kata-deploy", status={"currentNumberScheduled": 5})
+    put(
+        cluster,
+        "namespaces/kube-system/daemonsets/kata-deploy",
+        status={"currentNumberScheduled": 5},
+    )
     checked(running, before, deploymentMode="daemonset", podTemplate="bbb", objects=[])
     (line,) = running.engine.lines(PREFLIGHT_URN)
     assert line.startswith("this change restarts the pods of DaemonSet kata-deploy on 5 nodes")
@@ -239,13 +288,22 @@ def test_an_installation_of_the_suffix_in_another_namespace_is_refused(
     before = len(api.writes)
     cluster.objects["namespaces/team-b"] = {"metadata": {"name": "team-b", "uid": "uid-b"}}
     text = refusal(running, namespace="team-b", stack="kata-deploy/b")
-    assert "(marks on 5 nodes, in namespace kube-system), but namespace team-b has no Lease of it" in text
+    assert (
+        "(marks on 5 nodes, in namespace kube-system), but namespace team-b has no Lease of it"
+        in text
+    )
     assert "set `namespace` to kube-system" in text
-    assert text.endswith(f"remove them: `kubectl annotate nodes --all {names.mark_annotation('')}-`.")
+    assert text.endswith(
+        f"remove them: `kubectl annotate nodes --all {names.mark_annotation('')}-`."
+    )
     assert "To go on nevertheless" not in text
     # In daemonset mode nodes carry no marks.
     api.do(lambda: [node["metadata"]["annotations"].clear() for node in cluster.nodes.values()])
-    put(cluster, BINDING, subjects=[{"kind": "ServiceAccount", "namespace": "kube-system", "name": "kata-deploy-sa"}])
+    put(
+        cluster,
+        BINDING,
+        subjects=[{"kind": "ServiceAccount", "namespace": "kube-system", "name": "kata-deploy-sa"}],
+    )
     text = refusal(running, namespace="team-b", stack="kata-deploy/b", deploymentMode="daemonset")
     assert "(rights of namespace kube-system), but namespace team-b has no Lease of it" in text
     assert text.endswith("remove them: `kubectl delete clusterrolebinding kata-deploy-rb`.")
@@ -262,13 +320,20 @@ def test_nodes_marked_by_an_older_version_whose_lease_and_state_are_lost_can_be_
         cluster.leases.clear()
         for node in cluster.nodes.values():
             mark = json.loads(node["metadata"]["annotations"][key])
-            node["metadata"]["annotations"][key] = json.dumps({k: v for k, v in mark.items() if k != "namespace"})
+            node["metadata"]["annotations"][key] = json.dumps(
+                {k: v for k, v in mark.items() if k != "namespace"}
+            )
 
     api.do(forget)
     text = refusal(running, reportDir=str(tmp_path))
-    assert "(marks on 5 nodes, made by an older version), but namespace kube-system has no Lease of it" in text
+    assert (
+        "(marks on 5 nodes, made by an older version), but namespace kube-system has no Lease of it"
+        in text
+    )
     assert f"review {tmp_path}/plan.json" in text
-    approved: dict[str, Any] = {"approvedPlan": str((tmp_path / "plan.json").rename(tmp_path / "approved.json"))}
+    approved: dict[str, Any] = {
+        "approvedPlan": str((tmp_path / "plan.json").rename(tmp_path / "approved.json"))
+    }
     checked(running, **approved)
     put(cluster, "runtimeclasses/kata-qemu")
     assert "no stack has made it (runtimeclasses/kata-qemu)" in refusal(running, **approved)
@@ -278,7 +343,11 @@ def test_marks_of_this_namespace_and_known_installations_are_no_reason_to_refuse
     running: Running, api: ApiServer, cluster: Cluster
 ) -> None:
     marked(running, cluster)
-    put(cluster, BINDING, subjects=[{"kind": "ServiceAccount", "namespace": "kube-system", "name": "kata-deploy-sa"}])
+    put(
+        cluster,
+        BINDING,
+        subjects=[{"kind": "ServiceAccount", "namespace": "kube-system", "name": "kata-deploy-sa"}],
+    )
     checked(running)
     before = checked(running)
     api.do(cluster.leases.clear)

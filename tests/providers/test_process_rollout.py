@@ -23,14 +23,18 @@ def up(running: Running, **changes: Any) -> dict[str, Any]:
     return running.rollout.create(checked.inputs)[1]
 
 
-def test_check_puts_the_plan_in_and_tells_it_on_the_resource(running: Running, api: ApiServer) -> None:
+def test_check_puts_the_plan_in_and_tells_it_on_the_resource(
+    running: Running, api: ApiServer
+) -> None:
     checked = running.rollout.check(inputs.rollout())
     assert checked.failures == []
     plan = yaml.safe_load(checked.inputs["plan"])
     assert (plan["selected"], plan["pending"], plan["install"]) == (5, 5, 5)
     assert "node-0" not in checked.inputs["plan"]
     lines = running.engine.lines(ROLLOUT_URN)
-    assert lines[0].startswith("plan: 5 of 5 selected nodes in waves of 1, 4, at most 3 at a time (5 install)")
+    assert lines[0].startswith(
+        "plan: 5 of 5 selected nodes in waves of 1, 4, at most 3 at a time (5 install)"
+    )
     assert lines[1] == "  install node-0: new node [wave 1, canary]"
     assert len(lines) == 6
     assert api.writes == []
@@ -46,26 +50,41 @@ def test_what_would_meet_the_first_job_is_refused_while_something_is_pending(
     assert running.rollout.check(inputs.rollout(), outputs).failures == []
     api.do(lambda: cluster.add_nodes("node-new"))
     [failure] = running.rollout.check(inputs.rollout(), outputs).failures
-    assert failure.startswith("namespace kube-system enforces the Pod Security Standard restricted: ")
+    assert failure.startswith(
+        "namespace kube-system enforces the Pod Security Standard restricted: "
+    )
 
 
 def test_a_selection_without_nodes_is_warned_of(running: Running) -> None:
     checked = running.rollout.check(inputs.rollout(selectors=["pool=none"]))
     assert checked.failures == []
-    [warning] = [said.text for said in running.engine.messages if said.severity == engine_pb2.WARNING]
-    assert warning.startswith("no node of the cluster matches the node selector 'pool=none': label the nodes")
+    [warning] = [
+        said.text for said in running.engine.messages if said.severity == engine_pb2.WARNING
+    ]
+    assert warning.startswith(
+        "no node of the cluster matches the node selector 'pool=none': label the nodes"
+    )
 
 
 @pytest.mark.usefixtures("installed")
 def test_create_installs_and_returns_the_outcome(running: Running, cluster: Cluster) -> None:
     outputs = up(running)
     outcome = outputs["outcome"]
-    assert (outcome["selected"], outcome["installed"], outcome["failed"], outputs["failure"]) == (5, 5, 0, "")
+    assert (outcome["selected"], outcome["installed"], outcome["failed"], outputs["failure"]) == (
+        5,
+        5,
+        0,
+        "",
+    )
     assert cluster.marked() == sorted(cluster.nodes)
     assert cluster.most_active <= 3
     assert (cluster.violations, cluster.jobs) == ([], {})
     running.engine.until(
-        lambda said: said.status and said.urn == ROLLOUT_URN and said.text.startswith("5/5 installed, 0 running")
+        lambda said: (
+            said.status
+            and said.urn == ROLLOUT_URN
+            and said.text.startswith("5/5 installed, 0 running")
+        )
     )
 
 
@@ -94,7 +113,9 @@ def test_new_node_is_a_difference_and_update_installs_it_alone(
 
 
 @pytest.mark.usefixtures("installed")
-def test_failed_node_is_an_outcome_with_its_text_and_no_error(running: Running, cluster: Cluster) -> None:
+def test_failed_node_is_an_outcome_with_its_text_and_no_error(
+    running: Running, cluster: Cluster
+) -> None:
     cluster.fates["node-3"] = "fails"
     outputs = up(running)
     outcome = outputs["outcome"]
@@ -112,7 +133,9 @@ def test_refresh_keeps_what_is_known(running: Running) -> None:
     outputs = up(running)
     read, read_inputs = running.rollout.read("id", outputs)
     assert read == outputs
-    assert read_inputs == {key: value for key, value in outputs.items() if key not in {"outcome", "failure"}}
+    assert read_inputs == {
+        key: value for key, value in outputs.items() if key not in {"outcome", "failure"}
+    }
 
 
 @pytest.mark.usefixtures("installed")
@@ -123,10 +146,14 @@ def test_deleting_the_rollout_touches_nothing(running: Running, api: ApiServer) 
     assert len(api.writes) == before
 
 
-def test_nodes_that_something_else_installed_are_refused(running: Running, cluster: Cluster, api: ApiServer) -> None:
+def test_nodes_that_something_else_installed_are_refused(
+    running: Running, cluster: Cluster, api: ApiServer
+) -> None:
     cluster.add_nodes("node-new", labels={names.RUNTIME_LABEL: "true"})
     (failure,) = running.rollout.check(inputs.rollout()).failures
-    assert failure.startswith(f"1 node is labelled {names.RUNTIME_LABEL} without a mark of this stack (node-new)")
+    assert failure.startswith(
+        f"1 node is labelled {names.RUNTIME_LABEL} without a mark of this stack (node-new)"
+    )
     assert "rollout.existing adopt" in failure
     assert (running.engine.lines(ROLLOUT_URN), api.writes) == ([], [])
 
@@ -141,17 +168,26 @@ def test_unknown_node_names_are_refused(running: Running, api: ApiServer) -> Non
 def test_empty_selection_of_an_installed_fleet_is_refused(running: Running) -> None:
     outputs = up(running)
     (failure,) = running.rollout.check(inputs.rollout(selectors=["pool=typo"]), outputs).failures
-    assert failure.startswith("no node matches the node selector 'pool=typo', but 5 nodes are installed")
+    assert failure.startswith(
+        "no node matches the node selector 'pool=typo', but 5 nodes are installed"
+    )
 
 
-def test_missing_rights_are_told_together_before_anything_is_written(running: Running, api: ApiServer) -> None:
+def test_missing_rights_are_told_together_before_anything_is_written(
+    running: Running, api: ApiServer
+) -> None:
     api.denied = {"patch nodes", "create jobs"}
     (failure,) = running.rollout.check(inputs.rollout()).failures
     assert "may not patch nodes, create jobs.batch in kube-system" in failure
     assert "docs/operator-rbac.yaml" in failure
 
 
-PASSED = {"clusterUid": "cluster-1", "kataVersion": "4.0.0", "namespace": "kube-system", "suffix": ""}
+PASSED = {
+    "clusterUid": "cluster-1",
+    "kataVersion": "4.0.0",
+    "namespace": "kube-system",
+    "suffix": "",
+}
 
 
 @pytest.mark.parametrize(
@@ -167,7 +203,9 @@ def test_what_the_guard_rails_were_not_asked_about_is_refused(
 ) -> None:
     """With `--target` the engine hands over what `Preflight` was at the last run."""
     (failure,) = running.rollout.check(inputs.rollout(passed=PASSED) | changes).failures
-    assert failure.startswith(f"the guard rails have not been asked about a changed {says}: `--target`")
+    assert failure.startswith(
+        f"the guard rails have not been asked about a changed {says}: `--target`"
+    )
     assert api.writes == []
     assert running.rollout.check(inputs.rollout(passed=PASSED)).failures == []
 
@@ -178,7 +216,10 @@ def test_installation_that_is_not_the_one_in_the_state_is_refused(
     before = len(api.writes)
     (failure,) = running.rollout.check(inputs.rollout(installationId="older")).failures
     assert f"the cluster has the installation {installed['installationId']}" in failure
-    assert running.rollout.check(inputs.rollout(installationId=installed["installationId"])).failures == []
+    assert (
+        running.rollout.check(inputs.rollout(installationId=installed["installationId"])).failures
+        == []
+    )
     with pytest.raises(grpc.RpcError, match="the state is older than the cluster"):
         running.rollout.create(inputs.rollout(installationId="older"))
     assert len(api.writes) == before
@@ -190,10 +231,15 @@ def test_preview_plans_although_it_does_not_know_the_installation_yet(running: R
     assert checked.failures == []
     assert yaml.safe_load(checked.inputs["plan"])["pending"] == 5
     assert {key: checked.inputs[key] for key in later} == later
-    assert running.rollout.check(inputs.rollout() | {"installJob": rpc.UNKNOWN}).inputs.get("plan") is None
+    assert (
+        running.rollout.check(inputs.rollout() | {"installJob": rpc.UNKNOWN}).inputs.get("plan")
+        is None
+    )
 
 
-def test_create_without_an_installation_is_one_clean_error(running: Running, cluster: Cluster) -> None:
+def test_create_without_an_installation_is_one_clean_error(
+    running: Running, cluster: Cluster
+) -> None:
     checked = running.rollout.check(inputs.rollout())
     with pytest.raises(grpc.RpcError) as caught:
         running.rollout.create(checked.inputs)

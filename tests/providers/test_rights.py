@@ -14,7 +14,9 @@ class Asking(FakeKubeApi):
         super().__init__(Cluster())
         self.denied = denied
 
-    async def allowed(self, verb: str, group: str, resource: str, namespace: str = "", name: str = "") -> bool:
+    async def allowed(
+        self, verb: str, group: str, resource: str, namespace: str = "", name: str = ""
+    ) -> bool:
         return f"{verb} {resource} {namespace} {name}".strip() not in self.denied
 
 

@@ -11,7 +11,9 @@ from kata_components.rollout.phase import Progress
 
 
 @pytest.mark.parametrize(("stage", "verb"), [("install", "installed"), ("cleanup", "cleaned")])
-def test_status_says_what_is_done_to_the_nodes(stage: Stage, verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_status_says_what_is_done_to_the_nodes(
+    stage: Stage, verb: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shown: list[tuple[str, str]] = []
     monkeypatch.setattr(engine, "status", lambda text, urn: shown.append((text, urn)))
     progress = Progress(total=5, done=2, running=1, finishing=0, failed=0, departed=0)
@@ -25,8 +27,12 @@ def test_status_ends_with_what_does_not_get_on(monkeypatch: pytest.MonkeyPatch) 
     shown: list[str] = []
     monkeypatch.setattr(engine, "status", lambda text, _: shown.append(text))
     counts = Progress(total=5, done=0, running=3, finishing=0, failed=0, departed=0, starting=2)
-    Row("urn:rollout").on_progress("install", replace(counts, holdups=("a: no pod of it is there", "b: slow")), 60.0)
-    Row("urn:rollout").on_progress("install", replace(counts, opens_in=30.0, holdups=("b: slow",)), 60.0)
+    Row("urn:rollout").on_progress(
+        "install", replace(counts, holdups=("a: no pod of it is there", "b: slow")), 60.0
+    )
+    Row("urn:rollout").on_progress(
+        "install", replace(counts, opens_in=30.0, holdups=("b: slow",)), 60.0
+    )
     assert shown == [
         "0/5 installed, 1 running, 2 starting, 2 waiting; a: no pod of it is there; b: slow",
         "0/5 installed, 1 running, 2 starting, 2 waiting, soaking, the next wave opens in 30s; b: slow",

@@ -22,7 +22,9 @@ from tests.providers.process import Engine
 from tests.runner.cluster import Cluster
 from tests.runner.fake_api import FakeKubeApi
 
-STAYS = "Jobs that run go on; no further one is started. Run the same command again to go on from here."
+STAYS = (
+    "Jobs that run go on; no further one is started. Run the same command again to go on from here."
+)
 WHERE = Target(context=CONTEXT)
 
 
@@ -55,8 +57,12 @@ def test_target_is_read_from_the_configuration_as_the_engine_gives_it() -> None:
 
 
 @pytest.mark.parametrize("cluster", [None, "", "{}", "[]", "7", "not json", '{"kubeconfig": "/k"}'])
-def test_target_without_a_context_is_refused_with_the_command_that_sets_it(cluster: str | None) -> None:
-    with pytest.raises(KubeconfigError, match=r"pulumi config set --path kata-deploy:cluster.context <name>"):
+def test_target_without_a_context_is_refused_with_the_command_that_sets_it(
+    cluster: str | None,
+) -> None:
+    with pytest.raises(
+        KubeconfigError, match=r"pulumi config set --path kata-deploy:cluster.context <name>"
+    ):
         session.target(cluster)
 
 
@@ -89,7 +95,9 @@ def test_cancelled_work_ends_as_stopped(api: Closing) -> None:
     assert api.closed
 
 
-def test_work_without_an_engine_ends_as_stopped(api: Closing, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_work_without_an_engine_ends_as_stopped(
+    api: Closing, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(session, "_LIFELINE_SECONDS", 0.01)
     answers = iter([False, False, True])
     monkeypatch.setattr(engine, "is_gone", lambda: next(answers))
@@ -153,4 +161,6 @@ def test_a_cluster_that_does_not_answer_is_one_failure_of_the_check(
     monkeypatch.setattr(connect, "connect", functools.partial(connect.connect, sleep=Pauses()))
     provider._cluster = json.dumps({"context": CONTEXT, "kubeconfig": str(path)})
     (failure,) = provider.check({}, props).failures
-    assert failure.reason.startswith(f'the API server http://{closed} (context "prod") gave no answer: connection ref')
+    assert failure.reason.startswith(
+        f'the API server http://{closed} (context "prod") gave no answer: connection ref'
+    )

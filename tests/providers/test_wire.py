@@ -32,19 +32,32 @@ def test_unknown_values_of_a_preview_are_seen() -> None:
     assert not has_unknowns({"a": 1, "b": None})
 
 
-def test_digest_of_a_rollout_changes_with_the_files_its_jobs_mount_and_with_nothing_else_of_them() -> None:
+def test_digest_of_a_rollout_changes_with_the_files_its_jobs_mount_and_with_nothing_else_of_them() -> (
+    None
+):
     def digests(drop_in: str, **values: Any) -> Mapping[int, str]:
-        config = {"kataVersion": "4.0.0", "cluster": {"context": "c"}, "deploymentMode": "job", **values}
+        config = {
+            "kataVersion": "4.0.0",
+            "cluster": {"context": "c"},
+            "deploymentMode": "job",
+            **values,
+        }
         settings = load_settings(config | {"containerd": {"userDropIn": drop_in}})
         job = config_map(settings)["data"]["install-job.yaml"]
         wired = inputs.rollout(installJob=job, mounted=mounted_fingerprints(settings))
         return RolloutInputs.of(wired).request.rules().digests
 
     assert digests("a = 1") != digests("a = 2")
-    assert digests("a = 1") == digests("a = 1\n") == digests("a = 1", tolerations=[{"operator": "Exists"}])
+    assert (
+        digests("a = 1")
+        == digests("a = 1\n")
+        == digests("a = 1", tolerations=[{"operator": "Exists"}])
+    )
 
 
-def test_names_to_abandon_may_have_spaces_around_their_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_to_abandon_may_have_spaces_around_their_commas(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("KATA_DEPLOY_ABANDON_NODES", " node-a, node-b ,,")
     outputs = InstallationOutputs.of(inputs.installation() | {"installationId": "i"})
     assert outputs.ending().abandoned == {"node-a", "node-b"}

@@ -1,7 +1,15 @@
 """Nodes and Jobs for tests, with only what a test cares about spelled out."""
 
 from kata_components import names
-from kata_components.kubernetes.objects import Metadata, Node, NodeCondition, NodeInfo, NodeSpec, NodeStatus, Taint
+from kata_components.kubernetes.objects import (
+    Metadata,
+    Node,
+    NodeCondition,
+    NodeInfo,
+    NodeSpec,
+    NodeStatus,
+    Taint,
+)
 from kata_components.rollout import mark
 from kata_components.rollout.guards import Refusal
 from kata_components.rollout.jobs import JobState, NodeJob, Stage
@@ -42,12 +50,15 @@ def node(
         ),
         spec=NodeSpec(taints=taints),
         status=NodeStatus(
-            conditions=[NodeCondition(type="Ready", status="True" if ready else "Unknown")], node_info=info
+            conditions=[NodeCondition(type="Ready", status="True" if ready else "Unknown")],
+            node_info=info,
         ),
     )
 
 
-def mark_of(name: str, *, digest: str = DIGEST, uid: str | None = None, machine: str | None = None) -> mark.Mark:
+def mark_of(
+    name: str, *, digest: str = DIGEST, uid: str | None = None, machine: str | None = None
+) -> mark.Mark:
     return mark.Mark(
         kata_version="4.0.0",
         digest=digest,
@@ -58,7 +69,12 @@ def mark_of(name: str, *, digest: str = DIGEST, uid: str | None = None, machine:
 
 
 def job(
-    name: str, state: JobState = JobState.ACTIVE, *, digest: str = DIGEST, stage: Stage = "install", uid: str = ""
+    name: str,
+    state: JobState = JobState.ACTIVE,
+    *,
+    digest: str = DIGEST,
+    stage: Stage = "install",
+    uid: str = "",
 ) -> NodeJob:
     return NodeJob(
         name=f"kata-deploy-{stage}-{name}",

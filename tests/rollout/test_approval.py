@@ -61,7 +61,10 @@ def test_the_canary_is_one_of_the_approved_nodes() -> None:
     waves = ("canary", "100%")
     approval = approved(planned("b0", "b1", sizes=waves))
     bound = planned("a0", "b0", "b1", sizes=waves, bound=approval.bound)
-    assert [(step.node, step.wave, step.canary) for step in bound.pending] == [("b0", 0, True), ("b1", 1, False)]
+    assert [(step.node, step.wave, step.canary) for step in bound.pending] == [
+        ("b0", 0, True),
+        ("b1", 1, False),
+    ]
     assert departures(approval, bound) == []
 
 
@@ -106,7 +109,9 @@ def test_fewer_nodes_at_a_time_than_approved_are_covered() -> None:
 def test_all_that_is_not_as_approved_is_told_at_once() -> None:
     other = replace(planned("a"), digest="bbbbbbbbbbbb")
     approval = approved(planned("a"))
-    found = departures(approval, other, {**PACE, "rollout.soakSeconds": 1}, Place("kata-deploy/other", "uid-2"))
+    found = departures(
+        approval, other, {**PACE, "rollout.soakSeconds": 1}, Place("kata-deploy/other", "uid-2")
+    )
     assert found == [
         "stack kata-deploy/test → kata-deploy/other",
         "cluster (UID of kube-system) uid-1 → uid-2",
@@ -115,7 +120,9 @@ def test_all_that_is_not_as_approved_is_told_at_once() -> None:
     ]
     refusal = approval.departure(other, NOTHING, PACE, PLACE)
     assert refusal
-    assert refusal.text.startswith("rollout.approvedPlan approved.json does not cover this run. Nothing was written.")
+    assert refusal.text.startswith(
+        "rollout.approvedPlan approved.json does not cover this run. Nothing was written."
+    )
     assert not refusal.guard, "nothing confirms it"
 
 
@@ -128,12 +135,16 @@ def test_other_action_is_refused() -> None:
 
 def test_a_label_that_was_lost_since_is_written_again_where_an_install_was_approved() -> None:
     approval = approved(planned("a"))
-    unlabelled = plan([node("a", marked=mark_of("a"), labels={})], [], replace(RULES, bound=approval.bound))
+    unlabelled = plan(
+        [node("a", marked=mark_of("a"), labels={})], [], replace(RULES, bound=approval.bound)
+    )
     assert [step.action for step in unlabelled.steps] == [Action.RELABEL]
     assert departures(approval, unlabelled) == []
 
 
-@pytest.mark.parametrize("place", [Place("kata-deploy/other", "uid-1"), Place("kata-deploy/test", "uid-2")])
+@pytest.mark.parametrize(
+    "place", [Place("kata-deploy/other", "uid-1"), Place("kata-deploy/test", "uid-2")]
+)
 def test_guard_rails_are_confirmed_for_their_stack_on_their_cluster_alone(place: Place) -> None:
     approval = Approval.parse(json.dumps(guards_only(["x"], PLACE)), "p")
     assert (approval.confirmed(PLACE), approval.misplaced(PLACE)) == (frozenset({"x"}), None)
@@ -154,11 +165,15 @@ def test_guard_rails_can_be_approved_before_there_is_a_plan() -> None:
 
 @pytest.mark.parametrize("schema", [1, 3])
 def test_document_of_another_version_asks_for_a_new_preview(schema: int) -> None:
-    with pytest.raises(GuardError, match=rf"\(schema {schema}, this one reads 2\).* run `pulumi preview` again"):
+    with pytest.raises(
+        GuardError, match=rf"\(schema {schema}, this one reads 2\).* run `pulumi preview` again"
+    ):
         Approval.parse(json.dumps({"schema": schema, "guards": [], "digest": DIGEST}), "p.json")
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"schema": 2, "guards": []}', '{"schema": "2", "guards": []}'])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"schema": 2, "guards": []}', '{"schema": "2", "guards": []}']
+)
 def test_anything_else_is_no_approval(text: str) -> None:
     with pytest.raises(GuardError, match=r"rollout.approvedPlan: p.json is no plan.json"):
         Approval.parse(text, "p.json")

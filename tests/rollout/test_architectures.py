@@ -7,7 +7,11 @@ from kata_components.rollout.verdict import Rules
 from tests.rollout.builders import mark_of, node, text_of
 
 JOB = {"spec": {"template": {"spec": {"containers": [{"name": "cri", "image": "kata:4.0.0"}]}}}}
-PROBLEMS = {"amd64": "defaultShim.amd64 is qemu; set `defaultShim.amd64: clh`", "arm64": "", "s390x": "no shim is on"}
+PROBLEMS = {
+    "amd64": "defaultShim.amd64 is qemu; set `defaultShim.amd64: clh`",
+    "arm64": "",
+    "s390x": "no shim is on",
+}
 
 
 def test_architectures_are_named_with_their_nodes_and_the_key_to_set() -> None:

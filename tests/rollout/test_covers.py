@@ -11,7 +11,9 @@ from kata_components.manifests.daemon_set import daemon_set
 from kata_components.rollout.covers import covers
 from kata_components.settings.load import load_settings
 
-SETTINGS = load_settings({"kataVersion": "4.0.0", "cluster": {"context": "c"}, "tolerations": [{"operator": "Exists"}]})
+SETTINGS = load_settings(
+    {"kataVersion": "4.0.0", "cluster": {"context": "c"}, "tolerations": [{"operator": "Exists"}]}
+)
 TEMPLATE: dict[str, Any] = daemon_set(SETTINGS)["spec"]["template"]
 
 
@@ -20,10 +22,17 @@ def live() -> dict[str, Any]:
     template = copy.deepcopy(TEMPLATE)
     template["metadata"] |= {"annotations": {"added": "by somebody"}, "creationTimestamp": None}
     pod = template["spec"]
-    pod |= {"dnsPolicy": "ClusterFirst", "schedulerName": "default-scheduler", "restartPolicy": "Always"}
+    pod |= {
+        "dnsPolicy": "ClusterFirst",
+        "schedulerName": "default-scheduler",
+        "restartPolicy": "Always",
+    }
     (container,) = pod["containers"]
     # The API server drops empty values.
-    variables = [{key: value for key, value in variable.items() if value != ""} for variable in container["env"]]
+    variables = [
+        {key: value for key, value in variable.items() if value != ""}
+        for variable in container["env"]
+    ]
     container["env"] = [{"name": "ADDED", "value": "1"}, *reversed(variables)]
     container["startupProbe"]["successThreshold"] = 1
     return template
@@ -57,7 +66,9 @@ def test_a_field_that_differs_is_a_change(where: tuple[Any, ...], value: Any) ->
 
 values = st.recursive(
     st.none() | st.integers() | st.text(max_size=3),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["name", "a", "b"]), inner),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["name", "a", "b"]), inner)
+    ),
     max_leaves=8,
 )
 

@@ -17,7 +17,11 @@ RULES = Rules(suffix="", digests={1: DIGEST}, sizes=("canary", "100%"), demands=
 
 
 def told(
-    name: str = "a", *, system: str = "linux", runtime: str = "containerd://2.1.0", kubelet: str = "v1.34.1"
+    name: str = "a",
+    *,
+    system: str = "linux",
+    runtime: str = "containerd://2.1.0",
+    kubelet: str = "v1.34.1",
 ) -> Node:
     made = node(name)
     made.info.operating_system, made.info.kubelet_version = system, kubelet
@@ -38,8 +42,12 @@ def told(
         ("", True),
     ],
 )
-def test_a_containerd_that_is_too_old_is_skipped_with_what_needs_a_newer_one(runtime: str, fits: bool) -> None:
-    [step] = plan([told(runtime=runtime)], [], replace(RULES, demands=Demands(containerd=NEEDS.containerd))).steps
+def test_a_containerd_that_is_too_old_is_skipped_with_what_needs_a_newer_one(
+    runtime: str, fits: bool
+) -> None:
+    [step] = plan(
+        [told(runtime=runtime)], [], replace(RULES, demands=Demands(containerd=NEEDS.containerd))
+    ).steps
     assert step.action is (Action.INSTALL if fits else Action.SKIPPED)
     assert fits or (step.barrier, step.reason.split(";")[1]) == (
         Barrier.UNFIT,
@@ -50,7 +58,10 @@ def test_a_containerd_that_is_too_old_is_skipped_with_what_needs_a_newer_one(run
 def test_windows_nodes_are_skipped_and_no_canaries() -> None:
     windows, linux = told("a", system="windows"), told("b")
     steps = {step.node: step for step in plan([windows, linux], [], RULES).steps}
-    assert (steps["a"].action, steps["a"].reason) == (Action.SKIPPED, "runs Windows, Kata needs Linux")
+    assert (steps["a"].action, steps["a"].reason) == (
+        Action.SKIPPED,
+        "runs Windows, Kata needs Linux",
+    )
     assert steps["b"].canary
 
 
@@ -78,7 +89,9 @@ def test_a_node_that_names_another_distribution_is_refused(
     assert bool(barred) is bool(other)
     if other:
         text = text_of(guards.other_distribution(barred, configured))
-        assert text.startswith(f"1 node (a): is a node of {other}, and k8sDistribution is {configured}: ")
+        assert text.startswith(
+            f"1 node (a): is a node of {other}, and k8sDistribution is {configured}: "
+        )
         assert "pulumi config set kata-deploy:k8sDistribution" in text
 
 

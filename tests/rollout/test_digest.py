@@ -51,7 +51,8 @@ def pod(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_the_digest_of_a_known_job_is_this_one() -> None:
-    # A golden value: if it changes, every fleet in the field would be installed again. Add a recipe instead.
+    # A golden value: if it changes, every fleet in the field would be installed again. Add a recipe
+    # instead.
     assert host_digests(job(), CONTENTS) == {1: "761a063aa33e"}
 
 
@@ -66,7 +67,9 @@ def test_the_digest_of_a_known_job_is_this_one() -> None:
         lambda j: pod(j).update(imagePullSecrets=[{"name": "secret"}]),
         lambda j: pod(j).update(priorityClassName="high"),
         lambda j: pod(j)["initContainers"][0].update(imagePullPolicy="IfNotPresent"),
-        lambda j: pod(j)["initContainers"][0].update(terminationMessagePolicy="FallbackToLogsOnError"),
+        lambda j: pod(j)["initContainers"][0].update(
+            terminationMessagePolicy="FallbackToLogsOnError"
+        ),
         lambda j: pod(j)["initContainers"][0]["env"].reverse(),
     ],
 )

@@ -46,7 +46,9 @@ def test_runs_take_the_wanted_nodes_each_once_and_no_others(
     everyone = wanted | others
     found: dict[Selectors, set[str]] = {OPEN: everyone - installed, ALL: everyone}
     runs = dispatch.batches(sorted(wanted), found)
-    taken = [name for run in runs for name in (found[run.selectors] if run.selectors else run.nodes)]
+    taken = [
+        name for run in runs for name in (found[run.selectors] if run.selectors else run.nodes)
+    ]
     assert sorted(taken) == sorted(wanted)
     assert all(len(run.nodes) <= MAX_NAMES for run in runs if not run.selectors)
 
@@ -91,7 +93,9 @@ def test_command_line_is_the_charts_but_for_the_selection_and_what_endangers_nod
 
 
 def test_the_dispatcher_reads_the_template_it_brings_along_where_it_looks_for_the_charts() -> None:
-    told = dispatch.dispatcher_job(install_dispatcher_job(settings()), Batch(nodes=("a",)), TEMPLATE)
+    told = dispatch.dispatcher_job(
+        install_dispatcher_job(settings()), Batch(nodes=("a",)), TEMPLATE
+    )
     pods = told["spec"]["template"]
     (volume,) = pods["spec"]["volumes"]
     (item,) = volume["downwardAPI"]["items"]
@@ -113,8 +117,14 @@ def test_being_told_twice_is_being_told_once() -> None:
     charts = install_dispatcher_job(settings())
     first = dispatch.dispatcher_job(charts, Batch(nodes=("a",)), TEMPLATE)
     batch = Batch(nodes=("b",), selectors=("x", "y"))
-    assert dispatch.dispatcher_job(first, batch, TEMPLATE) == dispatch.dispatcher_job(charts, batch, TEMPLATE)
-    assert [word for word in command(dispatch.dispatcher_job(first, batch, TEMPLATE)) if "selector" in word] == [
+    assert dispatch.dispatcher_job(first, batch, TEMPLATE) == dispatch.dispatcher_job(
+        charts, batch, TEMPLATE
+    )
+    assert [
+        word
+        for word in command(dispatch.dispatcher_job(first, batch, TEMPLATE))
+        if "selector" in word
+    ] == [
         "--node-selector=x",
         "--node-selector=y",
     ]
@@ -142,7 +152,9 @@ def test_every_node_less_the_installed_ones_has_a_selector() -> None:
 def test_template_carries_digest_and_limit_and_is_never_removed_by_itself() -> None:
     template = install_job(settings())
     stamped = dispatch.node_template(template, 60, {})
-    assert stamped["metadata"]["annotations"][names.DIGEST_ANNOTATION] == current(host_digests(template))
+    assert stamped["metadata"]["annotations"][names.DIGEST_ANNOTATION] == current(
+        host_digests(template)
+    )
     assert stamped["spec"]["activeDeadlineSeconds"] == 60
     assert "ttlSecondsAfterFinished" not in stamped["spec"]
     stages = stamped["spec"]["template"]["spec"]["initContainers"]
@@ -187,7 +199,10 @@ def test_nodes_told_by_name_are_not_waited_for() -> None:
 
 
 def test_one_selector_finds_dispatchers_and_per_node_jobs() -> None:
-    made = [build(settings()) for build in (install_dispatcher_job, cleanup_dispatcher_job, install_job, cleanup_job)]
+    made = [
+        build(settings())
+        for build in (install_dispatcher_job, cleanup_dispatcher_job, install_job, cleanup_job)
+    ]
     assert {dispatch.family(manifest) for manifest in made} == {
         "app.kubernetes.io/instance=kata-deploy,app.kubernetes.io/name=kata-deploy"
     }
@@ -204,8 +219,12 @@ def test_progress_counts_the_jobs_of_the_run() -> None:
     assert (now.total, now.done, now.failed, now.running, now.remaining) == (5, 1, 1, 1, 2)
 
 
-@pytest.mark.parametrize(("created", "uid"), [("2026-01-02T00:00:00Z", "uid-a"), ("2026-01-01T00:00:00Z", "")])
-def test_job_without_a_uid_is_of_the_machine_that_was_there_when_it_was_made(created: str, uid: str) -> None:
+@pytest.mark.parametrize(
+    ("created", "uid"), [("2026-01-02T00:00:00Z", "uid-a"), ("2026-01-01T00:00:00Z", "")]
+)
+def test_job_without_a_uid_is_of_the_machine_that_was_there_when_it_was_made(
+    created: str, uid: str
+) -> None:
     machine = node("a")
     machine.metadata.creation_timestamp = "2026-01-01T12:00:00Z"
     unstamped = job("a")

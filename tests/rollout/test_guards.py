@@ -77,7 +77,9 @@ def test_a_confirmed_guard_rail_does_not_refuse_and_others_do() -> None:
     assert elsewhere
     assert guards.unconfirmed([None, lower, elsewhere], [lower.guard]) == [elsewhere]
     other = guards.downgrade("4.2.0", "4.0.0", 3)
-    assert guards.unconfirmed([other], [lower.guard]) == [other], "another downgrade than the approved one"
+    assert guards.unconfirmed([other], [lower.guard]) == [other], (
+        "another downgrade than the approved one"
+    )
 
 
 def test_marks_of_others_and_of_newer_checkouts_are_refused_with_their_reason() -> None:
@@ -90,7 +92,10 @@ def test_marks_of_others_and_of_newer_checkouts_are_refused_with_their_reason() 
 
 def test_nothing_confirms_a_change_of_mode_or_an_unclaimed_node() -> None:
     mode = guards.identity(OLD, {**OLD, "deploymentMode": "daemonset"}, 7)
-    assert guards.unconfirmed([mode, guards.unclaimed(["a"])], [""]) == [mode, guards.unclaimed(["a"])]
+    assert guards.unconfirmed([mode, guards.unclaimed(["a"])], [""]) == [
+        mode,
+        guards.unclaimed(["a"]),
+    ]
 
 
 KATA = Release("kata", "kube-system")

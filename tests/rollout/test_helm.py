@@ -12,10 +12,17 @@ NOTE = {"meta.helm.sh/release-name": "kata", "meta.helm.sh/release-namespace": "
 BY_HELM = {
     "manager": "helm",
     "operation": "Update",
-    "fieldsV1": {"f:metadata": {"f:annotations": {"f:meta.helm.sh/release-name": {}}}, "f:handler": {}},
+    "fieldsV1": {
+        "f:metadata": {"f:annotations": {"f:meta.helm.sh/release-name": {}}},
+        "f:handler": {},
+    },
 }
 BY_PULUMI = {"manager": "pulumi-kubernetes-1", "operation": "Apply", "fieldsV1": {"f:handler": {}}}
-BY_CONTROLLER = {"manager": "kube-controller-manager", "operation": "Update", "subresource": "status"}
+BY_CONTROLLER = {
+    "manager": "kube-controller-manager",
+    "operation": "Update",
+    "subresource": "status",
+}
 
 
 def metadata(**fields: Any) -> OwnedMetadata:
@@ -38,8 +45,16 @@ def test_release_of_an_object(fields: dict[str, Any], release: Release | None) -
 def test_letting_go_removes_helms_keys_and_helm_as_manager_and_nothing_else() -> None:
     patch = helm.letting_go(
         metadata(
-            labels={"app.kubernetes.io/managed-by": "Helm", "helm.sh/chart": "kata-deploy-4.0.0", "mine": "1"},
-            annotations={**NOTE, "helm.sh/resource-policy": "keep", "katacontainers.io/kata-version": "4.0.0"},
+            labels={
+                "app.kubernetes.io/managed-by": "Helm",
+                "helm.sh/chart": "kata-deploy-4.0.0",
+                "mine": "1",
+            },
+            annotations={
+                **NOTE,
+                "helm.sh/resource-policy": "keep",
+                "katacontainers.io/kata-version": "4.0.0",
+            },
             managed_fields=[BY_HELM, BY_PULUMI, BY_CONTROLLER],
         )
     )
@@ -52,15 +67,22 @@ def test_letting_go_removes_helms_keys_and_helm_as_manager_and_nothing_else() ->
 
 
 def test_a_label_that_says_another_manager_stays() -> None:
-    patch = helm.letting_go(metadata(labels={"app.kubernetes.io/managed-by": "kata-deploy"}, annotations=NOTE))
+    patch = helm.letting_go(
+        metadata(labels={"app.kubernetes.io/managed-by": "kata-deploy"}, annotations=NOTE)
+    )
     assert patch["labels"] == {}
 
 
 @pytest.mark.parametrize("managers", [None, [], [BY_HELM]])
 def test_managers_stay_when_no_other_would_be_left(managers: list[dict[str, Any]] | None) -> None:
     # An empty list would make the API server invent a manager of all fields.
-    assert "managedFields" not in helm.letting_go(metadata(annotations=NOTE, managed_fields=managers))
+    assert "managedFields" not in helm.letting_go(
+        metadata(annotations=NOTE, managed_fields=managers)
+    )
 
 
 def test_command_that_makes_helm_forget_touches_its_records_alone() -> None:
-    assert Release("kata", "kube-system").forget == "kubectl -n kube-system delete secret -l owner=helm,name=kata"
+    assert (
+        Release("kata", "kube-system").forget
+        == "kubectl -n kube-system delete secret -l owner=helm,name=kata"
+    )

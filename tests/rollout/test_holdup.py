@@ -13,11 +13,17 @@ from tests.rollout.builders import job, node
 STAGES = ("host-check", "artifacts", "cri")
 
 
-def pod(*states: dict[str, Any], phase: str = "Running", created: str = "2026-01-01T00:00:00Z") -> Pod:
+def pod(
+    *states: dict[str, Any], phase: str = "Running", created: str = "2026-01-01T00:00:00Z"
+) -> Pod:
     """Return a pod whose stages are in these states, in order."""
-    statuses = [{"name": stage, "state": state} for stage, state in zip(STAGES, states, strict=False)]
+    statuses = [
+        {"name": stage, "state": state} for stage, state in zip(STAGES, states, strict=False)
+    ]
     metadata = {"name": "p", "creationTimestamp": created}
-    return msgspec.convert({"metadata": metadata, "status": {"phase": phase, "initContainerStatuses": statuses}}, Pod)
+    return msgspec.convert(
+        {"metadata": metadata, "status": {"phase": phase, "initContainerStatuses": statuses}}, Pod
+    )
 
 
 DONE: dict[str, Any] = {"terminated": {"exitCode": 0}}
@@ -35,7 +41,10 @@ WAITS: dict[str, Any] = {"waiting": {"reason": "PodInitializing"}}
         ([pod(FAILED, phase="Failed")], "stage host-check has failed: exit code 3: top | deep"),
         ([pod(FAILED, phase="Failed"), pod(DONE, RUNS)], "stage artifacts is running"),
         (
-            [pod(DONE, FAILED, phase="Failed", created="2026-01-01T00:01:00Z"), pod(FAILED, phase="Failed")],
+            [
+                pod(DONE, FAILED, phase="Failed", created="2026-01-01T00:01:00Z"),
+                pod(FAILED, phase="Failed"),
+            ],
             "stage artifacts has failed: exit code 3: top | deep",
         ),
         ([], "no pod of it is there"),
@@ -47,14 +56,22 @@ def test_the_newest_pod_at_work_tells(pods: list[Pod], says: str) -> None:
 
 def test_the_newest_refusal_of_a_pod_tells() -> None:
     def refused(message: str, time: str) -> Event:
-        return Event(metadata=Metadata(name="e"), reason="FailedCreate", message=message, last_timestamp=time)
+        return Event(
+            metadata=Metadata(name="e"), reason="FailedCreate", message=message, last_timestamp=time
+        )
 
     events = [refused("new\nest", "2026-01-01T00:02:00Z"), refused("old", "2026-01-01T00:01:00Z")]
     assert str(holdup(job("a"), [], node("a"), (), events)) == "no pod of it is there: new est"
 
 
 def test_taints_that_a_job_tolerates_evict_nothing() -> None:
-    on = node("a", taints=[Taint(key="k", effect="NoSchedule"), Taint(key="gpu", value="x", effect="NoExecute")])
+    on = node(
+        "a",
+        taints=[
+            Taint(key="k", effect="NoSchedule"),
+            Taint(key="gpu", value="x", effect="NoExecute"),
+        ],
+    )
     assert str(holdup(job("a"), [], on, (), ())) == "the taint gpu=x:NoExecute evicts its pods"
     tolerated = [{"key": "gpu", "operator": "Exists"}]
     assert str(holdup(job("a"), [], on, tolerated, ())) == "no pod of it is there"

@@ -34,7 +34,9 @@ def test_a_begun_install_tells_at_which_digest_it_failed() -> None:
 
 def test_an_adopted_node_says_so_and_others_say_nothing() -> None:
     adopted = replace(mark_of("a"), adopted=True)
-    assert json.loads(mark.render(adopted)) == json.loads(mark.render(mark_of("a"))) | {"adopted": True}
+    assert json.loads(mark.render(adopted)) == json.loads(mark.render(mark_of("a"))) | {
+        "adopted": True
+    }
     assert mark.parse(mark.render(adopted)) == adopted
 
 
@@ -49,11 +51,27 @@ def test_anything_else_is_no_mark(value: str | None) -> None:
     assert mark.parse(value) is None
 
 
-KEYS = ["schema", "kataVersion", "digest", "nodeUid", "machineId", "time", "failed", "adopted", "namespace"]
+KEYS = [
+    "schema",
+    "kataVersion",
+    "digest",
+    "nodeUid",
+    "machineId",
+    "time",
+    "failed",
+    "adopted",
+    "namespace",
+]
 
 
-@given(st.dictionaries(st.sampled_from(KEYS), json_values | st.just("a" * 12) | st.just(1) | st.just(2)))
-def test_what_is_read_of_a_mark_is_short_printable_and_of_its_type(fields: dict[str, object]) -> None:
+@given(
+    st.dictionaries(
+        st.sampled_from(KEYS), json_values | st.just("a" * 12) | st.just(1) | st.just(2)
+    )
+)
+def test_what_is_read_of_a_mark_is_short_printable_and_of_its_type(
+    fields: dict[str, object],
+) -> None:
     parsed = mark.parse(json.dumps(fields))
     if parsed is None:
         return
@@ -86,7 +104,9 @@ def test_a_mark_that_a_node_may_have_forged_is_no_mark(forged: dict[str, object]
 
 
 def test_a_mark_of_a_newer_schema_is_known_as_such_whatever_else_it_holds() -> None:
-    parsed = mark.parse(json.dumps({"schema": mark.SCHEMA + 1, "digest": ["sha512"], "time": "2027\x1b"}))
+    parsed = mark.parse(
+        json.dumps({"schema": mark.SCHEMA + 1, "digest": ["sha512"], "time": "2027\x1b"})
+    )
     assert parsed
     assert (parsed.is_newer, parsed.digest, parsed.time) == (True, "", "")
 
@@ -95,7 +115,11 @@ def test_a_mark_says_whose_it_is_and_an_old_one_is_of_whoever_asks() -> None:
     ours = replace(mark_of("a"), namespace="kata")
     assert json.loads(mark.render(ours))["namespace"] == "kata"
     assert mark.parse(mark.render(ours)) == ours
-    assert [ours.is_of_another("kata"), ours.is_of_another("team-b"), mark_of("a").is_of_another("team-b")] == [
+    assert [
+        ours.is_of_another("kata"),
+        ours.is_of_another("team-b"),
+        mark_of("a").is_of_another("team-b"),
+    ] == [
         False,
         True,
         False,

@@ -39,13 +39,24 @@ def step(node: str, *, canary: bool = False, wave: int = 0) -> Step:
 
 
 def pacer(
-    *nodes: str, parallelism: int = 1, timeout: float = 60.0, allowed: float = inf, earlier: tuple[str, ...] = ()
+    *nodes: str,
+    parallelism: int = 1,
+    timeout: float = 60.0,
+    allowed: float = inf,
+    earlier: tuple[str, ...] = (),
 ) -> Pacer:
-    return paced([step(node) for node in nodes], parallelism, timeout, Budget(allowed, earlier=earlier))
+    return paced(
+        [step(node) for node in nodes], parallelism, timeout, Budget(allowed, earlier=earlier)
+    )
 
 
 def paced(
-    steps: list[Step], parallelism: int, timeout: float, budget: Budget, *, jobs: Sequence[NodeJob] = ()
+    steps: list[Step],
+    parallelism: int,
+    timeout: float,
+    budget: Budget,
+    *,
+    jobs: Sequence[NodeJob] = (),
 ) -> Pacer:
     made = Pacer(
         steps,
@@ -77,7 +88,9 @@ LATE = 60.0 + 120.0 + 2.0
 """A Job that was seen at 1.0 is overdue then."""
 
 
-def test_a_job_that_never_ends_fails_its_node_and_holds_its_slot_until_its_deadline_is_long_over() -> None:
+def test_a_job_that_never_ends_fails_its_node_and_holds_its_slot_until_its_deadline_is_long_over() -> (
+    None
+):
     made = pacer("a", "b")
     made.on_result(1.0, create(made, 1.0), Result(code=Code.DONE, uid="job-a"))
     made.on_job(1.0, job("a"))
@@ -109,7 +122,9 @@ def test_job_of_another_run_on_a_dead_node_does_not_block_the_rollout_for_ever()
     made.on_job(1.0, job("x", uid="foreign-x"))
     made.on_job(1.0, job("a", digest="bbbbbbbbbbbb", uid="foreign-a"))
     assert made.poll(LATE - 5.0) == []
-    relisted(made, LATE, job("x", uid="foreign-x"), job("a", digest="bbbbbbbbbbbb", uid="foreign-a"))
+    relisted(
+        made, LATE, job("x", uid="foreign-x"), job("a", digest="bbbbbbbbbbbb", uid="foreign-a")
+    )
     assert create(made, LATE).node == "b"
     assert [failure.node for failure in made.nodes.failures] == ["a"]
 
@@ -185,7 +200,10 @@ def test_an_error_that_the_server_repeats_fails_the_node_with_its_text(command_t
 
 
 def conflicts(made: Pacer, listed: Sequence[NodeJob] = ()) -> tuple[int, float]:
-    """Answer every create with a conflict until the pacer has finished; return how many there were and how long."""
+    """Answer every create with a conflict until the pacer has finished.
+
+    Return how many there were and how long.
+    """
     now = 0.0
     creates = 0
     while not made.finished:
@@ -194,7 +212,9 @@ def conflicts(made: Pacer, listed: Sequence[NodeJob] = ()) -> tuple[int, float]:
                 made.on_list(now, command, listed)
             elif isinstance(command, CreateJob):
                 creates += 1
-                made.on_result(now, command, Result(code=Code.CONFLICT, text="a Job of that name is there"))
+                made.on_result(
+                    now, command, Result(code=Code.CONFLICT, text="a Job of that name is there")
+                )
             elif not isinstance(command, RemoveJobs):
                 made.on_result(now, command, Result(code=Code.DONE))
         now = made.wakeup(now)
@@ -230,7 +250,9 @@ def test_an_outage_takes_no_tries_from_a_name_that_is_taken() -> None:
     for _ in range(30):
         made.on_result(now, create(made, now), Result(code=Code.UNKNOWN))
         now += 31.0
-    made.on_result(now, create(made, now), Result(code=Code.CONFLICT, text="a Job of that name is there"))
+    made.on_result(
+        now, create(made, now), Result(code=Code.CONFLICT, text="a Job of that name is there")
+    )
     assert made.nodes.within(Phase.CREATING) == ["a"]
 
 
@@ -254,7 +276,13 @@ def test_a_server_that_asks_for_an_hour_is_waited_for_a_minute() -> None:
 
 
 def test_a_job_that_fails_before_the_first_list_counts_and_is_explained() -> None:
-    made = paced([step("a", canary=True), step("b", wave=1)], 1, 60.0, Budget(0), jobs=[job("a", JobState.FAILED)])
+    made = paced(
+        [step("a", canary=True), step("b", wave=1)],
+        1,
+        60.0,
+        Budget(0),
+        jobs=[job("a", JobState.FAILED)],
+    )
     assert made.budget.stop_reason == "canary a failed"
     [inspect] = made.poll(1.0)
     assert inspect == Inspect("a", "kata-deploy-install-a", "job-a")
@@ -291,7 +319,9 @@ def test_a_canary_that_is_gone_has_proven_nothing() -> None:
 
 
 def test_fresh_nodes_wait_for_a_failed_one_that_is_tried_again_until_it_recovers() -> None:
-    made = paced([replace(step("a"), action=Action.RESUME), step("b")], 2, 60.0, Budget(0, earlier=["a"]))
+    made = paced(
+        [replace(step("a"), action=Action.RESUME), step("b")], 2, 60.0, Budget(0, earlier=["a"])
+    )
     made.on_job(1.0, job("a"))
     assert made.poll(1.0) == []
     made.on_job(2.0, job("a", JobState.SUCCEEDED))
@@ -323,7 +353,9 @@ def test_of_thousands_of_adopted_nodes_few_wait_for_their_mark_at_once() -> None
 
 def test_a_soak_is_told_with_the_time_that_is_left() -> None:
     steps = [step("a", canary=True), step("b", wave=1)]
-    made = Pacer(steps, stage="install", digest=DIGEST, parallelism=1, budget=Budget(), soak_seconds=600.0)
+    made = Pacer(
+        steps, stage="install", digest=DIGEST, parallelism=1, budget=Budget(), soak_seconds=600.0
+    )
     [listing] = made.poll(0.0)
     assert isinstance(listing, ListJobs)
     made.on_list(0.0, listing, [])

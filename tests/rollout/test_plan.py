@@ -46,7 +46,9 @@ def test_an_unreadable_mark_means_install() -> None:
     assert action_of(broken) is Action.INSTALL
 
 
-@pytest.mark.parametrize(("state", "expected"), [(JobState.FAILED, Action.RETRY), (JobState.ACTIVE, Action.RESUME)])
+@pytest.mark.parametrize(
+    ("state", "expected"), [(JobState.FAILED, Action.RETRY), (JobState.ACTIVE, Action.RESUME)]
+)
 def test_a_job_of_this_digest_is_gone_on_with(state: JobState, expected: Action) -> None:
     assert action_of(node("a"), [job("a", state)]) is expected
 
@@ -56,7 +58,9 @@ def test_a_job_that_succeeded_is_resumed_while_the_node_has_its_label() -> None:
 
 
 @pytest.mark.parametrize(("own", "expected"), [("true", Action.RESUME), ("false", Action.INSTALL)])
-def test_the_label_of_the_installation_says_whether_it_is_done_whatever_others_do(own: str, expected: Action) -> None:
+def test_the_label_of_the_installation_says_whether_it_is_done_whatever_others_do(
+    own: str, expected: Action
+) -> None:
     labels = LABELLED | {mark_label(""): own, mark_label("other"): "false"}
     assert action_of(node("a", labels=labels), [job("a", JobState.SUCCEEDED)]) is expected
 
@@ -67,8 +71,12 @@ def test_a_node_on_which_work_was_begun_and_no_job_is_left_is_installed() -> Non
 
 
 @pytest.mark.parametrize("state", [JobState.FAILED, JobState.SUCCEEDED])
-def test_a_node_whose_cleanup_was_cut_off_is_installed_again_though_it_has_its_mark(state: JobState) -> None:
-    demoted = node("a", marked=mark_of("a"), labels={RUNTIME_LABEL: "false", mark_label(""): "false"})
+def test_a_node_whose_cleanup_was_cut_off_is_installed_again_though_it_has_its_mark(
+    state: JobState,
+) -> None:
+    demoted = node(
+        "a", marked=mark_of("a"), labels={RUNTIME_LABEL: "false", mark_label(""): "false"}
+    )
     assert action_of(demoted, [job("a", state, stage="cleanup")]) is Action.INSTALL
 
 
@@ -82,7 +90,9 @@ def test_a_job_of_an_older_digest_is_replaced() -> None:
     assert action_of(node("a"), [old]) is Action.INSTALL
 
 
-@pytest.mark.parametrize(("rule", "expected"), [("skip", Action.SKIPPED), ("attempt", Action.INSTALL)])
+@pytest.mark.parametrize(
+    ("rule", "expected"), [("skip", Action.SKIPPED), ("attempt", Action.INSTALL)]
+)
 def test_a_node_that_is_not_ready_follows_the_rule(rule: str, expected: Action) -> None:
     rules = Rules(suffix="", digests={1: DIGEST}, not_ready=rule)  # type: ignore[arg-type] # one of the two
     assert action_of(node("a", ready=False), rules=rules) is expected
@@ -91,9 +101,14 @@ def test_a_node_that_is_not_ready_follows_the_rule(rule: str, expected: Action) 
 def test_a_node_that_is_not_ready_is_skipped_with_the_words_of_its_condition() -> None:
     down = node("a", ready=False)
     assert down.status is not None
-    down.status.conditions = [NodeCondition(type="Ready", status="False", message="container runtime is down")]
+    down.status.conditions = [
+        NodeCondition(type="Ready", status="False", message="container runtime is down")
+    ]
     [step] = plan([down], [], Rules(suffix="", digests={1: DIGEST})).steps
-    assert (step.action, step.reason) == (Action.SKIPPED, "node is NotReady: container runtime is down")
+    assert (step.action, step.reason) == (
+        Action.SKIPPED,
+        "node is NotReady: container runtime is down",
+    )
 
 
 def test_a_node_that_is_done_stays_done_while_not_ready() -> None:
@@ -101,7 +116,8 @@ def test_a_node_that_is_done_stays_done_while_not_ready() -> None:
 
 
 @pytest.mark.parametrize(
-    ("existing", "expected"), [(None, Action.SKIPPED), ("adopt", Action.ADOPT), ("install", Action.INSTALL)]
+    ("existing", "expected"),
+    [(None, Action.SKIPPED), ("adopt", Action.ADOPT), ("install", Action.INSTALL)],
 )
 def test_a_label_without_mark_waits_for_a_decision(existing: str | None, expected: Action) -> None:
     rules = Rules(suffix="", digests={1: DIGEST}, existing=existing)  # type: ignore[arg-type] # one of the three
@@ -119,7 +135,9 @@ def test_a_mark_of_an_older_recipe_is_compared_by_that_recipe() -> None:
 
 def test_one_canary_of_each_kind_comes_first() -> None:
     nodes = [node(f"x{n}") for n in range(4)] + [node(f"y{n}", arch="arm64") for n in range(4)]
-    steps = plan(nodes, [], Rules(suffix="", digests={1: DIGEST}, sizes=("canary", "50%", "100%"))).steps
+    steps = plan(
+        nodes, [], Rules(suffix="", digests={1: DIGEST}, sizes=("canary", "50%", "100%"))
+    ).steps
     assert [(s.node, s.wave, s.canary) for s in steps[:2]] == [("x0", 0, True), ("y0", 0, True)]
     assert [s.wave for s in steps[2:]] == [1, 1, 2, 2, 2, 2]
 
@@ -132,7 +150,9 @@ def test_a_kind_that_is_proven_needs_no_canary() -> None:
 
 def test_failed_nodes_are_tried_again_before_fresh_ones_start() -> None:
     nodes = [node("a"), node("b")]
-    steps = plan(nodes, [job("b", JobState.FAILED)], Rules(suffix="", digests={1: DIGEST}, sizes=("canary",))).steps
+    steps = plan(
+        nodes, [job("b", JobState.FAILED)], Rules(suffix="", digests={1: DIGEST}, sizes=("canary",))
+    ).steps
     assert [(s.node, s.action) for s in steps] == [("b", Action.RETRY), ("a", Action.SKIPPED)]
 
 
@@ -140,7 +160,11 @@ def test_failed_nodes_are_tried_again_before_fresh_ones_start() -> None:
 def test_a_begun_node_is_the_canary_of_its_kind(state: JobState) -> None:
     rules = Rules(suffix="", digests={1: DIGEST}, sizes=("canary", "100%"))
     steps = plan([node("a"), node("b"), node("c", arch="arm64")], [job("b", state)], rules).steps
-    assert [(s.node, s.wave, s.canary) for s in steps] == [("b", 0, True), ("c", 0, True), ("a", 1, False)]
+    assert [(s.node, s.wave, s.canary) for s in steps] == [
+        ("b", 0, True),
+        ("c", 0, True),
+        ("a", 1, False),
+    ]
 
 
 def test_a_failed_node_of_a_proven_kind_is_no_canary() -> None:
@@ -156,7 +180,9 @@ def test_going_back_installs_again_where_the_newer_digest_was_begun(state: JobSt
 
 
 def test_a_last_wave_below_the_fleet_leaves_the_rest_alone() -> None:
-    steps = plan([node(str(n)) for n in range(10)], [], Rules(suffix="", digests={1: DIGEST}, sizes=("20%",)))
+    steps = plan(
+        [node(str(n)) for n in range(10)], [], Rules(suffix="", digests={1: DIGEST}, sizes=("20%",))
+    )
     assert steps.counts == {"install": 2, "skipped": 8}
 
 
@@ -171,26 +197,43 @@ def test_the_order_of_the_input_does_not_matter() -> None:
 
 
 def test_cleanup_takes_marked_nodes_and_those_an_install_was_begun_on() -> None:
-    nodes = [node("a", marked=mark_of("a")), node("b"), node("c"), node("d", ready=False, marked=mark_of("d"))]
+    nodes = [
+        node("a", marked=mark_of("a")),
+        node("b"),
+        node("c"),
+        node("d", ready=False, marked=mark_of("d")),
+    ]
     steps = cleanup_plan(nodes, [job("b", JobState.FAILED)], "", "cleanup-digest").steps
-    assert {s.node: s.action for s in steps} == {"a": Action.CLEANUP, "b": Action.CLEANUP, "d": Action.SKIPPED}
+    assert {s.node: s.action for s in steps} == {
+        "a": Action.CLEANUP,
+        "b": Action.CLEANUP,
+        "d": Action.SKIPPED,
+    }
 
 
 @pytest.mark.parametrize(
-    ("state", "labels"), [(JobState.ACTIVE, LABELLED), (JobState.SUCCEEDED, {}), (JobState.FAILED, {})]
+    ("state", "labels"),
+    [(JobState.ACTIVE, LABELLED), (JobState.SUCCEEDED, {}), (JobState.FAILED, {})],
 )
-def test_a_node_whose_cleanup_was_begun_is_not_up_to_date(state: JobState, labels: dict[str, str]) -> None:
+def test_a_node_whose_cleanup_was_begun_is_not_up_to_date(
+    state: JobState, labels: dict[str, str]
+) -> None:
     begun = node("a", marked=mark_of("a"), labels=labels)
     assert action_of(begun, [job("a", state, stage="cleanup")]) is Action.INSTALL
 
 
 def test_an_installed_node_that_was_cleaned_long_before_is_up_to_date() -> None:
     installed = node("a", marked=mark_of("a"), labels=LABELLED)
-    assert action_of(installed, [job("a", JobState.SUCCEEDED, stage="cleanup")]) is Action.UP_TO_DATE
+    assert (
+        action_of(installed, [job("a", JobState.SUCCEEDED, stage="cleanup")]) is Action.UP_TO_DATE
+    )
 
 
 def test_a_node_that_only_lacks_its_mark_need_not_be_ready() -> None:
-    assert action_of(node("a", ready=False, labels=LABELLED), [job("a", JobState.SUCCEEDED)]) is Action.RESUME
+    assert (
+        action_of(node("a", ready=False, labels=LABELLED), [job("a", JobState.SUCCEEDED)])
+        is Action.RESUME
+    )
 
 
 def test_a_foreign_job_does_not_make_a_labelled_node_ours() -> None:
@@ -206,9 +249,15 @@ def test_a_job_that_ended_on_the_machine_before_may_have_labelled_this_one() -> 
 
 @pytest.mark.parametrize(
     ("state", "action"),
-    [(JobState.FAILED, Action.RETRY), (JobState.ACTIVE, Action.RESUME), (JobState.SUCCEEDED, Action.UP_TO_DATE)],
+    [
+        (JobState.FAILED, Action.RETRY),
+        (JobState.ACTIVE, Action.RESUME),
+        (JobState.SUCCEEDED, Action.UP_TO_DATE),
+    ],
 )
-def test_a_mark_counts_only_as_far_as_no_later_job_has_worked(state: JobState, action: Action) -> None:
+def test_a_mark_counts_only_as_far_as_no_later_job_has_worked(
+    state: JobState, action: Action
+) -> None:
     installed = node("a", marked=mark_of("a"), labels=LABELLED)
     assert action_of(installed, [job("a", state)]) is action
 
@@ -239,11 +288,22 @@ TRIED_AGAIN = replace(mark_of("a", digest=""), failed=DIGEST)
         (node("a", ready=False), [job("a", JobState.FAILED)], Action.SKIPPED),
         (node("a", ready=False, marked=TRIED_AGAIN), [], Action.SKIPPED),
         (node("a", marked=TRIED_AGAIN), [job("a")], Action.RESUME),
-        (node("a"), [job("a", JobState.FAILED), job("a", JobState.SUCCEEDED, stage="cleanup")], Action.INSTALL),
+        (
+            node("a"),
+            [job("a", JobState.FAILED), job("a", JobState.SUCCEEDED, stage="cleanup")],
+            Action.INSTALL,
+        ),
     ],
-    ids=["taken down by its Job", "down while it was to be tried again", "tried again", "behind half a destroy"],
+    ids=[
+        "taken down by its Job",
+        "down while it was to be tried again",
+        "tried again",
+        "behind half a destroy",
+    ],
 )
-def test_a_failure_counts_whatever_happens_to_the_node_now(failed: Node, jobs: list[NodeJob], action: Action) -> None:
+def test_a_failure_counts_whatever_happens_to_the_node_now(
+    failed: Node, jobs: list[NodeJob], action: Action
+) -> None:
     [step] = plan([failed], jobs, RULES).steps
     assert (step.action, step.failed_before) == (action, True)
 
@@ -268,8 +328,16 @@ WAITS = "; waits for the Job that runs there now"
     [
         (node("a"), job("a", digest=OTHER), BEGUN + WAITS),
         (node("a"), job("a", JobState.FAILED, digest=OTHER), BEGUN),
-        (node("a", marked=mark_of("a", digest=OTHER)), job("a", digest="cccccccccccc"), INSTALLED + WAITS),
-        (node("a", marked=mark_of("a")), job("a", stage="cleanup"), "its cleanup was begun" + WAITS),
+        (
+            node("a", marked=mark_of("a", digest=OTHER)),
+            job("a", digest="cccccccccccc"),
+            INSTALLED + WAITS,
+        ),
+        (
+            node("a", marked=mark_of("a")),
+            job("a", stage="cleanup"),
+            "its cleanup was begun" + WAITS,
+        ),
         (node("a", uid="new"), job("a", digest=OTHER), "new node" + WAITS),
         (node("a"), job("a"), "its Job is running"),
     ],
@@ -289,12 +357,16 @@ def test_the_reason_names_a_job_of_another_run_and_that_it_is_waited_for(
         ("2026-01-02T00:00:00Z", JobState.SUCCEEDED, Action.UPGRADE),
     ],
 )
-def test_what_had_worked_on_a_node_was_adopted_with_it(created: str, state: JobState, action: Action) -> None:
+def test_what_had_worked_on_a_node_was_adopted_with_it(
+    created: str, state: JobState, action: Action
+) -> None:
     helms = replace(job("a", state, digest=""), created=created)
     adopted = replace(mark_of("a"), time="2026-01-01T00:00:00.5Z", adopted=True)
     found = plan([node("a", labels=LABELLED, marked=adopted)], [helms], RULES)
     assert found.steps[0].action is action
-    assert found.leftover == (action is Action.UP_TO_DATE and state is JobState.SUCCEEDED), "failed ones are kept"
+    assert found.leftover == (action is Action.UP_TO_DATE and state is JobState.SUCCEEDED), (
+        "failed ones are kept"
+    )
 
 
 def test_a_mark_that_cannot_be_read_means_install() -> None:
@@ -306,12 +378,17 @@ def test_a_mark_that_cannot_be_read_means_install() -> None:
 
 def test_a_node_that_an_installation_in_another_namespace_has_marked_is_left_alone() -> None:
     theirs = node("a", marked=replace(mark_of("a"), namespace="team-b"), labels=LABELLED)
-    old, ours = node("b", marked=mark_of("b")), node("c", marked=replace(mark_of("c"), namespace="kata"))
+    old, ours = (
+        node("b", marked=mark_of("b")),
+        node("c", marked=replace(mark_of("c"), namespace="kata")),
+    )
     rules = replace(RULES, namespace="kata", existing="install")
     steps = {step.node: step for step in plan([theirs, old, ours], [], rules).steps}
     assert steps["a"].barrier is Barrier.MARKED_ELSEWHERE
     assert [steps["b"].action, steps["c"].action] == [Action.UP_TO_DATE] * 2
-    cleaned = cleanup_plan([theirs, old, ours], [job("a")], "", "cleanup", namespace="kata", claimed=["a"])
+    cleaned = cleanup_plan(
+        [theirs, old, ours], [job("a")], "", "cleanup", namespace="kata", claimed=["a"]
+    )
     assert [step.node for step in cleaned.steps] == ["b", "c"]
 
 

@@ -42,7 +42,9 @@ def step_of(on: Node, rules: Rules) -> Step:
 def test_a_lost_label_is_put_back_without_a_job(labels: dict[str, str]) -> None:
     step = step_of(installed(labels=labels), rules_of())
     assert step.action is Action.RELABEL
-    assert step.reason == f"installed 2026-01-01T00:00:00Z, but the label {RUNTIME_LABEL} is not true"
+    assert (
+        step.reason == f"installed 2026-01-01T00:00:00Z, but the label {RUNTIME_LABEL} is not true"
+    )
 
 
 @pytest.mark.parametrize(
@@ -58,11 +60,16 @@ def test_what_the_container_runtime_serves_says_whether_kata_is_still_there(
 ) -> None:
     step = step_of(serving(installed(), *handlers), rules_of())
     assert step.action is action
-    assert action is Action.RELABEL or step.reason.endswith("its container runtime serves no handler of ours")
+    assert action is Action.RELABEL or step.reason.endswith(
+        "its container runtime serves no handler of ours"
+    )
 
 
 def test_a_labelled_node_is_up_to_date_whatever_its_runtime_says() -> None:
-    assert step_of(serving(installed(labels={RUNTIME_LABEL: "true"})), rules_of()).action is Action.UP_TO_DATE
+    assert (
+        step_of(serving(installed(labels={RUNTIME_LABEL: "true"})), rules_of()).action
+        is Action.UP_TO_DATE
+    )
 
 
 def test_where_classes_select_by_the_own_label_too_it_counts_as_well() -> None:
@@ -81,7 +88,12 @@ def test_only_a_whole_mark_of_this_machine_and_digest_is_relabelled() -> None:
         mark_of("a", digest=""),
     ]
     steps = [step_of(node("a", marked=mark, labels={}), rules_of()) for mark in marks]
-    assert [step.action for step in steps] == [Action.UPGRADE, Action.REBUILT, Action.REBUILT, Action.INSTALL]
+    assert [step.action for step in steps] == [
+        Action.UPGRADE,
+        Action.REBUILT,
+        Action.REBUILT,
+        Action.INSTALL,
+    ]
 
 
 @pytest.mark.parametrize("state", list(JobState))
@@ -98,7 +110,12 @@ def test_a_node_that_is_not_ready_can_be_labelled_since_nothing_runs_there() -> 
 def test_a_node_to_label_stands_for_its_kind_and_waits_for_no_wave() -> None:
     rules = rules_of(sizes=("canary", "100%"), soak_seconds=3600)
     lost, fresh = plan([installed(), node("b")], [], rules).steps
-    assert (lost.action, lost.canary, fresh.action, fresh.canary) == (Action.RELABEL, False, Action.INSTALL, False)
+    assert (lost.action, lost.canary, fresh.action, fresh.canary) == (
+        Action.RELABEL,
+        False,
+        Action.INSTALL,
+        False,
+    )
 
 
 @pytest.mark.parametrize(
@@ -117,14 +134,20 @@ def test_a_label_that_another_installation_has_put_back_does_not_make_up_for_a_c
 
 
 @pytest.mark.parametrize("neighbours", [[], ["a"]])
-def test_the_job_of_another_installation_explains_the_label_before_its_mark_does(neighbours: list[str]) -> None:
+def test_the_job_of_another_installation_explains_the_label_before_its_mark_does(
+    neighbours: list[str],
+) -> None:
     cleanup = replace(job("a", JobState.SUCCEEDED, stage="cleanup"), created="2026-08-22T10:00:00Z")
     foreign = [replace(job(name, JobState.SUCCEEDED), foreign=True) for name in neighbours]
-    [step] = plan([installed(labels={RUNTIME_LABEL: "true"})], [cleanup], rules_of(), foreign=foreign).steps
+    [step] = plan(
+        [installed(labels={RUNTIME_LABEL: "true"})], [cleanup], rules_of(), foreign=foreign
+    ).steps
     assert step.action is (Action.INSTALL if neighbours else Action.UP_TO_DATE)
 
 
 def test_after_a_cleanup_the_handlers_tell_that_the_label_is_of_somebody_else() -> None:
     cleanup = job("a", JobState.SUCCEEDED, stage="cleanup")
-    [step] = plan([serving(installed(labels={RUNTIME_LABEL: "true"}), "kata-qemu-b")], [cleanup], rules_of()).steps
+    [step] = plan(
+        [serving(installed(labels={RUNTIME_LABEL: "true"}), "kata-qemu-b")], [cleanup], rules_of()
+    ).steps
     assert (step.action, step.reason) == (Action.INSTALL, "its cleanup was begun")

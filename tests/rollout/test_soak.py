@@ -20,7 +20,10 @@ TEN_MINUTES_AGO = "2026-01-01T11:50:00.000000Z"
 
 def fleet(done: int, fresh: int, *, at: str = TEN_MINUTES_AGO, adopted: bool = False) -> list[Node]:
     marks = {f"a{n}": replace(mark_of(f"a{n}"), time=at, adopted=adopted) for n in range(done)}
-    return [*(node(name, marked=mark) for name, mark in marks.items()), *(node(f"b{n}") for n in range(fresh))]
+    return [
+        *(node(name, marked=mark) for name, mark in marks.items()),
+        *(node(f"b{n}") for n in range(fresh)),
+    ]
 
 
 def planned(nodes: list[Node]) -> Plan:
@@ -56,7 +59,15 @@ def test_adopted_nodes_need_no_soak() -> None:
         (["some day"], 0),
         ([], 0),
     ],
-    ids=["begun", "the newest counts", "over", "a clock ahead", "without a zone", "unreadable", "nothing done"],
+    ids=[
+        "begun",
+        "the newest counts",
+        "over",
+        "a clock ahead",
+        "without a zone",
+        "unreadable",
+        "nothing done",
+    ],
 )
 def test_what_is_left_of_a_soak(times: list[str], left: float) -> None:
     assert seconds_left(times, 3600, NOON) == left
@@ -71,7 +82,9 @@ def test_the_queue_opens_the_first_wave_with_nodes_then() -> None:
 
 
 def test_the_plan_says_that_it_soaks() -> None:
-    assert plan_summary(planned(fleet(1, 9)), 5).endswith("; it soaks for 50m00s before the next wave opens")
+    assert plan_summary(planned(fleet(1, 9)), 5).endswith(
+        "; it soaks for 50m00s before the next wave opens"
+    )
     assert "soak" not in plan_summary(planned(fleet(2, 8)), 5)
 
 

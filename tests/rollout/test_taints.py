@@ -72,10 +72,23 @@ tolerations = st.fixed_dictionaries(
 )
 
 
-@given(found=st.lists(st.tuples(keys, values, effects), max_size=3), given_=st.lists(tolerations, max_size=3))
-def test_the_plan_and_the_dispatcher_agree(found: list[tuple[str, str, str]], given_: list[dict[str, Any]]) -> None:
-    machine = node("a", taints=[Taint(key=key, value=value, effect=effect) for key, value, effect in found])
-    seen = {"spec": {"taints": [{"key": key, "value": value, "effect": effect} for key, value, effect in found]}}
+@given(
+    found=st.lists(st.tuples(keys, values, effects), max_size=3),
+    given_=st.lists(tolerations, max_size=3),
+)
+def test_the_plan_and_the_dispatcher_agree(
+    found: list[tuple[str, str, str]], given_: list[dict[str, Any]]
+) -> None:
+    machine = node(
+        "a", taints=[Taint(key=key, value=value, effect=effect) for key, value, effect in found]
+    )
+    seen = {
+        "spec": {
+            "taints": [
+                {"key": key, "value": value, "effect": effect} for key, value, effect in found
+            ]
+        }
+    }
     template = {"spec": {"template": {"spec": {"tolerations": given_}}}}
     assert bool(blocking(machine, given_)) is bool(blocker(seen, template))
 
@@ -87,11 +100,16 @@ def test_the_plan_and_the_dispatcher_agree(found: list[tuple[str, str, str]], gi
 def test_tainted_nodes_are_left_alone_where_taints_count(
     tolerated: list[dict[str, str]] | None, expected: Action
 ) -> None:
-    planned = plan([node("a", taints=[GPU])], [], Rules(suffix="", digests={1: DIGEST}, tolerations=tolerated))
+    planned = plan(
+        [node("a", taints=[GPU])], [], Rules(suffix="", digests={1: DIGEST}, tolerations=tolerated)
+    )
     [step] = planned.steps
     assert step.action is expected
     assert planned.behind(Barrier.TAINT) == ([step] if expected is Action.SKIPPED else [])
-    assert expected is Action.INSTALL or step.reason == "not tolerated by its Job: taint gpu=yes:NoSchedule"
+    assert (
+        expected is Action.INSTALL
+        or step.reason == "not tolerated by its Job: taint gpu=yes:NoSchedule"
+    )
 
 
 def test_node_that_is_done_stays_done_when_it_is_tainted() -> None:

@@ -36,8 +36,14 @@ def test_adopted_nodes_come_first_and_are_no_canaries_of_their_kind() -> None:
 
 
 @pytest.mark.parametrize(("adopted", "canary"), [(True, True), (False, False)])
-def test_a_node_that_was_only_adopted_proves_nothing_of_its_kind_to_later_runs(adopted: bool, canary: bool) -> None:
-    nodes = [node("a", labels=LABELLED, marked=replace(mark_of("a"), adopted=adopted)), node("b"), node("c")]
+def test_a_node_that_was_only_adopted_proves_nothing_of_its_kind_to_later_runs(
+    adopted: bool, canary: bool
+) -> None:
+    nodes = [
+        node("a", labels=LABELLED, marked=replace(mark_of("a"), adopted=adopted)),
+        node("b"),
+        node("c"),
+    ]
     steps = plan(nodes, [], RULES).pending
     assert placed(steps) == [("b", 0 if canary else 1, canary), ("c", 1, False)]
 
@@ -45,4 +51,12 @@ def test_a_node_that_was_only_adopted_proves_nothing_of_its_kind_to_later_runs(a
 def test_adopted_nodes_count_in_the_sizes_of_waves() -> None:
     nodes = [node(f"a{n}", labels=LABELLED) for n in range(5)] + [node(f"b{n}") for n in range(5)]
     steps = plan(nodes, [], replace(RULES, sizes=("70%", "100%"))).pending
-    assert [step.node for step in steps if step.wave == 0] == ["a0", "a1", "a2", "a3", "a4", "b0", "b1"]
+    assert [step.node for step in steps if step.wave == 0] == [
+        "a0",
+        "a1",
+        "a2",
+        "a3",
+        "a4",
+        "b0",
+        "b1",
+    ]

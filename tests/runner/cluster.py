@@ -1,6 +1,7 @@
 """A model of a cluster: nodes, Jobs that end by themselves, their pods. Objects are as on the wire.
 
-It knows no transport: `FakeKubeApi` calls it in virtual time, the server of the provider tests over sockets.
+It knows no transport: `FakeKubeApi` calls it in virtual time, the server of the provider tests over
+sockets.
 """
 
 import asyncio
@@ -19,7 +20,10 @@ Fate = Literal["succeeds", "fails", "hangs"]
 
 @dataclass
 class Cluster(Store):
-    """`job_seconds` pass until a Job ends as its node's fate is; what must never happen is in `violations`."""
+    """`job_seconds` pass until a Job ends as its node's fate is.
+
+    What must never happen is in `violations`.
+    """
 
     job_seconds: float = 4.0
     grace_seconds: float = 0.0
@@ -93,7 +97,9 @@ class Cluster(Store):
             return
         reason = "BackoffLimitExceeded"
         message = "Job has reached the specified backoff limit"
-        self._conclude(job, {"type": "Failed", "status": "True", "reason": reason, "message": message})
+        self._conclude(
+            job, {"type": "Failed", "status": "True", "reason": reason, "message": message}
+        )
 
     def expire_job(self, name: str, *, namespace: str = HOME, waits: bool = True) -> None:
         """End a Job whose deadline is over: its pod is told to end, and only then the Job has failed.
@@ -137,7 +143,11 @@ class Cluster(Store):
 
         def replace() -> None:
             lives = inside.jobs.get(job_name) is job and not job["status"].get("conditions")
-            others = (pod for pod in pods.of_job(inside.pods, job) if "deletionTimestamp" not in pod["metadata"])
+            others = (
+                pod
+                for pod in pods.of_job(inside.pods, job)
+                if "deletionTimestamp" not in pod["metadata"]
+            )
             if lives and not any(map(pods.works, others)):
                 self._add_pod(job)
 
@@ -221,7 +231,9 @@ class Cluster(Store):
 
     def _beside(self, job: Object) -> list[Object]:
         """Return the other active Jobs on the same host."""
-        return [other for other in self.active if other is not job and node_of(other) == node_of(job)]
+        return [
+            other for other in self.active if other is not job and node_of(other) == node_of(job)
+        ]
 
     def _rivals(self, job: Object) -> list[Object]:
         """Return the pods beside which a Job's next one must not start."""
@@ -251,7 +263,9 @@ class Cluster(Store):
             self.violations.append(f"two pods on {node}")
         pod = pods.made(job, self._next_uid(), starts=node in self.nodes)
         if node in self.stages:
-            pod["status"]["initContainerStatuses"] = [{"name": "artifacts", "state": self.stages[node]}]
+            pod["status"]["initContainerStatuses"] = [
+                {"name": "artifacts", "state": self.stages[node]}
+            ]
         self.namespaces[job["metadata"]["namespace"]].pods[pod["metadata"]["name"]] = pod
 
     def warn_of(self, namespace: str, about: Object, reason: str, message: str) -> None:

@@ -43,7 +43,10 @@ def _template(cluster: "Cluster", job: Object, path: PurePath) -> Object:
 
 
 class DispatcherModel:
-    """One dispatcher, from the start of its pod to its end. It stops at once when its Job is deleted."""
+    """One dispatcher, from the start of its pod to its end.
+
+    It stops at once when its Job is deleted.
+    """
 
     def __init__(self, cluster: "Cluster", job: Object) -> None:
         self._cluster = cluster
@@ -55,7 +58,11 @@ class DispatcherModel:
         self._finishing: dict[str, int] = {}
         self._failed: list[str] = []
         owners = [{"kind": "Job", "name": self._name, "uid": self._uid}]
-        metadata = {"name": f"{self._name}-x", "labels": {"job-name": self._name}, "ownerReferences": owners}
+        metadata = {
+            "name": f"{self._name}-x",
+            "labels": {"job-name": self._name},
+            "ownerReferences": owners,
+        }
         self._pod: Object = {"metadata": metadata, "status": {"phase": "Pending"}}
         cluster.pods[f"{self._name}-x"] = self._pod
         if cluster.dispatcher_fate == "waits":
@@ -70,7 +77,9 @@ class DispatcherModel:
         self._pod["status"]["phase"] = "Running"
         if self._cluster.dispatcher_fate == "crashes":
             ended = {"exitCode": 1, "reason": "Error", "message": "Error: nodes is forbidden"}
-            self._pod["status"]["containerStatuses"] = [{"name": "dispatcher", "state": {"terminated": ended}}]
+            self._pod["status"]["containerStatuses"] = [
+                {"name": "dispatcher", "state": {"terminated": ended}}
+            ]
             self._failed = ["it"]
             self._end()
             return
@@ -79,9 +88,16 @@ class DispatcherModel:
         self._look()
 
     def _takes(self, node: Object) -> bool:
-        if self._told.works_on_nodes and not self._told.ignore_node_taints and blocker(node, self._template):
+        if (
+            self._told.works_on_nodes
+            and not self._told.ignore_node_taints
+            and blocker(node, self._template)
+        ):
             return False
-        return any(matches(selector, node["metadata"]["labels"]) for selector in self._told.node_selector or ("",))
+        return any(
+            matches(selector, node["metadata"]["labels"])
+            for selector in self._told.node_selector or ("",)
+        )
 
     @property
     def _lives(self) -> bool:
@@ -102,7 +118,9 @@ class DispatcherModel:
                 elif self._told.remove_node_label:
                     self._release(node)
         self._look_behind()
-        while self._waiting and len(self._in_flight) + len(self._finishing) < self._told.parallelism:
+        while (
+            self._waiting and len(self._in_flight) + len(self._finishing) < self._told.parallelism
+        ):
             node = self._waiting.popleft()
             self._in_flight[node] = self._create(node)
         if self._in_flight or self._finishing:
@@ -144,11 +162,15 @@ class DispatcherModel:
         metadata["labels"] |= owner | {names.NODE_LABEL: node}
         pod = job["spec"]["template"].setdefault("metadata", {})
         pod["labels"] = pod.get("labels", {}) | owner
-        metadata["annotations"] = metadata.get("annotations", {}) | {names.NODE_NAME_ANNOTATION: node}
+        metadata["annotations"] = metadata.get("annotations", {}) | {
+            names.NODE_NAME_ANNOTATION: node
+        }
         if metadata["name"] not in self._cluster.jobs:
             self._cluster.create_job("kube-system", job)
         else:
-            self._cluster.violations.append(f"the dispatcher took an earlier Job of {node} for its own")
+            self._cluster.violations.append(
+                f"the dispatcher took an earlier Job of {node} for its own"
+            )
         return str(metadata["name"])
 
     def _end(self) -> None:

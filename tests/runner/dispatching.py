@@ -31,10 +31,14 @@ def settings(tag: str = "4.0.0", **job: Any) -> Settings:
 def configured(version: str, job: dict[str, Any] | None = None, **config: Any) -> Settings:
     """Return settings of a version, with three nodes at a time if not told otherwise."""
     own = {"kataVersion": version, "cluster": {"context": "c"}, "deploymentMode": "job"}
-    return load_settings(own | config | {"rollout": {"runsIn": "cluster"}, "job": {"parallelism": 3, **(job or {})}})
+    return load_settings(
+        own | config | {"rollout": {"runsIn": "cluster"}, "job": {"parallelism": 3, **(job or {})}}
+    )
 
 
-def request(wanted: Settings, existing: Literal["adopt", "install"] | None = None) -> InstallRequest:
+def request(
+    wanted: Settings, existing: Literal["adopt", "install"] | None = None
+) -> InstallRequest:
     return InstallRequest(
         owner=OWNER,
         namespace=NAMESPACE,
@@ -56,7 +60,10 @@ def request(wanted: Settings, existing: Literal["adopt", "install"] | None = Non
 def templates(wanted: Settings) -> dict[str, Any]:
     """Return what could stand in the ConfigMap."""
     stamped = functools.partial(node_template, node_timeout_seconds=600, mounted={})
-    return {"install-job.yaml": stamped(install_job(wanted)), "cleanup-job.yaml": stamped(cleanup_job(wanted))}
+    return {
+        "install-job.yaml": stamped(install_job(wanted)),
+        "cleanup-job.yaml": stamped(cleanup_job(wanted)),
+    }
 
 
 async def up(
@@ -71,7 +78,11 @@ async def up(
     try:
         job = install_dispatcher_job(wanted)
         return await dispatch_install.install(
-            api, replace(request(wanted, existing), cleanup=cleanup), job, say=told.say, on_progress=told.on_progress
+            api,
+            replace(request(wanted, existing), cleanup=cleanup),
+            job,
+            say=told.say,
+            on_progress=told.on_progress,
         )
     finally:
         assert not api.cluster.violations
@@ -88,7 +99,9 @@ def cleanup_request(wanted: Settings) -> CleanupRequest:
     )
 
 
-async def destroy(api: FakeKubeApi, wanted: Settings | None = None, told: Told | None = None) -> None:
+async def destroy(
+    api: FakeKubeApi, wanted: Settings | None = None, told: Told | None = None
+) -> None:
     wanted, told = wanted or settings(), told or Told()
     ending = anchor.Ending(
         namespace=NAMESPACE,

@@ -85,9 +85,16 @@ class FakeKubeApi:
         return await self._get("get_node", self.cluster.nodes, name, Node)
 
     async def annotate_node(
-        self, name: str, uid: str, annotations: Mapping[str, str | None], labels: Mapping[str, str | None] | None = None
+        self,
+        name: str,
+        uid: str,
+        annotations: Mapping[str, str | None],
+        labels: Mapping[str, str | None] | None = None,
     ) -> None:
-        await self._call("annotate_node", lambda: self.cluster.annotate_node(name, uid, dict(annotations), labels))
+        await self._call(
+            "annotate_node",
+            lambda: self.cluster.annotate_node(name, uid, dict(annotations), labels),
+        )
 
     async def list_jobs(self, namespace: str, selector: str) -> JobList:
         def listed() -> JobList:
@@ -96,7 +103,9 @@ class FakeKubeApi:
 
         return await self._call("list_jobs", listed)
 
-    async def watch_jobs(self, namespace: str, selector: str, resource_version: str) -> AsyncGenerator[JobEvent, None]:
+    async def watch_jobs(
+        self, namespace: str, selector: str, resource_version: str
+    ) -> AsyncGenerator[JobEvent, None]:
         await self._call("watch_jobs", lambda: None)
         try:
             async for event in self.cluster.follow(namespace, selector, resource_version):
@@ -106,16 +115,22 @@ class FakeKubeApi:
             raise ExpiredError(error.status, error.reason, str(error)) from None
 
     async def create_job(self, namespace: str, manifest: Manifest) -> Job:
-        job = await self._call("create_job", lambda: self.cluster.create_job(namespace, dict(manifest)))
+        job = await self._call(
+            "create_job", lambda: self.cluster.create_job(namespace, dict(manifest))
+        )
         return msgspec.convert({"metadata": job["metadata"]}, Job)
 
     async def delete_job(self, namespace: str, name: str, uid: str) -> None:
-        await self._call("delete_job", lambda: self.cluster.delete_job(name, uid, namespace=namespace))
+        await self._call(
+            "delete_job", lambda: self.cluster.delete_job(name, uid, namespace=namespace)
+        )
 
     async def delete_jobs(self, namespace: str, selector: str, field_selector: str = "") -> None:
         succeeded_only = field_selector == "status.successful=1"
         assert succeeded_only or not field_selector
-        delete = functools.partial(self.cluster.delete_jobs, selector, succeeded_only=succeeded_only)
+        delete = functools.partial(
+            self.cluster.delete_jobs, selector, succeeded_only=succeeded_only
+        )
         await self._call("delete_jobs", lambda: delete(namespace=namespace))
 
     async def rehearse_job(self, namespace: str, manifest: Manifest) -> None:
@@ -141,32 +156,48 @@ class FakeKubeApi:
         return await self._get("get_lease", self._inside(namespace).leases, name, Lease)
 
     async def create_lease(self, namespace: str, manifest: Manifest) -> Lease:
-        made = await self._call("create_lease", lambda: self.cluster.create_lease(namespace, dict(manifest)))
+        made = await self._call(
+            "create_lease", lambda: self.cluster.create_lease(namespace, dict(manifest))
+        )
         return msgspec.convert(made, Lease)
 
     async def replace_lease(self, namespace: str, name: str, manifest: Manifest) -> Lease:
-        made = await self._call("replace_lease", lambda: self.cluster.replace_lease(namespace, name, dict(manifest)))
+        made = await self._call(
+            "replace_lease", lambda: self.cluster.replace_lease(namespace, name, dict(manifest))
+        )
         return msgspec.convert(made, Lease)
 
     async def delete_lease(self, namespace: str, name: str, uid: str) -> None:
         await self._call("delete_lease", lambda: self.cluster.delete_lease(namespace, name, uid))
 
     async def get_namespace(self, name: str) -> ObjectMetadata:
-        return await self._get("get_namespace", self.cluster.objects, f"namespaces/{name}", ObjectMetadata)
+        return await self._get(
+            "get_namespace", self.cluster.objects, f"namespaces/{name}", ObjectMetadata
+        )
 
-    async def list_metadata(self, api_version: str, plural: str, namespace: str) -> list[ObjectMetadata]:
+    async def list_metadata(
+        self, api_version: str, plural: str, namespace: str
+    ) -> list[ObjectMetadata]:
         def listed() -> list[ObjectMetadata]:
-            return msgspec.convert(self.cluster.objects_at(path_of(plural, namespace, "")), list[ObjectMetadata])
+            return msgspec.convert(
+                self.cluster.objects_at(path_of(plural, namespace, "")), list[ObjectMetadata]
+            )
 
         return await self._call("list_metadata", listed)
 
-    async def get_object(self, api_version: str, plural: str, namespace: str, name: str) -> dict[str, Any] | None:
+    async def get_object(
+        self, api_version: str, plural: str, namespace: str, name: str
+    ) -> dict[str, Any] | None:
         path = path_of(plural, namespace, name)
         return await self._call("get_object", lambda: copy.deepcopy(self.cluster.objects.get(path)))
 
-    async def get_metadata(self, api_version: str, plural: str, namespace: str, name: str) -> OwnedObject | None:
+    async def get_metadata(
+        self, api_version: str, plural: str, namespace: str, name: str
+    ) -> OwnedObject | None:
         try:
-            return await self._get("get_metadata", self.cluster.objects, path_of(plural, namespace, name), OwnedObject)
+            return await self._get(
+                "get_metadata", self.cluster.objects, path_of(plural, namespace, name), OwnedObject
+            )
         except ApiError as error:
             if not error.not_found:
                 raise
@@ -176,10 +207,16 @@ class FakeKubeApi:
         self, api_version: str, plural: str, namespace: str, name: str, metadata: Mapping[str, Any]
     ) -> None:
         path = path_of(plural, namespace, name)
-        await self._call("patch_metadata", lambda: self.cluster.patch_metadata(path, dict(metadata)))
+        await self._call(
+            "patch_metadata", lambda: self.cluster.patch_metadata(path, dict(metadata))
+        )
 
-    async def allowed(self, verb: str, group: str, resource: str, namespace: str = "", name: str = "") -> bool:
-        raise AssertionError(f"nothing here asks whether it may {verb} {group} {resource} {namespace} {name}")
+    async def allowed(
+        self, verb: str, group: str, resource: str, namespace: str = "", name: str = ""
+    ) -> bool:
+        raise AssertionError(
+            f"nothing here asks whether it may {verb} {group} {resource} {namespace} {name}"
+        )
 
     def writing_while(self, allowed: Callable[[], bool]) -> contextlib.AbstractContextManager[None]:
         return contextlib.nullcontext()

@@ -1,4 +1,7 @@
-"""The pods of per-node Jobs. One goes on working on its host after its Job is gone, until its grace is over."""
+"""The pods of per-node Jobs.
+
+One goes on working on its host after its Job is gone, until its grace is over.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -32,7 +35,11 @@ def of_job(kept: Mapping[str, Object], job: Object) -> list[Object]:
 
     def is_its(pod: Object) -> bool:
         owners = pod["metadata"].get("ownerReferences")
-        return owners[0]["uid"] == uid if owners else bool(pod["metadata"]["labels"]["job-name"] == name)
+        return (
+            owners[0]["uid"] == uid
+            if owners
+            else bool(pod["metadata"]["labels"]["job-name"] == name)
+        )
 
     return [pod for pod in kept.values() if is_its(pod)]
 

@@ -82,7 +82,9 @@ class Store:
     # Reading.
 
     def list_objects(self, kept: Kept, selector: str) -> tuple[list[Object], str]:
-        matching = (o for o in kept.values() if matches(selector, o["metadata"].get("labels") or {}))
+        matching = (
+            o for o in kept.values() if matches(selector, o["metadata"].get("labels") or {})
+        )
         return [copy.deepcopy(o) for o in matching], str(self._version)
 
     def find(self, kept: Kept, name: str) -> Object:
@@ -96,13 +98,22 @@ class Store:
         assert wanted.keys() == {"involvedObject.uid", "type"}
         told = self.namespaces[namespace].events
         uid, kind = wanted["involvedObject.uid"], wanted["type"]
-        return [copy.deepcopy(e) for e in told if e["involvedObject"]["uid"] == uid and e["type"] == kind]
+        return [
+            copy.deepcopy(e)
+            for e in told
+            if e["involvedObject"]["uid"] == uid and e["type"] == kind
+        ]
 
     def objects_at(self, path: str) -> list[Object]:
         """Return those of `objects` that stand directly in that collection, with their names."""
-        below = {key.removeprefix(path): o for key, o in self.objects.items() if key.startswith(path)}
+        below = {
+            key.removeprefix(path): o for key, o in self.objects.items() if key.startswith(path)
+        }
         named = {name: found for name, found in below.items() if "/" not in name}
-        return [{**found, "metadata": {"name": name, **found["metadata"]}} for name, found in named.items()]
+        return [
+            {**found, "metadata": {"name": name, **found["metadata"]}}
+            for name, found in named.items()
+        ]
 
     def patch_metadata(self, path: str, patch: Object) -> None:
         """Merge into the metadata of one of `objects`, as a merge patch does."""
@@ -151,7 +162,9 @@ class Store:
 
     # Changes of Jobs.
 
-    async def follow(self, namespace: str, selector: str, resource_version: str) -> AsyncIterator[Event]:
+    async def follow(
+        self, namespace: str, selector: str, resource_version: str
+    ) -> AsyncIterator[Event]:
         """Yield the changes of a namespace's Jobs after a version, for ever."""
         position = int(resource_version)
         news = asyncio.Event()

@@ -47,7 +47,9 @@ def digest(stage: str = "install") -> str:
     return current(host_digests(template(stage)))
 
 
-def request(parallelism: int = 3, *, waves: tuple[Size, ...] = (), **changes: Any) -> InstallRequest:
+def request(
+    parallelism: int = 3, *, waves: tuple[Size, ...] = (), **changes: Any
+) -> InstallRequest:
     values: dict[str, Any] = {
         "owner": OWNER,
         "namespace": NAMESPACE,
@@ -69,7 +71,13 @@ def request(parallelism: int = 3, *, waves: tuple[Size, ...] = (), **changes: An
 def approved(found: Preview, wanted: InstallRequest) -> InstallRequest:
     """Return the request bound to what a preview of it has found, as a person approves it."""
     text = json.dumps(
-        document(found.plan, place=found.place, pace=wanted.pace, cleanup=found.cleanup, guards=found.guards)
+        document(
+            found.plan,
+            place=found.place,
+            pace=wanted.pace,
+            cleanup=found.cleanup,
+            guards=found.guards,
+        )
     )
     return replace(wanted, approval=Approval.parse(text, "approved.json"))
 
@@ -85,7 +93,12 @@ def cluster(nodes: int, *, kind: type[Cluster] = Cluster, **settings: Any) -> Cl
 def hold_lease(on: Cluster, holder: str, duration: int = 15) -> None:
     """Take the Lease, or renew it."""
     lease = on.leases[LEASE]
-    spec = {"holderIdentity": holder, "leaseDurationSeconds": duration, "acquireTime": SINCE, "renewTime": timestamp()}
+    spec = {
+        "holderIdentity": holder,
+        "leaseDurationSeconds": duration,
+        "acquireTime": SINCE,
+        "renewTime": timestamp(),
+    }
     on.replace_lease(NAMESPACE, LEASE, lease | {"spec": spec})
 
 
@@ -109,7 +122,10 @@ class Told:
 
 
 async def roll_out(api: FakeKubeApi, wanted: InstallRequest, told: Told | None = None) -> Installed:
-    """Plan and carry it out, as one `up` does; whatever happens, no promise on Jobs may be broken."""
+    """Plan and carry it out, as one `up` does.
+
+    Whatever happens, no promise on Jobs may be broken.
+    """
     told = told or Told()
     found = await preview(api, wanted)
     assert not found.refusals

@@ -55,7 +55,9 @@ async def end(on: Cluster, ending: Ending = ENDING, told: Told | None = None) ->
 
 
 def labelled(on: Cluster) -> list[str]:
-    return [name for name, node in on.nodes.items() if names.RUNTIME_LABEL in node["metadata"]["labels"]]
+    return [
+        name for name, node in on.nodes.items() if names.RUNTIME_LABEL in node["metadata"]["labels"]
+    ]
 
 
 def test_every_node_is_cleaned_paced_and_nothing_stays() -> None:
@@ -88,7 +90,9 @@ def test_node_that_cannot_be_cleaned_keeps_everything_for_another_try() -> None:
     with pytest.raises(RolloutFailedError) as caught:
         simulate(end(on))
     text = str(caught.value)
-    assert text.startswith("1 node could not be cleaned\n  node-02: stage artifacts ended with exit code 1, Error")
+    assert text.startswith(
+        "1 node could not be cleaned\n  node-02: stage artifacts ended with exit code 1, Error"
+    )
     assert text.endswith("Everything else is kept so that `pulumi destroy` can be run again.")
     assert on.marked() == ["node-02"]
     assert LEASE in on.leases
@@ -103,7 +107,8 @@ def test_dead_node_is_named_with_the_ways_out() -> None:
     on = installed(3)
     on.nodes["node-01"]["status"]["conditions"][0]["status"] = "Unknown"
     with pytest.raises(
-        RolloutFailedError, match=r"NotReady.*1 node \(node-01\).*kubectl delete node.*ABANDON_NODES=node-01"
+        RolloutFailedError,
+        match=r"NotReady.*1 node \(node-01\).*kubectl delete node.*ABANDON_NODES=node-01",
     ):
         simulate(end(on))
     assert "node-01" not in on.starts
@@ -140,7 +145,9 @@ def test_abandoned_node_loses_mark_and_label_but_only_if_it_is_dead() -> None:
 
 def test_names_to_abandon_that_are_no_nodes_are_refused_before_anything_is_cleaned() -> None:
     on = installed(2)
-    with pytest.raises(GuardError, match="KATA_DEPLOY_ABANDON_NODES names nod-00, which the cluster does not have"):
+    with pytest.raises(
+        GuardError, match="KATA_DEPLOY_ABANDON_NODES names nod-00, which the cluster does not have"
+    ):
         simulate(end(on, replace(ENDING, abandoned=frozenset({"nod-00", "node-01"}))))
     assert (on.starts, len(on.marked())) == ([], 2)
 
@@ -170,7 +177,9 @@ def test_end_goes_on_after_a_kill() -> None:
 
     async def killed_and_again() -> None:
         first = FakeKubeApi(on)
-        task = asyncio.create_task(anchor.end(first, ENDING, say=Told().say, on_progress=Told().on_progress))
+        task = asyncio.create_task(
+            anchor.end(first, ENDING, say=Told().say, on_progress=Told().on_progress)
+        )
         await asyncio.sleep(6.0)
         first.dead = True
         await end(on)
@@ -196,7 +205,9 @@ def test_half_cleaned_node_is_installed_again_when_its_next_try_is_cut_off() -> 
             await end(on)
         # Its Job takes the label first, and has failed later.
         del on.nodes[node]["metadata"]["labels"][names.RUNTIME_LABEL]
-        second = anchor.end(KilledBetweenTheJobs(on), ENDING, say=Told().say, on_progress=Told().on_progress)
+        second = anchor.end(
+            KilledBetweenTheJobs(on), ENDING, say=Told().say, on_progress=Told().on_progress
+        )
         task = asyncio.create_task(second)
         await asyncio.sleep(60.0)
         task.cancel()
@@ -204,7 +215,9 @@ def test_half_cleaned_node_is_installed_again_when_its_next_try_is_cut_off() -> 
     simulate(cleaned_twice())
     assert on.jobs == {}
     planned = simulate(preview(FakeKubeApi(on), request())).plan
-    assert [(step.action, step.reason) for step in planned.steps] == [(Action.INSTALL, "its cleanup was cut off")]
+    assert [(step.action, step.reason) for step in planned.steps] == [
+        (Action.INSTALL, "its cleanup was cut off")
+    ]
 
 
 def test_without_nodes_to_clean_only_the_lease_goes() -> None:
@@ -217,8 +230,14 @@ def test_without_nodes_to_clean_only_the_lease_goes() -> None:
 @pytest.mark.parametrize(
     ("ending", "says"),
     [
-        (replace(ENDING, cluster_uid="cluster-0"), "this is not the cluster the stack installed on"),
-        (replace(ENDING, installation="x", stack="kata-deploy/other"), "belongs to the stack kata-deploy/test"),
+        (
+            replace(ENDING, cluster_uid="cluster-0"),
+            "this is not the cluster the stack installed on",
+        ),
+        (
+            replace(ENDING, installation="x", stack="kata-deploy/other"),
+            "belongs to the stack kata-deploy/test",
+        ),
     ],
 )
 def test_foreign_cluster_or_installation_is_left_alone(ending: Ending, says: str) -> None:
@@ -234,7 +253,9 @@ def test_a_replaced_installation_touches_no_node() -> None:
     newest = simulate(anchor.establish(FakeKubeApi(on), NAMESPACE, LEASE, stack=STACK))
     for replaced in (INSTALLATION, newer):
         simulate(end(on, replace(ENDING, installation=replaced), told))
-    assert told.lines == ["a newer Installation of this stack has taken over; no node is touched"] * 2
+    assert (
+        told.lines == ["a newer Installation of this stack has taken over; no node is touched"] * 2
+    )
     assert (on.starts, len(on.marked()), list(on.leases)) == ([], 2, [LEASE])
     # The state that knew it may come back from somewhere; what it would remove is the newest one's.
     with pytest.raises(GuardError, match="the state is older than the cluster"):
@@ -245,7 +266,9 @@ def test_a_replaced_installation_touches_no_node() -> None:
 
 def test_an_older_state_does_not_end_what_it_does_not_know() -> None:
     on = installed(2)
-    with pytest.raises(GuardError, match=f"the cluster has the installation {INSTALLATION}.*pulumi stack import"):
+    with pytest.raises(
+        GuardError, match=f"the cluster has the installation {INSTALLATION}.*pulumi stack import"
+    ):
         simulate(end(on, replace(ENDING, installation="older")))
     assert (on.starts, len(on.marked()), list(on.leases)) == ([], 2, [LEASE])
 
@@ -270,7 +293,9 @@ def test_restore_gives_the_lease_the_new_name_of_a_renamed_stack_and_its_holder_
     on = cluster(0)
     hold_lease(on, "ben@laptop (pid 7)")
     again = "kata-deploy/renamed"
-    simulate(anchor.restore(FakeKubeApi(on), NAMESPACE, LEASE, stack=again, installation=INSTALLATION))
+    simulate(
+        anchor.restore(FakeKubeApi(on), NAMESPACE, LEASE, stack=again, installation=INSTALLATION)
+    )
     lease = on.leases[LEASE]
     expected = {names.INSTALLATION_ANNOTATION: INSTALLATION, names.STACK_ANNOTATION: again}
     assert lease["metadata"]["annotations"] == expected
@@ -280,15 +305,20 @@ def test_restore_gives_the_lease_the_new_name_of_a_renamed_stack_and_its_holder_
 def test_restore_leaves_the_lease_of_another_installation_alone() -> None:
     on = cluster(0)
     with pytest.raises(GuardError, match="the state is older than the cluster"):
-        simulate(anchor.restore(FakeKubeApi(on), NAMESPACE, LEASE, stack=STACK, installation="older"))
-    assert on.leases[LEASE]["metadata"]["annotations"][names.INSTALLATION_ANNOTATION] == INSTALLATION
+        simulate(
+            anchor.restore(FakeKubeApi(on), NAMESPACE, LEASE, stack=STACK, installation="older")
+        )
+    assert (
+        on.leases[LEASE]["metadata"]["annotations"][names.INSTALLATION_ANNOTATION] == INSTALLATION
+    )
 
 
 def test_deleted_lease_with_marked_nodes_is_refused_with_the_way_out() -> None:
     on = installed(2)
     on.leases.clear()
     with pytest.raises(
-        GuardError, match=r"2\s+nodes still carry its mark or have its Jobs. Run `pulumi up` to restore the Lease"
+        GuardError,
+        match=r"2\s+nodes still carry its mark or have its Jobs. Run `pulumi up` to restore the Lease",
     ):
         simulate(end(on))
     assert on.starts == []
@@ -324,14 +354,21 @@ def test_establish_takes_over_what_the_same_stack_left() -> None:
 
 def test_establish_refuses_the_installation_of_another_stack() -> None:
     with pytest.raises(GuardError, match="belongs to the stack kata-deploy/test"):
-        simulate(anchor.establish(FakeKubeApi(cluster(0)), NAMESPACE, LEASE, stack="kata-deploy/other"))
+        simulate(
+            anchor.establish(FakeKubeApi(cluster(0)), NAMESPACE, LEASE, stack="kata-deploy/other")
+        )
 
 
 def test_restore_writes_a_deleted_lease_again_with_its_identity() -> None:
     on = Cluster()
-    simulate(anchor.restore(FakeKubeApi(on), NAMESPACE, LEASE, stack=STACK, installation=INSTALLATION))
+    simulate(
+        anchor.restore(FakeKubeApi(on), NAMESPACE, LEASE, stack=STACK, installation=INSTALLATION)
+    )
     annotations = on.leases[LEASE]["metadata"]["annotations"]
-    assert annotations == {names.INSTALLATION_ANNOTATION: INSTALLATION, names.STACK_ANNOTATION: STACK}
+    assert annotations == {
+        names.INSTALLATION_ANNOTATION: INSTALLATION,
+        names.STACK_ANNOTATION: STACK,
+    }
 
 
 def test_server_error_is_not_taken_for_an_absent_lease() -> None:

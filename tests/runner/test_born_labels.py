@@ -19,7 +19,9 @@ BEFORE, AFTER = "2026-01-01T00:00:00Z", "2999-01-01T00:00:00Z"
 DAEMON_SET = f"namespaces/{NAMESPACE}/daemonsets/kata-deploy"
 TEMPLATES = f"namespaces/{NAMESPACE}/configmaps/{names.job_templates('')}"
 HELMS = {"annotations": {"meta.helm.sh/release-name": "kata"}}
-BY_ARGO_CD = {"managedFields": [{"manager": "pulumi-kubernetes-2b4c0d6e"}, {"manager": "argocd-controller"}]}
+BY_ARGO_CD = {
+    "managedFields": [{"manager": "pulumi-kubernetes-2b4c0d6e"}, {"manager": "argocd-controller"}]
+}
 BY_PULUMI = {"managedFields": [{"manager": "pulumi-kubernetes-2b4c0d6e"}]}
 
 
@@ -52,12 +54,17 @@ def test_the_refusal_names_the_pools_label_as_a_cause_and_install_first() -> Non
 
 
 @pytest.mark.parametrize("handlers", [None, ["runc"], []])
-def test_a_label_alone_is_no_reason_to_adopt_and_other_nodes_go_on(handlers: list[str] | None) -> None:
+def test_a_label_alone_is_no_reason_to_adopt_and_other_nodes_go_on(
+    handlers: list[str] | None,
+) -> None:
     on = born("a", handlers=handlers)
     on.add_nodes("new")
     seen = found(on, "adopt")
     assert seen.refusals == []
-    assert {step.node: step.action for step in seen.plan.steps} == {"a": Action.SKIPPED, "new": Action.INSTALL}
+    assert {step.node: step.action for step in seen.plan.steps} == {
+        "a": Action.SKIPPED,
+        "new": Action.INSTALL,
+    }
     [reason] = [step.reason for step in seen.plan.steps if step.node == "a"]
     assert "nothing shows that Kata is there: `rollout.existing install` would install it" in reason
 
@@ -67,8 +74,12 @@ def test_a_container_runtime_that_serves_kata_is_evidence_whatever_else_is_there
     assert actions(on, "adopt") == {"a": Action.ADOPT}
 
 
-@pytest.mark.parametrize(("path", "metadata"), [(DAEMON_SET, {}), (TEMPLATES, HELMS), (TEMPLATES, BY_ARGO_CD)])
-def test_another_installer_is_evidence_for_nodes_that_do_not_tell(path: str, metadata: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("path", "metadata"), [(DAEMON_SET, {}), (TEMPLATES, HELMS), (TEMPLATES, BY_ARGO_CD)]
+)
+def test_another_installer_is_evidence_for_nodes_that_do_not_tell(
+    path: str, metadata: dict[str, Any]
+) -> None:
     on = born("a")
     add(on, "empty", handlers=["runc"])
     on.objects[path] = {"metadata": metadata}
@@ -101,7 +112,10 @@ def test_install_undoes_an_adoption_without_evidence_and_no_other() -> None:
     on = born("empty")
     add(on, "kata", handlers=["kata-qemu"])
     on.objects[DAEMON_SET] = {"metadata": {}}
-    assert simulate(roll_out(FakeKubeApi(on), request(existing="adopt", demands=OURS))).outcome.adopted == 2
+    assert (
+        simulate(roll_out(FakeKubeApi(on), request(existing="adopt", demands=OURS))).outcome.adopted
+        == 2
+    )
     del on.objects[DAEMON_SET]
     assert actions(on, "adopt") == dict.fromkeys(["empty", "kata"], Action.UP_TO_DATE)
     assert actions(on, "install") == {"empty": Action.INSTALL, "kata": Action.UP_TO_DATE}

@@ -17,7 +17,11 @@ BYTES = 256 * 1024
 
 @pytest.mark.parametrize(
     "selection",
-    [Selection(nodes=("a", "b"), selectors=("kvm",)), Selection(selectors=("kvm", "metal")), Selection()],
+    [
+        Selection(nodes=("a", "b"), selectors=("kvm",)),
+        Selection(selectors=("kvm", "metal")),
+        Selection(),
+    ],
 )
 def test_claim_is_read_back_as_it_was_written(selection: Selection) -> None:
     claim = Claim.of(selection)
@@ -35,7 +39,9 @@ def test_unreadable_claim_is_none(text: str | None) -> None:
 
 
 def test_claim_on_thousands_of_names_leaves_room_on_the_lease() -> None:
-    nodes = tuple(f"ip-10-0-{number}.eu-central-1.compute.internal.example" for number in range(15_000))
+    nodes = tuple(
+        f"ip-10-0-{number}.eu-central-1.compute.internal.example" for number in range(15_000)
+    )
     assert len(json.dumps(nodes)) > BYTES
     assert len(Claim.of(Selection(nodes=nodes)).render()) < BYTES - 16 * 1024
 

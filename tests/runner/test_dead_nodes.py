@@ -85,7 +85,9 @@ def test_nodes_that_could_be_cleaned_are_not_cleaned_again_with_those_that_could
     assert Counter(on.starts) == dict.fromkeys(on.nodes, 1) | {DEAD: 2}
 
 
-def test_no_second_run_gets_the_lease_while_a_dead_node_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_second_run_gets_the_lease_while_a_dead_node_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     on = installed(6)
     set_ready(on, "Unknown")
 

@@ -20,7 +20,15 @@ from kata_components.runner.dispatcher import Dispatcher, Seen
 from kata_components.runner.install import Installed
 from kata_components.runner.lease import held
 from kata_components.runner.preview import preview
-from tests.runner.dispatching import DISPATCHER, NARROWED, interrupted, request, settings, told_nodes, up
+from tests.runner.dispatching import (
+    DISPATCHER,
+    NARROWED,
+    interrupted,
+    request,
+    settings,
+    told_nodes,
+    up,
+)
 from tests.runner.fake_api import FakeKubeApi, unreachable
 from tests.runner.support import LEASE, NAMESPACE, OWNER, Told, cluster, roll_out
 from tests.runner.test_born_labels import DAEMON_SET
@@ -159,7 +167,9 @@ def test_dispatcher_that_ended_unseen_is_only_recorded() -> None:
     assert set(Counter(on.starts).values()) == {1}
 
 
-def test_dispatcher_of_another_configuration_is_stopped_and_its_running_jobs_are_waited_for() -> None:
+def test_dispatcher_of_another_configuration_is_stopped_and_its_running_jobs_are_waited_for() -> (
+    None
+):
     on, told = cluster(9), Told()
 
     async def story() -> Installed:
@@ -176,7 +186,8 @@ def test_dispatcher_of_another_configuration_is_stopped_and_its_running_jobs_are
 def test_dispatcher_that_does_not_start_ends_the_run_with_the_reason() -> None:
     on = cluster(2, dispatcher_fate="waits")
     with pytest.raises(
-        RolloutStoppedError, match=r"has not started in 600 s: .*dispatcher .*ImagePullBackOff: no such"
+        RolloutStoppedError,
+        match=r"has not started in 600 s: .*dispatcher .*ImagePullBackOff: no such",
     ):
         simulate(up(FakeKubeApi(on)))
 
@@ -184,7 +195,10 @@ def test_dispatcher_that_does_not_start_ends_the_run_with_the_reason() -> None:
 def test_dispatcher_that_fails_by_itself_is_quoted() -> None:
     done = simulate(up(FakeKubeApi(cluster(2, dispatcher_fate="crashes"))))
     assert done.outcome.failed == 2
-    assert "node-00: no Job was made for it, or it was deleted; the dispatcher has failed: " in done.failure
+    assert (
+        "node-00: no Job was made for it, or it was deleted; the dispatcher has failed: "
+        in done.failure
+    )
     assert "stage dispatcher ended with exit code 1, Error: nodes is forbidden" in done.failure
 
 
@@ -192,7 +206,9 @@ def test_dispatcher_that_waits_for_a_deleted_job_is_stopped() -> None:
     on, told = cluster(4), Told()
 
     async def story() -> tuple[Installed, Installed]:
-        asyncio.get_running_loop().call_later(4.0, on.delete_job, "kata-deploy-install-node-01", None)
+        asyncio.get_running_loop().call_later(
+            4.0, on.delete_job, "kata-deploy-install-node-01", None
+        )
         return await up(FakeKubeApi(on), told=told), await up(FakeKubeApi(on))
 
     first, second = simulate(story())
@@ -216,7 +232,9 @@ def test_dispatcher_that_cannot_be_removed_in_the_end_is_no_failure() -> None:
     api.refuse("delete_job", unreachable())
     done = simulate(up(api, told=told))
     assert (done.outcome.installed, done.failure) == (3, "")
-    assert told.lines[-1].startswith("the dispatcher's Job could not be removed, the next rollout does it: ")
+    assert told.lines[-1].startswith(
+        "the dispatcher's Job could not be removed, the next rollout does it: "
+    )
 
 
 def test_api_server_out_of_reach_for_a_while_is_waited_for() -> None:
@@ -330,13 +348,17 @@ def test_nodes_that_are_done_are_told_from_the_others_without_comparing_each_wit
 ) -> None:
     seen = Seen("")
     steps = [
-        Step(node=str(number), node_uid="", machine_id="", action=Action.INSTALL, reason="") for number in range(4)
+        Step(node=str(number), node_uid="", machine_id="", action=Action.INSTALL, reason="")
+        for number in range(4)
     ]
     for step in steps[::2]:
         metadata = {
             "name": step.node,
             "uid": step.node,
-            "labels": {names.OWNER_LABEL: names.job_prefix("", "install"), names.STAGE_LABEL: "install"},
+            "labels": {
+                names.OWNER_LABEL: names.job_prefix("", "install"),
+                names.STAGE_LABEL: "install",
+            },
             "annotations": {names.NODE_NAME_ANNOTATION: step.node},
         }
         status = {"conditions": [{"type": "Complete", "status": "True"}]}

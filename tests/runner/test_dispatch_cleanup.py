@@ -41,12 +41,15 @@ def test_destroy_cleans_every_node_and_leaves_nothing() -> None:
 
 
 @pytest.mark.parametrize("version", ["4.0.0", "4.1.0"])
-def test_destroy_cleans_with_the_template_of_its_own_state_whatever_the_cluster_holds(version: str) -> None:
+def test_destroy_cleans_with_the_template_of_its_own_state_whatever_the_cluster_holds(
+    version: str,
+) -> None:
     on, ours = cluster(3), configured(version)
 
     async def story() -> None:
         await up(FakeKubeApi(on), ours)
-        # As an update leaves it that was cut off after it had written its templates, or somebody by hand.
+        # As an update leaves it that was cut off after it had written its templates, or somebody by
+        # hand.
         on.templates = templates(configured(version, image={"tag": "another"}))
         await destroy(FakeKubeApi(on), ours)
 
@@ -69,7 +72,9 @@ def test_job_of_another_template_is_no_cleanup_and_recording_starts_none_of_its_
     async def story() -> None:
         await up(api)
         api.asked.clear()
-        with pytest.raises(RolloutFailedError, match=r"node-00: its Job .* is of digest bbbbbbbbbbbb, not of "):
+        with pytest.raises(
+            RolloutFailedError, match=r"node-00: its Job .* is of digest bbbbbbbbbbbb, not of "
+        ):
             await destroy(api)
 
     simulate(story())
@@ -116,7 +121,16 @@ def test_destroy_stops_an_install_dispatcher_first() -> None:
         await destroy(FakeKubeApi(on))
 
     simulate(story())
-    assert len([node for node in on.nodes.values() if names.RUNTIME_LABEL in node["metadata"]["labels"]]) == 0
+    assert (
+        len(
+            [
+                node
+                for node in on.nodes.values()
+                if names.RUNTIME_LABEL in node["metadata"]["labels"]
+            ]
+        )
+        == 0
+    )
     assert (on.marked(), on.jobs, on.leases) == ([], {}, {})
 
 
@@ -126,7 +140,9 @@ def test_failed_cleanup_keeps_what_the_next_destroy_needs() -> None:
     async def story() -> None:
         await up(FakeKubeApi(on))
         on.fates["node-01"] = "fails"
-        with pytest.raises(RolloutFailedError, match="1 node could not be cleaned\n  node-01: stage artifacts"):
+        with pytest.raises(
+            RolloutFailedError, match="1 node could not be cleaned\n  node-01: stage artifacts"
+        ):
             await destroy(FakeKubeApi(on))
         assert (on.marked(), list(on.leases)) == (["node-01"], ["kata-deploy"])
         on.fates.clear()

@@ -23,8 +23,15 @@ def stuck() -> Cluster:
 
 
 def first_told(told: Told, text: str) -> int:
-    """Return the second at which a text came onto the row; it is told once a second in the first minute."""
-    return next(second for second, progress in enumerate(told.progress, 1) if text in " ".join(progress.holdups))
+    """Return the second at which a text came onto the row.
+
+    It is told once a second in the first minute.
+    """
+    return next(
+        second
+        for second, progress in enumerate(told.progress, 1)
+        if text in " ".join(progress.holdups)
+    )
 
 
 def test_a_per_node_job_that_is_stuck_says_why_and_so_does_its_failure() -> None:

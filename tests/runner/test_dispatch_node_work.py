@@ -34,7 +34,10 @@ def settings(tag: str = "4.1.0", **config: Any) -> Settings:
 
 def labels(on: Cluster, value: str = "true") -> dict[str, set[str]]:
     """Return which of the two labels each node has with that value; nodes without are left out."""
-    found = {name: {k for k in LABELS if n["metadata"]["labels"].get(k) == value} for name, n in on.nodes.items()}
+    found = {
+        name: {k for k in LABELS if n["metadata"]["labels"].get(k) == value}
+        for name, n in on.nodes.items()
+    }
     return {name: keys for name, keys in found.items() if keys}
 
 
@@ -58,7 +61,12 @@ def test_tainted_nodes_are_no_failure_and_a_selector_still_tells_the_others() ->
     on = cluster(4)
     on.add_nodes("control-plane", taints=[TAINT])
     done = simulate(up(FakeKubeApi(on), settings()))
-    assert (done.outcome.selected, done.outcome.installed, done.outcome.skipped, done.failure) == (5, 4, 1, "")
+    assert (done.outcome.selected, done.outcome.installed, done.outcome.skipped, done.failure) == (
+        5,
+        4,
+        1,
+        "",
+    )
     assert selection_of(on) == [[OPEN]]
     assert "control-plane" not in {*on.starts, *on.marked(), *labels(on)}
 
@@ -66,7 +74,9 @@ def test_tainted_nodes_are_no_failure_and_a_selector_still_tells_the_others() ->
 def test_tainted_node_gets_its_job_when_it_is_tolerated() -> None:
     on = cluster(1)
     on.add_nodes("control-plane", taints=[TAINT])
-    done = simulate(up(FakeKubeApi(on), settings(tolerations=[{"key": TAINT["key"], "operator": "Exists"}])))
+    done = simulate(
+        up(FakeKubeApi(on), settings(tolerations=[{"key": TAINT["key"], "operator": "Exists"}]))
+    )
     assert (done.outcome.installed, done.outcome.skipped) == (2, 0)
 
 
@@ -95,11 +105,16 @@ def test_node_that_is_not_ready_behind_its_job_has_failed_and_is_tried_again() -
 
     first, second = simulate(story())
     assert first.outcome.failed_nodes == ("node-01",)
-    assert "node-01: its Job kata-deploy-install-node-01 succeeded, but its label is not set; the disp" in first.failure
+    assert (
+        "node-01: its Job kata-deploy-install-node-01 succeeded, but its label is not set; the disp"
+        in first.failure
+    )
     assert (second.outcome.installed, second.failure, on.starts) == (1, "", ["node-01"])
 
 
-def test_dispatcher_that_fails_though_all_jobs_succeed_is_told_and_nodes_that_keep_their_label_are_done() -> None:
+def test_dispatcher_that_fails_though_all_jobs_succeed_is_told_and_nodes_that_keep_their_label_are_done() -> (
+    None
+):
     on = cluster(3)
 
     async def story() -> Installed:
@@ -109,7 +124,9 @@ def test_dispatcher_that_fails_though_all_jobs_succeed_is_told_and_nodes_that_ke
 
     done = simulate(story())
     assert (done.outcome.installed, done.outcome.failed) == (3, 0)
-    assert done.failure.startswith("every Job has succeeded, but look at the nodes; the dispatcher has failed: ")
+    assert done.failure.startswith(
+        "every Job has succeeded, but look at the nodes; the dispatcher has failed: "
+    )
 
 
 def test_nodes_told_by_name_are_not_waited_for() -> None:
@@ -126,7 +143,11 @@ def test_nodes_told_by_name_are_not_waited_for() -> None:
     first, _, last = on.dispatchers
     assert {"--wait-for-nodes-secs=120", "--node-settle-secs=15"} <= set(first)
     assert selection_of(on)[-1] == ["--nodes=node-01"]
-    assert not [word for word in last if word.startswith(("--wait-for-nodes", "--node-settle", "--cleanup-job"))]
+    assert not [
+        word
+        for word in last
+        if word.startswith(("--wait-for-nodes", "--node-settle", "--cleanup-job"))
+    ]
     assert "--wait-node-ready-secs=300" in last
 
 

@@ -39,8 +39,12 @@ def cleaned_without_removal(on: Cluster, error: Exception, told: Told) -> Instal
     return simulate(roll_out(api, deselecting(), told))
 
 
-@pytest.mark.parametrize("error", [fake_api.unreachable(), fake_api.server_error(), fake_api.forbidden("delete jobs")])
-def test_jobs_that_cannot_be_removed_after_cleaning_are_told_and_the_next_run_removes_them(error: ApiError) -> None:
+@pytest.mark.parametrize(
+    "error", [fake_api.unreachable(), fake_api.server_error(), fake_api.forbidden("delete jobs")]
+)
+def test_jobs_that_cannot_be_removed_after_cleaning_are_told_and_the_next_run_removes_them(
+    error: ApiError,
+) -> None:
     on, told = with_old_pool(20, 2), Told()
     done = cleaned_without_removal(on, error, told)
     assert (done.outcome.cleaned, done.failure) == (2, "")
@@ -66,7 +70,10 @@ def test_cleanup_job_of_a_node_that_still_has_its_mark_stays() -> None:
 
     simulate(killed_before_the_mark_goes())
     assert Counter(on.starts) == {"old-0": 1, "old-1": 1, "node-new": 1}
-    assert (on.jobs, on.marked()) == ({}, sorted(name for name in on.nodes if name.startswith("node")))
+    assert (on.jobs, on.marked()) == (
+        {},
+        sorted(name for name in on.nodes if name.startswith("node")),
+    )
 
 
 def test_install_after_an_interrupted_destroy_removes_the_cleanup_jobs() -> None:
@@ -84,7 +91,9 @@ def test_install_after_an_interrupted_destroy_removes_the_cleanup_jobs() -> None
     simulate(destroyed_half_and_installed())
     assert (on.jobs, leftover(on)) == ({}, 0)
     assert on.marked() == sorted(on.nodes)
-    assert {step.action for step in simulate(preview(FakeKubeApi(on), request())).plan.steps} == {Action.UP_TO_DATE}
+    assert {step.action for step in simulate(preview(FakeKubeApi(on), request())).plan.steps} == {
+        Action.UP_TO_DATE
+    }
 
 
 def test_failed_jobs_of_cleanups_stay_for_diagnosis() -> None:
@@ -98,13 +107,19 @@ def test_failed_jobs_of_cleanups_stay_for_diagnosis() -> None:
 def test_a_rollout_that_finds_no_job_of_a_cleanup_lists_none_in_the_end() -> None:
     api = FakeKubeApi(cluster(3))
     simulate(roll_out(api, request()))
-    assert Counter(api.asked)["list_jobs"] == 2 + 1 + 1, "both plans, a look for a dispatcher, the first of the run"
+    assert Counter(api.asked)["list_jobs"] == 2 + 1 + 1, (
+        "both plans, a look for a dispatcher, the first of the run"
+    )
 
 
 def test_removal_of_all_jobs_in_the_end_is_asked_for_again_when_the_server_takes_too_long() -> None:
     on = installed(3)
     api, told = FakeKubeApi(on), Told()
-    api.refuse("delete_jobs", ApiError(504, "Timeout", "request did not complete within 60s"), fake_api.unreachable())
+    api.refuse(
+        "delete_jobs",
+        ApiError(504, "Timeout", "request did not complete within 60s"),
+        fake_api.unreachable(),
+    )
     simulate(anchor.end(api, ENDING, say=told.say, on_progress=told.on_progress))
     assert (on.jobs, on.leases) == ({}, {})
     assert told.lines[-1].startswith("cleaned 3 nodes in ")
@@ -132,14 +147,17 @@ def test_the_install_job_of_a_clean_node_goes_before_the_job_that_cleaned_it(old
         async def _call(self, name: str, apply: Callable[[], T]) -> T:
             answer = await super()._call(name, apply)
             clean = on.nodes.keys() - set(on.marked())
-            left_alone.update(n for n in clean if f"{INSTALL}{n}" in on.jobs and f"{CLEANUP}{n}" not in on.jobs)
+            left_alone.update(
+                n for n in clean if f"{INSTALL}{n}" in on.jobs and f"{CLEANUP}{n}" not in on.jobs
+            )
             return answer
 
         async def list_jobs(self, namespace: str, selector: str) -> JobList:
             found = await super().list_jobs(namespace, selector)
             # As an API server lists them: by name, those of cleanups first.
             return JobList(
-                items=sorted(found.items, key=lambda job: job.metadata.name), resource_version=found.resource_version
+                items=sorted(found.items, key=lambda job: job.metadata.name),
+                resource_version=found.resource_version,
             )
 
     left_alone: set[str] = set()

@@ -31,13 +31,17 @@ def api() -> FakeKubeApi:
         (Selection(selectors=("kvm", "")), ["both", "kvm", "metal", "node-00", "node-01"]),
     ],
 )
-def test_selectors_mean_every_node_that_fits_any_of_them_once(selection: Selection, expected: list[str]) -> None:
+def test_selectors_mean_every_node_that_fits_any_of_them_once(
+    selection: Selection, expected: list[str]
+) -> None:
     found = simulate(fleet.read(api(), NAMESPACE, "", selection))
     assert Counter(node.metadata.name for node in found.nodes) == Counter(expected)
     assert simulate(Claim.of(selection).nodes(api())) == frozenset(expected)
 
 
-@pytest.mark.parametrize(("selectors", "lists"), [((), 1), (("kvm",), 1), (("kvm", "metal"), 2), (("kvm", ""), 1)])
+@pytest.mark.parametrize(
+    ("selectors", "lists"), [((), 1), (("kvm",), 1), (("kvm", "metal"), 2), (("kvm", ""), 1)]
+)
 def test_each_selector_costs_one_list(selectors: tuple[str, ...], lists: int) -> None:
     asked = api()
     simulate(fleet.read(asked, NAMESPACE, "", Selection(selectors=selectors)))

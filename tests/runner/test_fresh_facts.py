@@ -43,7 +43,12 @@ def test_nodes_that_turn_not_ready_before_their_turn_are_left_out_and_are_no_fai
     on, told = cluster(30), Told()
     lost = [f"node-{number:02d}" for number in range(20, 26)]
     done = changing(on, 5.0, lambda: set_ready(on, "Unknown", *lost), told, max_failures=3)
-    assert (done.outcome.installed, done.outcome.skipped, done.outcome.failed, done.failure) == (24, 6, 0, "")
+    assert (done.outcome.installed, done.outcome.skipped, done.outcome.failed, done.failure) == (
+        24,
+        6,
+        0,
+        "",
+    )
     assert not set(lost) & set(on.starts)
     assert told.seconds < 60
     assert told.progress[-1].skipped == 6
@@ -67,7 +72,9 @@ def test_a_node_that_left_the_cluster_takes_no_slot() -> None:
 
 def test_another_machine_under_the_name_is_left_to_the_next_run() -> None:
     on = cluster(9)
-    done = changing(on, 2.0, lambda: on.nodes["node-08"]["status"]["nodeInfo"].update(machineID="new"))
+    done = changing(
+        on, 2.0, lambda: on.nodes["node-08"]["status"]["nodeInfo"].update(machineID="new")
+    )
     assert (done.outcome.installed, done.outcome.skipped) == (8, 1)
     assert simulate(roll_out(FakeKubeApi(on), request())).outcome.installed == 1
 
@@ -96,7 +103,10 @@ def test_a_canary_that_was_left_out_proves_nothing_and_stops_the_rollout() -> No
 
     done = simulate(roll_out(Late(on), request(waves=("canary", "100%"))))
     assert (on.starts, done.outcome.skipped, done.outcome.remaining) == ([], 1, 3)
-    assert "canary node-00 was left out (node is NotReady), the next run chooses another" in done.failure
+    assert (
+        "canary node-00 was left out (node is NotReady), the next run chooses another"
+        in done.failure
+    )
 
 
 def with_old_pool() -> Cluster:
@@ -140,7 +150,8 @@ def test_a_node_that_dies_while_others_are_cleaned_is_waited_for(back: bool) -> 
         assert (on.marked(), on.leases) == ([], {})
     else:
         with pytest.raises(
-            RolloutFailedError, match=r"NotReady, so still carrying the installation: 1 node \(node-05\)"
+            RolloutFailedError,
+            match=r"NotReady, so still carrying the installation: 1 node \(node-05\)",
         ):
             simulate(story())
         assert on.marked() == ["node-05"]
@@ -189,7 +200,9 @@ def test_it_waits_for_that_pod_also_where_the_create_of_the_deleted_one_had_no_a
     api.lose_answer("create_job", TimeoutError())
 
     async def story() -> Installed:
-        asyncio.get_running_loop().call_later(4.0, on.delete_job, "kata-deploy-install-node-00", None)
+        asyncio.get_running_loop().call_later(
+            4.0, on.delete_job, "kata-deploy-install-node-00", None
+        )
         return await roll_out(api, request())
 
     done = simulate(story())
@@ -210,7 +223,9 @@ def test_the_next_run_waits_for_a_pod_that_ends_behind_its_failed_job(stage: str
         if stage == "install":
             await roll_out(FakeKubeApi(on), request())
         else:
-            await anchor.end(FakeKubeApi(on), ENDING, say=Told().say, on_progress=Told().on_progress)
+            await anchor.end(
+                FakeKubeApi(on), ENDING, say=Told().say, on_progress=Told().on_progress
+            )
 
     simulate(story())
     assert (len(on.starts), beside) == (2, [])
@@ -220,7 +235,10 @@ def test_a_pod_that_never_ends_fails_its_node_with_the_reason() -> None:
     on = cluster(1, grace_seconds=1e9, job_seconds=10.0)
     done = changing(on, 4.0, lambda: on.delete_job("kata-deploy-install-node-00", None))
     assert len(on.starts) == 1
-    assert "a pod of the Job kata-deploy-install-node-00 still works on it, though that has ended" in done.failure
+    assert (
+        "a pod of the Job kata-deploy-install-node-00 still works on it, though that has ended"
+        in done.failure
+    )
 
 
 def test_jobs_replace_a_pod_only_when_it_has_ended() -> None:

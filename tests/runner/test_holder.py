@@ -21,7 +21,9 @@ def test_live_holder_is_refused_with_its_name_and_since_when() -> None:
         with pytest.raises(LeaseHeldError) as caught:
             async with held(FakeKubeApi(on), NAMESPACE, LEASE, owner=OWNER, say=print, clock=now):
                 pass
-        assert f"ben@laptop (pid 7) since {SINCE} (Lease kube-system/kata-deploy)" in str(caught.value)
+        assert f"ben@laptop (pid 7) since {SINCE} (Lease kube-system/kata-deploy)" in str(
+            caught.value
+        )
         assert "Nothing was started" in str(caught.value)
         return now()
 
@@ -96,7 +98,9 @@ def test_holder_that_ends_meanwhile_is_followed_at_once() -> None:
 
     async def follow() -> float:
         loop = asyncio.get_running_loop()
-        loop.call_at(2.5, lambda: on.replace_lease(NAMESPACE, LEASE, on.leases[LEASE] | {"spec": {}}))
+        loop.call_at(
+            2.5, lambda: on.replace_lease(NAMESPACE, LEASE, on.leases[LEASE] | {"spec": {}})
+        )
         async with held(FakeKubeApi(on), NAMESPACE, LEASE, owner=OWNER, say=print, clock=now):
             return now()
 

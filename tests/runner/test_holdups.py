@@ -18,7 +18,9 @@ from tests.runner.test_anchor import ENDING
 from tests.runner.virtual_loop import now, simulate
 
 JOB = "kata-deploy-install-node-00"
-REFUSED = 'Error creating: pods "x" is forbidden: violates PodSecurity "baseline:latest": host namespaces'
+REFUSED = (
+    'Error creating: pods "x" is forbidden: violates PodSecurity "baseline:latest": host namespaces'
+)
 PULL = {"waiting": {"reason": "ImagePullBackOff", "message": 'Back-off pulling image "kata:4.0.0"'}}
 
 Happening = Callable[[], None]
@@ -36,7 +38,10 @@ def rolled_out(
     api: FakeKubeApi | None = None,
     wanted: InstallRequest | None = None,
 ) -> Installed:
-    """Roll out while things happen, each at its second; in the end the Job of node-00 meets its deadline."""
+    """Roll out while things happen, each at its second.
+
+    In the end the Job of node-00 meets its deadline.
+    """
 
     async def story() -> Installed:
         loop = asyncio.get_running_loop()
@@ -64,19 +69,30 @@ def set_ready(on: Cluster, status: str, message: str = "") -> None:
 def test_a_job_of_which_no_pod_can_be_made_says_why() -> None:
     on, told = stuck(no_pods_on={"node-00": REFUSED}), Told()
     done = rolled_out(on, expire(on), told=told)
-    assert row(told, 58).startswith("0/1 installed, 0 running, 1 starting, 0 waiting; node-00: no pod of it is there: ")
+    assert row(told, 58).startswith(
+        "0/1 installed, 0 running, 1 starting, 0 waiting; node-00: no pod of it is there: "
+    )
     assert 'violates PodSecurity "baseline:latest"' in row(told, 58)
     assert (
-        f"node-00: no pod of it is there: {REFUSED}, until it ended: DeadlineExceeded: Job was active" in done.failure
+        f"node-00: no pod of it is there: {REFUSED}, until it ended: DeadlineExceeded: Job was active"
+        in done.failure
     )
 
 
 @pytest.mark.parametrize(
     ("state", "says"),
     [
-        (PULL, 'stage artifacts cannot start: ImagePullBackOff: Back-off pulling image "kata:4.0.0"'),
         (
-            {"waiting": {"reason": "CreateContainerConfigError", "message": 'secret "x" not found'}},
+            PULL,
+            'stage artifacts cannot start: ImagePullBackOff: Back-off pulling image "kata:4.0.0"',
+        ),
+        (
+            {
+                "waiting": {
+                    "reason": "CreateContainerConfigError",
+                    "message": 'secret "x" not found',
+                }
+            },
             'stage artifacts cannot start: CreateContainerConfigError: secret "x" not found',
         ),
         ({"running": {"startedAt": "2026-01-01T00:00:00Z"}}, "stage artifacts is running"),
@@ -101,12 +117,17 @@ def test_what_keeps_a_pod_from_being_started_is_told_by_its_events() -> None:
 
     done = rolled_out(on, (5.0, fail_to_mount), expire(on), told=told)
     assert f"; node-00: its pod is being started: {said}" in row(told, 58)
-    assert f"node-00: its pod is being started: {said}, until it ended: DeadlineExceeded" in done.failure
+    assert (
+        f"node-00: its pod is being started: {said}, until it ended: DeadlineExceeded"
+        in done.failure
+    )
 
 
 def test_the_reason_is_seen_before_a_short_deadline_takes_it_away() -> None:
     on = stuck(stages={"node-00": PULL})
-    done = rolled_out(on, (20.0, lambda: on.expire_job(JOB)), wanted=request(node_timeout_seconds=20))
+    done = rolled_out(
+        on, (20.0, lambda: on.expire_job(JOB)), wanted=request(node_timeout_seconds=20)
+    )
     assert "node-00: stage artifacts cannot start: ImagePullBackOff" in done.failure
 
 
@@ -116,7 +137,9 @@ def test_failed_attempts_are_told_while_the_next_one_works() -> None:
     assert "node-00: stage artifacts is running (attempt 2 of 7)" in row(told, 58)
 
 
-def test_a_node_that_becomes_not_ready_in_its_own_job_stops_further_starts_until_it_is_ready() -> None:
+def test_a_node_that_becomes_not_ready_in_its_own_job_stops_further_starts_until_it_is_ready() -> (
+    None
+):
     on, told = stuck(20, job_seconds=12.0), Told()
     dies = (14.0, lambda: set_ready(on, "False", "container runtime is down"))
     heals = (130.0, lambda: set_ready(on, "True"))
@@ -141,9 +164,14 @@ def test_a_look_that_fails_does_not_take_back_what_was_seen() -> None:
 
 def test_a_node_that_is_not_ready_lets_others_start_once_its_job_has_ended() -> None:
     on = stuck(20, job_seconds=12.0)
-    done = rolled_out(on, (14.0, lambda: set_ready(on, "False", "container runtime is down.")), expire(on))
+    done = rolled_out(
+        on, (14.0, lambda: set_ready(on, "False", "container runtime is down.")), expire(on)
+    )
     assert (done.outcome.installed, done.outcome.failed) == (19, 1)
-    assert "node-00: the node is NotReady: container runtime is down, until it ended: DeadlineExceeded" in done.failure
+    assert (
+        "node-00: the node is NotReady: container runtime is down, until it ended: DeadlineExceeded"
+        in done.failure
+    )
     assert done.failure.count("container runtime is down") == 1
 
 
@@ -163,7 +191,10 @@ def test_a_taint_that_evicts_the_pods_of_a_job_is_named() -> None:
         (10.0, lambda: on.nodes["node-00"]["spec"]["taints"].append(taint)),
         (90.0, lambda: on.end_job(JOB, "fails")),
     )
-    assert "node-00: the taint maintenance=soon:NoExecute evicts its pods, until it ended: BackoffLimit" in done.failure
+    assert (
+        "node-00: the taint maintenance=soon:NoExecute evicts its pods, until it ended: BackoffLimit"
+        in done.failure
+    )
 
 
 def test_many_nodes_with_the_same_trouble_are_one_text() -> None:
@@ -182,7 +213,10 @@ def test_many_nodes_with_the_same_trouble_are_one_text() -> None:
 def test_a_job_that_does_not_end_at_all_says_what_was_seen_of_it() -> None:
     on = stuck(stages={"node-00": PULL})
     done = rolled_out(on)
-    assert "node-00: its Job did not end in time: stage artifacts cannot start: ImagePullBackOff" in done.failure
+    assert (
+        "node-00: its Job did not end in time: stage artifacts cannot start: ImagePullBackOff"
+        in done.failure
+    )
 
 
 def test_healthy_quick_rollouts_cost_no_further_request() -> None:
@@ -225,7 +259,11 @@ def test_a_cleanup_that_is_stuck_says_so_too() -> None:
         await anchor.end(FakeKubeApi(on), ENDING, say=told.say, on_progress=told.on_progress)
 
     simulate(story())
-    assert any("stage artifacts cannot start: ImagePullBackOff" in text for p in told.progress for text in p.holdups)
+    assert any(
+        "stage artifacts cannot start: ImagePullBackOff" in text
+        for p in told.progress
+        for text in p.holdups
+    )
 
 
 def test_no_end_is_foretold_where_all_that_is_left_is_held_up() -> None:

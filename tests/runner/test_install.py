@@ -33,7 +33,11 @@ def test_every_node_is_installed_once_and_marked_for_its_machine() -> None:
     assert sorted(on.starts) == on.marked() == sorted(on.nodes)
     written = mark.parse(on.nodes["node-00"]["metadata"]["annotations"][names.mark_annotation("")])
     assert written is not None
-    assert (written.digest, written.node_uid, written.machine_id) == (digest(), "uid-node-00", "machine-node-00")
+    assert (written.digest, written.node_uid, written.machine_id) == (
+        digest(),
+        "uid-node-00",
+        "machine-node-00",
+    )
     assert written.namespace == NAMESPACE
 
 
@@ -73,7 +77,9 @@ def test_a_job_that_outlives_the_run_is_not_removed_when_it_succeeds() -> None:
     on.fates["slow"] = "hangs"
 
     class LateSuccess(FakeKubeApi):
-        async def delete_jobs(self, namespace: str, selector: str, field_selector: str = "") -> None:
+        async def delete_jobs(
+            self, namespace: str, selector: str, field_selector: str = ""
+        ) -> None:
             on.end_job("kata-deploy-install-slow")
             await super().delete_jobs(namespace, selector, field_selector)
 
@@ -84,13 +90,20 @@ def test_a_job_that_outlives_the_run_is_not_removed_when_it_succeeds() -> None:
 def test_failed_node_is_told_with_stage_exit_code_reason_and_last_lines() -> None:
     on = cluster(4, fates={"node-02": "fails"})
     done = simulate(roll_out(FakeKubeApi(on), request()))
-    assert (done.outcome.installed, done.outcome.failed, done.outcome.failed_nodes) == (3, 1, ("node-02",))
+    assert (done.outcome.installed, done.outcome.failed, done.outcome.failed_nodes) == (
+        3,
+        1,
+        ("node-02",),
+    )
     assert done.failure == (
         "1 node could not be installed\n"
         "  node-02: stage artifacts ended with exit code 1, Error: unpacking | no space left on device; "
         "see `kubectl -n kube-system describe job kata-deploy-install-node-02`"
     )
-    traces = {name: mark.parse(n["metadata"]["annotations"][names.mark_annotation("")]) for name, n in on.nodes.items()}
+    traces = {
+        name: mark.parse(n["metadata"]["annotations"][names.mark_annotation("")])
+        for name, n in on.nodes.items()
+    }
     assert [name for name, trace in traces.items() if trace and not trace.digest] == ["node-02"]
 
 
@@ -100,7 +113,9 @@ def test_failed_canary_leaves_the_other_nodes_alone(others: int, left: str) -> N
     done = simulate(roll_out(FakeKubeApi(on), request(waves=("canary", "100%"))))
     assert on.starts == ["node-00"]
     assert (done.outcome.failed, done.outcome.remaining) == (1, others)
-    assert done.failure.startswith(f"1 node could not be installed, {left} not started (canary node-00 failed)")
+    assert done.failure.startswith(
+        f"1 node could not be installed, {left} not started (canary node-00 failed)"
+    )
 
 
 def test_failed_node_is_tried_again_by_the_next_run_and_no_other() -> None:
@@ -192,7 +207,9 @@ def test_adopted_nodes_are_marked_without_a_job() -> None:
     assert (on.starts, on.marked()) == ([], ["a", "b"])
     on.add_nodes("c")
     [newcomer] = simulate(preview(FakeKubeApi(on), request(waves=("canary", "100%")))).plan.pending
-    assert (newcomer.node, newcomer.canary) == ("c", True), "adopting has proven nothing of its kind"
+    assert (newcomer.node, newcomer.canary) == ("c", True), (
+        "adopting has proven nothing of its kind"
+    )
 
 
 def test_few_calls_about_nodes_are_under_way_at_once() -> None:

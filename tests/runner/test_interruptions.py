@@ -82,7 +82,9 @@ def test_jobs_that_a_killed_run_has_left_are_removed_by_a_run_without_other_work
     on = cluster(3)
 
     class KilledAtTheEnd(FakeKubeApi):
-        async def delete_jobs(self, namespace: str, selector: str, field_selector: str = "") -> None:
+        async def delete_jobs(
+            self, namespace: str, selector: str, field_selector: str = ""
+        ) -> None:
             self.dead = True
             await super().delete_jobs(namespace, selector, field_selector)
 
@@ -107,7 +109,8 @@ def test_second_run_beside_a_live_one_stops_and_says_who_works() -> None:
         first = asyncio.create_task(roll_out(FakeKubeApi(on), request()))
         await asyncio.sleep(2.0)
         with pytest.raises(
-            LeaseHeldError, match=r"another run works on this installation: .*@.* \(pid \d+, run \w+\) since 2"
+            LeaseHeldError,
+            match=r"another run works on this installation: .*@.* \(pid \d+, run \w+\) since 2",
         ):
             await roll_out(FakeKubeApi(on), request())
         return (await first).outcome.installed
@@ -125,7 +128,9 @@ def test_job_whose_creation_got_no_answer_is_found_again(error: Exception) -> No
     assert sorted(on.starts) == sorted(on.nodes)
 
 
-@pytest.mark.parametrize("error", [fake_api.server_error(), ApiError(429, "TooManyRequests", "slow down", 2.0)])
+@pytest.mark.parametrize(
+    "error", [fake_api.server_error(), ApiError(429, "TooManyRequests", "slow down", 2.0)]
+)
 def test_job_whose_creation_was_not_applied_is_created_later(error: Exception) -> None:
     on = cluster(3)
     api = FakeKubeApi(on)
@@ -212,7 +217,9 @@ def test_api_server_that_stays_away_ends_the_run_with_its_reason() -> None:
         task = asyncio.create_task(roll_out(api, request()))
         await asyncio.sleep(6.0)
         api.down_until = float("inf")
-        with pytest.raises(RolloutStoppedError, match=r"could not be kept \(the API server gave no answer"):
+        with pytest.raises(
+            RolloutStoppedError, match=r"could not be kept \(the API server gave no answer"
+        ):
             await task
         return now()
 
@@ -226,18 +233,24 @@ def test_stolen_lease_stops_the_run() -> None:
         task = asyncio.create_task(roll_out(FakeKubeApi(on), request()))
         await asyncio.sleep(6.0)
         hold_lease(on, "ben@laptop (pid 7)")
-        with pytest.raises(RolloutStoppedError, match=r"ben@laptop \(pid 7\) has taken it.*Run `pulumi up` again"):
+        with pytest.raises(
+            RolloutStoppedError, match=r"ben@laptop \(pid 7\) has taken it.*Run `pulumi up` again"
+        ):
             await task
         return len(on.starts), now()
 
     starts, at = simulate(stolen())
     assert starts <= 9
     assert at < 6.0 + 4.0 + 1.0, "found by the next renewal"
-    assert on.leases[LEASE]["spec"]["holderIdentity"] == "ben@laptop (pid 7)", "it is not released: it is not ours"
+    assert on.leases[LEASE]["spec"]["holderIdentity"] == "ben@laptop (pid 7)", (
+        "it is not released: it is not ours"
+    )
 
 
 @pytest.mark.parametrize(("seconds", "held"), [(0.5, True), (6.0, False)])
-def test_interrupted_run_keeps_the_lease_while_a_creation_may_still_land(seconds: float, held: bool) -> None:
+def test_interrupted_run_keeps_the_lease_while_a_creation_may_still_land(
+    seconds: float, held: bool
+) -> None:
     on = cluster(1, job_seconds=30.0)
     api = FakeKubeApi(on)
     api.lose_answer("create_job", fake_api.unreachable())

@@ -62,7 +62,10 @@ def test_release_keeps_what_the_installation_is_found_by() -> None:
     simulate(hold())
     metadata = on.leases[LEASE]["metadata"]
     assert metadata["uid"] == uid
-    assert metadata["annotations"] == {names.INSTALLATION_ANNOTATION: INSTALLATION, names.STACK_ANNOTATION: STACK}
+    assert metadata["annotations"] == {
+        names.INSTALLATION_ANNOTATION: INSTALLATION,
+        names.STACK_ANNOTATION: STACK,
+    }
 
 
 def test_renewals_keep_the_time_of_acquisition() -> None:
@@ -92,11 +95,15 @@ def test_lease_is_fresh_until_shortly_before_its_end() -> None:
     assert simulate(without_renewal()) == [True, False]
 
 
-def test_freshness_counts_from_before_the_request_that_took_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_freshness_counts_from_before_the_request_that_took_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(fake_api, "LATENCY", 9.0)
 
     async def slow() -> bool:
-        async with held(FakeKubeApi(cluster(0)), NAMESPACE, LEASE, owner=OWNER, say=print, clock=now) as lock:
+        async with held(
+            FakeKubeApi(cluster(0)), NAMESPACE, LEASE, owner=OWNER, say=print, clock=now
+        ) as lock:
             await asyncio.sleep(4.0)
             return lock.fresh
 
@@ -173,25 +180,33 @@ def test_taken_lease_ends_the_keeping_with_the_name_of_the_taker() -> None:
                 await keeping
             return str(caught.value)
 
-    assert f"({thief} has taken it). Jobs that run go on; no further one is started" in simulate(stolen())
+    assert f"({thief} has taken it). Jobs that run go on; no further one is started" in simulate(
+        stolen()
+    )
     assert spec(on)["holderIdentity"] == thief
 
 
 @pytest.mark.parametrize(
     "refusal",
     [
-        ApiError(422, "Invalid", "metadata.annotations: Too long: may not be more than 262144 bytes"),
+        ApiError(
+            422, "Invalid", "metadata.annotations: Too long: may not be more than 262144 bytes"
+        ),
         ApiError(403, "Forbidden", 'admission webhook "freeze" denied the request: no changes'),
         ApiError(400, "BadRequest", "unknown field"),
     ],
 )
-def test_renewal_that_is_refused_for_good_ends_the_keeping_at_once_with_the_servers_words(refusal: ApiError) -> None:
+def test_renewal_that_is_refused_for_good_ends_the_keeping_at_once_with_the_servers_words(
+    refusal: ApiError,
+) -> None:
     api = FakeKubeApi(cluster(0))
 
     async def refused() -> float:
         async with kept(api) as (_, keeping):
             api.refuse("replace_lease", *[refusal] * 1000)
-            with pytest.raises(RolloutStoppedError, match=re.escape(f"could not be kept ({refusal})")):
+            with pytest.raises(
+                RolloutStoppedError, match=re.escape(f"could not be kept ({refusal})")
+            ):
                 await keeping
             return now()
 
@@ -235,7 +250,9 @@ def test_deleted_and_remade_lease_is_not_taken_for_ours() -> None:
     async def remade() -> None:
         async with kept(FakeKubeApi(on)) as (_, keeping):
             del on.leases[LEASE]
-            on.create_lease(NAMESPACE, leases.lease_manifest(LEASE, installation="other", stack="other/stack"))
+            on.create_lease(
+                NAMESPACE, leases.lease_manifest(LEASE, installation="other", stack="other/stack")
+            )
             with pytest.raises(RolloutStoppedError, match="somebody has taken it"):
                 await keeping
 

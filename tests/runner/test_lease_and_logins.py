@@ -23,7 +23,10 @@ from tests.runner.virtual_loop import now, simulate
 
 @dataclass
 class Login:
-    """A plugin that takes `takes` seconds for a token that lives for `lives`; `fails` says when it fails."""
+    """A plugin that takes `takes` seconds for a token that lives for `lives`.
+
+    `fails` says when it fails.
+    """
 
     takes: float = 0.1
     lives: float = 900.0
@@ -45,7 +48,9 @@ class OneLease:
 
     def __init__(self) -> None:
         made = lease_manifest(LEASE, installation=INSTALLATION, stack=STACK)
-        self._lease: dict[str, Any] = made | {"metadata": made["metadata"] | {"uid": "u", "resourceVersion": "1"}}
+        self._lease: dict[str, Any] = made | {
+            "metadata": made["metadata"] | {"uid": "u", "resourceVersion": "1"}
+        }
         self.renewed: list[float] = []
 
     def __call__(self, asked: Asked) -> Reply:
@@ -59,7 +64,9 @@ class OneLease:
 
 def client(login: Login, transport: InProcess) -> HttpKubeApi:
     source = CredentialSource(login, now, "log in again")
-    connection = Connection(load(CONTEXT, kubeconfig()), source, lambda _: transport, user_agent="test")
+    connection = Connection(
+        load(CONTEXT, kubeconfig()), source, lambda _: transport, user_agent="test"
+    )
     return HttpKubeApi(connection, Retry(random=lambda: 1.0))
 
 
@@ -107,7 +114,9 @@ def test_a_plugin_that_fails_for_minutes_stops_no_run() -> None:
 
 def test_a_plugin_that_fails_for_good_ends_the_run_after_five_minutes_with_its_words() -> None:
     async def failing() -> float:
-        with pytest.raises(RolloutStoppedError, match=r"could not be kept \(.*could not connect to sts"):
+        with pytest.raises(
+            RolloutStoppedError, match=r"could not be kept \(.*could not connect to sts"
+        ):
             await watched(Login(lives=100.0, fails=lambda at: at > 90.0), 3600.0, OneLease())
         return now()
 
@@ -129,7 +138,9 @@ class Lid(InProcess):
         return now() + self.asleep
 
 
-def test_a_write_that_waits_for_its_connection_when_the_machine_falls_asleep_is_not_sent_on_waking() -> None:
+def test_a_write_that_waits_for_its_connection_when_the_machine_falls_asleep_is_not_sent_on_waking() -> (
+    None
+):
     lid = Lid(OneLease())
 
     async def written() -> list[str]:

@@ -31,7 +31,10 @@ class Sleeper:
 
 
 async def in_a_row(lock: HeldLease, works: int) -> list[bool]:
-    """Do works that are shorter than the time between renewals; return whether the Lease was fresh after each."""
+    """Do works that are shorter than the time between renewals.
+
+    Return whether the Lease was fresh after each.
+    """
     fresh = []
     for _ in range(works):
         await lock.kept(asyncio.sleep(5.0))
@@ -123,7 +126,9 @@ def test_lease_is_renewed_while_the_dispatcher_of_an_earlier_run_takes_its_time_
     renewals = []
 
     class SlowToEnd(FakeKubeApi):
-        async def list_pods(self, namespace: str, selector: str, field_selector: str = "") -> list[Pod]:
+        async def list_pods(
+            self, namespace: str, selector: str, field_selector: str = ""
+        ) -> list[Pod]:
             before = self.asked.count("replace_lease")
             await asyncio.sleep(30.0)
             renewals.append(self.asked.count("replace_lease") - before)

@@ -38,15 +38,23 @@ def recorded(api: FakeKubeApi, *nodes: str) -> Recorded:
 
 
 def written(on: Cluster) -> list[str]:
-    return [name for name, node in on.nodes.items() if node["metadata"]["annotations"].get(KEY) == name]
+    return [
+        name for name, node in on.nodes.items() if node["metadata"]["annotations"].get(KEY) == name
+    ]
 
 
-@pytest.mark.parametrize("error", [unreachable(), server_error(), CONFLICT, THROTTLED, EXPIRED, forbidden("patch")])
+@pytest.mark.parametrize(
+    "error", [unreachable(), server_error(), CONFLICT, THROTTLED, EXPIRED, forbidden("patch")]
+)
 @pytest.mark.parametrize("applied", [True, False])
 def test_what_passes_by_itself_is_waited_for(error: Exception, *, applied: bool) -> None:
     api = FakeKubeApi(cluster(2))
     (api.lose_answer if applied else api.refuse)("annotate_node", error)
-    assert sorted(recorded(api, "node-00", "node-01").done) == written(api.cluster) == ["node-00", "node-01"]
+    assert (
+        sorted(recorded(api, "node-00", "node-01").done)
+        == written(api.cluster)
+        == ["node-00", "node-01"]
+    )
 
 
 def test_api_server_out_of_reach_for_minutes_costs_no_node() -> None:
@@ -55,7 +63,9 @@ def test_api_server_out_of_reach_for_minutes_costs_no_node() -> None:
     async def story() -> Recorded:
         async with held(api, NAMESPACE, LEASE, owner=OWNER, say=Told().say, clock=now) as lease:
             api.down_until = 240.0
-            return await lease.kept(record(api, lease, [step(node) for node in api.cluster.nodes], marks))
+            return await lease.kept(
+                record(api, lease, [step(node) for node in api.cluster.nodes], marks)
+            )
 
     assert len(simulate(story()).done) == len(written(api.cluster)) == 40
 
@@ -83,7 +93,9 @@ def test_a_node_that_is_gone_or_replaced_is_neither_done_nor_failed(gone: str) -
         del on.nodes["node-00"]
     else:
         on.nodes["node-00"]["metadata"]["uid"] = "another"
-    assert recorded(FakeKubeApi(on), "node-00", "node-01") == Recorded(done=["node-01"], failures=[])
+    assert recorded(FakeKubeApi(on), "node-00", "node-01") == Recorded(
+        done=["node-01"], failures=[]
+    )
     assert written(on) == ["node-01"]
 
 

@@ -16,7 +16,8 @@ from tests.runner.virtual_loop import now, simulate
 
 AWAY_SECONDS = 60.0
 BEGUN = 0.3
-"""Before, a run reads its plan and takes the Lease: it may say that the cluster is not there, and has begun nothing."""
+"""Before, a run reads its plan and takes the Lease: it may say that the cluster is not there, and
+has begun nothing."""
 
 Run = Callable[[FakeKubeApi], Coroutine[Any, Any, Any]]
 
@@ -52,7 +53,9 @@ def seconds(on: Cluster, run: Run, away_at: float) -> float:
 
     async def met() -> float:
         api = FakeKubeApi(on)
-        asyncio.get_running_loop().call_at(away_at, setattr, api, "down_until", away_at + AWAY_SECONDS)
+        asyncio.get_running_loop().call_at(
+            away_at, setattr, api, "down_until", away_at + AWAY_SECONDS
+        )
         await run(api)
         return now()
 
@@ -69,7 +72,9 @@ def seconds(on: Cluster, run: Run, away_at: float) -> float:
     ],
     ids=["up", "up-in-the-cluster", "destroy", "destroy-in-the-cluster"],
 )
-def test_an_outage_of_a_minute_ends_no_run_whenever_it_begins(begin: Callable[[], Cluster], run: Run) -> None:
+def test_an_outage_of_a_minute_ends_no_run_whenever_it_begins(
+    begin: Callable[[], Cluster], run: Run
+) -> None:
     end_of_it = seconds(begin(), run, away_at=1e9)
     each_second = [BEGUN + number for number in range(int(end_of_it))]
     # In the end one request follows the other.

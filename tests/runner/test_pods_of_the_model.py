@@ -15,7 +15,11 @@ def job(policy: str | None = None) -> dict[str, object]:
     annotations = {"kata-deploy-job-dispatcher/node-name": "node-00"}
     template = request().job
     spec = {**template["spec"], **({"podReplacementPolicy": policy} if policy else {})}
-    metadata = {"name": NAME, "annotations": annotations, "labels": {"kata-deploy/stage": "install"}}
+    metadata = {
+        "name": NAME,
+        "annotations": annotations,
+        "labels": {"kata-deploy/stage": "install"},
+    }
     return {**template, "metadata": metadata, "spec": spec}
 
 
@@ -57,7 +61,9 @@ def test_an_evicted_pod_is_replaced_as_the_policy_says(
 
 
 @pytest.mark.parametrize(("waits", "failed"), [(True, False), (False, True)])
-def test_a_job_at_its_deadline_has_failed_with_its_pod_or_before(*, waits: bool, failed: bool) -> None:
+def test_a_job_at_its_deadline_has_failed_with_its_pod_or_before(
+    *, waits: bool, failed: bool
+) -> None:
     async def story() -> None:
         on.create_job(NAMESPACE, job())
         on.expire_job(NAME, waits=waits)

@@ -40,7 +40,9 @@ def test_credential_that_is_not_taken_any_more_ends_the_run_and_no_node_is_to_bl
     on = cluster(12, job_seconds=job_seconds)
 
     async def expired_and_again() -> tuple[float, int]:
-        with pytest.raises((ApiError, RolloutStoppedError), match=r"the credential of context .* was rejected"):
+        with pytest.raises(
+            (ApiError, RolloutStoppedError), match=r"the credential of context .* was rejected"
+        ):
             await roll_out(ExpiringApi(on, since=6.0), request(max_failures=0))
         ended = now()
         return ended, (await roll_out(FakeKubeApi(on), request(max_failures=0))).outcome.installed

@@ -15,9 +15,13 @@ JOB = template("install")
 JOB["metadata"]["name"] = "kata-deploy-install-node-00"
 
 INVALID = ApiError(422, "Invalid", "tolerations[0].operator: Invalid value: Exist")
-OVER_QUOTA = ApiError(403, "Forbidden", 'jobs.batch "x" is forbidden: exceeded quota: few, used: count/jobs.batch=5')
+OVER_QUOTA = ApiError(
+    403, "Forbidden", 'jobs.batch "x" is forbidden: exceeded quota: few, used: count/jobs.batch=5'
+)
 NO_DRY_RUN = ApiError(400, "BadRequest", 'admission webhook "policy" does not support dry run')
-DENIED_WITHOUT_CODE = ApiError(400, "", 'admission webhook "policy" denied the request: no privileged pods')
+DENIED_WITHOUT_CODE = ApiError(
+    400, "", 'admission webhook "policy" denied the request: no privileged pods'
+)
 """A webhook need not say a status; the API server then answers 400."""
 TAKEN = ApiError(409, "AlreadyExists", 'jobs.batch "x" already exists')
 
@@ -35,12 +39,17 @@ def refusals(on: Cluster, error: Exception | None = None) -> list[str]:
 
 
 @pytest.mark.parametrize("standard", ["baseline", "restricted"])
-def test_a_namespace_that_lets_no_privileged_pod_pass_is_refused_with_what_to_type(standard: str) -> None:
+def test_a_namespace_that_lets_no_privileged_pod_pass_is_refused_with_what_to_type(
+    standard: str,
+) -> None:
     on = cluster(1)
     enforce(on, standard)
     (text,) = refusals(on)
     assert text.startswith(f"namespace {NAMESPACE} enforces the Pod Security Standard {standard}: ")
-    assert f"`kubectl label namespace {NAMESPACE} pod-security.kubernetes.io/enforce=privileged --overwrite`" in text
+    assert (
+        f"`kubectl label namespace {NAMESPACE} pod-security.kubernetes.io/enforce=privileged --overwrite`"
+        in text
+    )
 
 
 def test_what_passes_is_not_refused() -> None:
@@ -51,7 +60,9 @@ def test_what_passes_is_not_refused() -> None:
     assert on.jobs == {}
 
 
-@pytest.mark.parametrize("error", [fake_api.denied_by_admission(), DENIED_WITHOUT_CODE, INVALID, OVER_QUOTA])
+@pytest.mark.parametrize(
+    "error", [fake_api.denied_by_admission(), DENIED_WITHOUT_CODE, INVALID, OVER_QUOTA]
+)
 def test_what_the_api_server_would_answer_to_a_job_is_the_refusal(error: ApiError) -> None:
     (text,) = refusals(cluster(1), error)
     assert text.startswith(
@@ -83,6 +94,8 @@ def test_a_destroy_whose_pods_could_not_be_made_begins_nothing() -> None:
     on.starts.clear()
     enforce(on, "baseline")
     with pytest.raises(GuardError, match="enforces the Pod Security Standard baseline"):
-        simulate(anchor.end(FakeKubeApi(on), ENDING, say=Told().say, on_progress=Told().on_progress))
+        simulate(
+            anchor.end(FakeKubeApi(on), ENDING, say=Told().say, on_progress=Told().on_progress)
+        )
     assert on.starts == []
     assert len(on.marked()) == 3

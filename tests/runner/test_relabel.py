@@ -24,10 +24,17 @@ def test_lost_labels_are_put_back_by_one_write_each_and_the_mark_stays() -> None
     before = {name: dict(node["metadata"]["annotations"]) for name, node in on.nodes.items()}
     api = FakeKubeApi(on)
     done = simulate(roll_out(api, request()))
-    assert (done.outcome.relabelled, done.outcome.up_to_date, done.outcome.installed, done.failure) == (2, 4, 0, "")
+    assert (
+        done.outcome.relabelled,
+        done.outcome.up_to_date,
+        done.outcome.installed,
+        done.failure,
+    ) == (2, 4, 0, "")
     assert on.starts == []
     assert api.asked.count("annotate_node") == 2
-    assert {node["metadata"]["labels"][names.RUNTIME_LABEL] for node in on.nodes.values()} == {"true"}
+    assert {node["metadata"]["labels"][names.RUNTIME_LABEL] for node in on.nodes.values()} == {
+        "true"
+    }
     assert {name: node["metadata"]["annotations"] for name, node in on.nodes.items()} == before
     assert simulate(preview(FakeKubeApi(on), request())).plan.pending == ()
 

@@ -1,4 +1,7 @@
-"""Requests that get nowhere while the Lease renews: said after a minute, given up after five; no loop is endless."""
+"""Requests that get nowhere while the Lease renews: said after a minute, given up after five.
+
+No loop is endless.
+"""
 
 import asyncio
 import re
@@ -35,7 +38,9 @@ class Failing(FakeKubeApi):
         self._failing, self._error, self._spared, self._until = call, error, spared, until
 
     async def _call(self, name: str, apply: Callable[[], T]) -> T:
-        fails = name == self._failing and self.asked.count(name) >= self._spared and now() < self._until
+        fails = (
+            name == self._failing and self.asked.count(name) >= self._spared and now() < self._until
+        )
         if not fails:
             return await super()._call(name, apply)
         self.asked.append(name)
@@ -44,7 +49,10 @@ class Failing(FakeKubeApi):
 
 
 class Slow(FakeKubeApi):
-    """Creates take long; one that is given up meanwhile is not applied. `tried` are the names of all."""
+    """Creates take long; one that is given up meanwhile is not applied.
+
+    `tried` are the names of all.
+    """
 
     def __init__(self, seconds: float) -> None:
         super().__init__(cluster(6))
@@ -80,11 +88,16 @@ async def rolled_out(api: FakeKubeApi, told: Told) -> Installed:
 
 
 @LOOPS
-def test_what_never_succeeds_ends_as_a_stop_that_can_be_resumed(call: str, error: Exception, doing: str) -> None:
+def test_what_never_succeeds_ends_as_a_stop_that_can_be_resumed(
+    call: str, error: Exception, doing: str
+) -> None:
     told, api = Told(), failing(call, error)
 
     async def story() -> float:
-        with pytest.raises(RolloutStoppedError, match=rf"not let this run {doing} for 5m.*Run the same command again"):
+        with pytest.raises(
+            RolloutStoppedError,
+            match=rf"not let this run {doing} for 5m.*Run the same command again",
+        ):
             await rolled_out(api, told)
         return now()
 
@@ -92,7 +105,11 @@ def test_what_never_succeeds_ends_as_a_stop_that_can_be_resumed(call: str, error
     said = [line for line in told.lines if f"not let this run {doing} for" in line]
     assert len(said) == 1
     assert re.search(r" for 1m[0-4]\ds: ", said[0])
-    assert any(f"not let this run {doing}" in text for progress in told.progress for text in progress.holdups)
+    assert any(
+        f"not let this run {doing}" in text
+        for progress in told.progress
+        for text in progress.holdups
+    )
     assert len(api.asked) < 3000
 
 

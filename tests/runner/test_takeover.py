@@ -14,9 +14,15 @@ from tests.runner.cluster import Cluster
 from tests.runner.fake_api import FakeKubeApi, path_of
 from tests.runner.virtual_loop import simulate
 
-ACCOUNT = ObjectName(api_version="v1", plural="serviceaccounts", namespace="kube-system", name="kata-deploy-sa")
-CLASS = ObjectName(api_version="node.k8s.io/v1", plural="runtimeclasses", namespace="", name="kata-qemu")
-DAEMON_SET = ObjectName(api_version="apps/v1", plural="daemonsets", namespace="kube-system", name="kata-deploy")
+ACCOUNT = ObjectName(
+    api_version="v1", plural="serviceaccounts", namespace="kube-system", name="kata-deploy-sa"
+)
+CLASS = ObjectName(
+    api_version="node.k8s.io/v1", plural="runtimeclasses", namespace="", name="kata-qemu"
+)
+DAEMON_SET = ObjectName(
+    api_version="apps/v1", plural="daemonsets", namespace="kube-system", name="kata-deploy"
+)
 PODS = {
     "metadata": {"labels": {"name": "kata-deploy"}},
     "spec": {"containers": [{"name": "kube-kata", "image": "i:1"}]},
@@ -34,7 +40,9 @@ JOB = TakeoverRequest(
     mode="job",
     namespace="kube-system",
     suffix="",
-    contents={CLASS: {"apiVersion": "node.k8s.io/v1", "metadata": {"name": "kata-qemu"}, **MANIFEST}},
+    contents={
+        CLASS: {"apiVersion": "node.k8s.io/v1", "metadata": {"name": "kata-qemu"}, **MANIFEST}
+    },
 )
 DAEMONSET = dataclasses.replace(
     JOB,
@@ -77,7 +85,9 @@ def examine(on: Cluster, request: TakeoverRequest) -> Finding:
     return found
 
 
-def put(on: Cluster, name: ObjectName, content: dict[str, Any] | None = None, **metadata: Any) -> Cluster:
+def put(
+    on: Cluster, name: ObjectName, content: dict[str, Any] | None = None, **metadata: Any
+) -> Cluster:
     """Add an object that somebody other than Helm has applied."""
     found = {"metadata": {"name": name.name, **metadata}, **(content or {})}
     on.objects[path_of(name.plural, name.namespace, name.name)] = found
@@ -99,14 +109,17 @@ def announcement(found: Finding) -> str:
 def test_where_nothing_is_there_is_nothing_to_say_or_to_do() -> None:
     assert examine(Cluster(), JOB) == Finding([], [])
     api = FakeKubeApi(cluster(ACCOUNT, note={}))
-    api.cluster.objects["namespaces/kube-system/serviceaccounts/kata-deploy-sa"]["metadata"]["labels"] = {}
+    api.cluster.objects["namespaces/kube-system/serviceaccounts/kata-deploy-sa"]["metadata"][
+        "labels"
+    ] = {}
     assert simulate(takeover.carry_out(api, JOB.objects)) is None
     assert "patch_metadata" not in api.asked
 
 
 def test_without_adopt_the_release_is_refused() -> None:
-    assert "belongs to the Helm release kata in namespace kube-system (runtimeclasses/kata-qemu)" in (
-        refusal(examine(cluster(CLASS), dataclasses.replace(JOB, adopt=False)))
+    assert (
+        "belongs to the Helm release kata in namespace kube-system (runtimeclasses/kata-qemu)"
+        in (refusal(examine(cluster(CLASS), dataclasses.replace(JOB, adopt=False))))
     )
 
 
@@ -121,14 +134,20 @@ def test_with_adopt_the_release_is_announced_with_what_to_do_about_helm() -> Non
 PODS_STAY = "has the pods of this configuration already: none restarts"
 
 
-@pytest.mark.parametrize(("image", "words"), [("i:1", PODS_STAY), ("i:0", "they restart on 5 nodes")])
-def test_announcement_says_whether_the_pods_of_the_daemon_set_restart(image: str, words: str) -> None:
+@pytest.mark.parametrize(
+    ("image", "words"), [("i:1", PODS_STAY), ("i:0", "they restart on 5 nodes")]
+)
+def test_announcement_says_whether_the_pods_of_the_daemon_set_restart(
+    image: str, words: str
+) -> None:
     assert words in announcement(examine(with_pods(cluster(ACCOUNT, DAEMON_SET), image), DAEMONSET))
 
 
 @pytest.mark.parametrize("adopt", [True, False])
 @pytest.mark.parametrize("by_helm", [True, False])
-def test_what_installs_in_the_other_mode_is_refused_whoever_has_it(adopt: bool, by_helm: bool) -> None:
+def test_what_installs_in_the_other_mode_is_refused_whoever_has_it(
+    adopt: bool, by_helm: bool
+) -> None:
     def there(name: ObjectName) -> Cluster:
         return cluster(name) if by_helm else put(Cluster(), name)
 
@@ -139,14 +158,19 @@ def test_what_installs_in_the_other_mode_is_refused_whoever_has_it(adopt: bool, 
     assert "deploymentMode daemonset (it has daemonsets/kube-system/kata-deploy)" in text
     assert "Uninstall it first, with the tool that installed it" in text
     templates = ObjectName(
-        api_version="v1", plural="configmaps", namespace="kube-system", name="kata-deploy-job-templates"
+        api_version="v1",
+        plural="configmaps",
+        namespace="kube-system",
+        name="kata-deploy-job-templates",
     )
     assert "deploymentMode job (it has configmaps/kube-system/kata-deploy-job-templates)" in (
         refusal(examine(there(templates), asked(DAEMONSET)))
     )
 
 
-def test_objects_that_name_the_stack_are_ours_and_those_of_another_are_refused_with_adopt_too() -> None:
+def test_objects_that_name_the_stack_are_ours_and_those_of_another_are_refused_with_adopt_too() -> (
+    None
+):
     on = put(Cluster(), CLASS, annotations={names.STACK_ANNOTATION: OURS})
     assert examine(on, JOB) == Finding([], [], frozenset({OURS}))
     put(on, ACCOUNT, annotations={names.STACK_ANNOTATION: "kata-deploy/b"})
@@ -159,7 +183,9 @@ def test_objects_that_name_the_stack_are_ours_and_those_of_another_are_refused_w
 def test_objects_that_nobody_says_are_his_are_refused_unless_told_to_adopt_them() -> None:
     on = with_pods(put(put(Cluster(), DAEMON_SET), ACCOUNT), "i:0")
     text = refusal(examine(on, dataclasses.replace(DAEMONSET, adopt=False)))
-    assert text.startswith("2 objects of this installation are there already, and no stack has made them (")
+    assert text.startswith(
+        "2 objects of this installation are there already, and no stack has made them ("
+    )
     assert "daemonsets/kube-system/kata-deploy" in text
     assert "rollout.existing adopt" in text
     said = announcement(examine(on, DAEMONSET))
@@ -197,13 +223,19 @@ def test_objects_of_the_whole_cluster_are_adopted_where_they_are_equal() -> None
 )
 def test_objects_of_another_team_are_never_adopted(content: dict[str, Any]) -> None:
     text = refusal(examine(put(Cluster(), CLASS, content, labels={"team": "b"}), JOB))
-    assert text.startswith("1 object of the whole cluster is there already and not as this configuration has it (")
+    assert text.startswith(
+        "1 object of the whole cluster is there already and not as this configuration has it ("
+    )
     assert "Nobody else's is ever overwritten or deleted" in text
 
 
-def test_objects_of_an_older_version_are_known_by_who_applied_them_where_an_installation_is_there() -> None:
+def test_objects_of_an_older_version_are_known_by_who_applied_them_where_an_installation_is_there() -> (
+    None
+):
     fields = [{"manager": "pulumi-kubernetes-2b4c0d6e"}, {"manager": "kube-controller-manager"}]
-    on = put(put(Cluster(), CLASS, managedFields=fields), ACCOUNT, managedFields=[{"manager": "kubectl"}])
+    on = put(
+        put(Cluster(), CLASS, managedFields=fields), ACCOUNT, managedFields=[{"manager": "kubectl"}]
+    )
     asked = dataclasses.replace(JOB, adopt=False, established=True)
     assert "(serviceaccounts/kube-system/kata-deploy-sa)" in refusal(examine(on, asked))
     # Without an installation of this stack they may be those of a stack elsewhere.
@@ -224,7 +256,10 @@ def test_taking_over_removes_helms_traces_and_says_what_is_left_to_do() -> None:
         said
         == f"took over 2 objects of the Helm release kata in namespace kube-system. Now make Helm forget it: {FORGET}"
     )
-    for path in ("namespaces/kube-system/serviceaccounts/kata-deploy-sa", "runtimeclasses/kata-qemu"):
+    for path in (
+        "namespaces/kube-system/serviceaccounts/kata-deploy-sa",
+        "runtimeclasses/kata-qemu",
+    ):
         metadata = on.objects[path]["metadata"]
         assert (metadata["labels"], metadata["annotations"]) == ({}, {})
     assert simulate(takeover.carry_out(FakeKubeApi(on), JOB.objects)) is None
@@ -238,12 +273,18 @@ def test_without_objects_nothing_is_taken_over() -> None:
 
 def test_object_that_changes_meanwhile_is_read_again() -> None:
     api = FakeKubeApi(cluster(CLASS))
-    api.refuse("patch_metadata", ApiError(409, "Conflict", "modified"), ApiError(409, "Conflict", "modified"))
+    api.refuse(
+        "patch_metadata",
+        ApiError(409, "Conflict", "modified"),
+        ApiError(409, "Conflict", "modified"),
+    )
     assert simulate(takeover.carry_out(api, JOB.objects))
     assert api.asked.count("patch_metadata") == 3
 
 
-@pytest.mark.parametrize("errors", [[ApiError(409, "Conflict", "modified")] * 5, [ApiError(403, "Forbidden", "no")]])
+@pytest.mark.parametrize(
+    "errors", [[ApiError(409, "Conflict", "modified")] * 5, [ApiError(403, "Forbidden", "no")]]
+)
 def test_object_that_cannot_be_changed_is_an_error(errors: list[ApiError]) -> None:
     api = FakeKubeApi(cluster(CLASS))
     api.refuse("patch_metadata", *errors)

@@ -54,7 +54,9 @@ def test_a_failure_is_remembered_when_an_attempt_at_another_digest_is_cut_off() 
     assert (step.action, step.failed_before) == (Action.RETRY, True)
 
 
-def test_the_job_that_has_labelled_a_machine_in_anothers_place_stays_until_that_one_is_planned() -> None:
+def test_the_job_that_has_labelled_a_machine_in_anothers_place_stays_until_that_one_is_planned() -> (
+    None
+):
     on = cluster(1)
 
     class Replacing(FakeKubeApi):
@@ -112,13 +114,17 @@ def test_a_cleanup_that_failed_leaves_a_node_of_which_nothing_is_whole() -> None
     assert (step.action, step.reason) == (Action.INSTALL, "its cleanup was cut off")
 
 
-def test_a_cleanup_that_was_killed_before_the_mark_went_is_known_though_something_removed_its_job() -> None:
+def test_a_cleanup_that_was_killed_before_the_mark_went_is_known_though_something_removed_its_job() -> (
+    None
+):
     on, told = cluster(1), Told()
     simulate(roll_out(FakeKubeApi(on), request()))
 
     async def killed_before_the_mark_goes() -> None:
         first = FakeKubeApi(on)
-        task = asyncio.create_task(anchor.end(first, ENDING, say=told.say, on_progress=told.on_progress))
+        task = asyncio.create_task(
+            anchor.end(first, ENDING, say=told.say, on_progress=told.on_progress)
+        )
         await asyncio.sleep(2.0)
         assert list(on.jobs) == ["kata-deploy-cleanup-node-00"]
         first.dead = True

@@ -57,7 +57,9 @@ def test_the_plan_says_what_a_node_waits_for() -> None:
         return found
 
     reasons = {step.node: step.reason for step in simulate(story()).plan.steps}
-    assert reasons["node-00"].endswith("; waits for the Job of another installation that runs there now")
+    assert reasons["node-00"].endswith(
+        "; waits for the Job of another installation that runs there now"
+    )
     assert "waits" not in reasons["node-01"]
 
 
@@ -71,7 +73,9 @@ def test_cleaning_one_leaves_the_label_that_the_other_needs() -> None:
     )
     simulate(anchor.end(FakeKubeApi(on), ending, say=told.say, on_progress=told.on_progress))
     assert on.marked("b") == []
-    labelled = [name for name, node in on.nodes.items() if names.RUNTIME_LABEL in node["metadata"]["labels"]]
+    labelled = [
+        name for name, node in on.nodes.items() if names.RUNTIME_LABEL in node["metadata"]["labels"]
+    ]
     assert labelled == ["node-00", "node-01", "node-02"], "and not where nobody else is"
     steps = simulate(preview(FakeKubeApi(on), request())).plan.steps
     assert [step.action for step in steps if step.node != "node-03"] == [Action.UP_TO_DATE] * 3

@@ -44,9 +44,17 @@ def run(kube: Kube, request: pytest.FixtureRequest) -> Callable[[str, list[str]]
 
     def start(node: str, containers: list[str], **spec: Any) -> str:
         *init, main = [{"name": name, "image": "none"} for name in containers]
-        pod = {"restartPolicy": "Never", "nodeName": node, "initContainers": init, "containers": [main]}
+        pod = {
+            "restartPolicy": "Never",
+            "nodeName": node,
+            "initContainers": init,
+            "containers": [main],
+        }
         name = f"{node}-{abs(hash(request.node.name)) % 10**8}-{len(containers)}"
-        job = {"metadata": {"name": name}, "spec": {"backoffLimit": 0, **spec, "template": {"spec": pod}}}
+        job = {
+            "metadata": {"name": name},
+            "spec": {"backoffLimit": 0, **spec, "template": {"spec": pod}},
+        }
         kube.create(JOBS, {"apiVersion": "batch/v1", "kind": "Job", **job})
         return name
 
@@ -55,7 +63,9 @@ def run(kube: Kube, request: pytest.FixtureRequest) -> Callable[[str, list[str]]
 
 def condition(kube: Kube, job: str) -> str:
     conditions = kube.get(f"{JOBS}/{job}")["status"].get("conditions", [])
-    return next((entry["type"] for entry in conditions if entry["type"] in ("Complete", "Failed")), "")
+    return next(
+        (entry["type"] for entry in conditions if entry["type"] in ("Complete", "Failed")), ""
+    )
 
 
 def pods_of(kube: Kube, job: str) -> list[dict[str, Any]]:
@@ -68,7 +78,9 @@ def label_of(kube: Kube, node: str) -> str | None:
     return labels.get(LABEL)
 
 
-def test_an_install_job_runs_all_containers_and_labels_the_node(kube: Kube, run: Callable[..., str]) -> None:
+def test_an_install_job_runs_all_containers_and_labels_the_node(
+    kube: Kube, run: Callable[..., str]
+) -> None:
     job = run("worker-0001", INSTALL)
     until(lambda: condition(kube, job) == "Complete")
     (pod,) = pods_of(kube, job)
@@ -119,7 +131,9 @@ def test_a_job_on_a_node_that_never_finishes_ends_by_its_deadline(
     assert kube.get(f"{JOBS}/{job}")["status"]["conditions"][-1]["reason"] == "DeadlineExceeded"
 
 
-def test_pods_wait_for_a_node_that_is_not_ready(cluster: Cluster, kube: Kube, run: Callable[..., str]) -> None:
+def test_pods_wait_for_a_node_that_is_not_ready(
+    cluster: Cluster, kube: Kube, run: Callable[..., str]
+) -> None:
     def ready() -> str:
         conditions = kube.get("/api/v1/nodes/worker-0006")["status"]["conditions"]
         return str(next(entry["status"] for entry in conditions if entry["type"] == "Ready"))
@@ -133,10 +147,15 @@ def test_pods_wait_for_a_node_that_is_not_ready(cluster: Cluster, kube: Kube, ru
     until(lambda: ready() == "True" and condition(kube, job) == "Complete")
 
 
-def test_the_program_of_a_dispatchers_pod_runs_with_its_command_line_and_its_account(kube: Kube) -> None:
+def test_the_program_of_a_dispatchers_pod_runs_with_its_command_line_and_its_account(
+    kube: Kube,
+) -> None:
     labels = {"kata-deploy/dispatcher": "install"}
     kube.create("/api/v1/namespaces/default/serviceaccounts", {"metadata": {"name": "powerless"}})
-    kube.create("/api/v1/namespaces/default/configmaps", {"metadata": {"name": "job"}, "data": {"job.yaml": "{}"}})
+    kube.create(
+        "/api/v1/namespaces/default/configmaps",
+        {"metadata": {"name": "job"}, "data": {"job.yaml": "{}"}},
+    )
 
     def ended(name: str, *words: str) -> dict[str, Any]:
         """Run a dispatcher with these arguments; how its container ended."""
@@ -145,18 +164,28 @@ def test_the_program_of_a_dispatchers_pod_runs_with_its_command_line_and_its_acc
         pod = {
             "restartPolicy": "Never",
             "serviceAccountName": "powerless",
-            "containers": [{"name": "dispatcher", "image": "none", "command": command, "volumeMounts": mounts}],
+            "containers": [
+                {"name": "dispatcher", "image": "none", "command": command, "volumeMounts": mounts}
+            ],
             "volumes": [{"name": "job", "configMap": {"name": "job"}}],
         }
         spec = {"backoffLimit": 0, "template": {"metadata": {"labels": labels}, "spec": pod}}
-        kube.create(JOBS, {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name}, "spec": spec})
+        kube.create(
+            JOBS,
+            {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name}, "spec": spec},
+        )
         until(lambda: condition(kube, name) != "")
-        terminated: dict[str, Any] = pods_of(kube, name)[0]["status"]["containerStatuses"][0]["state"]["terminated"]
+        terminated: dict[str, Any] = pods_of(kube, name)[0]["status"]["containerStatuses"][0][
+            "state"
+        ]["terminated"]
         return terminated
 
     template, prefix = "--job-template=/etc/job/job.yaml", "--name-prefix=p"
     unknown = ended("unknown-flag", template, prefix, "--node-label=true")
-    assert (unknown["exitCode"], "unrecognized arguments: --node-label=true" in unknown["message"]) == (2, True)
+    assert (
+        unknown["exitCode"],
+        "unrecognized arguments: --node-label=true" in unknown["message"],
+    ) == (2, True)
     powerless = ended("powerless", template, prefix)
     assert powerless["exitCode"] == 1
     assert "system:serviceaccount:default:powerless" in powerless["message"]
@@ -165,14 +194,25 @@ def test_the_program_of_a_dispatchers_pod_runs_with_its_command_line_and_its_acc
 
 def test_daemon_pods_label_their_nodes_while_they_live(kube: Kube) -> None:
     nodes = ["worker-0007", "worker-0008"]
-    terms = [{"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": nodes}]}]
-    affinity = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}}
+    terms = [
+        {"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": nodes}]}
+    ]
+    affinity = {
+        "nodeAffinity": {
+            "requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}
+        }
+    }
     pod = {
         "metadata": {"labels": {"name": "kata-deploy"}},
         "spec": {"affinity": affinity, "containers": [{"name": "kube-kata", "image": "none"}]},
     }
     spec = {"selector": {"matchLabels": {"name": "kata-deploy"}}, "template": pod}
-    daemon_set = {"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": {"name": "kata-deploy"}, "spec": spec}
+    daemon_set = {
+        "apiVersion": "apps/v1",
+        "kind": "DaemonSet",
+        "metadata": {"name": "kata-deploy"},
+        "spec": spec,
+    }
     kube.create(DAEMON_SETS, daemon_set)
     until(lambda: kube.get(f"{DAEMON_SETS}/kata-deploy")["status"].get("numberReady") == len(nodes))
     assert [label_of(kube, node) for node in nodes] == ["true", "true"]
@@ -206,7 +246,9 @@ def test_a_stopped_cluster_starts_again_as_it_was(cluster: Cluster) -> None:
     assert cluster.workers() == names
 
 
-def test_the_operator_has_no_rights_until_granted_and_the_audit_log_says_so(cluster: Cluster) -> None:
+def test_the_operator_has_no_rights_until_granted_and_the_audit_log_says_so(
+    cluster: Cluster,
+) -> None:
     assert cluster.kubeconfig_of(OPERATOR) != cluster.kubeconfig
     with cluster.control_plane.connect(OPERATOR) as kube, pytest.raises(SandboxError, match="403"):
         kube.get("/api/v1/nodes")
@@ -215,7 +257,9 @@ def test_the_operator_has_no_rights_until_granted_and_the_audit_log_says_so(clus
 
 def refusals(log: Path) -> list[int]:
     events = [
-        json.loads(line) for line in log.read_text(encoding="utf-8").splitlines(keepends=True) if line[-1] == "\n"
+        json.loads(line)
+        for line in log.read_text(encoding="utf-8").splitlines(keepends=True)
+        if line[-1] == "\n"
     ]
     return [
         event["responseStatus"]["code"]
@@ -225,7 +269,10 @@ def refusals(log: Path) -> list[int]:
 
 
 def test_namespace_says_how_long_its_pods_take_and_others_take_their_own_time(kube: Kube) -> None:
-    pod = {"metadata": {"name": "probe"}, "spec": {"containers": [{"name": "main", "image": "none"}]}}
+    pod = {
+        "metadata": {"name": "probe"},
+        "spec": {"containers": [{"name": "main", "image": "none"}]},
+    }
 
     def seconds(namespace: str) -> str:
         made = kube.create(f"/api/v1/namespaces/{namespace}/pods", pod, dryRun="All")

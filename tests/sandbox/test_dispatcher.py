@@ -25,7 +25,9 @@ def commanded(build: object, version: str, **config: object) -> list[str]:
 
 
 @pytest.mark.parametrize("version", ["4.0.0", "4.1.0"])
-@pytest.mark.parametrize(("build", "stage"), [(install_dispatcher_job, "install"), (cleanup_dispatcher_job, "cleanup")])
+@pytest.mark.parametrize(
+    ("build", "stage"), [(install_dispatcher_job, "install"), (cleanup_dispatcher_job, "cleanup")]
+)
 def test_command_lines_of_the_chart_are_understood(build: object, stage: str, version: str) -> None:
     told = parse(commanded(build, version), version)
     assert told.parallelism == 100
@@ -39,16 +41,27 @@ def test_what_a_dispatcher_of_4_1_0_does_to_nodes_is_told() -> None:
         parse(commanded(build, "4.1.0", **config), "4.1.0")
         for build in (install_dispatcher_job, cleanup_dispatcher_job)
     )
-    assert (install.node_label, install.claim_node_pending, install.wait_node_ready_secs) == ("true", True, 300)
+    assert (install.node_label, install.claim_node_pending, install.wait_node_ready_secs) == (
+        "true",
+        True,
+        300,
+    )
     assert (install.wait_for_nodes_secs, install.node_settle_secs) == (120, 15)
     assert "kata-qemu-dev" in install.require_node_handlers
     assert install.remove_node_taints == ("a:NoSchedule",)
-    assert (cleanup.remove_node_label, cleanup.ignore_node_taints, cleanup.node_label) == (True, True, None)
+    assert (cleanup.remove_node_label, cleanup.ignore_node_taints, cleanup.node_label) == (
+        True,
+        True,
+        None,
+    )
     assert (install.multi_install_suffix, cleanup.multi_install_suffix) == ("dev", "dev")
 
 
 def test_several_selectors_are_understood_from_4_1_0_on() -> None:
-    assert parse([*NEEDED, "--node-selector=a", "--node-selector=b"], "4.1.0").node_selector == ("a", "b")
+    assert parse([*NEEDED, "--node-selector=a", "--node-selector=b"], "4.1.0").node_selector == (
+        "a",
+        "b",
+    )
 
 
 @pytest.mark.parametrize(
@@ -57,14 +70,30 @@ def test_several_selectors_are_understood_from_4_1_0_on() -> None:
         ("4.0.0", [*NEEDED, "--node-label=true"], "unrecognized arguments: --node-label=true"),
         ("4.0.0", [*NEEDED, "--parallel=3"], "unrecognized arguments: --parallel=3"),
         ("4.0.0", [*NEEDED, "--parallelism=many"], "argument --parallelism: invalid int value"),
-        ("4.0.0", [*NEEDED, "--node-selector=a", "--node-selector=b"], "--node-selector cannot be used multiple times"),
+        (
+            "4.0.0",
+            [*NEEDED, "--node-selector=a", "--node-selector=b"],
+            "--node-selector cannot be used multiple times",
+        ),
         ("4.0.0", NEEDED[:1], "the following arguments are required: --name-prefix"),
         ("4.0.0", [*NEEDED, "worker-1"], "unrecognized arguments: worker-1"),
         ("4.1.0", [*NEEDED, "--node-label-key=k"], "unrecognized arguments: --node-label-key=k"),
         ("4.1.0", [*NEEDED, "--claim-node-pending=true"], "ignored explicit argument 'true'"),
-        ("4.1.0", [*NEEDED, *["--claim-node-pending"] * 2], "--claim-node-pending cannot be used multiple times"),
-        ("4.1.0", [*NEEDED, "--remove-node-taints=a"], "--remove-node-taints requires --node-label"),
-        ("4.1.0", [*NEEDED, "--wait-node-ready-secs=soon"], "--wait-node-ready-secs: invalid int value"),
+        (
+            "4.1.0",
+            [*NEEDED, *["--claim-node-pending"] * 2],
+            "--claim-node-pending cannot be used multiple times",
+        ),
+        (
+            "4.1.0",
+            [*NEEDED, "--remove-node-taints=a"],
+            "--remove-node-taints requires --node-label",
+        ),
+        (
+            "4.1.0",
+            [*NEEDED, "--wait-node-ready-secs=soon"],
+            "--wait-node-ready-secs: invalid int value",
+        ),
     ],
 )
 def test_what_the_program_does_not_know_ends_it(
@@ -95,7 +124,10 @@ def test_names_of_jobs_from_4_1_0_on(node: str) -> None:
 
 @pytest.fixture
 def helper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Helper]:
-    """A process that runs until it is stopped; the module that it runs reports its start and end."""
+    """A process that runs until it is stopped.
+
+    The module that it runs reports its start and end.
+    """
     (tmp_path / "patient.py").write_text(
         "import pathlib, signal, sys\n"
         "def end(*_): sys.exit(pathlib.Path(sys.argv[1], 'ended').touch())\n"
@@ -119,7 +151,9 @@ def test_helper_runs_once_until_it_is_stopped(helper: Helper, tmp_path: Path) ->
     assert (tmp_path / "started").read_text().split() == ["x"]
 
 
-def test_helper_whose_id_names_another_process_now_counts_as_ended(helper: Helper, tmp_path: Path) -> None:
+def test_helper_whose_id_names_another_process_now_counts_as_ended(
+    helper: Helper, tmp_path: Path
+) -> None:
     (tmp_path / "patient.pid").write_text("1")
     helper.stop()
     assert not (tmp_path / "patient.pid").exists()

@@ -22,7 +22,9 @@ TAINT = {"key": "gpu", "effect": "NoSchedule"}
 class OneNode(Kube):
     """An API server with one node, of which every list has it."""
 
-    def __init__(self, labels: dict[str, str] | None = None, taints: list[dict[str, str]] | None = None) -> None:
+    def __init__(
+        self, labels: dict[str, str] | None = None, taints: list[dict[str, str]] | None = None
+    ) -> None:
         self.node: dict[str, Any] = {
             "metadata": {"name": "a", "uid": "1", "resourceVersion": "1", "labels": labels or {}},
             "spec": {"taints": taints or []},
@@ -64,15 +66,25 @@ class OneNode(Kube):
         ("claim", {SHARED: "true"}, {SHARED: "true", OWN: "false"}),
         ("claim", {SHARED: "true", OWN: "true"}, {SHARED: "true", OWN: "true"}),
         ("demote", {SHARED: "true", OWN: "true"}, {SHARED: "false", OWN: "false"}),
-        ("demote", {SHARED: "true", OWN: "true", OTHER: "true"}, {SHARED: "true", OWN: "false", OTHER: "true"}),
+        (
+            "demote",
+            {SHARED: "true", OWN: "true", OTHER: "true"},
+            {SHARED: "true", OWN: "false", OTHER: "true"},
+        ),
         ("demote", {SHARED: "true"}, {SHARED: "false"}),
         ("demote", {}, {}),
         ("release", {SHARED: "false", OWN: "false"}, {}),
         ("release", {SHARED: "true", OWN: "false", OTHER: "true"}, {SHARED: "true", OTHER: "true"}),
-        ("release", {SHARED: "true", OWN: "false", OTHER: "false"}, {SHARED: "false", OTHER: "false"}),
+        (
+            "release",
+            {SHARED: "true", OWN: "false", OTHER: "false"},
+            {SHARED: "false", OTHER: "false"},
+        ),
     ],
 )
-def test_labels_of_two_installations(change: str, before: dict[str, str], after: dict[str, str]) -> None:
+def test_labels_of_two_installations(
+    change: str, before: dict[str, str], after: dict[str, str]
+) -> None:
     kube = OneNode(before)
     getattr(Labels(kube, ""), change)(kube.node)
     assert kube.labels == after
@@ -140,7 +152,9 @@ def test_union_of_selectors_has_each_node_once() -> None:
 
 
 def test_nodes_that_are_all_tainted_are_an_error_from_4_1_0_on() -> None:
-    with pytest.raises(SandboxError, match="none may be worked on; the first has the taint gpu=:NoSchedule"):
+    with pytest.raises(
+        SandboxError, match="none may be worked on; the first has the taint gpu=:NoSchedule"
+    ):
         selected(OneNode(taints=[TAINT]))
     assert selected(OneNode(taints=[TAINT]), "--ignore-node-taints") == ["a"]
     assert selected(OneNode(taints=[TAINT]), version="4.0.0") == ["a"]

@@ -27,7 +27,9 @@ def test_every_machine_is_another_one_even_under_the_same_name() -> None:
 def test_control_planes_keep_ordinary_pods_away() -> None:
     node = nodes.control_plane(1)
     assert node["metadata"]["labels"]["node-role.kubernetes.io/control-plane"] == ""
-    assert node["spec"]["taints"] == [{"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"}]
+    assert node["spec"]["taints"] == [
+        {"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"}
+    ]
 
 
 def test_a_worker_is_recognised_by_its_name() -> None:

@@ -64,7 +64,9 @@ def content(home: Path) -> str:
     return (home / "plugins" / FOLDER / PLUGIN).read_text(encoding="utf-8")
 
 
-def test_comes_from_pulumis_site_where_that_can_be_reached(home: Path, site: Path, built: Path) -> None:
+def test_comes_from_pulumis_site_where_that_can_be_reached(
+    home: Path, site: Path, built: Path
+) -> None:
     assert ensure(home, site, built) == []
     assert content(home) == "official"
     # A second answer of this CLI would fail: the folder exists.
@@ -82,7 +84,9 @@ def test_is_built_where_the_site_cannot_be_reached(
     assert ensure(home, no_site, built) == []
 
 
-def test_a_build_of_other_pins_takes_the_place_of_an_older_one(home: Path, no_site: Path, tmp_path: Path) -> None:
+def test_a_build_of_other_pins_takes_the_place_of_an_older_one(
+    home: Path, no_site: Path, tmp_path: Path
+) -> None:
     older, newer = tmp_path / "older" / PLUGIN, tmp_path / "newer" / PLUGIN
     ensure(home, no_site, older)
     assert ensure(home, no_site, newer) == [newer]
@@ -95,7 +99,9 @@ def test_a_build_that_was_deleted_is_made_again(home: Path, no_site: Path, built
     assert ensure(home, no_site, built) == [built]
 
 
-def test_the_persons_own_serves_without_asking_anybody(home: Path, no_site: Path, built: Path, tmp_path: Path) -> None:
+def test_the_persons_own_serves_without_asking_anybody(
+    home: Path, no_site: Path, built: Path, tmp_path: Path
+) -> None:
     own = printing(tmp_path / "persons" / "plugins" / FOLDER / PLUGIN, "own")
     assert ensure(home, no_site, built) == []
     assert content(home) == own.read_text(encoding="utf-8")

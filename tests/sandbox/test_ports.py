@@ -6,7 +6,9 @@ from pathlib import Path
 from sandbox.ports import ports
 
 
-def test_ports_of_a_cluster_are_always_the_same_and_those_of_another_are_others(tmp_path: Path) -> None:
+def test_ports_of_a_cluster_are_always_the_same_and_those_of_another_are_others(
+    tmp_path: Path,
+) -> None:
     assert ports(tmp_path / "a") == ports(tmp_path / "a")
     assert not set(ports(tmp_path / "a").values()) & set(ports(tmp_path / "b").values())
 

@@ -32,7 +32,9 @@ def test_an_error_is_one_message_without_a_traceback(capsys: pytest.CaptureFixtu
     assert capsys.readouterr().err == "error: there is no cluster absent; `make up` creates it\n"
 
 
-def test_an_impossible_number_of_nodes_is_refused_before_anything_starts(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_impossible_number_of_nodes_is_refused_before_anything_starts(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert main(["start", "--nodes", "10001"]) == 1
     assert "choose 0 to 9999" in capsys.readouterr().err
 

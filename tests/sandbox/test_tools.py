@@ -103,10 +103,14 @@ def test_builds_once_and_then_uses_the_result(tmp_path: Path, fake_go: Path) -> 
     assert "-trimpath" in (first / "etcd").read_text(encoding="utf-8")
 
 
-def test_a_failed_build_tells_what_go_said_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_build_tells_what_go_said_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     go = program(tmp_path / "go", "print('undefined: frobnicate'); raise SystemExit(1)")
     monkeypatch.setattr(builder, "find_go", lambda: go)
-    with pytest.raises(SandboxError, match=r"building etcd v3\.6\.8 failed.*\n.*undefined: frobnicate"):
+    with pytest.raises(
+        SandboxError, match=r"building etcd v3\.6\.8 failed.*\n.*undefined: frobnicate"
+    ):
         build_etcd(tmp_path / "store" / "etcd")
     assert [path.name for path in (tmp_path / "store").iterdir()] == [".etcd.lock"]
 
@@ -146,7 +150,10 @@ def test_processes_that_want_the_same_tool_at_once_build_it_once(tmp_path: Path)
     )
     environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
     processes = [
-        subprocess.Popen([sys.executable, script], env=environment, stdout=subprocess.PIPE, text=True) for _ in range(4)
+        subprocess.Popen(
+            [sys.executable, script], env=environment, stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(4)
     ]
     assert [process.communicate()[0] for process in processes] == ["whole\n"] * 4
     assert runs(tmp_path) == 1
@@ -170,19 +177,29 @@ def test_a_change_of_pins_or_flags_is_another_folder_in_the_cache(
 def test_the_catalog_names_the_version_that_go_mod_pins(tool: Tool) -> None:
     module = (tool.directory / "go.mod").read_text(encoding="utf-8")
     pinned = [
-        line.split() for line in module.splitlines() if line.split()[1:2] == [tool.version] or tool.version in line
+        line.split()
+        for line in module.splitlines()
+        if line.split()[1:2] == [tool.version] or tool.version in line
     ]
     packages = [binary.package for binary in tool.binaries]
-    assert all(any(package.startswith(word) for line in pinned for word in line if "/" in word) for package in packages)
+    assert all(
+        any(package.startswith(word) for line in pinned for word in line if "/" in word)
+        for package in packages
+    )
 
 
 def test_the_provider_is_the_one_that_the_pinned_sdk_asks_for() -> None:
     assert version("pulumi-kubernetes") == catalog.PROVIDER_VERSION.removeprefix("v")
-    assert any(flag.endswith(f"={version('pulumi-kubernetes')}+code.4.25") for flag in PROVIDER.build_flags[-1].split())
+    assert any(
+        flag.endswith(f"={version('pulumi-kubernetes')}+code.4.25")
+        for flag in PROVIDER.build_flags[-1].split()
+    )
     assert PROVIDER.version in (PROVIDER.directory / "go.mod").read_text(encoding="utf-8")
 
 
-def test_uses_a_go_on_path_that_is_new_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_uses_a_go_on_path_that_is_new_enough(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     go = printing(tmp_path / "go", "go version go1.99.0 linux/amd64")
     monkeypatch.setenv("PATH", str(tmp_path))
     golang.find_go.cache_clear()
@@ -190,7 +207,9 @@ def test_uses_a_go_on_path_that_is_new_enough(tmp_path: Path, monkeypatch: pytes
     golang.find_go.cache_clear()
 
 
-def test_says_what_to_do_when_there_is_no_go_and_no_wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_says_what_to_do_when_there_is_no_go_and_no_wheel(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     printing(tmp_path / "go", "go version go1.12 linux/amd64")
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(sys, "executable", str(program(tmp_path / "python", "raise SystemExit(1)")))

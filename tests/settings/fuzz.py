@@ -22,13 +22,15 @@ EXAMPLES = [
     "tolerations:\n- key: a\n  operator: Exists\npodAnnotations: {a/b: '1'}\nresources: null\nhealth: {port: 9000}\n",
     "env: {multiInstallSuffix: dev}\nsnapshotter: {setup: [nydus, erofs]}\ndebug: true\naffinity: {podAffinity: {}}\n",
 ]
-"""Values files of the kinds that users have; more where the chart's test cases are beside the checkout."""
+"""Values files of the kinds that users have; more where the chart's test cases are beside the
+checkout."""
 
 
 def share(of_ten: int) -> settings:
     """Return settings for a test that gets so many tenths of the inputs.
 
-    Without deadline and database: the machine may be busy, and a run must not depend on the one before.
+    Without deadline and database: the machine may be busy, and a run must not depend on the one
+    before.
     """
     return settings(max_examples=INPUTS * of_ten // 10, deadline=None, database=None)
 
@@ -38,25 +40,34 @@ def words(tree: object) -> set[str]:
     return set().union({*tree}, *map(words, tree.values())) if isinstance(tree, dict) else set()
 
 
-known = st.sampled_from(sorted(words(PROFILE) | {"kataVersion", "context", "key", "operator", "values"}))
+known = st.sampled_from(
+    sorted(words(PROFILE) | {"kataVersion", "context", "key", "operator", "values"})
+)
 scalars = (
     st.none()
     | st.booleans()
     | st.integers()
     | st.floats()
     | st.text(max_size=20)
-    | st.sampled_from(["4.0.0", "4.1.0", "job", "daemonset", "cluster", "canary", "10%", "²%", "qemu"])
+    | st.sampled_from(
+        ["4.0.0", "4.1.0", "job", "daemonset", "cluster", "canary", "10%", "²%", "qemu"]
+    )
 )
 garbage: st.SearchStrategy[Any] = st.recursive(
     scalars,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(known | st.text(max_size=5) | st.integers(), inner),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(known | st.text(max_size=5) | st.integers(), inner)
+    ),
     max_leaves=15,
 )
 
 
 def examples() -> list[str]:
     """Return the texts that mutations start from."""
-    return EXAMPLES + [path.read_text(encoding="utf-8") for path in sorted(chart.FIXTURES.glob("*.values.yaml"))]
+    return EXAMPLES + [
+        path.read_text(encoding="utf-8") for path in sorted(chart.FIXTURES.glob("*.values.yaml"))
+    ]
 
 
 @st.composite
@@ -67,7 +78,8 @@ def values_files(draw: st.DrawFn) -> str:
         tree = yaml.safe_load(text)
         for _ in range(draw(st.integers(0, 2))):
             tree = _changed(draw, tree)
-        # Not sorted and with aliases, as people write; what YAML cannot hold never comes out of YAML.
+        # Not sorted and with aliases, as people write; what YAML cannot hold never comes out of
+        # YAML.
         text = yaml.safe_dump(tree, sort_keys=False, allow_unicode=True)
     for _ in range(draw(st.integers(0, 2))):
         text = draw(st.sampled_from(_SLIPS))(draw, text)
@@ -79,7 +91,9 @@ def _changed(draw: st.DrawFn, tree: Any) -> Any:
     if not isinstance(tree, dict) or not tree:
         return draw(scalars)
     key = draw(st.sampled_from(sorted(tree, key=str)))
-    kind = draw(st.sampled_from(["inside", "inside", "rename", "remove", "replace", "list", "null"]))
+    kind = draw(
+        st.sampled_from(["inside", "inside", "rename", "remove", "replace", "list", "null"])
+    )
     rest = {k: v for k, v in tree.items() if k != key}
     changes: dict[str, Callable[[], dict[Any, Any]]] = {
         "inside": lambda: {**tree, key: _changed(draw, tree[key])},
@@ -101,12 +115,22 @@ def _without_a_line(draw: st.DrawFn, text: str) -> str:
 def _with_a_line_twice(draw: st.DrawFn, text: str) -> str:
     lines = text.splitlines(keepends=True) or [""]
     at = draw(st.integers(0, len(lines) - 1))
-    return "".join([*lines[: at + 1], draw(st.sampled_from(["", " ", "    ", "- "])) + lines[at], *lines[at + 1 :]])
+    return "".join(
+        [
+            *lines[: at + 1],
+            draw(st.sampled_from(["", " ", "    ", "- "])) + lines[at],
+            *lines[at + 1 :],
+        ]
+    )
 
 
 def _with_other_characters(draw: st.DrawFn, text: str) -> str:
     at = draw(st.integers(0, len(text)))
-    return text[:at] + draw(st.text("{}[]:,-&*!|>#'\"%\t \n\0e9~<", max_size=3)) + text[at + draw(st.integers(0, 3)) :]
+    return (
+        text[:at]
+        + draw(st.text("{}[]:,-&*!|>#'\"%\t \n\0e9~<", max_size=3))
+        + text[at + draw(st.integers(0, 3)) :]
+    )
 
 
 _SLIPS = [_without_a_line, _with_a_line_twice, _with_other_characters]

@@ -7,7 +7,9 @@ import pytest
 from kata_components.settings.architectures import architecture_problems
 from kata_components.settings.load import load_settings
 
-RUNTIME = "apiVersion: node.k8s.io/v1\nkind: RuntimeClass\nmetadata: {name: kata-x}\nhandler: kata-x\n"
+RUNTIME = (
+    "apiVersion: node.k8s.io/v1\nkind: RuntimeClass\nmetadata: {name: kata-x}\nhandler: kata-x\n"
+)
 
 
 def problems(version: str = "4.0.0", **config: Any) -> dict[str, str]:
@@ -42,7 +44,9 @@ def test_one_shim_without_its_default_and_architectures_without_any() -> None:
 
 
 def test_several_shims_to_choose_the_default_from() -> None:
-    found = problems(shims=only("qemu", "clh", "fc"), defaultShim={"s390x": "qemu", "arm64": "qemu"})
+    found = problems(
+        shims=only("qemu", "clh", "fc"), defaultShim={"s390x": "qemu", "arm64": "qemu"}
+    )
     assert found == {
         "amd64": (
             "defaultShim.amd64 is qemu-runtime-rs, which is not on for amd64, and the node program stops; "
@@ -56,14 +60,18 @@ def test_default_of_another_architecture_and_default_that_is_off() -> None:
         "defaultShim.arm64 is clh, which is not on for arm64, and the node program would take qemu-runtime-rs; "
         "set `defaultShim.arm64` to qemu, "
     )
-    assert problems(shims={"dragonball": {"enabled": False}}, defaultShim={"amd64": "dragonball"}).keys() == {"amd64"}
+    assert problems(
+        shims={"dragonball": {"enabled": False}}, defaultShim={"amd64": "dragonball"}
+    ).keys() == {"amd64"}
 
 
 def test_empty_default_means_what_the_node_program_takes() -> None:
     assert problems(defaultShim={"amd64": ""}) == {}
     off = {"qemu-runtime-rs": {"enabled": False}}
     assert problems(defaultShim={"amd64": ""}, shims=off).keys() == {"amd64", "arm64", "s390x"}
-    found = problems(shims=only("qemu"), defaultShim={"amd64": "", "arm64": "qemu", "s390x": "qemu"})
+    found = problems(
+        shims=only("qemu"), defaultShim={"amd64": "", "arm64": "qemu", "s390x": "qemu"}
+    )
     assert found["amd64"].startswith(
         "defaultShim.amd64 is empty, which means qemu-runtime-rs, which is not on for amd64"
     )
@@ -77,12 +85,16 @@ def test_proxy_of_a_shim_that_is_not_there(key: str) -> None:
         f"shims.qemu-snp.agent.{key} is set, which the node program refuses where qemu-snp is not installed, "
         "as on arm64; remove it"
     )
-    assert problems(shims={"qemu-snp": {"enabled": False, "agent": {key: "http://proxy:3128"}}}) == {}
+    assert (
+        problems(shims={"qemu-snp": {"enabled": False, "agent": {key: "http://proxy:3128"}}}) == {}
+    )
 
 
 def test_supported_architectures_of_the_user_count() -> None:
     clh = {"enabled": True, "supportedArches": ["amd64", "arm64"]}
-    found = problems(shims={"disableAll": True, "clh": clh}, defaultShim={"amd64": "clh", "arm64": "clh"})
+    found = problems(
+        shims={"disableAll": True, "clh": clh}, defaultShim={"amd64": "clh", "arm64": "clh"}
+    )
     assert found.keys() == {"s390x", "ppc64le"}
 
 

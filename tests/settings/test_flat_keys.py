@@ -8,7 +8,11 @@ import pytest
 from kata_components.errors import SettingsError
 from kata_components.settings.load import load_settings, parse_stack_config
 
-MINIMAL: dict[str, Any] = {"kataVersion": "4.0.0", "cluster": {"context": "c"}, "deploymentMode": "job"}
+MINIMAL: dict[str, Any] = {
+    "kataVersion": "4.0.0",
+    "cluster": {"context": "c"},
+    "deploymentMode": "job",
+}
 
 
 def problems(config: dict[str, Any]) -> tuple[str, ...]:
@@ -57,7 +61,11 @@ def test_keys_and_values_are_quoted_for_the_shell(key: str, value: object, comma
 
 def test_other_problems_are_told_beside_it() -> None:
     lines = problems(MINIMAL | {"job.parallelism": 50, "job": {"paralelism": 5}, "debugg": True})
-    assert [line.partition(":")[0] for line in lines] == ["debugg", "job.paralelism", "job.parallelism"]
+    assert [line.partition(":")[0] for line in lines] == [
+        "debugg",
+        "job.paralelism",
+        "job.parallelism",
+    ]
 
 
 def test_a_dot_in_a_key_of_nobody_is_no_path() -> None:

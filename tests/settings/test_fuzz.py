@@ -20,7 +20,11 @@ MINIMAL: dict[str, Any] = {"kataVersion": "4.0.0", "cluster": {"context": "c"}}
 KEYS = {field.alias or name for name, field in Settings.model_fields.items()} | PROFILE.keys()
 
 top_level = st.sampled_from([*sorted(PROFILE), "kataVersion", "cluster"])
-flat = st.builds("{}{}".format, top_level, st.sampled_from([".", ".a", ".a.b", "[0]", '["a"]', ".\n", "..", ".['"]))
+flat = st.builds(
+    "{}{}".format,
+    top_level,
+    st.sampled_from([".", ".a", ".a.b", "[0]", '["a"]', ".\n", "..", ".['"]),
+)
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +40,11 @@ def check(config: dict[str, Any], secrets: Collection[str] = ()) -> None:
         lines = error.problems
     else:
         return
-    paths = tuple(f"{dotted([key])}{end}" for key in KEYS | config.keys() | keys_in_file(config) for end in ".:")
+    paths = tuple(
+        f"{dotted([key])}{end}"
+        for key in KEYS | config.keys() | keys_in_file(config)
+        for end in ".:"
+    )
     assert lines
     for line in lines:
         assert "\n" not in line
@@ -46,13 +54,20 @@ def check(config: dict[str, Any], secrets: Collection[str] = ()) -> None:
 
 def keys_in_file(config: dict[str, Any]) -> set[str]:
     try:
-        return {*read_values_file(config["valuesFile"])} if isinstance(config.get("valuesFile"), str) else set()
+        return (
+            {*read_values_file(config["valuesFile"])}
+            if isinstance(config.get("valuesFile"), str)
+            else set()
+        )
     except SettingsError:
         return set()
 
 
 @share(1)
-@given(st.dictionaries(top_level | flat | st.text(max_size=5), garbage, max_size=6), st.sets(top_level | flat))
+@given(
+    st.dictionaries(top_level | flat | st.text(max_size=5), garbage, max_size=6),
+    st.sets(top_level | flat),
+)
 def test_nested_garbage_never_escapes(config: dict[str, Any], secrets: set[str]) -> None:
     check({"kataVersion": "4.0.0"} | config, secrets & config.keys())
 
@@ -64,29 +79,50 @@ def test_garbage_inside_shims_never_escapes(shim: str, key: str, value: Any) -> 
 
 
 @share(1)
-@given(st.dictionaries(st.text(max_size=30).map("kata-deploy:{}".format) | st.text(max_size=5), st.text(), max_size=5))
+@given(
+    st.dictionaries(
+        st.text(max_size=30).map("kata-deploy:{}".format) | st.text(max_size=5),
+        st.text(),
+        max_size=5,
+    )
+)
 def test_garbage_text_never_escapes(raw: dict[str, str]) -> None:
     check(parse_stack_config(raw))
 
 
 @share(6)
-@given(values_files(), st.sampled_from([{}, {"deploymentMode": "job"}, {"job": {"nodes": ["a"]}, "shims": None}]))
+@given(
+    values_files(),
+    st.sampled_from([{}, {"deploymentMode": "job"}, {"job": {"nodes": ["a"]}, "shims": None}]),
+)
 @example("{", {})
-def test_values_files_with_mistakes_never_escape(file: Path, text: str, config: dict[str, Any]) -> None:
+def test_values_files_with_mistakes_never_escape(
+    file: Path, text: str, config: dict[str, Any]
+) -> None:
     file.write_text(text, encoding="utf-8")
     check({**MINIMAL, "valuesFile": str(file), **config})
 
 
 @share(1)
 @given(st.dictionaries(top_level, garbage, max_size=3), values_files())
-def test_garbage_over_a_values_file_never_escapes(file: Path, config: dict[str, Any], text: str) -> None:
+def test_garbage_over_a_values_file_never_escapes(
+    file: Path, config: dict[str, Any], text: str
+) -> None:
     file.write_text(text, encoding="utf-8")
     check({**MINIMAL, **config, "valuesFile": str(file)})
 
 
 def test_numbers_too_long_to_print_are_refused() -> None:
     long = 10**10_000
-    check({"kataVersion": "4.0.0", "namespace": long, "monitor": long, "podLabels": {"a": long}, "debug": long})
+    check(
+        {
+            "kataVersion": "4.0.0",
+            "namespace": long,
+            "monitor": long,
+            "podLabels": {"a": long},
+            "debug": long,
+        }
+    )
 
 
 def test_very_deep_nesting_is_refused() -> None:

@@ -30,7 +30,11 @@ def test_defaults_are_the_charts_and_ours() -> None:
     assert settings.rollout.waves == ("canary", "10%", "100%")
     assert (settings.rollout.max_failures, settings.rollout.soak_seconds) == (3, 0)
     assert (settings.rollout.node_timeout_seconds, settings.rollout.not_ready) == (3600, "skip")
-    assert (settings.rollout.runs_in, settings.rollout.existing, settings.rollout.report_dir) == ("pulumi", None, None)
+    assert (settings.rollout.runs_in, settings.rollout.existing, settings.rollout.report_dir) == (
+        "pulumi",
+        None,
+        None,
+    )
     assert (settings.job.parallelism, settings.job.backoff_limit) == (100, 3)
     assert len(settings.shims.enabled) == 24
 
@@ -44,16 +48,22 @@ def test_defaults_are_the_charts_and_ours() -> None:
         {"users": [{"user": {"token": "s3cr3t"}}]},
     ],
 )
-def test_the_content_of_a_kubeconfig_is_refused_by_name_and_not_shown(content: str | dict[str, Any]) -> None:
+def test_the_content_of_a_kubeconfig_is_refused_by_name_and_not_shown(
+    content: str | dict[str, Any],
+) -> None:
     (problem,) = problems(cluster={"context": "c", "kubeconfig": content})
-    assert problem.startswith("cluster.kubeconfig: must be the path of a kubeconfig, not its content")
+    assert problem.startswith(
+        "cluster.kubeconfig: must be the path of a kubeconfig, not its content"
+    )
     assert str(content)[:10] not in problem
     assert "s3cr3t" not in problem
 
 
 def test_maps_merge_and_lists_replace() -> None:
     settings = load(
-        deploymentMode="job", job={"nodeSelectorExpressions": []}, shims={"qemu": {"agent": {"noProxy": "x"}}}
+        deploymentMode="job",
+        job={"nodeSelectorExpressions": []},
+        shims={"qemu": {"agent": {"noProxy": "x"}}},
     )
     assert settings.job.node_selector_expressions == ()
     assert settings.job.parallelism == 100
@@ -70,7 +80,9 @@ def test_null_removes_what_may_be_empty() -> None:
     assert load(resources=None).resources == {}
     assert load(snapshotter={"setup": None}).snapshotter.setup == ()
     assert load(image={"tag": None}).image.name("4.0.0").endswith(":4.0.0")
-    shims = load(shims={"qemu-snp": {"containerd": None, "crio": None, "runtimeClass": None}}).shims.enabled
+    shims = load(
+        shims={"qemu-snp": {"containerd": None, "crio": None, "runtimeClass": None}}
+    ).shims.enabled
     assert not shims["qemu-snp"].guest_pull
     assert shims["qemu-snp"].runtime_class.overhead is None
 
@@ -82,7 +94,9 @@ def test_label_values_may_be_numbers_and_booleans() -> None:
 
 def test_all_problems_come_at_once_in_lines_of_their_own() -> None:
     with pytest.raises(SettingsError) as caught:
-        load_settings({"deploymentMode": "job", "job": {"paralelism": 5, "backoffLimit": -1}, "debugg": True})
+        load_settings(
+            {"deploymentMode": "job", "job": {"paralelism": 5, "backoffLimit": -1}, "debugg": True}
+        )
     assert caught.value.problems == (
         "cluster.context: is required; run `pulumi config set --path cluster.context <a context of your kubeconfig>`",
         "debugg: no such key at 4.0.0; did you mean debug?",
@@ -100,22 +114,43 @@ def test_all_problems_come_at_once_in_lines_of_their_own() -> None:
             {"kataVersion": "4.0"},
             "kataVersion: must be the text 4.0.0 or 4.1.0, got '4.0'; did you mean 4.1.0 or 4.0.0?",
         ),
-        ({"deploymentMode": "jobs"}, "deploymentMode: must be 'daemonset' or 'job', got 'jobs'; did you mean job?"),
-        ({"namespace": "Kube"}, "namespace: must be at most 63 lower-case letters, digits and hyphens, got 'Kube'"),
+        (
+            {"deploymentMode": "jobs"},
+            "deploymentMode: must be 'daemonset' or 'job', got 'jobs'; did you mean job?",
+        ),
+        (
+            {"namespace": "Kube"},
+            "namespace: must be at most 63 lower-case letters, digits and hyphens, got 'Kube'",
+        ),
         ({"cluster": {"context": ""}}, "cluster.context: must have at least 1 character, got ''"),
         ({"debug": "yes"}, "debug: must be a valid boolean, got 'yes'"),
         ({"debug": "True"}, "debug: must be a valid boolean, got 'True'; write it without quotes"),
         ({"valuesFile": 5}, "valuesFile: must be a valid string, got 5; write it in quotes"),
-        ({"image": {"tag": 1.31}}, "image.tag: must be a valid string, got 1.31; write it in quotes"),
-        ({"health": {"port": "8090"}}, "health.port: must be a valid integer, got '8090'; write it without quotes"),
+        (
+            {"image": {"tag": 1.31}},
+            "image.tag: must be a valid string, got 1.31; write it in quotes",
+        ),
+        (
+            {"health": {"port": "8090"}},
+            "health.port: must be a valid integer, got '8090'; write it without quotes",
+        ),
         ({"shims": {"qemo": {}}}, "shims.qemo: no such key at 4.0.0; did you mean qemu or remote?"),
         (
             {"shims": {"qemu-cca": {"enabled": False}}},
             "shims.qemu-cca: no such key at 4.0.0; did you mean qemu-se or qemu-coco-dev or qemu? Otherwise remove it",
         ),
-        ({"shims": {"stratovirt": {"enabled": False}}}, "shims.stratovirt: no such key at 4.0.0; remove it"),
-        ({"shims": {"qemu": {"enable": True}}}, "shims.qemu.enable: no such key at 4.0.0; did you mean enabled?"),
-        ({"shims": {"disableAll": True}}, "shims: all are off; enable at least one with `shims.<name>.enabled: true`"),
+        (
+            {"shims": {"stratovirt": {"enabled": False}}},
+            "shims.stratovirt: no such key at 4.0.0; remove it",
+        ),
+        (
+            {"shims": {"qemu": {"enable": True}}},
+            "shims.qemu.enable: no such key at 4.0.0; did you mean enabled?",
+        ),
+        (
+            {"shims": {"disableAll": True}},
+            "shims: all are off; enable at least one with `shims.<name>.enabled: true`",
+        ),
         (
             {"defaultShim": {"amd64": "dragonbal"}},
             "defaultShim.amd64: 'dragonbal' is no shim of 4.0.0; did you mean dragonball?",
@@ -124,8 +159,14 @@ def test_all_problems_come_at_once_in_lines_of_their_own() -> None:
             {"runtimeClasses": {"zzz": 1}},
             "runtimeClasses.zzz: no such key at 4.0.0; allowed: createDefault, defaultName, enabled, overheadEnabled",
         ),
-        ({"tolerations": [{"kye": "x"}]}, "tolerations.0.kye: no such key at 4.0.0; did you mean key?"),
-        ({"image": {"reference": None}}, "image.reference: is required; it cannot be removed with null"),
+        (
+            {"tolerations": [{"kye": "x"}]},
+            "tolerations.0.kye: no such key at 4.0.0; did you mean key?",
+        ),
+        (
+            {"image": {"reference": None}},
+            "image.reference: is required; it cannot be removed with null",
+        ),
         (
             {"customRuntimes": {"enabled": True, "runtimes": {"mine": {"baseConfig": "qemu"}}}},
             "customRuntimes.runtimes.mine.runtimeClass: is required",
@@ -151,7 +192,10 @@ def test_problem_names_path_value_and_fix(config: dict[str, Any], line: str) -> 
 @pytest.mark.parametrize(
     ("config", "line"),
     [
-        ({"nodeSelector": {"a": "b"}}, "nodeSelector: {'a': 'b'} has no effect in job mode; use job.nodeSelector"),
+        (
+            {"nodeSelector": {"a": "b"}},
+            "nodeSelector: {'a': 'b'} has no effect in job mode; use job.nodeSelector",
+        ),
         (
             {"affinity": {"nodeAffinity": {}}},
             "affinity: {'nodeAffinity': {}} has no effect in job mode; use job.nodeSelectorExpressions",
@@ -162,7 +206,10 @@ def test_problem_names_path_value_and_fix(config: dict[str, Any], line: str) -> 
             "rollout.maxFailures: 3 cannot be honoured with rollout.runsIn 'cluster': upstream's dispatcher goes on "
             "whatever fails; leave it out, or use runsIn 'pulumi'",
         ),
-        ({"rollout": {"waves": [5, 3]}}, "rollout.waves: the sizes are cumulative and must not shrink, got [5, 3]"),
+        (
+            {"rollout": {"waves": [5, 3]}},
+            "rollout.waves: the sizes are cumulative and must not shrink, got [5, 3]",
+        ),
         (
             {"rollout": {"waves": ["50%", "canary"]}},
             "rollout.waves: \"canary\" can only be the first wave, got ['50%', 'canary']",
@@ -188,7 +235,12 @@ def test_problem_of_job_mode_names_path_value_and_fix(config: dict[str, Any], li
 
 
 def test_keys_at_their_default_are_not_refused() -> None:
-    assert load(valuesFile=None, monitor={"enabled": False}, job={"parallelism": 100}, nameOverride=None) == load()
+    assert (
+        load(
+            valuesFile=None, monitor={"enabled": False}, job={"parallelism": 100}, nameOverride=None
+        )
+        == load()
+    )
 
 
 def test_null_means_no_default_shim_as_in_the_chart() -> None:
@@ -209,10 +261,18 @@ def test_dispatcher_paces_in_its_own_way_unless_told_the_same() -> None:
 
 
 @pytest.mark.parametrize(
-    "said", [{"waves": ["canary", "100%"]}, {"maxFailures": 0}, {"soakSeconds": 1}, {"notReady": "skip"}]
+    "said",
+    [{"waves": ["canary", "100%"]}, {"maxFailures": 0}, {"soakSeconds": 1}, {"notReady": "skip"}],
 )
-def test_what_the_dispatcher_does_not_do_is_refused_and_keys_it_can_honour_are_not(said: dict[str, Any]) -> None:
-    asked = {"runsIn": "cluster", "nodeTimeoutSeconds": 60, "existing": "adopt", "reportDir": "reports"}
+def test_what_the_dispatcher_does_not_do_is_refused_and_keys_it_can_honour_are_not(
+    said: dict[str, Any],
+) -> None:
+    asked = {
+        "runsIn": "cluster",
+        "nodeTimeoutSeconds": 60,
+        "existing": "adopt",
+        "reportDir": "reports",
+    }
     (line,) = problems(deploymentMode="job", rollout=asked | said)
     assert line.startswith(f"rollout.{next(iter(said))}: ")
     assert "cannot be honoured with rollout.runsIn 'cluster'" in line

@@ -10,7 +10,9 @@ from kata_components.settings.settings import Settings
 
 PROXY = "http://user:PASSWORD@proxy"
 MINIMAL: dict[str, Any] = {"kataVersion": "4.0.0", "cluster": {"context": "c"}}
-KEYS = sorted({field.alias or name for name, field in Settings.model_fields.items()} - {"valuesFile"})
+KEYS = sorted(
+    {field.alias or name for name, field in Settings.model_fields.items()} - {"valuesFile"}
+)
 
 
 def problems(secrets: set[str], **config: Any) -> tuple[str, ...]:
@@ -30,20 +32,31 @@ def test_line_says_where_the_value_would_stand_and_what_to_do() -> None:
 @pytest.mark.parametrize("key", KEYS)
 def test_every_key_that_reaches_the_state_is_refused(key: str) -> None:
     (line,) = problems({key})
-    assert line.startswith(f"{key}: was set with --secret, but would stand in clear text in the state")
+    assert line.startswith(
+        f"{key}: was set with --secret, but would stand in clear text in the state"
+    )
 
 
 def test_no_other_line_shows_the_value() -> None:
-    wrong = {"containerd": {"userDropIn": f"[{PROXY}", "configDir": PROXY}, "shims": {"qemu": {"dropIn": 5}}}
+    wrong = {
+        "containerd": {"userDropIn": f"[{PROXY}", "configDir": PROXY},
+        "shims": {"qemu": {"dropIn": 5}},
+    }
     lines = problems({"containerd", "namespace"}, namespace=PROXY, **wrong)
-    assert [line.partition(":")[0] for line in lines] == ["containerd", "namespace", "shims.qemu.dropIn"]
+    assert [line.partition(":")[0] for line in lines] == [
+        "containerd",
+        "namespace",
+        "shims.qemu.dropIn",
+    ]
     assert not any("PASSWORD" in line for line in lines)
 
 
 def test_secret_of_a_key_without_path_is_not_shown() -> None:
     lines = problems({"containerd.configDir"}, **{"containerd.configDir": PROXY})
     assert not any("PASSWORD" in line for line in lines)
-    assert any(line.endswith("`pulumi config set --path containerd.configDir <value>`") for line in lines)
+    assert any(
+        line.endswith("`pulumi config set --path containerd.configDir <value>`") for line in lines
+    )
 
 
 def test_path_of_the_values_file_may_be_secret() -> None:

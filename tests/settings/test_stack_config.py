@@ -38,7 +38,9 @@ def test_text_becomes_what_the_field_is(key: str, text: str, value: object) -> N
 
 def test_text_for_a_map_is_refused() -> None:
     with pytest.raises(SettingsError) as caught:
-        load_settings(parse_stack_config({**MINIMAL, "kata-deploy:job": "50", "kata-deploy:debug": "50"}))
+        load_settings(
+            parse_stack_config({**MINIMAL, "kata-deploy:job": "50", "kata-deploy:debug": "50"})
+        )
     assert caught.value.problems == (
         "debug: must be a valid boolean, got 50",
         "job: 50 has no effect in daemonset mode; remove it, or set deploymentMode to job",

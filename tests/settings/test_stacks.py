@@ -26,7 +26,11 @@ def validator() -> Draft202012Validator:
 def settings_of(stack: str) -> Settings:
     """Return the settings of a stack file, its values handed over as Pulumi does."""
     config = stack_file(stack)["config"]
-    return load_settings(parse_stack_config({k: v if isinstance(v, str) else json.dumps(v) for k, v in config.items()}))
+    return load_settings(
+        parse_stack_config(
+            {k: v if isinstance(v, str) else json.dumps(v) for k, v in config.items()}
+        )
+    )
 
 
 @pytest.mark.parametrize("stack", ["local", "staging", "production"])
@@ -71,13 +75,23 @@ CORRECT: list[dict[str, Any]] = [
     {"valuesFile": "values.yaml", "rollout": {"waves": [], "maxFailures": 0}},
     {"rollout": {"waves": ["canary", 5, "10%", "100%"], "maxFailures": "5%", "existing": "adopt"}},
     # YAML reads these label values as no text, and the program takes them.
-    {"job": {"nodeSelector": {"kata": True, "rack": 7, "example.com/pool": ""}}, "podAnnotations": {"a": 1}},
-    {"shims": {"disableAll": True, "qemu": {"enabled": True}}, "defaultShim": {"s390x": "", "amd64": "qemu"}},
+    {
+        "job": {"nodeSelector": {"kata": True, "rack": 7, "example.com/pool": ""}},
+        "podAnnotations": {"a": 1},
+    },
+    {
+        "shims": {"disableAll": True, "qemu": {"enabled": True}},
+        "defaultShim": {"s390x": "", "amd64": "qemu"},
+    },
 ]
 
 
 def errors(config: dict[str, Any]) -> list[Any]:
-    return list(validator().iter_errors({"config": {f"kata-deploy:{key}": value for key, value in config.items()}}))
+    return list(
+        validator().iter_errors(
+            {"config": {f"kata-deploy:{key}": value for key, value in config.items()}}
+        )
+    )
 
 
 @pytest.mark.parametrize("config", MISTAKES, ids=str)
@@ -88,11 +102,16 @@ def test_schema_finds_mistakes(config: dict[str, Any]) -> None:
 @pytest.mark.parametrize("config", CORRECT, ids=str)
 def test_schema_allows_what_the_program_takes(config: dict[str, Any]) -> None:
     assert errors(config) == []
-    load_settings({"kataVersion": "4.0.0", "cluster": {"context": "c"}, "deploymentMode": "job"} | _of_job_mode(config))
+    load_settings(
+        {"kataVersion": "4.0.0", "cluster": {"context": "c"}, "deploymentMode": "job"}
+        | _of_job_mode(config)
+    )
 
 
 def _of_job_mode(config: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in config.items() if key not in ("valuesFile", "podAnnotations")}
+    return {
+        key: value for key, value in config.items() if key not in ("valuesFile", "podAnnotations")
+    }
 
 
 def test_every_key_has_a_description() -> None:
@@ -112,7 +131,9 @@ def test_every_description_is_of_a_key_that_there_is() -> None:
     whole = Settings.model_json_schema()
     models = {"Settings": whole, **whole["$defs"]}
     described = {f"{model}.{key}" for model, keys in words.items() for key in keys}
-    assert described <= {f"{name}.{key}" for name, model in models.items() for key in model.get("properties", {})}
+    assert described <= {
+        f"{name}.{key}" for name, model in models.items() for key in model.get("properties", {})
+    }
 
 
 def test_schema_leaves_other_namespaces_alone() -> None:

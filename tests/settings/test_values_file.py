@@ -40,7 +40,10 @@ def test_the_file_stands_between_the_defaults_and_the_stack() -> None:
     assert settings.job.backoff_limit == 1
     assert settings.job.nodes == ("c",)
     assert settings.job.ttl_seconds_after_finished == 600
-    assert (settings.image.tag, settings.image.reference) == ("file", "quay.io/kata-containers/kata-deploy")
+    assert (settings.image.tag, settings.image.reference) == (
+        "file",
+        "quay.io/kata-containers/kata-deploy",
+    )
 
 
 def test_maps_inside_lists_and_free_maps_merge_as_in_helm() -> None:
@@ -49,7 +52,10 @@ def test_maps_inside_lists_and_free_maps_merge_as_in_helm() -> None:
         "affinity: {podAntiAffinity: {a: 1}, podAffinity: {b: 1}}\ntolerations: [{key: x}, {key: y}]",
         deploymentMode="daemonset", affinity=affinity, tolerations=[{"operator": "Exists"}],
     )  # fmt: skip
-    assert (settings.affinity.pod_anti_affinity, settings.affinity.pod_affinity) == ({"a": 1}, {"b": 2})
+    assert (settings.affinity.pod_anti_affinity, settings.affinity.pod_affinity) == (
+        {"a": 1},
+        {"b": 2},
+    )
     assert [t.operator for t in settings.tolerations] == ["Exists"]
 
 
@@ -59,7 +65,8 @@ def test_maps_inside_lists_and_free_maps_merge_as_in_helm() -> None:
         ("resources: null", {}, {}),
         ("resources: {requests: null}", {}, {}),
         ("resources: {limits: {cpu: 1}}", {"resources": None}, {}),
-        # Null in the file, a map in the stack: the map meets the defaults, as with two `-f` files of Helm.
+        # Null in the file, a map in the stack: the map meets the defaults, as with two `-f` files
+        # of Helm.
         (
             "resources: null",
             {"resources": {"requests": {"cpu": "1"}}},
@@ -67,7 +74,9 @@ def test_maps_inside_lists_and_free_maps_merge_as_in_helm() -> None:
         ),
     ],
 )
-def test_null_removes_what_is_beneath(text: str, config: dict[str, Any], expected: dict[str, Any]) -> None:
+def test_null_removes_what_is_beneath(
+    text: str, config: dict[str, Any], expected: dict[str, Any]
+) -> None:
     assert load(text, deploymentMode="daemonset", **config).resources == expected
 
 
@@ -78,7 +87,9 @@ def test_mode_of_the_file_counts() -> None:
 
 
 def test_text_that_other_yaml_readers_take_for_dates_stays_text() -> None:
-    settings = load("image: {tag: 2024-01-01}\npodAnnotations: {window: 22:30}", deploymentMode="daemonset")
+    settings = load(
+        "image: {tag: 2024-01-01}\npodAnnotations: {window: 22:30}", deploymentMode="daemonset"
+    )
     assert settings.image.tag == "2024-01-01"
     assert settings.pod_annotations == {"window": "22:30"}
 
@@ -121,8 +132,13 @@ def test_keys_of_the_program_belong_into_the_stack(key: str) -> None:
 
 
 def test_keys_of_the_program_are_those_beside_the_charts() -> None:
-    chart_file = Path(chart.__file__).parents[2] / "kata_components" / "settings" / "defaults" / "4.0.0.yaml"
-    own = load_profile("4.0.0").values.keys() - yaml.safe_load(chart_file.read_text(encoding="utf-8"))["values"].keys()
+    chart_file = (
+        Path(chart.__file__).parents[2] / "kata_components" / "settings" / "defaults" / "4.0.0.yaml"
+    )
+    own = (
+        load_profile("4.0.0").values.keys()
+        - yaml.safe_load(chart_file.read_text(encoding="utf-8"))["values"].keys()
+    )
     assert {*own, "kataVersion"} == OWN_KEYS
 
 
@@ -176,7 +192,9 @@ def test_layers_may_both_be_as_deep_as_a_file_can_be() -> None:
     for _ in range(200):
         inner = {"a": inner}
     text = "affinity: {podAffinity: " + "{a: " * 200 + "{file: 1}" + "}" * 201
-    found: Any = load(text, deploymentMode="daemonset", affinity={"podAffinity": inner}).affinity.pod_affinity
+    found: Any = load(
+        text, deploymentMode="daemonset", affinity={"podAffinity": inner}
+    ).affinity.pod_affinity
     for _ in range(200):
         found = found["a"]
     assert found == {"file": 1, "stack": 1}
@@ -186,7 +204,9 @@ def test_path_that_looks_like_a_number_is_text() -> None:
     assert parse_stack_config({"kata-deploy:valuesFile": "123"}) == {"valuesFile": "123"}
 
 
-@pytest.mark.skipif(not chart.FIXTURES.is_dir(), reason="the renders of the chart are not beside the checkout")
+@pytest.mark.skipif(
+    not chart.FIXTURES.is_dir(), reason="the renders of the chart are not beside the checkout"
+)
 @pytest.mark.parametrize("case", [*chart.cases(), *chart.invalid_cases()], ids=str)
 def test_values_mean_the_same_from_a_file_as_in_the_stack(case: chart.Case) -> None:
     def outcome(config: dict[str, Any]) -> Settings | list[str]:
@@ -204,7 +224,10 @@ def test_values_mean_the_same_from_a_file_as_in_the_stack(case: chart.Case) -> N
     ("kind", "instead"),
     [
         ("HelmRelease", "only what stands below spec.values in it"),
-        ("Application", "only what stands below spec.source.helm.valuesObject or spec.source.helm.values in it"),
+        (
+            "Application",
+            "only what stands below spec.source.helm.valuesObject or spec.source.helm.values in it",
+        ),
         ("HelmChartConfig", "only what stands below spec.valuesContent in it"),
         ("DaemonSet", "only the values"),
     ],
@@ -219,7 +242,10 @@ def test_kubernetes_object_is_told_from_values(kind: str, instead: str) -> None:
 def test_kubernetes_object_among_others_is_found() -> None:
     source = "apiVersion: source.toolkit.fluxcd.io/v1\nkind: HelmRepository\n---\n"
     (line,) = problems(source + "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\n---\n")
-    assert "is a Kubernetes object, 'HelmRelease', and no values file; put only what stands below spec.values" in line
+    assert (
+        "is a Kubernetes object, 'HelmRelease', and no values file; put only what stands below spec.values"
+        in line
+    )
 
 
 def test_values_of_a_chart_above_this_one_are_told_from_unknown_keys() -> None:
@@ -243,7 +269,12 @@ def test_a_key_that_only_the_stack_has_is_not_blamed_on_the_file() -> None:
     config = {key: value for key, value in MINIMAL.items() if key != "deploymentMode"}
     with pytest.raises(SettingsError) as caught:
         load_settings(
-            {**config, "valuesFile": "values.yaml", "rollout": {"soakSeconds": 5}, "job": {"backoffLimit": 1}}
+            {
+                **config,
+                "valuesFile": "values.yaml",
+                "rollout": {"soakSeconds": 5},
+                "job": {"backoffLimit": 1},
+            }
         )
     lines = caught.value.problems
     assert lines == (
@@ -259,7 +290,10 @@ def test_a_key_that_only_the_stack_has_is_not_blamed_on_the_file() -> None:
     ("text", "line"),
     [
         ("env: {debug: 'true'}", "env.debug: no such key at 4.0.0; use debug"),
-        ("env: {shims: qemu clh}", "env.shims: no such key at 4.0.0; use shims.<name>.enabled, and shims.disableAll"),
+        (
+            "env: {shims: qemu clh}",
+            "env.shims: no such key at 4.0.0; use shims.<name>.enabled, and shims.disableAll",
+        ),
         (
             "env: {shims_x86_64: a}",
             "env.shims_x86_64: no such key at 4.0.0; use shims.<name>.enabled, and shims.disable",

@@ -74,7 +74,9 @@ def leaves(tree: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tupl
             yield (*path, key)
 
 
-@pytest.mark.skipif(not chart.FIXTURES.is_dir(), reason="the renders of the chart are not beside the checkout")
+@pytest.mark.skipif(
+    not chart.FIXTURES.is_dir(), reason="the renders of the chart are not beside the checkout"
+)
 @pytest.mark.parametrize("case", chart.invalid_cases(), ids=str)
 def test_values_that_the_chart_refuses_are_refused_with_key_value_and_fix(case: chart.Case) -> None:
     assert case.refusals() == (REFUSALS[case.version][case.name.removeprefix("invalid/")],)
@@ -83,13 +85,16 @@ def test_values_that_the_chart_refuses_are_refused_with_key_value_and_fix(case: 
 @pytest.mark.parametrize("version", SUPPORTED_VERSIONS)
 def test_keys_of_another_version_are_all_known_with_what_to_use_instead(version: str) -> None:
     ours = set(leaves(load_profile(version).values))
-    others = {key for other in SUPPORTED_VERSIONS for key in leaves(load_profile(other).values)} - ours
+    others = {
+        key for other in SUPPORTED_VERSIONS for key in leaves(load_profile(other).values)
+    } - ours
     instead = load_profile(version).instead
     assert others
     missing = [
         ".".join(k)
         for k in others
-        if k[0] != "shims" and not any(f"{'.'.join(k)}.".startswith(f"{known}.") for known in instead)
+        if k[0] != "shims"
+        and not any(f"{'.'.join(k)}.".startswith(f"{known}.") for known in instead)
     ]
     assert missing == []
 
@@ -97,7 +102,11 @@ def test_keys_of_another_version_are_all_known_with_what_to_use_instead(version:
 @pytest.mark.parametrize(
     ("version", "config", "line"),
     [
-        ("4.0.0", {"devkit": True}, "devkit: no such key at 4.0.0; remove it, or set kataVersion to 4.1.0"),
+        (
+            "4.0.0",
+            {"devkit": True},
+            "devkit: no such key at 4.0.0; remove it, or set kataVersion to 4.1.0",
+        ),
         (
             "4.0.0",
             {"deploymentMode": "job", "job": {"activeDeadlineSeconds": 60}},
@@ -109,7 +118,11 @@ def test_keys_of_another_version_are_all_known_with_what_to_use_instead(version:
             "job.nodeAffinity: no such key at 4.1.0; use affinity.nodeAffinity, which counts in both modes, or "
             "job.nodes to name nodes",
         ),
-        ("4.0.0", {"shims": {"openvmm-azure-runtime-rs": {}}}, "shims.openvmm-azure-runtime-rs: no such key at 4.0.0"),
+        (
+            "4.0.0",
+            {"shims": {"openvmm-azure-runtime-rs": {}}},
+            "shims.openvmm-azure-runtime-rs: no such key at 4.0.0",
+        ),
         (
             "4.1.0",
             {"deploymentMode": "job"},
@@ -118,7 +131,9 @@ def test_keys_of_another_version_are_all_known_with_what_to_use_instead(version:
         ),
     ],
 )
-def test_what_another_version_has_is_refused_with_what_to_use(version: str, config: dict[str, Any], line: str) -> None:
+def test_what_another_version_has_is_refused_with_what_to_use(
+    version: str, config: dict[str, Any], line: str
+) -> None:
     found = problems(version, **config)
     assert len(found) == 1
     assert found[0].startswith(line)
@@ -134,10 +149,18 @@ def test_daemon_set_may_use_all_of_node_affinity() -> None:
 
 
 @pytest.mark.parametrize(("seconds", "meant"), [(0, (15, 300, 3600)), (7, (7, 7, 7))])
-def test_zero_means_the_default_of_a_time_limit_as_in_the_chart(seconds: int, meant: tuple[int, int, int]) -> None:
+def test_zero_means_the_default_of_a_time_limit_as_in_the_chart(
+    seconds: int, meant: tuple[int, int, int]
+) -> None:
     keys = ("nodeSettleSeconds", "waitNodeReadySeconds", "activeDeadlineSeconds")
-    job = load(deploymentMode="job", rollout={"runsIn": "cluster"}, job=dict.fromkeys(keys, seconds)).job
-    assert (job.node_settle_seconds, job.wait_node_ready_seconds, job.active_deadline_seconds) == meant
+    job = load(
+        deploymentMode="job", rollout={"runsIn": "cluster"}, job=dict.fromkeys(keys, seconds)
+    ).job
+    assert (
+        job.node_settle_seconds,
+        job.wait_node_ready_seconds,
+        job.active_deadline_seconds,
+    ) == meant
 
 
 @pytest.mark.parametrize(
@@ -150,9 +173,13 @@ def test_zero_means_the_default_of_a_time_limit_as_in_the_chart(seconds: int, me
         ({"nodeSelector": {"a": "b"}, "job": {"nodes": ["n"]}}, ["nodeSelector"]),
     ],
 )
-def test_key_that_only_the_monitor_reads_is_accepted_with_it(config: dict[str, Any], refused: list[str]) -> None:
+def test_key_that_only_the_monitor_reads_is_accepted_with_it(
+    config: dict[str, Any], refused: list[str]
+) -> None:
     if refused:
-        assert [line.partition(":")[0] for line in problems("4.0.0", deploymentMode="job", **config)] == refused
+        assert [
+            line.partition(":")[0] for line in problems("4.0.0", deploymentMode="job", **config)
+        ] == refused
     else:
         assert load("4.0.0", deploymentMode="job", **config).monitor.enabled
 
@@ -163,13 +190,30 @@ KEYS = st.sampled_from(
     f"nodeAffinity {REQUIRED} nodeSelectorTerms matchExpressions matchFields key operator values cleanup nodes enabled "
     "runtimes runtimeClass baseConfig containerd pod create image".split()
 )
-GARBAGE = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(KEYS, inner, max_size=3))
-AREAS = ["affinity", "job", "customRuntimes", "verification", "monitor", "nodeFeatureRules", "node-feature-discovery"]
+GARBAGE = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(KEYS, inner, max_size=3)
+)
+AREAS = [
+    "affinity",
+    "job",
+    "customRuntimes",
+    "verification",
+    "monitor",
+    "nodeFeatureRules",
+    "node-feature-discovery",
+]
 
 
-@given(st.sampled_from(SUPPORTED_VERSIONS), st.sampled_from(["job", "daemonset"]), st.sampled_from(AREAS), GARBAGE)
+@given(
+    st.sampled_from(SUPPORTED_VERSIONS),
+    st.sampled_from(["job", "daemonset"]),
+    st.sampled_from(AREAS),
+    GARBAGE,
+)
 @hypothesis.settings(deadline=None, database=None)
-def test_garbage_in_any_area_is_refused_in_lines_or_understood(version: str, mode: str, area: str, value: Any) -> None:
+def test_garbage_in_any_area_is_refused_in_lines_or_understood(
+    version: str, mode: str, area: str, value: Any
+) -> None:
     try:
         lines: tuple[str, ...] = ()
         load(version, deploymentMode=mode, **{area: value})

@@ -8,7 +8,9 @@ from kata_components.errors import SettingsError
 from kata_components.settings.load import load_settings
 from kata_components.settings.settings import Settings
 
-CLASS = "apiVersion: node.k8s.io/v1\nkind: RuntimeClass\nmetadata: {name: kata-x}\nhandler: kata-x\n"
+CLASS = (
+    "apiVersion: node.k8s.io/v1\nkind: RuntimeClass\nmetadata: {name: kata-x}\nhandler: kata-x\n"
+)
 REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 
 
@@ -29,9 +31,18 @@ def problem(**config: Any) -> str:
         ({}, "must have a `key`, or operator Exists to tolerate every taint"),
         ({"effect": "NoSchedule"}, "must have a `key`"),
         ({"key": "", "operator": "Equal"}, "must have a `key`"),
-        ({"key": "a", "operator": "Exists", "value": "b"}, "must have no `value` with operator Exists"),
-        ({"key": "a", "tolerationSeconds": 5}, "must have effect NoExecute with `tolerationSeconds`"),
-        ({"key": "a", "effect": "NoSchedule", "tolerationSeconds": 5}, "must have effect NoExecute"),
+        (
+            {"key": "a", "operator": "Exists", "value": "b"},
+            "must have no `value` with operator Exists",
+        ),
+        (
+            {"key": "a", "tolerationSeconds": 5},
+            "must have effect NoExecute with `tolerationSeconds`",
+        ),
+        (
+            {"key": "a", "effect": "NoSchedule", "tolerationSeconds": 5},
+            "must have effect NoExecute",
+        ),
     ],
 )
 def test_toleration_that_is_none(toleration: dict[str, Any], what: str) -> None:
@@ -47,9 +58,18 @@ def test_toleration_that_is_none(toleration: dict[str, Any], what: str) -> None:
         ({"key": "a/b/c", "operator": "Exists"}, "key: must be the key of a taint"),
         ({"key": f"a/{'b' * 64}", "operator": "Exists"}, "key: must be the key of a taint"),
         ({"key": "a", "value": "b c"}, "value: must be a label value"),
-        ({"key": "a", "value": True}, "value: must be a valid string, got True; write it in quotes"),
-        ({"key": "a", "operator": "exists"}, "operator: must be '', 'Exists' or 'Equal', got 'exists'"),
-        ({"key": "a", "effect": "NoRun"}, "effect: must be '', 'NoSchedule', 'PreferNoSchedule' or 'NoExecute'"),
+        (
+            {"key": "a", "value": True},
+            "value: must be a valid string, got True; write it in quotes",
+        ),
+        (
+            {"key": "a", "operator": "exists"},
+            "operator: must be '', 'Exists' or 'Equal', got 'exists'",
+        ),
+        (
+            {"key": "a", "effect": "NoRun"},
+            "effect: must be '', 'NoSchedule', 'PreferNoSchedule' or 'NoExecute'",
+        ),
     ],
 )
 def test_field_of_a_toleration(toleration: dict[str, Any], what: str) -> None:
@@ -90,9 +110,15 @@ def test_image_reference(reference: str) -> None:
 @pytest.mark.parametrize(
     ("reference", "what"),
     [
-        ("quay.io/kata:4.0.0", "must be a name without a tag: set reference to quay.io/kata and tag to 4.0.0"),
+        (
+            "quay.io/kata:4.0.0",
+            "must be a name without a tag: set reference to quay.io/kata and tag to 4.0.0",
+        ),
         ("kata:latest", "must be a name without a tag: set reference to kata and tag to latest"),
-        ("localhost:5000/kata:1", "must be a name without a tag: set reference to localhost:5000/kata and tag to 1"),
+        (
+            "localhost:5000/kata:1",
+            "must be a name without a tag: set reference to localhost:5000/kata and tag to 1",
+        ),
         ("quay.io/Kata", "must be the name of an image"),
         ("https://quay.io/kata", "must be the name of an image"),
         ("quay.io/kata/", "must be the name of an image"),
@@ -111,16 +137,23 @@ def test_image_reference_that_is_none(key: str, reference: str, what: str) -> No
 
 
 def test_image_without_a_default_tag_may_have_it_in_the_reference() -> None:
-    assert load(kubectlImage={"reference": "kubectl:1", "tag": ""}).kubectl_image.name == "kubectl:1"
+    assert (
+        load(kubectlImage={"reference": "kubectl:1", "tag": ""}).kubectl_image.name == "kubectl:1"
+    )
     assert load(kubectlImage={"reference": "kubectl", "tag": None}).kubectl_image.name == "kubectl"
     assert load(kubectlImage={"reference": "kubectl"}).kubectl_image.name == "kubectl:latest"
     twice = "kubectlImage: must be a name without a tag: set reference to kubectl and tag to 1"
     assert problem(kubectlImage={"reference": "kubectl:1"}).startswith(twice)
-    assert problem(kubectlImage={"reference": "a b"}).startswith("kubectlImage.reference: must be the name of an image")
+    assert problem(kubectlImage={"reference": "a b"}).startswith(
+        "kubectlImage.reference: must be the name of an image"
+    )
 
 
 def test_default_class_that_would_not_be_made() -> None:
-    asked = {"runtimeClasses": {"createDefault": True}, "shims": {"disableAll": True, "clh": {"enabled": True}}}
+    asked = {
+        "runtimeClasses": {"createDefault": True},
+        "shims": {"disableAll": True, "clh": {"enabled": True}},
+    }
     assert problem(**asked) == (
         "runtimeClasses.createDefault: there would be no class 'kata', because the first default shim, "
         "'qemu-runtime-rs', is off; set defaultShim.amd64 to a shim that is on"
@@ -161,14 +194,26 @@ def test_name_that_no_job_can_have(config: dict[str, Any], key: str) -> None:
 @pytest.mark.parametrize(
     ("strategy", "what"),
     [
-        ({"type": "Recreate"}, "updateStrategy.type: must be 'RollingUpdate' or 'OnDelete', got 'Recreate'"),
-        ({"rollingUpdate": {"maxSurge": 1}}, "updateStrategy.rollingUpdate: must have exactly one of `maxUnavailable`"),
-        ({"rollingUpdate": {"maxUnavailable": "0%"}}, "updateStrategy.rollingUpdate: must have exactly one of "),
+        (
+            {"type": "Recreate"},
+            "updateStrategy.type: must be 'RollingUpdate' or 'OnDelete', got 'Recreate'",
+        ),
+        (
+            {"rollingUpdate": {"maxSurge": 1}},
+            "updateStrategy.rollingUpdate: must have exactly one of `maxUnavailable`",
+        ),
+        (
+            {"rollingUpdate": {"maxUnavailable": "0%"}},
+            "updateStrategy.rollingUpdate: must have exactly one of ",
+        ),
         (
             {"rollingUpdate": {"maxUnavailable": "1"}},
             "updateStrategy.rollingUpdate.maxUnavailable: must be a number of",
         ),
-        ({"rollingUpdate": {"partition": 1}}, "updateStrategy.rollingUpdate.partition: no such key"),
+        (
+            {"rollingUpdate": {"partition": 1}},
+            "updateStrategy.rollingUpdate.partition: no such key",
+        ),
     ],
 )
 def test_update_strategy_that_is_none(strategy: dict[str, Any], what: str) -> None:
@@ -179,12 +224,19 @@ def test_update_strategy_that_kubernetes_takes() -> None:
     for written in ({"maxUnavailable": "10%"}, {"maxUnavailable": 0, "maxSurge": "100%"}):
         strategy = load(updateStrategy={"rollingUpdate": written}).update_strategy
         assert strategy.model_dump(by_alias=True, exclude_unset=True)["rollingUpdate"] == written
-    assert load(updateStrategy={"type": "OnDelete", "rollingUpdate": None}).update_strategy.rolling_update is None
+    assert (
+        load(
+            updateStrategy={"type": "OnDelete", "rollingUpdate": None}
+        ).update_strategy.rolling_update
+        is None
+    )
 
 
 @pytest.mark.parametrize("key", ["parallelism", "backoffLimit", "ttlSecondsAfterFinished"])
 def test_number_that_no_object_can_hold(key: str) -> None:
-    assert problem(deploymentMode="job", job={key: 2**31}).startswith(f"job.{key}: must be less than or equal to ")
+    assert problem(deploymentMode="job", job={key: 2**31}).startswith(
+        f"job.{key}: must be less than or equal to "
+    )
 
 
 def test_base_of_custom_runtimes_that_are_off_does_not_matter() -> None:
@@ -200,7 +252,9 @@ def test_image_tag(tag: str) -> None:
 
 @pytest.mark.parametrize("tag", ["-x", ".x", "a:b", "a b", "@sha256:1", "x" * 129])
 def test_image_tag_that_is_none(tag: str) -> None:
-    assert problem(image={"tag": tag}).startswith("image.tag: must be a tag, with or without a digest, or empty")
+    assert problem(image={"tag": tag}).startswith(
+        "image.tag: must be a tag, with or without a digest, or empty"
+    )
 
 
 def runtime(**spec: Any) -> dict[str, Any]:
@@ -218,7 +272,9 @@ def runtime(**spec: Any) -> dict[str, Any]:
 )
 def test_text_that_is_no_toml(config: dict[str, Any], key: str) -> None:
     line = problem(**config)
-    assert line.startswith(f"{key}: must be TOML: Expected ']' at the end of a table declaration (at end of document)")
+    assert line.startswith(
+        f"{key}: must be TOML: Expected ']' at the end of a table declaration (at end of document)"
+    )
     assert "[broken" not in line
 
 
@@ -226,10 +282,14 @@ def test_text_that_is_no_toml(config: dict[str, Any], key: str) -> None:
     "text", ["a = 1\na = 2", "a = " + "[" * 100_000, "a = 1" + "0" * 5_000, "a: 1", "{{ x }}", "\0"]
 )
 def test_more_that_is_no_toml(text: str) -> None:
-    assert problem(containerd={"userDropIn": text}).startswith("containerd.userDropIn: must be TOML")
+    assert problem(containerd={"userDropIn": text}).startswith(
+        "containerd.userDropIn: must be TOML"
+    )
 
 
-@pytest.mark.parametrize("text", ["", " \n", "# nothing\n", "[plugins.'io.containerd.cri.v1.runtime']\nx = true\n"])
+@pytest.mark.parametrize(
+    "text", ["", " \n", "# nothing\n", "[plugins.'io.containerd.cri.v1.runtime']\nx = true\n"]
+)
 def test_toml(text: str) -> None:
     assert load(containerd={"userDropIn": text}).containerd.user_drop_in == text
 
@@ -245,13 +305,19 @@ def test_toml(text: str) -> None:
 )
 def test_custom_runtime_with_a_base_that_there_is_not(base: str, hint: str) -> None:
     line = problem(**runtime(baseConfig=base))
-    assert line.startswith(f"customRuntimes.runtimes.mine.baseConfig: '{base}' is no shim of 4.0.0{hint}")
+    assert line.startswith(
+        f"customRuntimes.runtimes.mine.baseConfig: '{base}' is no shim of 4.0.0{hint}"
+    )
 
 
 @pytest.mark.parametrize(
     ("old", "new", "what"),
     [
-        ("handler: kata-x", "handler: 'a:b'", "its handler must be at most 63 lower-case letters, digits and hyphens"),
+        (
+            "handler: kata-x",
+            "handler: 'a:b'",
+            "its handler must be at most 63 lower-case letters, digits and hyphens",
+        ),
         ("handler: kata-x", 'handler: "a\\nb"', "its handler must be at most 63"),
         ("handler: kata-x", "handler: kata.x", "its handler must be at most 63"),
         ("handler: kata-x", f"handler: {'x' * 64}", "its handler must be at most 63"),
@@ -266,13 +332,23 @@ def test_custom_runtime_with_a_base_that_there_is_not(base: str, hint: str) -> N
             "handler: a\noverhead: {podFixed: {cpu: lots}}",
             "its overhead.podFixed.cpu must be a quant",
         ),
-        ("handler: kata-x", "handler: a\nscheduling: {nodeSelector: {a b: c}}", "its scheduling.nodeSelector.a b must"),
-        ("handler: kata-x", "handler: a\nscheduling: {tolerations: [{}]}", "its scheduling.tolerations.0 must have a"),
+        (
+            "handler: kata-x",
+            "handler: a\nscheduling: {nodeSelector: {a b: c}}",
+            "its scheduling.nodeSelector.a b must",
+        ),
+        (
+            "handler: kata-x",
+            "handler: a\nscheduling: {tolerations: [{}]}",
+            "its scheduling.tolerations.0 must have a",
+        ),
     ],
 )
 def test_runtime_class_that_is_none(old: str, new: str, what: str) -> None:
     line = problem(**runtime(runtimeClass=CLASS.replace(old, new)))
-    assert line.startswith(f"customRuntimes.runtimes.mine.runtimeClass: must be a valid RuntimeClass: {what}")
+    assert line.startswith(
+        f"customRuntimes.runtimes.mine.runtimeClass: must be a valid RuntimeClass: {what}"
+    )
 
 
 def test_custom_runtime_that_takes_the_drop_in_of_a_shim() -> None:
@@ -317,14 +393,23 @@ def test_value_that_could_not_work(config: dict[str, Any], line: str) -> None:
 @pytest.mark.parametrize("amount", [1, 0.5, "250m", "1.5Gi", "1e3", ".5", "1."])
 def test_amounts_are_passed_on_as_they_were_written(amount: object) -> None:
     wanted = {"limits": {"cpu": amount, "nvidia.com/gpu": 1}}
-    assert load(monitor={"resources": wanted}).monitor.resources["limits"] == {"memory": "300Mi", **wanted["limits"]}
+    assert load(monitor={"resources": wanted}).monitor.resources["limits"] == {
+        "memory": "300Mi",
+        **wanted["limits"],
+    }
 
 
 @pytest.mark.parametrize(
     ("expression", "what"),
     [
-        ({"key": "cpus", "operator": "Gt", "values": ["many"]}, "Gt and Lt need one whole number in `values`"),
-        ({"key": "cpus", "operator": "Lt", "values": ["1", "2"]}, "Gt and Lt need one whole number in `values`"),
+        (
+            {"key": "cpus", "operator": "Gt", "values": ["many"]},
+            "Gt and Lt need one whole number in `values`",
+        ),
+        (
+            {"key": "cpus", "operator": "Lt", "values": ["1", "2"]},
+            "Gt and Lt need one whole number in `values`",
+        ),
     ],
 )
 def test_comparison_without_a_number(expression: dict[str, Any], what: str) -> None:
@@ -341,11 +426,19 @@ def test_kubeadm_is_plain_kubernetes() -> None:
 
 @pytest.mark.parametrize(
     ("asked", "limit", "fits"),
-    [("1", "1000m", True), ("1001m", "1", False), ("1Gi", "1G", False), ("1e3", "1k", True), ("2", 1, False)],
+    [
+        ("1", "1000m", True),
+        ("1001m", "1", False),
+        ("1Gi", "1G", False),
+        ("1e3", "1k", True),
+        ("2", 1, False),
+    ],
 )
 def test_a_request_may_be_as_high_as_its_limit(asked: object, limit: object, fits: bool) -> None:
     resources = {"requests": {"example.com/a": asked}, "limits": {"example.com/a": limit}}
     if fits:
         assert load(resources=resources).resources["limits"] == resources["limits"]
     else:
-        assert problem(resources=resources).startswith("resources: must not request more example.com/a (")
+        assert problem(resources=resources).startswith(
+            "resources: must not request more example.com/a ("
+        )

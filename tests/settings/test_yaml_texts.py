@@ -15,7 +15,12 @@ def load(**config: Any) -> Settings:
 
 
 def runtime(**changes: Any) -> dict[str, Any]:
-    made = {"apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass", "metadata": {"name": "kata-x"}, "handler": "kata-x"}
+    made = {
+        "apiVersion": "node.k8s.io/v1",
+        "kind": "RuntimeClass",
+        "metadata": {"name": "kata-x"},
+        "handler": "kata-x",
+    }
     return {"baseConfig": "qemu", "runtimeClass": yaml.safe_dump(made | changes)}
 
 
@@ -29,36 +34,66 @@ def problem(**config: Any) -> str:
 def test_custom_runtimes_count_only_when_enabled_and_come_by_name() -> None:
     b = runtime(metadata={"name": "kata-b"}, handler="kata-b")
     assert list(
-        load(customRuntimes={"enabled": True, "runtimes": {"b": b, "a": runtime()}}).custom_runtimes.active
+        load(
+            customRuntimes={"enabled": True, "runtimes": {"b": b, "a": runtime()}}
+        ).custom_runtimes.active
     ) == [
         "a",
         "b",
     ]
-    assert load(customRuntimes={"enabled": False, "runtimes": {"a": runtime()}}).custom_runtimes.active == {}
+    assert (
+        load(customRuntimes={"enabled": False, "runtimes": {"a": runtime()}}).custom_runtimes.active
+        == {}
+    )
 
 
 def test_quoted_handler_is_read_as_yaml() -> None:
     text = runtime()["runtimeClass"].replace("handler: kata-x", 'handler: "kata-x"')
     made = {"baseConfig": "qemu", "runtimeClass": text}
     assert (
-        load(customRuntimes={"enabled": True, "runtimes": {"a": made}}).custom_runtimes.active["a"].handler == "kata-x"
+        load(customRuntimes={"enabled": True, "runtimes": {"a": made}})
+        .custom_runtimes.active["a"]
+        .handler
+        == "kata-x"
     )
 
 
 def test_dates_stay_text() -> None:
-    text = runtime(metadata={"name": "kata-x"})["runtimeClass"] + "scheduling: {nodeSelector: {since: 2026-01-01}}\n"
-    loaded = load(customRuntimes={"enabled": True, "runtimes": {"a": {"baseConfig": "qemu", "runtimeClass": text}}})
-    assert loaded.custom_runtimes.active["a"].class_object["scheduling"] == {"nodeSelector": {"since": "2026-01-01"}}
+    text = (
+        runtime(metadata={"name": "kata-x"})["runtimeClass"]
+        + "scheduling: {nodeSelector: {since: 2026-01-01}}\n"
+    )
+    loaded = load(
+        customRuntimes={
+            "enabled": True,
+            "runtimes": {"a": {"baseConfig": "qemu", "runtimeClass": text}},
+        }
+    )
+    assert loaded.custom_runtimes.active["a"].class_object["scheduling"] == {
+        "nodeSelector": {"since": "2026-01-01"}
+    }
 
 
 @pytest.mark.parametrize(
     ("spec", "what"),
     [
         ({"baseConfig": "qemu"}, "runtimeClass: is required"),
-        ({"baseConfig": "qemu", "runtimeClass": "x: [", "dropIn": ""}, "runtimeClass: must be a RuntimeClass as YAML"),
-        ({"baseConfig": "qemu", "runtimeClass": "[" * 100_000}, "runtimeClass: must be a RuntimeClass as YAML"),
-        ({"baseConfig": "qemu", "runtimeClass": "a: b"}, "runtimeClass: must be a RuntimeClass of node.k8s.io/v1"),
-        (runtime(metadata={}), "runtimeClass: must be a valid RuntimeClass: it needs metadata.name"),
+        (
+            {"baseConfig": "qemu", "runtimeClass": "x: [", "dropIn": ""},
+            "runtimeClass: must be a RuntimeClass as YAML",
+        ),
+        (
+            {"baseConfig": "qemu", "runtimeClass": "[" * 100_000},
+            "runtimeClass: must be a RuntimeClass as YAML",
+        ),
+        (
+            {"baseConfig": "qemu", "runtimeClass": "a: b"},
+            "runtimeClass: must be a RuntimeClass of node.k8s.io/v1",
+        ),
+        (
+            runtime(metadata={}),
+            "runtimeClass: must be a valid RuntimeClass: it needs metadata.name",
+        ),
         (
             runtime(handler=None),
             "runtimeClass: must be a valid RuntimeClass: its handler must be a valid string, got None",
@@ -69,7 +104,10 @@ def test_dates_stay_text() -> None:
             "runtimeClass: must be a valid RuntimeClass: its overhead must be a map, got '1Gi'",
         ),
         (runtime() | {"crio": {"pullType": "never"}}, "crio.pullType: must be '' or 'guest-pull'"),
-        (runtime(handler="kata-qemu"), "runtimeClass: 'kata-qemu' is that of a shim; use another name"),
+        (
+            runtime(handler="kata-qemu"),
+            "runtimeClass: 'kata-qemu' is that of a shim; use another name",
+        ),
         (runtime() | {"baseConfig": "a b"}, "baseConfig: 'a b' is no shim of 4.1.0"),
     ],
 )
@@ -82,10 +120,15 @@ def test_runtime_that_cannot_work_is_refused(spec: dict[str, Any], what: str) ->
 def test_two_runtimes_with_one_handler_are_refused() -> None:
     twice = {"a": runtime(), "b": runtime(metadata={"name": "kata-y"})}
     line = problem(customRuntimes={"enabled": True, "runtimes": twice})
-    assert "customRuntimes: must give each runtime a handler of its own; kata-x is used 2 times" in line
+    assert (
+        "customRuntimes: must give each runtime a handler of its own; kata-x is used 2 times"
+        in line
+    )
 
 
-@pytest.mark.parametrize("pod", ["just text", "kind: Pod", "apiVersion: v1\nkind: Pod\nmetadata: {}\n", "x: [", "- a"])
+@pytest.mark.parametrize(
+    "pod", ["just text", "kind: Pod", "apiVersion: v1\nkind: Pod\nmetadata: {}\n", "x: [", "- a"]
+)
 def test_verification_pod_has_to_be_a_pod_with_a_name(pod: str) -> None:
     assert problem(verification={"pod": pod}).startswith(
         ("verification.pod: must be a Pod", "verification.pod: must be a valid Pod")
@@ -93,9 +136,13 @@ def test_verification_pod_has_to_be_a_pod_with_a_name(pod: str) -> None:
 
 
 def test_custom_runtimes_may_be_the_only_ones() -> None:
-    only = load(shims={"disableAll": True}, customRuntimes={"enabled": True, "runtimes": {"a": runtime()}})
+    only = load(
+        shims={"disableAll": True}, customRuntimes={"enabled": True, "runtimes": {"a": runtime()}}
+    )
     assert only.shims.enabled == {}
-    assert problem(shims={"disableAll": True}, customRuntimes={"enabled": False}).startswith("shims: all are off")
+    assert problem(shims={"disableAll": True}, customRuntimes={"enabled": False}).startswith(
+        "shims: all are off"
+    )
 
 
 def test_verification_is_off_without_a_pod() -> None:

@@ -33,7 +33,11 @@ class Accidents:
             self._break_down(node)
 
     def _evict(self, job: Object) -> None:
-        site, name, namespace = self._world.site, job["metadata"]["name"], job["metadata"]["namespace"]
+        site, name, namespace = (
+            self._world.site,
+            job["metadata"]["name"],
+            job["metadata"]["namespace"],
+        )
         if site.namespaces[namespace].jobs.get(name) is job and is_active(job):
             self._world.met["pod_evicted"] += 1
             site.evict_pod(name, namespace=namespace)

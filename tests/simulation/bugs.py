@@ -1,4 +1,7 @@
-"""Bugs to plant: each takes away one safeguard of the product. A simulation that does not find them proves nothing."""
+"""Bugs to plant: each takes away one safeguard of the product.
+
+A simulation that does not find them proves nothing.
+"""
 
 import asyncio
 import contextlib
@@ -31,7 +34,10 @@ from tests.simulation.planting import Patch, around, bug
 def failures_of_nodes_that_are_down_do_not_count() -> Patch:
     def planned(*arguments: Any, **keywords: Any) -> Plan:
         found = plan(*arguments, **keywords)
-        steps = (replace(s, failed_before=s.failed_before and s.action is not Action.SKIPPED) for s in found.steps)
+        steps = (
+            replace(s, failed_before=s.failed_before and s.action is not Action.SKIPPED)
+            for s in found.steps
+        )
         return replace(found, steps=tuple(steps))
 
     return mock.patch.object(preview, "plan", planned)
@@ -43,7 +49,9 @@ def job_of_a_reinstalled_machine_is_believed() -> Patch:
         return bool(original(seen, replace(job, machine_id=step.machine_id), step))
 
     patches = contextlib.ExitStack()
-    patches.enter_context(mock.patch.object(NodeJob, "is_of", lambda job, node: job.node_uid == node.metadata.uid))
+    patches.enter_context(
+        mock.patch.object(NodeJob, "is_of", lambda job, node: job.node_uid == node.metadata.uid)
+    )
     patches.enter_context(around(JobsSeen, "is_ours", is_ours))
     return patches
 
@@ -68,7 +76,9 @@ def begun_cleanup_is_not_seen() -> Patch:
 
 @bug(destroys=0.5, job_fails=0.5)
 def only_marked_nodes_are_cleaned() -> Patch:
-    def of_marked(original: Any, nodes: Any, known: Iterable[NodeJob], *rest: Any, **keywords: Any) -> Plan:
+    def of_marked(
+        original: Any, nodes: Any, known: Iterable[NodeJob], *rest: Any, **keywords: Any
+    ) -> Plan:
         return original(nodes, [job for job in known if job.stage == "cleanup"], *rest, **keywords)  # type: ignore[no-any-return] # as the original
 
     return around(uninstall, "cleanup_plan", of_marked)
@@ -127,7 +137,9 @@ def lists_may_be_stale() -> Patch:
 @bug(node_replaced=0.3)
 def unmarked_nodes_lose_their_jobs_at_the_end() -> Patch:
     async def tidy(_: Any, api: KubeApi, request: Any, *__: Any) -> None:
-        await api.delete_jobs(request.namespace, jobs.selector(request.suffix, "install"), "status.successful=1")
+        await api.delete_jobs(
+            request.namespace, jobs.selector(request.suffix, "install"), "status.successful=1"
+        )
 
     return around(install, "tidy", tidy)
 
@@ -173,7 +185,16 @@ def lease_counts_as_fresh_for_ever() -> Patch:
     return mock.patch.object(HeldLease, "remaining", property(lambda _: 15.0))
 
 
-@bug(sleeps=0.5, company=0.9, survives_sleep=1.0, slow=0.4, killed=0.0, lease_deleted=0.0, outage=0.0, denied=0.0)
+@bug(
+    sleeps=0.5,
+    company=0.9,
+    survives_sleep=1.0,
+    slow=0.4,
+    killed=0.0,
+    lease_deleted=0.0,
+    outage=0.0,
+    denied=0.0,
+)
 def what_waits_for_a_connection_is_sent_after_a_sleep() -> Patch:
     return mock.patch.object(NetworkApi, "writing_while", return_value=contextlib.nullcontext())
 

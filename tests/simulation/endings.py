@@ -16,15 +16,24 @@ def all_installed(site: Site, promises: Promises, digest: str) -> None:
             continue
         machine, metadata = promises.machines[name], node["metadata"]
         mark = node_mark.parse(metadata["annotations"].get(key))
-        if mark is None and promises.setting.existing == "adopt" and not machine.dirty and not site.shows_kata(name):
+        if (
+            mark is None
+            and promises.setting.existing == "adopt"
+            and not machine.dirty
+            and not site.shows_kata(name)
+        ):
             # Nothing is adopted for its label alone.
             continue
         if mark is None or mark.digest != digest:
             raise BrokenPromiseError(f"{name} was lost: the last run left it without a mark")
         if machine.installed != digest and not machine.tampered:
-            raise BrokenPromiseError(f"{name} says {digest} and has {machine.installed or 'nothing whole'}")
+            raise BrokenPromiseError(
+                f"{name} says {digest} and has {machine.installed or 'nothing whole'}"
+            )
         if metadata["labels"].get(names.RUNTIME_LABEL) != "true":
-            raise BrokenPromiseError(f"{name} is marked, and nothing can be scheduled there for want of its label")
+            raise BrokenPromiseError(
+                f"{name} is marked, and nothing can be scheduled there for want of its label"
+            )
 
 
 def lease_is_free(site: Site, promises: Promises, run: str) -> None:
@@ -36,8 +45,16 @@ def lease_is_free(site: Site, promises: Promises, run: str) -> None:
 
 def no_finished_jobs(site: Site, promises: Promises) -> None:
     """After the last up, no Job is left that has succeeded, unless it is all that tells of its node."""
-    own = [job for job in site.kept("jobs") if site.promises_of(job) is promises and job["status"].get("succeeded")]
-    left = [job["metadata"]["name"] for job in own if node_of(job) in site.nodes and site.is_selected(node_of(job))]
+    own = [
+        job
+        for job in site.kept("jobs")
+        if site.promises_of(job) is promises and job["status"].get("succeeded")
+    ]
+    left = [
+        job["metadata"]["name"]
+        for job in own
+        if node_of(job) in site.nodes and site.is_selected(node_of(job))
+    ]
     if left:
         raise BrokenPromiseError(f"the last up left the finished Jobs {', '.join(left)}")
 
@@ -47,12 +64,16 @@ def deselected_are_clean(site: Site, promises: Promises) -> None:
     key = names.mark_annotation(promises.suffix)
     for name, node in site.nodes.items():
         if not site.is_selected(name) and key in node["metadata"]["annotations"]:
-            raise BrokenPromiseError(f"{name} is not selected any more, and the last up left it as it was")
+            raise BrokenPromiseError(
+                f"{name} is not selected any more, and the last up left it as it was"
+            )
 
 
 def nothing_left(site: Site, promises: Promises) -> None:
     """After destroy, nothing of the installation is in the cluster or on a machine."""
-    jobs = [job["metadata"]["name"] for job in site.kept("jobs") if site.promises_of(job) is promises]
+    jobs = [
+        job["metadata"]["name"] for job in site.kept("jobs") if site.promises_of(job) is promises
+    ]
     lease = names.base(promises.suffix)
     if jobs or lease in site.namespaces[promises.namespace].leases:
         raise BrokenPromiseError(f"destroy left {', '.join(jobs) or 'its Lease'}")
@@ -78,6 +99,8 @@ def others_kept(site: Site, promises: Promises) -> None:
         if not site.is_selected(name):
             continue
         if machine.installed and key not in metadata["annotations"]:
-            raise BrokenPromiseError(f"another installation's destroy took the mark of {promises.suffix!r} off {name}")
+            raise BrokenPromiseError(
+                f"another installation's destroy took the mark of {promises.suffix!r} off {name}"
+            )
         if machine.installed and metadata["labels"].get(names.RUNTIME_LABEL) != "true":
             raise BrokenPromiseError(f"another installation's destroy took the label off {name}")

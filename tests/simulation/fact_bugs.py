@@ -35,7 +35,16 @@ def nodes_are_installed_though_not_ready_since_the_plan() -> Patch:
     return mock.patch.object(InstallRequest, "objection", return_value="")
 
 
-@bug(cleans=0.9, deselected=0.4, churn=0.9, soaks=0.9, destroys=0.0, job_fails=0.0, killed=0.0, node_replaced=0.0)
+@bug(
+    cleans=0.9,
+    deselected=0.4,
+    churn=0.9,
+    soaks=0.9,
+    destroys=0.0,
+    job_fails=0.0,
+    killed=0.0,
+    node_replaced=0.0,
+)
 def nodes_are_cleaned_though_selected_since_the_plan() -> Patch:
     patches = contextlib.ExitStack()
     patches.enter_context(mock.patch.object(CleanupRequest, "objection", return_value=""))
@@ -51,7 +60,9 @@ def nodes_are_cleaned_though_selected_since_the_plan() -> Patch:
 def node_that_is_left_out_counts_as_failed() -> Patch:
     async def create(original: Any, made: Creator, command: CreateJob, step: Any) -> Result:
         result: Result = await original(made, command, step)
-        return Result(code=Code.REJECTED, text=result.text) if result.code is Code.SKIPPED else result
+        return (
+            Result(code=Code.REJECTED, text=result.text) if result.code is Code.SKIPPED else result
+        )
 
     return around(Creator, "create", create)
 

@@ -6,7 +6,10 @@ from dataclasses import dataclass, fields, replace
 
 @dataclass(frozen=True)
 class Faults:
-    """Probabilities per request, watch event or Job; those under "per run" are per run of the program."""
+    """Probabilities per request, watch event or Job.
+
+    Those under "per run" are per run of the program.
+    """
 
     # Per request.
     throttled: float = 0.0
@@ -19,7 +22,8 @@ class Faults:
     """Its machine falls asleep while it waits for a connection, and sends it on waking."""
     busy_object: float = 0.0
     killed_by_write: float = 0.0
-    """The run is killed when its creation or deletion of a Job has been applied, before the answer."""
+    """The run is killed when its creation or deletion of a Job has been applied, before the
+    answer."""
     # Per watch event.
     watch_stalls: float = 0.0
     watch_expires: float = 0.0

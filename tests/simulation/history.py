@@ -71,7 +71,9 @@ class History:
 
     def _install_with_helm(self, nodes: list[str]) -> None:
         site = self.world.site
-        site.objects[f"namespaces/{HOME}/daemonsets/kata-deploy"] = {"metadata": {"name": "kata-deploy"}}
+        site.objects[f"namespaces/{HOME}/daemonsets/kata-deploy"] = {
+            "metadata": {"name": "kata-deploy"}
+        }
         for name in nodes:
             site.nodes[name]["metadata"]["labels"][names.RUNTIME_LABEL] = "true"
             site.serve(name, handler_of(""), kata=True)
@@ -79,9 +81,13 @@ class History:
 
     def _stack(self, name: str, namespace: str, suffix: str) -> Stack:
         world = self.world
-        promises = Promises(namespace, suffix, world.setting, lambda: world.now, lambda: world.clocks_agree)
+        promises = Promises(
+            namespace, suffix, world.setting, lambda: world.now, lambda: world.clocks_agree
+        )
         world.site.watched_by(promises)
-        world.site.objects[f"namespaces/{namespace}"] = {"metadata": {"name": namespace, "uid": "cluster-1"}}
+        world.site.objects[f"namespaces/{namespace}"] = {
+            "metadata": {"name": namespace, "uid": "cluster-1"}
+        }
         return Stack(name, world, promises)
 
     def play(self) -> None:
@@ -106,7 +112,9 @@ class History:
     def work(self) -> tuple[int, int]:
         """How many Jobs have installed and cleaned."""
         found = [stack.promises for stack in self.stacks]
-        return sum(promises.installs for promises in found), sum(promises.cleanups for promises in found)
+        return sum(promises.installs for promises in found), sum(
+            promises.cleanups for promises in found
+        )
 
     def close(self) -> None:
         for process in list(self.world.processes):
@@ -126,7 +134,9 @@ class History:
             world.rest(world.rng.uniform(0.0, 40.0))
             if world.chance(faults.lease_deleted):
                 self._delete_leases()
-            runs.append(self._start(world.rng.choice(self.stacks), destroys=world.chance(faults.destroys)))
+            runs.append(
+                self._start(world.rng.choice(self.stacks), destroys=world.chance(faults.destroys))
+            )
         for run in runs:
             self._draw_fate(run)
         self._draw_weather(faults)
@@ -152,13 +162,22 @@ class History:
         if world.chance(faults.interrupted):
             world.after(world.rng.uniform(0.0, 60.0), self._interrupt, run)
         if world.chance(faults.sleeps):
-            world.after(world.rng.uniform(0.0, 60.0), self._sleep, run, world.rng.choice([5.0, 14.0, 40.0, 1000.0]))
+            world.after(
+                world.rng.uniform(0.0, 60.0),
+                self._sleep,
+                run,
+                world.rng.choice([5.0, 14.0, 40.0, 1000.0]),
+            )
         if world.chance(faults.clock_jumps):
             world.clocks_agree = False
             world.after(world.rng.uniform(0.0, 60.0), run.jump, world.rng.choice([5.0, 100.0]))
         if world.chance(faults.clock_set):
             world.clocks_agree = False
-            world.after(world.rng.uniform(0.0, 60.0), run.set_clock, world.rng.choice([-600.0, -5.0, 5.0, 600.0]))
+            world.after(
+                world.rng.uniform(0.0, 60.0),
+                run.set_clock,
+                world.rng.choice([-600.0, -5.0, 5.0, 600.0]),
+            )
 
     def _sleep(self, run: Process, seconds: float) -> None:
         if not run.ended:
@@ -243,7 +262,9 @@ class History:
         self.runs += 1
         stack.runs += 1
         process = Process(f"run-{self.runs}", self.world.now, stack.promises, destroys=destroys)
-        main: Callable[[NetworkApi], Coroutine[Any, Any, None]] = stack.destroy if destroys else stack.up
+        main: Callable[[NetworkApi], Coroutine[Any, Any, None]] = (
+            stack.destroy if destroys else stack.up
+        )
         process.start(main(NetworkApi(self.world, process)))
         self.world.processes.append(process)
         return process
@@ -265,7 +286,9 @@ def play(seed: int, **often: float) -> History:
         with simulated():
             history.play()
     except BrokenPromiseError as error:
-        error.add_note(f"at {history.world.now:.1f} s of seed {seed}; again: python -m tests.simulation {seed}")
+        error.add_note(
+            f"at {history.world.now:.1f} s of seed {seed}; again: python -m tests.simulation {seed}"
+        )
         raise
     finally:
         history.close()

@@ -36,7 +36,9 @@ class Hosts(Cluster):
         self.promises[promises.namespace, promises.suffix] = promises
         for name, node in self.nodes.items():
             machine_id = node["status"]["nodeInfo"]["machineID"]
-            promises.machines[name] = Machine(name, node["metadata"]["uid"], machine_id, self.kinds[name])
+            promises.machines[name] = Machine(
+                name, node["metadata"]["uid"], machine_id, self.kinds[name]
+            )
 
     def machines(self, name: str) -> list[Machine]:
         """Return what each installation should know of a machine."""
@@ -64,9 +66,13 @@ class Hosts(Cluster):
                 machine.not_ready_since = before.not_ready_since
                 machine.deselected_since = before.deselected_since
                 machine.selected_since = before.selected_since
-                # Where no handler tells, the label of a machine that was made anew looks as if Kata were there still.
+                # Where no handler tells, the label of a machine that was made anew looks as if Kata
+                # were there still.
                 machine.foreign = before.foreign and not self._world.setting.tells_handlers
-            machine.was_down, machine.excused = not self.is_ready(name), known is not None or name in promises.lost
+            machine.was_down, machine.excused = (
+                not self.is_ready(name),
+                known is not None or name in promises.lost,
+            )
             promises.machines[name] = machine
         for job in self.active:
             if node_of(job) == name:
@@ -80,7 +86,9 @@ class Hosts(Cluster):
         """Return the promises of the installation that a Job belongs to."""
         stage = job["metadata"]["labels"][names.STAGE_LABEL]
         owner = job["metadata"]["labels"][names.OWNER_LABEL]
-        of_suffix = {names.job_prefix(suffix, stage): (ns, suffix) for ns, suffix in self._near(job)}
+        of_suffix = {
+            names.job_prefix(suffix, stage): (ns, suffix) for ns, suffix in self._near(job)
+        }
         return self.promises[of_suffix[owner]]
 
     def _near(self, job: Any) -> list[tuple[str, str]]:
@@ -110,10 +118,14 @@ class Hosts(Cluster):
         for machine in self.machines(name):
             if selected:
                 machine.deselected_since = None
-                machine.selected_since = now if machine.selected_since is None else machine.selected_since
+                machine.selected_since = (
+                    now if machine.selected_since is None else machine.selected_since
+                )
             else:
                 machine.selected_since = None
-                machine.deselected_since = now if machine.deselected_since is None else machine.deselected_since
+                machine.deselected_since = (
+                    now if machine.deselected_since is None else machine.deselected_since
+                )
 
     def is_selected(self, name: str) -> bool:
         return bool(self.nodes[name]["metadata"]["labels"].get(POOL) == "kata")
@@ -121,7 +133,9 @@ class Hosts(Cluster):
     def serve(self, name: str, handler: str, *, kata: bool) -> None:
         """Let a machine's container runtime serve a handler or not, and tell so where the history has that."""
         status = self.nodes[name]["status"]
-        told = [h for h in status.get("runtimeHandlers", [{"name": "runc"}]) if h["name"] != handler]
+        told = [
+            h for h in status.get("runtimeHandlers", [{"name": "runc"}]) if h["name"] != handler
+        ]
         if self._world.setting.tells_handlers:
             status["runtimeHandlers"] = [*told, {"name": handler}] if kata else told
 

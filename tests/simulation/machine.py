@@ -23,7 +23,8 @@ class Machine:
     installed_at: float = 0.0
     failed: dict[str, str] = field(default_factory=dict)
     failed_before_cleanup: set[str] = field(default_factory=set)
-    """A cleanup that is cut off leaves failed Jobs and traces: by them the machine may go on to count as failed."""
+    """A cleanup that is cut off leaves failed Jobs and traces: by them the machine may go on to
+    count as failed."""
     begun_at: str = ""
     """The digest of the last install Job that has worked on it."""
     tried_before: bool = False
@@ -35,13 +36,16 @@ class Machine:
     """Somebody took its label since its last Job."""
     was_down: bool = False
     swapped: bool = False
-    """It took the place of another machine while a Job was at work: whose Job it is cannot be told."""
+    """It took the place of another machine while a Job was at work: whose Job it is cannot be
+    told."""
     doubted_by: str = ""
-    """The run that was about to replace what is installed; if it is cut off, the next one has to install again."""
+    """The run that was about to replace what is installed; if it is cut off, the next one has to
+    install again."""
     worked_on_by: str = ""
     """The run that made its last Job."""
     cleaned_by: str = ""
-    """The run whose cleanup has succeeded, with no install since. One that is cut off may leave the next in doubt."""
+    """The run whose cleanup has succeeded, with no install since. One that is cut off may leave the
+    next in doubt."""
     gone: bool = False
     """Another machine has its name, or none."""
     undoing: bool = False
@@ -59,7 +63,9 @@ class Machine:
     @property
     def unfit(self) -> bool:
         """Whether it has been gone, NotReady or not selected at times."""
-        return self.gone or self.was_down or self.selected_since is None or self.selected_since > 0.0
+        return (
+            self.gone or self.was_down or self.selected_since is None or self.selected_since > 0.0
+        )
 
     @property
     def murky(self) -> bool:

@@ -1,7 +1,8 @@
 """The way between runs and API server: requests and answers take time, get lost, come late, and watches break.
 
-A request whose sender has given up or died may still be applied, at most `LANDS_WITHIN` seconds later. That bound is
-what the margin of the Lease is made for; no client can be safe from a request that the network keeps for longer.
+A request whose sender has given up or died may still be applied, at most `LANDS_WITHIN` seconds
+later. That bound is what the margin of the Lease is made for; no client can be safe from a request
+that the network keeps for longer.
 """
 
 import asyncio
@@ -128,7 +129,11 @@ class NetworkApi(FakeKubeApi):
             return
         result = self._applied(apply)
         self._note_plan(name)
-        if name in _FATAL and world.chance(world.faults.killed_by_write) and not self._process.ended:
+        if (
+            name in _FATAL
+            and world.chance(world.faults.killed_by_write)
+            and not self._process.ended
+        ):
             world.kill(self._process)
         if world.chance(world.faults.lost_answer):
             result = unreachable() if world.rng.random() < 0.7 else server_error()
@@ -143,7 +148,9 @@ class NetworkApi(FakeKubeApi):
         if self._is_asleep or world.now < world.weather.down_until or chance(faults.lost_request):
             return unreachable(), 0.2
         if writes and chance(faults.throttled):
-            return ApiError(429, "TooManyRequests", "slow down", world.rng.choice([None, 1.0, 3.0])), 0.2
+            return ApiError(
+                429, "TooManyRequests", "slow down", world.rng.choice([None, 1.0, 3.0])
+            ), 0.2
         if chance(faults.server_error):
             return server_error(), 0.2
         if name == "annotate_node" and chance(faults.busy_object):
@@ -157,7 +164,9 @@ class NetworkApi(FakeKubeApi):
     @property
     def _is_asleep(self) -> bool:
         """Whether its machine sleeps for longer than a request may be on its way."""
-        return bool(self._process.asleep_until) and self._world.now > self._process.now + LANDS_WITHIN
+        return (
+            bool(self._process.asleep_until) and self._world.now > self._process.now + LANDS_WITHIN
+        )
 
     def _applied(self, apply: Callable[[], Any]) -> Any:
         process = self._process
@@ -176,7 +185,9 @@ class NetworkApi(FakeKubeApi):
         if name == "list_jobs":
             self._seen_failed = site.failed_jobs
         elif name == "list_nodes":
-            self._process.promises.plan(self._seen_failed, [n for n in site.nodes if site.is_selected(n)])
+            self._process.promises.plan(
+                self._seen_failed, [n for n in site.nodes if site.is_selected(n)]
+            )
             site.end_some_soon()
 
     def _excuse(self) -> None:
@@ -222,7 +233,9 @@ class NetworkApi(FakeKubeApi):
             else:
                 return
 
-    async def watch_jobs(self, namespace: str, selector: str, resource_version: str) -> AsyncGenerator[JobEvent, None]:
+    async def watch_jobs(
+        self, namespace: str, selector: str, resource_version: str
+    ) -> AsyncGenerator[JobEvent, None]:
         await self._open_watch()
         watch = Watch(self._world, self._process, namespace, selector, int(resource_version))
         try:

@@ -1,4 +1,7 @@
-"""Waves and soaks as they were asked for, counted where Jobs are created. The arithmetic is the simulation's own."""
+"""Waves and soaks as they were asked for, counted where Jobs are created.
+
+The arithmetic is the simulation's own.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -13,8 +16,8 @@ from tests.simulation.setting import Setting
 class _Plan:
     """What a run saw when it planned.
 
-    `begun` are the digests that each selected machine was tried at, None where the plan may have seen less. `started`
-    are the machines that the run itself was the first to try.
+    `begun` are the digests that each selected machine was tried at, None where the plan may have
+    seen less. `started` are the machines that the run itself was the first to try.
     """
 
     selected: Sequence[Machine]
@@ -28,7 +31,9 @@ class _Plan:
         sure = sum(begun is not None and digest in begun for begun in self.begun)
         # What is not fit at its turn is left out, and its wave goes on without it.
         begun_or_unfit = zip(self.selected, self.begun, strict=True)
-        doubtful = sum(begun is None or (m not in self.started and m.unfit) for m, begun in begun_or_unfit)
+        doubtful = sum(
+            begun is None or (m not in self.started and m.unfit) for m, begun in begun_or_unfit
+        )
         doubtful += len(self.asked) - len(self.started)
         return range(sure + len(self.started), sure + doubtful + len(self.started) + 1)
 
@@ -47,7 +52,10 @@ class Pace:
     def plan(self, run: str, selected: Sequence[Machine]) -> None:
         """Note what a run plans with, until it starts something: what it reads then is for other ends."""
         if run not in self._plans or not self._plans[run].started:
-            begun = [None if m.murky else frozenset({m.installed, m.begun_at, *m.failed}) for m in selected]
+            begun = [
+                None if m.murky else frozenset({m.installed, m.begun_at, *m.failed})
+                for m in selected
+            ]
             self._plans[run] = _Plan(selected, begun)
 
     def planned(self, run: str) -> list[Machine]:
@@ -77,13 +85,17 @@ class Pace:
         reach = self._setting.reach(total)
         # Of each kind one may start, however many kinds there are.
         if reach and not canary and all(at_work > count - _behind(reach, count) for count in tried):
-            raise BrokenPromiseError(f"{machine.name} starts while {at_work} of the waves before it are at work")
+            raise BrokenPromiseError(
+                f"{machine.name} starts while {at_work} of the waves before it are at work"
+            )
         kinds = len({m.kind for m in plan.selected})
         ends = {*reach, kinds} if self._setting.sizes[:1] == ("canary",) else set(reach)
         soak = self._setting.soak_seconds if self._clocks_agree() else 0
         done = [m.installed_at for m in plan.selected if m is not machine and m.installed == digest]
         if done and now - max(done) < soak and not canary and all(count in ends for count in tried):
-            raise BrokenPromiseError(f"{machine.name} starts {now - max(done):.1f} s after a wave that soaks {soak} s")
+            raise BrokenPromiseError(
+                f"{machine.name} starts {now - max(done):.1f} s after a wave that soaks {soak} s"
+            )
         plan.started.append(machine)
 
 

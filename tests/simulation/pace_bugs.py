@@ -23,7 +23,16 @@ def waves_do_not_soak() -> Patch:
     return around(WaveQueue, "open_waves", open_waves)
 
 
-@bug(soaks=1.0, interrupted=0.9, killed=0.0, sleeps=0.0, company=0.0, lease_deleted=0.0, clock_jumps=0.0, destroys=0.0)
+@bug(
+    soaks=1.0,
+    interrupted=0.9,
+    killed=0.0,
+    sleeps=0.0,
+    company=0.0,
+    lease_deleted=0.0,
+    clock_jumps=0.0,
+    destroys=0.0,
+)
 def soak_that_was_cut_off_is_forgotten() -> Patch:
     return mock.patch.object(soak, "seconds_left", return_value=0.0)
 
@@ -53,7 +62,9 @@ def wave_opens_when_the_one_before_has_begun() -> Patch:
 
 @bug(percentages=0.9, job_fails=0.5)
 def budget_is_rounded_up() -> Patch:
-    return mock.patch.object(waves, "allowed", lambda failures, total: math.ceil(waves._exact(failures, total)))
+    return mock.patch.object(
+        waves, "allowed", lambda failures, total: math.ceil(waves._exact(failures, total))
+    )
 
 
 # Whose nodes they are.

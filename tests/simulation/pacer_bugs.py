@@ -23,7 +23,11 @@ from tests.simulation.planting import Patch, around, bug
 def slot_is_freed_when_no_answer_comes() -> Patch:
     def on_result(original: Any, made: Pacer, now: float, command: Any, result: Result) -> None:
         run = made.nodes[command.node]
-        if isinstance(command, CreateJob) and result.code is Code.UNKNOWN and run.phase is Phase.CREATING:
+        if (
+            isinstance(command, CreateJob)
+            and result.code is Code.UNKNOWN
+            and run.phase is Phase.CREATING
+        ):
             run.busy = False
             made.nodes.enter(run, Phase.QUEUED)
             made._queue.put_back(run.step)
@@ -45,9 +49,16 @@ def no_answer_counts_as_failure() -> Patch:
 
 @bug(job_deleted=0.3, watch_stalls=0.2)
 def events_are_told_apart_by_name() -> Patch:
-    def on_job(original: Any, made: Pacer, now: float, job: NodeJob, *, deleted: bool = False) -> None:
+    def on_job(
+        original: Any, made: Pacer, now: float, job: NodeJob, *, deleted: bool = False
+    ) -> None:
         run = made.nodes.get(job.node)
-        original(made, now, replace(job, uid=run.job_uid) if run and run.job_uid else job, deleted=deleted)
+        original(
+            made,
+            now,
+            replace(job, uid=run.job_uid) if run and run.job_uid else job,
+            deleted=deleted,
+        )
 
     return around(Pacer, "on_job", on_job)
 
@@ -74,7 +85,11 @@ def jobs_of_others_are_not_counted() -> Patch:
 @bug()
 def failure_counts_only_once_it_is_explained() -> Patch:
     def failed(original: Any, made: Transitions, run: Any, phase: Phase) -> None:
-        counted = mock.patch.object(Budget, "failed") if phase is Phase.INSPECTING else contextlib.nullcontext()
+        counted = (
+            mock.patch.object(Budget, "failed")
+            if phase is Phase.INSPECTING
+            else contextlib.nullcontext()
+        )
         with counted:
             original(made, run, phase)
 
@@ -88,7 +103,11 @@ def earlier_failures_are_forgotten() -> Patch:
 
 @bug(node_deleted=0.3)
 def canary_that_departs_is_no_reason_to_stop() -> Patch:
-    return mock.patch.object(Budget, "departed", lambda budget, node, canary: budget.recovered(node))  # noqa: ARG005
+    return mock.patch.object(
+        Budget,
+        "departed",
+        lambda budget, node, canary: budget.recovered(node),  # noqa: ARG005
+    )
 
 
 @bug()

@@ -1,7 +1,7 @@
 """Runs of the program as processes of their own: each has an event loop that the world steps through virtual time.
 
-A process can be killed between any two of its steps, be interrupted (Ctrl-C), and sleep as a laptop does: its own
-clock then stands still while the world's goes on.
+A process can be killed between any two of its steps, be interrupted (Ctrl-C), and sleep as a laptop
+does: its own clock then stands still while the world's goes on.
 """
 
 import asyncio
@@ -47,12 +47,17 @@ class _Loop(asyncio.SelectorEventLoop):
 
 
 class Process:
-    """One run of `main`, begun at the world's time `now`. `wakes_at` is when it has something to do again.
+    """One run of `main`, begun at the world's time `now`.
 
-    Its requests are those of the installation that `promises` are made to; `destroys` says that it takes that away.
+    `wakes_at` is when it has something to do again.
+
+    Its requests are those of the installation that `promises` are made to; `destroys` says that it
+    takes that away.
     """
 
-    def __init__(self, name: str, now: float, promises: Promises, *, destroys: bool = False) -> None:
+    def __init__(
+        self, name: str, now: float, promises: Promises, *, destroys: bool = False
+    ) -> None:
         self.name = name
         self.promises = promises
         self.destroys = destroys

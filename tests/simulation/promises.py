@@ -27,7 +27,8 @@ class Promises:
     clocks_agree: Callable[[], bool]
     machines: dict[str, Machine] = field(default_factory=dict)
     lost: set[str] = field(default_factory=set)
-    """Names of nodes that have failed and left the cluster: a run that saw it goes on to count them."""
+    """Names of nodes that have failed and left the cluster: a run that saw it goes on to count
+    them."""
     proven: set[tuple[int, str]] = field(default_factory=set)
     """Kinds on which a digest has succeeded."""
     run: str = ""
@@ -47,7 +48,9 @@ class Promises:
         """The next request is one of that run."""
         self.run, self.destroys = run, destroys
         if run not in self.known:
-            self.known[run] = {(m.machine_id, digest) for m in self.machines.values() for digest in m.failed}
+            self.known[run] = {
+                (m.machine_id, digest) for m in self.machines.values() for digest in m.failed
+            }
 
     def plan(self, seen_failed: frozenset[str], selected: Sequence[str]) -> None:
         """The run reads the nodes, having read the Jobs: what it plans is made from these."""
@@ -67,7 +70,9 @@ class Promises:
             self._may_install(machine, digest, active)
             canary = not any(m.begun(digest) for m in self._alike(machine))
             at_work = self._fresh_at_work(active, digest)
-            self.pace.before_install(self.run, machine, digest, at_work, self.clock(), canary=canary)
+            self.pace.before_install(
+                self.run, machine, digest, at_work, self.clock(), canary=canary
+            )
         if stage_of(job) == "cleanup" and machine and is_of(job, machine):
             self._may_clean(machine)
         self.installs += stage_of(job) == "install"
@@ -79,25 +84,46 @@ class Promises:
     def _looked_at(self, machine: Machine) -> None:
         """Check that a Job goes only to a node that was fit for it a moment before."""
         last = self.clock() - LOOKED_SECONDS
-        if machine.not_ready_since is not None and machine.not_ready_since < last and self.setting.not_ready == "skip":
-            raise BrokenPromiseError(f"{machine.name} gets a Job, NotReady since {machine.not_ready_since:.0f} s")
+        if (
+            machine.not_ready_since is not None
+            and machine.not_ready_since < last
+            and self.setting.not_ready == "skip"
+        ):
+            raise BrokenPromiseError(
+                f"{machine.name} gets a Job, NotReady since {machine.not_ready_since:.0f} s"
+            )
         if machine.deselected_since is not None and machine.deselected_since < last:
-            raise BrokenPromiseError(f"{machine.name} gets a Job, deselected since {machine.deselected_since:.0f} s")
+            raise BrokenPromiseError(
+                f"{machine.name} gets a Job, deselected since {machine.deselected_since:.0f} s"
+            )
 
     def _may_clean(self, machine: Machine) -> None:
         if machine.cleaned_by == self.run and not machine.tampered:
             raise BrokenPromiseError(f"{machine.name} is cleaned a second time by {self.run}")
         last = self.clock() - LOOKED_SECONDS
-        if not self.destroys and machine.selected_since is not None and machine.selected_since < last:
-            raise BrokenPromiseError(f"{machine.name} is cleaned, selected since {machine.selected_since:.0f} s")
+        if (
+            not self.destroys
+            and machine.selected_since is not None
+            and machine.selected_since < last
+        ):
+            raise BrokenPromiseError(
+                f"{machine.name} is cleaned, selected since {machine.selected_since:.0f} s"
+            )
 
     def _may_install(self, machine: Machine, digest: str, active: Sequence[Object]) -> None:
-        excused = machine.tampered or machine.swapped or machine.unlabelled or machine.doubted_by not in {"", self.run}
+        excused = (
+            machine.tampered
+            or machine.swapped
+            or machine.unlabelled
+            or machine.doubted_by not in {"", self.run}
+        )
         if machine.installed == digest and not excused:
             raise BrokenPromiseError(f"{machine.name} is done a second time")
         if digest in machine.failed:
             if machine.failed[digest] not in self.planned_with:
-                raise BrokenPromiseError(f"{machine.name} is tried again, and no plan knew that it had failed")
+                raise BrokenPromiseError(
+                    f"{machine.name} is tried again, and no plan knew that it had failed"
+                )
             return
         if digest in machine.failed_before_cleanup:
             return
@@ -105,15 +131,22 @@ class Promises:
         failed = [other for other in planned if digest in other.failed]
         known = [other for other in failed if (other.machine_id, digest) in self.known[self.run]]
         allowed = self.setting.allowed
-        # What fails in the meantime may be news on its way, of as many Jobs as are in flight beside this one.
+        # What fails in the meantime may be news on its way, of as many Jobs as are in flight beside
+        # this one.
         if len(known) > allowed or len(failed) > allowed + self.setting.parallelism - 1:
-            raise BrokenPromiseError(f"{machine.name} starts though {', '.join(m.name for m in failed)} failed")
+            raise BrokenPromiseError(
+                f"{machine.name} starts though {', '.join(m.name for m in failed)} failed"
+            )
         working = {node_of(other) for other in active if digest_of(other) == digest}
-        tried = [m for m in planned if m is not machine and (digest in m.failed or m.name in working)]
+        tried = [
+            m for m in planned if m is not machine and (digest in m.failed or m.name in working)
+        ]
         unproven = [m.name for m in tried if m.kind == machine.kind and not m.was_down]
         canaries = self.setting.sizes[:1] == ("canary",)
         if canaries and (machine.kind, digest) not in self.proven and unproven:
-            raise BrokenPromiseError(f"{machine.name} starts before {unproven[0]}, its kind's canary, succeeded")
+            raise BrokenPromiseError(
+                f"{machine.name} starts before {unproven[0]}, its kind's canary, succeeded"
+            )
 
     def _alike(self, machine: Machine) -> list[Machine]:
         return [m for m in self.machines.values() if m.kind == machine.kind and m is not machine]
@@ -134,7 +167,9 @@ class Promises:
             machine.dirty = True
             machine.tried_before, machine.begun_at = machine.begun(digest_of(job)), digest_of(job)
             machine.installed = machine.doubted_by = machine.cleaned_by = ""
-            machine.failed = {made: uid for made, uid in machine.failed.items() if made == digest_of(job)}
+            machine.failed = {
+                made: uid for made, uid in machine.failed.items() if made == digest_of(job)
+            }
         else:
             machine.failed_before_cleanup |= machine.failed.keys()
             machine.failed.clear()
@@ -157,10 +192,14 @@ class Promises:
         machine = self.machines.get(node_of(job))
         if machine is None:
             return
-        # A machine that was swapped under the Job is not what has failed, and still nothing else tells of it.
+        # A machine that was swapped under the Job is not what has failed, and still nothing else
+        # tells of it.
         if machine.failed.get(digest_of(job)) != job["metadata"]["uid"] and not machine.swapped:
             return
-        of_machine = mark is not None and (mark.node_uid, mark.machine_id) == (machine.uid, machine.machine_id)
+        of_machine = mark is not None and (mark.node_uid, mark.machine_id) == (
+            machine.uid,
+            machine.machine_id,
+        )
         if of_machine and mark is not None and mark.failed == digest_of(job):
             # Every plan from now on reads the mark.
             self.planned_with.add(job["metadata"]["uid"])
@@ -194,8 +233,12 @@ class Promises:
 
     def may_mark(self, node: str, key: str, before: Mark | None) -> None:
         """Check that a mark which is written or removed is this installation's own."""
-        if key != names.mark_annotation(self.suffix) or (before and before.is_of_another(self.namespace)):
-            raise BrokenPromiseError(f"{self.run} changes the mark of another installation on {node}")
+        if key != names.mark_annotation(self.suffix) or (
+            before and before.is_of_another(self.namespace)
+        ):
+            raise BrokenPromiseError(
+                f"{self.run} changes the mark of another installation on {node}"
+            )
 
     def marked(self, node: str, mark: Mark | None) -> None:
         machine = self.machines[node]
@@ -214,4 +257,6 @@ class Promises:
         if of_machine and mark.adopted and machine.foreign:
             machine.installed, machine.dirty = mark.digest, True
         if of_machine and mark.digest and mark.digest != machine.installed:
-            raise BrokenPromiseError(f"{node} is marked {mark.digest} and has {machine.installed or 'nothing whole'}")
+            raise BrokenPromiseError(
+                f"{node} is marked {mark.digest} and has {machine.installed or 'nothing whole'}"
+            )

@@ -12,8 +12,8 @@ from tests.simulation.faults import Faults
 class Setting:
     """`grace_seconds` is how long a pod outlives its Job; `patient` Job controllers wait for it.
 
-    `quota` is how many Jobs, finished ones included, a namespace may hold; `ttl_seconds` is after how long somebody
-    removes the failed ones.
+    `quota` is how many Jobs, finished ones included, a namespace may hold; `ttl_seconds` is after
+    how long somebody removes the failed ones.
     """
 
     nodes: int
@@ -52,7 +52,9 @@ class Setting:
         drawn = self
         if happens(rng, faults.large):
             drawn = replace(drawn, nodes=20, parallelism=rng.choice([4, 8]), slowest_job=20.0)
-            drawn = replace(drawn, sizes=rng.choice([("canary", "10%", "100%"), (2, "25%", "100%")]))
+            drawn = replace(
+                drawn, sizes=rng.choice([("canary", "10%", "100%"), (2, "25%", "100%")])
+            )
         if happens(rng, faults.soaks):
             drawn = replace(drawn, soak_seconds=rng.choice([5, 30]))
         if happens(rng, faults.attempts):
@@ -85,7 +87,10 @@ class Setting:
         return self.nodes * int(self.max_failures.removesuffix("%")) // 100
 
     def reach(self, total: int) -> list[int]:
-        """Return up to how many of `total` nodes each wave goes; the canaries are watched on their own."""
+        """Return up to how many of `total` nodes each wave goes.
+
+        The canaries are watched on their own.
+        """
         return [_reach(size, total) for size in self.sizes]
 
 

@@ -56,18 +56,28 @@ class Site(Hosts):
     def _beside(self, job: Object) -> list[Object]:
         """Return the active Jobs on the same host that its maker had to know of.
 
-        Those in other namespaces nobody may list. Against another suffix there is no lock: its Job is seen once it is
-        there, and two that are created at the same time are not held apart.
+        Those in other namespaces nobody may list. Against another suffix there is no lock: its Job
+        is seen once it is there, and two that are created at the same time are not held apart.
         """
         namespace, promises = job["metadata"]["namespace"], self.promises_of(job)
-        near = [other for other in super()._beside(job) if other["metadata"]["namespace"] == namespace]
-        return [other for other in near if self.promises_of(other) is promises or self._is_known(other)]
+        near = [
+            other for other in super()._beside(job) if other["metadata"]["namespace"] == namespace
+        ]
+        return [
+            other for other in near if self.promises_of(other) is promises or self._is_known(other)
+        ]
 
     def _is_known(self, job: Object) -> bool:
-        return self._created.get(job["metadata"]["uid"], self._world.now) < self._world.now - LOOKED_SECONDS
+        return (
+            self._created.get(job["metadata"]["uid"], self._world.now)
+            < self._world.now - LOOKED_SECONDS
+        )
 
     def _rivals(self, job: Object) -> list[Object]:
-        owner = {names.job_prefix(self.promises_of(job).suffix, stage) for stage in ("install", "cleanup")}
+        owner = {
+            names.job_prefix(self.promises_of(job).suffix, stage)
+            for stage in ("install", "cleanup")
+        }
         inside = self.namespaces[job["metadata"]["namespace"]].pods.values()
         own = [pod for pod in inside if pod["metadata"]["labels"].get(names.OWNER_LABEL) in owner]
         return [pod for pod in super()._rivals(job) if any(pod is other for other in own)]
@@ -87,7 +97,9 @@ class Site(Hosts):
         world = self._world
         if len(self.namespaces[namespace].jobs) >= world.quota:
             world.met["quota"] += 1
-            text = f'jobs.batch "{name}" is forbidden: exceeded quota: jobs, limited: count/jobs.batch'
+            text = (
+                f'jobs.batch "{name}" is forbidden: exceeded quota: jobs, limited: count/jobs.batch'
+            )
             raise RefusedError(403, "Forbidden", text)
         if name not in self.taken_until and world.chance(world.faults.name_taken):
             self.taken_until[name] = world.now + world.rng.choice([5.0, 60.0, inf])
@@ -120,14 +132,19 @@ class Site(Hosts):
     def job_deleted_by_somebody(self, job: Object) -> None:
         name, namespace = job["metadata"]["name"], job["metadata"]["namespace"]
         if self.namespaces[namespace].jobs.get(name) is job and not job["status"].get("succeeded"):
-            # Nothing could tell of a node whose Job is taken away before the mark is written: the next run refuses.
+            # Nothing could tell of a node whose Job is taken away before the mark is written: the
+            # next run refuses.
             self.promises_of(job).tampered(job)
             super().delete_job(name, None, namespace=namespace)
 
     def _is_held(self, job: Object) -> bool:
         """Whether a finalizer keeps a finished Job that is deleted."""
         world, metadata = self._world, job["metadata"]
-        if "deletionTimestamp" not in metadata and not is_active(job) and world.chance(world.faults.deletion_held):
+        if (
+            "deletionTimestamp" not in metadata
+            and not is_active(job)
+            and world.chance(world.faults.deletion_held)
+        ):
             world.met["deletion_held"] += 1
             metadata["deletionTimestamp"] = "2026-01-01T00:00:00Z"
             self._tell("MODIFIED", job)
@@ -154,7 +171,11 @@ class Site(Hosts):
         return frozenset(job["metadata"]["uid"] for job in ended if not job["status"]["succeeded"])
 
     def annotate_node(
-        self, name: str, uid: str, annotations: Mapping[str, str | None], labels: Mapping[str, str | None] | None = None
+        self,
+        name: str,
+        uid: str,
+        annotations: Mapping[str, str | None],
+        labels: Mapping[str, str | None] | None = None,
     ) -> None:
         before = dict(self.nodes[name]["metadata"]["annotations"]) if name in self.nodes else {}
         super().annotate_node(name, uid, annotations, labels)
@@ -188,7 +209,9 @@ class Site(Hosts):
             node = self.nodes.get(node_of(job))
             promises = self.promises_of(job)
             key = names.mark_annotation(promises.suffix)
-            promises.swept(job, node_mark.parse(node["metadata"]["annotations"].get(key)) if node else None)
+            promises.swept(
+                job, node_mark.parse(node["metadata"]["annotations"].get(key)) if node else None
+            )
             super().delete_job(name, None, namespace=namespace)
 
     def _ended(self, job: Object, *, ok: bool) -> None:
@@ -207,7 +230,9 @@ class Site(Hosts):
     def _unlabel_neighbours(self, node: Object, cleaned: Promises) -> None:
         """Take note of other installations whose label goes with a cleanup: nobody puts it back for half a mark."""
         for promises in self.promises.values():
-            mark = node_mark.parse(node["metadata"]["annotations"].get(names.mark_annotation(promises.suffix)))
+            mark = node_mark.parse(
+                node["metadata"]["annotations"].get(names.mark_annotation(promises.suffix))
+            )
             machine = promises.machines.get(node["metadata"]["name"])
             if machine and promises is not cleaned and not (mark and mark.digest):
                 machine.unlabelled = True
@@ -247,9 +272,13 @@ class Site(Hosts):
             return
         fails = node not in self.nodes or world.chance(world.faults.job_fails)
         if too_slow:
-            self.expire_job(job["metadata"]["name"], namespace=namespace, waits=world.setting.patient)
+            self.expire_job(
+                job["metadata"]["name"], namespace=namespace, waits=world.setting.patient
+            )
         else:
-            self.end_job(job["metadata"]["name"], "fails" if fails else "succeeds", namespace=namespace)
+            self.end_job(
+                job["metadata"]["name"], "fails" if fails else "succeeds", namespace=namespace
+            )
         if (fails or too_slow) and world.chance(world.faults.node_broken):
             self.set_ready(node, ready=False)
             world.after(world.rng.choice([30.0, 3000.0]), self._revive, node)
@@ -263,7 +292,9 @@ class Site(Hosts):
             watch.catch_up()
 
 
-WEBHOOK_SAYS_NO = RefusedError(403, "Forbidden", 'admission webhook "policy" denied the request: privileged')
+WEBHOOK_SAYS_NO = RefusedError(
+    403, "Forbidden", 'admission webhook "policy" denied the request: privileged'
+)
 WEBHOOK_IS_DOWN = RefusedError(500, "InternalError", "failed calling webhook: connection refused")
 
 

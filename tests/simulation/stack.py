@@ -65,9 +65,13 @@ class Stack:
             if self.creator and not self.creator.ended:
                 raise GuardError("Pulumi locks a stack")
             self.creator = CURRENT.get()
-            self.installation = await anchor.establish(api, self.namespace, self.lease, stack=self.name)
+            self.installation = await anchor.establish(
+                api, self.namespace, self.lease, stack=self.name
+            )
         elif await anchor.find_lease(api, self.namespace, self.lease) is None:
-            await anchor.restore(api, self.namespace, self.lease, stack=self.name, installation=self.installation)
+            await anchor.restore(
+                api, self.namespace, self.lease, stack=self.name, installation=self.installation
+            )
         wanted = self._request()
         found = await preview(api, wanted)
         if found.refusals and found.guards and self.world.setting.cleans:

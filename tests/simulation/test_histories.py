@@ -1,6 +1,9 @@
-"""Thousands of histories: runs under faults, killed, asleep, two at a time. No promise breaks, and no node is lost.
+"""Thousands of histories: runs under faults, killed, asleep, two at a time.
 
-`KATA_SIMULATION_SEEDS` sets how many; a broken promise prints the command that plays its history again.
+No promise breaks, and no node is lost.
+
+`KATA_SIMULATION_SEEDS` sets how many; a broken promise prints the command that plays its history
+again.
 """
 
 import os

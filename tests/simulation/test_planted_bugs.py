@@ -1,7 +1,7 @@
 """Each safeguard of the product, taken away, breaks a promise.
 
-The numbers are where that was found, counted from seed 0. The search begins a little before, since what a seed means
-shifts with every change of the product, and goes on for `MOST` histories.
+The numbers are where that was found, counted from seed 0. The search begins a little before, since
+what a seed means shifts with every change of the product, and goes on for `MOST` histories.
 """
 
 import pytest

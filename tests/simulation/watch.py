@@ -13,9 +13,14 @@ if TYPE_CHECKING:
 
 
 class Watch:
-    """The changes of Jobs after a version, in order, each a moment after it happened; it may stall, expire or lose."""
+    """The changes of Jobs after a version, in order, each a moment after it happened.
 
-    def __init__(self, world: "World", process: Process, namespace: str, selector: str, position: int) -> None:
+    It may stall, expire or lose.
+    """
+
+    def __init__(
+        self, world: "World", process: Process, namespace: str, selector: str, position: int
+    ) -> None:
         self._world = world
         self._process = process
         self._namespace = namespace
@@ -40,7 +45,9 @@ class Watch:
             return
         for event in world.site.events_after(self._position):
             self._position = event.version
-            if is_seen(event, self._namespace, self._selector) and not world.chance(world.faults.event_lost):
+            if is_seen(event, self._namespace, self._selector) and not world.chance(
+                world.faults.event_lost
+            ):
                 self._send(event)
 
     async def next(self) -> Event:
@@ -57,7 +64,8 @@ class Watch:
         delay = world.rng.uniform(60.0, 100.0) if world.chance(world.faults.watch_stalls) else 0.0
         self._last = max(self._last, world.now) + delay + world.rng.uniform(0.001, 0.1)
         world.at(
-            max(self._last, self._process.asleep_until + 0.01, world.weather.down_until), lambda: self._arrive(event)
+            max(self._last, self._process.asleep_until + 0.01, world.weather.down_until),
+            lambda: self._arrive(event),
         )
 
     def _arrive(self, event: Event | Exception) -> None:

@@ -40,7 +40,9 @@ class Weather:
                 self.down_until = now + self._noted(rng.choice([5.0, 30.0, 400.0]))
             case "denied":
                 self.denied_until = now + rng.choice([20.0, 200.0, inf])
-                self.denial = rng.choice([forbidden("do it"), ApiError(401, "Unauthorized", "Unauthorized")])
+                self.denial = rng.choice(
+                    [forbidden("do it"), ApiError(401, "Unauthorized", "Unauthorized")]
+                )
             case "plugin_fails":
                 self.plugin_fails_until = now + self._noted(rng.choice([3.0, 60.0, 200.0, inf]))
             case "slow_writes":
@@ -51,14 +53,19 @@ class Weather:
                 self.stuck_call, self.stuck_error = rng.choice(STUCK)
 
     def clear_up(self) -> None:
-        self.down_until = self.denied_until = self.plugin_fails_until = self.slow_until = self.stuck_until = 0.0
+        self.down_until = self.denied_until = self.plugin_fails_until = self.slow_until = (
+            self.stuck_until
+        ) = 0.0
 
     def _noted(self, seconds: float) -> float:
         self.is_long |= seconds > LONGEST_WAIT
         return seconds
 
     def no_credential(self, now: float, *, had_one: bool) -> Exception | None:
-        """Return why no request can be sent, None when one can; a plugin that has worked before is waited for."""
+        """Return why no request can be sent, None when one can.
+
+        A plugin that has worked before is waited for.
+        """
         if now >= self.plugin_fails_until:
             return None
         return UnreachableError(PLUGIN_FAILED) if had_one else KubeconfigError(PLUGIN_FAILED)

@@ -62,7 +62,10 @@ class World:
         heapq.heappush(self._heap, (when, self._sequence, happen, arguments))
 
     def run_until(self, done: Callable[[], bool], limit: float, what: str) -> None:
-        """Let things happen until `done`; that it takes longer than `limit` seconds is a broken promise."""
+        """Let things happen until `done`.
+
+        That it takes longer than `limit` seconds is a broken promise.
+        """
         end = self.now + limit
         while not done():
             self.steps += 1
@@ -91,7 +94,9 @@ class World:
             raise error
         waits = process.paces and not process.destroys and not self.weather.is_long
         if isinstance(error, UnreachableError | KubeconfigError) and waits:
-            raise BrokenPromiseError(f"{process.name} does not wait for an API server it has paced with: {error}")
+            raise BrokenPromiseError(
+                f"{process.name} does not wait for an API server it has paced with: {error}"
+            )
 
     def rest(self, seconds: float) -> None:
         """Let so much time pass."""
