@@ -81,10 +81,10 @@ class ApiError(ClusterError):
         return self.status == HTTPStatus.UNAUTHORIZED
 
     @property
-    def unauthorized(self) -> bool:
-        """Whether the API server says that this identity may not do it.
+    def rbac_denied(self) -> bool:
+        """Whether RBAC denies this identity the request (HTTP 403).
 
-        Refusals of admission (also 403) are others.
+        Refusals by admission, which are 403 as well, do not count.
         """
         return (
             self.status == HTTPStatus.FORBIDDEN

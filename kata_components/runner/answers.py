@@ -13,7 +13,7 @@ def code_of(command: Command, error: ApiError) -> Code:
     """Return how a command has ended that was answered with an error."""
     if error.over_quota:
         return Code.FULL
-    if error.status >= _SERVER_ERROR or error.unauthorized:
+    if error.status >= _SERVER_ERROR or error.rbac_denied:
         return Code.UNKNOWN
     code = _CODES.get(error.status, Code.REJECTED)
     # A create is about nothing that could be gone: its 404 means that the namespace is not there.

@@ -36,7 +36,7 @@ class Patience:
         """
         if is_transient(error) or isinstance(error, ExpiredError):
             return True
-        if not isinstance(error, ApiError) or not (error.unauthenticated or error.unauthorized):
+        if not isinstance(error, ApiError) or not (error.unauthenticated or error.rbac_denied):
             return False
         now = asyncio.get_running_loop().time()
         if now - self._refused_last > _REFUSED_SECONDS:

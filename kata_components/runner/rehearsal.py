@@ -42,7 +42,7 @@ async def refusals(api: KubeApi, namespace: str, suffix: str, job: Manifest) -> 
     except ApiError as error:
         # Missing rights are told together, elsewhere. One of that name is there: admission has let
         # it pass.
-        if error.unauthorized or error.conflict or error.reason == _NO_DRY_RUN:
+        if error.rbac_denied or error.conflict or error.reason == _NO_DRY_RUN:
             return []
         if error.unauthenticated or code_of(CreateJob(node=""), error) not in {
             Code.REJECTED,
