@@ -5,12 +5,12 @@ from contextlib import AbstractContextManager
 from typing import Any, Final, Protocol
 
 from kata_components.kubernetes.objects import (
+    AnnotatedNode,
     Job,
     JobEvent,
     JobList,
     Lease,
     Node,
-    NotedNode,
     ObjectMetadata,
     OwnedObject,
 )
@@ -60,7 +60,7 @@ class KubeApi(NodeApi, Protocol):
     async def list_nodes(self, selector: str = "") -> list[Node]:
         """Return the nodes a label selector matches, all for the empty one."""
 
-    async def list_node_metadata(self, selector: str = "") -> list[NotedNode]:
+    async def list_node_metadata(self, selector: str = "") -> list[AnnotatedNode]:
         """Return the metadata alone of the nodes a label selector matches: a fraction of the bytes."""
 
     async def list_jobs(self, namespace: str, selector: str) -> JobList:

@@ -14,6 +14,6 @@ def backoff(failures: int) -> float:
     return min(_LONGEST_DELAY, _FIRST_DELAY * 2.0 ** min(failures, 10))
 
 
-def asked(retry_after: float | None) -> float:
+def retry_after_seconds(retry_after: float | None) -> float:
     """Return the seconds to wait because a server asks for them (`Retry-After`, None: it does not), at most 60."""
     return min(retry_after or 0.0, _LONGEST_RETRY_AFTER)

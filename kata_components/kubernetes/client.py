@@ -16,12 +16,12 @@ from kata_components.kubernetes import bodies, paths
 from kata_components.kubernetes.api import Manifest
 from kata_components.kubernetes.connection import Call, Connection
 from kata_components.kubernetes.objects import (
+    AnnotatedNode,
     Job,
     JobEvent,
     JobList,
     Lease,
     Node,
-    NotedNode,
     ObjectMetadata,
     OwnedObject,
     Page,
@@ -89,9 +89,11 @@ class HttpKubeApi:
         """Return the nodes a label selector matches, all for the empty one."""
         return (await self._list(f"{_CORE}/nodes", selector, Page[Node]))[0]
 
-    async def list_node_metadata(self, selector: str = "") -> list[NotedNode]:
+    async def list_node_metadata(self, selector: str = "") -> list[AnnotatedNode]:
         """Return names and annotations alone of the nodes a label selector matches."""
-        return (await self._list(f"{_CORE}/nodes", selector, Page[NotedNode], _METADATA_LIST))[0]
+        return (await self._list(f"{_CORE}/nodes", selector, Page[AnnotatedNode], _METADATA_LIST))[
+            0
+        ]
 
     async def get_node(self, name: str) -> Node:
         """Return one node."""

@@ -21,25 +21,25 @@ from kata_components.errors import (
     UnreachableError,
 )
 from kata_components.foreign import LONGEST, bounded
-from kata_components.kubernetes.objects import Slim
+from kata_components.kubernetes.objects import ApiRecord
 
 _UID_FIELD: Final = "metadata.uid"
 
 
-class Cause(Slim):
+class Cause(ApiRecord):
     """One entry of `details.causes` of a Status."""
 
     field: str | None = None
 
 
-class StatusDetails(Slim):
+class StatusDetails(ApiRecord):
     """`details` of a Status."""
 
     causes: list[Cause] | None = None
     retry_after_seconds: float | None = None
 
 
-class Status(Slim):
+class Status(ApiRecord):
     """The API server's error object."""
 
     message: str | None = None

@@ -11,14 +11,14 @@ import msgspec
 from kata_components.foreign import bounded
 
 
-class Slim(msgspec.Struct, rename="camel", gc=False, kw_only=True):
+class ApiRecord(msgspec.Struct, rename="camel", gc=False, kw_only=True):
     """Base of the records: camelCase on the wire, not tracked by the garbage collector.
 
     Nobody changes them.
     """
 
 
-class Notes(Slim):
+class AnnotatedMetadata(ApiRecord):
     """The part of `metadata` that tells of marks."""
 
     name: str = ""
@@ -29,7 +29,7 @@ class Notes(Slim):
         return (self.annotations or {}).get(key)
 
 
-class Metadata(Notes):
+class Metadata(AnnotatedMetadata):
     """`metadata` of any object."""
 
     namespace: str | None = None
@@ -44,16 +44,16 @@ class Metadata(Notes):
         return (self.labels or {}).get(key)
 
 
-class ObjectMetadata(Slim):
+class ObjectMetadata(ApiRecord):
     """An object of which only the metadata was asked for (`PartialObjectMetadata`)."""
 
     metadata: Metadata
 
 
-class NotedNode(Slim):
+class AnnotatedNode(ApiRecord):
     """A node of which only name and annotations are read; labels of thousands would fill memory."""
 
-    metadata: Notes
+    metadata: AnnotatedMetadata
 
 
 class OwnedMetadata(Metadata):
@@ -62,13 +62,13 @@ class OwnedMetadata(Metadata):
     managed_fields: list[dict[str, Any]] | None = None
 
 
-class OwnedObject(Slim):
+class OwnedObject(ApiRecord):
     """An object of which only the metadata was asked for, with who set which field."""
 
     metadata: OwnedMetadata
 
 
-class Condition(Slim):
+class Condition(ApiRecord):
     """One entry of `status.conditions`."""
 
     type: str
@@ -78,7 +78,7 @@ class Condition(Slim):
     last_transition_time: str | None = None
 
 
-class NodeCondition(Slim):
+class NodeCondition(ApiRecord):
     """One entry of `status.conditions` of a node.
 
     The words of thousands of healthy nodes would only fill memory.
@@ -94,7 +94,7 @@ class NodeCondition(Slim):
             self.message = None
 
 
-class NodeInfo(Slim):
+class NodeInfo(ApiRecord):
     """`status.nodeInfo` of a node."""
 
     machine_id: str = msgspec.field(default="", name="machineID")
@@ -106,7 +106,7 @@ class NodeInfo(Slim):
     operating_system: str = ""
 
 
-class RuntimeHandler(Slim):
+class RuntimeHandler(ApiRecord):
     """One entry of `status.runtimeHandlers` of a node.
 
     The container runtime's default one has no name.
@@ -115,7 +115,7 @@ class RuntimeHandler(Slim):
     name: str = ""
 
 
-class NodeStatus(Slim):
+class NodeStatus(ApiRecord):
     """`status` of a node."""
 
     conditions: list[NodeCondition] | None = None
@@ -123,7 +123,7 @@ class NodeStatus(Slim):
     runtime_handlers: list[RuntimeHandler] | None = None
 
 
-class Taint(Slim):
+class Taint(ApiRecord):
     """One entry of `spec.taints`."""
 
     key: str
@@ -131,13 +131,13 @@ class Taint(Slim):
     value: str | None = None
 
 
-class NodeSpec(Slim):
+class NodeSpec(ApiRecord):
     """`spec` of a node."""
 
     taints: list[Taint] | None = None
 
 
-class Node(Slim):
+class Node(ApiRecord):
     """A node."""
 
     metadata: Metadata
@@ -187,19 +187,19 @@ class Node(Slim):
         return (self.status and self.status.node_info) or NodeInfo()
 
 
-class JobPodSpec(Slim):
+class JobPodSpec(ApiRecord):
     """The pod spec inside a Job."""
 
     node_name: str | None = None
 
 
-class JobPodTemplate(Slim):
+class JobPodTemplate(ApiRecord):
     """The pod template inside a Job."""
 
     spec: JobPodSpec | None = None
 
 
-class JobSpec(Slim):
+class JobSpec(ApiRecord):
     """`spec` of a Job."""
 
     template: JobPodTemplate | None = None
@@ -207,7 +207,7 @@ class JobSpec(Slim):
     backoff_limit: int | None = None
 
 
-class JobStatus(Slim):
+class JobStatus(ApiRecord):
     """`status` of a Job."""
 
     active: int | None = None
@@ -218,7 +218,7 @@ class JobStatus(Slim):
     conditions: list[Condition] | None = None
 
 
-class Job(Slim):
+class Job(ApiRecord):
     """A Job."""
 
     metadata: Metadata
@@ -231,21 +231,21 @@ class Job(Slim):
         return next((c for c in conditions if c.type == kind and c.status == "True"), None)
 
 
-class JobList(Slim):
+class JobList(ApiRecord):
     """All Jobs of a list call, with the position a watch continues from."""
 
     items: list[Job]
     resource_version: str
 
 
-class JobEvent(Slim):
+class JobEvent(ApiRecord):
     """One event of a watch on Jobs."""
 
     type: Literal["ADDED", "MODIFIED", "DELETED"]
     object: Job
 
 
-class LeaseSpec(Slim):
+class LeaseSpec(ApiRecord):
     """`spec` of a Lease; times are RFC 3339 with microseconds."""
 
     holder_identity: str | None = None
@@ -255,27 +255,27 @@ class LeaseSpec(Slim):
     lease_transitions: int | None = None
 
 
-class Lease(Slim):
+class Lease(ApiRecord):
     """A Lease."""
 
     metadata: Metadata
     spec: LeaseSpec | None = None
 
 
-class DaemonSetStatus(Slim):
+class DaemonSetStatus(ApiRecord):
     """`status` of a DaemonSet."""
 
     current_number_scheduled: int | None = None
     desired_number_scheduled: int | None = None
 
 
-class DaemonSetSpec(Slim):
+class DaemonSetSpec(ApiRecord):
     """`spec` of a DaemonSet; the template is as it came."""
 
     template: dict[str, Any] | None = None
 
 
-class DaemonSet(Slim):
+class DaemonSet(ApiRecord):
     """A DaemonSet."""
 
     metadata: Metadata
@@ -291,14 +291,14 @@ class DaemonSet(Slim):
 T = TypeVar("T")
 
 
-class ListMetadata(Slim):
+class ListMetadata(ApiRecord):
     """`metadata` of a list: its position, and where the next page begins."""
 
     resource_version: str = ""
     continue_: str | None = msgspec.field(default=None, name="continue")
 
 
-class Page(Slim, Generic[T]):
+class Page(ApiRecord, Generic[T]):
     """A page of a list."""
 
     metadata: ListMetadata

@@ -1,9 +1,9 @@
 """The fields of pods, and of the events about their making, that say why a Job fails or does not get on."""
 
-from kata_components.kubernetes.objects import Condition, Metadata, Slim
+from kata_components.kubernetes.objects import ApiRecord, Condition, Metadata
 
 
-class Terminated(Slim):
+class Terminated(ApiRecord):
     """How a container ended."""
 
     exit_code: int = 0
@@ -11,20 +11,20 @@ class Terminated(Slim):
     message: str | None = None
 
 
-class Waiting(Slim):
+class Waiting(ApiRecord):
     """Why a container has not started."""
 
     reason: str | None = None
     message: str | None = None
 
 
-class Running(Slim):
+class Running(ApiRecord):
     """Since when a container runs."""
 
     started_at: str | None = None
 
 
-class ContainerState(Slim):
+class ContainerState(ApiRecord):
     """The state of a container; at most one of the fields is set."""
 
     terminated: Terminated | None = None
@@ -32,7 +32,7 @@ class ContainerState(Slim):
     running: Running | None = None
 
 
-class ContainerStatus(Slim):
+class ContainerStatus(ApiRecord):
     """`status` of one container of a pod."""
 
     name: str
@@ -41,7 +41,7 @@ class ContainerStatus(Slim):
     restart_count: int | None = None
 
 
-class PodStatus(Slim):
+class PodStatus(ApiRecord):
     """`status` of a pod."""
 
     phase: str | None = None
@@ -52,7 +52,7 @@ class PodStatus(Slim):
     container_statuses: list[ContainerStatus] | None = None
 
 
-class Owner(Slim):
+class Owner(ApiRecord):
     """One entry of `metadata.ownerReferences`."""
 
     uid: str = ""
@@ -64,7 +64,7 @@ class PodMetadata(Metadata):
     owner_references: list[Owner] | None = None
 
 
-class Pod(Slim):
+class Pod(ApiRecord):
     """A pod. Its stages are its containers in the order in which they run."""
 
     metadata: PodMetadata
@@ -101,7 +101,7 @@ class Pod(Slim):
 _STARTING = {None, "PodInitializing", "ContainerCreating"}
 
 
-class Event(Slim):
+class Event(ApiRecord):
     """An event about an object. It happened at the latest of its times, all RFC 3339 and UTC."""
 
     metadata: Metadata

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from kata_components.errors import ApiError, UnreachableError
-from kata_components.kubernetes.backoff import asked, backoff
+from kata_components.kubernetes.backoff import backoff, retry_after_seconds
 
 _LONGEST_SECONDS: Final = 60.0
 """After so long no further attempt begins: minutes of silence look like a hang."""
@@ -57,4 +57,6 @@ class Retry:
 
     def delay(self, failures: int, retry_after: float | None = None) -> float:
         """Return the seconds to wait: 50 to 100 % of `backoff`, and no less than the server asks for."""
-        return max(backoff(failures) * (0.5 + 0.5 * self.random()), asked(retry_after))
+        return max(
+            backoff(failures) * (0.5 + 0.5 * self.random()), retry_after_seconds(retry_after)
+        )

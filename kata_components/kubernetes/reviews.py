@@ -2,16 +2,16 @@
 
 from typing import Any
 
-from kata_components.kubernetes.objects import Slim
+from kata_components.kubernetes.objects import ApiRecord
 
 
-class ReviewStatus(Slim):
+class ReviewStatus(ApiRecord):
     """`status` of a review."""
 
     allowed: bool = False
 
 
-class AccessReview(Slim):
+class AccessReview(ApiRecord):
     """An answered review."""
 
     status: ReviewStatus | None = None

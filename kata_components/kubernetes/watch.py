@@ -16,7 +16,7 @@ import msgspec
 from kata_components.errors import ApiError, ClusterError, ExpiredError, UnreachableError
 from kata_components.foreign import bounded
 from kata_components.kubernetes import failures
-from kata_components.kubernetes.objects import Job, JobEvent, ObjectMetadata, Slim
+from kata_components.kubernetes.objects import ApiRecord, Job, JobEvent, ObjectMetadata
 from kata_components.kubernetes.retry import Retry, is_transient
 
 _HEALTHY_SECONDS: Final = 30.0
@@ -26,12 +26,12 @@ Open = Callable[[str], AbstractAsyncContextManager[AsyncIterator[bytes]]]
 """Opens a watch after a resource version; gives the chunks of the answer."""
 
 
-class _Line(Slim):
+class _Line(ApiRecord):
     type: Literal["ADDED", "MODIFIED", "DELETED", "BOOKMARK", "ERROR"]
     object: msgspec.Raw
 
 
-class _Bookmark(Slim):
+class _Bookmark(ApiRecord):
     # Of its object only the metadata is read: a bookmark's spec is full of nulls.
     object: ObjectMetadata
 

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from kata_components import names
-from kata_components.kubernetes.objects import Node, Notes
+from kata_components.kubernetes.objects import AnnotatedMetadata, Node
 
 SCHEMA: Final = 1
 
@@ -106,7 +106,7 @@ def parse(value: str | None) -> Mark | None:
     )
 
 
-def has_ours(metadata: Notes, namespace: str, suffix: str) -> bool:
+def has_ours(metadata: AnnotatedMetadata, namespace: str, suffix: str) -> bool:
     """Whether a node carries the mark of this installation.
 
     One that cannot be read counts: nobody else has the key.

@@ -22,7 +22,7 @@ from dataclasses import replace
 from math import inf
 from typing import Final
 
-from kata_components.kubernetes.backoff import asked
+from kata_components.kubernetes.backoff import retry_after_seconds
 from kata_components.rollout.brake import Brake
 from kata_components.rollout.budget import Budget
 from kata_components.rollout.commands import (
@@ -180,7 +180,9 @@ class Pacer:
         run.busy = False
         self._transitions.touch(run)
         if result.code is Code.THROTTLED:
-            self._paused_until = max(self._paused_until, now + max(asked(result.retry_after), 1.0))
+            self._paused_until = max(
+                self._paused_until, now + max(retry_after_seconds(result.retry_after), 1.0)
+            )
             self._agenda.add(self._paused_until, run.step.node)
             return
         if result.code is Code.FULL and run.phase is Phase.CREATING:

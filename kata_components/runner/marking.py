@@ -11,7 +11,7 @@ from typing import Final
 
 from kata_components.errors import ApiError, ClusterError, UnreachableError
 from kata_components.kubernetes.api import CALLS_AT_ONCE, NodeApi
-from kata_components.kubernetes.backoff import asked
+from kata_components.kubernetes.backoff import retry_after_seconds
 from kata_components.rollout.phase import Failure
 from kata_components.rollout.step import Step
 from kata_components.rollout.tries import Tries
@@ -92,7 +92,9 @@ async def written(
             pause = tries.another(answered=True)
             if pause is None:
                 raise
-            await asyncio.sleep(max(pause, asked(refusal.retry_after if refusal else None)))
+            await asyncio.sleep(
+                max(pause, retry_after_seconds(refusal.retry_after if refusal else None))
+            )
         else:
             return True
 

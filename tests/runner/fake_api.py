@@ -14,12 +14,12 @@ import msgspec
 from kata_components.errors import ApiError, ExpiredError, UnreachableError
 from kata_components.kubernetes.api import Manifest
 from kata_components.kubernetes.objects import (
+    AnnotatedNode,
     Job,
     JobEvent,
     JobList,
     Lease,
     Node,
-    NotedNode,
     ObjectMetadata,
     OwnedObject,
 )
@@ -78,8 +78,8 @@ class FakeKubeApi:
     async def list_nodes(self, selector: str = "") -> list[Node]:
         return await self._list("list_nodes", self.cluster.nodes, selector, Node)
 
-    async def list_node_metadata(self, selector: str = "") -> list[NotedNode]:
-        return await self._list("list_node_metadata", self.cluster.nodes, selector, NotedNode)
+    async def list_node_metadata(self, selector: str = "") -> list[AnnotatedNode]:
+        return await self._list("list_node_metadata", self.cluster.nodes, selector, AnnotatedNode)
 
     async def get_node(self, name: str) -> Node:
         return await self._get("get_node", self.cluster.nodes, name, Node)
