@@ -86,7 +86,7 @@ def installation_of(mark_annotation: str) -> str:
     return mark_annotation.removeprefix(_MARK_PREFIX)
 
 
-def mark_label(suffix: str) -> str:
+def instance_label(suffix: str) -> str:
     """Return the key of the node label by which upstream's dispatcher marks this installation's nodes (4.1.0)."""
     return f"{ANNOTATION_PREFIX}/{suffix or 'default'}"
 

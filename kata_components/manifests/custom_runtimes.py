@@ -26,11 +26,11 @@ def _runtime_class(settings: Settings, runtime: CustomRuntime) -> Manifest:
             **(manifest.get("overhead") or {}),
             "podFixed": base.model_dump() | own,
         }
-    if settings.traits.marks_in_runtime_classes:
+    if settings.traits.instance_label_in_runtime_classes:
         scheduling = manifest.get("scheduling") or {}
-        mark = {names.mark_label(settings.env.multi_install_suffix): "true"}
+        label = {names.instance_label(settings.env.multi_install_suffix): "true"}
         manifest["scheduling"] = {
             **scheduling,
-            "nodeSelector": (scheduling.get("nodeSelector") or {}) | mark,
+            "nodeSelector": (scheduling.get("nodeSelector") or {}) | label,
         }
     return manifest

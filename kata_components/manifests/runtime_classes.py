@@ -60,14 +60,18 @@ def _runtime_class(settings: Settings, name: str, handler: str, shim: str) -> Ma
 def _node_selector(settings: Settings, shim: str) -> dict[str, str]:
     own = settings.shims.enabled[shim].runtime_class.node_selector or _tee_nodes(settings, shim)
     required = dict.fromkeys(gate(settings), "true")
-    return {**own, **required} if settings.traits.marks_in_runtime_classes else {**required, **own}
+    return (
+        {**own, **required}
+        if settings.traits.instance_label_in_runtime_classes
+        else {**required, **own}
+    )
 
 
 def gate(settings: Settings) -> list[str]:
     """Return the labels that a node must have, as `true`, before any class of this installation selects it."""
     own = (
-        [names.mark_label(settings.env.multi_install_suffix)]
-        if settings.traits.marks_in_runtime_classes
+        [names.instance_label(settings.env.multi_install_suffix)]
+        if settings.traits.instance_label_in_runtime_classes
         else []
     )
     return [names.RUNTIME_LABEL, *own]

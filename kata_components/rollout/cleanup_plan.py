@@ -98,5 +98,7 @@ def _cleaned(node: Node, job: NodeJob | None, suffix: str, digest: str) -> bool:
     """Return whether that cleanup Job is of this machine, succeeded, and no install has succeeded since."""
     if job is None or job.digest != digest or not job.is_of(node):
         return False
-    labels = [node.metadata.label(key) for key in (names.RUNTIME_LABEL, names.mark_label(suffix))]
+    labels = [
+        node.metadata.label(key) for key in (names.RUNTIME_LABEL, names.instance_label(suffix))
+    ]
     return job.state is JobState.SUCCEEDED and labels == [None, None]

@@ -133,7 +133,7 @@ class Facts:
         is `false` from the beginning of an install to its end, and from the beginning of a cleanup
         on.
         """
-        own = self.node.metadata.label(names.mark_label(self.suffix))
+        own = self.node.metadata.label(names.instance_label(self.suffix))
         return self.node.metadata.label(names.RUNTIME_LABEL) == "true" and own in {None, "true"}
 
     @property

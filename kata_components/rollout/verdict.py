@@ -191,7 +191,7 @@ def _of_label(facts: Facts, rules: Rules) -> Verdict:
     # labelled this one.
     if value is None or (job is not None and job.digest):
         return Verdict(Action.INSTALL, "new node")
-    if node.metadata.label(names.mark_label(rules.suffix)) == "false":
+    if node.metadata.label(names.instance_label(rules.suffix)) == "false":
         return Verdict(Action.INSTALL, "an earlier install was cut off")
     return _of_foreign_label(node, value, rules)
 

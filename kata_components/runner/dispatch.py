@@ -117,7 +117,9 @@ class Dispatching:
 
     async def labelled(self) -> set[str]:
         """Return the nodes with the label by which the dispatcher itself marks this installation's nodes."""
-        nodes = await self.lease.kept(self.api.list_node_metadata(names.mark_label(self.suffix)))
+        nodes = await self.lease.kept(
+            self.api.list_node_metadata(names.instance_label(self.suffix))
+        )
         return {node.metadata.name for node in nodes}
 
     async def _run(self, runs: Sequence[Batch]) -> Seen:

@@ -173,7 +173,7 @@ class Uninstall:
 
     async def _abandon(self, api: KubeApi, steps: Sequence[Step], lease: HeldLease) -> None:
         marks = no_marks(self.request)
-        own = names.mark_label(self.request.suffix)
+        own = names.instance_label(self.request.suffix)
 
         async def release(step: Step) -> None:
             labels = {own: None} if step.keeps_label else {own: None, names.RUNTIME_LABEL: None}

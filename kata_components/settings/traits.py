@@ -60,6 +60,6 @@ class Traits(Model):
     checksum_annotations: bool
     distribution_variable: bool
     state_config_map: bool
-    marks_in_runtime_classes: bool
+    instance_label_in_runtime_classes: bool
     debug_runtime_classes: bool
     feature_discovery_chart: str

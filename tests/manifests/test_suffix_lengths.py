@@ -108,7 +108,7 @@ def test_every_suffix_that_is_allowed_can_work(
                 refused(
                     {
                         "kind": "Node",
-                        "metadata": {"name": "n", "labels": {names.mark_label(suffix): "true"}},
+                        "metadata": {"name": "n", "labels": {names.instance_label(suffix): "true"}},
                     }
                 )
             )

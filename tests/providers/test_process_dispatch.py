@@ -159,7 +159,7 @@ def test_dispatcher_that_works_on_nodes_is_planned_for_from_its_command_line(
     assert not [
         node
         for node in cluster.nodes.values()
-        if names.mark_label("") in node["metadata"]["labels"]
+        if names.instance_label("") in node["metadata"]["labels"]
     ]
 
 

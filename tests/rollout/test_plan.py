@@ -6,7 +6,7 @@ import pytest
 
 from kata_components import names
 from kata_components.kubernetes.objects import Node, NodeCondition
-from kata_components.names import RUNTIME_LABEL, mark_label
+from kata_components.names import RUNTIME_LABEL, instance_label
 from kata_components.rollout.cleanup_plan import cleanup_plan
 from kata_components.rollout.jobs import JobState, NodeJob
 from kata_components.rollout.plan import plan
@@ -61,12 +61,12 @@ def test_a_job_that_succeeded_is_resumed_while_the_node_has_its_label() -> None:
 def test_the_label_of_the_installation_says_whether_it_is_done_whatever_others_do(
     own: str, expected: Action
 ) -> None:
-    labels = LABELLED | {mark_label(""): own, mark_label("other"): "false"}
+    labels = LABELLED | {instance_label(""): own, instance_label("other"): "false"}
     assert action_of(node("a", labels=labels), [job("a", JobState.SUCCEEDED)]) is expected
 
 
 def test_a_node_on_which_work_was_begun_and_no_job_is_left_is_installed() -> None:
-    claimed = node("a", labels={RUNTIME_LABEL: "false", mark_label(""): "false"})
+    claimed = node("a", labels={RUNTIME_LABEL: "false", instance_label(""): "false"})
     assert action_of(claimed) is Action.INSTALL
 
 
@@ -75,7 +75,7 @@ def test_a_node_whose_cleanup_was_cut_off_is_installed_again_though_it_has_its_m
     state: JobState,
 ) -> None:
     demoted = node(
-        "a", marked=mark_of("a"), labels={RUNTIME_LABEL: "false", mark_label(""): "false"}
+        "a", marked=mark_of("a"), labels={RUNTIME_LABEL: "false", instance_label(""): "false"}
     )
     assert action_of(demoted, [job("a", state, stage="cleanup")]) is Action.INSTALL
 

@@ -6,7 +6,7 @@ import pytest
 
 from kata_components import names
 from kata_components.kubernetes.objects import Node, RuntimeHandler
-from kata_components.names import RUNTIME_LABEL, mark_annotation, mark_label
+from kata_components.names import RUNTIME_LABEL, instance_label, mark_annotation
 from kata_components.rollout.demands import Demands
 from kata_components.rollout.jobs import JobState
 from kata_components.rollout.mark import render
@@ -16,7 +16,7 @@ from kata_components.rollout.verdict import Rules
 from tests.rollout.builders import DIGEST, job, mark_of, node
 
 SHARED = Demands(handlers=("kata-qemu", "kata-clh"))
-OWN = Demands(labels=(RUNTIME_LABEL, mark_label("")), handlers=("kata-qemu",))
+OWN = Demands(labels=(RUNTIME_LABEL, instance_label("")), handlers=("kata-qemu",))
 
 
 def rules_of(demands: Demands = SHARED, **others: object) -> Rules:
@@ -74,9 +74,9 @@ def test_a_labelled_node_is_up_to_date_whatever_its_runtime_says() -> None:
 
 def test_where_classes_select_by_the_own_label_too_it_counts_as_well() -> None:
     assert step_of(installed(labels={RUNTIME_LABEL: "true"}), rules_of(OWN)).reason.endswith(
-        f"but the label {names.mark_label('')} is not true"
+        f"but the label {names.instance_label('')} is not true"
     )
-    both = {RUNTIME_LABEL: "true", mark_label(""): "true"}
+    both = {RUNTIME_LABEL: "true", instance_label(""): "true"}
     assert step_of(installed(labels=both), rules_of(OWN)).action is Action.UP_TO_DATE
 
 

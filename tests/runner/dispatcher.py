@@ -146,7 +146,7 @@ class DispatcherModel:
 
     def _label(self, node: str, value: str | None, *, over: bool = True) -> None:
         labels = self._cluster.nodes[node]["metadata"]["labels"]
-        for key in (names.RUNTIME_LABEL, names.mark_label(self._told.multi_install_suffix)):
+        for key in (names.RUNTIME_LABEL, names.instance_label(self._told.multi_install_suffix)):
             if value is None:
                 labels.pop(key, None)
             elif over or key not in labels:

@@ -136,7 +136,7 @@ def test_node_that_comes_back_in_time_is_cleaned() -> None:
 def test_abandoned_node_loses_mark_and_label_but_only_if_it_is_dead() -> None:
     on = installed(3)
     on.nodes["node-01"]["status"]["conditions"][0]["status"] = "Unknown"
-    on.nodes["node-01"]["metadata"]["labels"][names.mark_label("")] = "true"
+    on.nodes["node-01"]["metadata"]["labels"][names.instance_label("")] = "true"
     simulate(end(on, replace(ENDING, abandoned=frozenset({"node-01", "node-02"}))))
     assert set(on.nodes["node-01"]["metadata"]["labels"]) == {"kubernetes.io/hostname"}
     assert sorted(on.starts) == ["node-00", "node-02"]

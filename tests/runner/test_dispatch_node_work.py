@@ -24,7 +24,7 @@ from tests.runner.support import Told, cluster
 from tests.runner.virtual_loop import simulate
 
 OPEN = "--node-selector=katacontainers.io/kata-runtime!=true"
-LABELS = {names.RUNTIME_LABEL, names.mark_label("")}
+LABELS = {names.RUNTIME_LABEL, names.instance_label("")}
 TAINT = {"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"}
 
 
