@@ -14,7 +14,7 @@ Manifest = dict[str, Any]
 """A Kubernetes object, or a part of one, as it goes over the wire."""
 
 
-def given(**fields: object) -> Manifest:
+def without_empty(**fields: object) -> Manifest:
     """Return the fields that have a value: Kubernetes reads an absent field and an empty one alike."""
     return {name: value for name, value in fields.items() if value not in (None, "", [], {})}
 
@@ -45,7 +45,7 @@ def image(settings: Settings) -> str:
 
 def pod_basics(settings: Settings) -> Manifest:
     """Return what the pods of both modes have in common: pull secrets, tolerations, priority."""
-    return given(
+    return without_empty(
         imagePullSecrets=[{"name": secret.name} for secret in settings.image_pull_secrets],
         tolerations=as_written(settings.tolerations),
         priorityClassName=settings.priority_class_name,
@@ -122,5 +122,5 @@ def _rbac(kind: str, name: str, namespace: str) -> Manifest:
     return {
         "apiVersion": "rbac.authorization.k8s.io/v1",
         "kind": kind if namespace else f"Cluster{kind}",
-        "metadata": given(name=name, namespace=namespace),
+        "metadata": without_empty(name=name, namespace=namespace),
     }

@@ -1,7 +1,7 @@
 """The DaemonSet of daemonset mode: a pod stays on every node, installs at its start and cleans at its end."""
 
 from kata_components.manifests.affinity import daemon_set_affinity
-from kata_components.manifests.builders import Manifest, base, given
+from kata_components.manifests.builders import Manifest, base, without_empty
 from kata_components.manifests.mounted_configs import checksum_annotations
 from kata_components.manifests.node_pod import node_container, node_pod
 from kata_components.settings.pods import Health, Probe
@@ -26,7 +26,7 @@ def daemon_set(settings: Settings) -> Manifest:
                 by_alias=True, exclude_unset=True
             ),
             "template": {
-                "metadata": given(labels=labels, annotations=annotations),
+                "metadata": without_empty(labels=labels, annotations=annotations),
                 "spec": _pod(settings),
             },
         },
@@ -40,9 +40,13 @@ def _pod(settings: Settings) -> Manifest:
     container["env"].append({"name": "HEALTH_PORT", "value": str(settings.health.port)})
     return {
         **node_pod(settings),
-        **given(nodeSelector=settings.node_selector, affinity=daemon_set_affinity(settings)),
+        **without_empty(
+            nodeSelector=settings.node_selector, affinity=daemon_set_affinity(settings)
+        ),
         "terminationGracePeriodSeconds": TERMINATION_SECONDS,
-        "containers": [container | given(resources=settings.resources) | _probes(settings.health)],
+        "containers": [
+            container | without_empty(resources=settings.resources) | _probes(settings.health)
+        ],
     }
 
 

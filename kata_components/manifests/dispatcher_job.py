@@ -8,9 +8,9 @@ from kata_components.manifests.builders import (
     as_written,
     chart_labels,
     checksum,
-    given,
     pod_basics,
     suffixed,
+    without_empty,
 )
 from kata_components.manifests.dispatcher_rbac import (
     dispatcher_account_name,
@@ -126,7 +126,7 @@ def handlers(settings: Settings) -> list[str]:
 
 def _pod(settings: Settings, command: list[str]) -> Manifest:
     job = settings.job
-    own_place = given(
+    own_place = without_empty(
         nodeSelector=job.dispatcher_node_selector,
         tolerations=as_written(job.dispatcher_tolerations),
     )

@@ -6,7 +6,7 @@ adds name, node name and deadline.
 
 from kata_components import names
 from kata_components.manifests import builders
-from kata_components.manifests.builders import Manifest, as_written, chart_labels, given
+from kata_components.manifests.builders import Manifest, as_written, chart_labels, without_empty
 from kata_components.manifests.mounted_configs import checksum_annotations
 from kata_components.manifests.node_pod import node_container, node_pod
 from kata_components.manifests.yaml_text import yaml_text
@@ -74,7 +74,7 @@ def _pod_metadata(settings: Settings, labels: Manifest) -> Manifest:
     if not settings.traits.pod_metadata_in_jobs:
         return {"labels": dict(labels)}
     annotations = {**settings.pod_annotations, **checksum_annotations(settings)}
-    return given(labels={**settings.pod_labels, **labels}, annotations=annotations)
+    return without_empty(labels={**settings.pod_labels, **labels}, annotations=annotations)
 
 
 def _pod(settings: Settings, purpose: str, stages: tuple[Stage, ...]) -> Manifest:

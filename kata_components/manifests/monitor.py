@@ -2,7 +2,7 @@
 
 from pathlib import PurePosixPath
 
-from kata_components.manifests.builders import Manifest, given, pod_basics
+from kata_components.manifests.builders import Manifest, pod_basics, without_empty
 from kata_components.settings.settings import Settings
 
 _NAME = "kata-monitor"
@@ -42,7 +42,7 @@ def monitor(settings: Settings) -> list[Manifest]:
 def _pod(settings: Settings) -> Manifest:
     return {
         **pod_basics(settings),
-        **given(nodeSelector=settings.node_selector),
+        **without_empty(nodeSelector=settings.node_selector),
         "terminationGracePeriodSeconds": 30,
         "containers": [_container(settings)],
         "volumes": [
@@ -67,7 +67,7 @@ def _container(settings: Settings) -> Manifest:
             f"-runtime-endpoint={_endpoint(settings)}",
         ],
         "ports": [{"containerPort": own.port}],
-        **given(securityContext=own.security_context, resources=own.resources),
+        **without_empty(securityContext=own.security_context, resources=own.resources),
         "volumeMounts": [
             {"name": "containerd-sock", "mountPath": _socket_directory(settings), "readOnly": True},
             {"name": "sbs", "mountPath": _SANDBOXES, "readOnly": True},

@@ -1,7 +1,7 @@
 """What a pod that works on a host has in both modes (contract 3.8): container, mounts, volumes."""
 
 from kata_components.manifests import mounted_configs
-from kata_components.manifests.builders import Manifest, given, image, pod_basics
+from kata_components.manifests.builders import Manifest, image, pod_basics, without_empty
 from kata_components.manifests.environment import environment
 from kata_components.manifests.node_rbac import has_node_rights, service_account_name
 from kata_components.settings.settings import Settings
@@ -62,7 +62,7 @@ def _volume(settings: Settings, mount: Mount) -> Manifest:
         return {"name": mount.name, "emptyDir": {}}
     return {
         "name": mount.name,
-        "hostPath": given(path=_path(settings, mount.host_path), type=mount.type),
+        "hostPath": without_empty(path=_path(settings, mount.host_path), type=mount.type),
     }
 
 
