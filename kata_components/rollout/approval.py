@@ -18,8 +18,8 @@ import msgspec
 from kata_components.errors import GuardError
 from kata_components.rollout.guards import Refusal
 from kata_components.rollout.plan import Plan
-from kata_components.rollout.report import some
 from kata_components.rollout.step import Action, Step
+from kata_components.wording import some
 
 _SCHEMA: Final = 2
 _WAITS: Final = "waits for approval"

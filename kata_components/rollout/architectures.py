@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from kata_components.kubernetes.objects import Node
 from kata_components.rollout.guards import Refusal
 from kata_components.rollout.plan import Plan
-from kata_components.rollout.report import some
+from kata_components.wording import some
 
 
 def worked_on(plan: Plan, nodes: Iterable[Node]) -> list[Node]:

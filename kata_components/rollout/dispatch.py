@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, Final
 
-from kata_components import names
-from kata_components.rollout import report
+from kata_components import names, wording
 from kata_components.rollout.digest import Contents, current, host_digests
 from kata_components.rollout.holdup import Holdup, told
 from kata_components.rollout.jobs import POD_REPLACEMENT, JobState, NodeJob, Stage, telling
@@ -204,7 +203,7 @@ def summary(runs: Sequence[Batch], pending: int) -> str:
     if not runs:
         return "  no Job is needed: what is pending only has to be recorded" if pending else ""
     if len(runs) > 1:
-        return f"  the dispatcher is told them by name, in {len(runs)} runs of at most {report.nodes(MAX_NAMES)}"
+        return f"  the dispatcher is told them by name, in {len(runs)} runs of at most {wording.nodes(MAX_NAMES)}"
     return f"  the dispatcher is told them {runs[0]}"
 
 

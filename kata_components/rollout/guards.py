@@ -12,8 +12,8 @@ from typing import Any, Final, NamedTuple
 from kata_components import names
 from kata_components.kubernetes.objects import ObjectMetadata
 from kata_components.rollout.helm import Release
-from kata_components.rollout.report import nodes, some
 from kata_components.rollout.step import Step
+from kata_components.wording import nodes, some
 
 _CLEANING_SHARE: Final = 0.1
 """Cleaning more than this share of the marked nodes is refused."""

@@ -9,7 +9,7 @@ from kata_components.foreign import bounded
 from kata_components.kubernetes.objects import Lease, Metadata, OwnedMetadata
 from kata_components.rollout import guards
 from kata_components.rollout.guards import Refusal
-from kata_components.rollout.report import nodes, some
+from kata_components.wording import nodes, some
 
 _PULUMI: Final = "pulumi-kubernetes"
 """Field manager of Pulumi's Kubernetes provider; where it applies on the server's side, a random

@@ -3,7 +3,7 @@
 Pure text, bounded in length whatever the fleet's size.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Final
@@ -12,8 +12,8 @@ from kata_components.rollout.helm import Release
 from kata_components.rollout.phase import Failure, Progress
 from kata_components.rollout.plan import NOTHING, Plan
 from kata_components.rollout.step import Action, Step
+from kata_components.wording import SHOWN_NODES, counts, duration, nodes, some
 
-SHOWN_NODES: Final = 20
 _SHOWN_SKIPPED: Final = 5
 _MINUTE: Final = 60
 
@@ -54,22 +54,6 @@ class Outcome:
             "seconds": round(self.seconds, 1),
             "digest": self.digest,
         }
-
-
-def counts(counted: Mapping[str, int]) -> str:
-    """Return `21 upToDate, 3 install`-like text."""
-    return ", ".join(f"{number} {action}" for action, number in counted.items()) or "no nodes"
-
-
-def nodes(count: int) -> str:
-    """Return `1 node` or `N nodes`."""
-    return "1 node" if count == 1 else f"{count} nodes"
-
-
-def some(items: Sequence[str], most: int = 5) -> str:
-    """Return the first items with how many more there are: `a, b and 3 more`."""
-    shown = ", ".join(items[:most])
-    return f"{shown} and {len(items) - most} more" if len(items) > most else shown
 
 
 def resumed(lease: str) -> str:
@@ -260,15 +244,6 @@ def progress_line(verb: str, progress: Progress, seconds: float) -> str:
         left = (progress.remaining + progress.running + progress.finishing) / rate
         parts.append(f"{rate * _MINUTE:.0f}/min, about {duration(left)} left")
     return "; ".join([", ".join(parts), *progress.holdups])
-
-
-def duration(seconds: float) -> str:
-    """Return seconds as people write them: `45s`, `3m20s`, `2h05m`."""
-    minutes, rest = divmod(round(seconds), _MINUTE)
-    if minutes == 0:
-        return f"{rest}s"
-    hours, minutes = divmod(minutes, _MINUTE)
-    return f"{hours}h{minutes:02d}m" if hours else f"{minutes}m{rest:02d}s"
 
 
 def failure_text(

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from kata_components import names
+from kata_components import names, wording
 from kata_components.errors import ApiError, ClusterError
 from kata_components.kubernetes.api import CALLS_AT_ONCE, KubeApi
-from kata_components.rollout import dispatch, report
+from kata_components.rollout import dispatch
 from kata_components.rollout.commands import Code
 from kata_components.rollout.dispatch import Batch, Selectors
 from kata_components.rollout.holdup import Holdup
@@ -171,10 +171,10 @@ class Dispatching:
         found = await asyncio.gather(
             *(
                 self._failure(step, known.get(step.node), own_words)
-                for step in steps[: report.SHOWN_NODES]
+                for step in steps[: wording.SHOWN_NODES]
             )
         )
-        hidden = [Failure(step.node, "") for step in steps[report.SHOWN_NODES :]]
+        hidden = [Failure(step.node, "") for step in steps[wording.SHOWN_NODES :]]
         return [failure for failure in found if failure] + hidden
 
     async def _failure(self, step: Step, job: NodeJob | None, own_words: str) -> Failure | None:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from kata_components import names
+from kata_components import names, wording
 from kata_components.errors import GuardError
 from kata_components.kubernetes.api import KubeApi
 from kata_components.rollout import jobs, mark, report, waves
@@ -147,7 +147,7 @@ async def carried_out(
     if request.cleanup and found.cleanup.pending and worked.whole:
         # Hours may lie between: what is selected again by now stays.
         cleaning = found.cleanup.within(await lease.kept(still_deselected(api, request)))
-        say(f"cleanup: {report.counts(cleaning.counts)}")
+        say(f"cleanup: {wording.counts(cleaning.counts)}")
         cleaned = await clean(replace(request.cleanup, spared=request.selection), cleaning)
         await lease.kept(
             drop_jobs(api, request.namespace, request.suffix, cleaned.nodes, lease, say)

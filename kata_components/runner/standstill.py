@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from kata_components.errors import RolloutStoppedError
-from kata_components.rollout.report import duration
 from kata_components.runner.telling import Say
+from kata_components.wording import duration
 
 SAY_SECONDS: Final = 60.0
 GIVE_UP_SECONDS: Final = 300.0

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
-from kata_components import names
+from kata_components import names, wording
 from kata_components.errors import GuardError, RolloutFailedError
 from kata_components.kubernetes.api import CALLS_AT_ONCE, KubeApi
 from kata_components.rollout import report
@@ -86,14 +86,14 @@ class Uninstall:
         await lease.kept(self._refuse_unknown(api))
         planned = await lease.kept(self._plan(api))
         at_most = f", at most {self.request.parallelism} at a time" if planned.pending else ""
-        say(f"cleanup: {report.counts(planned.counts)}{at_most}")
+        say(f"cleanup: {wording.counts(planned.counts)}{at_most}")
         await lease.kept(self._rehearse(api, planned))
         clean = functools.partial(self._clean, api, lease, say, on_progress)
         cleaned = await clean(planned)
         done, deadline = {*cleaned.nodes}, loop.time() + DEAD_NODE_SECONDS
         if dead := self._dead(planned, cleaned):
             say(
-                f"waiting {DEAD_NODE_SECONDS:.0f}s for nodes that are NotReady: {report.some(dead)}"
+                f"waiting {DEAD_NODE_SECONDS:.0f}s for nodes that are NotReady: {wording.some(dead)}"
             )
         while self._dead(planned, cleaned) and not cleaned.failures and loop.time() < deadline:
             await lease.kept(asyncio.sleep(_LOOK_SECONDS))
@@ -103,7 +103,7 @@ class Uninstall:
         _refuse_leftovers(cleaned.failures, self._dead(planned, cleaned))
         await lease.kept(self._abandon(api, _left_out(planned, cleaned), lease))
         await lease.kept(delete_all(api, self.request.namespace, self.request.suffix, lease))
-        say(f"cleaned {report.nodes(len(done))} in {report.duration(loop.time() - began)}")
+        say(f"cleaned {wording.nodes(len(done))} in {wording.duration(loop.time() - began)}")
 
     async def _refuse_unknown(self, api: KubeApi) -> None:
         """Refuse names to abandon that are no nodes: a typo would be waited for, and read about, all over again."""
@@ -113,7 +113,7 @@ class Uninstall:
         unknown = sorted({*self.abandoned} - known)
         if unknown:
             msg = (
-                f"{ABANDON_VARIABLE} names {report.some(unknown)}, which the cluster does not have: see `kubectl get "
+                f"{ABANDON_VARIABLE} names {wording.some(unknown)}, which the cluster does not have: see `kubectl get "
                 "nodes`. A node that was removed needs no giving up. Nothing was cleaned."
             )
             raise GuardError(msg)
@@ -198,9 +198,9 @@ def _refuse_leftovers(failures: Sequence[Failure], dead: Sequence[str]) -> None:
         )
     if dead:
         problems.append(
-            f"NotReady, so still carrying the installation: {report.nodes(len(dead))} ({report.some(dead)}). Bring "
+            f"NotReady, so still carrying the installation: {wording.nodes(len(dead))} ({wording.some(dead)}). Bring "
             "them back and run `pulumi destroy` again. If they never come back, remove them from the cluster (`kubectl "
-            f"delete node <name>`) or give them up: `{ABANDON_VARIABLE}={','.join(dead[: report.SHOWN_NODES])} pulumi "
+            f"delete node <name>`) or give them up: `{ABANDON_VARIABLE}={','.join(dead[: wording.SHOWN_NODES])} pulumi "
             "destroy` takes mark and label off them and leaves their disks as they are."
         )
     if problems:

@@ -8,14 +8,7 @@ from kata_components.runner.fleet import Selection
 from kata_components.runner.preview import InstallRequest, preview
 from tests.runner.cluster import Cluster
 from tests.runner.fake_api import FakeKubeApi
-from tests.runner.support import (
-    CLEANUP,
-    Told,
-    approved,
-    cluster,
-    request,
-    roll_out,
-)
+from tests.runner.support import CLEANUP, Told, approved, cluster, request, roll_out
 from tests.runner.virtual_loop import simulate
 
 

@@ -14,14 +14,7 @@ from kata_components.rollout import mark
 from kata_components.rollout.jobs import observed
 from kata_components.runner.preview import preview
 from tests.runner.fake_api import FakeKubeApi
-from tests.runner.support import (
-    NAMESPACE,
-    Told,
-    cluster,
-    digest,
-    request,
-    roll_out,
-)
+from tests.runner.support import NAMESPACE, Told, cluster, digest, request, roll_out
 from tests.runner.test_born_labels import DAEMON_SET
 from tests.runner.virtual_loop import simulate
 

@@ -10,14 +10,7 @@ from kata_components.errors import ApiError, LeaseHeldError, RolloutStoppedError
 from kata_components.runner.preview import preview
 from tests.runner import fake_api
 from tests.runner.fake_api import FakeKubeApi
-from tests.runner.support import (
-    LEASE,
-    Told,
-    cluster,
-    hold_lease,
-    request,
-    roll_out,
-)
+from tests.runner.support import LEASE, Told, cluster, hold_lease, request, roll_out
 from tests.runner.virtual_loop import now, simulate
 
 

@@ -1,0 +1,33 @@
+"""Words that messages share: how many nodes, which ones, for how long."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+SHOWN_NODES: Final = 20
+"""How many nodes a message names at most."""
+_MINUTE: Final = 60
+
+
+def counts(counted: Mapping[str, int]) -> str:
+    """Return `21 upToDate, 3 install`-like text."""
+    return ", ".join(f"{number} {action}" for action, number in counted.items()) or "no nodes"
+
+
+def nodes(count: int) -> str:
+    """Return `1 node` or `N nodes`."""
+    return "1 node" if count == 1 else f"{count} nodes"
+
+
+def some(items: Sequence[str], most: int = 5) -> str:
+    """Return the first items with how many more there are: `a, b and 3 more`."""
+    shown = ", ".join(items[:most])
+    return f"{shown} and {len(items) - most} more" if len(items) > most else shown
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as people write them: `45s`, `3m20s`, `2h05m`."""
+    minutes, rest = divmod(round(seconds), _MINUTE)
+    if minutes == 0:
+        return f"{rest}s"
+    hours, minutes = divmod(minutes, _MINUTE)
+    return f"{hours}h{minutes:02d}m" if hours else f"{minutes}m{rest:02d}s"
