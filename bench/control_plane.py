@@ -14,9 +14,9 @@ from kata_components import names
 from kata_components.kubernetes.api import KubeApi
 from kata_components.kubernetes.connect import connect
 from kata_components.manifests.job_templates import config_map
-from kata_components.rollout import jobs, mark
-from kata_components.rollout.jobs import JobStamp, JobState, NodeJob
-from kata_components.runner.clock import timestamp
+from kata_components.planning import node_jobs, node_mark
+from kata_components.planning.node_jobs import JobStamp, JobState, NodeJob
+from kata_components.runners.clock import timestamp
 from kata_components.settings.load import load_settings
 from sandbox.cluster import Cluster
 
@@ -43,7 +43,7 @@ async def _with_jobs(cluster: Cluster, work: Any) -> float:  # noqa: ANN401 - on
     with _account(cluster):
         try:
             seconds: float = await work(api, cluster.workers())
-            await api.delete_jobs(_NAMESPACE, jobs.selector("bench"))
+            await api.delete_jobs(_NAMESPACE, node_jobs.selector("bench"))
             return seconds
         finally:
             await api.aclose()
@@ -70,8 +70,8 @@ async def _all_at_once(api: KubeApi, workers: list[str]) -> float:
 
 async def _all_at_once_with_marks(api: KubeApi, workers: list[str]) -> float:
     uids = {node.metadata.name: node.metadata.uid for node in await api.list_nodes()}
-    made = mark.render(
-        mark.Mark(
+    made = node_mark.render(
+        node_mark.Mark(
             kata_version="4.0.0", digest="0" * 12, node_uid="", machine_id="", time=timestamp()
         )
     )
@@ -102,7 +102,7 @@ async def _ended(api: KubeApi, count: int, on_end: Callable[[str], None] = lambd
 
     `on_end` is told each node.
     """
-    selector = jobs.selector("bench")
+    selector = node_jobs.selector("bench")
     found = await api.list_jobs(_NAMESPACE, selector)
     ended: set[str] = set()
 
@@ -112,10 +112,10 @@ async def _ended(api: KubeApi, count: int, on_end: Callable[[str], None] = lambd
             on_end(job.node)
         return len(ended) >= count
 
-    if any(take(jobs.observed(job)) for job in found.items):
+    if any(take(node_jobs.observed(job)) for job in found.items):
         return
     async for event in api.watch_jobs(_NAMESPACE, selector, found.resource_version):
-        if take(jobs.observed(event.object)):
+        if take(node_jobs.observed(event.object)):
             return
 
 

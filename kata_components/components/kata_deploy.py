@@ -37,13 +37,13 @@ from kata_components.manifests.node_feature_rules import rules_are_active
 from kata_components.manifests.objects import compared_objects, kept_objects, reference
 from kata_components.manifests.runtime_classes import gate
 from kata_components.manifests.selector import daemon_set_selectors, install_selectors
+from kata_components.planning.demands import Demands
 from kata_components.providers.installation import Installation
 from kata_components.providers.installation_inputs import InstallationInputs
 from kata_components.providers.preflight import Preflight
 from kata_components.providers.preflight_inputs import PreflightInputs
 from kata_components.providers.rollout import Rollout
 from kata_components.providers.rollout_inputs import RolloutInputs
-from kata_components.rollout.demands import Demands
 from kata_components.settings.architectures import architecture_problems
 from kata_components.settings.settings import Settings
 

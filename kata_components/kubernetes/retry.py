@@ -5,16 +5,20 @@ One layer retries, or unknown outcomes would be hidden and delays multiplied.
 """
 
 import asyncio
+import math
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from kata_components.errors import ApiError, UnreachableError
-from kata_components.kubernetes.backoff import backoff, retry_after_seconds
+from kata_components.errors import ApiError, ClusterError, ExpiredError, UnreachableError
+from kata_components.kubernetes.backoff import Attempts, backoff, retry_after_seconds
 
 _LONGEST_SECONDS: Final = 60.0
 """After so long no further attempt begins: minutes of silence look like a hang."""
+_REFUSED_SECONDS: Final = 60.0
+"""So long an API server may refuse what it just allowed: one that has started knows neither roles
+nor logins."""
 _TRANSIENT: Final = frozenset({429, 500, 502, 503, 504})
 
 T = TypeVar("T")
@@ -60,3 +64,49 @@ class Retry:
         return max(
             backoff(failures) * (0.5 + 0.5 * self.random()), retry_after_seconds(retry_after)
         )
+
+
+class Patience:
+    """The patience of one run with its API server.
+
+    One for each kind of request that is repeated until it succeeds.
+    """
+
+    def __init__(self) -> None:
+        self._refused_since = self._refused_last = -math.inf
+
+    def answered(self) -> None:
+        """Take note of an answer that is none of these errors."""
+        self._refused_last = -math.inf
+
+    def passes(self, error: ClusterError) -> bool:
+        """Return whether it is worth to ask again.
+
+        Refusals with a long time between them are not one lasting state.
+        """
+        if is_transient(error) or isinstance(error, ExpiredError):
+            return True
+        if not isinstance(error, ApiError) or not (error.unauthenticated or error.rbac_denied):
+            return False
+        now = asyncio.get_running_loop().time()
+        if now - self._refused_last > _REFUSED_SECONDS:
+            self._refused_since = now
+        self._refused_last = now
+        return now - self._refused_since < _REFUSED_SECONDS
+
+
+async def answered(call: Callable[[], Awaitable[T]]) -> T:
+    """Await what may be done again without harm, at most ten times more while its errors pass by themselves.
+
+    Raises:
+        ClusterError: the last of them, or one that does not pass.
+    """
+    attempts, patience = Attempts(), Patience()
+    while True:
+        try:
+            return await call()
+        except ClusterError as error:
+            pause = attempts.next_delay(answered=True) if patience.passes(error) else None
+            if pause is None:
+                raise
+        await asyncio.sleep(pause)

@@ -12,12 +12,12 @@ from msgspec import structs
 from kata_components import names
 from kata_components.kubernetes.api import KubeApi
 from kata_components.kubernetes.objects import Lease
+from kata_components.operations import fleet
+from kata_components.planning import approval, guardrails, ownership
+from kata_components.planning.approval import Place
+from kata_components.planning.guardrails import Refusal
 from kata_components.providers import plan_file
 from kata_components.providers.wire import WireModel
-from kata_components.rollout import approval, guards, ownership
-from kata_components.rollout.approval import Place
-from kata_components.rollout.guards import Refusal
-from kata_components.runner import fleet
 
 
 class Guarded(WireModel, frozen=True, kw_only=True):
@@ -67,18 +67,18 @@ class Guarded(WireModel, frozen=True, kw_only=True):
         """
         owner = ownership.stack_of(lease.metadata) if lease else None
         where = f"{self.namespace}/{self.lease_name}"
-        return None if owner in stacks else guards.other_stack(owner, self.stack, where)
+        return None if owner in stacks else guardrails.other_stack(owner, self.stack, where)
 
 
 async def changes(api: KubeApi, before: Guarded, wanted: Guarded) -> list[Refusal | None]:
     """Return what stands against a change of the configuration."""
-    lower = guards.is_downgrade(before.kata_version, wanted.kata_version)
+    lower = guardrails.is_downgrade(before.kata_version, wanted.kata_version)
     if before.identity() == wanted.identity() and not lower:
         return []
     marked = len(await fleet.marked_nodes(api, before.namespace, before.suffix))
     return [
-        guards.identity(before.identity(), wanted.identity(), marked),
-        guards.downgrade(before.kata_version, wanted.kata_version, marked),
+        guardrails.identity(before.identity(), wanted.identity(), marked),
+        guardrails.downgrade(before.kata_version, wanted.kata_version, marked),
     ]
 
 

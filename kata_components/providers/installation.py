@@ -22,6 +22,7 @@ from pulumi.dynamic import (
 )
 
 from kata_components.kubernetes.api import KubeApi
+from kata_components.operations import adoption, evidence, installation
 from kata_components.providers import engine, session
 from kata_components.providers.boundary import boundary
 from kata_components.providers.cluster_provider import ClusterProvider
@@ -29,7 +30,6 @@ from kata_components.providers.installation_check import check
 from kata_components.providers.installation_inputs import InstallationInputs, InstallationOutputs
 from kata_components.providers.row import Row
 from kata_components.providers.wire import has_unknowns, own
-from kata_components.runner import anchor, evidence, takeover
 
 
 class InstallationProvider(ClusterProvider):
@@ -85,7 +85,7 @@ class InstallationProvider(ClusterProvider):
             row = Row(known.urn)
             session.run(
                 self.target,
-                lambda api: anchor.end(
+                lambda api: installation.end(
                     api, known.ending(), say=row.say, on_progress=row.on_progress
                 ),
                 left=session.DISPATCHED if known.dispatcher_job else session.PACED,
@@ -97,13 +97,15 @@ def _outputs(inputs: InstallationInputs, identity: str) -> dict[str, Any]:
 
 
 async def _establish(api: KubeApi, inputs: InstallationInputs) -> str:
-    identity = await anchor.establish(api, inputs.namespace, inputs.lease_name, stack=inputs.stack)
+    identity = await installation.establish(
+        api, inputs.namespace, inputs.lease_name, stack=inputs.stack
+    )
     await _take_over(api, inputs)
     return identity
 
 
 async def _restore(api: KubeApi, inputs: InstallationInputs, identity: str) -> None:
-    await anchor.restore(
+    await installation.restore(
         api, inputs.namespace, inputs.lease_name, stack=inputs.stack, installation=identity
     )
     await _take_over(api, inputs)
@@ -114,8 +116,8 @@ async def _take_over(api: KubeApi, inputs: InstallationInputs) -> None:
         api, inputs.namespace, inputs.suffix
     ):
         # Before: afterwards nothing else would tell that there was a release.
-        await anchor.note_takeover(api, inputs.namespace, inputs.lease_name)
-    done = await takeover.carry_out(api, inputs.released)
+        await installation.note_takeover(api, inputs.namespace, inputs.lease_name)
+    done = await adoption.carry_out(api, inputs.released)
     if done:
         engine.warning(done, inputs.urn)
 

@@ -11,10 +11,10 @@ from msgspec import structs
 from kata_components import names
 from kata_components.kubernetes.api import KubeApi
 from kata_components.kubernetes.objects import Lease
+from kata_components.operations import installation, report
+from kata_components.planning import guardrails
 from kata_components.providers import engine, guarded
 from kata_components.providers.installation_inputs import InstallationInputs
-from kata_components.rollout import guards, report
-from kata_components.runner import anchor
 
 _MISSING: Final = "missing"
 
@@ -28,14 +28,14 @@ async def check(
         GuardError: the approved plan cannot be read.
         ClusterError: the cluster could not be asked.
     """
-    uid = await anchor.cluster_uid(api)
+    uid = await installation.cluster_uid(api)
     confirmed, misplaced = guarded.confirmed(wanted, uid)
-    met = [guards.cluster(before.cluster_uid if before else None, uid, context)]
+    met = [guardrails.cluster(before.cluster_uid if before else None, uid, context)]
     if before and not any(met):
         met += await guarded.changes(api, before, wanted)
-    lease = await anchor.find_lease(api, wanted.namespace, wanted.lease_name)
+    lease = await installation.find_lease(api, wanted.namespace, wanted.lease_name)
     met += [misplaced, wanted.owner(lease, [before.stack] if before else [])]
-    refusals = guards.unconfirmed(met, confirmed)
+    refusals = guardrails.unconfirmed(met, confirmed)
     if refusals:
         return wanted, guarded.texts(refusals, wanted, uid)
     if lease and before is None:

@@ -6,11 +6,11 @@ from typing import Literal, Self
 import yaml
 from msgspec import structs
 
+from kata_components.operations.installation import Ending
+from kata_components.operations.objects_there import ObjectName
+from kata_components.operations.uninstall import ABANDON_VARIABLE
 from kata_components.providers.guarded import Guarded
-from kata_components.runner.anchor import Ending
-from kata_components.runner.cleanup import CleanupRequest
-from kata_components.runner.objects_there import ObjectName
-from kata_components.runner.uninstall import ABANDON_VARIABLE
+from kata_components.runners.pulumi_cleanup import CleanupRequest
 
 
 class InstallationInputs(Guarded, frozen=True, kw_only=True):

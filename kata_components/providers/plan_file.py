@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from kata_components.errors import GuardError
+from kata_components.planning.approval import Approval
 from kata_components.providers import engine
-from kata_components.rollout.approval import Approval
 
 PLAN: Final = "plan.json"
 

@@ -5,16 +5,16 @@ import json
 from msgspec import structs
 
 from kata_components.kubernetes.api import KubeApi
+from kata_components.operations import adoption, fleet, installation
+from kata_components.operations.adoption import Finding
+from kata_components.operations.elsewhere import elsewhere
+from kata_components.planning import architectures, guardrails, ownership
+from kata_components.planning.guardrails import Refusal
+from kata_components.planning.selection import Selection
+from kata_components.planning.taints import blocking
 from kata_components.providers import engine, guarded
 from kata_components.providers.preflight_inputs import PreflightInputs
 from kata_components.providers.provenance import Passed
-from kata_components.rollout import architectures, guards, ownership
-from kata_components.rollout.guards import Refusal
-from kata_components.rollout.taints import blocking
-from kata_components.runner import anchor, fleet, takeover
-from kata_components.runner.elsewhere import elsewhere
-from kata_components.runner.fleet import Selection
-from kata_components.runner.takeover import Finding
 
 
 async def check(
@@ -26,18 +26,18 @@ async def check(
         GuardError: the approved plan cannot be read.
         ClusterError: the cluster could not be asked.
     """
-    uid = await anchor.cluster_uid(api)
+    uid = await installation.cluster_uid(api)
     confirmed, misplaced = guarded.confirmed(wanted, uid)
-    met = [guards.cluster(before.cluster_uid if before else None, uid, context)]
+    met = [guardrails.cluster(before.cluster_uid if before else None, uid, context)]
     if any(met):
         before = None
     elif before:
         met += await guarded.changes(api, before, wanted)
     met.append(misplaced)
     found = Finding()
-    if not guards.unconfirmed(met, confirmed):
+    if not guardrails.unconfirmed(met, confirmed):
         found = await _there(api, before, wanted)
-    refusals = guards.unconfirmed([*met, *found.refusals], confirmed)
+    refusals = guardrails.unconfirmed([*met, *found.refusals], confirmed)
     if refusals:
         return wanted, guarded.texts(refusals, wanted, uid)
     for text in found.announcements:
@@ -57,15 +57,15 @@ async def _there(api: KubeApi, before: PreflightInputs | None, wanted: Preflight
 
     Announce what is taken over and what restarts.
     """
-    namespace = await anchor.find_namespace(api, wanted.namespace)
+    namespace = await installation.find_namespace(api, wanted.namespace)
     if namespace is None:
-        return Finding([guards.absent_namespace(wanted.namespace)])
+        return Finding([guardrails.absent_namespace(wanted.namespace)])
     if (before is None or before.pod_template != wanted.pod_template) and (
-        barred := guards.pod_security(namespace)
+        barred := guardrails.pod_security(namespace)
     ):
         return Finding([barred])
     stacks = wanted.stacks(before)
-    lease = await anchor.find_lease(api, wanted.namespace, wanted.lease_name)
+    lease = await installation.find_lease(api, wanted.namespace, wanted.lease_name)
     other = wanted.owner(lease, stacks)
     if other:
         return Finding([other])
@@ -74,7 +74,7 @@ async def _there(api: KubeApi, before: PreflightInputs | None, wanted: Preflight
         if before is None and lease is None
         else None
     )
-    found = await takeover.examine(api, wanted.takeover(stacks, established=lease is not None))
+    found = await adoption.examine(api, wanted.takeover(stacks, established=lease is not None))
     owner = ownership.stack_of(lease.metadata) if lease else None
     told = found.announcements or await _restart(api, before, wanted)
     refusals = [unknown, *found.refusals, *await _unfit(api, before, wanted)]

@@ -6,10 +6,10 @@ from typing import Any, Final, Literal, Self
 
 from msgspec import structs
 
+from kata_components.operations.adoption import TakeoverRequest
+from kata_components.operations.objects_there import ObjectName
 from kata_components.providers.guarded import Guarded
 from kata_components.providers.provenance import Passed
-from kata_components.runner.objects_there import ObjectName
-from kata_components.runner.takeover import TakeoverRequest
 
 _NOTHING: Final[Mapping[str, Any]] = {
     "objects": (),

@@ -10,10 +10,10 @@ from pulumi.output import Unknown
 
 from kata_components import names
 from kata_components.kubernetes.api import KubeApi
+from kata_components.operations import installation
+from kata_components.planning import ownership
+from kata_components.planning.ownership import Owner
 from kata_components.providers.wire import WireModel
-from kata_components.rollout import ownership
-from kata_components.rollout.ownership import Owner
-from kata_components.runner import anchor
 
 _TOLD: Final = ("installationId", "passed")
 """The inputs that other resources give."""
@@ -39,7 +39,7 @@ async def stale(api: KubeApi, wanted: Passed, passed: Passed | None, owner: Owne
     `wanted` is what it is about, but for the cluster; `passed` is None where a preview does not
     know it yet.
     """
-    live = await anchor.cluster_uid(api)
+    live = await installation.cluster_uid(api)
     if passed:
         there = {**wanted.props(), "clusterUid": live}
         other = [key for key, value in there.items() if passed.props().get(key) != value]
@@ -48,7 +48,7 @@ async def stale(api: KubeApi, wanted: Passed, passed: Passed | None, owner: Owne
                 f"the guard rails have not been asked about a changed {', '.join(other)}: `--target` leaves them out. "
                 "Run `pulumi preview` and `pulumi up` without it."
             )
-    lease = await anchor.find_lease(api, wanted.namespace, names.base(wanted.suffix))
+    lease = await installation.find_lease(api, wanted.namespace, names.base(wanted.suffix))
     # A renamed stack gives the Lease its new name in this very run.
     former = ownership.stack_of(lease.metadata) if lease else None
     refusal = (

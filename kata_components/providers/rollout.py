@@ -25,6 +25,11 @@ from kata_components import names
 from kata_components.errors import ClusterError, GuardError
 from kata_components.foreign import printable
 from kata_components.kubernetes.api import KubeApi, Manifest
+from kata_components.operations import rehearsal, report
+from kata_components.operations.install import install, orders
+from kata_components.operations.preview import Preview, preview
+from kata_components.planning import approval, dispatcher_args
+from kata_components.planning.dispatcher_args import Batch
 from kata_components.providers import engine, plan_file, session
 from kata_components.providers.boundary import boundary, refused
 from kata_components.providers.cluster_provider import ClusterProvider
@@ -33,12 +38,8 @@ from kata_components.providers.rights import missing_rights, rollout_rights
 from kata_components.providers.rollout_inputs import RolloutInputs
 from kata_components.providers.row import Row
 from kata_components.providers.wire import has_unknowns, own
-from kata_components.rollout import approval, dispatch, report
-from kata_components.rollout.dispatch import Batch
-from kata_components.runner import dispatch_install, rehearsal
-from kata_components.runner.dispatch_install import install_runs
-from kata_components.runner.install import install, orders
-from kata_components.runner.preview import Preview, preview
+from kata_components.runners import cluster_install
+from kata_components.runners.cluster_install import install_runs
 
 _WIDE: Final = 1_000_000
 """Columns; no text of a manifest is broken."""
@@ -116,7 +117,7 @@ class RolloutProvider(ClusterProvider):
                 install, request=inputs.request, say=row.say, on_progress=row.on_progress
             )
             if inputs.dispatcher:
-                dispatched = functools.partial(dispatch_install.install, job=inputs.dispatcher)
+                dispatched = functools.partial(cluster_install.install, job=inputs.dispatcher)
                 work = functools.partial(
                     dispatched, request=inputs.request, say=row.say, on_progress=row.on_progress
                 )
@@ -180,8 +181,10 @@ def _told(inputs: RolloutInputs, planned: _Planned) -> str | None:
     if not inputs.dispatcher or not planned.runs:
         return inputs.dispatcher_job
     request = inputs.request
-    template = dispatch.node_template(request.job, request.node_timeout_seconds, request.mounted)
-    job = dispatch.dispatcher_job(inputs.dispatcher, planned.runs[0], template)
+    template = dispatcher_args.node_template(
+        request.job, request.node_timeout_seconds, request.mounted
+    )
+    job = dispatcher_args.dispatcher_job(inputs.dispatcher, planned.runs[0], template)
     return yaml.safe_dump(job, sort_keys=False, width=_WIDE)
 
 
@@ -220,7 +223,7 @@ def _shown(planned: _Planned, inputs: RolloutInputs) -> list[str]:
         full_list=written,
     )
     if inputs.dispatcher:
-        lines += filter(None, [dispatch.summary(planned.runs, len(found.plan.pending))])
+        lines += filter(None, [dispatcher_args.summary(planned.runs, len(found.plan.pending))])
     engine.info("\n".join(lines), inputs.urn)
     return []
 

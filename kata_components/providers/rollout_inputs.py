@@ -5,16 +5,16 @@ from typing import Any, Literal
 
 import yaml
 
+from kata_components.operations.preview import InstallRequest
+from kata_components.planning import demands, dispatcher_args
+from kata_components.planning.demands import Demands
+from kata_components.planning.ownership import Owner
+from kata_components.planning.selection import Selection
+from kata_components.planning.waves import Size
 from kata_components.providers import plan_file
 from kata_components.providers.provenance import Passed
 from kata_components.providers.wire import WireModel
-from kata_components.rollout import demands, dispatch
-from kata_components.rollout.demands import Demands
-from kata_components.rollout.ownership import Owner
-from kata_components.rollout.waves import Size
-from kata_components.runner.cleanup import CleanupRequest
-from kata_components.runner.fleet import Selection
-from kata_components.runner.preview import InstallRequest
+from kata_components.runners.pulumi_cleanup import CleanupRequest
 
 
 class RolloutInputs(WireModel, frozen=True, kw_only=True):
@@ -88,7 +88,8 @@ class RolloutInputs(WireModel, frozen=True, kw_only=True):
             demands=self.demands,
             approval=plan_file.approval(self.approved_plan, self.report_dir),
             runs_in="cluster" if self.dispatcher else "pulumi",
-            heeds_taints=self.dispatcher is not None and dispatch.does_node_work(self.dispatcher),
+            heeds_taints=self.dispatcher is not None
+            and dispatcher_args.does_node_work(self.dispatcher),
         )
 
     @property

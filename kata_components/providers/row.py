@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from kata_components.operations import report
+from kata_components.pacing.progress import Progress
+from kata_components.planning.node_jobs import Stage
 from kata_components.providers import engine
-from kata_components.rollout import report
-from kata_components.rollout.jobs import Stage
-from kata_components.rollout.phase import Progress
 
 _DONE: Final[Mapping[Stage, str]] = {"install": "installed", "cleanup": "cleaned"}
 

@@ -9,9 +9,9 @@ import yaml
 
 from kata_components.manifests.dispatcher_rbac import dispatcher_rbac
 from kata_components.manifests.objects import all_objects, kept_objects, reference
-from kata_components.rollout import report
-from kata_components.rollout.helm import Release
-from kata_components.runner.objects_there import ObjectName
+from kata_components.operations import report
+from kata_components.operations.objects_there import ObjectName
+from kata_components.planning.helm import Release
 from kata_components.settings.load import load_settings
 from tests.docs.markdown import CHECKOUT, blocks, configured, in_code, section, tables
 from tests.manifests import chart

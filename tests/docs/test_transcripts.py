@@ -13,12 +13,13 @@ from kata_components import names
 from kata_components.errors import RolloutFailedError, SettingsError
 from kata_components.kubernetes.objects import Node
 from kata_components.manifests.job_templates import install_job
-from kata_components.rollout import mark, report
-from kata_components.rollout.digest import current, host_digests
-from kata_components.rollout.phase import Failure
-from kata_components.rollout.plan import Plan, plan
-from kata_components.rollout.step import Action
-from kata_components.rollout.verdict import Rules
+from kata_components.operations import report
+from kata_components.pacing.progress import Failure
+from kata_components.planning import node_mark
+from kata_components.planning.host_digest import current, host_digests
+from kata_components.planning.plan import Plan, plan
+from kata_components.planning.step import Action
+from kata_components.planning.verdict import Rules
 from kata_components.settings.load import load_settings, parse_stack_config
 from kata_components.settings.settings import Settings
 from sandbox import nodes
@@ -56,14 +57,14 @@ def worker(number: int, *, installed: bool) -> Node:
     made["status"]["conditions"] = [{"type": "Ready", "status": "True"}]
     if installed:
         machine = made["status"]["nodeInfo"]["machineID"]
-        done = mark.Mark(
+        done = node_mark.Mark(
             kata_version="4.0.0",
             digest=current(DIGESTS),
             node_uid=f"uid-{number}",
             machine_id=machine,
             time="then",
         )
-        made["metadata"]["annotations"][names.mark_annotation("")] = mark.render(done)
+        made["metadata"]["annotations"][names.mark_annotation("")] = node_mark.render(done)
         made["metadata"]["labels"][names.RUNTIME_LABEL] = "true"
     return msgspec.convert(made, Node)
 
@@ -111,7 +112,7 @@ def test_rows_that_are_explained_are_those_of_the_program() -> None:
     rows = [row for row, _ in tables(section(TEXTS["docs/operations.md"], "## Nothing moves"))]
     code = "".join(
         path.read_text(encoding="utf-8")
-        for top in ("rollout", "runner")
+        for top in ("operations", "pacing", "planning", "runners")
         for path in (CHECKOUT / "kata_components" / top).glob("*.py")
     )
     # The cluster's own words follow a colon, or say why a stage cannot start.

@@ -9,7 +9,7 @@ import pytest
 
 from kata_components.errors import KubeconfigError
 from kata_components.kubernetes.credentials import Credential, CredentialSource
-from tests.runner.virtual_loop import now, simulate
+from tests.model.virtual_loop import now, simulate
 
 
 @dataclass

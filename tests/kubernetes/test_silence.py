@@ -12,7 +12,7 @@ from kata_components.errors import UnreachableError
 from kata_components.kubernetes.connect import connect
 from kata_components.kubernetes.transport import Request
 from tests.kubernetes.support import CONTEXT, kubeconfig
-from tests.runner.virtual_loop import now, simulate
+from tests.model.virtual_loop import now, simulate
 
 
 @dataclass

@@ -13,8 +13,8 @@ from typing import Any, Self, TypeVar
 
 from tests.kubernetes.fake_server import Asked, FakeServer, Reply, ok, refused
 from tests.kubernetes.support import kubeconfig
-from tests.runner.cluster import Cluster
-from tests.runner.store import Event, RefusedError
+from tests.model.cluster import Cluster
+from tests.model.store import Event, RefusedError
 
 T = TypeVar("T")
 

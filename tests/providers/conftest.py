@@ -14,10 +14,10 @@ import pytest
 from kata_components.providers.installation import InstallationProvider
 from kata_components.providers.preflight import PreflightProvider
 from kata_components.providers.rollout import RolloutProvider
+from tests.model.cluster import Cluster
 from tests.providers import inputs
 from tests.providers.api_model import ApiServer
 from tests.providers.process import Dynamic, Engine, Provider
-from tests.runner.cluster import Cluster
 
 
 @dataclass(frozen=True)

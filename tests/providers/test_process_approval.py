@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from kata_components.rollout.approval import Place, guards_only
+from kata_components.planning.approval import Place, guards_only
+from tests.model.cluster import Cluster
 from tests.providers import inputs
 from tests.providers.api_model import ApiServer
 from tests.providers.conftest import Running
-from tests.runner.cluster import Cluster
 
 PLACE = Place(inputs.STACK, "cluster-1")
 

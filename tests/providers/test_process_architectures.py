@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from tests.model.cluster import Cluster
 from tests.providers import inputs
 from tests.providers.api_model import ApiServer
 from tests.providers.conftest import Running
-from tests.runner.cluster import Cluster
 
 PROBLEMS = {"amd64": "", "arm64": "no shim is on for arm64; set `shims.qemu.enabled: true`"}
 DAEMONSET: dict[str, Any] = {

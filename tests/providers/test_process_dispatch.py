@@ -7,12 +7,12 @@ import pytest
 import yaml
 
 from kata_components import names
+from tests.model import dispatcher
+from tests.model.cluster import Cluster
 from tests.providers import inputs
 from tests.providers.api_model import ApiServer
 from tests.providers.conftest import Running
 from tests.providers.inputs import INSTALLATION_URN, ROLLOUT_URN
-from tests.runner import dispatcher
-from tests.runner.cluster import Cluster
 
 
 @pytest.fixture(autouse=True)

@@ -8,11 +8,11 @@ from typing import Any
 import grpc
 import pytest
 
+from tests.model.cluster import Cluster
 from tests.providers import inputs
 from tests.providers.api_model import ApiServer
 from tests.providers.conftest import Running
 from tests.providers.process import Engine, Provider
-from tests.runner.cluster import Cluster
 
 Creating = Any
 """A call under way; the SDK has no types for it."""

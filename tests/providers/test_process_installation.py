@@ -6,11 +6,11 @@ import grpc
 import pytest
 
 from kata_components import names
+from tests.model.cluster import Cluster
 from tests.providers import inputs
 from tests.providers.api_model import ApiServer
 from tests.providers.conftest import Running
 from tests.providers.inputs import INSTALLATION_URN
-from tests.runner.cluster import Cluster
 
 LEASE = "kata-deploy"
 

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from kata_components import names
+from tests.model.cluster import Cluster
 from tests.providers import inputs
 from tests.providers.api_model import ApiServer
 from tests.providers.conftest import Running
 from tests.providers.inputs import INSTALLATION_URN, PREFLIGHT_URN
-from tests.runner.cluster import Cluster
 
 QEMU = "node.k8s.io/v1 runtimeclasses  kata-qemu"
 

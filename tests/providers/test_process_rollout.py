@@ -9,11 +9,11 @@ from pulumi.runtime import rpc
 from pulumi.runtime.proto import engine_pb2
 
 from kata_components import names
+from tests.model.cluster import Cluster
 from tests.providers import inputs
 from tests.providers.api_model import ApiServer
 from tests.providers.conftest import Running
 from tests.providers.inputs import ROLLOUT_URN
-from tests.runner.cluster import Cluster
 
 
 def up(running: Running, **changes: Any) -> dict[str, Any]:

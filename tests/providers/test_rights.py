@@ -2,9 +2,9 @@
 # ruff: noqa: ARG002 - the protocol gives the arguments of methods
 
 from kata_components.providers.rights import missing_rights, rollout_rights
-from tests.runner.cluster import Cluster
-from tests.runner.fake_api import FakeKubeApi
-from tests.runner.virtual_loop import simulate
+from tests.model.cluster import Cluster
+from tests.model.fake_api import FakeKubeApi
+from tests.model.virtual_loop import simulate
 
 
 class Asking(FakeKubeApi):

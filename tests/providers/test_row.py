@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from kata_components.pacing.progress import Progress
+from kata_components.planning.node_jobs import Stage
 from kata_components.providers import engine
 from kata_components.providers.row import Row
-from kata_components.rollout.jobs import Stage
-from kata_components.rollout.phase import Progress
 
 
 @pytest.mark.parametrize(("stage", "verb"), [("install", "installed"), ("cleanup", "cleaned")])

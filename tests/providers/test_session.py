@@ -17,10 +17,10 @@ from kata_components.providers.installation import InstallationProvider
 from kata_components.providers.rollout import RolloutProvider
 from kata_components.providers.session import Target
 from tests.kubernetes.support import CONTEXT, Pauses, kubeconfig
+from tests.model.cluster import Cluster
+from tests.model.fake_api import FakeKubeApi
 from tests.providers import inputs
 from tests.providers.process import Engine
-from tests.runner.cluster import Cluster
-from tests.runner.fake_api import FakeKubeApi
 
 STAYS = (
     "Jobs that run go on; no further one is started. Run the same command again to go on from here."

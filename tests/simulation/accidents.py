@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from tests.runner.cluster import is_active
-from tests.runner.store import Object
+from tests.model.cluster import is_active
+from tests.model.store import Object
 
 if TYPE_CHECKING:
     from tests.simulation.world import World

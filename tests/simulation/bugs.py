@@ -12,18 +12,19 @@ from unittest import mock
 
 from kata_components.kubernetes.api import KubeApi
 from kata_components.kubernetes.objects import JobList, Lease, Node
-from kata_components.rollout import jobs
-from kata_components.rollout.commands import Code, CreateJob, Record, Result
-from kata_components.rollout.facts import Facts
-from kata_components.rollout.jobs import NodeJob
-from kata_components.rollout.jobs_seen import JobsSeen
-from kata_components.rollout.plan import Plan, plan
-from kata_components.rollout.step import Action, Step
-from kata_components.runner import anchor, install, lease, preview, uninstall
-from kata_components.runner.driver import Driver
-from kata_components.runner.lease import HeldLease
-from kata_components.runner.traces import Traces
-from kata_components.runner.uninstall import Uninstall
+from kata_components.operations import install, installation, preview, uninstall
+from kata_components.operations.uninstall import Uninstall
+from kata_components.pacing.commands import Code, CreateJob, Record, Result
+from kata_components.pacing.job_tracker import JobsSeen
+from kata_components.planning import node_jobs
+from kata_components.planning.node_jobs import NodeJob
+from kata_components.planning.node_state import Facts
+from kata_components.planning.plan import Plan, plan
+from kata_components.planning.step import Action, Step
+from kata_components.runners import lease
+from kata_components.runners.executor import Driver
+from kata_components.runners.lease import HeldLease
+from kata_components.runners.traces import Traces
 from tests.simulation.network import NetworkApi
 from tests.simulation.planting import Patch, around, bug
 
@@ -138,7 +139,7 @@ def lists_may_be_stale() -> Patch:
 def unmarked_nodes_lose_their_jobs_at_the_end() -> Patch:
     async def tidy(_: Any, api: KubeApi, request: Any, *__: Any) -> None:
         await api.delete_jobs(
-            request.namespace, jobs.selector(request.suffix, "install"), "status.successful=1"
+            request.namespace, node_jobs.selector(request.suffix, "install"), "status.successful=1"
         )
 
     return around(install, "tidy", tidy)
@@ -159,7 +160,7 @@ def destroy_without_a_lease_looks_at_nothing() -> Patch:
     async def accept(*_: Any) -> None:
         await asyncio.sleep(0)
 
-    return mock.patch.object(anchor, "_refuse_without_lease", accept)
+    return mock.patch.object(installation, "_refuse_without_lease", accept)
 
 
 @bug(destroys=0.9, job_fails=0.5, node_not_ready=0.3)

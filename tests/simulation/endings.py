@@ -1,8 +1,8 @@
 """What has to be true when a simulated history has come to its end: all is there that was asked for, or nothing."""
 
 from kata_components import names
-from kata_components.rollout import mark as node_mark
-from tests.runner.cluster import node_of
+from kata_components.planning import node_mark
+from tests.model.cluster import node_of
 from tests.simulation.broken import BrokenPromiseError
 from tests.simulation.promises import Promises
 from tests.simulation.site import Site

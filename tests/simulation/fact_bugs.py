@@ -6,16 +6,17 @@ from unittest import mock
 
 from kata_components.errors import ApiError
 from kata_components.kubernetes.objects import Node
-from kata_components.rollout import jobs, mark
-from kata_components.rollout.commands import Code, CreateJob, Result
-from kata_components.rollout.jobs import NodeJob
-from kata_components.rollout.jobs_seen import JobsSeen
-from kata_components.runner import creating, driver, install
-from kata_components.runner.cleanup import CleanupRequest
-from kata_components.runner.creating import Creator
-from kata_components.runner.preview import InstallRequest
-from kata_components.runner.standstill import Standstill
-from kata_components.runner.traces import Traces
+from kata_components.operations import install
+from kata_components.operations.preview import InstallRequest
+from kata_components.pacing.commands import Code, CreateJob, Result
+from kata_components.pacing.job_tracker import JobsSeen
+from kata_components.planning import node_jobs, node_mark
+from kata_components.planning.node_jobs import NodeJob
+from kata_components.runners import creating, executor
+from kata_components.runners.creating import Creator
+from kata_components.runners.pulumi_cleanup import CleanupRequest
+from kata_components.runners.standstill import Standstill
+from kata_components.runners.traces import Traces
 from tests.simulation.planting import Patch, around, bug
 
 # Nodes.
@@ -77,7 +78,7 @@ def pods_of_a_deleted_job_are_not_waited_for() -> Patch:
 
 @bug(pod_outlives=0.9, pod_evicted=0.3)
 def pod_is_replaced_while_it_ends() -> Patch:
-    return mock.patch.object(jobs, "POD_REPLACEMENT", "TerminatingOrFailed")
+    return mock.patch.object(node_jobs, "POD_REPLACEMENT", "TerminatingOrFailed")
 
 
 # Failures.
@@ -93,7 +94,7 @@ def failed_node_has_no_trace_before_its_job_is_removed() -> Patch:
 
 @bug(plugin_fails=0.9, outage=0.0)
 def failing_plugin_ends_the_run() -> Patch:
-    return mock.patch.object(driver, "UnreachableError", ZeroDivisionError)
+    return mock.patch.object(executor, "UnreachableError", ZeroDivisionError)
 
 
 @bug(stuck=0.9)
@@ -106,7 +107,7 @@ def what_gets_nowhere_is_tried_for_ever() -> Patch:
 
 @bug(second=0.9, destroys=0.0)
 def label_of_another_installation_is_taken() -> Patch:
-    return mock.patch.object(mark, "others_are_whole", return_value=False)
+    return mock.patch.object(node_mark, "others_are_whole", return_value=False)
 
 
 @bug(second=0.9, destroys=0.0)

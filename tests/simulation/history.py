@@ -12,9 +12,10 @@ from unittest import mock
 
 from kata_components import names
 from kata_components.errors import GuardError
-from kata_components.runner import anchor, clock, install, lease
-from tests.runner.store import HOME
-from tests.runner.support import STACK
+from kata_components.operations import install, installation
+from kata_components.runners import clock, lease
+from tests.model.installation import STACK
+from tests.model.store import HOME
 from tests.simulation import endings
 from tests.simulation.broken import BrokenPromiseError
 from tests.simulation.faults import Faults
@@ -50,7 +51,7 @@ def simulated() -> Iterator[None]:
     with (
         mock.patch.object(clock, "time_of_day", time_of_day),
         mock.patch.object(install, "held", held),
-        mock.patch.object(anchor, "held", held),
+        mock.patch.object(installation, "held", held),
         mock.patch.object(lease, "holder_name", name_of_run),
     ):
         yield

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from kata_components import names
-from tests.runner.cluster import Cluster, node_of
+from tests.model.cluster import Cluster, node_of
 from tests.simulation.machine import Machine
 from tests.simulation.promises import Promises
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from kata_components import names
-from tests.runner.store import Object
+from tests.model.store import Object
 
 
 @dataclass

@@ -17,9 +17,9 @@ from kata_components.errors import ApiError, UnreachableError
 from kata_components.kubernetes.api import Manifest
 from kata_components.kubernetes.objects import Job, JobEvent, Node
 from kata_components.kubernetes.retry import is_transient
-from tests.runner.cluster import node_of
-from tests.runner.fake_api import FakeKubeApi, server_error, unreachable
-from tests.runner.store import RefusedError
+from tests.model.cluster import node_of
+from tests.model.fake_api import FakeKubeApi, server_error, unreachable
+from tests.model.store import RefusedError
 from tests.simulation.processes import Process
 from tests.simulation.watch import Watch
 from tests.simulation.world import World

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from typing import Any
 from unittest import mock
 
-from kata_components.rollout import soak, verdict, waves
-from kata_components.rollout.demands import Demands
-from kata_components.rollout.mark import Mark
-from kata_components.rollout.queue import WaveQueue
+from kata_components.pacing.wave_queue import WaveQueue
+from kata_components.planning import verdict, waves
+from kata_components.planning.demands import Demands
+from kata_components.planning.node_mark import Mark
 from tests.simulation.planting import Patch, around, bug
 
 # Waves and soaks.
@@ -34,7 +34,7 @@ def waves_do_not_soak() -> Patch:
     destroys=0.0,
 )
 def soak_that_was_cut_off_is_forgotten() -> Patch:
-    return mock.patch.object(soak, "seconds_left", return_value=0.0)
+    return mock.patch.object(waves, "seconds_left", return_value=0.0)
 
 
 @bug(large=0.5)

@@ -6,16 +6,17 @@ from math import inf
 from typing import Any
 from unittest import mock
 
-from kata_components.rollout import pacer, tries
-from kata_components.rollout.budget import Budget
-from kata_components.rollout.commands import Code, CreateJob, Result
-from kata_components.rollout.jobs import NodeJob
-from kata_components.rollout.jobs_seen import JobsSeen
-from kata_components.rollout.pacer import Pacer
-from kata_components.rollout.phase import Phase
-from kata_components.rollout.queue import WaveQueue
-from kata_components.rollout.transitions import Transitions
-from kata_components.runner import install
+from kata_components.kubernetes import backoff
+from kata_components.operations import install
+from kata_components.pacing import pacer
+from kata_components.pacing.commands import Code, CreateJob, Result
+from kata_components.pacing.failure_budget import Budget
+from kata_components.pacing.job_tracker import JobsSeen
+from kata_components.pacing.node_run import Phase
+from kata_components.pacing.pacer import Pacer
+from kata_components.pacing.transitions import Transitions
+from kata_components.pacing.wave_queue import WaveQueue
+from kata_components.planning.node_jobs import NodeJob
 from tests.simulation.planting import Patch, around, bug
 
 
@@ -65,7 +66,7 @@ def events_are_told_apart_by_name() -> Patch:
 
 @bug(name_taken=0.2)
 def name_that_is_taken_is_tried_for_ever() -> Patch:
-    return mock.patch.object(tries, "_MAX_ERRORS", inf)
+    return mock.patch.object(backoff, "MOST_ERRORS", inf)
 
 
 @bug(event_lost=0.1)

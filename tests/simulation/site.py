@@ -6,10 +6,10 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 
 from kata_components import names
-from kata_components.rollout import mark as node_mark
-from tests.runner import pods
-from tests.runner.cluster import is_active, node_of
-from tests.runner.store import HOME, Object, RefusedError
+from kata_components.planning import node_mark
+from tests.model import pods
+from tests.model.cluster import is_active, node_of
+from tests.model.store import HOME, Object, RefusedError
 from tests.simulation.hosts import Hosts, handler_of
 from tests.simulation.promises import LOOKED_SECONDS, Promises
 

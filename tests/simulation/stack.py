@@ -5,18 +5,18 @@ from typing import Any
 
 from kata_components import names
 from kata_components.errors import GuardError
-from kata_components.rollout import mark as node_mark
-from kata_components.rollout.approval import Approval
-from kata_components.rollout.demands import Demands
-from kata_components.rollout.digest import current, host_digests
-from kata_components.rollout.ownership import Owner
-from kata_components.runner import anchor, install
-from kata_components.runner.anchor import Ending
-from kata_components.runner.cleanup import CleanupRequest
-from kata_components.runner.fleet import Selection
-from kata_components.runner.install import Installed
-from kata_components.runner.preview import InstallRequest, preview
-from tests.runner.support import request, template
+from kata_components.operations import install, installation
+from kata_components.operations.install import Installed
+from kata_components.operations.installation import Ending
+from kata_components.operations.preview import InstallRequest, preview
+from kata_components.planning import node_mark
+from kata_components.planning.approval import Approval
+from kata_components.planning.demands import Demands
+from kata_components.planning.host_digest import current, host_digests
+from kata_components.planning.ownership import Owner
+from kata_components.planning.selection import Selection
+from kata_components.runners.pulumi_cleanup import CleanupRequest
+from tests.model.installation import request, template
 from tests.simulation.broken import BrokenPromiseError
 from tests.simulation.endings import nothing_left
 from tests.simulation.hosts import POOL, handler_of
@@ -65,11 +65,11 @@ class Stack:
             if self.creator and not self.creator.ended:
                 raise GuardError("Pulumi locks a stack")
             self.creator = CURRENT.get()
-            self.installation = await anchor.establish(
+            self.installation = await installation.establish(
                 api, self.namespace, self.lease, stack=self.name
             )
-        elif await anchor.find_lease(api, self.namespace, self.lease) is None:
-            await anchor.restore(
+        elif await installation.find_lease(api, self.namespace, self.lease) is None:
+            await installation.restore(
                 api, self.namespace, self.lease, stack=self.name, installation=self.installation
             )
         wanted = self._request()
@@ -137,7 +137,7 @@ class Stack:
         )
         runs = self.runs
         alone = all(run.ended or run is CURRENT.get() for run in self.world.processes)
-        await anchor.end(api, ending, say=_nothing, on_progress=_nothing)
+        await installation.end(api, ending, say=_nothing, on_progress=_nothing)
         self.installation = ""
         if alone and self.runs == runs:
             nothing_left(self.world.site, self.promises)

@@ -5,7 +5,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from kata_components.errors import ExpiredError
-from tests.runner.store import Event, is_seen
+from tests.model.store import Event, is_seen
 from tests.simulation.processes import Process
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import inf
 
 from kata_components.errors import ApiError, KubeconfigError, UnreachableError
-from tests.runner.fake_api import forbidden, server_error
+from tests.model.fake_api import forbidden, server_error
 
 WEBHOOK_LIMIT = 30.0
 """So long an admission webhook may take at most."""

@@ -1,0 +1,170 @@
+"""Objects of others under the names of an installation: refused, or taken over where told to (docs/adr/0009)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+from kata_components import names
+from kata_components.errors import ApiError
+from kata_components.kubernetes.api import CALLS_AT_ONCE, KubeApi, Manifest
+from kata_components.kubernetes.concurrency import at_once
+from kata_components.operations import fleet, report
+from kata_components.operations.objects_there import ObjectName, look, metadata, released
+from kata_components.planning import guardrails, helm, ownership
+from kata_components.planning.guardrails import Refusal
+from kata_components.planning.helm import Release
+from kata_components.planning.noop_apply import covers
+
+_TRIES: Final = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class TakeoverRequest:
+    """The objects of an installation, and whether those of others may be taken over.
+
+    Those that name one of `stacks` are ours; `established` is as in `look`. `contents` are the
+    manifests of what must be equal to be taken over, and of the DaemonSet.
+    """
+
+    objects: tuple[ObjectName, ...]
+    stacks: frozenset[str]
+    established: bool
+    adopt: bool
+    mode: str
+    namespace: str
+    suffix: str
+    contents: Mapping[ObjectName, Manifest] = field(default_factory=dict)
+
+    @property
+    def daemon_set(self) -> ObjectName:
+        """The object that an installation has in daemonset mode only."""
+        return self._own("apps/v1", "daemonsets", names.base(self.suffix))
+
+    @property
+    def of_other_mode(self) -> ObjectName:
+        """The object that an installation has in the other deployment mode only."""
+        if self.mode == "job":
+            return self.daemon_set
+        return self._own("v1", "configmaps", names.job_templates(self.suffix))
+
+    def _own(self, version: str, plural: str, name: str) -> ObjectName:
+        return ObjectName(api_version=version, plural=plural, namespace=self.namespace, name=name)
+
+
+class Finding(NamedTuple):
+    """What a preview has to say of the objects that are there.
+
+    `stacks` are all that some object names.
+    """
+
+    refusals: Sequence[Refusal] = ()
+    announcements: Sequence[str] = ()
+    stacks: frozenset[str] = frozenset()
+
+
+async def examine(api: KubeApi, request: TakeoverRequest) -> Finding:
+    """Look for objects of others; reads only.
+
+    What another stack has is refused, and what works on nodes in the other mode. What a Helm
+    release has, or nobody who says so, is refused or, with `adopt`, announced. Objects of the whole
+    cluster are taken over only where they are as this configuration has them: they may be another
+    team's.
+    """
+    asked = (*request.objects, request.of_other_mode)
+    there = await look(api, asked, request.stacks, established=request.established)
+    other = str(request.of_other_mode) if request.of_other_mode in there.present else None
+    mine = [name for name in request.objects if name in there.present]
+    helms = {name: release for name, release in there.released.items() if name in mine}
+    strangers = [name for name in there.strangers if name in mine]
+    found = [
+        ownership.of_other_stacks({str(name): stack for name, stack in there.of_stacks.items()}),
+        ownership.other_mode(other, request.mode),
+    ]
+    if not request.adopt:
+        found.append(guardrails.foreign_objects([*map(str, helms)], set(helms.values())))
+        found.append(ownership.strangers([*map(str, strangers)]))
+    else:
+        found.append(guardrails.takeover(set(helms.values()), request.namespace))
+        found.append(
+            ownership.differing(
+                [str(name) for name in strangers if not await _is_alike(api, name, request)]
+            )
+        )
+    refusals = [refusal for refusal in found if refusal]
+    unnamed = [name for name in mine if name in there.unnamed]
+    told = [] if refusals else await _announcements(api, request, helms, strangers, len(unnamed))
+    return Finding(refusals, told, there.stacks)
+
+
+async def _announcements(
+    api: KubeApi,
+    request: TakeoverRequest,
+    helms: Mapping[ObjectName, Release],
+    strangers: Sequence[ObjectName],
+    unnamed: int,
+) -> list[str]:
+    told = [report.naming_plan(unnamed)] if unnamed else []
+    restarted = (
+        await _restarted_pods(api, request) if request.daemon_set in {*helms, *strangers} else None
+    )
+    if helms:
+        pods = restarted if request.daemon_set in helms else None
+        told.append(report.takeover_plan(len(helms), max(helms.values()), pods))
+    if strangers:
+        pods = restarted if request.daemon_set in strangers else None
+        told.append(report.adoption_plan([*map(str, strangers)], pods))
+    return told
+
+
+async def carry_out(api: KubeApi, objects: Sequence[ObjectName]) -> str | None:
+    """Take the objects out of Helm's hands that are in them; their specs stay.
+
+    Return what is left to do, if any.
+    """
+    found = await released(api, objects)
+    await at_once(CALLS_AT_ONCE, (_let_go(api, name) for name in found))
+    return report.taken_over(len(found), max(found.values())) if found else None
+
+
+async def _is_alike(api: KubeApi, name: ObjectName, request: TakeoverRequest) -> bool:
+    """Whether an object of the whole cluster is what this configuration would make, but for its metadata."""
+    if name.namespace:
+        return True
+    live = _content(await api.get_object(name.api_version, name.plural, name.namespace, name.name))
+    wanted = _content(request.contents.get(name))
+    return covers(live, wanted) and covers(wanted, live)
+
+
+def _content(manifest: Manifest | None) -> dict[str, Any]:
+    return {
+        key: value
+        for key, value in (manifest or {}).items()
+        if key not in {"apiVersion", "kind", "metadata"}
+    }
+
+
+async def _restarted_pods(api: KubeApi, request: TakeoverRequest) -> int | None:
+    """Return how many pods of the DaemonSet restart when it becomes this stack's, None when there is none."""
+    live = await fleet.daemon_set(api, request.namespace, request.daemon_set.name)
+    if live is None:
+        return None
+    wanted = request.contents[request.daemon_set]["spec"]["template"]
+    return 0 if covers(live.spec and live.spec.template, wanted) else live.scheduled
+
+
+async def _let_go(api: KubeApi, name: ObjectName) -> None:
+    """Remove Helm's traces from one object; again when another manager wrote to it in between."""
+    for tries_left in reversed(range(_TRIES)):
+        owned = await metadata(api, name)
+        if owned is None or helm.release_of(owned) is None:
+            return
+        patch = helm.letting_go(owned)
+        try:
+            await api.patch_metadata(
+                name.api_version, name.plural, name.namespace, name.name, patch
+            )
+        except ApiError as error:
+            if not error.conflict or not tries_left:
+                raise
+        else:
+            return

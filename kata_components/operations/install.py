@@ -1,0 +1,291 @@
+"""Installs: carries a plan out, and says how it ended."""
+
+import asyncio
+import functools
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from kata_components import names, wording
+from kata_components.errors import GuardError
+from kata_components.kubernetes.api import KubeApi
+from kata_components.operations import report
+from kata_components.operations.claim import Claim
+from kata_components.operations.preview import InstallRequest, preview, still_deselected
+from kata_components.pacing.failure_budget import Budget
+from kata_components.pacing.node_run import Phase
+from kata_components.pacing.pacer import Pacer
+from kata_components.pacing.progress import Failure, Progress
+from kata_components.planning import node_jobs, node_mark, waves
+from kata_components.planning.host_digest import current
+from kata_components.planning.node_jobs import JobStamp, NodeJob
+from kata_components.planning.plan import Plan
+from kata_components.planning.step import Action, Step
+from kata_components.runners.clock import timestamp
+from kata_components.runners.dispatcher import retired
+from kata_components.runners.executor import Driver
+from kata_components.runners.finished_jobs import (
+    drop_jobs,
+    leaving_what_cannot_be_removed,
+    remove_succeeded,
+)
+from kata_components.runners.lease import HeldLease, held
+from kata_components.runners.orders import Orders
+from kata_components.runners.progress import OnProgress, Say
+from kata_components.runners.pulumi_cleanup import NONE_CLEANED, Cleaned, CleanupRequest, pace
+
+
+@dataclass(frozen=True, kw_only=True)
+class Installed:
+    """The outcome of a rollout, and the complete text of its failure (empty when all went well)."""
+
+    outcome: report.Outcome
+    failure: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkedOff:
+    """What became of the installs of a plan; names are nodes.
+
+    `skipped` were left out since they are not as they were planned. `untried` failed in an earlier
+    run and were not tried again, `remaining` is how many others were not started and `stop_reason`
+    why. `complaint` is what went wrong where no node explains it.
+    """
+
+    done: Collection[str]
+    failures: Sequence[Failure]
+    skipped: Sequence[Failure] = ()
+    untried: Sequence[str] = ()
+    remaining: int = 0
+    stop_reason: str = ""
+    complaint: str = ""
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing of the plan is left, as far as nodes tell."""
+        return not (self.failures or self.untried or self.remaining)
+
+
+async def install(
+    api: KubeApi,
+    request: InstallRequest,
+    *,
+    say: Say,
+    on_progress: OnProgress,
+) -> Installed:
+    """Plan and carry the plan out, paced, holding the Lease; return when nothing is left that may be started.
+
+    Nodes that are to be cleaned come last, and only when all installs went well.
+
+    Raises:
+        GuardError: a guard rail stands against the plan, or the installation is another's; nothing
+            was started.
+        LeaseHeldError: another run works on this installation; nothing was started.
+        RolloutStoppedError: the Lease was lost on the way.
+        ClusterError: the API server refuses for good to be asked.
+    """
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    async with (
+        held(
+            api, request.namespace, names.base(request.suffix), owner=request.owner, say=say
+        ) as lease,
+        retired(api, request.namespace, request.suffix, request.job, lease, say),
+    ):
+
+        async def work_off(planned: Plan) -> WorkedOff:
+            pacer = _pacer(request, planned)
+            if planned.pending:
+                wanted = orders(request, planned)
+
+                def show(progress: Progress) -> None:
+                    on_progress("install", progress, loop.time() - began)
+
+                await Driver(api, pacer, wanted, lease, say=say, on_progress=show).run()
+            if planned.pending or planned.leftover:
+                whole = planned.pending and len(pacer.nodes.within(Phase.DONE)) == len(
+                    planned.pending
+                )
+                # The pacer does not keep the finished Jobs of cleanups.
+                known = pacer.jobs.all if whole and not planned.cleanups else None
+                done = pacer.nodes.within(Phase.DONE)
+                await lease.kept(tidy(api, request, planned, done, lease, say, known))
+            return _worked_off(planned, pacer)
+
+        async def clean(cleanup: CleanupRequest, planned: Plan) -> Cleaned:
+            return await pace(api, cleanup, planned, lease, say, on_progress)
+
+        return await carried_out(
+            api, request, lease, work_off=work_off, clean=clean, say=say, began=began
+        )
+
+
+async def carried_out(
+    api: KubeApi,
+    request: InstallRequest,
+    lease: HeldLease,
+    *,
+    work_off: Callable[[Plan], Awaitable[WorkedOff]],
+    clean: Callable[[CleanupRequest, Plan], Awaitable[Cleaned]],
+    say: Say,
+    began: float,
+) -> Installed:
+    """Plan under the Lease, have the installs worked off and then deselected nodes cleaned, and sum it up.
+
+    `began` is when the rollout began, by the loop's clock.
+
+    Raises:
+        GuardError: a guard rail stands against the plan; nothing was started.
+    """
+    found = await lease.kept(preview(api, request))
+    if found.refusals:
+        raise GuardError("\n".join(found.refusals))
+    lease.claim(Claim.of(request.selection).render())
+    say(report.plan_summary(found.plan, request.parallelism))
+    worked = await work_off(found.plan)
+    if worked.skipped:
+        say(report.left_out(worked.skipped))
+    cleaned = NONE_CLEANED
+    if request.cleanup and found.cleanup.pending and worked.whole:
+        # Hours may lie between: what is selected again by now stays.
+        cleaning = found.cleanup.within(await lease.kept(still_deselected(api, request)))
+        say(f"cleanup: {wording.counts(cleaning.counts)}")
+        cleaned = await clean(replace(request.cleanup, spared=request.selection), cleaning)
+        await lease.kept(
+            drop_jobs(api, request.namespace, request.suffix, cleaned.nodes, lease, say)
+        )
+    return _installed(found.plan, worked, cleaned, asyncio.get_running_loop().time() - began)
+
+
+def _worked_off(planned: Plan, pacer: Pacer) -> WorkedOff:
+    failed = {step.node for step in planned.pending if step.failed_before}
+    waiting = pacer.nodes.within(Phase.QUEUED)
+    # A failed node of an earlier run that was not tried again is still a failed node.
+    untried = [node for node in waiting if node in failed]
+    return WorkedOff(
+        done=pacer.nodes.within(Phase.DONE),
+        failures=pacer.nodes.failures,
+        skipped=pacer.nodes.skipped,
+        untried=untried,
+        remaining=len(waiting) - len(untried),
+        stop_reason=pacer.budget.stop_reason,
+    )
+
+
+def _pacer(request: InstallRequest, planned: Plan) -> Pacer:
+    allowed = waves.allowed(request.max_failures, len(planned.steps))
+    earlier = [step.node for step in planned.steps if step.failed_before]
+    return Pacer(
+        planned.pending,
+        stage="install",
+        digest=planned.digest,
+        parallelism=request.parallelism,
+        budget=Budget(allowed, earlier=earlier),
+        soak_seconds=request.soak_seconds,
+        opens_in=planned.opens_in,
+        node_timeout_seconds=request.node_timeout_seconds,
+    )
+
+
+def orders(request: InstallRequest, planned: Plan) -> Orders:
+    """Return what the pacer's commands mean for installs."""
+    key = names.mark_annotation(request.suffix)
+
+    def labels(step: Step) -> Mapping[str, str]:
+        return (
+            dict.fromkeys(request.demands.labels, "true") if step.action is Action.RELABEL else {}
+        )
+
+    def marks(step: Step) -> Mapping[str, str]:
+        # What is only labelled has its mark.
+        return {} if step.action is Action.RELABEL else written(step)
+
+    def written(step: Step, digest: str = planned.digest, failed: str = "") -> Mapping[str, str]:
+        made = node_mark.Mark(
+            kata_version=request.kata_version,
+            digest=digest,
+            node_uid=step.node_uid,
+            machine_id=step.machine_id,
+            time=timestamp(),
+            failed=failed,
+            namespace=request.namespace,
+            adopted=step.action is Action.ADOPT,
+        )
+        return {key: node_mark.render(made)}
+
+    return Orders(
+        namespace=request.namespace,
+        suffix=request.suffix,
+        steps={step.node: step for step in planned.pending},
+        stamp=JobStamp(
+            template=request.job,
+            stage="install",
+            suffix=request.suffix,
+            digest=current(request.rules().digests),
+            node_timeout_seconds=request.node_timeout_seconds,
+        ),
+        marks=marks,
+        labels=labels,
+        traces=lambda step: written(
+            step, digest="", failed=planned.digest if step.failed_before else step.failed_at
+        ),
+        failures=lambda step: written(step, digest="", failed=planned.digest),
+        objection=lambda _step, node: request.objection(node),
+    )
+
+
+async def tidy(
+    api: KubeApi,
+    request: InstallRequest,
+    planned: Plan,
+    done: Collection[str],
+    lease: HeldLease,
+    say: Say,
+    known: Sequence[NodeJob] | None = None,
+) -> None:
+    """Remove the succeeded Jobs of marked nodes, `done` ones among them, and the cleanup Jobs of nodes that are clean.
+
+    `known` are the Jobs where it is sure which there are; otherwise they are listed.
+    """
+    marked = {*done, *(s.node for s in planned.steps if s.action is Action.UP_TO_DATE)}
+    with leaving_what_cannot_be_removed(say):
+        if known is None:
+            listed = await api.list_jobs(request.namespace, node_jobs.selector(request.suffix))
+            known = [node_jobs.observed(job) for job in listed.items]
+        remove = functools.partial(
+            remove_succeeded, api, request.namespace, request.suffix, lease=lease, found=known
+        )
+        await remove("install", done=marked)
+        await remove("cleanup", done=marked | planned.cleaned)
+
+
+def _installed(planned: Plan, worked: WorkedOff, cleaned: Cleaned, seconds: float) -> Installed:
+    done = set(worked.done)
+    written = Counter(
+        step.action for step in planned.pending if step.action.writes_only and step.node in done
+    )
+    failures = [*worked.failures, *cleaned.failures]
+    outcome = report.Outcome(
+        selected=len(planned.steps),
+        up_to_date=planned.counts.get(Action.UP_TO_DATE, 0),
+        installed=len(done) - written.total(),
+        adopted=written[Action.ADOPT],
+        relabelled=written[Action.RELABEL],
+        cleaned=len(cleaned.nodes),
+        failed=len(failures) + len(worked.untried),
+        skipped=planned.counts.get(Action.SKIPPED, 0) + len(worked.skipped) + len(cleaned.skipped),
+        remaining=worked.remaining,
+        failed_nodes=(*(failure.node for failure in failures), *worked.untried),
+        seconds=seconds,
+        digest=planned.digest,
+    )
+    if not (outcome.failed or outcome.remaining):
+        return Installed(outcome=outcome, failure=worked.complaint)
+    failure = report.failure_text(
+        "cleaned" if cleaned.failures else "installed",
+        failures,
+        failed=outcome.failed,
+        remaining=outcome.remaining,
+        stop_reason=worked.stop_reason,
+    )
+    return Installed(outcome=outcome, failure=failure)

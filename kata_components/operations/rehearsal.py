@@ -1,0 +1,55 @@
+"""What the API server would answer to the first Job of a plan: a dry run, and what it says of the pods. Reads only.
+
+Pods are made by the Job controller, with rights that whoever runs this has not: how admission would
+judge them cannot be tried, but for Pod Security, which the namespace's label tells.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from kata_components.errors import ApiError
+from kata_components.kubernetes.api import KubeApi, Manifest
+from kata_components.pacing.commands import Code, CreateJob, code_of
+from kata_components.planning import guardrails, node_jobs
+from kata_components.planning.node_jobs import JobStamp
+from kata_components.planning.step import Step
+
+_NO_DRY_RUN: Final = "BadRequest"
+"""The reason the API server gives where a webhook cannot be asked without effects; denials of
+webhooks, often with the same status (HTTP 400), have another one or none."""
+
+
+def first_job(stamp: JobStamp, steps: Sequence[Step]) -> Manifest | None:
+    """Return the Job of the first step that needs one, None when none does."""
+    for step in steps:
+        if step.needs_job:
+            return stamp.manifest(step.node, node_uid=step.node_uid, machine_id=step.machine_id)
+    return None
+
+
+async def refusals(api: KubeApi, namespace: str, suffix: str, job: Manifest) -> list[str]:
+    """Return why no such Job, or none of its pods, would be taken; nothing when they would.
+
+    Raises:
+        ClusterError: the API server could not be asked, or cannot take any Job at the moment.
+    """
+    place = await api.get_namespace(namespace)
+    if refusal := guardrails.pod_security(place):
+        return [refusal.text]
+    try:
+        await api.rehearse_job(namespace, job)
+    except ApiError as error:
+        # Missing rights are told together, elsewhere. One of that name is there: admission has let
+        # it pass.
+        if error.rbac_denied or error.conflict or error.reason == _NO_DRY_RUN:
+            return []
+        if error.unauthenticated or code_of(CreateJob(node=""), error) not in {
+            Code.REJECTED,
+            Code.FULL,
+        }:
+            raise
+        # Finished Jobs of an earlier run count too, and this one removes them.
+        if error.over_quota and (await api.list_jobs(namespace, node_jobs.selector(suffix))).items:
+            return []
+        return [guardrails.refused_job(job["metadata"]["name"], str(error)).text]
+    return []

@@ -1,0 +1,259 @@
+"""The words of a rollout: plan lines, progress, outcome.
+
+Pure text, bounded in length whatever the fleet's size.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, Final
+
+from kata_components.pacing.progress import Failure, Progress
+from kata_components.planning.helm import Release
+from kata_components.planning.plan import NOTHING, Plan
+from kata_components.planning.step import Action, Step
+from kata_components.wording import SHOWN_NODES, counts, duration, nodes, some
+
+_SHOWN_SKIPPED: Final = 5
+_MINUTE: Final = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How a rollout ended; the stack output `rollout` in this order.
+
+    Counts are nodes, `seconds` is wall time.
+    """
+
+    selected: int
+    up_to_date: int
+    installed: int
+    adopted: int
+    relabelled: int
+    cleaned: int
+    failed: int
+    skipped: int
+    remaining: int
+    failed_nodes: tuple[str, ...]
+    seconds: float
+    digest: str
+
+    def output(self) -> dict[str, Any]:
+        """Return it as stack output, O(1) in the number of nodes."""
+        return {
+            "selected": self.selected,
+            "upToDate": self.up_to_date,
+            "installed": self.installed,
+            "adopted": self.adopted,
+            "relabelled": self.relabelled,
+            "cleaned": self.cleaned,
+            "failed": self.failed,
+            "skipped": self.skipped,
+            "remaining": self.remaining,
+            "failedNodes": list(self.failed_nodes[:SHOWN_NODES]),
+            "seconds": round(self.seconds, 1),
+            "digest": self.digest,
+        }
+
+
+def resumed(lease: str) -> str:
+    """Return what creating an installation means where this stack has one.
+
+    `lease` is `namespace/name`.
+    """
+    return (
+        f"this stack has an installation on the cluster already (Lease {lease}), as when its state was lost: this run "
+        "goes on with it. Whoever has an older state, or another stack of the same name, cannot change it any more"
+    )
+
+
+def takeover_plan(objects: int, release: Release, restarted: int | None) -> str:
+    """Return what taking over a Helm release means.
+
+    `restarted` is how many pods of its DaemonSet, None without one.
+    """
+    lines = [
+        f"takes over {_objects(objects)} of the Helm release {release}; they stay, Helm's labels on them go"
+    ]
+    lines += _restarts("its", restarted, "of the release")
+    lines.append(
+        "from then on never run `helm uninstall` or `helm upgrade` on it: they would remove or change them"
+    )
+    lines.append(f"after `pulumi up`, make Helm forget the release: `{release.forget}`")
+    return "\n  ".join(lines)
+
+
+def adoption_plan(objects: Sequence[str], restarted: int | None) -> str:
+    """Return what taking over objects that name no owner means; `restarted` as above."""
+    exist, they_are, them = (
+        ("exists", "it is", "it") if len(objects) == 1 else ("exist", "they are", "them")
+    )
+    lines = [
+        f"takes over {_objects(len(objects))} that {exist} already ({some(objects)}); from then on {they_are} "
+        "this stack's"
+    ]
+    lines += _restarts("the", restarted, "it was made from")
+    lines.append(
+        f"whoever applied {them} (kubectl, Argo CD, Flux) must not do so again; `pulumi destroy` will delete {them}"
+    )
+    return "\n  ".join(lines)
+
+
+def naming_plan(objects: int) -> str:
+    """Return what becomes of objects of this stack that an older version of the program made."""
+    return (
+        f"{_objects(objects)} of this stack, made by an older version of this program, will be annotated with the "
+        "stack's name; nothing else about them changes for that, and no node is touched"
+    )
+
+
+def _restarts(whose: str, restarted: int | None, values: str) -> list[str]:
+    """Return what becomes of the pods of a DaemonSet that is taken over."""
+    if restarted is None:
+        return []
+    if restarted == 0:
+        return [f"{whose} DaemonSet has the pods of this configuration already: none restarts"]
+    return [
+        f"{whose} DaemonSet has other pods than this configuration: they restart on {nodes(restarted)}, and each "
+        "removes Kata, installs it again and restarts the node's container runtime. To avoid that, use the values "
+        f"{values}"
+    ]
+
+
+def taken_over(objects: int, release: Release) -> str:
+    """Return what is left to do after a Helm release was taken over."""
+    return f"took over {_objects(objects)} of the Helm release {release}. Now make Helm forget it: `{release.forget}`"
+
+
+def _objects(count: int) -> str:
+    return "1 object" if count == 1 else f"{count} objects"
+
+
+def plan_summary(plan: Plan, parallelism: int) -> str:
+    """Return the one line that names what will happen."""
+    total = len(plan.steps)
+    if not plan.pending:
+        return f"plan: nothing to do on {total} selected nodes ({counts(plan.counts)}), digest {plan.digest}"
+    sizes = [len(list(group)) for _, group in groupby(sorted(step.wave for step in plan.pending))]
+    waves = f" in waves of {', '.join(map(str, sizes))}" if len(sizes) > 1 else ""
+    soak = (
+        f"; it soaks for {duration(plan.opens_in)} before the next wave opens"
+        if plan.opens_in
+        else ""
+    )
+    return (
+        f"plan: {len(plan.pending)} of {total} selected nodes{waves}, at most {parallelism} at a time "
+        f"({counts(plan.counts)}), digest {plan.digest}{soak}"
+    )
+
+
+def nothing_selected(selection: str) -> str:
+    """Return what a plan without nodes most probably means."""
+    return f"no node of the cluster matches {selection}: label the nodes (`kubectl label node`), or correct the selection"
+
+
+def plan_lines(
+    plan: Plan,
+    *,
+    parallelism: int,
+    cleanup: Plan = NOTHING,
+    deselected: Sequence[str] = (),
+    full_list: str | None,
+) -> list[str]:
+    """Return the summary, then a line for each of the first nodes.
+
+    `full_list` says where all of them are.
+    """
+    skipped = [step for step in plan.steps if step.action is Action.SKIPPED]
+    notable = [*skipped[:_SHOWN_SKIPPED], *plan.pending, *cleanup.steps]
+    waves = sorted({step.wave for step in plan.pending})
+    lines = [plan_summary(plan, parallelism), *_leftover(plan), *_deselected(cleanup, deselected)]
+    lines += [_step_line(step, waves) for step in notable[:SHOWN_NODES]]
+    hidden = len(skipped) + len(plan.pending) + len(cleanup.steps) - min(len(notable), SHOWN_NODES)
+    if hidden:
+        where = (
+            f"all in {full_list}"
+            if full_list
+            else "set rollout.reportDir to get them all in a plan.json"
+        )
+        lines.append(f"  and {hidden} more; {where}")
+    return lines
+
+
+def _leftover(plan: Plan) -> list[str]:
+    if plan.pending or not plan.leftover:
+        return []
+    return [f"  finished Jobs that a run has left behind are removed from {nodes(plan.leftover)}"]
+
+
+def _deselected(cleanup: Plan, deselected: Sequence[str]) -> list[str]:
+    """Return what happens to nodes that carry the mark and are not selected: they are never just forgotten."""
+    if cleanup.steps:
+        return [f"then cleanup of nodes that are not selected any more: {counts(cleanup.counts)}"]
+    if not deselected:
+        return []
+    kept = f"{nodes(len(deselected))} installed but not selected any more, kept: {some(deselected)}"
+    return [f"  {kept} (see rollout.cleanupDeselected)"]
+
+
+def _step_line(step: Step, waves: Sequence[int]) -> str:
+    """Return the line of a node.
+
+    Waves are counted among those with work, as the summary lists them.
+    """
+    in_wave = len(waves) > 1 and step.action.pending and step.action is not Action.CLEANUP
+    where = [f"wave {waves.index(step.wave) + 1}"] if in_wave else []
+    if step.canary:
+        where.append("canary")
+    place = f" [{', '.join(where)}]" if where else ""
+    return f"  {step.action.value} {step.node}: {step.reason}{place}"
+
+
+def left_out(nodes_left: Sequence[Failure]) -> str:
+    """Return which nodes were left out in a run, though planned, and why."""
+    listed = some([f"{node.node} ({node.text})" for node in nodes_left])
+    return f"left out, since not as planned any more; the next run looks again: {listed}"
+
+
+def progress_line(verb: str, progress: Progress, seconds: float) -> str:
+    """Return the status of a running rollout: counts, rate and the time left at that rate, and what does not get on."""
+    parts = [
+        f"{progress.done}/{progress.total} {verb}",
+        f"{progress.running - progress.starting} running",
+    ]
+    if progress.starting:
+        parts.append(f"{progress.starting} starting")
+    if progress.others:
+        jobs = "1 Job" if progress.others == 1 else f"{progress.others} Jobs"
+        parts.append(f"{jobs} of earlier runs still at work")
+    if progress.finishing:
+        parts.append(f"{progress.finishing} finishing")
+    if progress.failed:
+        parts.append(f"{progress.failed} failed")
+    if progress.skipped:
+        parts.append(f"{progress.skipped} left out")
+    parts.append(f"{progress.remaining} waiting")
+    if progress.opens_in:
+        parts.append(f"soaking, the next wave opens in {duration(progress.opens_in)}")
+    elif (
+        progress.done
+        and seconds > 0
+        and (progress.remaining or (progress.running and not progress.holdups))
+    ):
+        rate = progress.done / seconds
+        left = (progress.remaining + progress.running + progress.finishing) / rate
+        parts.append(f"{rate * _MINUTE:.0f}/min, about {duration(left)} left")
+    return "; ".join([", ".join(parts), *progress.holdups])
+
+
+def failure_text(
+    verb: str, failures: Sequence[Failure], *, failed: int, remaining: int, stop_reason: str
+) -> str:
+    """Return the complete text of a rollout that did not get everywhere: summary first, then a line per node."""
+    head = f"{nodes(failed)} could not be {verb}"
+    if stop_reason:
+        head += f", {remaining} {'was' if remaining == 1 else 'were'} not started ({stop_reason})"
+    lines = [head, *(f"  {failure.node}: {failure.text}" for failure in failures[:SHOWN_NODES])]
+    if len(failures) > SHOWN_NODES:
+        lines.append(f"  and {len(failures) - SHOWN_NODES} more")
+    return "\n".join(lines)

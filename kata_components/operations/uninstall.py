@@ -1,0 +1,216 @@
+"""The cleanup at the end of an installation, off all nodes: what is left on any is said, and can be cleaned later."""
+
+import asyncio
+import functools
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, Protocol
+
+from kata_components import names, wording
+from kata_components.errors import GuardError, RolloutFailedError
+from kata_components.kubernetes.api import CALLS_AT_ONCE, KubeApi
+from kata_components.kubernetes.concurrency import at_once
+from kata_components.kubernetes.retry import answered
+from kata_components.operations import fleet, rehearsal, report
+from kata_components.operations.claim import Claim
+from kata_components.pacing.progress import Failure
+from kata_components.planning.cleanup_plan import cleanup_plan
+from kata_components.planning.plan import Plan
+from kata_components.planning.selection import Selection
+from kata_components.planning.step import Action, Step
+from kata_components.runners import pulumi_cleanup
+from kata_components.runners.finished_jobs import delete_all, drop_jobs
+from kata_components.runners.lease import HeldLease
+from kata_components.runners.marking import written
+from kata_components.runners.progress import OnProgress, Say
+from kata_components.runners.pulumi_cleanup import (
+    NONE_CLEANED,
+    Cleaned,
+    CleanupRequest,
+    no_marks,
+    orders,
+)
+
+DEAD_NODE_SECONDS: Final = 60.0
+"""So long the end of an installation waits for nodes that are NotReady."""
+_LOOK_SECONDS: Final = 5.0
+ABANDON_VARIABLE: Final = "KATA_DEPLOY_ABANDON_NODES"
+"""The environment variable that names nodes to give up, by commas: a destroy sees the configuration
+of the last up."""
+
+
+class Pace(Protocol):
+    """Carries out a cleanup plan, as `pulumi_cleanup.pace` does."""
+
+    async def __call__(
+        self,
+        api: KubeApi,
+        request: CleanupRequest,
+        planned: Plan,
+        lease: HeldLease,
+        say: Say,
+        on_progress: OnProgress,
+    ) -> Cleaned:
+        """Return when every node of the plan is settled."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Uninstall:
+    """The cleanup at the end of an installation, paced by `pace`.
+
+    `claim` are the nodes it was given (None: unknown); `abandoned` names nodes that need not be
+    cleaned when they are NotReady: their mark and label go, what is on their disks stays.
+    """
+
+    request: CleanupRequest
+    claim: Claim | None
+    abandoned: Collection[str] = ()
+    pace: Pace = pulumi_cleanup.pace
+
+    async def run(
+        self,
+        api: KubeApi,
+        lease: HeldLease,
+        *,
+        say: Say,
+        on_progress: OnProgress,
+    ) -> None:
+        """Clean every node that has something of this installation, then remove all its per-node Jobs.
+
+        Nodes that are NotReady are waited for, `DEAD_NODE_SECONDS` after all others are clean.
+
+        Raises:
+            GuardError: the API server would not take its Jobs, or no pod of theirs, or no node has
+                an abandoned name; nothing was started.
+            RolloutFailedError: some nodes could not be cleaned; what they need is still there, so
+                it can be run again.
+            RolloutStoppedError: the Lease was lost on the way.
+            ClusterError: the API server refuses for good to be asked.
+        """
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        await lease.kept(self._refuse_unknown(api))
+        planned = await lease.kept(self._plan(api))
+        at_most = f", at most {self.request.parallelism} at a time" if planned.pending else ""
+        say(f"cleanup: {wording.counts(planned.counts)}{at_most}")
+        await lease.kept(self._rehearse(api, planned))
+        clean = functools.partial(self._clean, api, lease, say, on_progress)
+        cleaned = await clean(planned)
+        done, deadline = {*cleaned.nodes}, loop.time() + DEAD_NODE_SECONDS
+        if dead := self._dead(planned, cleaned):
+            say(
+                f"waiting {DEAD_NODE_SECONDS:.0f}s for nodes that are NotReady: {wording.some(dead)}"
+            )
+        while self._dead(planned, cleaned) and not cleaned.failures and loop.time() < deadline:
+            await lease.kept(asyncio.sleep(_LOOK_SECONDS))
+            planned = await lease.kept(answered(functools.partial(self._plan, api, done)))
+            cleaned = await clean(planned) if planned.pending else NONE_CLEANED
+            done |= {*cleaned.nodes}
+        _refuse_leftovers(cleaned.failures, self._dead(planned, cleaned))
+        await lease.kept(self._abandon(api, _left_out(planned, cleaned), lease))
+        await lease.kept(delete_all(api, self.request.namespace, self.request.suffix, lease))
+        say(f"cleaned {wording.nodes(len(done))} in {wording.duration(loop.time() - began)}")
+
+    async def _refuse_unknown(self, api: KubeApi) -> None:
+        """Refuse names to abandon that are no nodes: a typo would be waited for, and read about, all over again."""
+        if not self.abandoned:
+            return
+        known = {node.metadata.name for node in await api.list_node_metadata()}
+        unknown = sorted({*self.abandoned} - known)
+        if unknown:
+            msg = (
+                f"{ABANDON_VARIABLE} names {wording.some(unknown)}, which the cluster does not have: see `kubectl get "
+                "nodes`. A node that was removed needs no giving up. Nothing was cleaned."
+            )
+            raise GuardError(msg)
+
+    async def _rehearse(self, api: KubeApi, planned: Plan) -> None:
+        """Refuse to begin what could not be carried out."""
+        job = rehearsal.first_job(orders(self.request, planned).stamp, planned.pending)
+        refusals = (
+            await rehearsal.refusals(api, self.request.namespace, self.request.suffix, job)
+            if job
+            else []
+        )
+        if refusals:
+            raise GuardError("\n".join(refusals))
+
+    async def _clean(
+        self,
+        api: KubeApi,
+        lease: HeldLease,
+        say: Say,
+        on_progress: OnProgress,
+        planned: Plan,
+    ) -> Cleaned:
+        """Carry the plan out.
+
+        If another one will follow, in this run or the next, it must not do these nodes again.
+        """
+        cleaned = await self.pace(api, self.request, planned, lease, say, on_progress)
+        if cleaned.failures or self._dead(planned, cleaned):
+            namespace, suffix = self.request.namespace, self.request.suffix
+            # An install Job, as one that failed leaves it, asks for a cleanup.
+            await lease.kept(
+                drop_jobs(api, namespace, suffix, cleaned.nodes, lease, say, "install")
+            )
+        return cleaned
+
+    async def _plan(self, api: KubeApi, done: Collection[str] = ()) -> Plan:
+        request = self.request
+        now = await fleet.read(api, request.namespace, request.suffix, Selection())
+        claimed = await self.claim.nodes(api) if self.claim else ()
+        planned = cleanup_plan(
+            now.nodes,
+            now.jobs,
+            request.suffix,
+            request.digest,
+            namespace=request.namespace,
+            claimed=claimed,
+        )
+        return replace(
+            planned, steps=tuple(step for step in planned.steps if step.node not in done)
+        )
+
+    def _dead(self, planned: Plan, cleaned: Cleaned) -> list[str]:
+        return [
+            step.node for step in _left_out(planned, cleaned) if step.node not in self.abandoned
+        ]
+
+    async def _abandon(self, api: KubeApi, steps: Sequence[Step], lease: HeldLease) -> None:
+        marks = no_marks(self.request)
+        own = names.instance_label(self.request.suffix)
+
+        async def release(step: Step) -> None:
+            labels = {own: None} if step.keeps_label else {own: None, names.RUNTIME_LABEL: None}
+            await written(api, lease, step, marks, labels)
+
+        await at_once(CALLS_AT_ONCE, map(release, steps))
+
+
+def _left_out(planned: Plan, cleaned: Cleaned) -> list[Step]:
+    """Return the steps of nodes that nothing could run on: NotReady in the plan, or by the time of their Job."""
+    late = {node.node for node in cleaned.skipped}
+    return [step for step in planned.steps if step.action is Action.SKIPPED or step.node in late]
+
+
+def _refuse_leftovers(failures: Sequence[Failure], dead: Sequence[str]) -> None:
+    problems = []
+    if failures:
+        problems.append(
+            report.failure_text(
+                "cleaned", failures, failed=len(failures), remaining=0, stop_reason=""
+            )
+        )
+    if dead:
+        problems.append(
+            f"NotReady, so still carrying the installation: {wording.nodes(len(dead))} ({wording.some(dead)}). Bring "
+            "them back and run `pulumi destroy` again. If they never come back, remove them from the cluster (`kubectl "
+            f"delete node <name>`) or give them up: `{ABANDON_VARIABLE}={','.join(dead[: wording.SHOWN_NODES])} pulumi "
+            "destroy` takes mark and label off them and leaves their disks as they are."
+        )
+    if problems:
+        msg = "\n".join(
+            [*problems, "Everything else is kept so that `pulumi destroy` can be run again."]
+        )
+        raise RolloutFailedError(msg)

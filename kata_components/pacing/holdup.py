@@ -1,0 +1,170 @@
+"""What holds up a Job at work: from what its pods, their making and its node say to one short text.
+
+Pure.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from kata_components.foreign import bounded, printable
+from kata_components.kubernetes.objects import Node
+from kata_components.kubernetes.pods import Event, Pod, PodStatus
+from kata_components.planning.node_jobs import NodeJob
+from kata_components.planning.taints import Toleration, evicting
+
+_MOST: Final = 3
+"""So many kinds of trouble are told at once."""
+_DETAIL: Final = 200
+"""Characters of a cluster's own words on the row; a failure text has all of them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Holdup:
+    """Why the Job of a node does not get on.
+
+    `what` is alike on all nodes of the same trouble, `detail` has the cluster's own words.
+    `attempt` is empty in the first one. `podless`: nothing works on the node. `unwell`: the node
+    itself is in trouble since its Job began.
+    """
+
+    what: str
+    detail: str = ""
+    attempt: str = ""
+    podless: bool = False
+    unwell: bool = False
+
+    @property
+    def trouble(self) -> str:
+        """What it is, without the cluster's words."""
+        return f"{self.what}{self.attempt and f' ({self.attempt})'}"
+
+    def __str__(self) -> str:
+        """Return all of it, for a failure text."""
+        return ": ".join(filter(None, (self.trouble, self.detail)))
+
+
+def told_by_events(job: NodeJob, pods: Sequence[Pod]) -> str:
+    """Return the UID of what only events tell of, empty where pods say enough.
+
+    That is a Job no pod of which can be made, or a pod whose sandbox or volumes cannot.
+    """
+    if not pods:
+        return job.uid
+    live = _live(pods)
+    return _newest(live).metadata.uid if live and not _said_by(_newest(live)) else ""
+
+
+def holdup(
+    job: NodeJob,
+    pods: Sequence[Pod],
+    node: Node | None,
+    tolerations: Sequence[Toleration],
+    events: Sequence[Event],
+) -> Holdup:
+    """Return what holds up a Job that has gone on for a while.
+
+    `events` are the warnings about what `told_by_events` names. A `node` that is not known says
+    nothing.
+    """
+    attempt = f"attempt {job.failed_pods + 1} of {job.attempts}" if job.failed_pods else ""
+    live = _live(pods)
+    podless = not live
+    if node is not None and not node.ready:
+        return Holdup(
+            what="the node is NotReady", detail=node.trouble, attempt=attempt, unwell=True
+        )
+    if node is not None and (taint := evicting(node, tolerations)):
+        return Holdup(what=f"the taint {taint} evicts its pods", attempt=attempt, podless=podless)
+    warning = max(events, key=lambda event: event.time, default=None)
+    warned = bounded(warning.message or "") if warning else ""
+    if live:
+        what, detail = _said_by(_newest(live)) or (_unstarted(_newest(live)), warned)
+        return Holdup(what=what, detail=detail, attempt=attempt)
+    if not pods:
+        return Holdup(what="no pod of it is there", detail=warned, attempt=attempt, podless=True)
+    what, detail = _failed(_newest(pods))
+    return Holdup(
+        what=what,
+        detail=detail,
+        attempt=f"{attempt}, about to begin" if attempt else "",
+        podless=True,
+    )
+
+
+def told(found: Mapping[str, Holdup]) -> tuple[str, ...]:
+    """Return what holds nodes up, for the row: a short text for each kind of trouble, the most common ones first."""
+    kinds: dict[str, list[str]] = {}
+    for node, held in sorted(found.items()):
+        kinds.setdefault(held.trouble, []).append(node)
+    ordered = sorted(kinds.items(), key=lambda kind: -len(kind[1]))
+    return tuple(_told(trouble, nodes, found) for trouble, nodes in ordered[:_MOST])
+
+
+def _told(trouble: str, nodes: Sequence[str], found: Mapping[str, Holdup]) -> str:
+    whose = nodes[0] if len(nodes) == 1 else f"{nodes[0]} and {len(nodes) - 1} more"
+    return ": ".join(filter(None, (whose, trouble, bounded(found[nodes[0]].detail, _DETAIL))))
+
+
+def _newest(pods: Iterable[Pod]) -> Pod:
+    return max(pods, key=lambda pod: pod.metadata.creation_timestamp or "")
+
+
+def _live(pods: Iterable[Pod]) -> list[Pod]:
+    return [
+        pod for pod in pods if pod.status is None or pod.status.phase not in {"Failed", "Succeeded"}
+    ]
+
+
+def _said_by(pod: Pod) -> tuple[str, str] | None:
+    """Return what the stages of a pod say, None while none of them has come so far."""
+    if pod.stuck:
+        stage, waiting = pod.stuck
+        return f"stage {stage} cannot start", bounded(
+            ": ".join(filter(None, (waiting.reason, waiting.message)))
+        )
+    return (f"stage {pod.running} is running", "") if pod.running else None
+
+
+def _unstarted(pod: Pod) -> str:
+    return "its pod is being started" if pod.stages else "the kubelet has not taken up its pod"
+
+
+def _failed(pod: Pod) -> tuple[str, str]:
+    if pod.failed is None:
+        status = pod.status or PodStatus()
+        words = ": ".join(filter(None, (status.reason, status.message)))
+        return "its pod has failed", bounded(words)
+    stage, ended = pod.failed
+    words = ": ".join(
+        filter(None, (f"exit code {ended.exit_code}", last_words(ended.message or "")))
+    )
+    return f"stage {stage} has failed", words
+
+
+LINES: Final = 30
+"""So many lines of a log are worth reading: a chain of causes has up to eight."""
+_LAST_LINES: Final = 3
+"""So many are told of a log that tells of no error of the program's own."""
+_MAX_TEXT: Final = 400
+_ERROR: Final = "Error:"
+"""How the node program begins its last words: a chain of causes, one a line, the most general one
+first."""
+
+
+def last_words(log: str) -> str:
+    """Return the last error of a log and its causes, less the middle where that is too long.
+
+    The deepest cause tells most, and stands at the end.
+    """
+    lines = [line.strip() for line in printable(log).splitlines() if line.strip()]
+    begin = max(
+        (number for number, line in enumerate(lines) if line.startswith(_ERROR)),
+        default=-_LAST_LINES,
+    )
+    told = " | ".join(lines[begin:]).removeprefix(_ERROR).strip()
+    return (
+        told
+        if len(told) <= _MAX_TEXT
+        else f"{told[: _MAX_TEXT // 4 - 3]} … {told[-_MAX_TEXT * 3 // 4 :]}"
+    )

@@ -1,0 +1,168 @@
+"""Where each node is in a rollout, and the counts of all of them."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum, auto
+from typing import Final
+
+from kata_components.kubernetes.backoff import Attempts
+from kata_components.pacing.holdup import Holdup, told
+from kata_components.pacing.progress import Failure, Progress
+from kata_components.planning.step import Step
+
+
+class Phase(Enum):
+    """The phases of a node; `pacer` draws how they follow each other."""
+
+    QUEUED = auto()
+    DELETING = auto()
+    CREATING = auto()
+    RUNNING = auto()
+    INSPECTING = auto()
+    RECORDING = auto()
+    DONE = auto()
+    FAILED = auto()
+    DEPARTED = auto()
+    SKIPPED = auto()
+
+
+_MAX_RECORDING: Final = 100
+HOLDS_SLOT = (Phase.DELETING, Phase.CREATING, Phase.RUNNING)
+
+
+@dataclass
+class NodeRun:
+    """One node of a rollout.
+
+    `busy`: a command about it is under way. `attempts`: of the command of its phase. `vanished`: Jobs
+    that were deleted under it. `touched`: the epoch of its last command or answer; an older list
+    says nothing of its absence. `holdup`: the newest reason why its Job does not get on, or did
+    not; it outlives what it tells of. `replaces`: the UID of the Job of it that was there before.
+    `failure` is also why it was skipped.
+    """
+
+    step: Step
+    phase: Phase = Phase.QUEUED
+    job_uid: str = ""
+    busy: bool = False
+    attempts: Attempts = field(default_factory=Attempts)
+    vanished: int = 0
+    touched: int = 0
+    holdup: Holdup | None = None
+    replaces: str = ""
+    failure: str = ""
+
+    @property
+    def overdue(self) -> str:
+        """The failure of a node whose Job is active long after its deadline."""
+        return f"its Job did not end in time{f': {self.holdup}' if self.holdup else '; is the node alive?'}"
+
+
+class NodeRuns:
+    """All nodes of a rollout, in the order of the plan, with counts that cost nothing to read."""
+
+    def __init__(self, steps: Iterable[Step]) -> None:
+        self._runs = {step.node: NodeRun(step) for step in steps}
+        self._counts = dict.fromkeys(Phase, 0) | {Phase.QUEUED: len(self._runs)}
+        self._holders: dict[str, None] = {}
+        self._held_up: Mapping[str, Holdup] = {}
+
+    def __getitem__(self, node: str) -> NodeRun:
+        """Return the run of a node of the plan."""
+        return self._runs[node]
+
+    def get(self, node: str) -> NodeRun | None:
+        """Return the run of a node, None when it is not in the plan."""
+        return self._runs.get(node)
+
+    def enter(self, run: NodeRun, phase: Phase) -> None:
+        """Move a node into a phase."""
+        self._counts[run.phase] -= 1
+        self._counts[phase] += 1
+        if phase is not run.phase:
+            run.attempts = Attempts()
+        run.phase = phase
+        if phase in HOLDS_SLOT:
+            self._holders[run.step.node] = None
+        else:
+            self._holders.pop(run.step.node, None)
+
+    def hold_up(self, found: Mapping[str, Holdup]) -> None:
+        """Take what holds up Jobs at work, by node; it replaces what was told before."""
+        self._held_up = found
+        for node, holdup in found.items():
+            self._runs[node].holdup = holdup
+
+    @property
+    def held_up(self) -> dict[str, Holdup]:
+        """What holds up the Jobs that are at work still."""
+        return {
+            node: holdup
+            for node, holdup in self._held_up.items()
+            if self._runs[node].phase is Phase.RUNNING
+        }
+
+    @property
+    def holders(self) -> Iterator[str]:
+        """The nodes that hold a slot."""
+        return iter(self._holders)
+
+    @property
+    def idle(self) -> bool:
+        """Whether every node is settled or has not started."""
+        progress = self.progress
+        return progress.running + progress.finishing == 0
+
+    @property
+    def congested(self) -> bool:
+        """Whether no further node should start for a while.
+
+        So many wait for their mark, all that adopted ones need; or one has become NotReady in its
+        own Job, and until it is Ready again or its Job has ended, nobody knows whether the next
+        ones would too.
+        """
+        crowded = self._counts[Phase.RECORDING] >= _MAX_RECORDING
+        return crowded or any(
+            held.unwell and self._runs[node].step.ready for node, held in self.held_up.items()
+        )
+
+    @property
+    def progress(self) -> Progress:
+        """The counts of this moment."""
+        counts = self._counts
+        return Progress(
+            total=len(self._runs),
+            done=counts[Phase.DONE],
+            failed=counts[Phase.FAILED],
+            departed=counts[Phase.DEPARTED],
+            skipped=counts[Phase.SKIPPED],
+            running=sum(counts[phase] for phase in HOLDS_SLOT),
+            starting=counts[Phase.DELETING] + counts[Phase.CREATING],
+            finishing=counts[Phase.RECORDING] + counts[Phase.INSPECTING],
+        )
+
+    @property
+    def told(self) -> Progress:
+        """The counts of this moment, and what holds up the Jobs at work."""
+        counts, held = self.progress, self.held_up
+        starting = counts.starting + sum(holdup.podless for holdup in held.values())
+        return replace(counts, starting=starting, holdups=told(held))
+
+    @property
+    def failures(self) -> list[Failure]:
+        """The nodes that failed in this run."""
+        return self._ended(Phase.FAILED)
+
+    @property
+    def skipped(self) -> list[Failure]:
+        """The nodes that were left out in this run, though planned, and why."""
+        return self._ended(Phase.SKIPPED)
+
+    def _ended(self, phase: Phase) -> list[Failure]:
+        return [
+            Failure(node, run.failure) for node, run in self._runs.items() if run.phase is phase
+        ]
+
+    def within(self, *phases: Phase) -> list[str]:
+        """Return the nodes in any of these phases."""
+        return [node for node, run in self._runs.items() if run.phase in phases]

@@ -1,0 +1,217 @@
+"""The plan document and what an approved one binds (`rollout.approvedPlan`).
+
+Pure: texts in, decisions out.
+
+A preview writes the document; a person approves it by naming the file; `up` of that stack on that
+cluster then touches the nodes in it and no others, in the way and at the pace it says. It is also
+the confirmation of the guard rails it lists.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple, Self
+
+import msgspec
+
+from kata_components.errors import GuardError
+from kata_components.planning.guardrails import Refusal
+from kata_components.planning.plan import Plan
+from kata_components.planning.step import Action, Step
+from kata_components.wording import some
+
+_SCHEMA: Final = 2
+_WAITS: Final = "waits for approval"
+_JOBS: Final = (Action.INSTALL, Action.UPGRADE, Action.REBUILT, Action.RETRY, Action.RESUME)
+"""Actions that mean an install Job of the digest: which of them it is may change while the approved
+work goes on."""
+
+
+PARALLELISM: Final = "job.parallelism"
+"""The one key of a pace that may be lower than it was approved."""
+
+Pace = Mapping[str, object]
+"""How a rollout advances: the values of the configuration that say so, by their keys."""
+
+
+class Place(NamedTuple):
+    """Where a plan is for: the stack, as `project/stack`, and the cluster, by the UID of its kube-system namespace."""
+
+    stack: str
+    cluster_uid: str
+
+
+def document(
+    plan: Plan, *, place: Place, pace: Pace, cleanup: Plan, guards: Iterable[str]
+) -> dict[str, Any]:
+    """Return what is written to plan.json: every node with its action, and the guard rails that had to be confirmed."""
+    steps = sorted([*plan.steps, *cleanup.steps], key=lambda step: step.node)
+    return guards_only(guards, place) | {
+        "digest": plan.digest,
+        "pace": dict(pace),
+        "counts": dict(Counter(plan.counts) + Counter(cleanup.counts)),
+        "nodes": [
+            {
+                "node": s.node,
+                "uid": s.node_uid,
+                "action": s.action.value,
+                "reason": s.reason,
+                "wave": s.wave,
+            }
+            for s in steps
+        ],
+    }
+
+
+def guards_only(guards: Iterable[str], place: Place) -> dict[str, Any]:
+    """Return the document of a preview that a guard rail stopped before it could plan."""
+    return {
+        "schema": _SCHEMA,
+        "stack": place.stack,
+        "clusterUid": place.cluster_uid,
+        "guards": sorted(guards),
+    }
+
+
+class _Versioned(msgspec.Struct):
+    schema: int
+
+
+class _Node(msgspec.Struct):
+    node: str
+    uid: str
+    action: Action
+
+
+class _Document(msgspec.Struct, rename="camel"):
+    stack: str
+    cluster_uid: str
+    guards: list[str]
+    digest: str = ""
+    pace: dict[str, Any] = {}
+    nodes: list[_Node] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Approval:
+    """What was approved.
+
+    `nodes` maps each node to its UID and action; None: guard rails alone, no plan yet.
+    """
+
+    path: str
+    place: Place
+    guards: frozenset[str]
+    digest: str = ""
+    pace: Pace = field(default_factory=dict)
+    nodes: Mapping[str, tuple[str, Action]] | None = None
+
+    @classmethod
+    def parse(cls, text: str, path: str) -> Self:
+        """Return the approval that a plan document is.
+
+        Raises:
+            GuardError: it is no plan document of a preview, or one of another version.
+        """
+        try:
+            schema = msgspec.json.decode(text, type=_Versioned).schema
+            if schema != _SCHEMA:
+                raise GuardError(
+                    f"rollout.approvedPlan: {path} was written by another version of this program (schema {schema}, "
+                    f"this one reads {_SCHEMA}). Take rollout.approvedPlan out, run `pulumi preview` again, review "
+                    "the new plan.json and approve that."
+                )
+            found = msgspec.json.decode(text, type=_Document)
+        except msgspec.DecodeError as error:
+            msg = (
+                f"rollout.approvedPlan: {path} is no plan.json that a preview has written ({error})"
+            )
+            raise GuardError(msg) from None
+        return cls(
+            path=path,
+            place=Place(found.stack, found.cluster_uid),
+            guards=frozenset(found.guards),
+            digest=found.digest,
+            pace=found.pace,
+            nodes=None if found.nodes is None else {n.node: (n.uid, n.action) for n in found.nodes},
+        )
+
+    def confirmed(self, place: Place) -> frozenset[str]:
+        """Return the guards it confirms there."""
+        return self.guards if place == self.place else frozenset()
+
+    def bound(self, step: Step) -> Step:
+        """Return the step, skipped where it would touch a node that was not approved."""
+        return step if self.nodes is None or self._approves(step) else step.skipped(_WAITS)
+
+    def cleans(self, cleanup: Plan) -> bool:
+        """Whether a bound cleanup takes only nodes that were approved as such, however many are left of them."""
+        return self.nodes is not None and all(map(self._alike, cleanup.pending))
+
+    def misplaced(self, place: Place) -> Refusal | None:
+        """Refuse to take it for another stack or cluster than it was made for."""
+        return self._refusal(self._elsewhere(place))
+
+    def departure(self, plan: Plan, cleanup: Plan, pace: Pace, place: Place) -> Refusal | None:
+        """Refuse bound plans that are other or wider than what was approved."""
+        found = self._elsewhere(place)
+        if self.nodes is not None:
+            found += _changed("digest", self.digest, plan.digest)
+            for key in sorted({*pace, *self.pace}):
+                found += _changed(key, self.pace.get(key), pace.get(key))
+            found += self._other_actions([*plan.pending, *cleanup.pending])
+        return self._refusal(found)
+
+    def _elsewhere(self, place: Place) -> list[str]:
+        cluster = _changed(
+            "cluster (UID of kube-system)", self.place.cluster_uid, place.cluster_uid
+        )
+        return _changed("stack", self.place.stack, place.stack) + cluster
+
+    def _other_actions(self, steps: Iterable[Step]) -> list[str]:
+        other = [
+            f"{s.node} {self._approved(s)[1]} → {s.action}" for s in steps if not self._alike(s)
+        ]
+        return [f"nodes {some(other)}"] if other else []
+
+    def _approved(self, step: Step) -> tuple[str, Action]:
+        return (self.nodes or {}).get(step.node, ("", Action.SKIPPED))
+
+    def _approves(self, step: Step) -> bool:
+        uid, action = self._approved(step)
+        return not step.action.pending or (uid == step.node_uid and action.pending)
+
+    def _alike(self, step: Step) -> bool:
+        _, action = self._approved(step)
+        return action is step.action or (
+            action in _JOBS and step.action in (*_JOBS, Action.RELABEL)
+        )
+
+    def _refusal(self, departures: Sequence[str]) -> Refusal | None:
+        if not departures:
+            return None
+        text = (
+            f"rollout.approvedPlan {self.path} does not cover this run. Nothing was written. Run `pulumi preview` "
+            "without rollout.approvedPlan, review the new plan.json and approve that. What was approved → what is "
+            "wanted:"
+        )
+        return Refusal("\n  ".join([text, *departures]))
+
+
+def _changed(key: str, approved: object, wanted: object) -> list[str]:
+    """Return the line that tells a value that is not as approved, as a list of one.
+
+    None where it is.
+    """
+    narrower = (
+        key == PARALLELISM
+        and isinstance(approved, int)
+        and isinstance(wanted, int)
+        and wanted < approved
+    )
+    return [] if approved == wanted or narrower else [f"{key} {_told(approved)} → {_told(wanted)}"]
+
+
+def _told(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,40 @@
+"""The guard rail of architectures: no work on nodes where the node program would refuse its configuration. Pure."""
+
+from collections.abc import Iterable, Mapping
+
+from kata_components.kubernetes.objects import Node
+from kata_components.planning.guardrails import Refusal
+from kata_components.planning.plan import Plan
+from kata_components.wording import some
+
+
+def worked_on(plan: Plan, nodes: Iterable[Node]) -> list[Node]:
+    """Return the nodes for which the plan has a Job made."""
+    names = {step.node for step in plan.pending if step.needs_job}
+    return [node for node in nodes if node.metadata.name in names]
+
+
+def unfit(nodes: Iterable[Node], problems: Mapping[str, str]) -> Refusal | None:
+    """Refuse to work on nodes of an architecture that has a problem, or that is not among those known.
+
+    `problems` has a text, perhaps empty, for each architecture there are shims for. Nodes that have
+    not told theirs yet are let pass. Nothing but a change of the configuration or of the selection
+    helps.
+    """
+    found: dict[str, list[str]] = {}
+    for node in nodes:
+        arch = node.info.architecture
+        if arch and problems.get(arch, "unknown"):
+            found.setdefault(arch, []).append(node.metadata.name)
+    if not found or not problems:
+        return None
+    lines = (_line(arch, names, problems) for arch, names in sorted(found.items()))
+    return Refusal(
+        f"{'. '.join(lines)}. Or leave these nodes out of the selection, by their label `kubernetes.io/arch`."
+    )
+
+
+def _line(arch: str, names: list[str], problems: Mapping[str, str]) -> str:
+    count = "1 node is" if len(names) == 1 else f"{len(names)} nodes are"
+    built_for = f"Kata is not built for it, only for {', '.join(problems)}"
+    return f"{count} {arch} ({some(sorted(names))}): {problems.get(arch, built_for)}"

@@ -1,0 +1,200 @@
+"""How upstream's dispatcher is told what to do, and what is asked of it beyond its contract (section 3.4). Pure.
+
+The dispatcher runs a Job on every node it is told of, finished or not. So it is told of the nodes
+that need one, and of no others: by a label selector where one matches exactly these, by name where
+none does.
+"""
+
+import json
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any, Final
+
+from kata_components import names, wording
+from kata_components.planning.host_digest import Contents, current, host_digests
+from kata_components.planning.node_jobs import POD_REPLACEMENT, telling
+
+MAX_NAMES: Final = 100
+"""So many nodes are named to one dispatcher: its Job must not grow with the fleet."""
+
+_NODES: Final = "--nodes="
+_SELECTOR: Final = "--node-selector="
+_WAITING: Final = ("--wait-for-nodes-secs=", "--node-settle-secs=")
+"""For nodes that a selector does not match yet. All of them come with selectors only."""
+_READY: Final = "--wait-node-ready-secs="
+_LABEL: Final = "--node-label="
+_TEMPLATE: Final = "--job-template="
+_UNLABEL: Final = "--remove-node-label"
+_NOT_TOLD: Final = (
+    # With an owner, the per-node Jobs go with the dispatcher's Job: deleting it would cut them off
+    # in mid-work.
+    "--owner-job-name=",
+    # From 4.1.0: clean what is installed and not selected. In a narrowed selection that is every
+    # finished node.
+    "--cleanup-job-template=",
+)
+
+Selectors = tuple[str, ...]
+"""Label selectors of which a node matches any; the empty one is every node's."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """The nodes of one dispatcher run.
+
+    Told by `selectors`, which match exactly these, or without them by name.
+    """
+
+    nodes: tuple[str, ...]
+    selectors: Selectors = ()
+
+    @property
+    def flags(self) -> list[str]:
+        """Return how the command line says it."""
+        if not self.selectors:
+            return [f"{_NODES}{','.join(self.nodes)}"]
+        return [f"{_SELECTOR}{selector}" for selector in self.selectors if selector]
+
+    def __str__(self) -> str:
+        """Return it as the preview shows it."""
+        if not self.selectors:
+            return "by name"
+        return f"by {' '.join(self.flags)}" if self.flags else "as all nodes of the cluster"
+
+
+def selectors_of(job: Mapping[str, Any]) -> Selectors:
+    """Return the selectors in the command line of a dispatcher Job; none when it names nodes."""
+    command = _container(job)["command"]
+    if any(word.startswith(_NODES) for word in command):
+        return ()
+    return tuple(
+        word.removeprefix(_SELECTOR) for word in command if word.startswith(_SELECTOR)
+    ) or ("",)
+
+
+def does_node_work(job: Mapping[str, Any]) -> bool:
+    """Return whether an install dispatcher labels nodes and heeds their taints itself, as from 4.1.0 on."""
+    return any(word.startswith(_LABEL) for word in _container(job)["command"])
+
+
+def releases_labels(job: Mapping[str, Any]) -> bool:
+    """Return whether a cleanup dispatcher takes the labels off nodes itself, after their Jobs."""
+    return _UNLABEL in _container(job)["command"]
+
+
+def waiting_seconds(job: Mapping[str, Any]) -> int:
+    """Return how long a dispatcher is told to wait at most, before its first Job and behind its last."""
+    flags = (*_WAITING, _READY)
+    return sum(
+        int(word.partition("=")[2]) for word in _container(job)["command"] if word.startswith(flags)
+    )
+
+
+def without_installed(selectors: Selectors) -> Selectors:
+    """Return selectors of the same nodes, less those that carry the label of an installed node."""
+    return tuple(
+        ",".join(filter(None, (selector, f"{names.RUNTIME_LABEL}!=true"))) for selector in selectors
+    )
+
+
+def batches(
+    wanted: Sequence[str], found: Mapping[Selectors, Set[str]], named: int = 0
+) -> list[Batch]:
+    """Return the dispatcher runs for the wanted nodes, one after another.
+
+    `found` says which nodes each selection matches that may be used, in order of preference;
+    `named` is how many nodes the user has named, which may all stand in one command line.
+    """
+    nodes = tuple(sorted(wanted))
+    if not nodes:
+        return []
+    for selectors, matched in found.items():
+        if matched == set(nodes):
+            return [Batch(nodes=nodes, selectors=selectors)]
+    size = max(MAX_NAMES, named)
+    return [Batch(nodes=nodes[start : start + size]) for start in range(0, len(nodes), size)]
+
+
+def dispatcher_job(
+    job: Mapping[str, Any], batch: Batch, per_node: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the dispatcher Job for one batch; `per_node` is the template of its Jobs, as `node_template` makes it.
+
+    It brings that along, in place of the ConfigMap: that may be gone by now, or another
+    configuration's. Its annotation says which digest it installs.
+    """
+    container = _container(job)
+    dropped = (_NODES, _SELECTOR, *_NOT_TOLD, *(() if batch.selectors else _WAITING))
+    told = [word for word in container["command"] if not word.startswith(dropped)]
+    template = job["spec"]["template"]
+    pod = template["spec"] | {
+        "containers": [container | {"command": [*told, *batch.flags]}],
+        "volumes": [
+            _own_template(volume["name"], container["command"])
+            for volume in template["spec"]["volumes"]
+        ],
+    }
+    brought = {names.TEMPLATE_ANNOTATION: json.dumps(per_node, ensure_ascii=False)}
+    told_template = template | {"metadata": _annotated(template["metadata"], brought), "spec": pod}
+    digest = {names.DIGEST_ANNOTATION: per_node["metadata"]["annotations"][names.DIGEST_ANNOTATION]}
+    spec = job["spec"] | {"template": told_template}
+    return dict(job) | {"metadata": _annotated(job["metadata"], digest), "spec": spec}
+
+
+def node_template(
+    job: Mapping[str, Any], node_timeout_seconds: int, mounted: Contents
+) -> dict[str, Any]:
+    """Return the template of a per-node Job as the dispatcher is given it, which adds name, node and labels.
+
+    No TTL, and the digest as annotation: a Job that ends while nobody follows is all that tells
+    what was done. Of two time limits, the shorter one counts. `mounted` stands for the contents of
+    the ConfigMaps that the Job mounts.
+    """
+    kept = {key: value for key, value in job["spec"].items() if key != "ttlSecondsAfterFinished"}
+    limit = min(node_timeout_seconds, kept.get("activeDeadlineSeconds", node_timeout_seconds))
+    pod = telling(kept["template"]["spec"])
+    limits = {"activeDeadlineSeconds": limit, "podReplacementPolicy": POD_REPLACEMENT}
+    spec = kept | limits | {"template": kept["template"] | {"spec": pod}}
+    digest = {names.DIGEST_ANNOTATION: current(host_digests(job, mounted))}
+    return dict(job) | {"metadata": _annotated(job.get("metadata", {}), digest), "spec": spec}
+
+
+def family(job: Mapping[str, Any]) -> str:
+    """Return the label selector of all Jobs of an installation, per-node ones and dispatchers, given one of them."""
+    own = {names.DISPATCHER_LABEL, names.STAGE_LABEL}
+    labels = sorted(
+        (key, value) for key, value in job["metadata"]["labels"].items() if key not in own
+    )
+    return ",".join(f"{key}={value}" for key, value in labels)
+
+
+def summary(runs: Sequence[Batch], pending: int) -> str:
+    """Return the line that says how the dispatcher will be told.
+
+    Empty when it has nothing to do.
+    """
+    if not runs:
+        return "  no Job is needed: what is pending only has to be recorded" if pending else ""
+    if len(runs) > 1:
+        return f"  the dispatcher is told them by name, in {len(runs)} runs of at most {wording.nodes(MAX_NAMES)}"
+    return f"  the dispatcher is told them {runs[0]}"
+
+
+def _container(job: Mapping[str, Any]) -> dict[str, Any]:
+    container: dict[str, Any] = job["spec"]["template"]["spec"]["containers"][0]
+    return container
+
+
+def _annotated(metadata: Mapping[str, Any], annotations: Mapping[str, str]) -> dict[str, Any]:
+    return dict(metadata) | {"annotations": {**(metadata.get("annotations") or {}), **annotations}}
+
+
+def _own_template(volume: str, command: Sequence[str]) -> dict[str, Any]:
+    """Return the volume with the template as the pod's own annotation has it, under the name the command gives."""
+    (path,) = (word.removeprefix(_TEMPLATE) for word in command if word.startswith(_TEMPLATE))
+    source = {"fieldRef": {"fieldPath": f"metadata.annotations['{names.TEMPLATE_ANNOTATION}']"}}
+    return {
+        "name": volume,
+        "downwardAPI": {"items": [{"path": PurePosixPath(path).name, **source}]},
+    }

@@ -1,0 +1,73 @@
+"""Which nodes are selected, and label selectors evaluated on the labels of one node. Pure.
+
+Lists are selected by the API server; the evaluation is for a node that was read alone. It knows what
+selections are made of: equality, In, NotIn, Exists and DoesNotExist.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from kata_components.kubernetes.objects import Node
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """Which nodes: exact names if there are any, else those that any of the label selectors matches.
+
+    Without a selector, or with an empty one, every node.
+    """
+
+    nodes: tuple[str, ...] = ()
+    selectors: tuple[str, ...] = ()
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """The selectors the API server is asked with, one list each.
+
+        The one of every node makes others idle.
+        """
+        return self.selectors if self.selectors and all(self.selectors) else ("",)
+
+    def includes(self, node: Node) -> bool:
+        """Whether it selects a node as it is now."""
+        if self.nodes:
+            return node.metadata.name in self.nodes
+        return any(matches(selector, node.metadata.labels or {}) for selector in self.asked)
+
+    def __str__(self) -> str:
+        """Return it as messages name it."""
+        if self.nodes:
+            return f"job.nodes {', '.join(self.nodes)}"
+        if not all(self.asked):
+            return "any node"
+        shown = " or ".join(map(repr, self.asked))
+        return f"the node selector{'s' if len(self.asked) > 1 else ''} {shown}"
+
+
+_COMMA: Final = re.compile(r",(?![^(]*\))")
+"""Between requirements; those in parentheses are between values."""
+_SET: Final = re.compile(r"(\S+)\s+(in|notin)\s+\((.*)\)")
+_EQUALITY: Final = re.compile(r"([^\s=!]+)\s*(!?=)=?\s*(\S*)")
+
+
+def matches(selector: str, labels: Mapping[str, str]) -> bool:
+    """Return whether labels fit a selector; the empty one fits all."""
+    return all(_fits(part.strip(), labels) for part in _COMMA.split(selector) if part.strip())
+
+
+def _fits(requirement: str, labels: Mapping[str, str]) -> bool:
+    if found := _SET.fullmatch(requirement):
+        key, operator, values = found.groups()
+        return (labels.get(key) in {value.strip() for value in values.split(",")}) is (
+            operator == "in"
+        )
+    if found := _EQUALITY.fullmatch(requirement):
+        key, operator, value = found.groups()
+        return (labels.get(key) == value) is (operator == "=")
+    return (
+        requirement.removeprefix("!").strip() in labels
+        if requirement[0] != "!"
+        else requirement[1:] not in labels
+    )

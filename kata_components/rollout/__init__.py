@@ -1,1 +1,0 @@
-"""Which nodes, in which order, at what pace: pure code, in which time is an argument."""

@@ -1,0 +1,132 @@
+"""Creates the Jobs of nodes, each on facts of that moment: planning may lie hours back."""
+
+import asyncio
+from typing import Final
+
+from kata_components import names
+from kata_components.errors import ApiError
+from kata_components.kubernetes.api import KubeApi
+from kata_components.kubernetes.pods import Pod
+from kata_components.pacing.commands import Code, CreateJob, Result
+from kata_components.planning import node_jobs
+from kata_components.planning.step import Step
+from kata_components.runners.lease import HeldLease
+from kata_components.runners.orders import Orders
+from kata_components.runners.traces import Traces
+
+_ENDED: Final = {"Succeeded", "Failed"}
+_SERVER_ERROR: Final = 500
+_JOB_NAME: Final = "job-name"
+"""The label that the Job controller puts on the pods of a Job."""
+
+
+class Creator:
+    """Creates the Jobs of one stage; every node is read right before, which is one request for each.
+
+    Pods outlive their Jobs: one that was deleted, or that has failed at its deadline (Kubernetes
+    1.30 and before), leaves a pod that works for as long as its grace period. Those of earlier runs
+    are listed once.
+
+    After a create without an answer, its node is not looked at again before the same command is
+    repeated: the Job may be there, so that it is too late to leave it out.
+    """
+
+    def __init__(self, api: KubeApi, orders: Orders, lease: HeldLease, traces: Traces) -> None:
+        self._api = api
+        self._orders = orders
+        self._lease = lease
+        self._traces = traces
+        self._unsure: set[CreateJob] = set()
+        self._suspects: set[str] | None = None
+        """The Jobs of all stages of which a pod worked when the first was to be made, and may do so
+        still."""
+        self._looking = asyncio.Lock()
+
+    def is_unsure(self, command: CreateJob) -> bool:
+        """Whether this very command was tried before and got no answer."""
+        return command in self._unsure
+
+    async def create(self, command: CreateJob, step: Step) -> Result:
+        """Create the Job, or return why not.
+
+        Raises:
+            ClusterError: node or pods could not be read, or the Job could not be created.
+        """
+        if command not in self._unsure and (instead := await self._instead(command, step)):
+            return instead
+        if not self._lease.fresh:
+            return Result(code=Code.UNKNOWN)
+        stamp, namespace = self._orders.stamp, self._orders.namespace
+        manifest = stamp.manifest(step.node, node_uid=step.node_uid, machine_id=step.machine_id)
+        self._unsure.add(command)
+        try:
+            job = await self._api.create_job(namespace, manifest)
+        except ApiError as error:
+            if not error.conflict and error.status < _SERVER_ERROR:
+                self._unsure.discard(command)
+            raise
+        self._unsure.discard(command)
+        return Result(code=Code.DONE, uid=job.metadata.uid)
+
+    async def _instead(self, command: CreateJob, step: Step) -> Result | None:
+        """Look at the node; return what to answer instead of creating its Job.
+
+        None when the Job is to be created: then the trace that has to stand before it does.
+        """
+        if job := await self._ending(command, step):
+            return Result(
+                code=Code.UNKNOWN,
+                text=f"a pod of the Job {job} still works on it, though that has ended",
+            )
+        try:
+            node = await self._api.get_node(step.node)
+        except ApiError as error:
+            if not error.not_found:
+                raise
+            return Result(code=Code.DEPARTED)
+        if node.metadata.uid != step.node_uid:
+            return Result(code=Code.DEPARTED)
+        is_other = node.info.machine_id != step.machine_id
+        objection = (
+            "another machine has its name by now"
+            if is_other
+            else self._orders.objection(step, node)
+        )
+        if objection:
+            return Result(code=Code.SKIPPED, text=objection)
+        if not self._lease.fresh:
+            return Result(code=Code.UNKNOWN)
+        waits = await self._traces.before_job(step, node)
+        return Result(code=waits) if waits else None
+
+    async def _ending(self, command: CreateJob, step: Step) -> str:
+        """Return a Job of the node that has ended, or is gone, while its pod still works.
+
+        Empty when there is none.
+        """
+        suffix = self._orders.suffix
+        async with self._looking:
+            if self._suspects is None:
+                self._suspects = await self._at_work(node_jobs.selector(suffix))
+        own = {
+            names.job_name(names.job_prefix(suffix, stage), step.node) for stage in node_jobs.STAGES
+        }
+        asked = own & self._suspects | (
+            {self._orders.stamp.name(step.node)} if command.replaces else set()
+        )
+        if not asked:
+            return ""
+        found = await self._at_work(f"{_JOB_NAME} in ({','.join(sorted(asked))})")
+        self._suspects -= asked - found
+        return min(found, default="")
+
+    async def _at_work(self, selector: str) -> set[str]:
+        pods = await self._api.list_pods(
+            self._orders.namespace, selector, "status.phase!=Succeeded"
+        )
+        return {pod.metadata.label(_JOB_NAME) or "" for pod in pods if _works(pod)}
+
+
+def _works(pod: Pod) -> bool:
+    """Whether a pod may still change its host: one that was told to end goes on for its grace period."""
+    return pod.status is None or pod.status.phase not in _ENDED

@@ -1,0 +1,307 @@
+"""Upstream's dispatcher in the cluster: waits for it, makes way for it, starts it, follows it, removes it."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Final
+
+from kata_components import names
+from kata_components.errors import ApiError, ClusterError, RolloutStoppedError, UnreachableError
+from kata_components.kubernetes.api import KubeApi
+from kata_components.kubernetes.objects import Job
+from kata_components.kubernetes.retry import Patience, answered
+from kata_components.planning import node_jobs
+from kata_components.planning.dispatcher_args import Batch, family, waiting_seconds
+from kata_components.planning.node_jobs import STAGES, NodeJob, Stage
+from kata_components.runners.diagnosis import explain
+from kata_components.runners.finished_jobs import delete_job, delete_jobs
+from kata_components.runners.lease import HeldLease
+from kata_components.runners.lookout import Lookout
+from kata_components.runners.progress import Say
+from kata_components.runners.standstill import Standstill
+
+_TRIES: Final = 30
+_PAUSE_SECONDS: Final = 1.0
+_END_TRIES: Final = 120
+"""The program does not listen to the signal that asks it to end, so the kubelet kills it after half
+a minute."""
+_LOOK_SECONDS: Final = 10.0
+_START_LOOKS: Final = 60
+"""Ten minutes for an image pull; upstream waits for ever."""
+_STALLED_SECONDS: Final = 900.0
+"""So long nothing may happen, beside what the dispatcher is told to wait for: it also checks and
+labels nodes."""
+_FOLLOW: Final = "list Jobs"
+_ENDED: Final = {"Succeeded", "Failed"}
+
+
+class Seen:
+    """The Jobs of one installation as a list and a watch have shown them: its dispatchers, and the per-node Jobs."""
+
+    def __init__(self, suffix: str) -> None:
+        self._owners = {names.job_prefix(suffix, stage) for stage in STAGES}
+        self._names = {names.dispatcher_name(suffix, stage): stage for stage in STAGES}
+        self._nodes: dict[str, NodeJob] = {}
+        self.dispatchers: dict[Stage, NodeJob] = {}
+
+    def put(self, job: Job) -> None:
+        """Take one Job as it is now; one of another installation is ignored."""
+        observed = node_jobs.observed(job)
+        if job.metadata.label(names.OWNER_LABEL) in self._owners:
+            self._nodes[observed.uid] = observed
+        elif observed.name in self._names and job.metadata.label(names.DISPATCHER_LABEL):
+            self.dispatchers[self._names[observed.name]] = observed
+
+    def remove(self, job: Job) -> None:
+        """Take the deletion of a Job. What a per-node Job came to stays known."""
+        stage = self._names.get(job.metadata.name)
+        if stage:
+            self.dispatchers.pop(stage, None)
+        seen = self._nodes.get(job.metadata.uid)
+        if seen and seen.active:
+            del self._nodes[job.metadata.uid]
+
+    @property
+    def active(self) -> bool:
+        """Whether a dispatcher or a per-node Job runs."""
+        return any(job.active for job in (*self.dispatchers.values(), *self._nodes.values()))
+
+    def jobs(self, stage: Stage) -> list[NodeJob]:
+        """Return the per-node Jobs of a stage, older ones first."""
+        return sorted(
+            (job for job in self._nodes.values() if job.stage == stage), key=lambda job: job.created
+        )
+
+    def by_node(self, stage: Stage) -> dict[str, NodeJob]:
+        """Return the newest Job of a stage for each node."""
+        return {job.node: job for job in self.jobs(stage)}
+
+
+class Dispatcher:
+    """The dispatchers of one installation. `like` is any Job of it: its labels say which those are.
+
+    `seen` is what the last list showed, kept up to date while something is followed.
+    """
+
+    def __init__(
+        self,
+        api: KubeApi,
+        namespace: str,
+        suffix: str,
+        like: Mapping[str, Any],
+        lease: HeldLease,
+        say: Say,
+    ) -> None:
+        self._api = api
+        self._lease = lease
+        self._namespace = namespace
+        self._suffix = suffix
+        self._selector = family(like)
+        self._patience = _STALLED_SECONDS + waiting_seconds(like)
+        self._say = say
+        self._api_patience = Patience()
+        self._standstill = Standstill(say, lambda: lease.fresh)
+        self._waiting = ""
+        self.seen = Seen(suffix)
+
+    @property
+    def notes(self) -> list[str]:
+        """What to show on the row: why the dispatcher does not start, and requests that get nowhere."""
+        return [note for note in (self._waiting, *self._standstill.notes) if note]
+
+    async def listed(self) -> Seen:
+        """Return what there is now."""
+        return (await self._list())[0]
+
+    async def settle(self, stage: Stage, digest: str) -> Seen:
+        """Wait until nothing of an earlier run works; return what there is then.
+
+        A dispatcher that does what this run is about to do is followed to its end, any other is
+        stopped.
+        """
+        working = {its: job for its, job in (await self.listed()).dispatchers.items() if job.active}
+        ours = working.get(stage)
+        followed = ours if ours and ours.digest == digest else None
+        for its_stage, job in working.items():
+            if job is not followed:
+                await self.stop(its_stage, job)
+        return await (self._followed_to_its_end(stage) if followed else self._quiet())
+
+    async def stop(self, stage: Stage, job: NodeJob) -> None:
+        """End a dispatcher at work: it starts nothing more, and the Jobs that run go on."""
+        self._say(
+            f"stopping the {stage} dispatcher of digest {job.digest or 'unknown'}; Jobs that run go on"
+        )
+        await answered(lambda: self._lease.when_fresh(delete_job(self._api, self._namespace, job)))
+        await self._wait_for_end(job.name)
+
+    async def run(self, stage: Stage, manifest: Mapping[str, Any], batch: Batch) -> Seen:
+        """Start a dispatcher and return what there is at its end; before, what earlier runs left has to go.
+
+        4.0.0 takes a finished Job of a node for its own success. Whatever works still is waited
+        for.
+
+        Raises:
+            RolloutStoppedError: it cannot be started.
+        """
+        await self._clear(stage, set(batch.nodes))
+        await self._wait_for_end(manifest["metadata"]["name"])
+        await self._create(manifest)
+        return await self._followed_to_its_end(stage)
+
+    async def _followed_to_its_end(self, stage: Stage) -> Seen:
+        working, guarding = (
+            asyncio.create_task(self._quiet()),
+            asyncio.create_task(self._guard(stage)),
+        )
+        try:
+            await asyncio.wait({working, guarding}, return_when=asyncio.FIRST_COMPLETED)
+            if not working.done():
+                guarding.result()
+            return await working
+        finally:
+            for task in (working, guarding):
+                task.cancel()
+            await asyncio.gather(working, guarding, return_exceptions=True)
+
+    async def _guard(self, stage: Stage) -> None:
+        """Stop a dispatcher that waits for nothing: 4.0.0 waits for ever for a per-node Job that was deleted."""
+        await self._wait_for_start(stage)
+        self._waiting = ""
+        loop = asyncio.get_running_loop()
+        moved, jobs_then = loop.time(), self.seen.jobs(stage)
+        while loop.time() - moved < self._patience:
+            await asyncio.sleep(_LOOK_SECONDS)
+            jobs_now = self.seen.jobs(stage)
+            if jobs_now != jobs_then or any(job.active for job in jobs_now):
+                moved, jobs_then = loop.time(), jobs_now
+        stalled = self.seen.dispatchers.get(stage)
+        if stalled:
+            await self.stop(stage, stalled)
+
+    async def _wait_for_end(self, job: str) -> None:
+        """Return when no pod of a dispatcher works any more, also of one whose Job is gone already."""
+        for _ in range(_END_TRIES):
+            pods = await answered(lambda: self._api.list_pods(self._namespace, f"job-name={job}"))
+            if all(pod.status and pod.status.phase in _ENDED for pod in pods):
+                return
+            await asyncio.sleep(_PAUSE_SECONDS)
+        raise self._stopped(f"the pod of the dispatcher {job} does not end")
+
+    async def _wait_for_start(self, stage: Stage) -> None:
+        """Return when the dispatcher's pod has started."""
+        job = names.dispatcher_name(self._suffix, stage)
+        lookout = Lookout(api=self._api, namespace=self._namespace, selector=f"job-name={job}")
+        for _ in range(_START_LOOKS):
+            with contextlib.suppress(UnreachableError):
+                pods = await self._api.list_pods(self._namespace, f"job-name={job}")
+                if any(pod.status and pod.status.phase not in {None, "Pending"} for pod in pods):
+                    return
+            await asyncio.sleep(_LOOK_SECONDS)
+            waiting = self.seen.dispatchers.get(stage)
+            found = await lookout.look([waiting]) if waiting else None
+            self._waiting = next(
+                (f"the dispatcher {job}: {held}" for held in (found or {}).values()), self._waiting
+            )
+        why = await explain(self._api, self._namespace, job) or "no pod of it was started"
+        raise self._stopped(
+            f"the dispatcher {job} has not started in {_START_LOOKS * _LOOK_SECONDS:.0f} s: {why}"
+        )
+
+    async def remove(self) -> None:
+        """Remove the dispatchers."""
+        for job in (await self.listed()).dispatchers.values():
+            await delete_job(self._api, self._namespace, job)
+
+    async def _quiet(self) -> Seen:
+        """Wait until no dispatcher and no per-node Job runs."""
+        while True:
+            try:
+                return await self._followed()
+            except ClusterError as error:
+                if not self._api_patience.passes(error):
+                    raise
+                self._standstill.failed(_FOLLOW, str(error))
+            await asyncio.sleep(_PAUSE_SECONDS)
+
+    async def _list(self) -> tuple[Seen, str]:
+        seen = Seen(self._suffix)
+        found = await self._api.list_jobs(self._namespace, self._selector)
+        for job in found.items:
+            seen.put(job)
+        return seen, found.resource_version
+
+    async def _followed(self) -> Seen:
+        self.seen, position = await self._list()
+        self._standstill.succeeded(_FOLLOW)
+        if not self.seen.active:
+            return self.seen
+        async with contextlib.aclosing(
+            self._api.watch_jobs(self._namespace, self._selector, position)
+        ) as events:
+            async for event in events:
+                self._api_patience.answered()
+                self._standstill.moved()
+                if event.type == "DELETED":
+                    self.seen.remove(event.object)
+                else:
+                    self.seen.put(event.object)
+                if not self.seen.active:
+                    break
+        return self.seen
+
+    async def _clear(self, stage: Stage, nodes: set[str]) -> None:
+        for attempt in range(_TRIES):
+            await asyncio.sleep(_PAUSE_SECONDS if attempt > 1 else 0.0)
+            seen = await self._quiet()
+            left = [job for job in seen.jobs(stage) if job.node in nodes]
+            left += [job for its_stage, job in seen.dispatchers.items() if its_stage == stage]
+            if not left:
+                return
+            await delete_jobs(self._api, self._namespace, self._lease, left)
+        raise self._stopped("Jobs of an earlier run are not gone")
+
+    async def _create(self, manifest: Mapping[str, Any]) -> None:
+        """Create the Job.
+
+        A lost answer is asked for again, and then the Job that stands there is that one.
+        """
+
+        async def create() -> None:
+            try:
+                await self._api.create_job(self._namespace, manifest)
+            except ApiError as error:
+                if not error.conflict:
+                    raise
+
+        await answered(lambda: self._lease.when_fresh(create()))
+
+    def _stopped(self, reason: str) -> RolloutStoppedError:
+        return RolloutStoppedError(
+            f"stopped: {reason} (namespace {self._namespace}). No further Job is started; run the same command again."
+        )
+
+
+@contextlib.asynccontextmanager
+async def retired(
+    api: KubeApi,
+    namespace: str,
+    suffix: str,
+    like: Mapping[str, Any],
+    lease: HeldLease,
+    say: Say,
+    *,
+    follows: Stage | None = None,
+) -> AsyncIterator[None]:
+    """Stop the dispatchers that an earlier run has left at work, and remove them when the work inside has gone well.
+
+    Those of the stage that the work itself `follows` are left to it, and removed in the end.
+    """
+    dispatcher = Dispatcher(api, namespace, suffix, like, lease, say)
+    found = (await lease.kept(dispatcher.listed())).dispatchers
+    for stage, job in found.items():
+        if job.active and stage != follows:
+            await lease.kept(dispatcher.stop(stage, job))
+    yield
+    if found or follows:
+        await lease.kept(answered(dispatcher.remove))

@@ -1,0 +1,299 @@
+"""Drives a pacer against a cluster.
+
+It decides nothing: commands become calls, answers and events go back.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Final
+
+from kata_components import names
+from kata_components.errors import ApiError, ClusterError, UnreachableError
+from kata_components.kubernetes.api import CALLS_AT_ONCE, KubeApi
+from kata_components.kubernetes.concurrency import first
+from kata_components.kubernetes.retry import Patience
+from kata_components.pacing.commands import (
+    Code,
+    Command,
+    CreateJob,
+    DeleteJob,
+    Inspect,
+    ListJobs,
+    NodeCommand,
+    Record,
+    RemoveJobs,
+    Result,
+    code_of,
+)
+from kata_components.pacing.holdup import Holdup
+from kata_components.pacing.node_run import Phase
+from kata_components.pacing.pacer import Pacer
+from kata_components.pacing.progress import Progress
+from kata_components.planning import node_jobs
+from kata_components.planning.node_jobs import NodeJob
+from kata_components.runners.creating import Creator
+from kata_components.runners.diagnosis import inspect, name_taken
+from kata_components.runners.lease import HeldLease
+from kata_components.runners.lookout import Lookout
+from kata_components.runners.marking import is_still_there
+from kata_components.runners.orders import Orders
+from kata_components.runners.progress import Say, again_and_again
+from kata_components.runners.standstill import Standstill
+from kata_components.runners.traces import Traces
+
+_CALL_SECONDS: Final = 10.0
+_RELIST_SECONDS: Final = 1.0
+"""Between the end of a watch and the list that replaces it: where a watch is refused, no list makes
+it work."""
+_TAKEN: Final = "AlreadyExists"
+_DOING: Final[Mapping[type[Command], str]] = {
+    CreateJob: "create Jobs",
+    DeleteJob: "remove finished Jobs",
+    Record: "write to nodes",
+    Inspect: "read nodes and pods",
+    ListJobs: "list Jobs",
+}
+
+
+class Driver:
+    """One run of one pacer. `on_progress` is called again and again while it runs."""
+
+    def __init__(
+        self,
+        api: KubeApi,
+        pacer: Pacer,
+        orders: Orders,
+        lease: HeldLease,
+        *,
+        say: Say,
+        on_progress: Callable[[Progress], None],
+    ) -> None:
+        self._api = api
+        self._pacer = pacer
+        self._orders = orders
+        self._lease = lease
+        self._on_progress = on_progress
+        self._traces = Traces(api, orders)
+        self._creator = Creator(api, orders, lease, self._traces)
+        self._changed = asyncio.Event()
+        self._watch: asyncio.Task[None] | None = None
+        self._failures: dict[str, str] = {}
+        self._patience = Patience()
+        self._calls_patience = Patience()
+        self._watch_patience = Patience()
+        self._standstill = Standstill(say, lambda: lease.fresh)
+        self._closing = False
+        # The renewal of the Lease must not queue behind writes that an admission webhook holds up.
+        self._calls = asyncio.Semaphore(CALLS_AT_ONCE)
+
+    async def run(self) -> None:
+        """Return when the pacer has finished.
+
+        Raises:
+            RolloutStoppedError: the Lease was lost, or a request that everything waits for gets
+                nowhere.
+            ClusterError: the API refuses for good to be asked.
+        """
+        orders, stamp = self._orders, self._orders.stamp
+        lookout = Lookout.of_node_jobs(
+            self._api, orders.namespace, orders.suffix, stamp.template, stamp.node_timeout_seconds
+        )
+        try:
+            async with asyncio.TaskGroup() as background:
+                tasks = [
+                    background.create_task(self._lease.keep()),
+                    background.create_task(again_and_again(self._tell_progress)),
+                    background.create_task(lookout.watch(self._at_work, self._hold_up)),
+                ]
+                # The Lease is kept until the last request has its answer.
+                async with asyncio.TaskGroup() as group:
+                    await self._pace(group)
+                    self._closing = True
+                    if self._watch:
+                        self._watch.cancel()
+                self._tell_progress()
+                for task in tasks:
+                    task.cancel()
+        except ExceptionGroup as group_error:
+            raise first(group_error) from None
+
+    async def _pace(self, group: asyncio.TaskGroup) -> None:
+        now = asyncio.get_running_loop().time
+        while not self._pacer.finished:
+            self._changed.clear()
+            for command in self._pacer.poll(now()):
+                group.create_task(self._execute(group, command))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(self._pacer.wakeup(now())):
+                    await self._changed.wait()
+
+    def _tell_progress(self) -> None:
+        progress = self._pacer.progress(asyncio.get_running_loop().time())
+        notes = [note for note in (self._lease.trouble, *self._standstill.notes) if note]
+        self._on_progress(replace(progress, holdups=(*notes, *progress.holdups)))
+
+    def _at_work(self) -> list[NodeJob]:
+        """Return the Jobs in which nodes of this run are."""
+        runs = self._pacer.nodes
+        own = ((job, runs.get(job.node)) for job in self._pacer.jobs.all if job.active)
+        return [
+            job for job, run in own if run and run.phase is Phase.RUNNING and run.job_uid == job.uid
+        ]
+
+    def _hold_up(self, found: Mapping[str, Holdup]) -> None:
+        self._pacer.nodes.hold_up(found)
+        self._changed.set()
+
+    async def _execute(self, group: asyncio.TaskGroup, command: Command) -> None:
+        if isinstance(command, ListJobs):
+            await self._list(group, command)
+        elif isinstance(command, RemoveJobs):
+            await self._remove(command)
+        else:
+            async with self._calls:
+                result = await self._call(command)
+            self._pacer.on_result(asyncio.get_running_loop().time(), command, result)
+        self._changed.set()
+
+    async def _call(self, command: NodeCommand) -> Result:
+        try:
+            if isinstance(command, CreateJob) and self._creator.is_unsure(command):
+                # It may have taken longer than the Lease has left at times: admission webhooks have
+                # 10 s.
+                async with asyncio.timeout(_CALL_SECONDS):
+                    await self._lease.renewed()
+            # What writes must land while the Lease is surely ours.
+            async with asyncio.timeout(max(0.0, min(_CALL_SECONDS, self._lease.remaining))):
+                result = await self._send(command)
+        except ApiError as error:
+            if error.unauthenticated:
+                return self._unauthenticated(error)
+            step = self._orders.steps[command.node]
+            if (
+                isinstance(command, Record)
+                and error.conflict
+                and await is_still_there(self._api, step)
+            ):
+                self._gets_nowhere(command, str(error))
+                return Result(code=Code.UNKNOWN)
+            text = self._name_taken(command) if error.reason == _TAKEN else str(error)
+            result = Result(
+                code=code_of(command, error), text=text, retry_after=error.retry_after or 0.0
+            )
+            if result.code in {Code.UNKNOWN, Code.THROTTLED, Code.FULL}:
+                self._gets_nowhere(command, str(error))
+            return result
+        except (UnreachableError, TimeoutError) as error:
+            self._note_unanswered(command)
+            self._gets_nowhere(
+                command, str(error) or "no answer in time; is an admission webhook slow?"
+            )
+            return Result(code=Code.UNKNOWN)
+        except asyncio.CancelledError:
+            self._note_unanswered(command)
+            raise
+        if result.code is Code.UNKNOWN:
+            self._gets_nowhere(command, result.text or "the node is changed by others all the time")
+        else:
+            self._calls_patience.answered()
+            self._standstill.succeeded(_DOING[type(command)])
+        return result
+
+    def _gets_nowhere(self, command: Command, text: str) -> None:
+        if self._at_work() and not isinstance(command, ListJobs):
+            # Their end may be what it waits for, and comes within their time limit.
+            self._standstill.moved()
+        self._standstill.failed(_DOING[type(command)], text)
+
+    def _unauthenticated(self, error: ApiError) -> Result:
+        """Return that the command is to be repeated: no node is to blame for the credential of this run."""
+        if not self._calls_patience.passes(error):
+            raise error
+        return Result(code=Code.UNKNOWN)
+
+    def _name_taken(self, command: NodeCommand) -> str:
+        return name_taken(self._orders.namespace, self._orders.stamp.name(command.node))
+
+    def _note_unanswered(self, command: Command) -> None:
+        if isinstance(command, CreateJob | DeleteJob | Record):
+            self._lease.unanswered()
+
+    async def _send(self, command: NodeCommand) -> Result:
+        orders, step = self._orders, self._orders.steps[command.node]
+        match command:
+            case _ if not self._lease.fresh:
+                # Somebody else may work already; the pacer asks again after a while.
+                return Result(code=Code.UNKNOWN)
+            case CreateJob():
+                return await self._creator.create(command, step)
+            case DeleteJob() if unwritten := await self._traces.before_removal(step):
+                return Result(code=unwritten)
+            case DeleteJob():
+                await self._api.delete_job(orders.namespace, command.job, command.uid)
+            case Record():
+                await self._api.annotate_node(
+                    step.node, step.node_uid, orders.marks(step), labels=orders.labels(step)
+                )
+            case Inspect() if not await self._traces.of_failure(step):
+                return Result(code=Code.UNKNOWN)
+            case Inspect():
+                failure = self._failures.get(command.uid, "")
+                held_up = self._pacer.nodes[command.node].holdup
+                return await inspect(
+                    self._api, orders.namespace, step, command.job, failure, held_up
+                )
+        return Result(code=Code.DONE)
+
+    async def _remove(self, command: RemoveJobs) -> None:
+        namespace, suffix = self._orders.namespace, self._orders.suffix
+        labels = ",".join(map(names.node_label, command.nodes))
+        through = node_jobs.STAGES.index(self._orders.stamp.stage) + 1
+        # What is left is removed at the end, or by the next run.
+        with contextlib.suppress(ClusterError):
+            for stage in node_jobs.STAGES[:through]:
+                selector = f"{node_jobs.selector(suffix, stage)},{names.NODE_LABEL} in ({labels})"
+                await self._lease.when_fresh(
+                    self._api.delete_jobs(namespace, selector, field_selector="status.successful=1")
+                )
+
+    async def _list(self, group: asyncio.TaskGroup, command: ListJobs) -> None:
+        if self._watch:
+            # Its events must not come after a newer list.
+            self._watch.cancel()
+        try:
+            found = await self._api.list_jobs(self._orders.namespace, node_jobs.ANYBODYS)
+        except ClusterError as error:
+            if not self._patience.passes(error):
+                raise
+            self._gets_nowhere(command, str(error))
+            self._pacer.on_list(asyncio.get_running_loop().time(), command, None)
+            return
+        self._patience.answered()
+        self._standstill.succeeded(_DOING[ListJobs])
+        observed = [node_jobs.seen_by(self._orders.suffix, job) for job in found.items]
+        self._failures |= {job.uid: job.failure for job in observed if job.failure}
+        self._pacer.on_list(asyncio.get_running_loop().time(), command, observed)
+        if not self._closing:
+            self._watch = group.create_task(self._follow(found.resource_version))
+
+    async def _follow(self, resource_version: str) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            async for event in self._api.watch_jobs(
+                self._orders.namespace, node_jobs.ANYBODYS, resource_version
+            ):
+                self._watch_patience.answered()
+                self._standstill.moved()
+                job = node_jobs.seen_by(self._orders.suffix, event.object)
+                if job.failure:
+                    self._failures[job.uid] = job.failure
+                self._pacer.on_job(loop.time(), job, deleted=event.type == "DELETED")
+                self._changed.set()
+        except ApiError as error:
+            if not self._watch_patience.passes(error):
+                raise
+            await asyncio.sleep(_RELIST_SECONDS)
+            self._pacer.on_expired(loop.time())
+            self._changed.set()

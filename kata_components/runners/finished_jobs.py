@@ -1,0 +1,101 @@
+"""Removes per-node Jobs that have done their work: never on a stale Lease, and a few at a time.
+
+But for the end of an installation failing is no failure of the run: what is left is seen by the
+next one.
+"""
+
+import contextlib
+from collections.abc import Collection, Iterable, Iterator, Set
+
+from kata_components.errors import ApiError, ClusterError
+from kata_components.kubernetes.api import CALLS_AT_ONCE, KubeApi
+from kata_components.kubernetes.concurrency import at_once
+from kata_components.kubernetes.retry import answered
+from kata_components.planning import node_jobs
+from kata_components.planning.node_jobs import JobState, NodeJob, Stage
+from kata_components.runners.lease import HeldLease
+from kata_components.runners.progress import Say
+
+
+async def delete_job(api: KubeApi, namespace: str, job: NodeJob) -> None:
+    """Delete that very Job, if it is still there."""
+    try:
+        await api.delete_job(namespace, job.name, job.uid)
+    except ApiError as error:
+        if not error.not_found:
+            raise
+
+
+async def delete_jobs(
+    api: KubeApi, namespace: str, lease: HeldLease, doomed: Iterable[NodeJob]
+) -> None:
+    """Delete those very Jobs, less those that still run; the caller keeps the Lease."""
+    finished = (job for job in doomed if not job.active)
+    await at_once(
+        CALLS_AT_ONCE, (lease.when_fresh(delete_job(api, namespace, job)) for job in finished)
+    )
+
+
+async def delete_all(api: KubeApi, namespace: str, suffix: str, lease: HeldLease) -> None:
+    """Delete all per-node Jobs of an installation; the caller keeps the Lease.
+
+    One request may take longer than an API server gives it, and the next goes on from there.
+
+    Raises:
+        ClusterError: the API server goes on refusing it.
+    """
+    await answered(lambda: lease.when_fresh(api.delete_jobs(namespace, node_jobs.selector(suffix))))
+
+
+@contextlib.contextmanager
+def leaving_what_cannot_be_removed(say: Say) -> Iterator[None]:
+    """Tell that removing Jobs has failed, and go on."""
+    try:
+        yield
+    except ClusterError as error:
+        say(f"finished Jobs could not be removed, the next run does it: {error}")
+
+
+async def remove_succeeded(
+    api: KubeApi,
+    namespace: str,
+    suffix: str,
+    stage: Stage,
+    lease: HeldLease,
+    found: Iterable[NodeJob],
+    done: Set[str],
+) -> None:
+    """Remove the succeeded Jobs of a stage from the nodes that are `done`, with one request as a rule.
+
+    `found` are the Jobs there are. Failed ones stay for diagnosis; those of other nodes are all the
+    trace there is.
+    """
+    of_stage = [job for job in found if job.stage == stage]
+    finished = [job for job in of_stage if job.state is JobState.SUCCEEDED and job.node in done]
+    # One that still runs may succeed before the request below: then its node must keep it.
+    alone = all(job.node in done or job.state is JobState.FAILED for job in of_stage)
+    if finished and alone:
+        selector = node_jobs.selector(suffix, stage)
+        await lease.when_fresh(
+            api.delete_jobs(namespace, selector, field_selector="status.successful=1")
+        )
+    else:
+        await delete_jobs(api, namespace, lease, finished)
+
+
+async def drop_jobs(
+    api: KubeApi,
+    namespace: str,
+    suffix: str,
+    nodes: Collection[str],
+    lease: HeldLease,
+    say: Say,
+    *stages: Stage,
+) -> None:
+    """Remove the finished Jobs of nodes that were cleaned, of all stages when none is named: nothing is to explain."""
+    cleaned = set(nodes)
+    with leaving_what_cannot_be_removed(say):
+        listed = await api.list_jobs(namespace, node_jobs.selector(suffix, *stages))
+        found = [job for job in map(node_jobs.observed, listed.items) if job.node in cleaned]
+        for stage in node_jobs.STAGES:
+            await delete_jobs(api, namespace, lease, [job for job in found if job.stage == stage])

@@ -1,0 +1,325 @@
+"""The Lease of an installation: the identity it is found by, and the lock that keeps a second run away.
+
+One object serves both: its annotations name the installation and the stack for as long as the
+installation exists; its holder is set while a run works. Whether a holder is alive is judged by
+watching for a renewal for one Lease duration on our own clock, never by comparing clocks of two
+machines.
+"""
+
+import asyncio
+import contextlib
+import math
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, NoReturn, TypeVar
+
+from kata_components import names
+from kata_components.errors import ApiError, ClusterError, RolloutStoppedError
+from kata_components.foreign import bounded
+from kata_components.kubernetes.api import KubeApi
+from kata_components.kubernetes.objects import Lease
+from kata_components.kubernetes.retry import Patience
+from kata_components.planning import ownership
+from kata_components.planning.ownership import Owner
+from kata_components.runners.clock import elapsed, hour_before, timestamp
+from kata_components.runners.holder import DURATION_SECONDS, alive, holder_name, when_free
+from kata_components.runners.progress import Say
+
+RENEW_SECONDS: Final = 7.0
+_RETRY_SECONDS: Final = 1.0
+_ANSWER_SECONDS: Final = 3.0
+_MARGIN_SECONDS: Final = 3.0
+"""A Lease this close to its end is not fresh enough to start something on."""
+_GIVE_UP_SECONDS: Final = 300.0
+"""So long awake the API server may be out of reach before a run stops; until then it starts nothing
+and waits."""
+
+T = TypeVar("T")
+
+
+def lease_manifest(
+    name: str,
+    *,
+    installation: str,
+    stack: str,
+    holder: str | None = None,
+    previous: Lease | None = None,
+) -> dict[str, Any]:
+    """Return a Lease; without `holder` it only names the installation.
+
+    `previous` makes it a guarded replacement.
+    """
+    ours = {names.INSTALLATION_ANNOTATION: installation, names.STACK_ANNOTATION: stack}
+    kept = (previous.metadata.annotations or {}) if previous else {}
+    metadata: dict[str, Any] = {"name": name, "annotations": kept | ours}
+    if previous:
+        # The UID too: a PUT on a Lease that was deleted would make it again.
+        metadata |= {
+            "resourceVersion": previous.metadata.resource_version,
+            "uid": previous.metadata.uid,
+        }
+    spec: dict[str, Any] = {}
+    if holder:
+        now = timestamp()
+        spec = {
+            "holderIdentity": holder,
+            "leaseDurationSeconds": DURATION_SECONDS,
+            "renewTime": now,
+        }
+        held_before = previous and previous.spec and previous.spec.holder_identity == holder
+        spec["acquireTime"] = (
+            previous.spec.acquire_time if held_before and previous and previous.spec else now
+        )
+    return {
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": metadata,
+        "spec": spec,
+    }
+
+
+@dataclass
+class HeldLease:
+    """The lock of an installation, while it is held.
+
+    `fresh` must be asked before anything is started: it is False when the last renewal is too old,
+    also after the machine slept. It becomes True again by a renewal that shows that nobody took it
+    in between.
+    """
+
+    api: KubeApi
+    namespace: str
+    name: str
+    lease: Lease
+    clock: Callable[[], float]
+    _renewed: float
+    _claim: Mapping[str, str] = field(default_factory=dict)
+    _unanswered: float = -math.inf
+    _deleted: bool = False
+    _failing_since: float | None = None
+    _failing: str = ""
+    _patience: Patience = field(default_factory=Patience)
+    _renewal: asyncio.Event = field(default_factory=asyncio.Event)
+    _wanted: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def fresh(self) -> bool:
+        """Whether nobody else can have taken the Lease yet."""
+        return self.remaining > 0
+
+    @property
+    def remaining(self) -> float:
+        """For how many seconds nobody else can have taken it, less a margin."""
+        return DURATION_SECONDS - _MARGIN_SECONDS - (self.clock() - self._renewed)
+
+    @property
+    def trouble(self) -> str:
+        """Since when it could not be renewed, and why; empty while it can."""
+        if self._failing_since is None:
+            return ""
+        since = hour_before(asyncio.get_running_loop().time() - self._failing_since)
+        return f"the API server has been out of reach since {since}, nothing is started: {self._failing}"
+
+    def claim(self, selection: str) -> None:
+        """Note which nodes the installation is given; the next renewal or the release writes it."""
+        self._claim = {names.CLAIM_ANNOTATION: selection}
+
+    def unanswered(self) -> None:
+        """Take note that a request that writes was given up: it may land a little later."""
+        self._unanswered = self.clock()
+
+    async def kept(self, work: Coroutine[Any, Any, T]) -> T:
+        """Await work while renewing; it begins when the Lease is fresh, and losing the Lease ends it.
+
+        Raises:
+            RolloutStoppedError: the Lease could not be kept.
+        """
+        keeper, task = asyncio.create_task(self.keep()), asyncio.create_task(self.when_fresh(work))
+        try:
+            await asyncio.wait({keeper, task}, return_when=asyncio.FIRST_COMPLETED)
+            return task.result() if task.done() else keeper.result()
+        finally:
+            for either in (keeper, task):
+                either.cancel()
+            await asyncio.gather(keeper, task, return_exceptions=True)
+
+    async def when_fresh(self, work: Coroutine[Any, Any, T]) -> T:
+        """Await work that begins when the Lease is fresh.
+
+        Whoever calls sees to it that it is renewed meanwhile.
+        """
+        try:
+            while not self.fresh:
+                self._renewal.clear()
+                await self._renewal.wait()
+            return await work
+        finally:
+            # It may never have begun.
+            work.close()
+
+    async def renewed(self) -> None:
+        """Return once it has just been renewed, so that what follows has most of its time."""
+        self._renewal.clear()
+        self._wanted.set()
+        await self._renewal.wait()
+
+    async def keep(self) -> NoReturn:
+        """Renew for ever.
+
+        Raises:
+            RolloutStoppedError: somebody else took the Lease, the API server refuses for good to
+                renew it, or no renewal got through for minutes.
+        """
+        # Works follow each other, and the Lease must not wait anew with each.
+        pause = max(0.0, RENEW_SECONDS - (self.clock() - self._renewed))
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._wanted.wait()
+            self._wanted.clear()
+            pause = _RETRY_SECONDS
+            try:
+                async with asyncio.timeout(_ANSWER_SECONDS):
+                    if await self._renew():
+                        pause = RENEW_SECONDS
+            except TimeoutError:
+                self._note_failure("no answer from the API server")
+            except ClusterError as error:
+                if isinstance(error, ApiError) and not self._patience.passes(error):
+                    raise self._stopped(str(error)) from None
+                self._note_failure(str(error))
+
+    def _note_failure(self, reason: str) -> None:
+        now = asyncio.get_running_loop().time()
+        self._failing_since = now if self._failing_since is None else self._failing_since
+        self._failing = reason
+        if now - self._failing_since > _GIVE_UP_SECONDS:
+            raise self._stopped(reason)
+
+    async def _renew(self) -> bool:
+        """Return whether it was renewed; if not, it is still ours and the next try may succeed."""
+        sent = self.clock()
+        try:
+            self.lease = await self._put(
+                self.lease, self.lease.spec.holder_identity if self.lease.spec else None
+            )
+        except ApiError as error:
+            if not error.conflict:
+                raise
+            # Our own renewal whose answer got lost changes the version too: look who holds it.
+            await self._check_holder()
+            return False
+        # Counted from before the request: the server may have applied it at any time since.
+        self._renewed = sent
+        self._failing_since = None
+        self._patience.answered()
+        self._renewal.set()
+        return True
+
+    async def _check_holder(self) -> None:
+        current = await self.api.get_lease(self.namespace, self.name)
+        ours = self.lease.spec.holder_identity if self.lease.spec else None
+        theirs = current.spec.holder_identity if current.spec else None
+        if theirs != ours:
+            raise self._stopped(f"{bounded(theirs or 'somebody')} has taken it")
+        self.lease = current
+
+    async def _put(self, lease: Lease, holder: str | None) -> Lease:
+        manifest = _again(self.name, lease, holder)
+        manifest["metadata"]["annotations"] |= self._claim
+        return await self.api.replace_lease(self.namespace, self.name, manifest)
+
+    def _stopped(self, reason: str) -> RolloutStoppedError:
+        return RolloutStoppedError(
+            f"stopped: the Lease {self.namespace}/{self.name} could not be kept ({reason}). Jobs that run go on; "
+            "no further one is started. Run `pulumi up` again to go on from here."
+        )
+
+    async def delete(self) -> None:
+        """Remove the Lease itself: the end of the installation.
+
+        It may be gone already, by a request without an answer.
+
+        Raises:
+            RolloutStoppedError: somebody else has taken it.
+        """
+        try:
+            await self._check_holder()
+            await self.api.delete_lease(self.namespace, self.name, self.lease.metadata.uid)
+        except ApiError as error:
+            if not error.not_found:
+                raise
+        self._deleted = True
+
+    async def release(self) -> None:
+        """Give the lock back, keeping the identity.
+
+        Failing is harmless: the Lease runs out, or was deleted.
+
+        It is left to run out when the next run could meet a late request of this one.
+        """
+        if self._deleted or self.clock() - self._unanswered < _MARGIN_SECONDS:
+            return
+        with contextlib.suppress(ClusterError, RolloutStoppedError, TimeoutError):
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                try:
+                    await self._put(self.lease, None)
+                except ApiError as error:
+                    if not error.conflict:
+                        raise
+                    # A renewal that was cut off with the work may have landed since.
+                    await self._check_holder()
+                    await self._put(self.lease, None)
+
+
+@contextlib.asynccontextmanager
+async def held(
+    api: KubeApi,
+    namespace: str,
+    name: str,
+    *,
+    owner: Owner,
+    say: Say,
+    clock: Callable[[], float] = elapsed,
+) -> AsyncIterator[HeldLease]:
+    """Hold the lock of an installation; its Lease exists already.
+
+    Inside, nothing is written on a stale Lease.
+
+    Raises:
+        GuardError: it is the Lease of another owner.
+        LeaseHeldError: another run holds it and is alive.
+    """
+    free = await when_free(api, namespace, name, say)
+    ownership.insist(free, owner)
+    # As with renewals: counted from before the request.
+    asked = clock()
+    lease = HeldLease(
+        api, namespace, name, await _acquire(api, namespace, name, free), clock, asked
+    )
+    try:
+        # Whoever writes has asked before, but a connection or a login may take long, and the
+        # machine may sleep over it.
+        with api.writing_while(lambda: lease.fresh):
+            yield lease
+    finally:
+        await lease.release()
+
+
+async def _acquire(api: KubeApi, namespace: str, name: str, lease: Lease) -> Lease:
+    try:
+        return await api.replace_lease(namespace, name, _again(name, lease, holder_name()))
+    except ApiError as error:
+        if not error.conflict:
+            raise
+        raise alive(await api.get_lease(namespace, name)) from None
+
+
+def _again(name: str, lease: Lease, holder: str | None) -> dict[str, Any]:
+    return lease_manifest(
+        name,
+        installation=lease.metadata.annotation(names.INSTALLATION_ANNOTATION) or "",
+        stack=lease.metadata.annotation(names.STACK_ANNOTATION) or "",
+        holder=holder,
+        previous=lease,
+    )

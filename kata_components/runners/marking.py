@@ -1,0 +1,122 @@
+"""Writes what stands on nodes, their marks and labels, and repeats it while it may still succeed.
+
+Whoever works through this module can start, end and remove nothing: all it is given of a cluster
+are its nodes.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from kata_components.errors import ApiError, ClusterError, UnreachableError
+from kata_components.kubernetes.api import CALLS_AT_ONCE, NodeApi
+from kata_components.kubernetes.backoff import Attempts, retry_after_seconds
+from kata_components.kubernetes.concurrency import at_once
+from kata_components.kubernetes.retry import Patience
+from kata_components.pacing.progress import Failure
+from kata_components.planning.step import Step
+from kata_components.runners.lease import HeldLease
+from kata_components.runners.orders import Changes
+
+_CALL_SECONDS: Final = 10.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recorded:
+    """The nodes that were marked, and those that could not be.
+
+    Neither names nodes that have left the cluster.
+    """
+
+    done: list[str]
+    failures: list[Failure]
+
+
+def _nothing(_step: Step) -> Changes:
+    return {}
+
+
+async def record(
+    api: NodeApi,
+    lease: HeldLease,
+    steps: Sequence[Step],
+    marks: Callable[[Step], Changes],
+    labels: Callable[[Step], Changes] = _nothing,
+) -> Recorded:
+    """Write the mark of each step's machine, and labels with it; the caller keeps the Lease.
+
+    Raises:
+        ClusterError: the API server cannot be retry_after_seconds any more.
+    """
+    done: list[str] = []
+    failures: list[Failure] = []
+
+    async def mark(step: Step) -> None:
+        try:
+            if await written(api, lease, step, marks(step), labels(step)):
+                done.append(step.node)
+        except ApiError as error:
+            if error.unauthenticated:
+                raise
+            failures.append(Failure(step.node, f"its mark could not be written: {error}"))
+
+    await at_once(CALLS_AT_ONCE, map(mark, steps))
+    return Recorded(done=done, failures=failures)
+
+
+async def written(
+    api: NodeApi, lease: HeldLease, step: Step, annotations: Changes, labels: Changes | None = None
+) -> bool:
+    """Write annotations and labels of the step's machine; return False when it is gone, or another has its name.
+
+    The caller keeps the Lease. It is fresh for every try, so what goes on failing is no outage.
+
+    Raises:
+        ClusterError: the API server refuses it, or cannot be retry_after_seconds any more.
+    """
+    attempts, patience = Attempts(), Patience()
+    while True:
+        try:
+            await lease.when_fresh(_patched(api, lease, step, annotations, labels))
+        except ClusterError as error:
+            refusal = error if isinstance(error, ApiError) else None
+            if refusal and refusal.not_found:
+                return False
+            if refusal and refusal.conflict:
+                if not await is_still_there(api, step):
+                    return False
+            elif not patience.passes(error):
+                raise
+            pause = attempts.next_delay(answered=True)
+            if pause is None:
+                raise
+            await asyncio.sleep(
+                max(pause, retry_after_seconds(refusal.retry_after if refusal else None))
+            )
+        else:
+            return True
+
+
+async def is_still_there(api: NodeApi, step: Step) -> bool:
+    """Return whether a conflict was only about a busy object: the node of that name is the one of the plan."""
+    try:
+        node = await api.get_node(step.node)
+    except ClusterError as error:
+        return not (isinstance(error, ApiError) and error.not_found)
+    return node.metadata.uid == step.node_uid
+
+
+async def _patched(
+    api: NodeApi, lease: HeldLease, step: Step, annotations: Changes, labels: Changes | None
+) -> None:
+    try:
+        # What writes must land while the Lease is surely ours.
+        async with asyncio.timeout(max(0.0, min(_CALL_SECONDS, lease.remaining))):
+            await api.annotate_node(step.node, step.node_uid, annotations, labels=labels)
+    except TimeoutError:
+        lease.unanswered()
+        raise UnreachableError(f"no answer to the PATCH of node {step.node}") from None
+    except (UnreachableError, asyncio.CancelledError):
+        lease.unanswered()
+        raise

@@ -1,0 +1,67 @@
+"""Leaves on nodes what tells of Jobs that have ended: these are removed, by a run itself or by anybody."""
+
+from kata_components.errors import ApiError
+from kata_components.kubernetes.api import NodeApi
+from kata_components.kubernetes.objects import Node
+from kata_components.pacing.commands import Code, Inspect, code_of
+from kata_components.planning.step import Step
+from kata_components.runners.marking import is_still_there
+from kata_components.runners.orders import Changes, Orders
+
+
+class Traces:
+    """The traces of one stage; whoever asks for one to be left sees to the Lease before."""
+
+    def __init__(self, api: NodeApi, orders: Orders) -> None:
+        self._api = api
+        self._orders = orders
+        self._failed: set[str] = set()
+        """The nodes on which nothing has to be written any more about their failure."""
+
+    async def before_job(self, step: Step, node: Node) -> Code | None:
+        """Leave a trace of a Job that is about to be made; return why it has to wait, None when it may be made.
+
+        Raises:
+            ClusterError: the trace could not be written.
+        """
+        return await self._unwritten(step, self._orders.beginnings(step, node))
+
+    async def before_removal(self, step: Step) -> Code | None:
+        """Leave a trace of a finished Job; return why that Job has to stay, None when it may go.
+
+        Where the machine was replaced, that Job may have labelled the new one, and then is all that
+        says so.
+
+        Raises:
+            ClusterError: the trace could not be written.
+        """
+        return await self._unwritten(step, self._orders.traces(step))
+
+    async def of_failure(self, step: Step) -> bool:
+        """Leave what tells of a failed Job; return whether that is settled, otherwise it is to be tried again.
+
+        A server that refuses it for good does not keep the reason of the failure from being told.
+
+        Raises:
+            ClusterError: it could not be written, and may be later.
+        """
+        if step.node not in self._failed:
+            try:
+                if await self._unwritten(step, self._orders.failures(step)) is Code.UNKNOWN:
+                    return False
+            except ApiError as error:
+                if code_of(Inspect(step.node, "", ""), error) is not Code.REJECTED:
+                    raise
+            self._failed.add(step.node)
+        return True
+
+    async def _unwritten(self, step: Step, traces: Changes) -> Code | None:
+        try:
+            if traces:
+                await self._api.annotate_node(step.node, step.node_uid, traces)
+        except ApiError as error:
+            if error.conflict:
+                return Code.UNKNOWN if await is_still_there(self._api, step) else Code.DEPARTED
+            if not error.not_found:
+                raise
+        return None

@@ -1,0 +1,318 @@
+"""A model of a cluster: nodes, Jobs that end by themselves, their pods. Objects are as on the wire.
+
+It knows no transport: `FakeKubeApi` calls it in virtual time, the server of the provider tests over
+sockets.
+"""
+
+import asyncio
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from kata_components import names
+from tests.model import pods
+from tests.model.dispatcher import DispatcherModel, is_dispatcher
+from tests.model.store import HOME, Namespace, Object, RefusedError, Store, merged
+
+Fate = Literal["succeeds", "fails", "hangs"]
+
+
+@dataclass
+class Cluster(Store):
+    """`job_seconds` pass until a Job ends as its node's fate is.
+
+    What must never happen is in `violations`.
+    """
+
+    job_seconds: float = 4.0
+    grace_seconds: float = 0.0
+    """So long a pod goes on that was told to end: its Job was deleted, or the pod was evicted."""
+    fates: dict[str, Fate] = field(default_factory=dict)
+    no_pods_on: dict[str, str] = field(default_factory=dict)
+    """Nodes of whose Jobs no pod can be made, and the words of the refusal."""
+    stages: dict[str, Object] = field(default_factory=dict)
+    """Nodes on which the first stage is in a state of its own, as in `initContainerStatuses`."""
+    templates: dict[str, Object] = field(default_factory=dict)
+    """The Jobs that a dispatcher reads, by the names of their files."""
+    dispatchers: list[list[str]] = field(default_factory=list)
+    """The command lines of all dispatchers that were started, in order."""
+    dispatcher_fate: Literal["works", "waits", "crashes"] = "works"
+    out_of_service: set[str] = field(default_factory=set)
+    """Nodes that a dispatcher, where it looks, finds not Ready behind their Job."""
+    starts: list[str] = field(default_factory=list)
+    """The nodes of all Jobs that were created, in order."""
+    most_active: int = 0
+    violations: list[str] = field(default_factory=list)
+    log: str = "unpacking\nno space left on device\n"
+    """What the failed stage of every pod wrote."""
+
+    # What a test sets up and looks at.
+
+    def add_nodes(
+        self,
+        *node_names: str,
+        ready: bool = True,
+        labels: dict[str, str] | None = None,
+        taints: Sequence[Object] = (),
+    ) -> None:
+        for name in node_names:
+            status = "True" if ready else "Unknown"
+            self.nodes[name] = {
+                "metadata": {
+                    "name": name,
+                    "uid": f"uid-{name}",
+                    "labels": {"kubernetes.io/hostname": name, **(labels or {})},
+                    "annotations": {},
+                },
+                "spec": {"taints": list(taints)},
+                "status": {
+                    "conditions": [{"type": "Ready", "status": status}],
+                    "nodeInfo": {"machineID": f"machine-{name}", "architecture": "amd64"},
+                },
+            }
+
+    def marked(self, suffix: str = "") -> list[str]:
+        key = names.mark_annotation(suffix)
+        return sorted(n for n, node in self.nodes.items() if key in node["metadata"]["annotations"])
+
+    @property
+    def active(self) -> list[Object]:
+        """The per-node Jobs that work, in all namespaces."""
+        return [job for job in self.kept("jobs") if is_active(job) and not is_dispatcher(job)]
+
+    def at_work(self, node: str) -> list[Object]:
+        """Return the pods that may change a host: those that were told to end too, while they last."""
+        return [pod for pod in self.kept("pods") if pods.works(pod) and pods.node_of(pod) == node]
+
+    def end_job(self, name: str, fate: Fate = "succeeds", *, namespace: str = HOME) -> None:
+        inside = self.namespaces[namespace]
+        job = inside.jobs[name]
+        for pod in pods.of_job(inside.pods, job):
+            if pods.works(pod):
+                pods.end(pod, ok=fate == "succeeds")
+        if fate == "succeeds":
+            self._conclude(job, {"type": "Complete", "status": "True"})
+            self._label_node(job)
+            return
+        reason = "BackoffLimitExceeded"
+        message = "Job has reached the specified backoff limit"
+        self._conclude(
+            job, {"type": "Failed", "status": "True", "reason": reason, "message": message}
+        )
+
+    def expire_job(self, name: str, *, namespace: str = HOME, waits: bool = True) -> None:
+        """End a Job whose deadline is over: its pod is told to end, and only then the Job has failed.
+
+        Up to Kubernetes 1.30 (not `waits`) it has failed while its pod still ends.
+        """
+        inside = self.namespaces[namespace]
+        job = inside.jobs[name]
+        message = "Job was active longer than specified deadline"
+        condition = {"status": "True", "reason": "DeadlineExceeded", "message": message}
+        job["status"] = {"conditions": [{"type": "FailureTarget", **condition}]}
+        self._tell("MODIFIED", job)
+        self.terminate(namespace, job)
+
+        def fail() -> None:
+            if inside.jobs.get(name) is job and is_active(job):
+                self._conclude(job, {"type": "Failed", **condition})
+
+        if waits and pods.of_job(inside.pods, job):
+            self._later(self.grace_seconds, fail)
+        else:
+            fail()
+
+    def fail_pod(self, job_name: str) -> None:
+        """End a Job's pod, of which the Job allows more."""
+        inside = self.namespaces[HOME]
+        job = inside.jobs[job_name]
+        for pod in pods.of_job(inside.pods, job):
+            pods.end(pod, ok=False)
+        job["status"]["failed"] = job["status"].get("failed", 0) + 1
+        self._tell("MODIFIED", job)
+        self._add_pod(job)
+
+    def evict_pod(self, job_name: str, *, namespace: str = HOME) -> None:
+        """Take a Job's pod away, as a drain does; the Job controller makes another one."""
+        inside = self.namespaces[namespace]
+        job = inside.jobs[job_name]
+        if all("deletionTimestamp" in pod["metadata"] for pod in pods.of_job(inside.pods, job)):
+            return
+        waits = job["spec"].get("podReplacementPolicy") == "Failed"
+
+        def replace() -> None:
+            lives = inside.jobs.get(job_name) is job and not job["status"].get("conditions")
+            others = (
+                pod
+                for pod in pods.of_job(inside.pods, job)
+                if "deletionTimestamp" not in pod["metadata"]
+            )
+            if lives and not any(map(pods.works, others)):
+                self._add_pod(job)
+
+        self.terminate(namespace, job)
+        if waits and pods.of_job(inside.pods, job):
+            self._later(self.grace_seconds, replace)
+        else:
+            replace()
+
+    def terminate(self, namespace: str, job: Object) -> None:
+        """Tell the pods of a Job to end. Those at work go on until their grace is over."""
+        inside = self.namespaces[namespace]
+        for pod in pods.of_job(inside.pods, job):
+            if pods.works(pod) and self.grace_seconds:
+                pod["metadata"].setdefault("deletionTimestamp", pods.SOME_TIME)
+                self._later(self.grace_seconds, self._remove_pod, inside, pod)
+            else:
+                self._remove_pod(inside, pod)
+
+    # What the API server does.
+
+    def tail(self, lines: int) -> str:
+        return "".join(self.log.splitlines(keepends=True)[-lines:])
+
+    def admit_job(self, namespace: str, manifest: Object) -> None:
+        """Say what stands against a Job, as a create and a dry run of it are told."""
+        if manifest["metadata"]["name"] in self.namespaces[namespace].jobs:
+            raise RefusedError(409, "AlreadyExists")
+
+    def create_job(self, namespace: str, manifest: Object) -> Object:
+        inside, name = self.namespaces[namespace], manifest["metadata"]["name"]
+        self.admit_job(namespace, manifest)
+        job = copy.deepcopy(manifest) | {"status": {}}
+        job["metadata"] |= {"namespace": namespace, "uid": self._next_uid()}
+        inside.jobs[name] = job
+        if is_dispatcher(job):
+            self.dispatchers.append(job["spec"]["template"]["spec"]["containers"][0]["command"])
+            self._tell("ADDED", job)
+            DispatcherModel(self, job)
+            return copy.deepcopy(job)
+        node = node_of(job)
+        if self._beside(job):
+            self.violations.append(f"two Jobs on {node}")
+        self.starts.append(node)
+        self.most_active = max(self.most_active, len(self.active))
+        self._tell("ADDED", job)
+        self._add_pod(job)
+        self._end_later(job)
+        return copy.deepcopy(job)
+
+    def delete_job(self, name: str, uid: str | None, *, namespace: str = HOME) -> None:
+        inside = self.namespaces[namespace]
+        job = self.find(inside.jobs, name)
+        if uid not in {None, job["metadata"]["uid"]}:
+            raise RefusedError(409, "Conflict", "the UID in the precondition does not match")
+        if uid and inside.jobs[name] in self.active:
+            self.violations.append(f"{name} was deleted in mid-work")
+        del inside.jobs[name]
+        self.terminate(namespace, job)
+        self._tell("DELETED", job)
+
+    def delete_jobs(self, selector: str, *, succeeded_only: bool, namespace: str = HOME) -> None:
+        for job in self.list_objects(self.namespaces[namespace].jobs, selector)[0]:
+            if not succeeded_only or job["status"].get("succeeded") == 1:
+                self.delete_job(job["metadata"]["name"], None, namespace=namespace)
+
+    def annotate_node(
+        self,
+        name: str,
+        uid: str,
+        annotations: Mapping[str, str | None],
+        labels: Mapping[str, str | None] | None = None,
+    ) -> None:
+        metadata = self.find(self.nodes, name)["metadata"]
+        if metadata["uid"] != uid:
+            raise RefusedError(409, "Conflict", "the node has another UID")
+        for kind, changes in (("annotations", annotations), ("labels", labels or {})):
+            self.nodes[name]["metadata"][kind] = merged(metadata[kind], dict(changes))
+
+    # How Jobs and pods go on.
+
+    def _beside(self, job: Object) -> list[Object]:
+        """Return the other active Jobs on the same host."""
+        return [
+            other for other in self.active if other is not job and node_of(other) == node_of(job)
+        ]
+
+    def _rivals(self, job: Object) -> list[Object]:
+        """Return the pods beside which a Job's next one must not start."""
+        return self.at_work(node_of(job))
+
+    def _later(self, seconds: float, happen: Callable[..., None], *arguments: Any) -> None:
+        """Plan what happens; a simulated history has a clock of its own."""
+        asyncio.get_running_loop().call_later(seconds, happen, *arguments)
+
+    def _end_later(self, job: Object) -> None:
+        fate = self.fates.get(node_of(job), "succeeds")
+        if fate != "hangs":
+            self._later(self.job_seconds, self._end_if_there, job, fate)
+
+    def _end_if_there(self, job: Object, fate: Fate) -> None:
+        name, namespace = job["metadata"]["name"], job["metadata"]["namespace"]
+        if self.namespaces[namespace].jobs.get(name) is job:
+            self.end_job(name, fate, namespace=namespace)
+
+    def _add_pod(self, job: Object) -> None:
+        """Make the next pod of a Job. Two that work on one host are what must never be."""
+        node = node_of(job)
+        if node in self.no_pods_on:
+            self.warn_of(job["metadata"]["namespace"], job, "FailedCreate", self.no_pods_on[node])
+            return
+        if self._rivals(job):
+            self.violations.append(f"two pods on {node}")
+        pod = pods.made(job, self._next_uid(), starts=node in self.nodes)
+        if node in self.stages:
+            pod["status"]["initContainerStatuses"] = [
+                {"name": "artifacts", "state": self.stages[node]}
+            ]
+        self.namespaces[job["metadata"]["namespace"]].pods[pod["metadata"]["name"]] = pod
+
+    def warn_of(self, namespace: str, about: Object, reason: str, message: str) -> None:
+        """Write a warning about an object, as an event."""
+        metadata = about["metadata"]
+        self.namespaces[namespace].events.append(
+            {
+                "metadata": {"name": f"{metadata['name']}.{self._next_version()}"},
+                "involvedObject": {"uid": metadata["uid"]},
+                "type": "Warning",
+                "reason": reason,
+                "message": message,
+                "lastTimestamp": pods.SOME_TIME,
+            }
+        )
+
+    @staticmethod
+    def _remove_pod(inside: Namespace, pod: Object) -> None:
+        name = pod["metadata"]["name"]
+        if inside.pods.get(name) is pod:
+            del inside.pods[name]
+
+    def _conclude(self, job: Object, condition: Object) -> None:
+        succeeded = int(condition["type"] == "Complete")
+        job["status"] = {"conditions": [condition], "succeeded": succeeded}
+        self._tell("MODIFIED", job)
+
+    def _label_node(self, job: Object) -> None:
+        node = None if is_dispatcher(job) else self.nodes.get(node_of(job))
+        if node and _labels_its_node(job):
+            labels = node["metadata"]["labels"]
+            labels.pop(names.RUNTIME_LABEL, None)
+            if job["metadata"]["labels"][names.STAGE_LABEL] == "install":
+                labels[names.RUNTIME_LABEL] = "true"
+
+
+def _labels_its_node(job: Object) -> bool:
+    """Whether the Job could label its node; without a token that is left to the dispatcher."""
+    return job["spec"]["template"]["spec"].get("automountServiceAccountToken") is not False
+
+
+def is_active(job: Object) -> bool:
+    """Whether a Job has not ended."""
+    ends = {"Complete", "Failed"}
+    return not any(condition["type"] in ends for condition in job["status"].get("conditions", ()))
+
+
+def node_of(job: Object) -> str:
+    node: str = job["metadata"]["annotations"][names.NODE_NAME_ANNOTATION]
+    return node

@@ -1,0 +1,135 @@
+"""What the tests of the runner share: a cluster with an installation, requests, and runs of a rollout."""
+
+import json
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from kata_components import names
+from kata_components.operations.install import Installed, install
+from kata_components.operations.preview import InstallRequest, Preview, preview
+from kata_components.pacing.progress import Progress
+from kata_components.planning.approval import Approval, document
+from kata_components.planning.host_digest import current, host_digests
+from kata_components.planning.node_jobs import Stage
+from kata_components.planning.ownership import Owner
+from kata_components.planning.selection import Selection
+from kata_components.planning.waves import Size
+from kata_components.runners.clock import timestamp
+from kata_components.runners.lease import lease_manifest
+from kata_components.runners.pulumi_cleanup import CleanupRequest
+from tests.model.cluster import Cluster
+from tests.model.fake_api import FakeKubeApi
+
+NAMESPACE = "kube-system"
+LEASE = "kata-deploy"
+STACK = "kata-deploy/test"
+INSTALLATION = "installation-1"
+OWNER = Owner(INSTALLATION, STACK)
+SINCE = "2026-01-01T00:00:00.000000Z"
+
+
+def template(stage: str, image: str = "kata:4.0.0") -> dict[str, Any]:
+    container = {"name": "cri", "image": image, "command": [f"{stage}-stage-cri"]}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"labels": {names.STAGE_LABEL: stage}},
+        "spec": {"ttlSecondsAfterFinished": 60, "template": {"spec": {"containers": [container]}}},
+    }
+
+
+CLEANUP = CleanupRequest(
+    namespace=NAMESPACE, suffix="", job=template("cleanup"), parallelism=3, node_timeout_seconds=600
+)
+
+
+def digest(stage: str = "install") -> str:
+    return current(host_digests(template(stage)))
+
+
+def request(
+    parallelism: int = 3, *, waves: tuple[Size, ...] = (), **changes: Any
+) -> InstallRequest:
+    values: dict[str, Any] = {
+        "owner": OWNER,
+        "namespace": NAMESPACE,
+        "suffix": "",
+        "kata_version": "4.0.0",
+        "selection": Selection(),
+        "job": template("install"),
+        "parallelism": parallelism,
+        "sizes": waves,
+        "max_failures": "100%",
+        "soak_seconds": 0,
+        "node_timeout_seconds": 600,
+        "not_ready": "skip",
+        "existing": None,
+    }
+    return InstallRequest(**values | changes)
+
+
+def approved(found: Preview, wanted: InstallRequest) -> InstallRequest:
+    """Return the request bound to what a preview of it has found, as a person approves it."""
+    text = json.dumps(
+        document(
+            found.plan,
+            place=found.place,
+            pace=wanted.pace,
+            cleanup=found.cleanup,
+            guards=found.guards,
+        )
+    )
+    return replace(wanted, approval=Approval.parse(text, "approved.json"))
+
+
+def cluster(nodes: int, *, kind: type[Cluster] = Cluster, **settings: Any) -> Cluster:
+    """Return a cluster with an installation that nobody works on."""
+    made = kind(**settings)
+    made.add_nodes(*(f"node-{number:02d}" for number in range(nodes)))
+    made.create_lease(NAMESPACE, lease_manifest(LEASE, installation=INSTALLATION, stack=STACK))
+    return made
+
+
+def hold_lease(on: Cluster, holder: str, duration: int = 15) -> None:
+    """Take the Lease, or renew it."""
+    lease = on.leases[LEASE]
+    spec = {
+        "holderIdentity": holder,
+        "leaseDurationSeconds": duration,
+        "acquireTime": SINCE,
+        "renewTime": timestamp(),
+    }
+    on.replace_lease(NAMESPACE, LEASE, lease | {"spec": spec})
+
+
+@dataclass
+class Told:
+    """What a run said and how far it was, second by second."""
+
+    lines: list[str] = field(default_factory=list)
+    progress: list[Progress] = field(default_factory=list)
+    stages: list[Stage] = field(default_factory=list)
+    """Which stage each of these is about."""
+    seconds: float = 0.0
+
+    def say(self, text: str) -> None:
+        self.lines.append(text)
+
+    def on_progress(self, stage: Stage, progress: Progress, seconds: float) -> None:
+        self.stages.append(stage)
+        self.progress.append(progress)
+        self.seconds = seconds
+
+
+async def roll_out(api: FakeKubeApi, wanted: InstallRequest, told: Told | None = None) -> Installed:
+    """Plan and carry it out, as one `up` does.
+
+    Whatever happens, no promise on Jobs may be broken.
+    """
+    told = told or Told()
+    found = await preview(api, wanted)
+    assert not found.refusals
+    try:
+        return await install(api, wanted, say=told.say, on_progress=told.on_progress)
+    finally:
+        assert not api.cluster.violations

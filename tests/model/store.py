@@ -1,0 +1,221 @@
+"""What an API server does with objects, whatever they mean: it keeps, versions and finds them, and tells of changes."""
+
+import asyncio
+import copy
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+from tests.model.selectors import matches
+
+Object = dict[str, Any]
+Kept = dict[str, Object]
+"""Objects of one kind by name."""
+
+
+class RefusedError(Exception):
+    """The API server says no."""
+
+    def __init__(self, status: int, reason: str, message: str = "") -> None:
+        super().__init__(message or reason)
+        self.status = status
+        self.reason = reason
+
+
+class Event(NamedTuple):
+    version: int
+    type: Literal["ADDED", "MODIFIED", "DELETED"]
+    object: Object
+
+
+@dataclass
+class Namespace:
+    """What one namespace holds. Objects of the same name in another are others."""
+
+    jobs: Kept = field(default_factory=dict)
+    pods: Kept = field(default_factory=dict)
+    leases: Kept = field(default_factory=dict)
+    events: list[Object] = field(default_factory=list)
+
+
+HOME = "kube-system"
+"""Where the product has its objects if nothing else is said."""
+
+
+@dataclass
+class Store:
+    """Objects as on the wire, with the API server's rules for them.
+
+    `jobs`, `pods` and `leases` are those of `HOME`, where most tests have everything.
+    """
+
+    nodes: Kept = field(default_factory=dict)
+    objects: Kept = field(default_factory=dict)
+    """Other objects by their path behind the API version: `namespaces/kube-system`."""
+    forgotten: int = 0
+    """A watch from before this version is told that it is too old."""
+
+    def __post_init__(self) -> None:
+        self.namespaces: dict[str, Namespace] = defaultdict(Namespace)
+        self._version = 0
+        self._events: list[Event] = []
+        self._followers: list[asyncio.Event] = []
+        self.objects[f"namespaces/{HOME}"] = {"metadata": {"name": HOME, "uid": "cluster-1"}}
+
+    @property
+    def jobs(self) -> Kept:
+        return self.namespaces[HOME].jobs
+
+    @property
+    def pods(self) -> Kept:
+        return self.namespaces[HOME].pods
+
+    @property
+    def leases(self) -> Kept:
+        return self.namespaces[HOME].leases
+
+    def kept(self, kind: Literal["jobs", "pods", "leases"]) -> list[Object]:
+        """Return the objects of a kind in all namespaces."""
+        return [o for inside in self.namespaces.values() for o in getattr(inside, kind).values()]
+
+    # Reading.
+
+    def list_objects(self, kept: Kept, selector: str) -> tuple[list[Object], str]:
+        matching = (
+            o for o in kept.values() if matches(selector, o["metadata"].get("labels") or {})
+        )
+        return [copy.deepcopy(o) for o in matching], str(self._version)
+
+    def find(self, kept: Kept, name: str) -> Object:
+        if name not in kept:
+            raise RefusedError(404, "NotFound", f"{name} not found")
+        return copy.deepcopy(kept[name])
+
+    def events_of(self, namespace: str, field_selector: str) -> list[Object]:
+        """Return the events about the object with a UID, of one type."""
+        wanted = dict(term.split("=") for term in field_selector.split(","))
+        assert wanted.keys() == {"involvedObject.uid", "type"}
+        told = self.namespaces[namespace].events
+        uid, kind = wanted["involvedObject.uid"], wanted["type"]
+        return [
+            copy.deepcopy(e)
+            for e in told
+            if e["involvedObject"]["uid"] == uid and e["type"] == kind
+        ]
+
+    def objects_at(self, path: str) -> list[Object]:
+        """Return those of `objects` that stand directly in that collection, with their names."""
+        below = {
+            key.removeprefix(path): o for key, o in self.objects.items() if key.startswith(path)
+        }
+        named = {name: found for name, found in below.items() if "/" not in name}
+        return [
+            {**found, "metadata": {"name": name, **found["metadata"]}}
+            for name, found in named.items()
+        ]
+
+    def patch_metadata(self, path: str, patch: Object) -> None:
+        """Merge into the metadata of one of `objects`, as a merge patch does."""
+        metadata = self.find(self.objects, path)["metadata"]
+        if patch.get("resourceVersion", "") != metadata.get("resourceVersion", ""):
+            raise RefusedError(409, "Conflict", "the object has been modified")
+        for key, value in patch.items():
+            old = metadata.get(key, {})
+            metadata[key] = merged(old, value) if isinstance(value, dict) else value
+        self.objects[path]["metadata"] = metadata | {"resourceVersion": self._next_version()}
+
+    # Leases.
+
+    def create_lease(self, namespace: str, manifest: Object) -> Object:
+        name, leases = manifest["metadata"]["name"], self.namespaces[namespace].leases
+        if name in leases:
+            raise RefusedError(409, "AlreadyExists")
+        lease = copy.deepcopy(manifest)
+        lease["metadata"] |= {"namespace": namespace, "uid": self._next_uid()}
+        lease["metadata"]["resourceVersion"] = self._next_version()
+        leases[name] = lease
+        return copy.deepcopy(lease)
+
+    def replace_lease(self, namespace: str, name: str, manifest: Object) -> Object:
+        wanted, leases = manifest["metadata"], self.namespaces[namespace].leases
+        if name not in leases and "uid" not in wanted:
+            # Leases may be made by a PUT, unless it says which one it means.
+            return self.create_lease(namespace, manifest)
+        if name not in leases:
+            raise RefusedError(409, "Conflict", "the UID in the precondition does not match")
+        known = leases[name]["metadata"]
+        if wanted.get("uid", known["uid"]) != known["uid"]:
+            raise RefusedError(409, "Conflict", "the Lease has another UID")
+        if wanted.get("resourceVersion", known["resourceVersion"]) != known["resourceVersion"]:
+            raise RefusedError(409, "Conflict", "the Lease has been modified")
+        lease = copy.deepcopy(manifest)
+        lease["metadata"] = known | lease["metadata"] | {"resourceVersion": self._next_version()}
+        leases[name] = lease
+        return copy.deepcopy(lease)
+
+    def delete_lease(self, namespace: str, name: str, uid: str) -> None:
+        leases = self.namespaces[namespace].leases
+        if self.find(leases, name)["metadata"]["uid"] != uid:
+            raise RefusedError(409, "Conflict", "the UID in the precondition does not match")
+        del leases[name]
+
+    # Changes of Jobs.
+
+    async def follow(
+        self, namespace: str, selector: str, resource_version: str
+    ) -> AsyncIterator[Event]:
+        """Yield the changes of a namespace's Jobs after a version, for ever."""
+        position = int(resource_version)
+        news = asyncio.Event()
+        self._followers.append(news)
+        while True:
+            news.clear()
+            if position < self.forgotten:
+                raise RefusedError(410, "Expired", "too old resource version")
+            for event in self.events_after(position):
+                position = event.version
+                if is_seen(event, namespace, selector):
+                    yield event
+            await news.wait()
+
+    def events_after(self, version: int) -> list[Event]:
+        found = []
+        for event in reversed(self._events):
+            if event.version <= version:
+                break
+            found.append(event)
+        return found[::-1]
+
+    def forget(self) -> None:
+        """Compact the history: every watch has to list again."""
+        self.forgotten = int(self._next_version())
+        self._wake()
+
+    def _tell(self, kind: Literal["ADDED", "MODIFIED", "DELETED"], job: Object) -> None:
+        job["metadata"]["resourceVersion"] = self._next_version()
+        self._events.append(Event(self._version, kind, copy.deepcopy(job)))
+        self._wake()
+
+    def _wake(self) -> None:
+        for follower in self._followers:
+            follower.set()
+
+    def _next_version(self) -> str:
+        self._version += 1
+        return str(self._version)
+
+    def _next_uid(self) -> str:
+        self._version += 1
+        return f"uid-{self._version}"
+
+
+def is_seen(event: Event, namespace: str, selector: str) -> bool:
+    """Whether a watch of a namespace's Jobs is told of it."""
+    metadata = event.object["metadata"]
+    return metadata["namespace"] == namespace and matches(selector, metadata.get("labels") or {})
+
+
+def merged(old: Object, changes: Object) -> Object:
+    """Return a map after a merge patch, which removes what it says is null."""
+    return {key: value for key, value in {**old, **changes}.items() if value is not None}

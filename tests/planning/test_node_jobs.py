@@ -1,0 +1,17 @@
+"""Per-node Jobs as they are stamped."""
+
+from kata_components.planning.host_digest import current, host_digests
+from kata_components.planning.node_jobs import JobStamp
+from tests.model.installation import template
+
+
+def test_a_stage_that_fails_leaves_its_last_words_in_the_status_of_its_pod() -> None:
+    job = template("install")
+    digest = current(host_digests(job))
+    stamp = JobStamp(
+        template=job, stage="install", suffix="", digest=digest, node_timeout_seconds=60
+    )
+    made = stamp.manifest("node-00", node_uid="uid", machine_id="machine")
+    (stage,) = made["spec"]["template"]["spec"]["containers"]
+    assert stage["terminationMessagePolicy"] == "FallbackToLogsOnError"
+    assert current(host_digests(made)) == digest

@@ -1,0 +1,199 @@
+"""Why a Job failed, from what its pods tell."""
+
+from typing import Any
+
+import pytest
+
+from kata_components.errors import ApiError, UnreachableError
+from kata_components.pacing.commands import Code, Result
+from kata_components.planning.step import Action, Step
+from kata_components.runners.diagnosis import inspect
+from tests.model import fake_api
+from tests.model.cluster import Cluster
+from tests.model.fake_api import FakeKubeApi
+from tests.model.installation import NAMESPACE, cluster
+from tests.model.virtual_loop import simulate
+
+JOB = "kata-deploy-install-node-00"
+SEE = f"; see `kubectl -n {NAMESPACE} describe job {JOB}`"
+STEP = Step(
+    node="node-00", node_uid="uid-node-00", machine_id="m", action=Action.INSTALL, reason="new node"
+)
+
+
+def pod(status: dict[str, Any], created: str = "2026-01-01T00:00:00Z") -> dict[str, Any]:
+    labels = {"job-name": JOB}
+    return {
+        "metadata": {"name": f"pod-{created}", "creationTimestamp": created, "labels": labels},
+        "status": status,
+    }
+
+
+def terminated(
+    stage: str, code: int, message: str | None = None, reason: str = "Error"
+) -> dict[str, Any]:
+    return {
+        "name": stage,
+        "state": {"terminated": {"exitCode": code, "reason": reason, "message": message}},
+    }
+
+
+def waiting(stage: str, reason: str, message: str | None = None) -> dict[str, Any]:
+    return {"name": stage, "state": {"waiting": {"reason": reason, "message": message}}}
+
+
+def with_pods(*pods: dict[str, Any]) -> Cluster:
+    on = cluster(1)
+    on.pods.update({str(number): made for number, made in enumerate(pods)})
+    return on
+
+
+def why(on: Cluster | FakeKubeApi, job: str = JOB, failure: str = "") -> Result:
+    api = on if isinstance(on, FakeKubeApi) else FakeKubeApi(on)
+    return simulate(inspect(api, NAMESPACE, STEP, job, failure))
+
+
+@pytest.mark.parametrize(
+    ("status", "text"),
+    [
+        (
+            {
+                "initContainerStatuses": [
+                    terminated("host-check", 0),
+                    terminated("artifacts", 3, "no\nspace"),
+                ]
+            },
+            "stage artifacts ended with exit code 3, Error: no | space",
+        ),
+        (
+            {"containerStatuses": [terminated("label", 137, "killed", "OOMKilled")]},
+            "stage label ended with exit code 137, OOMKilled: killed",
+        ),
+        (
+            {"initContainerStatuses": [waiting("artifacts", "ImagePullBackOff", "not found")]},
+            "stage artifacts could not start: ImagePullBackOff: not found",
+        ),
+        (
+            {
+                "initContainerStatuses": [waiting("artifacts", "PodInitializing")],
+                "reason": "DeadlineExceeded",
+                "message": "too slow",
+            },
+            "pod DeadlineExceeded: too slow",
+        ),
+    ],
+)
+def test_the_pod_tells_which_stage_ended_how(status: dict[str, Any], text: str) -> None:
+    assert why(with_pods(pod(status))) == Result(code=Code.DONE, text=text + SEE)
+
+
+def test_the_newest_pod_that_tells_something_counts() -> None:
+    older = pod({"containerStatuses": [terminated("cri", 1, "old")]}, "2026-01-01T00:00:00Z")
+    newer = pod({"containerStatuses": [terminated("cri", 2, "new")]}, "2026-01-01T00:05:00Z")
+    silent = pod({"containerStatuses": [waiting("cri", "PodInitializing")]}, "2026-01-01T00:09:00Z")
+    assert (
+        why(with_pods(older, newer, silent)).text
+        == f"stage cri ended with exit code 2, Error: new{SEE}"
+    )
+
+
+def test_without_a_message_the_end_of_the_log_is_told() -> None:
+    text = why(with_pods(pod({"containerStatuses": [terminated("cri", 1)]}))).text
+    assert (
+        text == f"stage cri ended with exit code 1, Error: unpacking | no space left on device{SEE}"
+    )
+
+
+CHAIN = [
+    "Error: failed to configure the container runtime",
+    "",
+    "Caused by:",
+    *(f"    {number}: while doing step {number} of the work on this host" for number in range(5)),
+    "    5: No space left on device (os error 28)",
+]
+"""As the node program ends: `Error:` and its causes, the most general one first."""
+
+
+def test_a_chain_of_causes_is_told_from_its_beginning() -> None:
+    on = with_pods(pod({"containerStatuses": [terminated("cri", 1)]}))
+    on.log = "\n".join(
+        [
+            "Error: an earlier one",
+            *(f"copying {number}" for number in range(20)),
+            *CHAIN[:4],
+            CHAIN[-1],
+        ]
+    )
+    assert why(on).text == (
+        "stage cri ended with exit code 1, Error: failed to configure the container runtime | Caused by: | "
+        f"0: while doing step 0 of the work on this host | 5: No space left on device (os error 28){SEE}"
+    )
+
+
+@pytest.mark.parametrize("as_message", [True, False])
+def test_of_a_long_chain_the_deepest_causes_are_kept(as_message: bool) -> None:
+    told = "\n".join([*CHAIN[:-1], f"    4: {'x' * 150}", CHAIN[-1]])
+    on = with_pods(pod({"containerStatuses": [terminated("cri", 1, told if as_message else None)]}))
+    on.log = told
+    text = why(on).text
+    assert "Error: failed to configure the container runtime | Caused by:" in text
+    assert text.endswith(f"x | 5: No space left on device (os error 28){SEE}")
+    assert len(text) < 400 + len(SEE) + len("stage cri ended with exit code 1, Error: ") + 1
+
+
+def test_what_a_log_does_to_a_terminal_is_spelled_out() -> None:
+    on = with_pods(pod({"containerStatuses": [terminated("cri", 1)]}))
+    on.log = "\x1b[2Jgone\u2028plan: nothing to do\n"
+    assert (
+        why(on).text
+        == rf"stage cri ended with exit code 1, Error: \x1b[2Jgone plan: nothing to do{SEE}"
+    )
+
+
+@pytest.mark.parametrize(
+    "error", [fake_api.unreachable(), fake_api.server_error(), fake_api.forbidden("read logs")]
+)
+def test_a_log_that_cannot_be_had_is_done_without(error: Exception) -> None:
+    api = FakeKubeApi(with_pods(pod({"containerStatuses": [terminated("cri", 1)]})))
+    api.refuse("pod_log", error)
+    assert why(api).text == f"stage cri ended with exit code 1, Error{SEE}"
+
+
+@pytest.mark.parametrize(
+    ("failure", "text"),
+    [
+        ("BackoffLimitExceeded: reached", "BackoffLimitExceeded: reached"),
+        ("", "the Job gives no reason"),
+    ],
+)
+def test_without_pods_the_job_controllers_reason_stands(failure: str, text: str) -> None:
+    assert why(with_pods(), failure=failure).text == text + SEE
+
+
+def test_a_node_that_went_down_is_told_so() -> None:
+    on = with_pods()
+    on.nodes["node-00"]["status"]["conditions"][0] |= {"status": "Unknown", "message": "no news"}
+    assert (
+        why(on, failure="DeadlineExceeded").text
+        == f"DeadlineExceeded (now the node is NotReady: no news){SEE}"
+    )
+
+
+def test_a_job_that_kept_vanishing_is_told_so() -> None:
+    assert why(with_pods(), job="").text == "its Job was deleted several times while it ran"
+
+
+def test_a_node_that_is_gone_or_another_machine_is_no_failure() -> None:
+    on = with_pods()
+    on.nodes["node-00"]["metadata"]["uid"] = "another"
+    assert why(on).code is Code.GONE
+    on.nodes.clear()
+    assert why(on).code is Code.GONE
+
+
+@pytest.mark.parametrize("error", [fake_api.unreachable(), fake_api.server_error()])
+def test_a_node_that_cannot_be_read_is_no_verdict(error: UnreachableError | ApiError) -> None:
+    api = FakeKubeApi(with_pods())
+    api.refuse("get_node", error)
+    with pytest.raises(type(error)):
+        why(api)
