@@ -8,9 +8,12 @@ Sources: kata-contract sections 3.1 (object names), 5.6 (Job names, D32 to D34) 
 
 import hashlib
 import re
-from typing import Final
+from typing import Final, Literal
 
 PROJECT: Final = "kata-deploy"
+
+JobKind = Literal["install", "cleanup"]
+"""What a per-node Job, and the dispatcher Job that paces such Jobs, does."""
 
 RUNTIME_LABEL: Final = "katacontainers.io/kata-runtime"
 """Upstream's node label, which RuntimeClasses select by."""
@@ -91,17 +94,14 @@ def instance_label(suffix: str) -> str:
     return f"{ANNOTATION_PREFIX}/{suffix or 'default'}"
 
 
-def job_prefix(suffix: str, stage: str) -> str:
-    """Return the name prefix of the per-node Jobs of a stage (`install` or `cleanup`).
-
-    Also their owner label.
-    """
-    return f"{base(suffix)}-{stage}"
+def job_prefix(suffix: str, kind: JobKind) -> str:
+    """Return the name prefix of the per-node Jobs of a kind, which is also their owner label."""
+    return f"{base(suffix)}-{kind}"
 
 
-def dispatcher_name(suffix: str, stage: str) -> str:
-    """Return the name of the dispatcher Job of a stage (`install` or `cleanup`)."""
-    return truncated(f"{base(suffix)}-{stage}-dispatcher")
+def dispatcher_name(suffix: str, kind: JobKind) -> str:
+    """Return the name of the dispatcher Job that paces the per-node Jobs of a kind."""
+    return truncated(f"{base(suffix)}-{kind}-dispatcher")
 
 
 def handler(shim: str, suffix: str, variant: str = "") -> str:

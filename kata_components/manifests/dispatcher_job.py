@@ -45,13 +45,13 @@ def cleanup_dispatcher_job(settings: Settings) -> Manifest:
     return _job(settings, "cleanup", _cleanup_flags(settings))
 
 
-def _job(settings: Settings, purpose: str, flags: Iterable[str]) -> Manifest:
-    name = names.dispatcher_name(settings.env.multi_install_suffix, purpose)
-    labels = {**chart_labels(settings), names.DISPATCHER_LABEL: purpose}
+def _job(settings: Settings, kind: names.JobKind, flags: Iterable[str]) -> Manifest:
+    name = names.dispatcher_name(settings.env.multi_install_suffix, kind)
+    labels = {**chart_labels(settings), names.DISPATCHER_LABEL: kind}
     command = [
         _PROGRAM,
-        f"--job-template={_TEMPLATES}/{purpose}-job.yaml",
-        f"--name-prefix={names.job_prefix(settings.env.multi_install_suffix, purpose)}",
+        f"--job-template={_TEMPLATES}/{kind}-job.yaml",
+        f"--name-prefix={names.job_prefix(settings.env.multi_install_suffix, kind)}",
         f"--owner-job-name={name}",
         f"--parallelism={settings.job.parallelism}",
         *flags,

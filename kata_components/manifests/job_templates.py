@@ -47,8 +47,8 @@ def config_map(settings: Settings) -> Manifest:
     return builders.config_map(settings, config_map_name(settings), texts)
 
 
-def _job(settings: Settings, purpose: str, stages: tuple[Stage, ...]) -> Manifest:
-    labels = {**chart_labels(settings), names.STAGE_LABEL: purpose}
+def _job(settings: Settings, kind: names.JobKind, stages: tuple[Stage, ...]) -> Manifest:
+    labels = {**chart_labels(settings), names.STAGE_LABEL: kind}
     job = settings.job
     limits = {
         "backoffLimit": job.backoff_limit,
@@ -64,7 +64,7 @@ def _job(settings: Settings, purpose: str, stages: tuple[Stage, ...]) -> Manifes
             **limits,
             "template": {
                 "metadata": _pod_metadata(settings, labels),
-                "spec": _pod(settings, purpose, stages),
+                "spec": _pod(settings, kind, stages),
             },
         },
     }
@@ -77,11 +77,9 @@ def _pod_metadata(settings: Settings, labels: Manifest) -> Manifest:
     return without_empty(labels={**settings.pod_labels, **labels}, annotations=annotations)
 
 
-def _pod(settings: Settings, purpose: str, stages: tuple[Stage, ...]) -> Manifest:
+def _pod(settings: Settings, kind: names.JobKind, stages: tuple[Stage, ...]) -> Manifest:
     *before, last = (
-        node_container(
-            settings, stage.name, [f"{purpose}-stage-{stage.name}"], on_host=stage.on_host
-        )
+        node_container(settings, stage.name, [f"{kind}-stage-{stage.name}"], on_host=stage.on_host)
         for stage in stages
     )
     pod = {
@@ -91,16 +89,16 @@ def _pod(settings: Settings, purpose: str, stages: tuple[Stage, ...]) -> Manifes
         "containers": [last],
     }
     if settings.traits.dispatcher_does_node_work:
-        pod["tolerations"] = _tolerations(settings, purpose)
+        pod["tolerations"] = _tolerations(settings, kind)
     return pod
 
 
-def _tolerations(settings: Settings, purpose: str) -> list[Manifest]:
+def _tolerations(settings: Settings, kind: names.JobKind) -> list[Manifest]:
     """Return what the Jobs tolerate on the nodes that the dispatcher gives them.
 
     A node is cleaned whatever taints it has got since, and one that is named is worked on as it is.
     """
-    if purpose == "cleanup":
+    if kind == "cleanup":
         return [dict(_EVERY_TAINT)]
     daemons = [
         {"key": f"node.kubernetes.io/{taint}", "operator": "Exists", "effect": effect}

@@ -1,6 +1,7 @@
 """Rules on names that are made of several settings: none is too long, and none is made twice."""
 
 from collections.abc import Iterator
+from typing import get_args
 
 from kata_components import names
 from kata_components.settings.model import is_dns_name
@@ -39,8 +40,8 @@ def _with_suffix(settings: Settings, suffix: str) -> Iterator[tuple[str, str]]:
     characters.
     """
     if settings.deployment_mode == "job":
-        for stage in ("install", "cleanup"):
-            yield "the owner label of its Jobs", names.job_prefix(suffix, stage)
+        for kind in get_args(names.JobKind):
+            yield "the owner label of its Jobs", names.job_prefix(suffix, kind)
     for shim in settings.shims.enabled if settings.runtime_classes.enabled else ():
         for variant in ("", *settings.class_variants):
             yield f"the RuntimeClass handler of shims.{shim},", names.handler(shim, suffix, variant)
