@@ -14,18 +14,13 @@ from kata_components.settings.settings import Settings
 
 
 class DispatcherHook(pulumi.ComponentResource):
-    """The dispatcher's rights, which it holds as a child, and its two Jobs as YAML.
-
-    `resources` is what has to be there before a dispatcher runs.
-    """
+    """The dispatcher's rights, as a child, and its two Jobs as YAML."""
 
     def __init__(
         self, name: str, args: Settings, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__(tokens.DISPATCHER_HOOK, name, {}, opts)
-        self.resources = DispatcherRbac(
-            f"{name}-rbac", args, pulumi.ResourceOptions(parent=self)
-        ).resources
+        DispatcherRbac(f"{name}-rbac", args, pulumi.ResourceOptions(parent=self))
         self.install_job = yaml_text(install_dispatcher_job(args))
         self.cleanup_job = yaml_text(cleanup_dispatcher_job(args))
         self.register_outputs({})

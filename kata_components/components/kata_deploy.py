@@ -16,7 +16,6 @@ from kata_components.components.daemon_set_installer import (
 )
 from kata_components.components.dispatcher_hook import DispatcherHook
 from kata_components.components.job_templates import JobTemplates
-from kata_components.components.manifest_component import ManifestComponent
 from kata_components.components.monitor import Monitor
 from kata_components.components.mounted_configs import MountedConfigs
 from kata_components.components.node_feature_discovery import NodeFeatureDiscovery
@@ -48,7 +47,6 @@ from kata_components.settings.architectures import architecture_problems
 from kata_components.settings.settings import Settings
 
 _DYNAMIC = "pulumi-python:dynamic/kata"
-_Part = ManifestComponent | NodeFeatureDiscovery | DispatcherHook
 
 
 class KataDeploy(pulumi.ComponentResource):
@@ -71,23 +69,19 @@ class KataDeploy(pulumi.ComponentResource):
         rbac = NodeRbac(f"{name}-node-rbac", args, on_cluster)
         classes = RuntimeClasses(f"{name}-runtime-classes", args, on_cluster)
         configs = self._mounted_configs(on_cluster)
-        needed: list[_Part] = [rbac, classes, *configs, *self._beside(on_cluster)]
+        needed = [rbac, classes, *configs, *self._beside(on_cluster)]
         installed: list[pulumi.Resource] = []
         self._hook = None
         if args.deployment_mode == "daemonset":
-            needs = [resource for part in (rbac, *configs) for resource in part.resources]
-            installer = DaemonSetInstallerArgs(settings=args, needs=needs)
-            installed += DaemonSetInstaller(
-                f"{name}-daemon-set-installer", installer, on_cluster
-            ).resources
+            wanted = DaemonSetInstallerArgs(settings=args, needs=[rbac, *configs])
+            installer = DaemonSetInstaller(f"{name}-daemon-set-installer", wanted, on_cluster)
+            installed.append(installer)
         else:
             needed.append(JobTemplates(f"{name}-job-templates", args, on_cluster))
         if args.deployment_mode == "job" and args.rollout.runs_in == "cluster":
             self._hook = DispatcherHook(f"{name}-dispatcher", args, on_cluster)
             needed.append(self._hook)
-        installation = self._installation(
-            preflight, [resource for part in needed for resource in part.resources]
-        )
+        installation = self._installation(preflight, needed)
         rollout = self._rollout(preflight, installation) if args.deployment_mode == "job" else None
         if args.monitor.enabled:
             Monitor(f"{name}-monitor", args, on_cluster)
@@ -104,7 +98,7 @@ class KataDeploy(pulumi.ComponentResource):
             return []
         return [MountedConfigs(f"{self._base}-mounted-configs", self._settings, on_cluster)]
 
-    def _beside(self, on_cluster: pulumi.ResourceOptions) -> Iterator[_Part]:
+    def _beside(self, on_cluster: pulumi.ResourceOptions) -> Iterator[pulumi.Resource]:
         """Register what not every installation has.
 
         It is there before the anchor and goes after it.
@@ -116,9 +110,10 @@ class KataDeploy(pulumi.ComponentResource):
             yield CustomRuntimes(f"{name}-custom-runtimes", args, on_cluster)
         discovery: list[pulumi.Resource] = []
         if args.node_feature_discovery.enabled:
-            chart = NodeFeatureDiscovery(f"{name}-node-feature-discovery", args, on_cluster)
-            discovery = chart.resources
-            yield chart
+            discovery.append(
+                NodeFeatureDiscovery(f"{name}-node-feature-discovery", args, on_cluster)
+            )
+            yield from discovery
         if rules_are_active(args):
             wanted = NodeFeatureRulesArgs(settings=args, needs=discovery)
             yield NodeFeatureRules(f"{name}-node-feature-rules", wanted, on_cluster)

@@ -1,4 +1,4 @@
-"""The base of components that only register Kubernetes objects: manifests in, resources out.
+"""The base of components that only register Kubernetes objects: manifests in, children out.
 
 Rather than `ConfigGroup`: previews read well, and each object is a resource of its own in state
 under a name of ours.
@@ -31,8 +31,6 @@ class ManifestComponent(pulumi.ComponentResource):
     before it.
     """
 
-    resources: list[pulumi.Resource]
-
     def __init__(
         self,
         token: str,
@@ -46,11 +44,11 @@ class ManifestComponent(pulumi.ComponentResource):
     ) -> None:
         super().__init__(token, name, {}, opts)
         options = pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(parent=self))
-        self.resources = []
+        children: list[pulumi.Resource] = []
         for manifest in manifests:
-            after = pulumi.ResourceOptions(depends_on=list(self.resources) if in_order else None)
+            after = pulumi.ResourceOptions(depends_on=list(children) if in_order else None)
             merged = pulumi.ResourceOptions.merge(options, after)
-            self.resources.append(_registered(f"{name}-{role(manifest)}", manifest, merged))
+            children.append(_registered(f"{name}-{role(manifest)}", manifest, merged))
         self.register_outputs(
             {"objects": [f"{m['kind']}/{m['metadata']['name']}" for m in manifests]}
         )

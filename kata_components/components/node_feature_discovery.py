@@ -16,15 +16,13 @@ class NodeFeatureDiscovery(pulumi.ComponentResource):
     unless asked for.
     """
 
-    resources: list[pulumi.Resource]
-
     def __init__(
         self, name: str, args: Settings, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         from pulumi_kubernetes.helm import v4  # noqa: PLC0415 - few stacks have it, and it costs start-up time
 
         super().__init__(tokens.NODE_FEATURE_DISCOVERY, name, {}, opts)
-        chart = v4.Chart(
+        v4.Chart(
             f"{name}-chart",
             chart=_CHART,
             version=args.traits.feature_discovery_chart,
@@ -34,5 +32,4 @@ class NodeFeatureDiscovery(pulumi.ComponentResource):
             values={"postDeleteCleanup": False, **args.node_feature_discovery.values},
             opts=pulumi.ResourceOptions(parent=self),
         )
-        self.resources = [chart]
         self.register_outputs({})

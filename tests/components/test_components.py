@@ -46,7 +46,7 @@ def job_mode(args: Settings, opts: pulumi.ResourceOptions) -> list[ManifestCompo
 
 def daemonset_mode(args: Settings, opts: pulumi.ResourceOptions) -> list[ManifestComponent]:
     rbac = NodeRbac("rbac", args, opts)
-    needs = DaemonSetInstallerArgs(settings=args, needs=rbac.resources)
+    needs = DaemonSetInstallerArgs(settings=args, needs=[rbac])
     return [
         rbac,
         DaemonSetInstaller("installer", needs, opts),

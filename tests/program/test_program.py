@@ -109,6 +109,21 @@ def test_rollout_comes_after_the_installation_and_that_after_what_cleaning_needs
     assert run.order(second, first) == [first, second]
 
 
+def test_a_component_that_is_depended_on_stands_for_every_object_below_it(
+    program: Program,
+) -> None:
+    # Users' state holds these dependencies, and a destroy follows them backwards.
+    in_job_mode = program({**DISPATCHED, **ONE_SHIM}).resources
+    objects = {name for name, r in in_job_mode.items() if r.type.startswith("kubernetes:")}
+    assert len(objects) == 10
+    assert in_job_mode["kata-deploy-installation"].depends_on == objects | {"kata-deploy-preflight"}
+
+    in_daemon_set_mode = program({**DAEMONSET, **ONE_SHIM}).resources
+    daemon_set = in_daemon_set_mode["kata-deploy-daemon-set-installer-daemon-set"]
+    rights = {"service-account", "cluster-role", "cluster-role-binding"}
+    assert daemon_set.depends_on == {f"kata-deploy-node-rbac-{role}" for role in rights}
+
+
 @pytest.mark.parametrize(
     "config", [JOB, DAEMONSET, DISPATCHED], ids=["job", "daemonset", "dispatched"]
 )
