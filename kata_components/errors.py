@@ -1,19 +1,18 @@
 """All errors of this project, as one tree.
 
 KataDeployError
-├── SettingsError          the configuration of the stack cannot be honoured
+├── SettingsError          the stack configuration is invalid
 ├── GuardError             a guard rail refuses what the next `up` would do
-├── ClusterError           the cluster could not be asked
-│   ├── KubeconfigError    kubeconfig, context or credentials cannot be used
-│   ├── UnreachableError   no answer from the API server
+├── ClusterError           a call to the cluster failed
+│   ├── KubeconfigError    the kubeconfig, its context or its credentials cannot be used
+│   ├── UnreachableError   the API server did not answer
 │   └── ApiError           the API server answered with an error
-│       └── ExpiredError   a watch or a list position is too old (HTTP 410)
-├── LeaseHeldError         another run works on this installation
-├── RolloutStoppedError    a rollout ended before all its nodes were tried
-└── RolloutFailedError     a rollout ended and some nodes failed
+│       └── ExpiredError   a watch or list position is too old (HTTP 410)
+├── LeaseHeldError         another run holds the Lease of this installation
+├── RolloutStoppedError    a rollout stopped before it had tried all its nodes
+└── RolloutFailedError     a rollout finished, and some nodes failed
 
-The text of each is complete: what is wrong, with which value, and what to do next. It is shown as
-it is.
+Each message is complete (what is wrong, with which value, and what to do next) and shown verbatim.
 """
 
 from collections.abc import Sequence
@@ -25,7 +24,7 @@ class KataDeployError(Exception):
 
 
 class SettingsError(KataDeployError):
-    """Raised when the stack's configuration has problems: one line each, all at once."""
+    """Raised when the stack configuration has problems: all of them at once, one per line."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)
@@ -36,48 +35,47 @@ class SettingsError(KataDeployError):
 
 
 class GuardError(KataDeployError):
-    """Raised when a guard rail refuses: says what would happen to how many nodes, and the safe way."""
+    """Raised when a guard rail refuses: what would happen to how many nodes, and the safe way."""
 
 
 class ClusterError(KataDeployError):
-    """Raised when the cluster could not be asked or did not answer as expected."""
+    """Raised when a call to the cluster failed or got an unexpected answer."""
 
 
 class KubeconfigError(ClusterError):
-    """Raised when the kubeconfig, its context or the credentials in it cannot be used."""
+    """Raised when the kubeconfig, its context or its credentials cannot be used."""
 
 
 class UnreachableError(ClusterError):
-    """Raised when the API server gave no answer; whether a write was applied is then unknown.
+    """Raised when the API server did not answer: a write may or may not have been applied.
 
-    Also when the way to it has worked and is closed: credentials cannot be had any more, or another
-    server answers.
+    Also raised when access that worked is lost: credentials can no longer be obtained, or a
+    different server answers.
     """
 
 
 class ApiError(ClusterError):
-    """Raised when the API server answered with an error.
-
-    `status` is the HTTP status, `reason` the machine-readable word of the Status object (empty when
-    the body was none), `retry_after` the seconds the server asked to wait, or None.
-    """
+    """Raised when the API server answered with an error."""
 
     def __init__(
         self, status: int, reason: str, message: str, retry_after: float | None = None
     ) -> None:
         super().__init__(message)
         self.status = status
+        """The HTTP status."""
         self.reason = reason
+        """The machine-readable reason of the Status object, empty when the body is not one."""
         self.retry_after = retry_after
+        """The seconds the server asked the client to wait, None when it did not ask."""
 
     @property
     def not_found(self) -> bool:
-        """Whether what was asked for is not there (HTTP 404)."""
+        """Whether the requested object does not exist (HTTP 404)."""
         return self.status == HTTPStatus.NOT_FOUND
 
     @property
     def unauthenticated(self) -> bool:
-        """Whether the API server does not take the credential, and no other could be had (HTTP 401)."""
+        """Whether the server rejects the credential and no other could be had (HTTP 401)."""
         return self.status == HTTPStatus.UNAUTHORIZED
 
     @property
@@ -86,6 +84,7 @@ class ApiError(ClusterError):
 
         Refusals by admission, which are 403 as well, do not count.
         """
+        # Both have the reason "Forbidden": only the API server's words tell them apart.
         return (
             self.status == HTTPStatus.FORBIDDEN
             and 'User "' in str(self)
@@ -94,12 +93,12 @@ class ApiError(ClusterError):
 
     @property
     def over_quota(self) -> bool:
-        """Whether a ResourceQuota leaves no room for it (HTTP 403): what is removed makes some."""
+        """Whether a ResourceQuota has no room left (HTTP 403): deleting objects makes room."""
         return self.status == HTTPStatus.FORBIDDEN and "exceeded quota: " in str(self)
 
     @property
     def conflict(self) -> bool:
-        """Whether another object or another version of it stands against the request (HTTP 409)."""
+        """Whether an existing object, or a newer version of it, conflicts (HTTP 409)."""
         return self.status == HTTPStatus.CONFLICT
 
 
@@ -112,8 +111,8 @@ class LeaseHeldError(KataDeployError):
 
 
 class RolloutStoppedError(KataDeployError):
-    """Raised when a rollout stopped early: cancelled, Lease lost, engine gone, cluster unreachable."""
+    """Raised when a rollout stopped early: cancelled, Lease lost, engine or cluster gone."""
 
 
 class RolloutFailedError(KataDeployError):
-    """Raised when a rollout ended with failed nodes; the text names them with their reasons."""
+    """Raised when a rollout finished with failed nodes; names them with their reasons."""

@@ -1,27 +1,24 @@
-"""Foreign text, of clusters and plugins, as it may be shown: it steers no terminal, forges no line, and has an end."""
+"""Makes text from clusters and plugins safe to show: no terminal control, bounded length."""
 
 from typing import Final
 
 LONGEST: Final = 500
-"""Characters of foreign text that are quoted."""
+"""How many characters of foreign text are quoted."""
 
 
 def printable(text: str) -> str:
-    """Return text in which nothing but newlines does anything to a terminal.
-
-    What could is spelled out.
-    """
-    return text if text.replace("\n", "").isprintable() else "".join(map(_shown, text))
+    """Return text whose only control characters are newlines; the others are escaped."""
+    return text if text.replace("\n", "").isprintable() else "".join(map(_escaped, text))
 
 
 def bounded(text: str, longest: int = LONGEST) -> str:
-    """Return text as one printable line of limited length."""
-    # Split after that: some of what is spelled out as a space separates lines.
+    """Return text as one printable line of bounded length, so that it cannot forge a line."""
+    # Joined after escaping: some characters that become spaces also separate lines.
     line = " ".join(printable(text[: 8 * longest]).split())
     return line if len(line) <= longest else f"{line[:longest]}…"
 
 
-def _shown(character: str) -> str:
+def _escaped(character: str) -> str:
     if character.isprintable() or character == "\n":
         return character
     return " " if character.isspace() else character.encode("unicode_escape").decode()

@@ -1,9 +1,7 @@
 """Every name that other programs, users' state or upstream's node image rely on.
 
-Changing one is a migration.
-
-Sources: kata-contract sections 3.1 (object names), 5.6 (Job names, D32 to D34) and appendix A
-(labels).
+Changing one is a migration. Sources: kata-contract sections 3.1 (object names), 5.6 (Job names,
+D32 to D34) and appendix A (labels).
 """
 
 import hashlib
@@ -16,7 +14,7 @@ JobKind = Literal["install", "cleanup"]
 """What a per-node Job, and the dispatcher Job that paces such Jobs, does."""
 
 RUNTIME_LABEL: Final = "katacontainers.io/kata-runtime"
-"""Upstream's node label, which RuntimeClasses select by."""
+"""Upstream's node label, by which RuntimeClasses select nodes."""
 
 STAGE_LABEL: Final = "kata-deploy/stage"
 DISPATCHER_LABEL: Final = "kata-deploy/dispatcher"
@@ -29,23 +27,21 @@ ANNOTATION_PREFIX: Final = "kata-deploy.katacontainers.io"
 DIGEST_ANNOTATION: Final = f"{ANNOTATION_PREFIX}/digest"
 """On a per-node Job: the host digest it installs."""
 TEMPLATE_ANNOTATION: Final = f"{ANNOTATION_PREFIX}/job-template"
-"""On the pod of upstream's dispatcher: the template of its per-node Jobs, which is mounted as a
-file."""
+"""On the pod of upstream's dispatcher: the template of its per-node Jobs, mounted as a file."""
 NODE_UID_ANNOTATION: Final = f"{ANNOTATION_PREFIX}/node-uid"
-"""On a per-node Job: the UID of the node it was stamped for."""
+"""On a per-node Job: the UID of the node it was created for."""
 MACHINE_ID_ANNOTATION: Final = f"{ANNOTATION_PREFIX}/machine-id"
-"""On a per-node Job: the machine ID of that node, which changes where the node object outlives a
-reinstallation."""
+"""On a per-node Job: the machine ID of that node, which differs after a reinstallation even if the
+node object stays."""
 INSTALLATION_ANNOTATION: Final = f"{ANNOTATION_PREFIX}/installation"
 """On the Lease: the id of the installation it belongs to."""
 PREVIOUS_ANNOTATION: Final = f"{ANNOTATION_PREFIX}/previous-installations"
-"""On the Lease: ids that a replacement has taken its place of, newest first, by commas. Their end
-cleans nothing."""
+"""On the Lease: ids of the installations this one replaced, comma-separated, newest first. Deleting
+those cleans nothing."""
 STACK_ANNOTATION: Final = f"{ANNOTATION_PREFIX}/stack"
-"""On the Lease and on every object of the program: the Pulumi stack it belongs to, as
-`project/stack`."""
+"""On the Lease and on every object of the program: its Pulumi stack, as `project/stack`."""
 CLAIM_ANNOTATION: Final = f"{ANNOTATION_PREFIX}/claim"
-"""On the Lease: which nodes the installation was given by its last rollout, as JSON."""
+"""On the Lease: which nodes the last rollout assigned to the installation, as JSON."""
 TAKEN_OVER_ANNOTATION: Final = f"{ANNOTATION_PREFIX}/taken-over"
 """On the Lease: when this installation took over the objects of a Helm release (RFC 3339, UTC)."""
 _MARK_PREFIX: Final = f"{ANNOTATION_PREFIX}/installed-"
@@ -55,17 +51,17 @@ _HASH_LENGTH: Final = 24
 
 
 def base(suffix: str) -> str:
-    """Return the name that all objects of one installation begin with."""
+    """Return the prefix of the names of all objects of one installation."""
     return f"{PROJECT}-{suffix}" if suffix else PROJECT
 
 
 def suffixed(name: str, suffix: str) -> str:
-    """Return `name` with the multi-install suffix behind it, as cluster-scoped objects have it."""
+    """Return `name` followed by the multi-install suffix, as in cluster-scoped objects."""
     return f"{name}-{suffix}" if suffix else name
 
 
 def node_binding(suffix: str) -> str:
-    """Return the name of the ClusterRoleBinding that gives the node program its rights."""
+    """Return the name of the ClusterRoleBinding of the program that runs on nodes."""
     return suffixed(f"{PROJECT}-rb", suffix)
 
 
@@ -75,7 +71,7 @@ def job_templates(suffix: str) -> str:
 
 
 def mark_annotation(suffix: str) -> str:
-    """Return the key of the node annotation that says what this installation put on the node."""
+    """Return the key of the mark: the node annotation that says what this installation installed."""
     return f"{_MARK_PREFIX}{suffix or 'default'}"
 
 
@@ -85,12 +81,12 @@ def is_mark_annotation(key: str) -> bool:
 
 
 def installation_of(mark_annotation: str) -> str:
-    """Return which installation a mark is of: its suffix, or `default`."""
+    """Return the installation that a mark belongs to: its suffix, or `default`."""
     return mark_annotation.removeprefix(_MARK_PREFIX)
 
 
 def instance_label(suffix: str) -> str:
-    """Return the key of the node label by which upstream's dispatcher marks this installation's nodes (4.1.0)."""
+    """Return the key of the node label that upstream's dispatcher sets per installation (4.1.0)."""
     return f"{ANNOTATION_PREFIX}/{suffix or 'default'}"
 
 
@@ -105,10 +101,7 @@ def dispatcher_name(suffix: str, kind: JobKind) -> str:
 
 
 def handler(shim: str, suffix: str, variant: str = "") -> str:
-    """Return the name of a shim's handler and RuntimeClass.
-
-    `variant` is the ending of those for debugging.
-    """
+    """Return the name of a shim's handler and RuntimeClass; debugging ones end in a `variant`."""
     return f"{suffixed(f'kata-{shim}', suffix)}{variant}"
 
 
@@ -118,20 +111,17 @@ def verification_job(full_name: str) -> str:
 
 
 def sanitised(text: str) -> str:
-    """Return `text` as upstream turns it into a label value or a part of a name (D32)."""
+    """Return `text` as upstream sanitises it for a label value or a part of a name (D32)."""
     return re.sub(r"[^a-z0-9-]", "-", text.lower()).strip("-")
 
 
 def node_label(node: str) -> str:
-    """Return the value of the label that says the node of a Job.
-
-    Of long names only the beginning.
-    """
+    """Return the value of the label that names a Job's node; long names are cut."""
     return sanitised(node)[:MAX_NAME].strip("-")
 
 
 def job_name(prefix: str, node: str) -> str:
-    """Return the name of the Job of one node: readable where that is unique, else with a hash (D32)."""
+    """Return the name of a node's Job: readable where that is unique, else with a hash (D32)."""
     whole = f"{prefix}-{node}"
     clean = sanitised(whole)
     if clean == whole and len(whole) <= MAX_NAME:
@@ -141,5 +131,5 @@ def job_name(prefix: str, node: str) -> str:
 
 
 def truncated(name: str) -> str:
-    """Return `name` cut to what Kubernetes allows, as the chart cuts it."""
+    """Return `name` cut to the length Kubernetes allows, as the chart does it."""
     return name[:MAX_NAME].rstrip("-")

@@ -1,4 +1,4 @@
-"""Text of clusters and plugins, as it may be shown."""
+"""Text from clusters and plugins is safe to show."""
 
 import pytest
 
@@ -16,11 +16,11 @@ from kata_components.foreign import LONGEST, bounded, printable
         ("\ud800", r"\ud800"),
     ],
 )
-def test_what_steers_a_terminal_is_spelled_out(text: str, shown: str) -> None:
+def test_control_characters_are_escaped(text: str, shown: str) -> None:
     assert printable(text) == shown
 
 
-def test_foreign_text_is_one_line_of_limited_length() -> None:
+def test_foreign_text_is_one_line_of_bounded_length() -> None:
     assert bounded(" ben\n\x1b[1mplan: nothing to do\u2028 ") == r"ben \x1b[1mplan: nothing to do"
     assert bounded("x" * 200_000) == "x" * LONGEST + "…"
     assert bounded("four words are here", 4) == "four…"
