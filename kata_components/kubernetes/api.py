@@ -4,13 +4,12 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Final, Protocol
 
+from kata_components.kubernetes.nodes import AnnotatedNode, Node
 from kata_components.kubernetes.objects import (
-    AnnotatedNode,
     Job,
     JobEvent,
     JobList,
     Lease,
-    Node,
     ObjectMetadata,
     OwnedObject,
 )

@@ -15,13 +15,12 @@ from kata_components.errors import ApiError, ExpiredError
 from kata_components.kubernetes import bodies, paths
 from kata_components.kubernetes.api import Manifest
 from kata_components.kubernetes.connection import Call, Connection
+from kata_components.kubernetes.nodes import AnnotatedNode, Node
 from kata_components.kubernetes.objects import (
-    AnnotatedNode,
     Job,
     JobEvent,
     JobList,
     Lease,
-    Node,
     ObjectMetadata,
     OwnedObject,
     Page,

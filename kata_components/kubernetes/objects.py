@@ -8,8 +8,6 @@ from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
 
-from kata_components.foreign import bounded
-
 
 class ApiRecord(msgspec.Struct, rename="camel", gc=False, kw_only=True):
     """Base of the records: camelCase on the wire, not tracked by the garbage collector.
@@ -50,12 +48,6 @@ class ObjectMetadata(ApiRecord):
     metadata: Metadata
 
 
-class AnnotatedNode(ApiRecord):
-    """A node of which only name and annotations are read; labels of thousands would fill memory."""
-
-    metadata: AnnotatedMetadata
-
-
 class OwnedMetadata(Metadata):
     """`metadata` with who set which field: the entries of `managedFields`, as they are."""
 
@@ -76,115 +68,6 @@ class Condition(ApiRecord):
     reason: str | None = None
     message: str | None = None
     last_transition_time: str | None = None
-
-
-class NodeCondition(ApiRecord):
-    """One entry of `status.conditions` of a node.
-
-    The words of thousands of healthy nodes would only fill memory.
-    """
-
-    type: str
-    status: str
-    message: str | None = None
-
-    def __post_init__(self) -> None:
-        """Forget what nobody asks for."""
-        if self.type != "Ready" or self.status == "True":
-            self.message = None
-
-
-class NodeInfo(ApiRecord):
-    """`status.nodeInfo` of a node."""
-
-    machine_id: str = msgspec.field(default="", name="machineID")
-    os_image: str = ""
-    kernel_version: str = ""
-    container_runtime_version: str = ""
-    architecture: str = ""
-    kubelet_version: str = ""
-    operating_system: str = ""
-
-
-class RuntimeHandler(ApiRecord):
-    """One entry of `status.runtimeHandlers` of a node.
-
-    The container runtime's default one has no name.
-    """
-
-    name: str = ""
-
-
-class NodeStatus(ApiRecord):
-    """`status` of a node."""
-
-    conditions: list[NodeCondition] | None = None
-    node_info: NodeInfo | None = None
-    runtime_handlers: list[RuntimeHandler] | None = None
-
-
-class Taint(ApiRecord):
-    """One entry of `spec.taints`."""
-
-    key: str
-    effect: str
-    value: str | None = None
-
-
-class NodeSpec(ApiRecord):
-    """`spec` of a node."""
-
-    taints: list[Taint] | None = None
-
-
-class Node(ApiRecord):
-    """A node."""
-
-    metadata: Metadata
-    spec: NodeSpec | None = None
-    status: NodeStatus | None = None
-
-    @property
-    def ready(self) -> bool:
-        """Whether the node's Ready condition is True."""
-        condition = self._readiness
-        return condition is not None and condition.status == "True"
-
-    @property
-    def trouble(self) -> str:
-        """Why it is not Ready, in the kubelet's or the node controller's own words.
-
-        Empty when it is.
-        """
-        condition = self._readiness
-        return bounded(condition.message or "") if condition else ""
-
-    @property
-    def not_ready(self) -> str:
-        """What to say of it when it is not Ready."""
-        return f"node is NotReady{self.trouble and f': {self.trouble}'}"
-
-    @property
-    def _readiness(self) -> NodeCondition | None:
-        conditions = (self.status and self.status.conditions) or []
-        return next((c for c in conditions if c.type == "Ready"), None)
-
-    @property
-    def taints(self) -> list[Taint]:
-        """The node's taints."""
-        return (self.spec and self.spec.taints) or []
-
-    @property
-    def handlers(self) -> frozenset[str] | None:
-        """The handlers that its container runtime serves, None where the node does not say."""
-        if self.status is None or self.status.runtime_handlers is None:
-            return None
-        return frozenset(handler.name for handler in self.status.runtime_handlers)
-
-    @property
-    def info(self) -> NodeInfo:
-        """What the kubelet says of the machine; empty before it reported."""
-        return (self.status and self.status.node_info) or NodeInfo()
 
 
 class JobPodSpec(ApiRecord):

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import msgspec
 
 from kata_components.kubernetes.api import KubeApi
-from kata_components.kubernetes.objects import DaemonSet, Node
+from kata_components.kubernetes.nodes import Node
+from kata_components.kubernetes.objects import DaemonSet
 from kata_components.planning import node_jobs, node_mark
 from kata_components.planning.node_jobs import NodeJob
 from kata_components.planning.selection import Selection

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from kata_components import names
 from kata_components.kubernetes.api import KubeApi
-from kata_components.kubernetes.objects import Node
+from kata_components.kubernetes.nodes import Node
 from kata_components.operations import evidence, fleet
 from kata_components.operations.fleet import Fleet
 from kata_components.operations.installation import cluster_uid

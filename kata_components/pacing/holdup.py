@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from kata_components.foreign import bounded, printable
-from kata_components.kubernetes.objects import Node
+from kata_components.kubernetes.nodes import Node
 from kata_components.kubernetes.pods import Event, Pod, PodStatus
 from kata_components.planning.node_jobs import NodeJob
 from kata_components.planning.taints import Toleration, evicting

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from kata_components.kubernetes.objects import Node
+from kata_components.kubernetes.nodes import Node
 from kata_components.planning.guardrails import Refusal
 from kata_components.planning.plan import Plan
 from kata_components.wording import some

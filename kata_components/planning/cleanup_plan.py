@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Final
 
 from kata_components import names
-from kata_components.kubernetes.objects import Node
+from kata_components.kubernetes.nodes import Node
 from kata_components.planning import node_mark, waves
 from kata_components.planning.node_jobs import JobState, NodeJob
 from kata_components.planning.plan import Plan

@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from kata_components import names
-from kata_components.kubernetes.objects import Node
+from kata_components.kubernetes.nodes import Node
 
 
 class Demands(msgspec.Struct, rename="camel", frozen=True, kw_only=True):

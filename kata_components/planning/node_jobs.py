@@ -12,7 +12,8 @@ from typing import Any, Final, Literal
 
 from kata_components import names
 from kata_components.foreign import bounded
-from kata_components.kubernetes.objects import Job, JobSpec, JobStatus, Node
+from kata_components.kubernetes.nodes import Node
+from kata_components.kubernetes.objects import Job, JobSpec, JobStatus
 
 Stage = Literal["install", "cleanup"]
 STAGES: Final[tuple[Stage, ...]] = ("install", "cleanup")

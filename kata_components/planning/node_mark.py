@@ -14,7 +14,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from kata_components import names
-from kata_components.kubernetes.objects import AnnotatedMetadata, Node
+from kata_components.kubernetes.nodes import Node
+from kata_components.kubernetes.objects import AnnotatedMetadata
 
 SCHEMA: Final = 1
 

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Final
 
 from kata_components import names
-from kata_components.kubernetes.objects import Node
+from kata_components.kubernetes.nodes import Node
 from kata_components.planning import host_digest, node_mark
 from kata_components.planning.demands import Demands
 from kata_components.planning.node_jobs import JobState, NodeJob

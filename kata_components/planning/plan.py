@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Self
 
-from kata_components.kubernetes.objects import Node
+from kata_components.kubernetes.nodes import Node
 from kata_components.planning import waves
 from kata_components.planning.node_jobs import JobState, NodeJob
 from kata_components.planning.node_state import Facts

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from kata_components.kubernetes.objects import Node
+from kata_components.kubernetes.nodes import Node
 
 
 @dataclass(frozen=True, kw_only=True)

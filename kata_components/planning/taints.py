@@ -7,7 +7,7 @@ pods of a DaemonSet.
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from kata_components.kubernetes.objects import Node, Taint
+from kata_components.kubernetes.nodes import Node, Taint
 
 Toleration = Mapping[str, Any]
 """As in a pod spec."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from kata_components import names
-from kata_components.kubernetes.objects import Node
+from kata_components.kubernetes.nodes import Node
 from kata_components.planning import demands, host_digest, waves
 from kata_components.planning.demands import Demands
 from kata_components.planning.node_jobs import JobState

@@ -14,7 +14,7 @@ from fractions import Fraction
 from itertools import zip_longest
 from typing import Final, NamedTuple
 
-from kata_components.kubernetes.objects import Node
+from kata_components.kubernetes.nodes import Node
 
 CANARY: Final = "canary"
 ZONE_LABEL: Final = "topology.kubernetes.io/zone"

@@ -9,7 +9,7 @@ from typing import Any, Final, NoReturn, Self, TypeVar
 
 from kata_components.errors import ClusterError
 from kata_components.kubernetes.api import KubeApi
-from kata_components.kubernetes.objects import Node
+from kata_components.kubernetes.nodes import Node
 from kata_components.kubernetes.pods import Event, Pod
 from kata_components.pacing.holdup import Holdup, holdup, told_by_events
 from kata_components.planning import node_jobs

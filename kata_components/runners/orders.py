@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from kata_components.kubernetes.objects import Node
+from kata_components.kubernetes.nodes import Node
 from kata_components.planning.node_jobs import JobStamp
 from kata_components.planning.step import Step
 

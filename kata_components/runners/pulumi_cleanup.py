@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from kata_components import names
 from kata_components.kubernetes.api import KubeApi
-from kata_components.kubernetes.objects import Node
+from kata_components.kubernetes.nodes import Node
 from kata_components.pacing.failure_budget import Budget
 from kata_components.pacing.node_run import Phase
 from kata_components.pacing.pacer import Pacer

@@ -2,7 +2,7 @@
 
 from kata_components.errors import ApiError
 from kata_components.kubernetes.api import NodeApi
-from kata_components.kubernetes.objects import Node
+from kata_components.kubernetes.nodes import Node
 from kata_components.pacing.commands import Code, Inspect, code_of
 from kata_components.planning.step import Step
 from kata_components.runners.marking import is_still_there

@@ -11,7 +11,7 @@ import yaml
 
 from kata_components import names
 from kata_components.errors import RolloutFailedError, SettingsError
-from kata_components.kubernetes.objects import Node
+from kata_components.kubernetes.nodes import Node
 from kata_components.manifests.job_templates import install_job
 from kata_components.operations import report
 from kata_components.pacing.progress import Failure

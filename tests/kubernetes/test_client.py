@@ -6,7 +6,8 @@ import pytest
 
 from kata_components.errors import ApiError, ClusterError
 from kata_components.kubernetes.api import KubeApi
-from kata_components.kubernetes.objects import Job, Node, NodeInfo
+from kata_components.kubernetes.nodes import Node, NodeInfo
+from kata_components.kubernetes.objects import Job
 from tests.kubernetes.fake_server import Reply, Script, in_turn, ok, refused
 from tests.kubernetes.support import Opened, Wired, kubeconfig
 

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from kata_components.errors import ApiError
-from kata_components.kubernetes.objects import Node
+from kata_components.kubernetes.nodes import Node
 from tests.kubernetes.fake_server import Script, in_turn, ok, refused
 from tests.kubernetes.support import Wired
 

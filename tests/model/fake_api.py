@@ -13,13 +13,12 @@ import msgspec
 
 from kata_components.errors import ApiError, ExpiredError, UnreachableError
 from kata_components.kubernetes.api import Manifest
+from kata_components.kubernetes.nodes import AnnotatedNode, Node
 from kata_components.kubernetes.objects import (
-    AnnotatedNode,
     Job,
     JobEvent,
     JobList,
     Lease,
-    Node,
     ObjectMetadata,
     OwnedObject,
 )

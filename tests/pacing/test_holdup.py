@@ -5,7 +5,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from kata_components.kubernetes.objects import Metadata, Taint
+from kata_components.kubernetes.nodes import Taint
+from kata_components.kubernetes.objects import Metadata
 from kata_components.kubernetes.pods import Event, Pod
 from kata_components.pacing.holdup import Holdup, holdup, told
 from tests.planning.builders import job, node

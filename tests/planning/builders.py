@@ -1,8 +1,7 @@
 """Nodes and Jobs for tests, with only what a test cares about spelled out."""
 
 from kata_components import names
-from kata_components.kubernetes.objects import (
-    Metadata,
+from kata_components.kubernetes.nodes import (
     Node,
     NodeCondition,
     NodeInfo,
@@ -10,6 +9,7 @@ from kata_components.kubernetes.objects import (
     NodeStatus,
     Taint,
 )
+from kata_components.kubernetes.objects import Metadata
 from kata_components.planning import node_mark
 from kata_components.planning.guardrails import Refusal
 from kata_components.planning.node_jobs import JobState, NodeJob, Stage

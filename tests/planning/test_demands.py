@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from kata_components.kubernetes.objects import Node
+from kata_components.kubernetes.nodes import Node
 from kata_components.planning import guardrails
 from kata_components.planning.demands import Demands
 from kata_components.planning.plan import plan

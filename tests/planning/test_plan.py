@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from kata_components import names
-from kata_components.kubernetes.objects import Node, NodeCondition
+from kata_components.kubernetes.nodes import Node, NodeCondition
 from kata_components.names import RUNTIME_LABEL, instance_label
 from kata_components.planning.cleanup_plan import cleanup_plan
 from kata_components.planning.node_jobs import JobState, NodeJob

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from kata_components import names
-from kata_components.kubernetes.objects import Node, RuntimeHandler
+from kata_components.kubernetes.nodes import Node, RuntimeHandler
 from kata_components.names import RUNTIME_LABEL, instance_label, mark_annotation
 from kata_components.planning.demands import Demands
 from kata_components.planning.node_jobs import JobState

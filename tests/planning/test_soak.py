@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from kata_components.kubernetes.objects import Node
+from kata_components.kubernetes.nodes import Node
 from kata_components.operations.report import plan_summary
 from kata_components.pacing.wave_queue import WaveQueue
 from kata_components.planning.plan import Plan, plan

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kata_components.kubernetes.objects import Taint
+from kata_components.kubernetes.nodes import Taint
 from kata_components.planning.plan import plan
 from kata_components.planning.step import Action, Barrier
 from kata_components.planning.taints import blocking

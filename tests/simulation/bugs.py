@@ -11,7 +11,8 @@ from typing import Any
 from unittest import mock
 
 from kata_components.kubernetes.api import KubeApi
-from kata_components.kubernetes.objects import JobList, Lease, Node
+from kata_components.kubernetes.nodes import Node
+from kata_components.kubernetes.objects import JobList, Lease
 from kata_components.operations import install, installation, preview, uninstall
 from kata_components.operations.uninstall import Uninstall
 from kata_components.pacing.commands import Code, CreateJob, Record, Result

@@ -5,7 +5,7 @@ from typing import Any
 from unittest import mock
 
 from kata_components.errors import ApiError
-from kata_components.kubernetes.objects import Node
+from kata_components.kubernetes.nodes import Node
 from kata_components.operations import install
 from kata_components.operations.preview import InstallRequest
 from kata_components.pacing.commands import Code, CreateJob, Result

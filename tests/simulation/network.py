@@ -15,7 +15,8 @@ import msgspec
 
 from kata_components.errors import ApiError, UnreachableError
 from kata_components.kubernetes.api import Manifest
-from kata_components.kubernetes.objects import Job, JobEvent, Node
+from kata_components.kubernetes.nodes import Node
+from kata_components.kubernetes.objects import Job, JobEvent
 from kata_components.kubernetes.retry import is_transient
 from tests.model.cluster import node_of
 from tests.model.fake_api import FakeKubeApi, server_error, unreachable
