@@ -128,5 +128,5 @@ def _stamp() -> JobStamp:
     config = {"kataVersion": "4.0.0", "deploymentMode": "job", "cluster": {"context": "any"}}
     template = yaml.safe_load(config_map(load_settings(config))["data"]["install-job.yaml"])
     return JobStamp(
-        template=template, stage="install", suffix="bench", digest="", node_timeout_seconds=3600
+        template=template, kind="install", suffix="bench", digest="", node_timeout_seconds=3600
     )

@@ -5,7 +5,7 @@ from collections.abc import Coroutine, Iterable
 from typing import Any
 
 
-async def at_once(limit: int, calls: Iterable[Coroutine[Any, Any, None]]) -> None:
+async def run_bounded(limit: int, calls: Iterable[Coroutine[Any, Any, None]]) -> None:
     """Await all calls, at most `limit` at a time; the first error ends the others and is raised.
 
     Each is taken from `calls` when its turn comes: an iterator leaves none behind that never began.

@@ -66,8 +66,8 @@ class Retry:
         )
 
 
-class Patience:
-    """The patience of one run with its API server.
+class RetryWindow:
+    """The window of one run with its API server.
 
     One for each kind of request that is repeated until it succeeds.
     """
@@ -75,11 +75,11 @@ class Patience:
     def __init__(self) -> None:
         self._refused_since = self._refused_last = -math.inf
 
-    def answered(self) -> None:
+    def reset(self) -> None:
         """Take note of an answer that is none of these errors."""
         self._refused_last = -math.inf
 
-    def passes(self, error: ClusterError) -> bool:
+    def allows(self, error: ClusterError) -> bool:
         """Return whether it is worth to ask again.
 
         Refusals with a long time between them are not one lasting state.
@@ -95,18 +95,18 @@ class Patience:
         return now - self._refused_since < _REFUSED_SECONDS
 
 
-async def answered(call: Callable[[], Awaitable[T]]) -> T:
+async def until_answered(call: Callable[[], Awaitable[T]]) -> T:
     """Await what may be done again without harm, at most ten times more while its errors pass by themselves.
 
     Raises:
         ClusterError: the last of them, or one that does not pass.
     """
-    attempts, patience = Attempts(), Patience()
+    attempts, window = Attempts(), RetryWindow()
     while True:
         try:
             return await call()
         except ClusterError as error:
-            pause = attempts.next_delay(answered=True) if patience.passes(error) else None
+            pause = attempts.next_delay(answered=True) if window.allows(error) else None
             if pause is None:
                 raise
         await asyncio.sleep(pause)

@@ -7,19 +7,19 @@ from typing import Any, Final, NamedTuple
 from kata_components import names
 from kata_components.errors import ApiError
 from kata_components.kubernetes.api import CALLS_AT_ONCE, KubeApi, Manifest
-from kata_components.kubernetes.concurrency import at_once
+from kata_components.kubernetes.concurrency import run_bounded
 from kata_components.operations import fleet, report
 from kata_components.operations.objects_there import ObjectName, look, metadata, released
 from kata_components.planning import guardrails, helm, ownership
 from kata_components.planning.guardrails import Refusal
 from kata_components.planning.helm import Release
-from kata_components.planning.noop_apply import covers
+from kata_components.planning.noop_apply import is_noop_apply
 
 _TRIES: Final = 5
 
 
 @dataclass(frozen=True, kw_only=True)
-class TakeoverRequest:
+class AdoptionRequest:
     """The objects of an installation, and whether those of others may be taken over.
 
     Those that name one of `stacks` are ours; `established` is as in `look`. `contents` are the
@@ -51,7 +51,7 @@ class TakeoverRequest:
         return ObjectName(api_version=version, plural=plural, namespace=self.namespace, name=name)
 
 
-class Finding(NamedTuple):
+class AdoptionCheck(NamedTuple):
     """What a preview has to say of the objects that are there.
 
     `stacks` are all that some object names.
@@ -62,7 +62,7 @@ class Finding(NamedTuple):
     stacks: frozenset[str] = frozenset()
 
 
-async def examine(api: KubeApi, request: TakeoverRequest) -> Finding:
+async def check(api: KubeApi, request: AdoptionRequest) -> AdoptionCheck:
     """Look for objects of others; reads only.
 
     What another stack has is refused, and what works on nodes in the other mode. What a Helm
@@ -93,12 +93,12 @@ async def examine(api: KubeApi, request: TakeoverRequest) -> Finding:
     refusals = [refusal for refusal in found if refusal]
     unnamed = [name for name in mine if name in there.unnamed]
     told = [] if refusals else await _announcements(api, request, helms, strangers, len(unnamed))
-    return Finding(refusals, told, there.stacks)
+    return AdoptionCheck(refusals, told, there.stacks)
 
 
 async def _announcements(
     api: KubeApi,
-    request: TakeoverRequest,
+    request: AdoptionRequest,
     helms: Mapping[ObjectName, Release],
     strangers: Sequence[ObjectName],
     unnamed: int,
@@ -116,23 +116,23 @@ async def _announcements(
     return told
 
 
-async def carry_out(api: KubeApi, objects: Sequence[ObjectName]) -> str | None:
+async def adopt(api: KubeApi, objects: Sequence[ObjectName]) -> str | None:
     """Take the objects out of Helm's hands that are in them; their specs stay.
 
     Return what is left to do, if any.
     """
     found = await released(api, objects)
-    await at_once(CALLS_AT_ONCE, (_let_go(api, name) for name in found))
+    await run_bounded(CALLS_AT_ONCE, (_release_from_helm(api, name) for name in found))
     return report.taken_over(len(found), max(found.values())) if found else None
 
 
-async def _is_alike(api: KubeApi, name: ObjectName, request: TakeoverRequest) -> bool:
+async def _is_alike(api: KubeApi, name: ObjectName, request: AdoptionRequest) -> bool:
     """Whether an object of the whole cluster is what this configuration would make, but for its metadata."""
     if name.namespace:
         return True
     live = _content(await api.get_object(name.api_version, name.plural, name.namespace, name.name))
     wanted = _content(request.contents.get(name))
-    return covers(live, wanted) and covers(wanted, live)
+    return is_noop_apply(live, wanted) and is_noop_apply(wanted, live)
 
 
 def _content(manifest: Manifest | None) -> dict[str, Any]:
@@ -143,16 +143,16 @@ def _content(manifest: Manifest | None) -> dict[str, Any]:
     }
 
 
-async def _restarted_pods(api: KubeApi, request: TakeoverRequest) -> int | None:
+async def _restarted_pods(api: KubeApi, request: AdoptionRequest) -> int | None:
     """Return how many pods of the DaemonSet restart when it becomes this stack's, None when there is none."""
     live = await fleet.daemon_set(api, request.namespace, request.daemon_set.name)
     if live is None:
         return None
     wanted = request.contents[request.daemon_set]["spec"]["template"]
-    return 0 if covers(live.spec and live.spec.template, wanted) else live.scheduled
+    return 0 if is_noop_apply(live.spec and live.spec.template, wanted) else live.scheduled
 
 
-async def _let_go(api: KubeApi, name: ObjectName) -> None:
+async def _release_from_helm(api: KubeApi, name: ObjectName) -> None:
     """Remove Helm's traces from one object; again when another manager wrote to it in between."""
     for tries_left in reversed(range(_TRIES)):
         owned = await metadata(api, name)

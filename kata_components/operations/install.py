@@ -23,7 +23,7 @@ from kata_components.planning.plan import Plan
 from kata_components.planning.step import Action, Step
 from kata_components.runners.clock import timestamp
 from kata_components.runners.dispatcher import retired
-from kata_components.runners.executor import Driver
+from kata_components.runners.executor import Executor
 from kata_components.runners.finished_jobs import (
     drop_jobs,
     leaving_what_cannot_be_removed,
@@ -44,7 +44,7 @@ class Installed:
 
 
 @dataclass(frozen=True, kw_only=True)
-class WorkedOff:
+class InstallResult:
     """What became of the installs of a plan; names are nodes.
 
     `skipped` were left out since they are not as they were planned. `untried` failed in an earlier
@@ -93,7 +93,7 @@ async def install(
         retired(api, request.namespace, request.suffix, request.job, lease, say),
     ):
 
-        async def work_off(planned: Plan) -> WorkedOff:
+        async def work_off(planned: Plan) -> InstallResult:
             pacer = _pacer(request, planned)
             if planned.pending:
                 wanted = orders(request, planned)
@@ -101,7 +101,7 @@ async def install(
                 def show(progress: Progress) -> None:
                     on_progress("install", progress, loop.time() - began)
 
-                await Driver(api, pacer, wanted, lease, say=say, on_progress=show).run()
+                await Executor(api, pacer, wanted, lease, say=say, on_progress=show).run()
             if planned.pending or planned.leftover:
                 whole = planned.pending and len(pacer.nodes.within(Phase.DONE)) == len(
                     planned.pending
@@ -125,7 +125,7 @@ async def carried_out(
     request: InstallRequest,
     lease: HeldLease,
     *,
-    work_off: Callable[[Plan], Awaitable[WorkedOff]],
+    work_off: Callable[[Plan], Awaitable[InstallResult]],
     clean: Callable[[CleanupRequest, Plan], Awaitable[Cleaned]],
     say: Say,
     began: float,
@@ -157,12 +157,12 @@ async def carried_out(
     return _installed(found.plan, worked, cleaned, asyncio.get_running_loop().time() - began)
 
 
-def _worked_off(planned: Plan, pacer: Pacer) -> WorkedOff:
+def _worked_off(planned: Plan, pacer: Pacer) -> InstallResult:
     failed = {step.node for step in planned.pending if step.failed_before}
     waiting = pacer.nodes.within(Phase.QUEUED)
     # A failed node of an earlier run that was not tried again is still a failed node.
     untried = [node for node in waiting if node in failed]
-    return WorkedOff(
+    return InstallResult(
         done=pacer.nodes.within(Phase.DONE),
         failures=pacer.nodes.failures,
         skipped=pacer.nodes.skipped,
@@ -177,7 +177,7 @@ def _pacer(request: InstallRequest, planned: Plan) -> Pacer:
     earlier = [step.node for step in planned.steps if step.failed_before]
     return Pacer(
         planned.pending,
-        stage="install",
+        kind="install",
         digest=planned.digest,
         parallelism=request.parallelism,
         budget=Budget(allowed, earlier=earlier),
@@ -219,7 +219,7 @@ def orders(request: InstallRequest, planned: Plan) -> Orders:
         steps={step.node: step for step in planned.pending},
         stamp=JobStamp(
             template=request.job,
-            stage="install",
+            kind="install",
             suffix=request.suffix,
             digest=current(request.rules().digests),
             node_timeout_seconds=request.node_timeout_seconds,
@@ -259,7 +259,7 @@ async def tidy(
         await remove("cleanup", done=marked | planned.cleaned)
 
 
-def _installed(planned: Plan, worked: WorkedOff, cleaned: Cleaned, seconds: float) -> Installed:
+def _installed(planned: Plan, worked: InstallResult, cleaned: Cleaned, seconds: float) -> Installed:
     done = set(worked.done)
     written = Counter(
         step.action for step in planned.pending if step.action.writes_only and step.node in done

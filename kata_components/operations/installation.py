@@ -11,12 +11,12 @@ from kata_components import names
 from kata_components.errors import ApiError, GuardError
 from kata_components.kubernetes.api import KubeApi
 from kata_components.kubernetes.objects import Lease, ObjectMetadata
-from kata_components.kubernetes.retry import answered
+from kata_components.kubernetes.retry import until_answered
 from kata_components.operations import fleet
 from kata_components.operations.claim import Claim
 from kata_components.operations.uninstall import Uninstall
 from kata_components.planning import node_jobs, ownership
-from kata_components.planning.node_jobs import Stage
+from kata_components.planning.node_jobs import JobKind
 from kata_components.planning.ownership import Owner
 from kata_components.runners import cluster_cleanup, pulumi_cleanup
 from kata_components.runners.clock import timestamp
@@ -144,7 +144,7 @@ def _renamed(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ending:
+class UninstallRequest:
     """What is to end: the installation as the stack's state knows it.
 
     Without `cleanup` there are no nodes to clean.
@@ -161,7 +161,7 @@ class Ending:
     abandoned: frozenset[str] = frozenset()
 
 
-async def end(api: KubeApi, ending: Ending, *, say: Say, on_progress: OnProgress) -> None:
+async def end(api: KubeApi, ending: UninstallRequest, *, say: Say, on_progress: OnProgress) -> None:
     """Clean the nodes, then remove the Lease. Can be run again after any interruption.
 
     Raises:
@@ -197,15 +197,13 @@ async def end(api: KubeApi, ending: Ending, *, say: Say, on_progress: OnProgress
                 abandoned=ending.abandoned,
                 pace=cluster_cleanup.pace if follows else pulumi_cleanup.pace,
             )
-            stage: Stage | None = "cleanup" if follows else None
-            async with retired(
-                api, ending.namespace, ending.suffix, like, lock, say, follows=stage
-            ):
+            kind: JobKind | None = "cleanup" if follows else None
+            async with retired(api, ending.namespace, ending.suffix, like, lock, say, follows=kind):
                 await uninstall.run(api, lock, say=say, on_progress=on_progress)
-        await answered(lock.delete)
+        await until_answered(lock.delete)
 
 
-async def _is_replaced(api: KubeApi, ending: Ending, lease: Lease) -> bool:
+async def _is_replaced(api: KubeApi, ending: UninstallRequest, lease: Lease) -> bool:
     """Whether another installation of this stack has taken the place of the one that ends; said once of each.
 
     An older state that is brought back later must not end what it does not know.
@@ -220,7 +218,7 @@ async def _is_replaced(api: KubeApi, ending: Ending, lease: Lease) -> bool:
     return True
 
 
-async def _refuse_without_lease(api: KubeApi, ending: Ending, name: str) -> None:
+async def _refuse_without_lease(api: KubeApi, ending: UninstallRequest, name: str) -> None:
     if ending.cleanup is None:
         return
     touched = set(await fleet.marked_nodes(api, ending.namespace, ending.suffix))

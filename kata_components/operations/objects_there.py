@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from kata_components.kubernetes.api import CALLS_AT_ONCE, KubeApi
-from kata_components.kubernetes.concurrency import at_once
+from kata_components.kubernetes.concurrency import run_bounded
 from kata_components.kubernetes.objects import Metadata, OwnedMetadata
 from kata_components.planning import helm, ownership
 from kata_components.planning.helm import Release
@@ -74,7 +74,7 @@ async def look(
     strangers = [name for name, release in releases.items() if release is None]
     applied: set[ObjectName] = set()
     if established and strangers:
-        await at_once(CALLS_AT_ONCE, (_note_applied(api, name, applied) for name in strangers))
+        await run_bounded(CALLS_AT_ONCE, (_note_applied(api, name, applied) for name in strangers))
     return There(
         present=there.keys(),
         stacks=frozenset(named.values()),

@@ -9,7 +9,7 @@ from typing import Final
 
 from kata_components.errors import ApiError
 from kata_components.kubernetes.api import KubeApi, Manifest
-from kata_components.pacing.commands import Code, CreateJob, code_of
+from kata_components.pacing.commands import CommandStatus, CreateJob, status_of
 from kata_components.planning import guardrails, node_jobs
 from kata_components.planning.node_jobs import JobStamp
 from kata_components.planning.step import Step
@@ -43,9 +43,9 @@ async def refusals(api: KubeApi, namespace: str, suffix: str, job: Manifest) -> 
         # it pass.
         if error.rbac_denied or error.conflict or error.reason == _NO_DRY_RUN:
             return []
-        if error.unauthenticated or code_of(CreateJob(node=""), error) not in {
-            Code.REJECTED,
-            Code.FULL,
+        if error.unauthenticated or status_of(CreateJob(node=""), error) not in {
+            CommandStatus.REJECTED,
+            CommandStatus.FULL,
         }:
             raise
         # Finished Jobs of an earlier run count too, and this one removes them.

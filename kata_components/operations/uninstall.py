@@ -9,8 +9,8 @@ from typing import Final, Protocol
 from kata_components import names, wording
 from kata_components.errors import GuardError, RolloutFailedError
 from kata_components.kubernetes.api import CALLS_AT_ONCE, KubeApi
-from kata_components.kubernetes.concurrency import at_once
-from kata_components.kubernetes.retry import answered
+from kata_components.kubernetes.concurrency import run_bounded
+from kata_components.kubernetes.retry import until_answered
 from kata_components.operations import fleet, rehearsal, report
 from kata_components.operations.claim import Claim
 from kata_components.pacing.progress import Failure
@@ -103,7 +103,7 @@ class Uninstall:
             )
         while self._dead(planned, cleaned) and not cleaned.failures and loop.time() < deadline:
             await lease.kept(asyncio.sleep(_LOOK_SECONDS))
-            planned = await lease.kept(answered(functools.partial(self._plan, api, done)))
+            planned = await lease.kept(until_answered(functools.partial(self._plan, api, done)))
             cleaned = await clean(planned) if planned.pending else NONE_CLEANED
             done |= {*cleaned.nodes}
         _refuse_leftovers(cleaned.failures, self._dead(planned, cleaned))
@@ -185,7 +185,7 @@ class Uninstall:
             labels = {own: None} if step.keeps_label else {own: None, names.RUNTIME_LABEL: None}
             await written(api, lease, step, marks, labels)
 
-        await at_once(CALLS_AT_ONCE, map(release, steps))
+        await run_bounded(CALLS_AT_ONCE, map(release, steps))
 
 
 def _left_out(planned: Plan, cleaned: Cleaned) -> list[Step]:

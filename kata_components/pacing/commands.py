@@ -28,14 +28,14 @@ class DeleteJob:
 
 
 @dataclass(frozen=True)
-class Record:
+class WriteMark:
     """Write (install) or remove (cleanup) the mark of a node whose Job succeeded."""
 
     node: str
 
 
 @dataclass(frozen=True)
-class Inspect:
+class Diagnose:
     """Leave a trace of a failed or vanished Job on its node, and find out why, and whether the node is still there."""
 
     node: str
@@ -60,11 +60,11 @@ class RemoveJobs:
     nodes: tuple[str, ...]
 
 
-NodeCommand = CreateJob | DeleteJob | Record | Inspect
+NodeCommand = CreateJob | DeleteJob | WriteMark | Diagnose
 Command = NodeCommand | ListJobs | RemoveJobs
 
 
-class Code(Enum):
+class CommandStatus(Enum):
     """How a command ended, as far as its sender can know."""
 
     DONE = "done"
@@ -93,22 +93,26 @@ class Result:
     `uid` is the created Job's; `retry_after` is in seconds; `text` explains a failure.
     """
 
-    code: Code
+    code: CommandStatus
     uid: str = ""
     text: str = ""
     retry_after: float = 0.0
 
 
-_CODES: Final = {404: Code.GONE, 409: Code.CONFLICT, 429: Code.THROTTLED}
+_CODES: Final = {404: CommandStatus.GONE, 409: CommandStatus.CONFLICT, 429: CommandStatus.THROTTLED}
 _SERVER_ERROR: Final = 500
 
 
-def code_of(command: Command, error: ApiError) -> Code:
+def status_of(command: Command, error: ApiError) -> CommandStatus:
     """Return how a command has ended that was answered with an error."""
     if error.over_quota:
-        return Code.FULL
+        return CommandStatus.FULL
     if error.status >= _SERVER_ERROR or error.rbac_denied:
-        return Code.UNKNOWN
-    code = _CODES.get(error.status, Code.REJECTED)
+        return CommandStatus.UNKNOWN
+    code = _CODES.get(error.status, CommandStatus.REJECTED)
     # A create is about nothing that could be gone: its 404 means that the namespace is not there.
-    return Code.REJECTED if code is Code.GONE and isinstance(command, CreateJob) else code
+    return (
+        CommandStatus.REJECTED
+        if code is CommandStatus.GONE and isinstance(command, CreateJob)
+        else code
+    )

@@ -4,28 +4,28 @@ from collections.abc import Iterable, Iterator
 from math import inf
 from typing import Final
 
-from kata_components.planning.node_jobs import NodeJob, Stage
+from kata_components.planning.node_jobs import JobKind, NodeJob
 from kata_components.planning.step import Step
 
 _GRACE_SECONDS: Final = 120.0
 """So long after its deadline the Job controller may take to report a Job as failed."""
 
 
-class JobsSeen:
-    """Active Jobs of all stages by node, and the last finished one of the paced stage.
+class JobTracker:
+    """Active Jobs of all kinds by node, and the last finished one of the paced kind.
 
     Those of other installations are seen while they are active: two must not work on one host, but
     they take no slot.
 
-    `stage` and `digest` are those of the Jobs that this run makes, `node_timeout_seconds` is their
+    `kind` and `digest` are those of the Jobs that this run makes, `node_timeout_seconds` is their
     deadline. A Job that is still active long after its deadline, counted from when it was first
     seen, is overdue: nothing of it runs any more, but its node is dead and cannot say so. The run
     that made it may have given it more time than this one does. Only a list that was asked for
     after that time tells: a watch may have lost the Job's end.
     """
 
-    def __init__(self, stage: Stage, digest: str, node_timeout_seconds: float) -> None:
-        self._stage = stage
+    def __init__(self, kind: JobKind, digest: str, node_timeout_seconds: float) -> None:
+        self._kind = kind
         self._digest = digest
         self._node_timeout_seconds = node_timeout_seconds
         self._overdue_at: dict[str, float] = {}
@@ -59,7 +59,7 @@ class JobsSeen:
             self._overdue_at.setdefault(job.uid, now + limit + _GRACE_SECONDS)
             return
         self._remove_active(job)
-        if job.stage == self._stage and not job.foreign:
+        if job.kind == self._kind and not job.foreign:
             self._finished[job.node] = job
 
     def remove(self, job: NodeJob) -> None:
@@ -80,11 +80,11 @@ class JobsSeen:
 
     def is_ours(self, job: NodeJob, step: Step) -> bool:
         """Whether it does what this run wants, on the machine that the step is about."""
-        return not job.foreign and step.is_served_by(job, self._stage, self._digest)
+        return not job.foreign and step.is_served_by(job, self._kind, self._digest)
 
     @property
     def all(self) -> list[NodeJob]:
-        """The installation's active Jobs, and the finished ones of the paced stage."""
+        """The installation's active Jobs, and the finished ones of the paced kind."""
         return [*(job for job in self._all_active if not job.foreign), *self._finished.values()]
 
     def is_active_on(self, node: str) -> bool:
@@ -92,7 +92,7 @@ class JobsSeen:
         return node in self._active
 
     def finished_on(self, node: str) -> NodeJob | None:
-        """Return the finished Job of the paced stage, if there is one."""
+        """Return the finished Job of the paced kind, if there is one."""
         return self._finished.get(node)
 
     def in_flight(self, holders: Iterable[str]) -> int:

@@ -25,38 +25,38 @@ from typing import Final
 from kata_components.kubernetes.backoff import retry_after_seconds
 from kata_components.pacing.brake import Brake
 from kata_components.pacing.commands import (
-    Code,
     Command,
+    CommandStatus,
     CreateJob,
     DeleteJob,
-    Inspect,
+    Diagnose,
     ListJobs,
     NodeCommand,
-    Record,
     RemoveJobs,
     Result,
+    WriteMark,
 )
 from kata_components.pacing.failure_budget import Budget
-from kata_components.pacing.job_tracker import JobsSeen
+from kata_components.pacing.job_tracker import JobTracker
 from kata_components.pacing.node_run import NodeRun, Phase
 from kata_components.pacing.progress import Progress
 from kata_components.pacing.transitions import Transitions
 from kata_components.pacing.wave_queue import WaveQueue
-from kata_components.planning.node_jobs import NodeJob, Stage
+from kata_components.planning.node_jobs import JobKind, NodeJob
 from kata_components.planning.step import Step
 
 RELIST_SECONDS: Final = 300.0
 """A list this often repairs what a watch lost."""
 _LIST_PAUSE_SECONDS: Final = 1.0
 
-_UNMADE: Final = {Code.DEPARTED: Phase.DEPARTED, Code.SKIPPED: Phase.SKIPPED}
+_UNMADE: Final = {CommandStatus.DEPARTED: Phase.DEPARTED, CommandStatus.SKIPPED: Phase.SKIPPED}
 """What becomes of a node whose Job was not made, where that is no failure."""
 
 
 class Pacer:
     """Paces the pending steps of one plan.
 
-    `stage` and `digest` say which Jobs are ours; others on the same node are waited for, never
+    `kind` and `digest` say which Jobs are ours; others on the same node are waited for, never
     deleted while active. At most `parallelism` per-node Jobs are in flight, those of other runs
     included. `nodes` and `jobs` tell the state.
     """
@@ -65,7 +65,7 @@ class Pacer:
         self,
         steps: Sequence[Step],
         *,
-        stage: Stage,
+        kind: JobKind,
         digest: str,
         parallelism: int,
         budget: Budget,
@@ -74,12 +74,12 @@ class Pacer:
         node_timeout_seconds: float = inf,
     ) -> None:
         self.budget = budget
-        self.jobs = JobsSeen(stage, digest, node_timeout_seconds)
+        self.jobs = JobTracker(kind, digest, node_timeout_seconds)
         self._parallelism = parallelism
         self._queue = WaveQueue(steps, soak_seconds=soak_seconds, opens_in=opens_in)
         self._transitions = Transitions(steps, self.jobs, self._queue, budget)
         self.nodes = self._transitions.nodes
-        self._agenda = self._transitions.agenda
+        self._due = self._transitions.due
         self._brake = Brake()
         self._paused_until = 0.0
         self._relist_at = 0.0
@@ -113,7 +113,7 @@ class Pacer:
         """Return the time at which `poll` has something new to say, if no event comes before."""
         if self.finished:
             return now
-        times = [now + RELIST_SECONDS, self._agenda.next, self._brake.next(now)]
+        times = [now + RELIST_SECONDS, self._due.next, self._brake.next(now)]
         if not self._listing:
             times.append(self._list_due)
         if self._queue.opens_at is not None:
@@ -180,43 +180,46 @@ class Pacer:
         run = self.nodes[command.node]
         run.busy = False
         self._transitions.touch(run)
-        if result.code is Code.THROTTLED:
+        if result.code is CommandStatus.THROTTLED:
             self._paused_until = max(
                 self._paused_until, now + max(retry_after_seconds(result.retry_after), 1.0)
             )
-            self._agenda.add(self._paused_until, run.step.node)
+            self._due.add_at(self._paused_until, run.step.node)
             return
-        if result.code is Code.FULL and run.phase is Phase.CREATING:
+        if result.code is CommandStatus.FULL and run.phase is Phase.CREATING:
             self._brake.refused(now)
             self._transitions.give_back(run)
             return
         # The name is taken: by our own Job when an answer got lost, or by another one; a list
         # tells, if it knows it.
         taken = (
-            result.code is Code.CONFLICT
+            result.code is CommandStatus.CONFLICT
             and isinstance(command, CreateJob)
             and run.phase is Phase.CREATING
         )
         if taken:
             self._relist_at = now
-        settles = result.code is not Code.UNKNOWN and not taken
+        settles = result.code is not CommandStatus.UNKNOWN and not taken
         pause = None if settles else run.attempts.next_delay(answered=taken or bool(result.text))
         if pause is None:
             self._settle(now, command, run, result)
         else:
-            self._agenda.add(now + pause, run.step.node)
+            self._due.add_at(now + pause, run.step.node)
 
     def _settle(self, now: float, command: NodeCommand, run: NodeRun, result: Result) -> None:
         match command:
             case CreateJob():
                 self._created(now, run, result)
-            case DeleteJob() if result.code is Code.DEPARTED:
+            case DeleteJob() if result.code is CommandStatus.DEPARTED:
                 self._transitions.settle(run, Phase.DEPARTED)
             case DeleteJob():
                 self._job_deleted(now, command, run, result)
-            case Record() if result.code is Code.DONE:
+            case WriteMark() if result.code is CommandStatus.DONE:
                 self._transitions.settle(run, Phase.DONE)
-            case Record() | Inspect() if result.code in {Code.GONE, Code.CONFLICT}:
+            case WriteMark() | Diagnose() if result.code in {
+                CommandStatus.GONE,
+                CommandStatus.CONFLICT,
+            }:
                 # The node is gone or another machine has its name: no success, but no failure of
                 # this rollout either.
                 self._transitions.settle(run, Phase.DEPARTED)
@@ -227,27 +230,27 @@ class Pacer:
         if run.phase is not Phase.CREATING:
             # The watch was faster and has moved the node on; what it retry_after_seconds for had to wait for this
             # answer.
-            self._agenda.add(now, run.step.node)
+            self._due.add_at(now, run.step.node)
             return
-        if result.code is Code.DONE:
+        if result.code is CommandStatus.DONE:
             self._brake.taken()
             self._transitions.run(run, result.uid)
         else:
             self._transitions.settle(run, _UNMADE.get(result.code, Phase.FAILED), result.text)
 
     def _job_deleted(self, now: float, command: DeleteJob, run: NodeRun, result: Result) -> None:
-        if result.code in {Code.REJECTED, Code.UNKNOWN}:
+        if result.code in {CommandStatus.REJECTED, CommandStatus.UNKNOWN}:
             self._transitions.settle(run, Phase.FAILED, result.text)
             return
         self.jobs.forget(command.node, command.uid)
         run.replaces = command.uid
         self._transitions.enter(run, Phase.CREATING)
-        self._agenda.add(now, run.step.node)
+        self._due.add_at(now, run.step.node)
 
     # What to start and to repeat.
 
     def _repeats(self, now: float) -> Iterator[Command]:
-        for node in self._agenda.take(now):
+        for node in self._due.pop_due(now):
             run = self.nodes[node]
             if not run.busy:
                 yield from self._commands(run)
@@ -288,9 +291,9 @@ class Pacer:
                 self._transitions.enter(run, Phase.CREATING)
                 return CreateJob(node, run.replaces)
             case Phase.RECORDING:
-                return Record(node)
+                return WriteMark(node)
             case Phase.INSPECTING:
-                return Inspect(
+                return Diagnose(
                     node, finished.name if finished else "", finished.uid if finished else ""
                 )
             case _:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from kata_components.pacing.holdup import Holdup, told
-from kata_components.planning.node_jobs import JobState, NodeJob, Stage
+from kata_components.planning.node_jobs import JobKind, JobState, NodeJob
 
 
 @dataclass(frozen=True)
@@ -49,12 +49,12 @@ class Progress:
 def progress(
     nodes: Iterable[str],
     jobs: Mapping[str, NodeJob],
-    stage: Stage,
+    kind: JobKind,
     held_up: Mapping[str, Holdup] | None = None,
 ) -> Progress:
     """Return how far a run over these nodes is, given the newest Job of each, and what holds some up."""
     wanted = list(nodes)
-    states = [jobs[node].state for node in wanted if node in jobs and jobs[node].stage == stage]
+    states = [jobs[node].state for node in wanted if node in jobs and jobs[node].kind == kind]
     held = {
         node: held for node, held in (held_up or {}).items() if node in jobs and jobs[node].active
     }

@@ -3,10 +3,10 @@
 from collections.abc import Collection, Sequence
 from typing import Final
 
-from kata_components.pacing.delay_queue import Agenda
+from kata_components.pacing.delay_queue import DelayQueue
 from kata_components.pacing.failure_budget import Budget
 from kata_components.pacing.finished_jobs import Spent
-from kata_components.pacing.job_tracker import JobsSeen
+from kata_components.pacing.job_tracker import JobTracker
 from kata_components.pacing.node_run import NodeRun, NodeRuns, Phase
 from kata_components.pacing.wave_queue import WaveQueue
 from kata_components.planning.node_jobs import JobState, NodeJob
@@ -17,17 +17,17 @@ _MAX_VANISHED: Final = 3
 
 
 class Transitions:
-    """Moves the nodes of one rollout on, and keeps queue, budget, agenda and the list of spent Jobs in step with them.
+    """Moves the nodes of one rollout on, and keeps queue, budget, due and the list of spent Jobs in step with them.
 
     `epoch` grows with whatever happens: a list of Jobs that was asked for in an earlier one may be
     older than that.
     """
 
     def __init__(
-        self, steps: Sequence[Step], jobs: JobsSeen, queue: WaveQueue, budget: Budget
+        self, steps: Sequence[Step], jobs: JobTracker, queue: WaveQueue, budget: Budget
     ) -> None:
         self.nodes = NodeRuns(steps)
-        self.agenda = Agenda()
+        self.due = DelayQueue()
         self.spent = Spent(step.node for step in steps)
         self.epoch = 0
         self._jobs = jobs
@@ -91,14 +91,14 @@ class Transitions:
             self.enter(
                 run, Phase.RECORDING if job.state is JobState.SUCCEEDED else Phase.INSPECTING
             )
-            self.agenda.add(now, run.step.node)
+            self.due.add_at(now, run.step.node)
 
     def vanish(self, now: float, run: NodeRun) -> None:
         """Have a node whose Job was deleted under it begin again, a few times."""
         run.vanished += 1
         run.replaces = run.job_uid
         self.enter(run, Phase.INSPECTING if run.vanished >= _MAX_VANISHED else Phase.CREATING)
-        self.agenda.add(now, run.step.node)
+        self.due.add_at(now, run.step.node)
 
     def vanish_all_but(self, now: float, uids: Collection[str], epoch: int) -> None:
         """Do so with every node whose Job is not among those that a list of that epoch has shown."""

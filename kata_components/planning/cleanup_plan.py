@@ -34,8 +34,8 @@ def cleanup_plan(
     NotReady nodes are skipped: nothing runs there.
     """
     known = list(jobs)
-    touched = {job.node for job in known if job.stage == "install"}
-    cleanups = {job.node: job for job in known if job.stage == "cleanup"}
+    touched = {job.node for job in known if job.kind == "install"}
+    cleanups = {job.node: job for job in known if job.kind == "cleanup"}
     steps = []
     for node in waves.interleaved(nodes):
         name = node.metadata.name

@@ -15,8 +15,8 @@ from kata_components.foreign import bounded
 from kata_components.kubernetes.nodes import Node
 from kata_components.kubernetes.objects import Job, JobSpec, JobStatus
 
-Stage = Literal["install", "cleanup"]
-STAGES: Final[tuple[Stage, ...]] = ("install", "cleanup")
+JobKind = Literal["install", "cleanup"]
+JOB_KINDS: Final[tuple[JobKind, ...]] = ("install", "cleanup")
 """In the order in which their Jobs are removed from a clean node: an install Job that is left alone
 looks as if Kata were there, where another installation has labelled the node since.
 """
@@ -54,7 +54,7 @@ class NodeJob:
     node: str
     node_uid: str
     machine_id: str
-    stage: str
+    kind: str
     digest: str
     state: JobState
     failure: str = ""
@@ -85,15 +85,15 @@ ANYBODYS: Final = names.OWNER_LABEL
 """The label selector of the per-node Jobs of all installations."""
 
 
-def selector(suffix: str, *stages: Stage) -> str:
-    """Return the label selector of an installation's per-node Jobs, of all stages when none is named."""
-    owners = ",".join(names.job_prefix(suffix, stage) for stage in stages or STAGES)
+def selector(suffix: str, *kinds: JobKind) -> str:
+    """Return the label selector of an installation's per-node Jobs, of all kinds when none is named."""
+    owners = ",".join(names.job_prefix(suffix, kind) for kind in kinds or JOB_KINDS)
     return f"{names.OWNER_LABEL} in ({owners})"
 
 
 def seen_by(suffix: str, job: Job) -> NodeJob:
     """Return what a Job means to an installation: one of another is `foreign`."""
-    owners = {names.job_prefix(suffix, stage) for stage in STAGES}
+    owners = {names.job_prefix(suffix, kind) for kind in JOB_KINDS}
     return replace(observed(job), foreign=job.metadata.label(names.OWNER_LABEL) not in owners)
 
 
@@ -110,7 +110,7 @@ def observed(job: Job) -> NodeJob:
         node=metadata.annotation(names.NODE_NAME_ANNOTATION) or (pod and pod.node_name) or "",
         node_uid=metadata.annotation(names.NODE_UID_ANNOTATION) or "",
         machine_id=metadata.annotation(names.MACHINE_ID_ANNOTATION) or "",
-        stage=metadata.label(names.STAGE_LABEL) or "",
+        kind=metadata.label(names.STAGE_LABEL) or "",
         digest=metadata.annotation(names.DIGEST_ANNOTATION) or "",
         state=state,
         failure=failure,
@@ -150,7 +150,7 @@ def _state(job: Job) -> tuple[JobState, str]:
 
 @dataclass(frozen=True, kw_only=True)
 class JobStamp:
-    """Makes the node-pinned Jobs of one stage from a template.
+    """Makes the node-pinned Jobs of one kind from a template.
 
     `template` is a complete Job without name, namespace and node. The TTL is taken off: a Job that
     ends while nobody paces must still be found. `node_timeout_seconds` becomes the Job's
@@ -158,21 +158,21 @@ class JobStamp:
     """
 
     template: Mapping[str, Any]
-    stage: Stage
+    kind: JobKind
     suffix: str
     digest: str
     node_timeout_seconds: int
 
     def name(self, node: str) -> str:
         """Return the name of the Job of a node."""
-        return names.job_name(names.job_prefix(self.suffix, self.stage), node)
+        return names.job_name(names.job_prefix(self.suffix, self.kind), node)
 
     def manifest(self, node: str, *, node_uid: str, machine_id: str) -> dict[str, Any]:
         """Return the Job for one machine.
 
         Parts of the template are shared, not copied: do not change them.
         """
-        owner = {names.OWNER_LABEL: names.job_prefix(self.suffix, self.stage)}
+        owner = {names.OWNER_LABEL: names.job_prefix(self.suffix, self.kind)}
         labels = owner | {names.NODE_LABEL: names.node_label(node)}
         annotations = {
             names.NODE_NAME_ANNOTATION: node,
@@ -204,7 +204,7 @@ def telling(pod: Mapping[str, Any]) -> dict[str, Any]:
     """Return a pod spec whose containers leave the end of their log in their status when they fail.
 
     There it needs no kubelet to be read and no right on logs. It reaches no host, so no digest
-    covers it.
+    is_noop_apply it.
     """
     kinds = {kind: pod[kind] for kind in ("initContainers", "containers") if kind in pod}
     told = {"terminationMessagePolicy": "FallbackToLogsOnError"}

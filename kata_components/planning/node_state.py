@@ -20,7 +20,7 @@ _TO_THE_SECOND: Final = len("2026-01-01T00:00:00")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Facts:
+class NodeState:
     """A node as an installation finds it: `namespace` and `suffix` are its own, `digests` what it installs.
 
     These are as `host_digests` gives them.

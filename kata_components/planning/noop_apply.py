@@ -20,7 +20,7 @@ _SUFFIXES: Final[dict[str | None, Decimal]] = {
 }
 
 
-def covers(live: Any, wanted: Any) -> bool:  # noqa: ANN401 - any part of a Kubernetes object
+def is_noop_apply(live: Any, wanted: Any) -> bool:  # noqa: ANN401 - any part of a Kubernetes object
     """Return whether a live object has every field of a manifest already; it may have more, such as defaults.
 
     Absent and empty are the same: the API server leaves out what is empty.
@@ -39,8 +39,8 @@ def covers(live: Any, wanted: Any) -> bool:  # noqa: ANN401 - any part of a Kube
 def _covers(key: str, live: Any, wanted: Any) -> bool:  # noqa: ANN401 # as above
     """Return the same of a field; quantities of resources are compared by what they amount to."""
     if key not in _QUANTITIES or not isinstance(live, Mapping) or not isinstance(wanted, Mapping):
-        return covers(live, wanted)
-    return covers(
+        return is_noop_apply(live, wanted)
+    return is_noop_apply(
         {k: _amount(v) for k, v in live.items()}, {k: _amount(v) for k, v in wanted.items()}
     )
 
@@ -57,9 +57,9 @@ def _amount(quantity: object) -> object:
 def _list_covers(live: Sequence[Any], wanted: Sequence[Any]) -> bool:
     key = next((k for k in _KEYS if all(_is_named(item, k) for item in (*live, *wanted))), None)
     if key is None or not wanted:
-        return len(live) == len(wanted) and all(map(covers, live, wanted))
+        return len(live) == len(wanted) and all(map(is_noop_apply, live, wanted))
     known = {item[key]: item for item in live}
-    return all(covers(known.get(item[key]), item) for item in wanted)
+    return all(is_noop_apply(known.get(item[key]), item) for item in wanted)
 
 
 def _is_named(item: object, key: str) -> bool:

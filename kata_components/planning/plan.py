@@ -12,7 +12,7 @@ from typing import Final, Self
 from kata_components.kubernetes.nodes import Node
 from kata_components.planning import waves
 from kata_components.planning.node_jobs import JobState, NodeJob
-from kata_components.planning.node_state import Facts
+from kata_components.planning.node_state import NodeState
 from kata_components.planning.step import Action, Barrier, Step, step_of
 from kata_components.planning.verdict import Rules, verdict
 
@@ -89,9 +89,9 @@ def plan(
     foreign = list(foreign)
     busy = {job.node for job in foreign if job.active}
     shared = {job.node for job in foreign}
-    known = {(job.node, job.stage): job for job in jobs}
+    known = {(job.node, job.kind): job for job in jobs}
     found = [
-        Facts(
+        NodeState(
             node=node,
             job=known.get((node.metadata.name, "install")),
             cleanup=known.get((node.metadata.name, "cleanup")),
@@ -115,20 +115,20 @@ def plan(
     ]
     finished = {place for place, job in known.items() if job.state is JobState.SUCCEEDED}
     # One that still runs has ended when the node is installed.
-    ending = {(job.node, job.stage) for job in known.values() if job.active and job.node in steps}
+    ending = {(job.node, job.kind) for job in known.values() if job.active and job.node in steps}
     return Plan(
         digest=rules.digest,
         steps=(*pending, *settled),
         opens_in=_soak_left(found, steps, pending, rules, now) if pending and now else 0.0,
-        installs=frozenset(node for node, stage in finished if stage == "install"),
+        installs=frozenset(node for node, kind in finished if kind == "install"),
         cleanups=frozenset(
-            node for node, stage in finished | ending if stage == "cleanup"
+            node for node, kind in finished | ending if kind == "cleanup"
         ).difference(deselected),
     )
 
 
 def _soak_left(
-    found: Sequence[Facts],
+    found: Sequence[NodeState],
     steps: Mapping[str, Step],
     pending: Sequence[Step],
     rules: Rules,
@@ -144,7 +144,9 @@ def _soak_left(
     )
 
 
-def _is_open(wave: int, found: Sequence[Facts], steps: Mapping[str, Step], rules: Rules) -> bool:
+def _is_open(
+    wave: int, found: Sequence[NodeState], steps: Mapping[str, Step], rules: Rules
+) -> bool:
     """Whether a wave was open before: more nodes are done or begun than the waves before it let in.
 
     Newcomers of a finished fleet are of such a wave.
@@ -154,7 +156,7 @@ def _is_open(wave: int, found: Sequence[Facts], steps: Mapping[str, Step], rules
     return done + begun > waves.reach(rules.sizes[:wave], (facts.node for facts in found))
 
 
-def _waves(found: Sequence[Facts], steps: Mapping[str, Step], rules: Rules) -> Iterable[Step]:
+def _waves(found: Sequence[NodeState], steps: Mapping[str, Step], rules: Rules) -> Iterable[Step]:
     """Return the pending steps that the waves let in, in order.
 
     Nodes in the middle of things come before fresh ones, whatever the wave: a running Job is waited
@@ -190,7 +192,7 @@ def _waves(found: Sequence[Facts], steps: Mapping[str, Step], rules: Rules) -> I
             yield replace(steps[node.metadata.name], wave=number, canary=canary)
 
 
-def _step(facts: Facts, rules: Rules, *, is_busy: bool) -> Step:
+def _step(facts: NodeState, rules: Rules, *, is_busy: bool) -> Step:
     found = verdict(facts, rules)
     reason = found.reason
     if found.action.pending and found.action is not Action.RESUME and facts.is_worked_on:

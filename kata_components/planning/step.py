@@ -100,9 +100,9 @@ class Step:
         """Whether the rollout goes on with a node that it has had its hands on at this digest."""
         return self.action is Action.RESUME or (self.action.pending and self.failed_before)
 
-    def is_served_by(self, job: NodeJob, stage: str, digest: str) -> bool:
-        """Whether a Job does what is wanted here: that stage, at that digest, on this machine."""
-        return (job.stage, job.digest) == (stage, digest) and job.may_be_of(
+    def is_served_by(self, job: NodeJob, kind: str, digest: str) -> bool:
+        """Whether a Job does what is wanted here: that kind, at that digest, on this machine."""
+        return (job.kind, job.digest) == (kind, digest) and job.may_be_of(
             self.node_uid, self.machine_id
         )
 
@@ -112,7 +112,7 @@ class Step:
 
 
 def step_of(node: Node, action: Action, reason: str, job: NodeJob | None) -> Step:
-    """Return the step of a node; `job` is the one of the paced stage that was found there."""
+    """Return the step of a node; `job` is the one of the paced kind that was found there."""
     ended = job is not None and not job.active and action is not Action.RESUME
     return Step(
         node=node.metadata.name,

@@ -9,7 +9,7 @@ from kata_components.kubernetes.nodes import Node
 from kata_components.planning import demands, host_digest, waves
 from kata_components.planning.demands import Demands
 from kata_components.planning.node_jobs import JobState
-from kata_components.planning.node_state import Facts
+from kata_components.planning.node_state import NodeState
 from kata_components.planning.step import Action, Barrier, Step
 from kata_components.planning.taints import Toleration, blocking
 
@@ -62,7 +62,7 @@ class Verdict(NamedTuple):
     barrier: Barrier | None = None
 
 
-def verdict(facts: Facts, rules: Rules) -> Verdict:
+def verdict(facts: NodeState, rules: Rules) -> Verdict:
     """Return what to do with one node and why, waves aside."""
     return (
         _not_ours(facts)
@@ -77,7 +77,7 @@ def verdict(facts: Facts, rules: Rules) -> Verdict:
     )
 
 
-def _not_ours(facts: Facts) -> Verdict | None:
+def _not_ours(facts: NodeState) -> Verdict | None:
     if facts.other_namespace:
         reason = f"carries the mark of the installation in namespace {facts.other_namespace}"
         return Verdict(Action.SKIPPED, reason, Barrier.MARKED_ELSEWHERE)
@@ -87,7 +87,7 @@ def _not_ours(facts: Facts) -> Verdict | None:
     return None
 
 
-def _done(facts: Facts, rules: Rules) -> Verdict | None:
+def _done(facts: NodeState, rules: Rules) -> Verdict | None:
     if facts.mark and facts.is_whole:
         if _is_mistaken(facts, rules):
             return None
@@ -101,7 +101,7 @@ def _done(facts: Facts, rules: Rules) -> Verdict | None:
     return None
 
 
-def _barred(facts: Facts, rules: Rules) -> Verdict | None:
+def _barred(facts: NodeState, rules: Rules) -> Verdict | None:
     """Return why no Job can run on the node now."""
     if unfit := rules.demands.unfit(facts.node):
         return Verdict(Action.SKIPPED, unfit, Barrier.UNFIT)
@@ -114,11 +114,11 @@ def _barred(facts: Facts, rules: Rules) -> Verdict | None:
     return None
 
 
-def _of_cleanup(facts: Facts) -> Verdict | None:
+def _of_cleanup(facts: NodeState) -> Verdict | None:
     return Verdict(Action.INSTALL, "its cleanup was begun") if facts.is_undone else None
 
 
-def _of_job(facts: Facts) -> Verdict | None:
+def _of_job(facts: NodeState) -> Verdict | None:
     job = facts.own_job
     if job is None:
         return None
@@ -128,7 +128,7 @@ def _of_job(facts: Facts) -> Verdict | None:
     return Verdict(Action.RESUME, "its Job is running") if job.active else None
 
 
-def _unserved(facts: Facts, rules: Rules) -> Verdict | None:
+def _unserved(facts: NodeState, rules: Rules) -> Verdict | None:
     """Return what becomes of a node whose mark is whole, but neither its labels nor its container runtime agree."""
     if not facts.is_whole:
         return None
@@ -140,7 +140,7 @@ def _unserved(facts: Facts, rules: Rules) -> Verdict | None:
     )
 
 
-def _of_trace(facts: Facts) -> Verdict | None:
+def _of_trace(facts: NodeState) -> Verdict | None:
     """Return what becomes of a node on which something was begun and is not whole."""
     mark = facts.own_mark
     if mark is None:
@@ -157,7 +157,7 @@ def _of_trace(facts: Facts) -> Verdict | None:
     return None
 
 
-def _of_mark(facts: Facts) -> Verdict | None:
+def _of_mark(facts: NodeState) -> Verdict | None:
     mark = facts.mark
     if mark is None:
         unreadable = facts.has_unreadable_mark
@@ -181,7 +181,7 @@ def _untrue(labels: Sequence[str]) -> str:
     )
 
 
-def _of_label(facts: Facts, rules: Rules) -> Verdict:
+def _of_label(facts: NodeState, rules: Rules) -> Verdict:
     node, job = facts.node, facts.job
     value = node.metadata.label(names.RUNTIME_LABEL)
     if job is not None and job.digest and job.is_of(node):
@@ -210,7 +210,7 @@ def _of_foreign_label(node: Node, value: str, rules: Rules) -> Verdict:
     return Verdict(Action.SKIPPED, f"{found}, and {advice}", Barrier.UNPROVEN)
 
 
-def _is_mistaken(facts: Facts, rules: Rules) -> bool:
+def _is_mistaken(facts: NodeState, rules: Rules) -> bool:
     """Whether a node was adopted for a label that it may have been born with, and is to be installed after all."""
     if not facts.is_adopted or rules.existing != "install":
         return False

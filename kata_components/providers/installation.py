@@ -117,7 +117,7 @@ async def _take_over(api: KubeApi, inputs: InstallationInputs) -> None:
     ):
         # Before: afterwards nothing else would tell that there was a release.
         await installation.note_takeover(api, inputs.namespace, inputs.lease_name)
-    done = await adoption.carry_out(api, inputs.released)
+    done = await adoption.adopt(api, inputs.released)
     if done:
         engine.warning(done, inputs.urn)
 

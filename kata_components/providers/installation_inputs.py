@@ -6,7 +6,7 @@ from typing import Literal, Self
 import yaml
 from msgspec import structs
 
-from kata_components.operations.installation import Ending
+from kata_components.operations.installation import UninstallRequest
 from kata_components.operations.objects_there import ObjectName
 from kata_components.operations.uninstall import ABANDON_VARIABLE
 from kata_components.providers.guarded import Guarded
@@ -46,7 +46,7 @@ class InstallationOutputs(InstallationInputs, frozen=True, kw_only=True):
 
     installation_id: str
 
-    def ending(self) -> Ending:
+    def ending(self) -> UninstallRequest:
         """What delete has to end.
 
         Nodes to give up come from the environment: a destroy sees no new configuration.
@@ -59,7 +59,7 @@ class InstallationOutputs(InstallationInputs, frozen=True, kw_only=True):
             node_timeout_seconds=self.node_timeout_seconds,
             dispatcher_job=yaml.safe_load(self.dispatcher_job) if self.dispatcher_job else None,
         )
-        return Ending(
+        return UninstallRequest(
             namespace=self.namespace,
             suffix=self.suffix,
             stack=self.stack,

@@ -6,7 +6,7 @@ from msgspec import structs
 
 from kata_components.kubernetes.api import KubeApi
 from kata_components.operations import adoption, fleet, installation
-from kata_components.operations.adoption import Finding
+from kata_components.operations.adoption import AdoptionCheck
 from kata_components.operations.elsewhere import elsewhere
 from kata_components.planning import architectures, guardrails, ownership
 from kata_components.planning.guardrails import Refusal
@@ -34,7 +34,7 @@ async def check(
     elif before:
         met += await guarded.changes(api, before, wanted)
     met.append(misplaced)
-    found = Finding()
+    found = AdoptionCheck()
     if not guardrails.unconfirmed(met, confirmed):
         found = await _there(api, before, wanted)
     refusals = guardrails.unconfirmed([*met, *found.refusals], confirmed)
@@ -52,33 +52,37 @@ async def check(
     return structs.replace(wanted, cluster_uid=uid, former_stack=former, passed=passed), []
 
 
-async def _there(api: KubeApi, before: PreflightInputs | None, wanted: PreflightInputs) -> Finding:
+async def _there(
+    api: KubeApi, before: PreflightInputs | None, wanted: PreflightInputs
+) -> AdoptionCheck:
     """Refuse an absent namespace and what is somebody else's.
 
     Announce what is taken over and what restarts.
     """
     namespace = await installation.find_namespace(api, wanted.namespace)
     if namespace is None:
-        return Finding([guardrails.absent_namespace(wanted.namespace)])
+        return AdoptionCheck([guardrails.absent_namespace(wanted.namespace)])
     if (before is None or before.pod_template != wanted.pod_template) and (
         barred := guardrails.pod_security(namespace)
     ):
-        return Finding([barred])
+        return AdoptionCheck([barred])
     stacks = wanted.stacks(before)
     lease = await installation.find_lease(api, wanted.namespace, wanted.lease_name)
     other = wanted.owner(lease, stacks)
     if other:
-        return Finding([other])
+        return AdoptionCheck([other])
     unknown = (
         await elsewhere(api, wanted.namespace, wanted.suffix)
         if before is None and lease is None
         else None
     )
-    found = await adoption.examine(api, wanted.takeover(stacks, established=lease is not None))
+    found = await adoption.check(api, wanted.takeover(stacks, established=lease is not None))
     owner = ownership.stack_of(lease.metadata) if lease else None
     told = found.announcements or await _restart(api, before, wanted)
     refusals = [unknown, *found.refusals, *await _unfit(api, before, wanted)]
-    return Finding([*filter(None, refusals)], told, found.stacks | ({owner} if owner else set()))
+    return AdoptionCheck(
+        [*filter(None, refusals)], told, found.stacks | ({owner} if owner else set())
+    )
 
 
 async def _unfit(

@@ -6,7 +6,7 @@ from typing import Any, Final, Literal, Self
 
 from msgspec import structs
 
-from kata_components.operations.adoption import TakeoverRequest
+from kata_components.operations.adoption import AdoptionRequest
 from kata_components.operations.objects_there import ObjectName
 from kata_components.providers.guarded import Guarded
 from kata_components.providers.provenance import Passed
@@ -58,10 +58,10 @@ class PreflightInputs(Guarded, frozen=True, kw_only=True):
         former = (before.stack, before.former_stack) if before else ()
         return frozenset(filter(None, (self.stack, *former)))
 
-    def takeover(self, stacks: frozenset[str], *, established: bool) -> TakeoverRequest:
+    def takeover(self, stacks: frozenset[str], *, established: bool) -> AdoptionRequest:
         """Return how to deal with objects that are there already."""
         contents = json.loads(self.contents or "{}")
-        return TakeoverRequest(
+        return AdoptionRequest(
             objects=tuple(map(ObjectName.parse, self.objects)),
             stacks=stacks,
             established=established,

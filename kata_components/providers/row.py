@@ -6,10 +6,10 @@ from typing import Final
 
 from kata_components.operations import report
 from kata_components.pacing.progress import Progress
-from kata_components.planning.node_jobs import Stage
+from kata_components.planning.node_jobs import JobKind
 from kata_components.providers import engine
 
-_DONE: Final[Mapping[Stage, str]] = {"install": "installed", "cleanup": "cleaned"}
+_DONE: Final[Mapping[JobKind, str]] = {"install": "installed", "cleanup": "cleaned"}
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,6 @@ class Row:
         """Show a message that stays."""
         engine.info(text, self.urn)
 
-    def on_progress(self, stage: Stage, progress: Progress, seconds: float) -> None:
+    def on_progress(self, stage: JobKind, progress: Progress, seconds: float) -> None:
         """Show how far the run is; the next one replaces it."""
         engine.status(report.progress_line(_DONE[stage], progress, seconds), self.urn)

@@ -14,13 +14,13 @@ from typing import Any
 from kata_components import names, wording
 from kata_components.errors import ApiError, ClusterError
 from kata_components.kubernetes.api import CALLS_AT_ONCE, KubeApi
-from kata_components.kubernetes.concurrency import at_once
-from kata_components.pacing.commands import Code
+from kata_components.kubernetes.concurrency import run_bounded
+from kata_components.pacing.commands import CommandStatus
 from kata_components.pacing.holdup import Holdup
 from kata_components.pacing.progress import Failure, progress
 from kata_components.planning import dispatcher_args
 from kata_components.planning.dispatcher_args import Batch, Selectors
-from kata_components.planning.node_jobs import JobState, NodeJob, Stage
+from kata_components.planning.node_jobs import JobKind, JobState, NodeJob
 from kata_components.planning.step import Step
 from kata_components.runners.diagnosis import explain, inspect
 from kata_components.runners.dispatcher import Dispatcher, Seen
@@ -28,7 +28,7 @@ from kata_components.runners.lease import HeldLease
 from kata_components.runners.lookout import Lookout
 from kata_components.runners.marking import written
 from kata_components.runners.orders import Changes
-from kata_components.runners.progress import OnProgress, Say, again_and_again
+from kata_components.runners.progress import OnProgress, Say, every
 
 
 async def matched(api: KubeApi, candidates: Iterable[Selectors]) -> dict[Selectors, set[str]]:
@@ -52,7 +52,7 @@ class Dispatching:
     lease: HeldLease
     namespace: str
     suffix: str
-    stage: Stage
+    kind: JobKind
     digest: str
     job: Mapping[str, Any]
     template: Mapping[str, Any]
@@ -67,8 +67,8 @@ class Dispatching:
 
     async def settle(self) -> Seen:
         """Wait until nothing works any more, stopping what does something else than this run."""
-        async with self._shown(lambda: [job.node for job in self.dispatcher.seen.jobs(self.stage)]):
-            return await self.lease.kept(self.dispatcher.settle(self.stage, self.digest))
+        async with self._shown(lambda: [job.node for job in self.dispatcher.seen.jobs(self.kind)]):
+            return await self.lease.kept(self.dispatcher.settle(self.kind, self.digest))
 
     async def run(self, runs: Sequence[Batch]) -> Seen:
         """Run the dispatcher for each batch; return the Jobs there are at the end."""
@@ -82,7 +82,7 @@ class Dispatching:
                 # Gone, or another machine by now: its next plan starts afresh.
                 await written(self.api, self.lease, step, left)
 
-        await at_once(CALLS_AT_ONCE, map(leave, steps))
+        await run_bounded(CALLS_AT_ONCE, map(leave, steps))
 
     async def note_failures(
         self, steps: Sequence[Step], seen: Seen, notes: Callable[[Step], Changes]
@@ -91,7 +91,7 @@ class Dispatching:
 
         A server that refuses it does not hide why they failed.
         """
-        known = seen.by_node(self.stage)
+        known = seen.by_node(self.kind)
         failed = [
             step
             for step in steps
@@ -127,7 +127,7 @@ class Dispatching:
         async with self._shown(lambda: nodes) as show:
             for batch in runs:
                 manifest = dispatcher_args.dispatcher_job(self.job, batch, self.template)
-                await self.dispatcher.run(self.stage, manifest, batch)
+                await self.dispatcher.run(self.kind, manifest, batch)
             show()
         return self.dispatcher.seen
 
@@ -144,18 +144,18 @@ class Dispatching:
             self.held_up.update(found)
 
         def show() -> None:
-            counts = progress(nodes(), seen.seen.by_node(self.stage), self.stage, held)
+            counts = progress(nodes(), seen.seen.by_node(self.kind), self.kind, held)
             notes = [note for note in (self.lease.trouble, *seen.notes) if note]
             counts = replace(counts, holdups=(*notes, *counts.holdups))
-            self.on_progress(self.stage, counts, loop.time() - began)
+            self.on_progress(self.kind, counts, loop.time() - began)
 
         def at_work() -> list[NodeJob]:
-            return [job for job in seen.seen.jobs(self.stage) if job.active]
+            return [job for job in seen.seen.jobs(self.kind) if job.active]
 
         limit = self.template["spec"]["activeDeadlineSeconds"]
         lookout = Lookout.of_node_jobs(self.api, self.namespace, self.suffix, self.template, limit)
         tasks = [
-            asyncio.create_task(again_and_again(show)),
+            asyncio.create_task(every(show)),
             asyncio.create_task(lookout.watch(at_work, take)),
         ]
         try:
@@ -167,7 +167,7 @@ class Dispatching:
 
     async def _failures(self, steps: Sequence[Step], seen: Seen) -> list[Failure]:
         own_words = await self._own_words(seen)
-        known = seen.by_node(self.stage)
+        known = seen.by_node(self.kind)
         found = await asyncio.gather(
             *(
                 self._failure(step, known.get(step.node), own_words)
@@ -188,7 +188,7 @@ class Dispatching:
                 step.node, f"its Job {job.name} is of digest {other}, not of {self.digest}"
             )
         if job.state is not JobState.FAILED:
-            still = "still set" if self.stage == "cleanup" else "not set"
+            still = "still set" if self.kind == "cleanup" else "not set"
             return Failure(
                 step.node, f"its Job {job.name} succeeded, but its label is {still}{own_words}"
             )
@@ -197,10 +197,10 @@ class Dispatching:
             result = await inspect(self.api, self.namespace, step, job.name, job.failure, held_up)
         except ClusterError as error:
             return Failure(step.node, f"{job.failure}; {error}")
-        return None if result.code is Code.GONE else Failure(step.node, result.text)
+        return None if result.code is CommandStatus.GONE else Failure(step.node, result.text)
 
     async def _own_words(self, seen: Seen) -> str:
-        ended = seen.dispatchers.get(self.stage)
+        ended = seen.dispatchers.get(self.kind)
         if ended is None or ended.state is not JobState.FAILED:
             return ""
         words = await explain(self.api, self.namespace, ended.name) or ended.failure
@@ -208,19 +208,23 @@ class Dispatching:
 
 
 def settled(
-    steps: Sequence[Step], seen: Seen, stage: Stage, digest: str, unfinished: Set[str] = frozenset()
+    steps: Sequence[Step],
+    seen: Seen,
+    kind: JobKind,
+    digest: str,
+    unfinished: Set[str] = frozenset(),
 ) -> tuple[list[Step], list[Step]]:
     """Split steps into those whose Job of the digest has succeeded, less the stale ones, and the others.
 
     On `unfinished` nodes something had to follow the Job, and has not.
     """
-    known = seen.by_node(stage)
+    known = seen.by_node(kind)
     done: list[Step] = []
     left: list[Step] = []
     for step in steps:
         job = known.get(step.node)
         served = (
-            job is not None and job.uid != step.stale_job and step.is_served_by(job, stage, digest)
+            job is not None and job.uid != step.stale_job and step.is_served_by(job, kind, digest)
         )
         succeeded = served and job is not None and job.state is JobState.SUCCEEDED
         (done if succeeded and step.node not in unfinished else left).append(step)

@@ -32,7 +32,7 @@ async def pace(
         lease=lease,
         namespace=request.namespace,
         suffix=request.suffix,
-        stage="cleanup",
+        kind="cleanup",
         digest=planned.digest,
         job=request.dispatcher_job,
         template=dispatcher_args.node_template(request.job, request.node_timeout_seconds, {}),

@@ -8,8 +8,8 @@ from typing import Any
 from kata_components import names
 from kata_components.errors import ClusterError
 from kata_components.kubernetes.api import KubeApi
-from kata_components.kubernetes.retry import answered
-from kata_components.operations.install import Installed, WorkedOff, carried_out, orders, tidy
+from kata_components.kubernetes.retry import until_answered
+from kata_components.operations.install import Installed, InstallResult, carried_out, orders, tidy
 from kata_components.operations.preview import InstallRequest, preview
 from kata_components.planning import dispatcher_args
 from kata_components.planning.dispatcher_args import Batch
@@ -73,7 +73,7 @@ async def install(
             lease=lease,
             namespace=request.namespace,
             suffix=request.suffix,
-            stage="install",
+            kind="install",
             digest=request.rules().digest,
             job=job,
             template=dispatcher_args.node_template(
@@ -96,7 +96,7 @@ async def install(
     return done
 
 
-async def _work_off(work: Dispatching, request: InstallRequest, planned: Plan) -> WorkedOff:
+async def _work_off(work: Dispatching, request: InstallRequest, planned: Plan) -> InstallResult:
     """Run the dispatcher for the plan, then mark what has succeeded."""
     runs = await work.lease.kept(install_runs(work.api, request.selection, planned))
     if runs:
@@ -105,7 +105,7 @@ async def _work_off(work: Dispatching, request: InstallRequest, planned: Plan) -
     stale = [step for step in planned.pending if step.needs_job and step.stale_job]
     await work.lease.kept(work.leave_traces(stale, wanted.traces))
     seen = await work.run(runs) if runs else await work.lease.kept(work.dispatcher.listed())
-    after = (await work.lease.kept(answered(lambda: preview(work.api, request)))).plan
+    after = (await work.lease.kept(until_answered(lambda: preview(work.api, request)))).plan
     ready = [step for step in after.pending if _only_needs_its_mark(step, after)]
     recorded = await work.lease.kept(
         record(work.api, work.lease, ready, wanted.marks, wanted.labels)
@@ -127,7 +127,7 @@ async def _work_off(work: Dispatching, request: InstallRequest, planned: Plan) -
     done = {s.node for s in after.steps if s.action is Action.UP_TO_DATE} & {
         s.node for s in planned.pending
     }
-    return WorkedOff(done=done | {*recorded.done}, failures=failures, complaint=complaint)
+    return InstallResult(done=done | {*recorded.done}, failures=failures, complaint=complaint)
 
 
 def _only_needs_its_mark(step: Step, planned: Plan) -> bool:

@@ -7,7 +7,7 @@ from kata_components import names
 from kata_components.errors import ApiError
 from kata_components.kubernetes.api import KubeApi
 from kata_components.kubernetes.pods import Pod
-from kata_components.pacing.commands import Code, CreateJob, Result
+from kata_components.pacing.commands import CommandStatus, CreateJob, Result
 from kata_components.planning import node_jobs
 from kata_components.planning.step import Step
 from kata_components.runners.lease import HeldLease
@@ -21,7 +21,7 @@ _JOB_NAME: Final = "job-name"
 
 
 class Creator:
-    """Creates the Jobs of one stage; every node is read right before, which is one request for each.
+    """Creates the Jobs of one kind; every node is read right before, which is one request for each.
 
     Pods outlive their Jobs: one that was deleted, or that has failed at its deadline (Kubernetes
     1.30 and before), leaves a pod that works for as long as its grace period. Those of earlier runs
@@ -38,7 +38,7 @@ class Creator:
         self._traces = traces
         self._unsure: set[CreateJob] = set()
         self._suspects: set[str] | None = None
-        """The Jobs of all stages of which a pod worked when the first was to be made, and may do so
+        """The Jobs of all kinds of which a pod worked when the first was to be made, and may do so
         still."""
         self._looking = asyncio.Lock()
 
@@ -55,7 +55,7 @@ class Creator:
         if command not in self._unsure and (instead := await self._instead(command, step)):
             return instead
         if not self._lease.fresh:
-            return Result(code=Code.UNKNOWN)
+            return Result(code=CommandStatus.UNKNOWN)
         stamp, namespace = self._orders.stamp, self._orders.namespace
         manifest = stamp.manifest(step.node, node_uid=step.node_uid, machine_id=step.machine_id)
         self._unsure.add(command)
@@ -66,7 +66,7 @@ class Creator:
                 self._unsure.discard(command)
             raise
         self._unsure.discard(command)
-        return Result(code=Code.DONE, uid=job.metadata.uid)
+        return Result(code=CommandStatus.DONE, uid=job.metadata.uid)
 
     async def _instead(self, command: CreateJob, step: Step) -> Result | None:
         """Look at the node; return what to answer instead of creating its Job.
@@ -75,7 +75,7 @@ class Creator:
         """
         if job := await self._ending(command, step):
             return Result(
-                code=Code.UNKNOWN,
+                code=CommandStatus.UNKNOWN,
                 text=f"a pod of the Job {job} still works on it, though that has ended",
             )
         try:
@@ -83,9 +83,9 @@ class Creator:
         except ApiError as error:
             if not error.not_found:
                 raise
-            return Result(code=Code.DEPARTED)
+            return Result(code=CommandStatus.DEPARTED)
         if node.metadata.uid != step.node_uid:
-            return Result(code=Code.DEPARTED)
+            return Result(code=CommandStatus.DEPARTED)
         is_other = node.info.machine_id != step.machine_id
         objection = (
             "another machine has its name by now"
@@ -93,9 +93,9 @@ class Creator:
             else self._orders.objection(step, node)
         )
         if objection:
-            return Result(code=Code.SKIPPED, text=objection)
+            return Result(code=CommandStatus.SKIPPED, text=objection)
         if not self._lease.fresh:
-            return Result(code=Code.UNKNOWN)
+            return Result(code=CommandStatus.UNKNOWN)
         waits = await self._traces.before_job(step, node)
         return Result(code=waits) if waits else None
 
@@ -109,7 +109,8 @@ class Creator:
             if self._suspects is None:
                 self._suspects = await self._at_work(node_jobs.selector(suffix))
         own = {
-            names.job_name(names.job_prefix(suffix, stage), step.node) for stage in node_jobs.STAGES
+            names.job_name(names.job_prefix(suffix, kind), step.node)
+            for kind in node_jobs.JOB_KINDS
         }
         asked = own & self._suspects | (
             {self._orders.stamp.name(step.node)} if command.replaces else set()

@@ -8,7 +8,7 @@ from kata_components.errors import ApiError, ClusterError
 from kata_components.foreign import bounded
 from kata_components.kubernetes.api import KubeApi
 from kata_components.kubernetes.pods import Pod, Terminated
-from kata_components.pacing.commands import Code, Result
+from kata_components.pacing.commands import CommandStatus, Result
 from kata_components.pacing.holdup import LINES, Holdup, last_words
 from kata_components.planning.step import Step
 
@@ -31,17 +31,21 @@ async def inspect(
     except ApiError as error:
         if not error.not_found:
             raise
-        return Result(code=Code.GONE)
+        return Result(code=CommandStatus.GONE)
     if node.metadata.uid != step.node_uid:
-        return Result(code=Code.GONE)
+        return Result(code=CommandStatus.GONE)
     if not job:
-        return Result(code=Code.DONE, text="its Job was deleted several times while it ran")
+        return Result(
+            code=CommandStatus.DONE, text="its Job was deleted several times while it ran"
+        )
     explained = await explain(api, namespace, job)
     text = explained or _unexplained(failure, held_up)
     is_told = not explained and held_up is not None and held_up.unwell
     if not node.ready and not is_told:
         text += f" (now the {node.not_ready})"
-    return Result(code=Code.DONE, text=f"{text}; see `kubectl -n {namespace} describe job {job}`")
+    return Result(
+        code=CommandStatus.DONE, text=f"{text}; see `kubectl -n {namespace} describe job {job}`"
+    )
 
 
 def name_taken(namespace: str, job: str) -> str:

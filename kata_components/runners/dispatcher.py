@@ -9,10 +9,10 @@ from kata_components import names
 from kata_components.errors import ApiError, ClusterError, RolloutStoppedError, UnreachableError
 from kata_components.kubernetes.api import KubeApi
 from kata_components.kubernetes.objects import Job
-from kata_components.kubernetes.retry import Patience, answered
+from kata_components.kubernetes.retry import RetryWindow, until_answered
 from kata_components.planning import node_jobs
 from kata_components.planning.dispatcher_args import Batch, family, waiting_seconds
-from kata_components.planning.node_jobs import STAGES, NodeJob, Stage
+from kata_components.planning.node_jobs import JOB_KINDS, JobKind, NodeJob
 from kata_components.runners.diagnosis import explain
 from kata_components.runners.finished_jobs import delete_job, delete_jobs
 from kata_components.runners.lease import HeldLease
@@ -39,10 +39,10 @@ class Seen:
     """The Jobs of one installation as a list and a watch have shown them: its dispatchers, and the per-node Jobs."""
 
     def __init__(self, suffix: str) -> None:
-        self._owners = {names.job_prefix(suffix, stage) for stage in STAGES}
-        self._names = {names.dispatcher_name(suffix, stage): stage for stage in STAGES}
+        self._owners = {names.job_prefix(suffix, kind) for kind in JOB_KINDS}
+        self._names = {names.dispatcher_name(suffix, kind): kind for kind in JOB_KINDS}
         self._nodes: dict[str, NodeJob] = {}
-        self.dispatchers: dict[Stage, NodeJob] = {}
+        self.dispatchers: dict[JobKind, NodeJob] = {}
 
     def put(self, job: Job) -> None:
         """Take one Job as it is now; one of another installation is ignored."""
@@ -54,9 +54,9 @@ class Seen:
 
     def remove(self, job: Job) -> None:
         """Take the deletion of a Job. What a per-node Job came to stays known."""
-        stage = self._names.get(job.metadata.name)
-        if stage:
-            self.dispatchers.pop(stage, None)
+        kind = self._names.get(job.metadata.name)
+        if kind:
+            self.dispatchers.pop(kind, None)
         seen = self._nodes.get(job.metadata.uid)
         if seen and seen.active:
             del self._nodes[job.metadata.uid]
@@ -66,15 +66,15 @@ class Seen:
         """Whether a dispatcher or a per-node Job runs."""
         return any(job.active for job in (*self.dispatchers.values(), *self._nodes.values()))
 
-    def jobs(self, stage: Stage) -> list[NodeJob]:
-        """Return the per-node Jobs of a stage, older ones first."""
+    def jobs(self, kind: JobKind) -> list[NodeJob]:
+        """Return the per-node Jobs of a kind, older ones first."""
         return sorted(
-            (job for job in self._nodes.values() if job.stage == stage), key=lambda job: job.created
+            (job for job in self._nodes.values() if job.kind == kind), key=lambda job: job.created
         )
 
-    def by_node(self, stage: Stage) -> dict[str, NodeJob]:
-        """Return the newest Job of a stage for each node."""
-        return {job.node: job for job in self.jobs(stage)}
+    def by_node(self, kind: JobKind) -> dict[str, NodeJob]:
+        """Return the newest Job of a kind for each node."""
+        return {job.node: job for job in self.jobs(kind)}
 
 
 class Dispatcher:
@@ -97,9 +97,9 @@ class Dispatcher:
         self._namespace = namespace
         self._suffix = suffix
         self._selector = family(like)
-        self._patience = _STALLED_SECONDS + waiting_seconds(like)
+        self._stall_seconds = _STALLED_SECONDS + waiting_seconds(like)
         self._say = say
-        self._api_patience = Patience()
+        self._api_window = RetryWindow()
         self._standstill = Standstill(say, lambda: lease.fresh)
         self._waiting = ""
         self.seen = Seen(suffix)
@@ -113,29 +113,31 @@ class Dispatcher:
         """Return what there is now."""
         return (await self._list())[0]
 
-    async def settle(self, stage: Stage, digest: str) -> Seen:
+    async def settle(self, kind: JobKind, digest: str) -> Seen:
         """Wait until nothing of an earlier run works; return what there is then.
 
         A dispatcher that does what this run is about to do is followed to its end, any other is
         stopped.
         """
         working = {its: job for its, job in (await self.listed()).dispatchers.items() if job.active}
-        ours = working.get(stage)
+        ours = working.get(kind)
         followed = ours if ours and ours.digest == digest else None
-        for its_stage, job in working.items():
+        for its_kind, job in working.items():
             if job is not followed:
-                await self.stop(its_stage, job)
-        return await (self._followed_to_its_end(stage) if followed else self._quiet())
+                await self.stop(its_kind, job)
+        return await (self._followed_to_its_end(kind) if followed else self._quiet())
 
-    async def stop(self, stage: Stage, job: NodeJob) -> None:
+    async def stop(self, kind: JobKind, job: NodeJob) -> None:
         """End a dispatcher at work: it starts nothing more, and the Jobs that run go on."""
         self._say(
-            f"stopping the {stage} dispatcher of digest {job.digest or 'unknown'}; Jobs that run go on"
+            f"stopping the {kind} dispatcher of digest {job.digest or 'unknown'}; Jobs that run go on"
         )
-        await answered(lambda: self._lease.when_fresh(delete_job(self._api, self._namespace, job)))
+        await until_answered(
+            lambda: self._lease.when_fresh(delete_job(self._api, self._namespace, job))
+        )
         await self._wait_for_end(job.name)
 
-    async def run(self, stage: Stage, manifest: Mapping[str, Any], batch: Batch) -> Seen:
+    async def run(self, kind: JobKind, manifest: Mapping[str, Any], batch: Batch) -> Seen:
         """Start a dispatcher and return what there is at its end; before, what earlier runs left has to go.
 
         4.0.0 takes a finished Job of a node for its own success. Whatever works still is waited
@@ -144,15 +146,15 @@ class Dispatcher:
         Raises:
             RolloutStoppedError: it cannot be started.
         """
-        await self._clear(stage, set(batch.nodes))
+        await self._clear(kind, set(batch.nodes))
         await self._wait_for_end(manifest["metadata"]["name"])
         await self._create(manifest)
-        return await self._followed_to_its_end(stage)
+        return await self._followed_to_its_end(kind)
 
-    async def _followed_to_its_end(self, stage: Stage) -> Seen:
+    async def _followed_to_its_end(self, kind: JobKind) -> Seen:
         working, guarding = (
             asyncio.create_task(self._quiet()),
-            asyncio.create_task(self._guard(stage)),
+            asyncio.create_task(self._guard(kind)),
         )
         try:
             await asyncio.wait({working, guarding}, return_when=asyncio.FIRST_COMPLETED)
@@ -164,33 +166,35 @@ class Dispatcher:
                 task.cancel()
             await asyncio.gather(working, guarding, return_exceptions=True)
 
-    async def _guard(self, stage: Stage) -> None:
+    async def _guard(self, kind: JobKind) -> None:
         """Stop a dispatcher that waits for nothing: 4.0.0 waits for ever for a per-node Job that was deleted."""
-        await self._wait_for_start(stage)
+        await self._wait_for_start(kind)
         self._waiting = ""
         loop = asyncio.get_running_loop()
-        moved, jobs_then = loop.time(), self.seen.jobs(stage)
-        while loop.time() - moved < self._patience:
+        moved, jobs_then = loop.time(), self.seen.jobs(kind)
+        while loop.time() - moved < self._stall_seconds:
             await asyncio.sleep(_LOOK_SECONDS)
-            jobs_now = self.seen.jobs(stage)
+            jobs_now = self.seen.jobs(kind)
             if jobs_now != jobs_then or any(job.active for job in jobs_now):
                 moved, jobs_then = loop.time(), jobs_now
-        stalled = self.seen.dispatchers.get(stage)
+        stalled = self.seen.dispatchers.get(kind)
         if stalled:
-            await self.stop(stage, stalled)
+            await self.stop(kind, stalled)
 
     async def _wait_for_end(self, job: str) -> None:
         """Return when no pod of a dispatcher works any more, also of one whose Job is gone already."""
         for _ in range(_END_TRIES):
-            pods = await answered(lambda: self._api.list_pods(self._namespace, f"job-name={job}"))
+            pods = await until_answered(
+                lambda: self._api.list_pods(self._namespace, f"job-name={job}")
+            )
             if all(pod.status and pod.status.phase in _ENDED for pod in pods):
                 return
             await asyncio.sleep(_PAUSE_SECONDS)
         raise self._stopped(f"the pod of the dispatcher {job} does not end")
 
-    async def _wait_for_start(self, stage: Stage) -> None:
+    async def _wait_for_start(self, kind: JobKind) -> None:
         """Return when the dispatcher's pod has started."""
-        job = names.dispatcher_name(self._suffix, stage)
+        job = names.dispatcher_name(self._suffix, kind)
         lookout = Lookout(api=self._api, namespace=self._namespace, selector=f"job-name={job}")
         for _ in range(_START_LOOKS):
             with contextlib.suppress(UnreachableError):
@@ -198,7 +202,7 @@ class Dispatcher:
                 if any(pod.status and pod.status.phase not in {None, "Pending"} for pod in pods):
                     return
             await asyncio.sleep(_LOOK_SECONDS)
-            waiting = self.seen.dispatchers.get(stage)
+            waiting = self.seen.dispatchers.get(kind)
             found = await lookout.look([waiting]) if waiting else None
             self._waiting = next(
                 (f"the dispatcher {job}: {held}" for held in (found or {}).values()), self._waiting
@@ -219,7 +223,7 @@ class Dispatcher:
             try:
                 return await self._followed()
             except ClusterError as error:
-                if not self._api_patience.passes(error):
+                if not self._api_window.allows(error):
                     raise
                 self._standstill.failed(_FOLLOW, str(error))
             await asyncio.sleep(_PAUSE_SECONDS)
@@ -240,7 +244,7 @@ class Dispatcher:
             self._api.watch_jobs(self._namespace, self._selector, position)
         ) as events:
             async for event in events:
-                self._api_patience.answered()
+                self._api_window.reset()
                 self._standstill.moved()
                 if event.type == "DELETED":
                     self.seen.remove(event.object)
@@ -250,12 +254,12 @@ class Dispatcher:
                     break
         return self.seen
 
-    async def _clear(self, stage: Stage, nodes: set[str]) -> None:
+    async def _clear(self, kind: JobKind, nodes: set[str]) -> None:
         for attempt in range(_TRIES):
             await asyncio.sleep(_PAUSE_SECONDS if attempt > 1 else 0.0)
             seen = await self._quiet()
-            left = [job for job in seen.jobs(stage) if job.node in nodes]
-            left += [job for its_stage, job in seen.dispatchers.items() if its_stage == stage]
+            left = [job for job in seen.jobs(kind) if job.node in nodes]
+            left += [job for its_kind, job in seen.dispatchers.items() if its_kind == kind]
             if not left:
                 return
             await delete_jobs(self._api, self._namespace, self._lease, left)
@@ -274,7 +278,7 @@ class Dispatcher:
                 if not error.conflict:
                     raise
 
-        await answered(lambda: self._lease.when_fresh(create()))
+        await until_answered(lambda: self._lease.when_fresh(create()))
 
     def _stopped(self, reason: str) -> RolloutStoppedError:
         return RolloutStoppedError(
@@ -291,17 +295,17 @@ async def retired(
     lease: HeldLease,
     say: Say,
     *,
-    follows: Stage | None = None,
+    follows: JobKind | None = None,
 ) -> AsyncIterator[None]:
     """Stop the dispatchers that an earlier run has left at work, and remove them when the work inside has gone well.
 
-    Those of the stage that the work itself `follows` are left to it, and removed in the end.
+    Those of the kind that the work itself `follows` are left to it, and removed in the end.
     """
     dispatcher = Dispatcher(api, namespace, suffix, like, lease, say)
     found = (await lease.kept(dispatcher.listed())).dispatchers
-    for stage, job in found.items():
-        if job.active and stage != follows:
-            await lease.kept(dispatcher.stop(stage, job))
+    for kind, job in found.items():
+        if job.active and kind != follows:
+            await lease.kept(dispatcher.stop(kind, job))
     yield
     if found or follows:
-        await lease.kept(answered(dispatcher.remove))
+        await lease.kept(until_answered(dispatcher.remove))

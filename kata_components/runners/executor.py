@@ -13,19 +13,19 @@ from kata_components import names
 from kata_components.errors import ApiError, ClusterError, UnreachableError
 from kata_components.kubernetes.api import CALLS_AT_ONCE, KubeApi
 from kata_components.kubernetes.concurrency import first
-from kata_components.kubernetes.retry import Patience
+from kata_components.kubernetes.retry import RetryWindow
 from kata_components.pacing.commands import (
-    Code,
     Command,
+    CommandStatus,
     CreateJob,
     DeleteJob,
-    Inspect,
+    Diagnose,
     ListJobs,
     NodeCommand,
-    Record,
     RemoveJobs,
     Result,
-    code_of,
+    WriteMark,
+    status_of,
 )
 from kata_components.pacing.holdup import Holdup
 from kata_components.pacing.node_run import Phase
@@ -39,7 +39,7 @@ from kata_components.runners.lease import HeldLease
 from kata_components.runners.lookout import Lookout
 from kata_components.runners.marking import is_still_there
 from kata_components.runners.orders import Orders
-from kata_components.runners.progress import Say, again_and_again
+from kata_components.runners.progress import Say, every
 from kata_components.runners.standstill import Standstill
 from kata_components.runners.traces import Traces
 
@@ -51,13 +51,13 @@ _TAKEN: Final = "AlreadyExists"
 _DOING: Final[Mapping[type[Command], str]] = {
     CreateJob: "create Jobs",
     DeleteJob: "remove finished Jobs",
-    Record: "write to nodes",
-    Inspect: "read nodes and pods",
+    WriteMark: "write to nodes",
+    Diagnose: "read nodes and pods",
     ListJobs: "list Jobs",
 }
 
 
-class Driver:
+class Executor:
     """One run of one pacer. `on_progress` is called again and again while it runs."""
 
     def __init__(
@@ -80,9 +80,9 @@ class Driver:
         self._changed = asyncio.Event()
         self._watch: asyncio.Task[None] | None = None
         self._failures: dict[str, str] = {}
-        self._patience = Patience()
-        self._calls_patience = Patience()
-        self._watch_patience = Patience()
+        self._window = RetryWindow()
+        self._calls_window = RetryWindow()
+        self._watch_window = RetryWindow()
         self._standstill = Standstill(say, lambda: lease.fresh)
         self._closing = False
         # The renewal of the Lease must not queue behind writes that an admission webhook holds up.
@@ -104,7 +104,7 @@ class Driver:
             async with asyncio.TaskGroup() as background:
                 tasks = [
                     background.create_task(self._lease.keep()),
-                    background.create_task(again_and_again(self._tell_progress)),
+                    background.create_task(every(self._tell_progress)),
                     background.create_task(lookout.watch(self._at_work, self._hold_up)),
                 ]
                 # The Lease is kept until the last request has its answer.
@@ -172,17 +172,17 @@ class Driver:
                 return self._unauthenticated(error)
             step = self._orders.steps[command.node]
             if (
-                isinstance(command, Record)
+                isinstance(command, WriteMark)
                 and error.conflict
                 and await is_still_there(self._api, step)
             ):
                 self._gets_nowhere(command, str(error))
-                return Result(code=Code.UNKNOWN)
+                return Result(code=CommandStatus.UNKNOWN)
             text = self._name_taken(command) if error.reason == _TAKEN else str(error)
             result = Result(
-                code=code_of(command, error), text=text, retry_after=error.retry_after or 0.0
+                code=status_of(command, error), text=text, retry_after=error.retry_after or 0.0
             )
-            if result.code in {Code.UNKNOWN, Code.THROTTLED, Code.FULL}:
+            if result.code in {CommandStatus.UNKNOWN, CommandStatus.THROTTLED, CommandStatus.FULL}:
                 self._gets_nowhere(command, str(error))
             return result
         except (UnreachableError, TimeoutError) as error:
@@ -190,14 +190,14 @@ class Driver:
             self._gets_nowhere(
                 command, str(error) or "no answer in time; is an admission webhook slow?"
             )
-            return Result(code=Code.UNKNOWN)
+            return Result(code=CommandStatus.UNKNOWN)
         except asyncio.CancelledError:
             self._note_unanswered(command)
             raise
-        if result.code is Code.UNKNOWN:
+        if result.code is CommandStatus.UNKNOWN:
             self._gets_nowhere(command, result.text or "the node is changed by others all the time")
         else:
-            self._calls_patience.answered()
+            self._calls_window.reset()
             self._standstill.succeeded(_DOING[type(command)])
         return result
 
@@ -209,15 +209,15 @@ class Driver:
 
     def _unauthenticated(self, error: ApiError) -> Result:
         """Return that the command is to be repeated: no node is to blame for the credential of this run."""
-        if not self._calls_patience.passes(error):
+        if not self._calls_window.allows(error):
             raise error
-        return Result(code=Code.UNKNOWN)
+        return Result(code=CommandStatus.UNKNOWN)
 
     def _name_taken(self, command: NodeCommand) -> str:
         return name_taken(self._orders.namespace, self._orders.stamp.name(command.node))
 
     def _note_unanswered(self, command: Command) -> None:
-        if isinstance(command, CreateJob | DeleteJob | Record):
+        if isinstance(command, CreateJob | DeleteJob | WriteMark):
             self._lease.unanswered()
 
     async def _send(self, command: NodeCommand) -> Result:
@@ -225,35 +225,35 @@ class Driver:
         match command:
             case _ if not self._lease.fresh:
                 # Somebody else may work already; the pacer asks again after a while.
-                return Result(code=Code.UNKNOWN)
+                return Result(code=CommandStatus.UNKNOWN)
             case CreateJob():
                 return await self._creator.create(command, step)
             case DeleteJob() if unwritten := await self._traces.before_removal(step):
                 return Result(code=unwritten)
             case DeleteJob():
                 await self._api.delete_job(orders.namespace, command.job, command.uid)
-            case Record():
+            case WriteMark():
                 await self._api.annotate_node(
                     step.node, step.node_uid, orders.marks(step), labels=orders.labels(step)
                 )
-            case Inspect() if not await self._traces.of_failure(step):
-                return Result(code=Code.UNKNOWN)
-            case Inspect():
+            case Diagnose() if not await self._traces.of_failure(step):
+                return Result(code=CommandStatus.UNKNOWN)
+            case Diagnose():
                 failure = self._failures.get(command.uid, "")
                 held_up = self._pacer.nodes[command.node].holdup
                 return await inspect(
                     self._api, orders.namespace, step, command.job, failure, held_up
                 )
-        return Result(code=Code.DONE)
+        return Result(code=CommandStatus.DONE)
 
     async def _remove(self, command: RemoveJobs) -> None:
         namespace, suffix = self._orders.namespace, self._orders.suffix
         labels = ",".join(map(names.node_label, command.nodes))
-        through = node_jobs.STAGES.index(self._orders.stamp.stage) + 1
+        through = node_jobs.JOB_KINDS.index(self._orders.stamp.kind) + 1
         # What is left is removed at the end, or by the next run.
         with contextlib.suppress(ClusterError):
-            for stage in node_jobs.STAGES[:through]:
-                selector = f"{node_jobs.selector(suffix, stage)},{names.NODE_LABEL} in ({labels})"
+            for kind in node_jobs.JOB_KINDS[:through]:
+                selector = f"{node_jobs.selector(suffix, kind)},{names.NODE_LABEL} in ({labels})"
                 await self._lease.when_fresh(
                     self._api.delete_jobs(namespace, selector, field_selector="status.successful=1")
                 )
@@ -265,12 +265,12 @@ class Driver:
         try:
             found = await self._api.list_jobs(self._orders.namespace, node_jobs.ANYBODYS)
         except ClusterError as error:
-            if not self._patience.passes(error):
+            if not self._window.allows(error):
                 raise
             self._gets_nowhere(command, str(error))
             self._pacer.on_list(asyncio.get_running_loop().time(), command, None)
             return
-        self._patience.answered()
+        self._window.reset()
         self._standstill.succeeded(_DOING[ListJobs])
         observed = [node_jobs.seen_by(self._orders.suffix, job) for job in found.items]
         self._failures |= {job.uid: job.failure for job in observed if job.failure}
@@ -284,7 +284,7 @@ class Driver:
             async for event in self._api.watch_jobs(
                 self._orders.namespace, node_jobs.ANYBODYS, resource_version
             ):
-                self._watch_patience.answered()
+                self._watch_window.reset()
                 self._standstill.moved()
                 job = node_jobs.seen_by(self._orders.suffix, event.object)
                 if job.failure:
@@ -292,7 +292,7 @@ class Driver:
                 self._pacer.on_job(loop.time(), job, deleted=event.type == "DELETED")
                 self._changed.set()
         except ApiError as error:
-            if not self._watch_patience.passes(error):
+            if not self._watch_window.allows(error):
                 raise
             await asyncio.sleep(_RELIST_SECONDS)
             self._pacer.on_expired(loop.time())

@@ -9,10 +9,10 @@ from collections.abc import Collection, Iterable, Iterator, Set
 
 from kata_components.errors import ApiError, ClusterError
 from kata_components.kubernetes.api import CALLS_AT_ONCE, KubeApi
-from kata_components.kubernetes.concurrency import at_once
-from kata_components.kubernetes.retry import answered
+from kata_components.kubernetes.concurrency import run_bounded
+from kata_components.kubernetes.retry import until_answered
 from kata_components.planning import node_jobs
-from kata_components.planning.node_jobs import JobState, NodeJob, Stage
+from kata_components.planning.node_jobs import JobKind, JobState, NodeJob
 from kata_components.runners.lease import HeldLease
 from kata_components.runners.progress import Say
 
@@ -31,7 +31,7 @@ async def delete_jobs(
 ) -> None:
     """Delete those very Jobs, less those that still run; the caller keeps the Lease."""
     finished = (job for job in doomed if not job.active)
-    await at_once(
+    await run_bounded(
         CALLS_AT_ONCE, (lease.when_fresh(delete_job(api, namespace, job)) for job in finished)
     )
 
@@ -44,7 +44,9 @@ async def delete_all(api: KubeApi, namespace: str, suffix: str, lease: HeldLease
     Raises:
         ClusterError: the API server goes on refusing it.
     """
-    await answered(lambda: lease.when_fresh(api.delete_jobs(namespace, node_jobs.selector(suffix))))
+    await until_answered(
+        lambda: lease.when_fresh(api.delete_jobs(namespace, node_jobs.selector(suffix)))
+    )
 
 
 @contextlib.contextmanager
@@ -60,22 +62,22 @@ async def remove_succeeded(
     api: KubeApi,
     namespace: str,
     suffix: str,
-    stage: Stage,
+    kind: JobKind,
     lease: HeldLease,
     found: Iterable[NodeJob],
     done: Set[str],
 ) -> None:
-    """Remove the succeeded Jobs of a stage from the nodes that are `done`, with one request as a rule.
+    """Remove the succeeded Jobs of a kind from the nodes that are `done`, with one request as a rule.
 
     `found` are the Jobs there are. Failed ones stay for diagnosis; those of other nodes are all the
     trace there is.
     """
-    of_stage = [job for job in found if job.stage == stage]
-    finished = [job for job in of_stage if job.state is JobState.SUCCEEDED and job.node in done]
+    of_kind = [job for job in found if job.kind == kind]
+    finished = [job for job in of_kind if job.state is JobState.SUCCEEDED and job.node in done]
     # One that still runs may succeed before the request below: then its node must keep it.
-    alone = all(job.node in done or job.state is JobState.FAILED for job in of_stage)
+    alone = all(job.node in done or job.state is JobState.FAILED for job in of_kind)
     if finished and alone:
-        selector = node_jobs.selector(suffix, stage)
+        selector = node_jobs.selector(suffix, kind)
         await lease.when_fresh(
             api.delete_jobs(namespace, selector, field_selector="status.successful=1")
         )
@@ -90,12 +92,12 @@ async def drop_jobs(
     nodes: Collection[str],
     lease: HeldLease,
     say: Say,
-    *stages: Stage,
+    *kinds: JobKind,
 ) -> None:
-    """Remove the finished Jobs of nodes that were cleaned, of all stages when none is named: nothing is to explain."""
+    """Remove the finished Jobs of nodes that were cleaned, of all kinds when none is named: nothing is to explain."""
     cleaned = set(nodes)
     with leaving_what_cannot_be_removed(say):
-        listed = await api.list_jobs(namespace, node_jobs.selector(suffix, *stages))
+        listed = await api.list_jobs(namespace, node_jobs.selector(suffix, *kinds))
         found = [job for job in map(node_jobs.observed, listed.items) if job.node in cleaned]
-        for stage in node_jobs.STAGES:
-            await delete_jobs(api, namespace, lease, [job for job in found if job.stage == stage])
+        for kind in node_jobs.JOB_KINDS:
+            await delete_jobs(api, namespace, lease, [job for job in found if job.kind == kind])

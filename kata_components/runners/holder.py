@@ -22,7 +22,7 @@ _LOOK_SECONDS: Final = 1.0
 _RUN: Final = uuid4().hex[:8]
 
 
-def holder_name() -> str:
+def holder_identity() -> str:
     """Return what a Lease calls this process: `user@host (pid N, run X)`, unique over containers that look alike."""
     try:
         user = getpass.getuser()

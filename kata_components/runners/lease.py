@@ -18,11 +18,11 @@ from kata_components.errors import ApiError, ClusterError, RolloutStoppedError
 from kata_components.foreign import bounded
 from kata_components.kubernetes.api import KubeApi
 from kata_components.kubernetes.objects import Lease
-from kata_components.kubernetes.retry import Patience
+from kata_components.kubernetes.retry import RetryWindow
 from kata_components.planning import ownership
 from kata_components.planning.ownership import Owner
 from kata_components.runners.clock import elapsed, hour_before, timestamp
-from kata_components.runners.holder import DURATION_SECONDS, alive, holder_name, when_free
+from kata_components.runners.holder import DURATION_SECONDS, alive, holder_identity, when_free
 from kata_components.runners.progress import Say
 
 RENEW_SECONDS: Final = 7.0
@@ -98,7 +98,7 @@ class HeldLease:
     _deleted: bool = False
     _failing_since: float | None = None
     _failing: str = ""
-    _patience: Patience = field(default_factory=Patience)
+    _window: RetryWindow = field(default_factory=RetryWindow)
     _renewal: asyncio.Event = field(default_factory=asyncio.Event)
     _wanted: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -185,7 +185,7 @@ class HeldLease:
             except TimeoutError:
                 self._note_failure("no answer from the API server")
             except ClusterError as error:
-                if isinstance(error, ApiError) and not self._patience.passes(error):
+                if isinstance(error, ApiError) and not self._window.allows(error):
                     raise self._stopped(str(error)) from None
                 self._note_failure(str(error))
 
@@ -212,7 +212,7 @@ class HeldLease:
         # Counted from before the request: the server may have applied it at any time since.
         self._renewed = sent
         self._failing_since = None
-        self._patience.answered()
+        self._window.reset()
         self._renewal.set()
         return True
 
@@ -308,7 +308,7 @@ async def held(
 
 async def _acquire(api: KubeApi, namespace: str, name: str, lease: Lease) -> Lease:
     try:
-        return await api.replace_lease(namespace, name, _again(name, lease, holder_name()))
+        return await api.replace_lease(namespace, name, _again(name, lease, holder_identity()))
     except ApiError as error:
         if not error.conflict:
             raise

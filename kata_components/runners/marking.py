@@ -12,8 +12,8 @@ from typing import Final
 from kata_components.errors import ApiError, ClusterError, UnreachableError
 from kata_components.kubernetes.api import CALLS_AT_ONCE, NodeApi
 from kata_components.kubernetes.backoff import Attempts, retry_after_seconds
-from kata_components.kubernetes.concurrency import at_once
-from kata_components.kubernetes.retry import Patience
+from kata_components.kubernetes.concurrency import run_bounded
+from kata_components.kubernetes.retry import RetryWindow
 from kata_components.pacing.progress import Failure
 from kata_components.planning.step import Step
 from kata_components.runners.lease import HeldLease
@@ -61,7 +61,7 @@ async def record(
                 raise
             failures.append(Failure(step.node, f"its mark could not be written: {error}"))
 
-    await at_once(CALLS_AT_ONCE, map(mark, steps))
+    await run_bounded(CALLS_AT_ONCE, map(mark, steps))
     return Recorded(done=done, failures=failures)
 
 
@@ -75,7 +75,7 @@ async def written(
     Raises:
         ClusterError: the API server refuses it, or cannot be retry_after_seconds any more.
     """
-    attempts, patience = Attempts(), Patience()
+    attempts, window = Attempts(), RetryWindow()
     while True:
         try:
             await lease.when_fresh(_patched(api, lease, step, annotations, labels))
@@ -86,7 +86,7 @@ async def written(
             if refusal and refusal.conflict:
                 if not await is_still_there(api, step):
                     return False
-            elif not patience.passes(error):
+            elif not window.allows(error):
                 raise
             pause = attempts.next_delay(answered=True)
             if pause is None:

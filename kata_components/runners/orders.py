@@ -1,4 +1,4 @@
-"""What the commands of a pacer mean for the stage that is paced."""
+"""What the commands of a pacer mean for the kind that is paced."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ Changes = Mapping[str, str | None]
 
 @dataclass(frozen=True, kw_only=True)
 class Orders:
-    """What the pacer's commands mean for one stage.
+    """What the pacer's commands mean for one kind.
 
     `marks` returns what is written on a node once its Job succeeded, `labels` the labels to set
     with it. `traces` returns what is written before a finished Job makes room for the next, where

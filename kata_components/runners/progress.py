@@ -5,12 +5,12 @@ from collections.abc import Callable
 from typing import Final, NoReturn
 
 from kata_components.pacing.progress import Progress
-from kata_components.planning.node_jobs import Stage
+from kata_components.planning.node_jobs import JobKind
 
 Say = Callable[[str], None]
 """Takes a message: one or more complete lines that stay."""
 
-OnProgress = Callable[[Stage, Progress, float], None]
+OnProgress = Callable[[JobKind, Progress, float], None]
 """Takes what is done to nodes, how far they are and for how many seconds it has gone on; called
 again and again."""
 
@@ -19,7 +19,7 @@ _SELDOM_SECONDS: Final = 10.0
 _YOUNG_SECONDS: Final = 60.0
 
 
-async def again_and_again(tell: Callable[[], None]) -> NoReturn:
+async def every(tell: Callable[[], None]) -> NoReturn:
     """Tell every second at first, then every ten: where the output is no terminal, each time is a line of a log."""
     clock = asyncio.get_running_loop().time
     began = clock()

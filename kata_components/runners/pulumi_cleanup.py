@@ -19,7 +19,7 @@ from kata_components.planning.plan import Plan
 from kata_components.planning.selection import Selection
 from kata_components.planning.step import Step
 from kata_components.runners.clock import timestamp
-from kata_components.runners.executor import Driver
+from kata_components.runners.executor import Executor
 from kata_components.runners.lease import HeldLease
 from kata_components.runners.orders import Orders
 from kata_components.runners.progress import OnProgress, Say
@@ -81,7 +81,7 @@ async def pace(
     """
     pacer = Pacer(
         planned.pending,
-        stage="cleanup",
+        kind="cleanup",
         digest=planned.digest,
         parallelism=request.parallelism,
         budget=Budget(),
@@ -93,7 +93,7 @@ async def pace(
     def show(progress: Progress) -> None:
         on_progress("cleanup", progress, loop.time() - began)
 
-    await Driver(api, pacer, orders(request, planned), lease, say=say, on_progress=show).run()
+    await Executor(api, pacer, orders(request, planned), lease, say=say, on_progress=show).run()
     return Cleaned(
         nodes=pacer.nodes.within(Phase.DONE),
         failures=pacer.nodes.failures,
@@ -134,7 +134,7 @@ def orders(request: CleanupRequest, planned: Plan) -> Orders:
         steps={step.node: step for step in planned.pending},
         stamp=JobStamp(
             template=request.job,
-            stage="cleanup",
+            kind="cleanup",
             suffix=request.suffix,
             digest=planned.digest,
             node_timeout_seconds=request.node_timeout_seconds,

@@ -3,14 +3,14 @@
 from kata_components.errors import ApiError
 from kata_components.kubernetes.api import NodeApi
 from kata_components.kubernetes.nodes import Node
-from kata_components.pacing.commands import Code, Inspect, code_of
+from kata_components.pacing.commands import CommandStatus, Diagnose, status_of
 from kata_components.planning.step import Step
 from kata_components.runners.marking import is_still_there
 from kata_components.runners.orders import Changes, Orders
 
 
 class Traces:
-    """The traces of one stage; whoever asks for one to be left sees to the Lease before."""
+    """The traces of one kind; whoever asks for one to be left sees to the Lease before."""
 
     def __init__(self, api: NodeApi, orders: Orders) -> None:
         self._api = api
@@ -18,7 +18,7 @@ class Traces:
         self._failed: set[str] = set()
         """The nodes on which nothing has to be written any more about their failure."""
 
-    async def before_job(self, step: Step, node: Node) -> Code | None:
+    async def before_job(self, step: Step, node: Node) -> CommandStatus | None:
         """Leave a trace of a Job that is about to be made; return why it has to wait, None when it may be made.
 
         Raises:
@@ -26,7 +26,7 @@ class Traces:
         """
         return await self._unwritten(step, self._orders.beginnings(step, node))
 
-    async def before_removal(self, step: Step) -> Code | None:
+    async def before_removal(self, step: Step) -> CommandStatus | None:
         """Leave a trace of a finished Job; return why that Job has to stay, None when it may go.
 
         Where the machine was replaced, that Job may have labelled the new one, and then is all that
@@ -47,21 +47,28 @@ class Traces:
         """
         if step.node not in self._failed:
             try:
-                if await self._unwritten(step, self._orders.failures(step)) is Code.UNKNOWN:
+                if (
+                    await self._unwritten(step, self._orders.failures(step))
+                    is CommandStatus.UNKNOWN
+                ):
                     return False
             except ApiError as error:
-                if code_of(Inspect(step.node, "", ""), error) is not Code.REJECTED:
+                if status_of(Diagnose(step.node, "", ""), error) is not CommandStatus.REJECTED:
                     raise
             self._failed.add(step.node)
         return True
 
-    async def _unwritten(self, step: Step, traces: Changes) -> Code | None:
+    async def _unwritten(self, step: Step, traces: Changes) -> CommandStatus | None:
         try:
             if traces:
                 await self._api.annotate_node(step.node, step.node_uid, traces)
         except ApiError as error:
             if error.conflict:
-                return Code.UNKNOWN if await is_still_there(self._api, step) else Code.DEPARTED
+                return (
+                    CommandStatus.UNKNOWN
+                    if await is_still_there(self._api, step)
+                    else CommandStatus.DEPARTED
+                )
             if not error.not_found:
                 raise
         return None

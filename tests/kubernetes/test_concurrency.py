@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from kata_components.kubernetes.api import CALLS_AT_ONCE
-from kata_components.kubernetes.concurrency import at_once
+from kata_components.kubernetes.concurrency import run_bounded
 from kata_components.operations import adoption
 from kata_components.operations.objects_there import ObjectName
 from tests.model.fake_api import FakeKubeApi
@@ -46,7 +46,7 @@ class CrowdedApi(FakeKubeApi):
 @pytest.mark.parametrize(("calls", "most"), [(0, 0), (2, 2), (10, 3)])
 def test_all_calls_are_made_and_never_more_than_the_limit_at_a_time(calls: int, most: int) -> None:
     crowd = Crowd()
-    simulate(at_once(3, (crowd.call() for _ in range(calls))))
+    simulate(run_bounded(3, (crowd.call() for _ in range(calls))))
     assert (crowd.now, crowd.most) == (0, most)
 
 
@@ -61,7 +61,7 @@ def test_first_error_is_raised_and_ends_the_others() -> None:
         await asyncio.sleep(1.0)
 
     with pytest.raises(KeyError):
-        simulate(at_once(2, map(call, range(10))))
+        simulate(run_bounded(2, map(call, range(10))))
     assert begun == [0, 1]
 
 
@@ -70,7 +70,7 @@ def test_objects_of_a_release_are_let_go_a_few_at_a_time() -> None:
     request = dataclasses.replace(JOB, objects=tuple[ObjectName, ...](classes))
     api = CrowdedApi(cluster(*classes))
     api.crowd = Crowd()
-    assert simulate(adoption.carry_out(api, request.objects))
+    assert simulate(adoption.adopt(api, request.objects))
     assert api.crowd.most == CALLS_AT_ONCE
 
 

@@ -10,7 +10,7 @@ from kata_components.operations.preview import InstallRequest, Preview, preview
 from kata_components.pacing.progress import Progress
 from kata_components.planning.approval import Approval, document
 from kata_components.planning.host_digest import current, host_digests
-from kata_components.planning.node_jobs import Stage
+from kata_components.planning.node_jobs import JobKind
 from kata_components.planning.ownership import Owner
 from kata_components.planning.selection import Selection
 from kata_components.planning.waves import Size
@@ -108,14 +108,14 @@ class Told:
 
     lines: list[str] = field(default_factory=list)
     progress: list[Progress] = field(default_factory=list)
-    stages: list[Stage] = field(default_factory=list)
+    stages: list[JobKind] = field(default_factory=list)
     """Which stage each of these is about."""
     seconds: float = 0.0
 
     def say(self, text: str) -> None:
         self.lines.append(text)
 
-    def on_progress(self, stage: Stage, progress: Progress, seconds: float) -> None:
+    def on_progress(self, stage: JobKind, progress: Progress, seconds: float) -> None:
         self.stages.append(stage)
         self.progress.append(progress)
         self.seconds = seconds

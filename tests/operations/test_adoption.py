@@ -8,7 +8,7 @@ import pytest
 from kata_components import names
 from kata_components.errors import ApiError
 from kata_components.operations import adoption
-from kata_components.operations.adoption import Finding, TakeoverRequest
+from kata_components.operations.adoption import AdoptionCheck, AdoptionRequest
 from kata_components.operations.objects_there import ObjectName
 from tests.model.cluster import Cluster
 from tests.model.fake_api import FakeKubeApi, path_of
@@ -32,7 +32,7 @@ FORGET = "`kubectl -n kube-system delete secret -l owner=helm,name=kata`"
 OURS = "kata-deploy/test"
 MANIFEST = {"handler": "kata-qemu", "overhead": {"podFixed": {"memory": "2048Mi", "cpu": "1.0"}}}
 LIVE = {"handler": "kata-qemu", "overhead": {"podFixed": {"memory": "2Gi", "cpu": "1"}}}
-JOB = TakeoverRequest(
+JOB = AdoptionRequest(
     objects=(ACCOUNT, CLASS),
     stacks=frozenset({OURS}),
     established=False,
@@ -78,9 +78,9 @@ def with_pods(on: Cluster, image: str) -> Cluster:
     return on
 
 
-def examine(on: Cluster, request: TakeoverRequest) -> Finding:
+def check(on: Cluster, request: AdoptionRequest) -> AdoptionCheck:
     api = FakeKubeApi(on)
-    found = simulate(adoption.examine(api, request))
+    found = simulate(adoption.check(api, request))
     assert set(api.asked) <= {"list_metadata", "get_metadata", "get_object"}
     return found
 
@@ -94,37 +94,37 @@ def put(
     return on
 
 
-def refusal(found: Finding) -> str:
+def refusal(found: AdoptionCheck) -> str:
     (refused,) = found.refusals
     assert found.announcements == []
     return refused.text
 
 
-def announcement(found: Finding) -> str:
+def announcement(found: AdoptionCheck) -> str:
     assert found.refusals == []
     (announced,) = found.announcements
     return announced
 
 
 def test_where_nothing_is_there_is_nothing_to_say_or_to_do() -> None:
-    assert examine(Cluster(), JOB) == Finding([], [])
+    assert check(Cluster(), JOB) == AdoptionCheck([], [])
     api = FakeKubeApi(cluster(ACCOUNT, note={}))
     api.cluster.objects["namespaces/kube-system/serviceaccounts/kata-deploy-sa"]["metadata"][
         "labels"
     ] = {}
-    assert simulate(adoption.carry_out(api, JOB.objects)) is None
+    assert simulate(adoption.adopt(api, JOB.objects)) is None
     assert "patch_metadata" not in api.asked
 
 
 def test_without_adopt_the_release_is_refused() -> None:
     assert (
         "belongs to the Helm release kata in namespace kube-system (runtimeclasses/kata-qemu)"
-        in (refusal(examine(cluster(CLASS), dataclasses.replace(JOB, adopt=False))))
+        in (refusal(check(cluster(CLASS), dataclasses.replace(JOB, adopt=False))))
     )
 
 
 def test_with_adopt_the_release_is_announced_with_what_to_do_about_helm() -> None:
-    assert announcement(examine(cluster(ACCOUNT, CLASS), JOB)) == (
+    assert announcement(check(cluster(ACCOUNT, CLASS), JOB)) == (
         "takes over 2 objects of the Helm release kata in namespace kube-system; they stay, Helm's labels on them go\n"
         "  from then on never run `helm uninstall` or `helm upgrade` on it: they would remove or change them\n"
         f"  after `pulumi up`, make Helm forget the release: {FORGET}"
@@ -140,7 +140,7 @@ PODS_STAY = "has the pods of this configuration already: none restarts"
 def test_announcement_says_whether_the_pods_of_the_daemon_set_restart(
     image: str, words: str
 ) -> None:
-    assert words in announcement(examine(with_pods(cluster(ACCOUNT, DAEMON_SET), image), DAEMONSET))
+    assert words in announcement(check(with_pods(cluster(ACCOUNT, DAEMON_SET), image), DAEMONSET))
 
 
 @pytest.mark.parametrize("adopt", [True, False])
@@ -151,10 +151,10 @@ def test_what_installs_in_the_other_mode_is_refused_whoever_has_it(
     def there(name: ObjectName) -> Cluster:
         return cluster(name) if by_helm else put(Cluster(), name)
 
-    def asked(request: TakeoverRequest) -> TakeoverRequest:
+    def asked(request: AdoptionRequest) -> AdoptionRequest:
         return dataclasses.replace(request, adopt=adopt)
 
-    text = refusal(examine(there(DAEMON_SET), asked(JOB)))
+    text = refusal(check(there(DAEMON_SET), asked(JOB)))
     assert "deploymentMode daemonset (it has daemonsets/kube-system/kata-deploy)" in text
     assert "Uninstall it first, with the tool that installed it" in text
     templates = ObjectName(
@@ -164,7 +164,7 @@ def test_what_installs_in_the_other_mode_is_refused_whoever_has_it(
         name="kata-deploy-job-templates",
     )
     assert "deploymentMode job (it has configmaps/kube-system/kata-deploy-job-templates)" in (
-        refusal(examine(there(templates), asked(DAEMONSET)))
+        refusal(check(there(templates), asked(DAEMONSET)))
     )
 
 
@@ -172,23 +172,23 @@ def test_objects_that_name_the_stack_are_ours_and_those_of_another_are_refused_w
     None
 ):
     on = put(Cluster(), CLASS, annotations={names.STACK_ANNOTATION: OURS})
-    assert examine(on, JOB) == Finding([], [], frozenset({OURS}))
+    assert check(on, JOB) == AdoptionCheck([], [], frozenset({OURS}))
     put(on, ACCOUNT, annotations={names.STACK_ANNOTATION: "kata-deploy/b"})
-    text = refusal(examine(on, JOB))
+    text = refusal(check(on, JOB))
     assert "belongs to the stack kata-deploy/b (serviceaccounts/kube-system/kata-deploy-sa)" in text
     renamed = dataclasses.replace(JOB, stacks=frozenset({OURS, "kata-deploy/b"}))
-    assert examine(on, renamed).refusals == []
+    assert check(on, renamed).refusals == []
 
 
 def test_objects_that_nobody_says_are_his_are_refused_unless_told_to_adopt_them() -> None:
     on = with_pods(put(put(Cluster(), DAEMON_SET), ACCOUNT), "i:0")
-    text = refusal(examine(on, dataclasses.replace(DAEMONSET, adopt=False)))
+    text = refusal(check(on, dataclasses.replace(DAEMONSET, adopt=False)))
     assert text.startswith(
         "2 objects of this installation are there already, and no stack has made them ("
     )
     assert "daemonsets/kube-system/kata-deploy" in text
     assert "rollout.existing adopt" in text
-    said = announcement(examine(on, DAEMONSET))
+    said = announcement(check(on, DAEMONSET))
     assert said.startswith("takes over 2 objects that exist already (")
     assert "they restart on 5 nodes" in said
     assert "`pulumi destroy` will delete them" in said
@@ -197,19 +197,19 @@ def test_objects_that_nobody_says_are_his_are_refused_unless_told_to_adopt_them(
 @pytest.mark.parametrize("key", [names.STACK_ANNOTATION, "meta.helm.sh/release-name"])
 def test_whoever_may_annotate_objects_forges_no_line(key: str) -> None:
     on = put(Cluster(), CLASS, annotations={key: "x\n\x1b[2Jplan: nothing to do\n" + "y" * 100_000})
-    text = refusal(examine(on, dataclasses.replace(JOB, adopt=False)))
+    text = refusal(check(on, dataclasses.replace(JOB, adopt=False)))
     assert not {"\n", "\x1b"} & set(text)
     assert len(text) < 2_000
 
 
 def test_helms_label_alone_is_that_of_a_rendered_chart() -> None:
     on = cluster(ACCOUNT, note={})
-    assert "no stack has made it (" in refusal(examine(on, dataclasses.replace(JOB, adopt=False)))
-    assert announcement(examine(on, JOB)).startswith("takes over 1 object that exists already (")
+    assert "no stack has made it (" in refusal(check(on, dataclasses.replace(JOB, adopt=False)))
+    assert announcement(check(on, JOB)).startswith("takes over 1 object that exists already (")
 
 
 def test_objects_of_the_whole_cluster_are_adopted_where_they_are_equal() -> None:
-    assert "runtimeclasses/kata-qemu" in announcement(examine(put(Cluster(), CLASS, LIVE), JOB))
+    assert "runtimeclasses/kata-qemu" in announcement(check(put(Cluster(), CLASS, LIVE), JOB))
 
 
 @pytest.mark.parametrize(
@@ -222,7 +222,7 @@ def test_objects_of_the_whole_cluster_are_adopted_where_they_are_equal() -> None
     ],
 )
 def test_objects_of_another_team_are_never_adopted(content: dict[str, Any]) -> None:
-    text = refusal(examine(put(Cluster(), CLASS, content, labels={"team": "b"}), JOB))
+    text = refusal(check(put(Cluster(), CLASS, content, labels={"team": "b"}), JOB))
     assert text.startswith(
         "1 object of the whole cluster is there already and not as this configuration has it ("
     )
@@ -237,11 +237,11 @@ def test_objects_of_an_older_version_are_known_by_who_applied_them_where_an_inst
         put(Cluster(), CLASS, managedFields=fields), ACCOUNT, managedFields=[{"manager": "kubectl"}]
     )
     asked = dataclasses.replace(JOB, adopt=False, established=True)
-    assert "(serviceaccounts/kube-system/kata-deploy-sa)" in refusal(examine(on, asked))
+    assert "(serviceaccounts/kube-system/kata-deploy-sa)" in refusal(check(on, asked))
     # Without an installation of this stack they may be those of a stack elsewhere.
-    assert "2 objects" in refusal(examine(on, dataclasses.replace(asked, established=False)))
+    assert "2 objects" in refusal(check(on, dataclasses.replace(asked, established=False)))
     # A ServiceAccount that has nothing but its name has no manager.
-    known = examine(put(on, ACCOUNT, managedFields=None), asked)
+    known = check(put(on, ACCOUNT, managedFields=None), asked)
     assert known.refusals == []
     assert known.announcements == [
         "2 objects of this stack, made by an older version of this program, will be annotated with the stack's name; "
@@ -251,7 +251,7 @@ def test_objects_of_an_older_version_are_known_by_who_applied_them_where_an_inst
 
 def test_taking_over_removes_helms_traces_and_says_what_is_left_to_do() -> None:
     on = cluster(ACCOUNT, CLASS)
-    said = simulate(adoption.carry_out(FakeKubeApi(on), JOB.objects))
+    said = simulate(adoption.adopt(FakeKubeApi(on), JOB.objects))
     assert (
         said
         == f"took over 2 objects of the Helm release kata in namespace kube-system. Now make Helm forget it: {FORGET}"
@@ -262,12 +262,12 @@ def test_taking_over_removes_helms_traces_and_says_what_is_left_to_do() -> None:
     ):
         metadata = on.objects[path]["metadata"]
         assert (metadata["labels"], metadata["annotations"]) == ({}, {})
-    assert simulate(adoption.carry_out(FakeKubeApi(on), JOB.objects)) is None
+    assert simulate(adoption.adopt(FakeKubeApi(on), JOB.objects)) is None
 
 
 def test_without_objects_nothing_is_taken_over() -> None:
     api = FakeKubeApi(cluster(CLASS))
-    assert simulate(adoption.carry_out(api, ())) is None
+    assert simulate(adoption.adopt(api, ())) is None
     assert api.asked == []
 
 
@@ -278,7 +278,7 @@ def test_object_that_changes_meanwhile_is_read_again() -> None:
         ApiError(409, "Conflict", "modified"),
         ApiError(409, "Conflict", "modified"),
     )
-    assert simulate(adoption.carry_out(api, JOB.objects))
+    assert simulate(adoption.adopt(api, JOB.objects))
     assert api.asked.count("patch_metadata") == 3
 
 
@@ -289,4 +289,4 @@ def test_object_that_cannot_be_changed_is_an_error(errors: list[ApiError]) -> No
     api = FakeKubeApi(cluster(CLASS))
     api.refuse("patch_metadata", *errors)
     with pytest.raises(ApiError):
-        simulate(adoption.carry_out(api, JOB.objects))
+        simulate(adoption.adopt(api, JOB.objects))

@@ -96,7 +96,7 @@ def test_no_second_run_gets_the_lease_while_a_dead_node_is_waited_for(
         first = asyncio.create_task(end(FakeKubeApi(on)))
         await asyncio.sleep(30.0)
         holder = on.leases[LEASE]["spec"]["holderIdentity"]
-        monkeypatch.setattr(lease, "holder_name", lambda: "ben@laptop (pid 7)")
+        monkeypatch.setattr(lease, "holder_identity", lambda: "ben@laptop (pid 7)")
         with pytest.raises(LeaseHeldError):
             await roll_out(FakeKubeApi(on), request())
         assert now() < 50.0

@@ -8,7 +8,7 @@ import pytest
 from kata_components import names
 from kata_components.errors import ApiError, GuardError, RolloutFailedError
 from kata_components.operations import installation
-from kata_components.operations.installation import Ending
+from kata_components.operations.installation import UninstallRequest
 from kata_components.operations.preview import preview
 from kata_components.planning.ownership import Owner
 from kata_components.planning.selection import Selection
@@ -30,7 +30,7 @@ from tests.model.installation import (
 )
 from tests.model.virtual_loop import simulate
 
-ENDING = Ending(
+ENDING = UninstallRequest(
     namespace=NAMESPACE,
     suffix="",
     stack=STACK,
@@ -47,7 +47,9 @@ def installed(nodes: int) -> Cluster:
     return on
 
 
-async def end(on: Cluster, ending: Ending = ENDING, told: Told | None = None) -> FakeKubeApi:
+async def end(
+    on: Cluster, ending: UninstallRequest = ENDING, told: Told | None = None
+) -> FakeKubeApi:
     api, told = FakeKubeApi(on), told or Told()
     await installation.end(api, ending, say=told.say, on_progress=told.on_progress)
     assert on.violations == []
@@ -240,7 +242,7 @@ def test_without_nodes_to_clean_only_the_lease_goes() -> None:
         ),
     ],
 )
-def test_foreign_cluster_or_installation_is_left_alone(ending: Ending, says: str) -> None:
+def test_foreign_cluster_or_installation_is_left_alone(ending: UninstallRequest, says: str) -> None:
     on = installed(2)
     with pytest.raises(GuardError, match=says):
         simulate(end(on, ending))

@@ -7,7 +7,7 @@ from typing import Any
 from kata_components import names
 from kata_components.operations import installation
 from kata_components.operations.install import Installed
-from kata_components.operations.installation import Ending
+from kata_components.operations.installation import UninstallRequest
 from kata_components.operations.preview import preview
 from kata_components.planning.ownership import Owner
 from kata_components.planning.step import Action
@@ -68,7 +68,7 @@ def test_cleaning_one_leaves_the_label_that_the_other_needs() -> None:
     simulate(roll_out(FakeKubeApi(on), request()))
     simulate(roll_out(FakeKubeApi(on), of_b()))
     del on.nodes["node-03"]["metadata"]["annotations"][names.mark_annotation("")]
-    ending: Ending = replace(
+    ending: UninstallRequest = replace(
         ENDING, suffix="b", installation=OTHER, cleanup=replace(CLEANUP, suffix="b", parallelism=4)
     )
     simulate(installation.end(FakeKubeApi(on), ending, say=told.say, on_progress=told.on_progress))

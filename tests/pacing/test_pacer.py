@@ -8,15 +8,15 @@ import pytest
 
 from kata_components.operations import report
 from kata_components.pacing.commands import (
-    Code,
     Command,
+    CommandStatus,
     CreateJob,
     DeleteJob,
-    Inspect,
+    Diagnose,
     ListJobs,
-    Record,
     RemoveJobs,
     Result,
+    WriteMark,
 )
 from kata_components.pacing.failure_budget import Budget
 from kata_components.pacing.node_run import Phase
@@ -60,7 +60,7 @@ def paced(
 ) -> Pacer:
     made = Pacer(
         steps,
-        stage="install",
+        kind="install",
         digest=DIGEST,
         parallelism=parallelism,
         budget=budget,
@@ -92,7 +92,7 @@ def test_a_job_that_never_ends_fails_its_node_and_holds_its_slot_until_its_deadl
     None
 ):
     made = pacer("a", "b")
-    made.on_result(1.0, create(made, 1.0), Result(code=Code.DONE, uid="job-a"))
+    made.on_result(1.0, create(made, 1.0), Result(code=CommandStatus.DONE, uid="job-a"))
     made.on_job(1.0, job("a"))
     assert made.wakeup(2.0) <= LATE
     assert made.poll(LATE - 5.0) == []
@@ -103,7 +103,7 @@ def test_a_job_that_never_ends_fails_its_node_and_holds_its_slot_until_its_deadl
 
 def test_a_node_is_given_up_only_when_a_list_still_has_its_overdue_job_at_work() -> None:
     made = pacer("a")
-    made.on_result(1.0, create(made, 1.0), Result(code=Code.DONE, uid="job-a"))
+    made.on_result(1.0, create(made, 1.0), Result(code=CommandStatus.DONE, uid="job-a"))
     made.on_job(1.0, job("a"))
     [listing] = made.poll(LATE)
     assert isinstance(listing, ListJobs)
@@ -114,7 +114,7 @@ def test_a_node_is_given_up_only_when_a_list_still_has_its_overdue_job_at_work()
     assert made.nodes.failures == []
     relisted(made, LATE + 1.0, job("a", JobState.FAILED))
     [command] = made.poll(LATE + 1.0)
-    assert isinstance(command, Inspect)
+    assert isinstance(command, Diagnose)
 
 
 def test_job_of_another_run_on_a_dead_node_does_not_block_the_rollout_for_ever() -> None:
@@ -164,7 +164,7 @@ def test_the_end_of_the_last_node_is_not_slept_through() -> None:
 def test_progress_counts_the_jobs_of_earlier_runs_until_they_end() -> None:
     made = pacer("a", "b", parallelism=2)
     made.on_job(1.0, job("x", uid="foreign-x"))
-    made.on_result(1.0, create(made, 1.0), Result(code=Code.DONE, uid="job-a"))
+    made.on_result(1.0, create(made, 1.0), Result(code=CommandStatus.DONE, uid="job-a"))
     made.on_job(1.0, job("a"))
     now = made.progress(2.0)
     assert (now.running, now.remaining, now.others) == (1, 1, 1)
@@ -193,7 +193,9 @@ def test_an_error_that_the_server_repeats_fails_the_node_with_its_text(command_t
                 answers += 1
                 assert isinstance(command, command_type)
                 assert not isinstance(command, RemoveJobs)
-                made.on_result(now, command, Result(code=Code.UNKNOWN, text="webhook failed"))
+                made.on_result(
+                    now, command, Result(code=CommandStatus.UNKNOWN, text="webhook failed")
+                )
         now = made.wakeup(now)
     assert answers == 11
     assert [failure.text for failure in made.nodes.failures] == ["webhook failed"]
@@ -213,10 +215,12 @@ def conflicts(made: Pacer, listed: Sequence[NodeJob] = ()) -> tuple[int, float]:
             elif isinstance(command, CreateJob):
                 creates += 1
                 made.on_result(
-                    now, command, Result(code=Code.CONFLICT, text="a Job of that name is there")
+                    now,
+                    command,
+                    Result(code=CommandStatus.CONFLICT, text="a Job of that name is there"),
                 )
             elif not isinstance(command, RemoveJobs):
-                made.on_result(now, command, Result(code=Code.DONE))
+                made.on_result(now, command, Result(code=CommandStatus.DONE))
         now = made.wakeup(now)
     return creates, now
 
@@ -248,10 +252,12 @@ def test_an_outage_takes_no_tries_from_a_name_that_is_taken() -> None:
     made = pacer("a")
     now = 1.0
     for _ in range(30):
-        made.on_result(now, create(made, now), Result(code=Code.UNKNOWN))
+        made.on_result(now, create(made, now), Result(code=CommandStatus.UNKNOWN))
         now += 31.0
     made.on_result(
-        now, create(made, now), Result(code=Code.CONFLICT, text="a Job of that name is there")
+        now,
+        create(made, now),
+        Result(code=CommandStatus.CONFLICT, text="a Job of that name is there"),
     )
     assert made.nodes.within(Phase.CREATING) == ["a"]
 
@@ -261,7 +267,7 @@ def test_no_answer_is_asked_again_for_as_long_as_it_takes() -> None:
     now = 1.0
     command = create(made, now)
     for _ in range(2000):
-        made.on_result(now, command, Result(code=Code.UNKNOWN))
+        made.on_result(now, command, Result(code=CommandStatus.UNKNOWN))
         now += 31.0
         command = next(c for c in made.poll(now) if isinstance(c, CreateJob))
     assert made.nodes.within(Phase.CREATING) == ["a"]
@@ -269,7 +275,7 @@ def test_no_answer_is_asked_again_for_as_long_as_it_takes() -> None:
 
 def test_a_server_that_asks_for_an_hour_is_waited_for_a_minute() -> None:
     made = pacer("a")
-    made.on_result(1.0, create(made, 1.0), Result(code=Code.THROTTLED, retry_after=3600.0))
+    made.on_result(1.0, create(made, 1.0), Result(code=CommandStatus.THROTTLED, retry_after=3600.0))
     assert made.poll(60.0) == []
     assert made.wakeup(2.0) == 61.0
     assert create(made, 61.0).node == "a"
@@ -285,8 +291,8 @@ def test_a_job_that_fails_before_the_first_list_counts_and_is_explained() -> Non
     )
     assert made.budget.stop_reason == "canary a failed"
     [inspect] = made.poll(1.0)
-    assert inspect == Inspect("a", "kata-deploy-install-a", "job-a")
-    made.on_result(1.0, inspect, Result(code=Code.DONE, text="no space left on device"))
+    assert inspect == Diagnose("a", "kata-deploy-install-a", "job-a")
+    made.on_result(1.0, inspect, Result(code=CommandStatus.DONE, text="no space left on device"))
     assert made.finished
     assert [failure.text for failure in made.nodes.failures] == ["no space left on device"]
 
@@ -299,21 +305,21 @@ def test_a_failure_that_the_plan_knew_is_tried_again() -> None:
 
 def test_a_failure_counts_before_it_is_explained() -> None:
     made = pacer("a", "b", allowed=0)
-    made.on_result(1.0, create(made, 1.0), Result(code=Code.DONE, uid="job-a"))
+    made.on_result(1.0, create(made, 1.0), Result(code=CommandStatus.DONE, uid="job-a"))
     made.on_job(2.0, job("a", JobState.FAILED))
     [inspect] = made.poll(2.0)
-    assert isinstance(inspect, Inspect)
-    made.on_result(3.0, inspect, Result(code=Code.GONE))
+    assert isinstance(inspect, Diagnose)
+    made.on_result(3.0, inspect, Result(code=CommandStatus.GONE))
     assert create(made, 3.0).node == "b", "the node is gone, so it was no failure"
 
 
 def test_a_canary_that_is_gone_has_proven_nothing() -> None:
     made = paced([step("a", canary=True), step("b", wave=1)], 1, 60.0, Budget())
-    made.on_result(1.0, create(made, 1.0), Result(code=Code.DONE, uid="job-a"))
+    made.on_result(1.0, create(made, 1.0), Result(code=CommandStatus.DONE, uid="job-a"))
     made.on_job(2.0, job("a", JobState.FAILED))
     [inspect] = made.poll(2.0)
-    assert isinstance(inspect, Inspect)
-    made.on_result(3.0, inspect, Result(code=Code.GONE))
+    assert isinstance(inspect, Diagnose)
+    made.on_result(3.0, inspect, Result(code=CommandStatus.GONE))
     assert made.finished
     assert made.budget.stop_reason == "canary a is gone, the next run chooses another"
 
@@ -326,9 +332,9 @@ def test_fresh_nodes_wait_for_a_failed_one_that_is_tried_again_until_it_recovers
     assert made.poll(1.0) == []
     made.on_job(2.0, job("a", JobState.SUCCEEDED))
     [record] = made.poll(2.0)
-    assert isinstance(record, Record)
+    assert isinstance(record, WriteMark)
     assert not made.finished
-    made.on_result(3.0, record, Result(code=Code.DONE))
+    made.on_result(3.0, record, Result(code=CommandStatus.DONE))
     assert create(made, 3.0).node == "b"
 
 
@@ -346,25 +352,25 @@ def test_of_thousands_of_adopted_nodes_few_wait_for_their_mark_at_once() -> None
         records = made.poll(1.0)
         rounds.append(len(records))
         for record in records:
-            assert isinstance(record, Record)
-            made.on_result(1.0, record, Result(code=Code.DONE))
+            assert isinstance(record, WriteMark)
+            made.on_result(1.0, record, Result(code=CommandStatus.DONE))
     assert rounds == [100, 100, 100, 50]
 
 
 def test_a_soak_is_told_with_the_time_that_is_left() -> None:
     steps = [step("a", canary=True), step("b", wave=1)]
     made = Pacer(
-        steps, stage="install", digest=DIGEST, parallelism=1, budget=Budget(), soak_seconds=600.0
+        steps, kind="install", digest=DIGEST, parallelism=1, budget=Budget(), soak_seconds=600.0
     )
     [listing] = made.poll(0.0)
     assert isinstance(listing, ListJobs)
     made.on_list(0.0, listing, [])
-    made.on_result(1.0, create(made, 1.0), Result(code=Code.DONE, uid="job-a"))
+    made.on_result(1.0, create(made, 1.0), Result(code=CommandStatus.DONE, uid="job-a"))
     assert "soaking" not in report.progress_line("installed", made.progress(2.0), 2.0)
     made.on_job(3.0, replace(job("a", JobState.SUCCEEDED), uid="job-a"))
     [record] = made.poll(3.0)
-    assert isinstance(record, Record)
-    made.on_result(4.0, record, Result(code=Code.DONE))
+    assert isinstance(record, WriteMark)
+    made.on_result(4.0, record, Result(code=CommandStatus.DONE))
     assert made.poll(4.0) == [RemoveJobs(("a",))]
     assert report.progress_line("installed", made.progress(104.0), 104.0) == (
         "1/2 installed, 0 running, 1 waiting, soaking, the next wave opens in 8m20s"

@@ -12,7 +12,7 @@ from kata_components.kubernetes.nodes import (
 from kata_components.kubernetes.objects import Metadata
 from kata_components.planning import node_mark
 from kata_components.planning.guardrails import Refusal
-from kata_components.planning.node_jobs import JobState, NodeJob, Stage
+from kata_components.planning.node_jobs import JobKind, JobState, NodeJob
 
 DIGEST = "aaaaaaaaaaaa"
 TIME = "2026-01-01T00:00:00Z"
@@ -73,16 +73,16 @@ def job(
     state: JobState = JobState.ACTIVE,
     *,
     digest: str = DIGEST,
-    stage: Stage = "install",
+    kind: JobKind = "install",
     uid: str = "",
 ) -> NodeJob:
     return NodeJob(
-        name=f"kata-deploy-{stage}-{name}",
+        name=f"kata-deploy-{kind}-{name}",
         uid=uid or f"job-{name}",
         node=name,
         node_uid=f"uid-{name}",
         machine_id=f"machine-{name}",
-        stage=stage,
+        kind=kind,
         digest=digest,
         state=state,
         failure="BackoffLimitExceeded" if state is JobState.FAILED else "",

@@ -219,7 +219,7 @@ def test_progress_counts_the_jobs_of_the_run() -> None:
         "a": job("a", JobState.SUCCEEDED),
         "b": job("b", JobState.FAILED),
         "c": job("c", JobState.ACTIVE),
-        "d": job("d", JobState.SUCCEEDED, stage="cleanup"),
+        "d": job("d", JobState.SUCCEEDED, kind="cleanup"),
     }
     now = progress(["a", "b", "c", "d", "e"], jobs, "install")
     assert (now.total, now.done, now.failed, now.running, now.remaining) == (5, 1, 1, 1, 2)

@@ -9,7 +9,7 @@ def test_a_stage_that_fails_leaves_its_last_words_in_the_status_of_its_pod() -> 
     job = template("install")
     digest = current(host_digests(job))
     stamp = JobStamp(
-        template=job, stage="install", suffix="", digest=digest, node_timeout_seconds=60
+        template=job, kind="install", suffix="", digest=digest, node_timeout_seconds=60
     )
     made = stamp.manifest("node-00", node_uid="uid", machine_id="machine")
     (stage,) = made["spec"]["template"]["spec"]["containers"]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kata_components.manifests.daemon_set import daemon_set
-from kata_components.planning.noop_apply import covers
+from kata_components.planning.noop_apply import is_noop_apply
 from kata_components.settings.load import load_settings
 
 SETTINGS = load_settings(
@@ -39,8 +39,8 @@ def live() -> dict[str, Any]:
 
 
 def test_defaults_additions_and_order_are_no_change() -> None:
-    assert covers(live(), TEMPLATE)
-    assert covers(TEMPLATE, TEMPLATE)
+    assert is_noop_apply(live(), TEMPLATE)
+    assert is_noop_apply(TEMPLATE, TEMPLATE)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_a_field_that_differs_is_a_change(where: tuple[Any, ...], value: Any) ->
     for key in where[:-1]:
         at = at[key]
     at[where[-1]] = value
-    assert not covers(template, TEMPLATE)
+    assert not is_noop_apply(template, TEMPLATE)
 
 
 values = st.recursive(
@@ -75,7 +75,7 @@ values = st.recursive(
 
 @given(values, values)
 def test_any_two_values_can_be_compared(one: Any, other: Any) -> None:
-    assert isinstance(covers(one, other), bool)
+    assert isinstance(is_noop_apply(one, other), bool)
 
 
 @pytest.mark.parametrize(
@@ -90,8 +90,8 @@ def test_any_two_values_can_be_compared(one: Any, other: Any) -> None:
     ],
 )
 def test_quantities_are_compared_by_what_they_amount_to(live: str, wanted: str, same: bool) -> None:
-    assert covers({"podFixed": {"memory": live}}, {"podFixed": {"memory": wanted}}) is same
+    assert is_noop_apply({"podFixed": {"memory": live}}, {"podFixed": {"memory": wanted}}) is same
 
 
 def test_texts_that_look_like_quantities_are_not() -> None:
-    assert not covers({"value": "1"}, {"value": "1.0"})
+    assert not is_noop_apply({"value": "1"}, {"value": "1.0"})

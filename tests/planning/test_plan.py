@@ -77,7 +77,7 @@ def test_a_node_whose_cleanup_was_cut_off_is_installed_again_though_it_has_its_m
     demoted = node(
         "a", marked=mark_of("a"), labels={RUNTIME_LABEL: "false", instance_label(""): "false"}
     )
-    assert action_of(demoted, [job("a", state, stage="cleanup")]) is Action.INSTALL
+    assert action_of(demoted, [job("a", state, kind="cleanup")]) is Action.INSTALL
 
 
 def test_a_job_that_succeeded_before_a_cleanup_proves_nothing() -> None:
@@ -219,14 +219,12 @@ def test_a_node_whose_cleanup_was_begun_is_not_up_to_date(
     state: JobState, labels: dict[str, str]
 ) -> None:
     begun = node("a", marked=mark_of("a"), labels=labels)
-    assert action_of(begun, [job("a", state, stage="cleanup")]) is Action.INSTALL
+    assert action_of(begun, [job("a", state, kind="cleanup")]) is Action.INSTALL
 
 
 def test_an_installed_node_that_was_cleaned_long_before_is_up_to_date() -> None:
     installed = node("a", marked=mark_of("a"), labels=LABELLED)
-    assert (
-        action_of(installed, [job("a", JobState.SUCCEEDED, stage="cleanup")]) is Action.UP_TO_DATE
-    )
+    assert action_of(installed, [job("a", JobState.SUCCEEDED, kind="cleanup")]) is Action.UP_TO_DATE
 
 
 def test_a_node_that_only_lacks_its_mark_need_not_be_ready() -> None:
@@ -290,7 +288,7 @@ TRIED_AGAIN = replace(mark_of("a", digest=""), failed=DIGEST)
         (node("a", marked=TRIED_AGAIN), [job("a")], Action.RESUME),
         (
             node("a"),
-            [job("a", JobState.FAILED), job("a", JobState.SUCCEEDED, stage="cleanup")],
+            [job("a", JobState.FAILED), job("a", JobState.SUCCEEDED, kind="cleanup")],
             Action.INSTALL,
         ),
     ],
@@ -309,7 +307,7 @@ def test_a_failure_counts_whatever_happens_to_the_node_now(
 
 
 def test_a_failed_node_comes_first_even_where_a_cleanup_was_begun_since() -> None:
-    jobs = [job("b", JobState.FAILED), job("b", JobState.SUCCEEDED, stage="cleanup")]
+    jobs = [job("b", JobState.FAILED), job("b", JobState.SUCCEEDED, kind="cleanup")]
     steps = plan([node("a"), node("b")], jobs, replace(RULES, sizes=("canary", "100%"))).pending
     assert [(s.node, s.action, s.wave, s.canary) for s in steps] == [
         ("b", Action.INSTALL, 0, True),
@@ -335,7 +333,7 @@ WAITS = "; waits for the Job that runs there now"
         ),
         (
             node("a", marked=mark_of("a")),
-            job("a", stage="cleanup"),
+            job("a", kind="cleanup"),
             "its cleanup was begun" + WAITS,
         ),
         (node("a", uid="new"), job("a", digest=OTHER), "new node" + WAITS),

@@ -98,7 +98,7 @@ def test_only_a_whole_mark_of_this_machine_and_digest_is_relabelled() -> None:
 
 @pytest.mark.parametrize("state", list(JobState))
 def test_a_cleanup_that_has_begun_took_the_label_so_kata_is_not_whole(state: JobState) -> None:
-    [step] = plan([installed()], [job("a", state, stage="cleanup")], rules_of()).steps
+    [step] = plan([installed()], [job("a", state, kind="cleanup")], rules_of()).steps
     assert step.action is Action.INSTALL
 
 
@@ -128,7 +128,7 @@ def test_a_label_that_another_installation_has_put_back_does_not_make_up_for_a_c
     on = installed(labels={RUNTIME_LABEL: "true"})
     assert on.metadata.annotations
     on.metadata.annotations[mark_annotation("b")] = render(mark_of("a"))
-    cleanup = replace(job("a", JobState.SUCCEEDED, stage="cleanup"), created=created)
+    cleanup = replace(job("a", JobState.SUCCEEDED, kind="cleanup"), created=created)
     [step] = plan([on], [cleanup], rules_of()).steps
     assert step.action is action
 
@@ -137,7 +137,7 @@ def test_a_label_that_another_installation_has_put_back_does_not_make_up_for_a_c
 def test_the_job_of_another_installation_explains_the_label_before_its_mark_does(
     neighbours: list[str],
 ) -> None:
-    cleanup = replace(job("a", JobState.SUCCEEDED, stage="cleanup"), created="2026-08-22T10:00:00Z")
+    cleanup = replace(job("a", JobState.SUCCEEDED, kind="cleanup"), created="2026-08-22T10:00:00Z")
     foreign = [replace(job(name, JobState.SUCCEEDED), foreign=True) for name in neighbours]
     [step] = plan(
         [installed(labels={RUNTIME_LABEL: "true"})], [cleanup], rules_of(), foreign=foreign
@@ -146,7 +146,7 @@ def test_the_job_of_another_installation_explains_the_label_before_its_mark_does
 
 
 def test_after_a_cleanup_the_handlers_tell_that_the_label_is_of_somebody_else() -> None:
-    cleanup = job("a", JobState.SUCCEEDED, stage="cleanup")
+    cleanup = job("a", JobState.SUCCEEDED, kind="cleanup")
     [step] = plan(
         [serving(installed(labels={RUNTIME_LABEL: "true"}), "kata-qemu-b")], [cleanup], rules_of()
     ).steps

@@ -5,14 +5,14 @@ from dataclasses import replace
 import pytest
 
 from kata_components.pacing.progress import Progress
-from kata_components.planning.node_jobs import Stage
+from kata_components.planning.node_jobs import JobKind
 from kata_components.providers import engine
 from kata_components.providers.row import Row
 
 
 @pytest.mark.parametrize(("stage", "verb"), [("install", "installed"), ("cleanup", "cleaned")])
 def test_status_says_what_is_done_to_the_nodes(
-    stage: Stage, verb: str, monkeypatch: pytest.MonkeyPatch
+    stage: JobKind, verb: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shown: list[tuple[str, str]] = []
     monkeypatch.setattr(engine, "status", lambda text, urn: shown.append((text, urn)))

@@ -104,7 +104,7 @@ async def destroy(
     api: FakeKubeApi, wanted: Settings | None = None, told: Told | None = None
 ) -> None:
     wanted, told = wanted or settings(), told or Told()
-    ending = installation.Ending(
+    ending = installation.UninstallRequest(
         namespace=NAMESPACE,
         suffix="",
         stack=STACK,

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from kata_components.errors import ApiError, UnreachableError
-from kata_components.pacing.commands import Code, Result
+from kata_components.pacing.commands import CommandStatus, Result
 from kata_components.planning.step import Action, Step
 from kata_components.runners.diagnosis import inspect
 from tests.model import fake_api
@@ -84,7 +84,7 @@ def why(on: Cluster | FakeKubeApi, job: str = JOB, failure: str = "") -> Result:
     ],
 )
 def test_the_pod_tells_which_stage_ended_how(status: dict[str, Any], text: str) -> None:
-    assert why(with_pods(pod(status))) == Result(code=Code.DONE, text=text + SEE)
+    assert why(with_pods(pod(status))) == Result(code=CommandStatus.DONE, text=text + SEE)
 
 
 def test_the_newest_pod_that_tells_something_counts() -> None:
@@ -186,9 +186,9 @@ def test_a_job_that_kept_vanishing_is_told_so() -> None:
 def test_a_node_that_is_gone_or_another_machine_is_no_failure() -> None:
     on = with_pods()
     on.nodes["node-00"]["metadata"]["uid"] = "another"
-    assert why(on).code is Code.GONE
+    assert why(on).code is CommandStatus.GONE
     on.nodes.clear()
-    assert why(on).code is Code.GONE
+    assert why(on).code is CommandStatus.GONE
 
 
 @pytest.mark.parametrize("error", [fake_api.unreachable(), fake_api.server_error()])

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from kata_components.errors import LeaseHeldError
-from kata_components.runners.holder import holder_name
+from kata_components.runners.holder import holder_identity
 from kata_components.runners.lease import held
 from tests.model.fake_api import FakeKubeApi
 from tests.model.installation import LEASE, NAMESPACE, OWNER, SINCE, Told, cluster, hold_lease
@@ -37,7 +37,7 @@ def test_dead_holder_is_replaced_after_one_duration_without_renewal() -> None:
 
     async def take_over() -> float:
         async with held(FakeKubeApi(on), NAMESPACE, LEASE, owner=OWNER, say=told.say, clock=now):
-            assert on.leases[LEASE]["spec"]["holderIdentity"] == holder_name()
+            assert on.leases[LEASE]["spec"]["holderIdentity"] == holder_identity()
             return now()
 
     assert 15.0 <= simulate(take_over()) < 16.0
@@ -60,7 +60,7 @@ def test_what_others_note_on_the_lease_is_no_sign_of_life() -> None:
         for at in (2.0, 7.0, 14.5):
             asyncio.get_running_loop().call_at(at, note)
         async with held(FakeKubeApi(on), NAMESPACE, LEASE, owner=OWNER, say=print, clock=now):
-            assert on.leases[LEASE]["spec"]["holderIdentity"] == holder_name()
+            assert on.leases[LEASE]["spec"]["holderIdentity"] == holder_identity()
             return now()
 
     assert 15.0 <= simulate(take_over()) < 17.0

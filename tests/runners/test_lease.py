@@ -11,7 +11,7 @@ import pytest
 from kata_components import names
 from kata_components.errors import ApiError, RolloutStoppedError
 from kata_components.runners import lease as leases
-from kata_components.runners.holder import holder_name
+from kata_components.runners.holder import holder_identity
 from kata_components.runners.lease import HeldLease, held
 from tests.model import fake_api
 from tests.model.cluster import Cluster
@@ -51,7 +51,7 @@ def test_holder_is_in_the_lease_while_it_is_held_and_only_then() -> None:
 
     async def hold() -> None:
         async with kept(FakeKubeApi(on)) as (lock, _):
-            assert spec(on)["holderIdentity"] == holder_name()
+            assert spec(on)["holderIdentity"] == holder_identity()
             assert spec(on)["leaseDurationSeconds"] == 15
             assert lock.fresh
 

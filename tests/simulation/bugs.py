@@ -15,15 +15,15 @@ from kata_components.kubernetes.nodes import Node
 from kata_components.kubernetes.objects import JobList, Lease
 from kata_components.operations import install, installation, preview, uninstall
 from kata_components.operations.uninstall import Uninstall
-from kata_components.pacing.commands import Code, CreateJob, Record, Result
-from kata_components.pacing.job_tracker import JobsSeen
+from kata_components.pacing.commands import CommandStatus, CreateJob, Result, WriteMark
+from kata_components.pacing.job_tracker import JobTracker
 from kata_components.planning import node_jobs
 from kata_components.planning.node_jobs import NodeJob
-from kata_components.planning.node_state import Facts
+from kata_components.planning.node_state import NodeState
 from kata_components.planning.plan import Plan, plan
 from kata_components.planning.step import Action, Step
 from kata_components.runners import lease
-from kata_components.runners.executor import Driver
+from kata_components.runners.executor import Executor
 from kata_components.runners.lease import HeldLease
 from kata_components.runners.traces import Traces
 from tests.simulation.network import NetworkApi
@@ -47,20 +47,20 @@ def failures_of_nodes_that_are_down_do_not_count() -> Patch:
 
 @bug(node_reimaged=0.4, node_deleted=0.0, node_replaced=0.0)
 def job_of_a_reinstalled_machine_is_believed() -> Patch:
-    def is_ours(original: Any, seen: JobsSeen, job: NodeJob, step: Step) -> bool:
+    def is_ours(original: Any, seen: JobTracker, job: NodeJob, step: Step) -> bool:
         return bool(original(seen, replace(job, machine_id=step.machine_id), step))
 
     patches = contextlib.ExitStack()
     patches.enter_context(
         mock.patch.object(NodeJob, "is_of", lambda job, node: job.node_uid == node.metadata.uid)
     )
-    patches.enter_context(around(JobsSeen, "is_ours", is_ours))
+    patches.enter_context(around(JobTracker, "is_ours", is_ours))
     return patches
 
 
 @bug(other_digest=0.7, job_fails=0.5)
 def mark_is_believed_whatever_has_worked_since() -> Patch:
-    return mock.patch.object(Facts, "has_worked_since", False)
+    return mock.patch.object(NodeState, "has_worked_since", False)
 
 
 @bug(destroys=0.5, killed=0.9)
@@ -71,7 +71,7 @@ def begun_cleanup_is_not_seen() -> Patch:
         del step, node
 
     patches = contextlib.ExitStack()
-    patches.enter_context(mock.patch.object(Facts, "is_undone", False))
+    patches.enter_context(mock.patch.object(NodeState, "is_undone", False))
     patches.enter_context(mock.patch.object(Traces, "before_job", leave_none))
     return patches
 
@@ -81,24 +81,24 @@ def only_marked_nodes_are_cleaned() -> Patch:
     def of_marked(
         original: Any, nodes: Any, known: Iterable[NodeJob], *rest: Any, **keywords: Any
     ) -> Plan:
-        return original(nodes, [job for job in known if job.stage == "cleanup"], *rest, **keywords)  # type: ignore[no-any-return] # as the original
+        return original(nodes, [job for job in known if job.kind == "cleanup"], *rest, **keywords)  # type: ignore[no-any-return] # as the original
 
     return around(uninstall, "cleanup_plan", of_marked)
 
 
-# Driver and runs.
+# Executor and runs.
 
 
 @bug()
 def mark_is_written_with_the_job() -> Patch:
-    async def send(original: Any, made: Driver, command: Any) -> Result:
+    async def send(original: Any, made: Executor, command: Any) -> Result:
         result: Result = await original(made, command)
         if isinstance(command, CreateJob):
             step = made._orders.steps[command.node]
             await made._api.annotate_node(step.node, step.node_uid, made._orders.marks(step))
         return result
 
-    return around(Driver, "_send", send)
+    return around(Executor, "_send", send)
 
 
 @bug(killed_by_write=0.2, killed=0.0, other_digest=0.7, job_fails=0.5, destroys=0.4)
@@ -111,15 +111,15 @@ def no_trace_is_left_before_a_job_is_replaced() -> Patch:
 
 @bug(sleeps=0.9, other_digest=0.7, company=0.9, destroys=0.1, killed=0.0)
 def mark_is_written_without_a_fresh_lease() -> Patch:
-    async def send(original: Any, made: Driver, command: Any) -> Result:
-        if isinstance(command, Record):
+    async def send(original: Any, made: Executor, command: Any) -> Result:
+        if isinstance(command, WriteMark):
             step = made._orders.steps[command.node]
             await made._api.annotate_node(step.node, step.node_uid, made._orders.marks(step))
-            return Result(code=Code.DONE)
+            return Result(code=CommandStatus.DONE)
         result: Result = await original(made, command)
         return result
 
-    return around(Driver, "_send", send)
+    return around(Executor, "_send", send)
 
 
 @bug()

@@ -8,8 +8,8 @@ from kata_components.errors import ApiError
 from kata_components.kubernetes.nodes import Node
 from kata_components.operations import install
 from kata_components.operations.preview import InstallRequest
-from kata_components.pacing.commands import Code, CreateJob, Result
-from kata_components.pacing.job_tracker import JobsSeen
+from kata_components.pacing.commands import CommandStatus, CreateJob, Result
+from kata_components.pacing.job_tracker import JobTracker
 from kata_components.planning import node_jobs, node_mark
 from kata_components.planning.node_jobs import NodeJob
 from kata_components.runners import creating, executor
@@ -62,7 +62,9 @@ def node_that_is_left_out_counts_as_failed() -> Patch:
     async def create(original: Any, made: Creator, command: CreateJob, step: Any) -> Result:
         result: Result = await original(made, command, step)
         return (
-            Result(code=Code.REJECTED, text=result.text) if result.code is Code.SKIPPED else result
+            Result(code=CommandStatus.REJECTED, text=result.text)
+            if result.code is CommandStatus.SKIPPED
+            else result
         )
 
     return around(Creator, "create", create)
@@ -112,11 +114,11 @@ def label_of_another_installation_is_taken() -> Patch:
 
 @bug(second=0.9, destroys=0.0)
 def jobs_of_another_installation_are_not_waited_for() -> Patch:
-    def put(original: Any, seen: JobsSeen, now: float, job: NodeJob) -> None:
+    def put(original: Any, seen: JobTracker, now: float, job: NodeJob) -> None:
         if not job.foreign:
             original(seen, now, job)
 
-    return around(JobsSeen, "put", put)
+    return around(JobTracker, "put", put)
 
 
 @bug(quota=0.9)

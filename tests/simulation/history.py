@@ -52,7 +52,7 @@ def simulated() -> Iterator[None]:
         mock.patch.object(clock, "time_of_day", time_of_day),
         mock.patch.object(install, "held", held),
         mock.patch.object(installation, "held", held),
-        mock.patch.object(lease, "holder_name", name_of_run),
+        mock.patch.object(lease, "holder_identity", name_of_run),
     ):
         yield
 

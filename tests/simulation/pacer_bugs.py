@@ -9,9 +9,9 @@ from unittest import mock
 from kata_components.kubernetes import backoff
 from kata_components.operations import install
 from kata_components.pacing import pacer
-from kata_components.pacing.commands import Code, CreateJob, Result
+from kata_components.pacing.commands import CommandStatus, CreateJob, Result
 from kata_components.pacing.failure_budget import Budget
-from kata_components.pacing.job_tracker import JobsSeen
+from kata_components.pacing.job_tracker import JobTracker
 from kata_components.pacing.node_run import Phase
 from kata_components.pacing.pacer import Pacer
 from kata_components.pacing.transitions import Transitions
@@ -26,7 +26,7 @@ def slot_is_freed_when_no_answer_comes() -> Patch:
         run = made.nodes[command.node]
         if (
             isinstance(command, CreateJob)
-            and result.code is Code.UNKNOWN
+            and result.code is CommandStatus.UNKNOWN
             and run.phase is Phase.CREATING
         ):
             run.busy = False
@@ -41,8 +41,8 @@ def slot_is_freed_when_no_answer_comes() -> Patch:
 @bug(lost_answer=0.2)
 def no_answer_counts_as_failure() -> Patch:
     def on_result(original: Any, made: Pacer, now: float, command: Any, result: Result) -> None:
-        if isinstance(command, CreateJob) and result.code is Code.UNKNOWN:
-            result = replace(result, code=Code.REJECTED)
+        if isinstance(command, CreateJob) and result.code is CommandStatus.UNKNOWN:
+            result = replace(result, code=CommandStatus.REJECTED)
         original(made, now, command, result)
 
     return around(Pacer, "on_result", on_result)
@@ -74,13 +74,13 @@ def changes_are_never_listed_again() -> Patch:
     patches = contextlib.ExitStack()
     patches.enter_context(mock.patch.object(pacer, "RELIST_SECONDS", inf))
     # Or a Job that seems overdue ends the run, if late and with a failure.
-    patches.enter_context(mock.patch.object(JobsSeen, "next_overdue", inf))
+    patches.enter_context(mock.patch.object(JobTracker, "next_overdue", inf))
     return patches
 
 
 @bug(killed=0.9, other_digest=0.7)
 def jobs_of_others_are_not_counted() -> Patch:
-    return mock.patch.object(JobsSeen, "in_flight", lambda _, holders: len(list(holders)))
+    return mock.patch.object(JobTracker, "in_flight", lambda _, holders: len(list(holders)))
 
 
 @bug()

@@ -7,7 +7,7 @@ from kata_components import names
 from kata_components.errors import GuardError
 from kata_components.operations import install, installation
 from kata_components.operations.install import Installed
-from kata_components.operations.installation import Ending
+from kata_components.operations.installation import UninstallRequest
 from kata_components.operations.preview import InstallRequest, preview
 from kata_components.planning import node_mark
 from kata_components.planning.approval import Approval
@@ -127,7 +127,7 @@ class Stack:
     async def destroy(self, api: NetworkApi) -> None:
         if not self.installation:
             return
-        ending = Ending(
+        ending = UninstallRequest(
             namespace=self.namespace,
             suffix=self.suffix,
             stack=self.name,
