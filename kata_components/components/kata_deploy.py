@@ -1,6 +1,5 @@
 """The root component: one installation of Kata on one cluster."""
 
-import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -26,16 +25,17 @@ from kata_components.components.ownership import this_stack
 from kata_components.components.runtime_classes import RuntimeClasses
 from kata_components.components.state import State
 from kata_components.components.verification import Verification, VerificationArgs
-from kata_components.manifests.builders import pod_basics
-from kata_components.manifests.daemon_set import daemon_set
+from kata_components.manifests.builders import checksum, pod_basics
+from kata_components.manifests.daemon_set import pod_template
 from kata_components.manifests.dispatcher_job import handlers
-from kata_components.manifests.job_templates import config_map
+from kata_components.manifests.job_templates import cleanup_job, install_job
 from kata_components.manifests.mounted_configs import mounted_configs, mounted_fingerprints
 from kata_components.manifests.node_demands import containerd_version, distribution
 from kata_components.manifests.node_feature_rules import rules_are_active
 from kata_components.manifests.objects import compared_objects, kept_objects, reference
 from kata_components.manifests.runtime_classes import gate
 from kata_components.manifests.selector import daemon_set_selectors, install_selectors
+from kata_components.manifests.yaml_text import yaml_text
 from kata_components.planning.demands import Demands
 from kata_components.providers.installation import Installation
 from kata_components.providers.installation_inputs import InstallationInputs
@@ -140,7 +140,7 @@ class KataDeploy(pulumi.ComponentResource):
         name = f"{self._base}-preflight"
         inputs = PreflightInputs(
             **self._guarded("Preflight", name),
-            pod_template=None if job_mode else _digest(daemon_set(settings)["spec"]["template"]),
+            pod_template=None if job_mode else checksum(pod_template(settings))[:12],
             existing=settings.rollout.existing,
             contents=json.dumps(compared_objects(settings))
             if settings.rollout.existing == "adopt"
@@ -175,7 +175,7 @@ class KataDeploy(pulumi.ComponentResource):
             **self._guarded("Installation", name),
             parallelism=settings.job.parallelism,
             node_timeout_seconds=settings.rollout.node_timeout_seconds,
-            cleanup_job=config_map(settings)["data"]["cleanup-job.yaml"]
+            cleanup_job=yaml_text(cleanup_job(settings))
             if settings.deployment_mode == "job"
             else None,
             dispatcher_job=self._hook.cleanup_job if self._hook else None,
@@ -216,7 +216,7 @@ class KataDeploy(pulumi.ComponentResource):
             kata_version=settings.kata_version,
             nodes=settings.job.nodes,
             selectors=tuple(install_selectors(settings)),
-            install_job=config_map(settings)["data"]["install-job.yaml"],
+            install_job=yaml_text(install_job(settings)),
             mounted=mounted_fingerprints(settings) or None,
             architectures=dict(architecture_problems(settings)),
             dispatcher_job=self._hook.install_job if self._hook else None,
@@ -232,9 +232,7 @@ class KataDeploy(pulumi.ComponentResource):
             existing=pace.existing,
             report_dir=pace.report_dir,
             approved_plan=pace.approved_plan,
-            cleanup_job=config_map(settings)["data"]["cleanup-job.yaml"]
-            if pace.cleanup_deselected
-            else None,
+            cleanup_job=yaml_text(cleanup_job(settings)) if pace.cleanup_deselected else None,
             demands=Demands(
                 labels=tuple(gate(settings)),
                 handlers=tuple(handlers(settings)),
@@ -257,7 +255,3 @@ class KataDeploy(pulumi.ComponentResource):
         """Return the URN a dynamic resource of ours will have; its provider process is not told."""
         stack = f"urn:pulumi:{pulumi.get_stack()}::{pulumi.get_project()}"
         return f"{stack}::{tokens.KATA_DEPLOY}${_DYNAMIC}:{kind}::{name}"
-
-
-def _digest(value: object) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]

@@ -14,8 +14,6 @@ TERMINATION_SECONDS = 600
 def daemon_set(settings: Settings) -> Manifest:
     """Return the DaemonSet."""
     name = base(settings)
-    labels = {**settings.pod_labels, "name": name}
-    annotations = {**settings.pod_annotations, **checksum_annotations(settings)}
     return {
         "apiVersion": "apps/v1",
         "kind": "DaemonSet",
@@ -25,11 +23,18 @@ def daemon_set(settings: Settings) -> Manifest:
             "updateStrategy": settings.update_strategy.model_dump(
                 by_alias=True, exclude_unset=True
             ),
-            "template": {
-                "metadata": without_empty(labels=labels, annotations=annotations),
-                "spec": _pod(settings),
-            },
+            "template": pod_template(settings),
         },
+    }
+
+
+def pod_template(settings: Settings) -> Manifest:
+    """Return the template of the DaemonSet's pods; a change of it restarts them."""
+    labels = {**settings.pod_labels, "name": base(settings)}
+    annotations = {**settings.pod_annotations, **checksum_annotations(settings)}
+    return {
+        "metadata": without_empty(labels=labels, annotations=annotations),
+        "spec": _pod(settings),
     }
 
 

@@ -17,7 +17,7 @@ from kata_components.manifests.dispatcher_rbac import (
     warns_of_kubelet_timeouts,
 )
 from kata_components.manifests.environment import ARCHES
-from kata_components.manifests.job_templates import config_map, config_map_name
+from kata_components.manifests.job_templates import config_map_name, template_files
 from kata_components.manifests.selector import cleanup_selectors, install_selectors
 from kata_components.settings.job import Selection
 from kata_components.settings.settings import Settings
@@ -33,9 +33,8 @@ def install_dispatcher_job(settings: Settings) -> Manifest:
     """Return the Job that paces the installation."""
     job = _job(settings, "install", _install_flags(settings))
     if settings.traits.checksum_annotations:
-        templates = config_map(settings)["data"]
         job["spec"]["template"]["metadata"]["annotations"] = {
-            "checksum/job-templates": checksum(templates)
+            "checksum/job-templates": checksum(template_files(settings))
         }
     return job
 

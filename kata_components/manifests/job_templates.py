@@ -42,9 +42,13 @@ def config_map_name(settings: Settings) -> str:
 
 def config_map(settings: Settings) -> Manifest:
     """Return the ConfigMap with both Jobs as YAML text."""
+    return builders.config_map(settings, config_map_name(settings), template_files(settings))
+
+
+def template_files(settings: Settings) -> dict[str, str]:
+    """Return both Jobs as YAML text, by the names of their files in the ConfigMap."""
     jobs = {"install-job.yaml": install_job(settings), "cleanup-job.yaml": cleanup_job(settings)}
-    texts = {file: yaml_text(job) for file, job in jobs.items()}
-    return builders.config_map(settings, config_map_name(settings), texts)
+    return {file: yaml_text(job) for file, job in jobs.items()}
 
 
 def _job(settings: Settings, kind: names.JobKind, stages: tuple[Stage, ...]) -> Manifest:

@@ -20,7 +20,7 @@ from kata_components.manifests.builders import (
     rule,
     service_account,
 )
-from kata_components.manifests.daemon_set import daemon_set
+from kata_components.manifests.daemon_set import pod_template
 from kata_components.manifests.job_templates import install_job
 from kata_components.manifests.mounted_configs import mounted_fingerprints
 from kata_components.settings.settings import Settings
@@ -90,7 +90,7 @@ def _job(settings: Settings, name: str) -> Manifest:
 def _verified(settings: Settings) -> str:
     """Return what changes with all that the Job verifies: a Job runs once, so then it has to be another one."""
     in_daemon_set = settings.deployment_mode == "daemonset"
-    installed = daemon_set(settings)["spec"]["template"] if in_daemon_set else install_job(settings)
+    installed = pod_template(settings) if in_daemon_set else install_job(settings)
     return checksum([installed, mounted_fingerprints(settings), settings.verification.pod])
 
 
