@@ -10,6 +10,8 @@ from functools import cache
 from pathlib import Path as FilePath
 from typing import Any
 
+import yaml
+
 from kata_components.settings.merge import Tree, merged
 from kata_components.settings.shims import Overhead
 from kata_components.settings.traits import Traits
@@ -71,7 +73,5 @@ def _chart(version: str) -> Tree:
 
 
 def _read(name: str) -> Any:  # noqa: ANN401 - the data file is as trusted as code
-    import yaml  # noqa: PLC0415 - loaded with the first profile, so that importing the models stays quick
-
     text = (_DEFAULTS / f"{name}.yaml").read_text(encoding="utf-8")
     return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe loaders

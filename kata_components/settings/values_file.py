@@ -9,9 +9,9 @@ import yaml
 from kata_components.errors import SettingsError
 from kata_components.settings.merge import Tree
 from kata_components.settings.problems import shown
+from kata_components.settings.yaml_loading import Loader
 
 _LONGEST: Final = 200
-_NOT_IN_HELM: Final = "tag:yaml.org,2002:timestamp"
 _UNREADABLE: Final = (yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError)
 """Beside its own error, the YAML library raises all of these for a value that does not fit its
 tag."""
@@ -88,13 +88,8 @@ def _refusal(path: str, what: str) -> SettingsError:
     )
 
 
-class _Loader(yaml.SafeLoader):
-    """The safe loader, but as in Helm dates and `22:30` are text; and a key may stand only once."""
-
-    yaml_implicit_resolvers = {  # noqa: RUF012 - the library's own attribute
-        first: [(tag, pattern) for tag, pattern in resolvers if tag != _NOT_IN_HELM]
-        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
+class _Loader(Loader):
+    """As in Helm, `22:30` is text as well, and a key must not occur twice."""
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:  # noqa: ANN401 - its type is the library's
         """Return a map; refuse one that has a key twice, of which YAML would drop the first."""
