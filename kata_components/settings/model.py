@@ -89,8 +89,8 @@ class matching:  # noqa: N801 - written in annotations, where it reads like pyda
         return text
 
 
-def _as_text(value: object) -> object:
-    """Return a label value as text: `pulumi config set --path` stores `true` and `5` as boolean and number."""
+def as_text(value: object) -> object:
+    """Return a boolean or a whole number as text: `pulumi config set --path` makes them of text."""
     if isinstance(value, bool):
         return str(value).lower()
     return str(value) if isinstance(value, int) and abs(value) < _HUGE else value
@@ -107,11 +107,11 @@ LabelText = Annotated[
     str, matching(rf"({_NAME})?", "a label value: at most 63 letters, digits, - _ .", 63)
 ]
 LabelValue = Annotated[
-    LabelText, BeforeValidator(_as_text, json_schema_input_type=LabelText | int | bool)
+    LabelText, BeforeValidator(as_text, json_schema_input_type=LabelText | int | bool)
 ]
 Labels = dict[LabelKey, LabelValue]
 Annotations = dict[
-    LabelKey, Annotated[str, BeforeValidator(_as_text, json_schema_input_type=str | int | bool)]
+    LabelKey, Annotated[str, BeforeValidator(as_text, json_schema_input_type=str | int | bool)]
 ]
 
 _LONGEST_INT = 2**31 - 1

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict
 
-from kata_components.settings.model import Model
+from kata_components.settings.model import Model, as_text
 
 
 class NodeFeatureDiscovery(Model):
@@ -20,14 +20,10 @@ class NodeFeatureDiscovery(Model):
         return dict(self.model_extra or {})
 
 
-def _as_text(value: object) -> object:
-    return str(value).lower() if isinstance(value, bool) else value
-
-
 class NodeFeatureRules(Model):
     """Whether nodes count their TEE keys and confidential pods ask for one.
 
     `auto` follows node-feature-discovery.
     """
 
-    create: Annotated[Literal["auto", "true", "false"], BeforeValidator(_as_text)] = "auto"
+    create: Annotated[Literal["auto", "true", "false"], BeforeValidator(as_text)] = "auto"

@@ -21,22 +21,19 @@ _UNITS: Final = {
 }
 
 
-def as_text(value: object) -> object:
-    """Return an amount as text: `cpu: 1` is a number in YAML.
-
-    One too long to print stays a number.
-    """
+def _number_as_text(value: object) -> object:
+    """Return a number as text, as `cpu: 1` is one in YAML; one too long to print stays a number."""
     is_number = (
         isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _HUGE
     )
     return str(value) if is_number else value
 
 
-Quantity = Annotated[str, matching(_QUANTITY, _WORDS, _LONGEST), BeforeValidator(as_text)]
+Quantity = Annotated[str, matching(_QUANTITY, _WORDS, _LONGEST), BeforeValidator(_number_as_text)]
 
 
 def _amount(value: object) -> object:
-    text = as_text(value)
+    text = _number_as_text(value)
     if not isinstance(text, str) or len(text) > _LONGEST or not re.fullmatch(_QUANTITY, text):
         raise ValueError(f"must be {_WORDS}")
     return value
