@@ -118,14 +118,14 @@ def _chart_keys(version: str, keys: tuple[str, ...]) -> dict[str, tuple[_Key, st
     values = profile.values | {"shims": shown}
     found = _keys({top: values.get(top) for top in keys})
     modes = ((key, _mode(version, key.path.partition(".")[0])) for key in found)
-    return {key.path: (key, mode) for key, mode in modes if key.path not in profile.instead}
+    return {key.path: (key, mode) for key, mode in modes if key.path not in profile.replacements}
 
 
 def _mode(version: str, top: str) -> str:
-    unread = load_profile(version).unread
-    if top in unread["job"]:
+    ignored = load_profile(version).ignored_keys
+    if top in ignored["job"]:
         return "daemonset"
-    return "job" if top in unread["daemonset"] else "both"
+    return "job" if top in ignored["daemonset"] else "both"
 
 
 def _shim_table() -> Iterator[str]:

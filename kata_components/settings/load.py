@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from kata_components import names
 from kata_components.errors import SettingsError
 from kata_components.settings.derived_names import name_problems
-from kata_components.settings.dispatched import (
+from kata_components.settings.dispatcher_limits import (
     dispatched_defaults,
     keys_the_dispatcher_cannot_honour,
 )
@@ -22,9 +22,9 @@ from kata_components.settings.rules import (
     keys_of_another_version,
     keys_of_the_other_mode,
     no_shims,
-    places_of_pacing,
     retention_in_job_mode,
     unknown_shims,
+    unsupported_runner,
 )
 from kata_components.settings.secret_keys import MAY_BE_SECRET, refused_secrets
 from kata_components.settings.settings import Settings
@@ -149,7 +149,7 @@ def _version(config: Mapping[str, object]) -> str:
 def _tree(config: Mapping[str, object], profile: Profile) -> Tree:
     """Return the configuration over the defaults, less what has its own rule."""
     tree = merged(dispatched_defaults(profile.values, config), config)
-    for pattern in (tuple(key.split(".")) for key in profile.instead):
+    for pattern in (tuple(key.split(".")) for key in profile.replacements):
         tree = without(tree, pattern)
     if isinstance(shims := tree.get("shims"), Mapping):
         tree["shims"] = {
@@ -162,7 +162,7 @@ def _rule_problems(
     config: Mapping[str, object], profile: Profile, tree: Tree, version: str
 ) -> Iterator[str]:
     yield from keys_the_dispatcher_cannot_honour(config)
-    yield from places_of_pacing(tree, profile, version)
+    yield from unsupported_runner(tree, profile, version)
     yield from keys_of_another_version(config, profile, version)
     yield from keys_of_the_other_mode(config, profile, tree.get("deploymentMode"))
     yield from inexpressible_affinity(tree, profile)

@@ -28,19 +28,24 @@ _DEFAULTS = FilePath(__file__).parent / "defaults"
 
 @dataclass(frozen=True, kw_only=True)
 class Profile:
-    """The keys of one version with their defaults, how far they count, and how the objects are made.
-
-    `unread` says per deployment mode which keys it does not read, each with what to do instead;
-    kata-monitor reads those in `read_by_monitor`. `instead` has dotted keys of other versions, with
-    what to use at this one. `overheads` are the chart's own, by shim.
-    """
+    """The keys of one version with their defaults, what becomes of them, and how its objects look."""
 
     values: Tree
-    unread: Mapping[str, Mapping[str, str]]
+    """The keys of this version with their defaults."""
+
+    ignored_keys: Mapping[str, Mapping[str, str]]
+    """By deployment mode, the keys that it ignores, each with what to do instead."""
+
     read_by_monitor: frozenset[str]
-    instead: Mapping[str, str]
+    """Those of the ignored keys that kata-monitor reads in both modes."""
+
+    replacements: Mapping[str, str]
+    """Keys of other versions, as dotted patterns, with what to use at this one."""
+
     traits: Traits
+
     overheads: Mapping[str, Overhead]
+    """The chart's own overheads, by shim."""
 
 
 @cache
@@ -58,9 +63,12 @@ def load_profile(version: str) -> Profile:
     ]
     return Profile(
         values=values,
-        unread={"job": chart["unreadInJobMode"], "daemonset": chart["unreadInDaemonsetMode"]},
+        ignored_keys={
+            "job": chart["ignoredInJobMode"],
+            "daemonset": chart["ignoredInDaemonsetMode"],
+        },
         read_by_monitor=frozenset(chart["readByMonitor"]),
-        instead=chart["instead"],
+        replacements=chart["replacements"],
         traits=Traits.model_validate(chart["traits"]),
         overheads={name: Overhead.model_validate(overhead) for name, overhead in overheads.items()},
     )

@@ -14,7 +14,7 @@ _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 _LEAST_TTL = 60
 
 
-def places_of_pacing(tree: Tree, profile: Profile, version: str) -> Iterator[str]:
+def unsupported_runner(tree: Tree, profile: Profile, version: str) -> Iterator[str]:
     """Yield a line when the rollout cannot be paced in the place that is asked for."""
     place = at(tree, ("rollout", "runsIn"))
     if tree.get("deploymentMode") != "job":
@@ -30,7 +30,7 @@ def keys_of_another_version(
     config: Mapping[str, Any], profile: Profile, version: str
 ) -> Iterator[str]:
     """Yield a line for each key that this version does not have but another one does."""
-    for key, instead in profile.instead.items():
+    for key, instead in profile.replacements.items():
         for path, value in select(config, tuple(key.split("."))):
             if value is not None:
                 yield f"{dotted(path)}: no such key at {version}; {instead}"
@@ -40,11 +40,11 @@ def keys_of_the_other_mode(
     config: Mapping[str, Any], profile: Profile, mode: object
 ) -> Iterator[str]:
     """Yield a line for each key that is set and that the deployment mode does not read."""
-    unread = profile.unread.get(mode, {}) if isinstance(mode, str) else {}
-    for key, instead in unread.items():
+    ignored = profile.ignored_keys.get(mode, {}) if isinstance(mode, str) else {}
+    for key, instead in ignored.items():
         if key in config and not _read_by_monitor(config, profile, key):
             for path, value in differences(config[key], profile.values[key], (key,)):
-                if dotted(path) not in profile.instead:
+                if dotted(path) not in profile.replacements:
                     yield f"{dotted(path)}: {shown(value)} has no effect in {mode} mode; {instead}"
     rollout = config.get("rollout")
     if mode == "daemonset" and isinstance(rollout, Mapping):

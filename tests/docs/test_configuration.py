@@ -128,12 +128,12 @@ def test_settings_are_all_there() -> None:
 
 @pytest.mark.parametrize("row", CHART_ROWS, ids="-".join)
 def test_mode_of_chart_key(row: Row) -> None:
-    unread = {
+    ignored = {
         mode
-        for mode, keys in load_profile(row.version).unread.items()
+        for mode, keys in load_profile(row.version).ignored_keys.items()
         if row.key.split(".", maxsplit=1)[0] in keys
     }
-    expected = {"job": "daemonset", "daemonset": "job"}[unread.pop()] if unread else "both"
+    expected = {"job": "daemonset", "daemonset": "job"}[ignored.pop()] if ignored else "both"
     assert row.mode == expected
 
 

@@ -88,13 +88,13 @@ def test_keys_of_another_version_are_all_known_with_what_to_use_instead(version:
     others = {
         key for other in SUPPORTED_VERSIONS for key in leaves(load_profile(other).values)
     } - ours
-    instead = load_profile(version).instead
+    replaced = load_profile(version).replacements
     assert others
     missing = [
         ".".join(k)
         for k in others
         if k[0] != "shims"
-        and not any(f"{'.'.join(k)}.".startswith(f"{known}.") for known in instead)
+        and not any(f"{'.'.join(k)}.".startswith(f"{known}.") for known in replaced)
     ]
     assert missing == []
 
