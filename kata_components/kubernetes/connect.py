@@ -47,16 +47,16 @@ def connect(
     Raises:
         KubeconfigError: the kubeconfig, its context or its way to log in cannot be used.
     """
-    target = kubeconfigs.load(context, kubeconfig)
+    access = kubeconfigs.load(context, kubeconfig)
 
     def open_transport(credential: Credential) -> Transport:
         return transport or HttpTransport(
-            target, credential, connections=CALLS_AT_ONCE + _SPARE_CONNECTIONS
+            access, credential, connections=CALLS_AT_ONCE + _SPARE_CONNECTIONS
         )
 
-    credentials = credential_source(target, clock)
+    credentials = credential_source(access, clock)
     connection = Connection(
-        target, credentials, open_transport, user_agent=f"{_DISTRIBUTION}/{_version()}"
+        access, credentials, open_transport, user_agent=f"{_DISTRIBUTION}/{_version()}"
     )
     return HttpKubeApi(connection, Retry(sleep=sleep, random=uniform))
 

@@ -14,8 +14,8 @@ from typing import Final
 
 from kata_components.errors import ApiError, KubeconfigError, UnreachableError
 from kata_components.kubernetes import failures
+from kata_components.kubernetes.cluster_access import ClusterAccess, User
 from kata_components.kubernetes.credentials import Credential, CredentialSource
-from kata_components.kubernetes.kubeconfig import Target, User
 from kata_components.kubernetes.transport import (
     Allowed,
     Answer,
@@ -58,17 +58,17 @@ class Connection:
 
     def __init__(
         self,
-        target: Target,
+        access: ClusterAccess,
         credentials: CredentialSource,
         open_transport: OpenTransport,
         *,
         user_agent: str,
     ) -> None:
-        self.context = target.context
-        self.server = target.cluster.server.rstrip("/")
+        self.context = access.context
+        self.server = access.cluster.server.rstrip("/")
         self._credentials = credentials
         self._open_transport = open_transport
-        self._headers: _Headers = [("user-agent", user_agent), *_impersonation(target.user)]
+        self._headers: _Headers = [("user-agent", user_agent), *_impersonation(access.user)]
         self._transports: dict[str, Transport] = {}
         self._worked = False
 

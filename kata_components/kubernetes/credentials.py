@@ -1,6 +1,6 @@
-"""Hands out the credential of a connection, and sees to it in time that there is a next one.
+"""Hands out the current credential of a connection and renews it before it expires.
 
-How one is obtained is the business of `auth`.
+How one is obtained is decided in `auth`.
 """
 
 import asyncio
@@ -11,17 +11,17 @@ from kata_components.errors import KubeconfigError
 from kata_components.kubernetes.backoff import backoff
 
 Clock = Callable[[], float]
-"""Returns seconds since the epoch: expiry times are wall-clock times, and laptops sleep."""
+"""Returns the seconds since the epoch: expiry is a wall-clock time, and laptops sleep."""
 
-_AHEAD_SECONDS: Final = 60.0
-"""So long before its end a credential is renewed, one of a short life at half of it: no request
-then waits for it."""
+_RENEW_BEFORE_SECONDS: Final = 60.0
+"""How long before its expiry a credential is renewed (a short-lived one at half of its life), so
+that no request waits for it."""
 
 
 class Credential:
-    """What a request is signed with.
+    """What authenticates a request.
 
-    Compared by identity: each issue is another one, even of equal content.
+    Compared by identity: each one issued is a new one, even if the content is the same.
     """
 
     def __init__(
@@ -32,30 +32,44 @@ class Credential:
         expires: float | None = None,
     ) -> None:
         self.authorization = authorization
-        """The whole header value."""
+        """The value of the `Authorization` header, None for none."""
         self.certificate = certificate
-        """PEM, empty for none."""
+        """The client certificate as PEM, empty for none."""
         self.key = key
-        """PEM."""
+        """The key of the certificate as PEM."""
         self.expires = expires
-        """Seconds since the epoch; None for as long as the server takes it."""
+        """Seconds since the epoch, None to use it until the server rejects it."""
+
+
+def bearer(token: str, source: str) -> str:
+    """Return the `Authorization` header of a token.
+
+    Raises:
+        KubeconfigError: it is not a token; `source` says whose it is.
+    """
+    # Checked here because HTTP libraries quote a header that they cannot send.
+    if not token.isascii() or not token.isprintable() or " " in token:
+        raise KubeconfigError(
+            f"{source} has characters that no token has: it is truncated, wrapped or badly quoted"
+        )
+    return f"Bearer {token}"
 
 
 class CredentialSource:
-    """Hands out the current credential, getting a new one when needed, once for all who wait.
+    """Hands out the current credential and issues a new one when needed, once for all callers.
 
-    That is a task of its own, which goes on when those who wait give up: a plugin that is killed
-    half-way has used up its refresh token, or opens the next browser tab. After a failure the next
-    one begins after a pause that grows.
+    Issuing is a task of its own that outlives its callers: a plugin killed half-way has used up its
+    refresh token, or opens another browser tab next time. After a failure the next attempt is
+    delayed by a growing pause.
 
-    It belongs to one event loop; close it there with `aclose`.
+    Belongs to one event loop; close it there with `aclose`.
     """
 
     def __init__(self, issue: Callable[[], Awaitable[Credential]], clock: Clock, hint: str) -> None:
         self._issue = issue
         self._clock = clock
         self.hint = hint
-        """How a person gets a new credential."""
+        """Tells the user how to get a new credential."""
         self._current: Credential | None = None
         self._renew_at: float | None = None
         self._issuing: asyncio.Task[Credential] | None = None
@@ -66,42 +80,42 @@ class CredentialSource:
         """Return a credential that has not expired.
 
         Raises:
-            KubeconfigError: there is none to be had.
+            KubeconfigError: none can be obtained.
         """
         credential = self._current
         if credential is None or self._is_past(credential.expires):
             return await self._issued()
         if self._is_past(self._renew_at):
-            self._begin()
+            self._issue_task()
         return credential
 
     async def renewed(self, rejected: Credential) -> Credential:
-        """Return another credential than the rejected one, or that same one when there is no other.
+        """Return a credential other than the rejected one, or the same if there is no other.
 
         Raises:
-            KubeconfigError: none could be had.
+            KubeconfigError: none can be obtained.
         """
         if self._current is None or self._current is rejected:
             return await self._issued()
         return self._current
 
     async def aclose(self) -> None:
-        """End what is under way."""
+        """Cancel the issue in progress."""
         if self._issuing:
             self._issuing.cancel()
             await asyncio.gather(self._issuing, return_exceptions=True)
 
     async def _issued(self) -> Credential:
-        return await asyncio.shield(self._begin())
+        return await asyncio.shield(self._issue_task())
 
-    def _begin(self) -> asyncio.Task[Credential]:
-        """Return the task that gets the next credential: a new one, or that which is under way or has just failed."""
+    def _issue_task(self) -> asyncio.Task[Credential]:
+        """Return the task that issues the next credential: a running, just failed or new one."""
         task = self._issuing
         if task is None or (
             task.done() and asyncio.get_running_loop().time() >= self._paused_until
         ):
             task = self._issuing = asyncio.create_task(self._renew())
-            task.add_done_callback(_take_note)
+            task.add_done_callback(_retrieve_exception)
         return task
 
     async def _renew(self) -> Credential:
@@ -113,23 +127,20 @@ class CredentialSource:
             raise
         self._failures = 0
         self._current = credential
-        self._renew_at = self._ahead_of(credential.expires)
+        self._renew_at = self._renewal_time(credential.expires)
         return credential
 
-    def _ahead_of(self, expires: float | None) -> float | None:
-        # Plugins may print the same token until its end: then each time half of what is left is
-        # waited for.
-        return (
-            None
-            if expires is None
-            else expires - min(_AHEAD_SECONDS, (expires - self._clock()) / 2)
-        )
+    def _renewal_time(self, expires: float | None) -> float | None:
+        if expires is None:
+            return None
+        # At half of the rest of its life, too: some plugins print the same token until it expires.
+        return expires - min(_RENEW_BEFORE_SECONDS, (expires - self._clock()) / 2)
 
     def _is_past(self, moment: float | None) -> bool:
         return moment is not None and self._clock() >= moment
 
 
-def _take_note(task: asyncio.Task[Credential]) -> None:
-    """Keep asyncio from complaining about a failure that nobody waits for: the next call meets it again."""
+def _retrieve_exception(task: asyncio.Task[Credential]) -> None:
+    """Keep asyncio from warning about a failure that nobody awaits: the next call meets it again."""
     if not task.cancelled():
         task.exception()

@@ -9,8 +9,8 @@ from aiohttp.abc import AbstractStreamWriter
 from yarl import URL
 
 from kata_components.errors import KubeconfigError
+from kata_components.kubernetes.cluster_access import ClusterAccess
 from kata_components.kubernetes.credentials import Credential
-from kata_components.kubernetes.kubeconfig import Target
 from kata_components.kubernetes.proxy import proxy_of
 from kata_components.kubernetes.tls import tls_context
 from kata_components.kubernetes.transport import Allowed, NoAnswerError, Request
@@ -24,7 +24,7 @@ them."""
 
 
 class HttpTransport:
-    """Connections to the API server of a target, at most so many, that present the certificate of a credential.
+    """Connections to the API server of a access, at most so many, that present the certificate of a credential.
 
     To be made and used inside one event loop.
 
@@ -33,14 +33,14 @@ class HttpTransport:
             cannot be sent.
     """
 
-    def __init__(self, target: Target, credential: Credential, *, connections: int) -> None:
-        self._context = target.context
-        self._server = target.cluster.server.rstrip("/")
-        self._server_name = target.cluster.tls_server_name
-        self._proxy = proxy_of(target)
+    def __init__(self, access: ClusterAccess, credential: Credential, *, connections: int) -> None:
+        self._context = access.context
+        self._server = access.cluster.server.rstrip("/")
+        self._server_name = access.cluster.tls_server_name
+        self._proxy = proxy_of(access)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
-                ssl=tls_context(target.cluster, credential),
+                ssl=tls_context(access.cluster, credential),
                 limit=connections,
                 keepalive_timeout=_KEEPALIVE_SECONDS,
             ),

@@ -1,113 +1,34 @@
-"""Reads kubeconfigs: which server, which trust and which credentials a context stands for.
+"""Loads kubeconfigs and resolves a context to its cluster and user.
 
-Merges and resolves as kubectl does it
-(kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig): the first file that
-defines a name wins whole, relative paths belong to the file they stand in. Unlike kubectl it never
-falls back to the current context: a fleet is named, not met by accident.
-
-Leaves out what is done with the answer: credentials are obtained in `auth`, connections made in
-`http_transport`.
+Merges and resolves as kubectl does
+(kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig): for each name the
+first file that defines it wins as a whole, and relative paths are relative to their file. Unlike
+kubectl it never falls back to the current context: a fleet is named, never hit by accident.
 """
 
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
 
 from kata_components.errors import KubeconfigError
+from kata_components.kubernetes.cluster_access import EXTENSION, Cluster, ClusterAccess, User
 
 Source = str | os.PathLike[str] | Mapping[str, Any] | None
-"""A path, the text of a kubeconfig, or its content; None for `KUBECONFIG`, else
-`~/.kube/config`."""
+"""A path, or a kubeconfig as text or content; None for `KUBECONFIG`, else `~/.kube/config`."""
 
-_EXTENSION: Final = "extension"
-_EXEC_EXTENSION: Final = "client.authentication.k8s.io/exec"
-
-
-class Cluster(msgspec.Struct, rename="kebab", frozen=True):
-    """`cluster` of a kubeconfig; paths are absolute once resolved."""
-
-    server: str = ""
-    certificate_authority: str | None = None
-    certificate_authority_data: str | None = None
-    insecure_skip_tls_verify: bool = False
-    tls_server_name: str | None = None
-    proxy_url: str | None = None
-    extensions: list[dict[str, Any]] | None = None
-
-    def exec_config(self) -> Any:  # noqa: ANN401 - any JSON value, handed on to the plugin as it is
-        """Return what the cluster says to credential plugins, None when nothing."""
-        entries = self.extensions or []
-        return next(
-            (entry.get(_EXTENSION) for entry in entries if entry.get("name") == _EXEC_EXTENSION),
-            None,
-        )
+_GIVEN = "the given kubeconfig"
+_T = TypeVar("_T")
 
 
-class EnvVar(msgspec.Struct, frozen=True):
-    """One environment variable of a credential plugin."""
-
-    name: str
-    value: str
-
-
-class ExecPlugin(msgspec.Struct, rename="camel", frozen=True):
-    """`exec` of a user: a program that prints credentials."""
-
-    api_version: str
-    command: str
-    args: list[str] | None = None
-    env: list[EnvVar] | None = None
-    provide_cluster_info: bool = False
-    interactive_mode: str = "IfAvailable"
-    install_hint: str | None = None
-
-    def __repr__(self) -> str:
-        """Leave out arguments and environment, which may hold secrets."""
-        return f"ExecPlugin(command={self.command!r})"
-
-
-class User(msgspec.Struct, rename="kebab", frozen=True):
-    """`user` of a kubeconfig; paths are absolute once resolved."""
-
-    token: str | None = None
-    token_file: str | None = msgspec.field(default=None, name="tokenFile")
-    client_certificate: str | None = None
-    client_certificate_data: str | None = None
-    client_key: str | None = None
-    client_key_data: str | None = None
-    username: str | None = None
-    password: str | None = None
-    exec: ExecPlugin | None = None
-    auth_provider: dict[str, Any] | None = None
-    impersonate: str | None = msgspec.field(default=None, name="as")
-    impersonate_uid: str | None = msgspec.field(default=None, name="as-uid")
-    impersonate_groups: list[str] | None = msgspec.field(default=None, name="as-groups")
-    impersonate_extra: dict[str, list[str]] | None = msgspec.field(
-        default=None, name="as-user-extra"
-    )
-
-    def __repr__(self) -> str:
-        """Leave out everything: almost every field is a secret."""
-        return "User(...)"
-
-
-class Context(msgspec.Struct, frozen=True):
+class _Context(msgspec.Struct, frozen=True):
     """`context` of a kubeconfig."""
 
     cluster: str = ""
     user: str = ""
-
-
-class Target(NamedTuple):
-    """What one context stands for."""
-
-    context: str
-    cluster: Cluster
-    user: User
 
 
 class _NamedCluster(msgspec.Struct):
@@ -122,7 +43,7 @@ class _NamedUser(msgspec.Struct):
 
 class _NamedContext(msgspec.Struct):
     name: str
-    context: Context | None = None
+    context: _Context | None = None
 
 
 class _Kubeconfig(msgspec.Struct):
@@ -137,21 +58,21 @@ class _Document(NamedTuple):
     content: Any
 
 
-def load(context: str, source: Source = None) -> Target:
-    """Return what `context` stands for, with absolute paths.
+def load(context: str, source: Source = None) -> ClusterAccess:
+    """Return the cluster and user of `context`, with absolute paths.
 
     Raises:
-        KubeconfigError: a file is missing or wrong, or the context is not in it (the text lists
-            those that are).
+        KubeconfigError: a file is missing or invalid, or does not have the context (the message
+            lists those it has).
     """
     clusters: dict[str, Cluster] = {}
     users: dict[str, User] = {}
-    contexts: dict[str, Context] = {}
+    contexts: dict[str, _Context] = {}
     documents = _documents(source)
     for document in documents:
         config = _converted(document)
         for named in config.contexts or []:
-            contexts.setdefault(named.name, named.context or Context())
+            contexts.setdefault(named.name, named.context or _Context())
         for named_cluster in config.clusters or []:
             clusters.setdefault(
                 named_cluster.name, _resolved_cluster(named_cluster.cluster, document.folder)
@@ -162,27 +83,39 @@ def load(context: str, source: Source = None) -> Target:
     where = ", ".join(document.origin for document in documents)
     chosen = _entry("context", context, contexts, where)
     cluster = _entry("cluster", chosen.cluster, clusters, where)
+    _validate(cluster, f'cluster "{chosen.cluster}" in {where}')
+    user = _entry("user", chosen.user, users, where) if chosen.user else User()
+    return ClusterAccess(context, cluster, user)
+
+
+def _entry(kind: str, name: str, entries: Mapping[str, _T], where: str) -> _T:
+    if name not in entries:
+        known = ", ".join(sorted(entries)) or "none"
+        raise KubeconfigError(f'there is no {kind} "{name}" in {where}; known: {known}')
+    return entries[name]
+
+
+def _validate(cluster: Cluster, label: str) -> None:
     if not cluster.server:
-        raise KubeconfigError(f'cluster "{chosen.cluster}" in {where} has no server: add its URL')
+        raise KubeconfigError(f"{label} has no server: add its URL")
     if not _is_server(cluster.server):
-        # Not quoted: it may hold a password.
+        # Not quoted: it may contain a password.
         raise KubeconfigError(
-            f'server of cluster "{chosen.cluster}" in {where} is not the URL of an API server: https://host:port'
+            f"server of {label} is not the URL of an API server: https://host:port"
         )
     if cluster.tls_server_name and not _is_host(cluster.tls_server_name):
         raise KubeconfigError(
-            f'tls-server-name of cluster "{chosen.cluster}" in {where} is not a host name: {cluster.tls_server_name!r}'
+            f"tls-server-name of {label} is not a host name: {cluster.tls_server_name!r}"
         )
-    user = _entry("user", chosen.user, users, where) if chosen.user else User()
-    return Target(context, cluster, user)
 
 
 def _is_server(url: str) -> bool:
     try:
         parts = urlsplit(url)
-        written = url.isascii() and url.isprintable() and not set("@?# ") & set(url)
         return (
-            written
+            url.isascii()
+            and url.isprintable()
+            and not set("@?# ") & set(url)
             and parts.scheme in {"https", "http"}
             and _is_host(parts.hostname)
             and parts.port != 0
@@ -198,23 +131,11 @@ def _is_host(name: str | None) -> bool:
         return False
 
 
-_T = TypeVar("_T")
-
-
-def _entry(kind: str, name: str, entries: Mapping[str, _T], where: str) -> _T:
-    if name not in entries:
-        known = ", ".join(sorted(entries)) or "none"
-        raise KubeconfigError(f'there is no {kind} "{name}" in {where}; known: {known}')
-    return entries[name]
-
-
 def _documents(source: Source) -> list[_Document]:
     if isinstance(source, Mapping):
-        return [_Document("the given kubeconfig", Path.cwd(), source)]
+        return [_Document(_GIVEN, Path.cwd(), source)]
     if isinstance(source, str) and ("\n" in source or source.lstrip().startswith("{")):
-        return [
-            _Document("the given kubeconfig", Path.cwd(), _parsed(source, "the given kubeconfig"))
-        ]
+        return [_Document(_GIVEN, Path.cwd(), _parsed(source, _GIVEN))]
     if source:
         return [_read(Path(source).expanduser())]
     listed = [Path(entry) for entry in os.environ.get("KUBECONFIG", "").split(os.pathsep) if entry]
@@ -243,10 +164,10 @@ def _read(path: Path) -> _Document:
 
 
 def _parsed(text: str, origin: str) -> Any:  # noqa: ANN401 - typed by the conversion that follows
-    import yaml  # noqa: PLC0415 - only those who read a kubeconfig pay for it
+    import yaml  # noqa: PLC0415 - loaded only when a kubeconfig is read
 
     try:
-        # The first document of several, as kubectl does it.
+        # The first of several documents, as kubectl does.
         return next(yaml.load_all(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader)), None)
     except yaml.YAMLError as error:
         # The error's own text quotes the line, which may hold a token.
@@ -257,26 +178,23 @@ def _parsed(text: str, origin: str) -> Any:  # noqa: ANN401 - typed by the conve
 
 def _converted(document: _Document) -> _Kubeconfig:
     try:
-        return msgspec.convert(_written(document.content or {}), _Kubeconfig)
+        return msgspec.convert(_without_nulls(document.content or {}), _Kubeconfig)
     except msgspec.ValidationError as error:
         raise KubeconfigError(f"{document.origin} is not a kubeconfig: {error}") from None
 
 
-def _written(content: Any) -> Any:  # noqa: ANN401 - typed by the conversion that follows
-    """Return the content less what is null, which kubectl reads as not written.
-
-    An extension is the plugin's.
-    """
+def _without_nulls(content: Any) -> Any:  # noqa: ANN401 - typed by the conversion that follows
+    """Return the content without nulls, which kubectl reads as absent; extensions stay as they are."""
     if isinstance(content, Mapping):
         entries = ((key, value) for key, value in content.items() if value is not None)
-        return {key: value if key == _EXTENSION else _written(value) for key, value in entries}
-    return [_written(item) for item in content] if isinstance(content, list) else content
+        return {key: value if key == EXTENSION else _without_nulls(value) for key, value in entries}
+    return [_without_nulls(item) for item in content] if isinstance(content, list) else content
 
 
 def _resolved_cluster(cluster: Cluster | None, folder: Path) -> Cluster:
     cluster = cluster or Cluster()
     return msgspec.structs.replace(
-        cluster, certificate_authority=_beside(folder, cluster.certificate_authority)
+        cluster, certificate_authority=_absolute(folder, cluster.certificate_authority)
     )
 
 
@@ -287,12 +205,12 @@ def _resolved_user(user: User | None, folder: Path) -> User:
         plugin = msgspec.structs.replace(plugin, command=str(folder / plugin.command))
     return msgspec.structs.replace(
         user,
-        token_file=_beside(folder, user.token_file),
-        client_certificate=_beside(folder, user.client_certificate),
-        client_key=_beside(folder, user.client_key),
+        token_file=_absolute(folder, user.token_file),
+        client_certificate=_absolute(folder, user.client_certificate),
+        client_key=_absolute(folder, user.client_key),
         exec=plugin,
     )
 
 
-def _beside(folder: Path, path: str | None) -> str | None:
+def _absolute(folder: Path, path: str | None) -> str | None:
     return str(folder / path) if path else None

@@ -10,24 +10,24 @@ from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from kata_components.errors import KubeconfigError
-from kata_components.kubernetes.kubeconfig import Target
+from kata_components.kubernetes.cluster_access import ClusterAccess
 
 _PORTS: Final = {"http": 80, "https": 443}
 
 
-def proxy_of(target: Target, environment: Mapping[str, str] = os.environ) -> str | None:
-    """Return the URL of the proxy to a target's server, None when there is none.
+def proxy_of(access: ClusterAccess, environment: Mapping[str, str] = os.environ) -> str | None:
+    """Return the URL of the proxy to a access's server, None when there is none.
 
     Raises:
         KubeconfigError: there is one, and it is of a kind that cannot be used.
     """
-    proxy = target.cluster.proxy_url or _of_environment(target.cluster.server, environment)
+    proxy = access.cluster.proxy_url or _of_environment(access.cluster.server, environment)
     if not proxy:
         return None
     if not _is_usable(proxy):
         # Not quoted: it may hold a password.
         raise KubeconfigError(
-            f'the proxy of context "{target.context}" cannot be used: proxy-url in the kubeconfig, or HTTPS_PROXY in '
+            f'the proxy of context "{access.context}" cannot be used: proxy-url in the kubeconfig, or HTTPS_PROXY in '
             "the environment, must be http://host:port; through such a proxy the connection to the cluster is TLS all "
             "the way"
         )

@@ -6,9 +6,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from kata_components.errors import KubeconfigError
-from kata_components.kubernetes.auth import pem
+from kata_components.kubernetes.cluster_access import Cluster
 from kata_components.kubernetes.credentials import Credential
-from kata_components.kubernetes.kubeconfig import Cluster
+from kata_components.kubernetes.pem import pem
 
 
 def tls_context(cluster: Cluster, credential: Credential) -> ssl.SSLContext:

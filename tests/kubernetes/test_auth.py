@@ -25,7 +25,7 @@ V1BETA1 = "client.authentication.k8s.io/v1beta1"
 
 @dataclass
 class Plugin:
-    """A credential plugin that notes each run and what it was told."""
+    """A credential plugin that records each run and its input."""
 
     folder: Path
 
@@ -257,9 +257,12 @@ async def test_a_user_with_a_password_uses_basic_authentication() -> None:
     [
         ("echo no session >&2; exit 3", r"failed with exit code 3: no session"),
         ("head -c 100000 /dev/zero | tr '\\0' x >&2; exit 1", r"exit code 1: x{500}…$"),
-        ("exit 1", "exit code 1: it said nothing"),
-        ("echo half-a-token", "printed no ExecCredential$"),
-        ('echo \'{"apiVersion": "v2", "status": {"token": "x"}}\'', "answered v2 to a request of"),
+        ("exit 1", "exit code 1: nothing on stderr"),
+        ("echo half-a-token", "did not print an ExecCredential$"),
+        (
+            'echo \'{"apiVersion": "v2", "status": {"token": "x"}}\'',
+            rf"answered a {V1} request with v2$",
+        ),
         (f'echo \'{{"apiVersion": "{V1}"}}\'', "neither a token nor a client certificate"),
     ],
 )
@@ -310,10 +313,10 @@ async def test_a_hanging_plugin_is_ended_with_its_children(plugin: Plugin) -> No
     os.mkfifo(held)
     reader = os.open(held, os.O_RDONLY | os.O_NONBLOCK)
     plugin.script("sleep 600 > held & wait")
-    target = load(CONTEXT, kubeconfig(user=plugin.user()))
+    access = load(CONTEXT, kubeconfig(user=plugin.user()))
 
-    with pytest.raises(KubeconfigError, match=r"gave no answer within 0\.3 s"):
-        await credential_source(target, Clock(), plugin_timeout=0.3).current()
+    with pytest.raises(KubeconfigError, match=r"did not answer within 0\.3 s"):
+        await credential_source(access, Clock(), plugin_timeout=0.3).current()
 
     # The end of the pipe is reached when nobody holds its other side.
     os.set_blocking(reader, True)
@@ -350,7 +353,7 @@ async def test_a_missing_plugin_names_the_hint(plugin: Plugin) -> None:
 
 
 def test_what_cannot_work_is_refused_at_once(plugin: Plugin) -> None:
-    with pytest.raises(KubeconfigError, match="wants a terminal"):
+    with pytest.raises(KubeconfigError, match="needs a terminal"):
         source(plugin.user(interactiveMode="Always"))
     with pytest.raises(KubeconfigError, match="supported: "):
         source(plugin.user("client.authentication.k8s.io/v1alpha1"))

@@ -13,8 +13,8 @@ import msgspec
 import pytest
 
 from kata_components.errors import KubeconfigError, UnreachableError
+from kata_components.kubernetes.cluster_access import Cluster
 from kata_components.kubernetes.credentials import Credential
-from kata_components.kubernetes.kubeconfig import Cluster
 from kata_components.kubernetes.tls import tls_context
 from tests.kubernetes.fake_server import FakeServer, in_turn, ok, refused
 from tests.kubernetes.support import Certificates, Opened, Pauses, kubeconfig

@@ -112,7 +112,7 @@ def test_a_plugin_that_gives_the_same_token_until_its_end_is_not_started_all_the
     assert plugin.began[-1] > end - 1.0
 
 
-def test_a_failing_plugin_is_no_matter_while_the_credential_lives() -> None:
+def test_a_failing_plugin_does_not_matter_while_the_credential_lives() -> None:
     plugin = Plugin(takes=1.0, lives=300.0)
 
     async def with_an_outage(source: CredentialSource) -> list[float]:

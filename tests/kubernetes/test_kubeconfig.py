@@ -111,15 +111,15 @@ def test_null_is_not_written_as_for_kubectl() -> None:
         {"name": "other", "context": {"cluster": None, "user": None, "namespace": None}}
     )
 
-    target = load(CONTEXT, config | {"preferences": None})
+    access = load(CONTEXT, config | {"preferences": None})
 
-    assert target.user.exec
-    assert (target.user.exec.interactive_mode, target.user.exec.provide_cluster_info) == (
+    assert access.user.exec
+    assert (access.user.exec.interactive_mode, access.user.exec.provide_cluster_info) == (
         "IfAvailable",
         False,
     )
-    assert not target.cluster.insecure_skip_tls_verify
-    assert target.cluster.exec_config() == {"audience": None}, "the plugin's own"
+    assert not access.cluster.insecure_skip_tls_verify
+    assert access.cluster.exec_config() == {"audience": None}, "the plugin's own"
 
 
 def test_a_command_without_a_slash_is_looked_up_on_path() -> None:

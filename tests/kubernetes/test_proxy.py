@@ -1,17 +1,17 @@
 import pytest
 
 from kata_components.errors import KubeconfigError
-from kata_components.kubernetes.kubeconfig import Cluster, Target, User
+from kata_components.kubernetes.cluster_access import Cluster, ClusterAccess, User
 from kata_components.kubernetes.proxy import proxy_of
 
 PROXY = "http://proxy:3128"
 
 
 def proxy(server: str, proxy_url: str | None = None, **environment: str) -> str | None:
-    target = Target(
+    access = ClusterAccess(
         context="prod", cluster=Cluster(server=server, proxy_url=proxy_url), user=User()
     )
-    return proxy_of(target, environment)
+    return proxy_of(access, environment)
 
 
 def test_the_kubeconfig_comes_before_the_environment() -> None:

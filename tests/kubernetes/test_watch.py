@@ -249,12 +249,12 @@ async def impatient() -> AsyncIterator[Impatient]:
     def watch(
         url: str, sleep: Callable[[float], Awaitable[None]]
     ) -> AsyncGenerator[JobEvent, None]:
-        target = load(CONTEXT, kubeconfig(url))
+        access = load(CONTEXT, kubeconfig(url))
 
         def transport(credential: Credential) -> HttpTransport:
-            return HttpTransport(target, credential, connections=2)
+            return HttpTransport(access, credential, connections=2)
 
-        connection = Connection(target, credential_source(target), transport, user_agent="test")
+        connection = Connection(access, credential_source(access), transport, user_agent="test")
         opened.append(HttpKubeApi(connection, Retry(sleep=sleep), idle_limit=0.5))
         return opened[-1].watch_jobs("ns", "a=b", "5")
 
