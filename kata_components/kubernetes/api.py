@@ -1,4 +1,4 @@
-"""The part of the Kubernetes API this project uses, as a protocol: the real client and test doubles implement it."""
+"""The part of the Kubernetes API that this project uses, as protocols for client and test doubles."""
 
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractContextManager
@@ -19,16 +19,15 @@ Manifest = Mapping[str, Any]
 """A Kubernetes object as it goes over the wire."""
 
 CALLS_AT_ONCE: Final = 16
-"""So many calls about nodes should be under way at most; others of the same connection then never
-wait for them.
+"""How many calls about nodes may be in flight at most, so that other calls never wait for them.
 
-More make no rollout faster (the API server is as fast with 5 as with 100), and each TLS connection
-holds 256 KB.
+More would not speed up a rollout (the API server is as fast with 5 as with 100), and each TLS
+connection takes 256 KB.
 """
 
 
 class NodeApi(Protocol):
-    """What may be asked about single nodes, and written on them."""
+    """Calls on single nodes."""
 
     async def get_node(self, name: str) -> Node:
         """Return one node."""
@@ -40,35 +39,36 @@ class NodeApi(Protocol):
         annotations: Mapping[str, str | None],
         labels: Mapping[str, str | None] | None = None,
     ) -> None:
-        """Set (or with None remove) annotations and labels of the node with that UID.
+        """Set annotations and labels of the node with that UID; None removes one.
 
-        One of another UID is a 409.
+        409 when the node of that name has another UID.
         """
 
 
 class KubeApi(NodeApi, Protocol):
     """Calls on one cluster.
 
-    Reads retry inside. Writes are one attempt: the caller decides what an unknown outcome means.
-    Raises `ApiError` for an answer that is an error, `UnreachableError` for none, `KubeconfigError`
-    when credentials cannot be had and no call has succeeded yet; once one has, that is an outage as
-    well. Namespaced calls name their namespace; lists are complete (paged inside) and consistent
-    reads.
+    Reads are repeated inside; lists are consistent and complete (paged inside). A write is one
+    attempt: the caller decides what an unknown outcome means.
+
+    Every call raises `ApiError` when the answer is an error, `UnreachableError` when there is none,
+    and `KubeconfigError` when there are no credentials and no call has succeeded yet (after that it
+    is an outage: `UnreachableError`).
     """
 
     async def list_nodes(self, selector: str = "") -> list[Node]:
-        """Return the nodes a label selector matches, all for the empty one."""
+        """Return the nodes that a label selector matches, all for an empty one."""
 
     async def list_node_metadata(self, selector: str = "") -> list[AnnotatedNode]:
-        """Return the metadata alone of the nodes a label selector matches: a fraction of the bytes."""
+        """Return names and annotations of matching nodes, for a fraction of the bytes."""
 
     async def list_jobs(self, namespace: str, selector: str) -> JobList:
-        """Return the Jobs a label selector matches, with the position to watch from."""
+        """Return the Jobs that a label selector matches, and the position to watch from."""
 
     def watch_jobs(
         self, namespace: str, selector: str, resource_version: str
     ) -> AsyncGenerator[JobEvent, None]:
-        """Yield changes from that position on, reconnecting as needed; `ExpiredError` means list again.
+        """Yield changes from a position on, reconnecting as needed; `ExpiredError`: list again.
 
         Close it (`aclose`) when it is not read to its end.
         """
@@ -76,26 +76,30 @@ class KubeApi(NodeApi, Protocol):
     async def create_job(self, namespace: str, manifest: Manifest) -> Job:
         """Create a Job and return its metadata, without spec and status.
 
-        409 when one of that name exists.
+        409 when a Job of that name exists.
         """
 
-    async def rehearse_job(self, namespace: str, manifest: Manifest) -> None:
-        """Ask what creating a Job would be answered: admission and validation speak, nothing is written. A read."""
+    async def dry_run_job(self, namespace: str, manifest: Manifest) -> None:
+        """Have the API server admit and validate a Job without creating it: in effect a read."""
 
     async def delete_job(self, namespace: str, name: str, uid: str) -> None:
         """Delete the Job with that UID and, in the background, its pods."""
 
     async def delete_jobs(self, namespace: str, selector: str, field_selector: str = "") -> None:
-        """Delete all Jobs that label and field selector match, with one deletecollection."""
+        """Delete all Jobs that both selectors match, with one deletecollection.
+
+        Raises:
+            ValueError: the label selector is empty.
+        """
 
     async def list_pods(self, namespace: str, selector: str, field_selector: str = "") -> list[Pod]:
-        """Return the pods that label and field selector match."""
+        """Return the pods that both selectors match."""
 
     async def list_events(self, namespace: str, field_selector: str) -> list[Event]:
-        """Return the events that a field selector matches; they are kept for an hour."""
+        """Return the events that a field selector matches; the server keeps them for an hour."""
 
     async def pod_log(self, namespace: str, pod: str, container: str, tail_lines: int) -> str:
-        """Return the last lines a container wrote."""
+        """Return the last lines that a container wrote, at most 64 KiB."""
 
     async def get_lease(self, namespace: str, name: str) -> Lease:
         """Return one Lease."""
@@ -104,10 +108,7 @@ class KubeApi(NodeApi, Protocol):
         """Create a Lease; 409 when it exists."""
 
     async def replace_lease(self, namespace: str, name: str, manifest: Manifest) -> Lease:
-        """Replace a Lease.
-
-        With `metadata.resourceVersion` in the manifest, 409 when it changed since.
-        """
+        """Replace a Lease; 409 when the manifest has a `resourceVersion` that is outdated."""
 
     async def delete_lease(self, namespace: str, name: str, uid: str) -> None:
         """Delete the Lease with that UID."""
@@ -118,44 +119,41 @@ class KubeApi(NodeApi, Protocol):
     async def list_metadata(
         self, api_version: str, plural: str, namespace: str
     ) -> list[ObjectMetadata]:
-        """Return the metadata of all objects of a kind, none when the cluster does not know it."""
+        """Return the metadata of all objects of a kind, none when the cluster lacks the kind."""
 
     async def get_object(
         self, api_version: str, plural: str, namespace: str, name: str
     ) -> dict[str, Any] | None:
-        """Return any object as it came, None when there is none.
+        """Return any object undecoded, None when the object or its kind does not exist.
 
-        An empty namespace means cluster-scoped.
+        An empty namespace stands for cluster-scoped objects.
         """
 
     async def get_metadata(
         self, api_version: str, plural: str, namespace: str, name: str
     ) -> OwnedObject | None:
-        """Return the metadata of any object, None when there is none.
-
-        An empty namespace means cluster-scoped.
-        """
+        """Return the metadata of any object, with the same rules as `get_object`."""
 
     async def patch_metadata(
         self, api_version: str, plural: str, namespace: str, name: str, metadata: Mapping[str, Any]
     ) -> None:
-        """Merge into the metadata of any object, None removes.
+        """Merge into the metadata of any object; None removes a field.
 
-        With `resourceVersion`, 409 when it changed since.
+        409 when it has a `resourceVersion` that is outdated.
         """
 
-    async def allowed(
+    async def can_i(
         self, verb: str, group: str, resource: str, namespace: str = "", name: str = ""
     ) -> bool:
-        """Return whether this identity may do that (SelfSubjectAccessReview); `resource` may be `pods/log`.
+        """Return whether this identity may do that, as `kubectl auth can-i` does.
 
-        Without a name: on all objects of the resource.
+        `resource` may have a subresource (`pods/log`). Without a name: on all objects.
         """
 
     def writing_while(self, allowed: Callable[[], bool]) -> AbstractContextManager[None]:
-        """Hold back, inside, writes that are not `allowed` when their bytes could go out: they get no answer.
+        """Send writes, inside, only if `allowed` says yes right before their bytes go out.
 
-        Writes of Leases are not held back, nor are those outside.
+        Those held back raise `UnreachableError`. Writes of Leases are always sent.
         """
 
     async def aclose(self) -> None:

@@ -1,13 +1,13 @@
-"""Follows changes of a collection: one watch after another, from the position of a list on.
+"""Follows the changes of a collection from the position of a list on, with one watch after another.
 
-What the watch protocol leaves to clients is here: bookmarks, expired positions, broken and silent
-connections, and servers that end every watch at once. Which objects are watched, and over which
-connection, is the caller's. Protocol: kubernetes.io/docs/reference/using-api/api-concepts,
-"Efficient detection of changes".
+Does what the watch protocol leaves to clients: bookmarks, expired positions, broken and silent
+connections, servers that end every watch at once. The caller chooses the collection and the
+connection. Protocol: kubernetes.io/docs/reference/using-api/api-concepts, "Efficient detection of
+changes".
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, aclosing
 from typing import Final, Literal
 
@@ -20,10 +20,13 @@ from kata_components.kubernetes.objects import ApiRecord, Job, JobEvent, ObjectM
 from kata_components.kubernetes.retry import Retry, is_transient
 
 _HEALTHY_SECONDS: Final = 30.0
-"""A connection that lived this long was no failure, even if nothing happened meanwhile."""
+"""A connection that lasted this long did not fail, even if nothing was sent over it."""
+_WATCH_SECONDS: Final = 240
+_WATCH_SPREAD: Final = 120
+"""Watches end after 240 to 360 s, so that many clients do not reconnect together."""
 
-Open = Callable[[str], AbstractAsyncContextManager[AsyncIterator[bytes]]]
-"""Opens a watch after a resource version; gives the chunks of the answer."""
+Open = Callable[[Mapping[str, str]], AbstractAsyncContextManager[AsyncIterator[bytes]]]
+"""Opens a watch with these query parameters and yields the chunks of the answer."""
 
 
 class _Line(ApiRecord):
@@ -32,7 +35,7 @@ class _Line(ApiRecord):
 
 
 class _Bookmark(ApiRecord):
-    # Of its object only the metadata is read: a bookmark's spec is full of nulls.
+    # Only the metadata of its object is decoded: a bookmark's spec is full of nulls.
     object: ObjectMetadata
 
 
@@ -43,7 +46,7 @@ _status_decoder = msgspec.json.Decoder(failures.Status)
 
 
 class JobWatcher:
-    """Yields events of Jobs, reconnecting as needed, for as long as the server remembers the position."""
+    """Yields events of Jobs, reconnecting as needed while the server remembers the position."""
 
     def __init__(self, open_watch: Open, retry: Retry) -> None:
         self._open = open_watch
@@ -51,12 +54,12 @@ class JobWatcher:
         self._expired_in_a_row = 0
 
     async def events(self, resource_version: str) -> AsyncGenerator[JobEvent, None]:
-        """Yield changes after `resource_version`; end the generator with `aclose` to close its connection.
+        """Yield the changes after `resource_version`; `aclose` closes the connection.
 
         Raises:
             ExpiredError: the position is too old; list again.
             ApiError: the watch is refused for good.
-            KubeconfigError: there are no credentials any more.
+            KubeconfigError: no credentials can be obtained.
         """
         clock = asyncio.get_running_loop().time
         fruitless = 0
@@ -64,7 +67,7 @@ class JobWatcher:
             position, opened = resource_version, clock()
             try:
                 async with (
-                    self._open(resource_version) as chunks,
+                    self._open(self._query(resource_version)) as chunks,
                     aclosing(_lines(chunks)) as lines,
                 ):
                     async for line in lines:
@@ -90,15 +93,23 @@ class JobWatcher:
                 await self._retry.pause(fruitless, failure)
                 fruitless += 1
 
+    def _query(self, resource_version: str) -> dict[str, str]:
+        return {
+            "watch": "1",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": resource_version,
+            "timeoutSeconds": str(round(_WATCH_SECONDS + _WATCH_SPREAD * self._retry.random())),
+        }
+
     async def _before_relist(self) -> None:
-        """Slow down a caller that lists and watches in turn when every position expires at once."""
+        """Slow down a caller that lists and watches in turn while every position expires at once."""
         if self._expired_in_a_row:
             await self._retry.pause(self._expired_in_a_row - 1)
         self._expired_in_a_row += 1
 
 
 async def _lines(chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
-    """Yield whole lines; the rest of a stream that broke off inside one is dropped."""
+    """Yield whole lines; when a stream breaks off inside a line, that line is dropped."""
     rest = b""
     async for chunk in chunks:
         *lines, rest = (rest + chunk).split(b"\n")
@@ -108,11 +119,11 @@ async def _lines(chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
 
 
 def _decoded(line: bytes) -> JobEvent | _Bookmark:
-    """Return what a line of a watch says.
+    """Return the event or bookmark in a line of a watch.
 
     Raises:
-        ApiError: it says why the server ends the watch.
-        ClusterError: it is no line of a watch.
+        ApiError: the line says why the server ends the watch.
+        ClusterError: it is not a line of a watch.
     """
     try:
         decoded = _line_decoder.decode(line)
@@ -123,6 +134,6 @@ def _decoded(line: bytes) -> JobEvent | _Bookmark:
         status = _status_decoder.decode(decoded.object)
     except msgspec.DecodeError as error:
         raise ClusterError(
-            f"the watch on Jobs sent a line that is no event: {bounded(str(error))}"
+            f"the watch on Jobs sent a line that is not an event: {bounded(str(error))}"
         ) from error
     raise failures.status_error("the watch on Jobs", status.code or 500, status)

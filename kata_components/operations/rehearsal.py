@@ -37,7 +37,7 @@ async def refusals(api: KubeApi, namespace: str, suffix: str, job: Manifest) -> 
     if refusal := guardrails.pod_security(place):
         return [refusal.text]
     try:
-        await api.rehearse_job(namespace, job)
+        await api.dry_run_job(namespace, job)
     except ApiError as error:
         # Missing rights are told together, elsewhere. One of that name is there: admission has let
         # it pass.

@@ -61,7 +61,7 @@ async def missing_rights(api: KubeApi, namespace: str, rights: Iterable[Right]) 
     wanted = list(rights)
     answers = await asyncio.gather(
         *(
-            api.allowed(r.verb, r.group, r.resource, namespace if r.namespaced else "", r.name)
+            api.can_i(r.verb, r.group, r.resource, namespace if r.namespaced else "", r.name)
             for r in wanted
         )
     )

@@ -235,9 +235,9 @@ async def test_rights_are_asked_for_with_subresources(wired: Wire) -> None:
         )
     )
 
-    assert await wire.api.allowed("get", "", "pods/log", "ns")
-    assert not await wire.api.allowed("patch", "", "nodes")
-    assert not await wire.api.allowed("patch", "", "nodes")
+    assert await wire.api.can_i("get", "", "pods/log", "ns")
+    assert not await wire.api.can_i("patch", "", "nodes")
+    assert not await wire.api.can_i("patch", "", "nodes")
 
     assert wire.server.asked[0].json["spec"]["resourceAttributes"] == {
         "verb": "get",

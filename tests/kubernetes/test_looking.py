@@ -70,14 +70,14 @@ async def test_events_are_asked_for_by_fields(
     assert (event.message, event.time) == ("forbidden", time)
 
 
-async def test_a_rehearsal_is_a_dry_run_and_repeated_as_reads_are(wired: Wire) -> None:
+async def test_a_dry_run_is_repeated_like_a_read(wired: Wire) -> None:
     wire = wired(
         in_turn(refused(503), ok({"metadata": {"name": "x"}}, 201), refused(422, "invalid"))
     )
 
-    await wire.api.rehearse_job("ns", {"metadata": {"name": "x"}})
+    await wire.api.dry_run_job("ns", {"metadata": {"name": "x"}})
     with pytest.raises(ApiError, match="422"):
-        await wire.api.rehearse_job("ns", {"metadata": {"name": "x"}})
+        await wire.api.dry_run_job("ns", {"metadata": {"name": "x"}})
 
     assert [(asked.method, asked.path) for asked in wire.server.asked] == [
         ("POST", "/apis/batch/v1/namespaces/ns/jobs")

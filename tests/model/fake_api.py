@@ -132,8 +132,8 @@ class FakeKubeApi:
         )
         await self._call("delete_jobs", lambda: delete(namespace=namespace))
 
-    async def rehearse_job(self, namespace: str, manifest: Manifest) -> None:
-        await self._call("rehearse_job", lambda: self.cluster.admit_job(namespace, dict(manifest)))
+    async def dry_run_job(self, namespace: str, manifest: Manifest) -> None:
+        await self._call("dry_run_job", lambda: self.cluster.admit_job(namespace, dict(manifest)))
 
     async def list_pods(self, namespace: str, selector: str, field_selector: str = "") -> list[Pod]:
         pods = await self._list("list_pods", self._inside(namespace).pods, selector, Pod)
@@ -210,7 +210,7 @@ class FakeKubeApi:
             "patch_metadata", lambda: self.cluster.patch_metadata(path, dict(metadata))
         )
 
-    async def allowed(
+    async def can_i(
         self, verb: str, group: str, resource: str, namespace: str = "", name: str = ""
     ) -> bool:
         raise AssertionError(

@@ -34,7 +34,7 @@ def enforce(on: Cluster, standard: str) -> None:
 def refusals(on: Cluster, error: Exception | None = None) -> list[str]:
     api = FakeKubeApi(on)
     if error:
-        api.refuse("rehearse_job", error)
+        api.refuse("dry_run_job", error)
     return simulate(rehearsal.refusals(api, NAMESPACE, "", JOB))
 
 

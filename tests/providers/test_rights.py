@@ -14,7 +14,7 @@ class Asking(FakeKubeApi):
         super().__init__(Cluster())
         self.denied = denied
 
-    async def allowed(
+    async def can_i(
         self, verb: str, group: str, resource: str, namespace: str = "", name: str = ""
     ) -> bool:
         return f"{verb} {resource} {namespace} {name}".strip() not in self.denied
