@@ -11,7 +11,7 @@ from kata_components.errors import GuardError
 from kata_components.kubernetes.api import KubeApi
 from kata_components.operations import report
 from kata_components.operations.claim import Claim
-from kata_components.operations.preview import InstallRequest, preview, still_deselected
+from kata_components.operations.preview import preview, still_deselected
 from kata_components.pacing.failure_budget import Budget
 from kata_components.pacing.node_run import Phase
 from kata_components.pacing.pacer import Pacer
@@ -20,6 +20,7 @@ from kata_components.planning import node_jobs, node_mark, waves
 from kata_components.planning.host_digest import current
 from kata_components.planning.node_jobs import JobStamp, NodeJob
 from kata_components.planning.plan import Plan
+from kata_components.planning.requests import CleanupRequest, InstallRequest
 from kata_components.planning.step import Action, Step
 from kata_components.runners.clock import timestamp
 from kata_components.runners.dispatcher import retired
@@ -32,7 +33,7 @@ from kata_components.runners.finished_jobs import (
 from kata_components.runners.lease import HeldLease, held
 from kata_components.runners.orders import Orders
 from kata_components.runners.progress import OnProgress, Say
-from kata_components.runners.pulumi_cleanup import NONE_CLEANED, Cleaned, CleanupRequest, pace
+from kata_components.runners.pulumi_cleanup import NONE_CLEANED, Cleaned, pace
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,12 +18,12 @@ from kata_components.operations.uninstall import Uninstall
 from kata_components.planning import node_jobs, ownership
 from kata_components.planning.node_jobs import JobKind
 from kata_components.planning.ownership import Owner
+from kata_components.planning.requests import CleanupRequest
 from kata_components.runners import cluster_cleanup, pulumi_cleanup
 from kata_components.runners.clock import timestamp
 from kata_components.runners.dispatcher import retired
 from kata_components.runners.lease import held, lease_manifest
 from kata_components.runners.progress import OnProgress, Say
-from kata_components.runners.pulumi_cleanup import CleanupRequest
 
 _CLUSTER_NAMESPACE: Final = "kube-system"
 _MOST_PREVIOUS: Final = 8

@@ -16,6 +16,7 @@ from kata_components.operations.claim import Claim
 from kata_components.pacing.progress import Failure
 from kata_components.planning.cleanup_plan import cleanup_plan
 from kata_components.planning.plan import Plan
+from kata_components.planning.requests import CleanupRequest
 from kata_components.planning.selection import Selection
 from kata_components.planning.step import Action, Step
 from kata_components.runners import pulumi_cleanup
@@ -23,13 +24,7 @@ from kata_components.runners.finished_jobs import delete_all, drop_jobs
 from kata_components.runners.lease import HeldLease
 from kata_components.runners.marking import written
 from kata_components.runners.progress import OnProgress, Say
-from kata_components.runners.pulumi_cleanup import (
-    NONE_CLEANED,
-    Cleaned,
-    CleanupRequest,
-    no_marks,
-    orders,
-)
+from kata_components.runners.pulumi_cleanup import NONE_CLEANED, Cleaned, no_marks, orders
 
 DEAD_NODE_SECONDS: Final = 60.0
 """So long the end of an installation waits for nodes that are NotReady."""

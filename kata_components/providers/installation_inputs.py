@@ -9,8 +9,8 @@ from msgspec import structs
 from kata_components.operations.installation import UninstallRequest
 from kata_components.operations.objects_there import ObjectName
 from kata_components.operations.uninstall import ABANDON_VARIABLE
+from kata_components.planning.requests import CleanupRequest
 from kata_components.providers.guarded import Guarded
-from kata_components.runners.pulumi_cleanup import CleanupRequest
 
 
 class InstallationInputs(Guarded, frozen=True, kw_only=True):

@@ -5,16 +5,15 @@ from typing import Any, Literal
 
 import yaml
 
-from kata_components.operations.preview import InstallRequest
 from kata_components.planning import demands, dispatcher_args
 from kata_components.planning.demands import Demands
 from kata_components.planning.ownership import Owner
+from kata_components.planning.requests import CleanupRequest, InstallRequest
 from kata_components.planning.selection import Selection
 from kata_components.planning.waves import Size
 from kata_components.providers import plan_file
 from kata_components.providers.provenance import Passed
 from kata_components.providers.wire import WireModel
-from kata_components.runners.pulumi_cleanup import CleanupRequest
 
 
 class RolloutInputs(WireModel, frozen=True, kw_only=True):

@@ -3,11 +3,12 @@
 from kata_components.kubernetes.api import KubeApi
 from kata_components.planning import dispatcher_args
 from kata_components.planning.plan import Plan
+from kata_components.planning.requests import CleanupRequest
 from kata_components.runners.cluster import Dispatching, matched, settled
 from kata_components.runners.lease import HeldLease
 from kata_components.runners.marking import record
 from kata_components.runners.progress import OnProgress, Say
-from kata_components.runners.pulumi_cleanup import Cleaned, CleanupRequest, orders
+from kata_components.runners.pulumi_cleanup import Cleaned, orders
 
 
 async def pace(

@@ -10,10 +10,11 @@ from kata_components.errors import ClusterError
 from kata_components.kubernetes.api import KubeApi
 from kata_components.kubernetes.retry import until_answered
 from kata_components.operations.install import Installed, InstallResult, carried_out, orders, tidy
-from kata_components.operations.preview import InstallRequest, preview
+from kata_components.operations.preview import preview
 from kata_components.planning import dispatcher_args
 from kata_components.planning.dispatcher_args import Batch
 from kata_components.planning.plan import Plan
+from kata_components.planning.requests import CleanupRequest, InstallRequest
 from kata_components.planning.selection import Selection
 from kata_components.planning.step import Action, Barrier, Step
 from kata_components.runners import cluster_cleanup
@@ -22,7 +23,7 @@ from kata_components.runners.dispatcher import Dispatcher
 from kata_components.runners.lease import held
 from kata_components.runners.marking import record
 from kata_components.runners.progress import OnProgress, Say
-from kata_components.runners.pulumi_cleanup import Cleaned, CleanupRequest
+from kata_components.runners.pulumi_cleanup import Cleaned
 
 
 async def install_runs(api: KubeApi, selection: Selection, planned: Plan) -> list[Batch]:

@@ -1,9 +1,8 @@
 """Cleanup: takes an installation off nodes, paced."""
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from kata_components import names
 from kata_components.kubernetes.api import KubeApi
@@ -13,44 +12,15 @@ from kata_components.pacing.node_run import Phase
 from kata_components.pacing.pacer import Pacer
 from kata_components.pacing.progress import Failure, Progress
 from kata_components.planning import node_mark
-from kata_components.planning.host_digest import current, host_digests
 from kata_components.planning.node_jobs import JobStamp
 from kata_components.planning.plan import Plan
-from kata_components.planning.selection import Selection
+from kata_components.planning.requests import CleanupRequest
 from kata_components.planning.step import Step
 from kata_components.runners.clock import timestamp
 from kata_components.runners.executor import Executor
 from kata_components.runners.lease import HeldLease
 from kata_components.runners.orders import Orders
 from kata_components.runners.progress import OnProgress, Say
-
-
-@dataclass(frozen=True, kw_only=True)
-class CleanupRequest:
-    """What cleaning needs; all of it comes from the stack's state.
-
-    `job` is the cleanup Job's template, `dispatcher_job` the Job of upstream's dispatcher where
-    that paces. What `spared` selects when its turn comes is left as it is.
-    """
-
-    namespace: str
-    suffix: str
-    job: Mapping[str, Any]
-    parallelism: int
-    node_timeout_seconds: int
-    dispatcher_job: Mapping[str, Any] | None = None
-    spared: Selection | None = None
-
-    def objection(self, node: Node) -> str:
-        """Return why a node that was planned is not to be cleaned as it is now, empty when it is."""
-        if self.spared and self.spared.includes(node):
-            return "is selected again"
-        return "" if node.ready else node.not_ready
-
-    @property
-    def digest(self) -> str:
-        """The digest of what the Job does to a host."""
-        return current(host_digests(self.job))
 
 
 @dataclass(frozen=True, kw_only=True)

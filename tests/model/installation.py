@@ -6,17 +6,17 @@ from typing import Any
 
 from kata_components import names
 from kata_components.operations.install import Installed, install
-from kata_components.operations.preview import InstallRequest, Preview, preview
+from kata_components.operations.preview import Preview, preview
 from kata_components.pacing.progress import Progress
 from kata_components.planning.approval import Approval, document
 from kata_components.planning.host_digest import current, host_digests
 from kata_components.planning.node_jobs import JobKind
 from kata_components.planning.ownership import Owner
+from kata_components.planning.requests import CleanupRequest, InstallRequest
 from kata_components.planning.selection import Selection
 from kata_components.planning.waves import Size
 from kata_components.runners.clock import timestamp
 from kata_components.runners.lease import lease_manifest
-from kata_components.runners.pulumi_cleanup import CleanupRequest
 from tests.model.cluster import Cluster
 from tests.model.fake_api import FakeKubeApi
 

@@ -4,7 +4,8 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
-from kata_components.operations.preview import InstallRequest, preview
+from kata_components.operations.preview import preview
+from kata_components.planning.requests import InstallRequest
 from kata_components.planning.selection import Selection
 from tests.model.cluster import Cluster
 from tests.model.fake_api import FakeKubeApi

@@ -10,11 +10,10 @@ from kata_components.manifests.job_templates import cleanup_job, install_job
 from kata_components.manifests.selector import install_selectors
 from kata_components.operations import installation
 from kata_components.operations.install import Installed
-from kata_components.operations.preview import InstallRequest
 from kata_components.planning.dispatcher_args import does_node_work, node_template
+from kata_components.planning.requests import CleanupRequest, InstallRequest
 from kata_components.planning.selection import Selection
 from kata_components.runners import cluster_install
-from kata_components.runners.pulumi_cleanup import CleanupRequest
 from kata_components.settings.load import load_settings
 from kata_components.settings.settings import Settings
 from tests.model.cluster import Cluster

@@ -8,7 +8,7 @@ import pytest
 
 from kata_components.operations import installation, report
 from kata_components.operations.install import Installed
-from kata_components.operations.preview import InstallRequest
+from kata_components.planning.requests import InstallRequest
 from tests.model import fake_api
 from tests.model.cluster import Cluster
 from tests.model.fake_api import FakeKubeApi

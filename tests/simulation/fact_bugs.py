@@ -7,14 +7,13 @@ from unittest import mock
 from kata_components.errors import ApiError
 from kata_components.kubernetes.nodes import Node
 from kata_components.operations import install
-from kata_components.operations.preview import InstallRequest
 from kata_components.pacing.commands import CommandStatus, CreateJob, Result
 from kata_components.pacing.job_tracker import JobTracker
 from kata_components.planning import node_jobs, node_mark
 from kata_components.planning.node_jobs import NodeJob
+from kata_components.planning.requests import CleanupRequest, InstallRequest
 from kata_components.runners import creating, executor
 from kata_components.runners.creating import Creator
-from kata_components.runners.pulumi_cleanup import CleanupRequest
 from kata_components.runners.standstill import Standstill
 from kata_components.runners.traces import Traces
 from tests.simulation.planting import Patch, around, bug

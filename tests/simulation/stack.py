@@ -8,14 +8,14 @@ from kata_components.errors import GuardError
 from kata_components.operations import install, installation
 from kata_components.operations.install import Installed
 from kata_components.operations.installation import UninstallRequest
-from kata_components.operations.preview import InstallRequest, preview
+from kata_components.operations.preview import preview
 from kata_components.planning import node_mark
 from kata_components.planning.approval import Approval
 from kata_components.planning.demands import Demands
 from kata_components.planning.host_digest import current, host_digests
 from kata_components.planning.ownership import Owner
+from kata_components.planning.requests import CleanupRequest, InstallRequest
 from kata_components.planning.selection import Selection
-from kata_components.runners.pulumi_cleanup import CleanupRequest
 from tests.model.installation import request, template
 from tests.simulation.broken import BrokenPromiseError
 from tests.simulation.endings import nothing_left
