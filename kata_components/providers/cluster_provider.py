@@ -8,9 +8,9 @@ from pulumi.dynamic import CheckResult, ConfigureRequest, ResourceProvider
 
 from kata_components.errors import ClusterError, GuardError
 from kata_components.providers import cancellation, session
-from kata_components.providers.boundary import boundary, refused
+from kata_components.providers.errors import check_failures, provider_errors
 from kata_components.providers.guarded import Guarded
-from kata_components.providers.wire import has_unknowns, own
+from kata_components.providers.properties import has_unknowns, without_provider
 
 G = TypeVar("G", bound=Guarded)
 
@@ -23,21 +23,21 @@ class ClusterProvider(ResourceProvider):
     """
 
     serialize_as_secret_always = False
-    _cluster: str | None = None
+    _cluster_config: str | None = None
 
     def configure(self, req: ConfigureRequest) -> None:
         """Take the stack's configuration; called once per process, before anything else."""
-        self._cluster = req.config.get("cluster")
+        self._cluster_config = req.config.get("cluster")
         cancellation.install()
 
     @property
-    def target(self) -> session.Target:
+    def cluster(self) -> session.StackCluster:
         """The cluster of the stack.
 
         Raises:
             KubeconfigError: the configuration names no context.
         """
-        return session.target(self._cluster)
+        return session.StackCluster.parse(self._cluster_config)
 
     def check_guards(
         self,
@@ -52,14 +52,14 @@ class ClusterProvider(ResourceProvider):
         `ask` takes the API, and `before`, `wanted` and `context` by name. `olds` are the last
         checked inputs, empty on create; `doing` says what fails if something unforeseen does.
         """
-        inputs = own(news)
+        inputs = without_provider(news)
         if has_unknowns(news):
             return CheckResult(inputs, [])
-        with boundary(doing):
-            wanted, before, where = model.of(inputs), model.before(olds), self.target
-            asked = functools.partial(ask, before=before, wanted=wanted, context=where.context)
+        with provider_errors(doing):
+            wanted, before, cluster = model.of(inputs), model.before(olds), self.cluster
+            asked = functools.partial(ask, before=before, wanted=wanted, context=cluster.context)
             try:
-                checked, refusals = session.read(where, asked)
+                checked, refusals = session.read(cluster, asked)
             except (ClusterError, GuardError) as error:
-                return CheckResult(inputs, refused([str(error)]))
-            return CheckResult(checked.props(), refused(refusals))
+                return CheckResult(inputs, check_failures([str(error)]))
+            return CheckResult(checked.props(), check_failures(refusals))

@@ -17,10 +17,10 @@ from kata_components.planning import approval, guardrails, ownership
 from kata_components.planning.approval import Place
 from kata_components.planning.guardrails import Refusal
 from kata_components.providers import plan_file
-from kata_components.providers.wire import WireModel
+from kata_components.providers.properties import PropertyModel
 
 
-class Guarded(WireModel, frozen=True, kw_only=True):
+class Guarded(PropertyModel, frozen=True, kw_only=True):
     """What must not change unseen, and whom to ask about it.
 
     `stack` is `project/stack`; `report_dir` and `approved_plan` are as in `RolloutInputs`;

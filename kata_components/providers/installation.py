@@ -24,12 +24,12 @@ from pulumi.dynamic import (
 from kata_components.kubernetes.api import KubeApi
 from kata_components.operations import adoption, evidence, installation
 from kata_components.providers import engine, session
-from kata_components.providers.boundary import boundary
 from kata_components.providers.cluster_provider import ClusterProvider
+from kata_components.providers.errors import provider_errors
 from kata_components.providers.installation_check import check
 from kata_components.providers.installation_inputs import InstallationInputs, InstallationOutputs
-from kata_components.providers.row import Row
-from kata_components.providers.wire import has_unknowns, own
+from kata_components.providers.properties import has_unknowns, without_provider
+from kata_components.providers.resource_log import ResourceLog
 
 
 class InstallationProvider(ClusterProvider):
@@ -53,16 +53,16 @@ class InstallationProvider(ClusterProvider):
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Name the installation in the cluster. Instant."""
-        with boundary("creating the installation"):
+        with provider_errors("creating the installation"):
             inputs = InstallationInputs.of(props)
-            identity = session.run(self.target, functools.partial(_establish, inputs=inputs))
+            identity = session.run(self.cluster, functools.partial(_establish, inputs=inputs))
             return CreateResult(identity, _outputs(inputs, identity))
 
     def update(self, id_: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
         """Keep what cleaning needs up to date; restore the Lease if it was deleted."""
-        with boundary("updating the installation"):
+        with provider_errors("updating the installation"):
             inputs = InstallationInputs.of(news)
-            session.run(self.target, functools.partial(_restore, inputs=inputs, identity=id_))
+            session.run(self.cluster, functools.partial(_restore, inputs=inputs, identity=id_))
             return UpdateResult(_outputs(inputs, id_))
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
@@ -70,7 +70,7 @@ class InstallationProvider(ClusterProvider):
 
         Never reported as gone: without the anchor nothing would clean the nodes.
         """
-        outs = own(props)
+        outs = without_provider(props)
         return ReadResult(
             id_, outs, {key: value for key, value in outs.items() if key != "installationId"}
         )
@@ -80,13 +80,13 @@ class InstallationProvider(ClusterProvider):
 
         Raising keeps the resource, and destroy can be run again.
         """
-        with boundary("cleaning the nodes"):
+        with provider_errors("cleaning the nodes"):
             known = InstallationOutputs.of(props)
-            row = Row(known.urn)
+            log = ResourceLog(known.urn)
             session.run(
-                self.target,
+                self.cluster,
                 lambda api: installation.end(
-                    api, known.ending(), say=row.say, on_progress=row.on_progress
+                    api, known.ending(), say=log.say, on_progress=log.on_progress
                 ),
                 left=session.DISPATCHED if known.dispatcher_job else session.PACED,
             )

@@ -19,11 +19,11 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
-from kata_components.providers.boundary import boundary
 from kata_components.providers.cluster_provider import ClusterProvider
+from kata_components.providers.errors import provider_errors
 from kata_components.providers.preflight_check import check
 from kata_components.providers.preflight_inputs import PreflightInputs
-from kata_components.providers.wire import has_unknowns, own
+from kata_components.providers.properties import has_unknowns, without_provider
 
 
 class PreflightProvider(ClusterProvider):
@@ -48,7 +48,7 @@ class PreflightProvider(ClusterProvider):
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Keep what was checked. Instant."""
-        with boundary("keeping what was checked"):
+        with provider_errors("keeping what was checked"):
             checked = PreflightInputs.of(props)
             return CreateResult(
                 f"{checked.namespace}/preflight{checked.suffix and '-' + checked.suffix}",
@@ -57,12 +57,12 @@ class PreflightProvider(ClusterProvider):
 
     def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
         """Keep what was checked. Instant."""
-        with boundary("keeping what was checked"):
+        with provider_errors("keeping what was checked"):
             return UpdateResult(_kept(news))
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """Return what is known: it stands for nothing in the cluster."""
-        known = own(props)
+        known = without_provider(props)
         return ReadResult(id_, known, known)
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:

@@ -13,13 +13,13 @@ from kata_components.kubernetes.api import KubeApi
 from kata_components.operations import installation
 from kata_components.planning import ownership
 from kata_components.planning.ownership import Owner
-from kata_components.providers.wire import WireModel
+from kata_components.providers.properties import PropertyModel
 
 _TOLD: Final = ("installationId", "passed")
 """The inputs that other resources give."""
 
 
-class Passed(WireModel, frozen=True, kw_only=True):
+class Passed(PropertyModel, frozen=True, kw_only=True):
     """For what the guard rails of `Preflight` have let a run pass."""
 
     cluster_uid: str

@@ -31,13 +31,13 @@ from kata_components.operations.preview import Preview, preview
 from kata_components.planning import approval, dispatcher_args
 from kata_components.planning.dispatcher_args import Batch
 from kata_components.providers import engine, plan_file, session
-from kata_components.providers.boundary import boundary, refused
 from kata_components.providers.cluster_provider import ClusterProvider
+from kata_components.providers.errors import check_failures, provider_errors
+from kata_components.providers.properties import has_unknowns, without_provider
 from kata_components.providers.provenance import Passed, stale, untold
+from kata_components.providers.resource_log import ResourceLog
 from kata_components.providers.rights import missing_rights, rollout_rights
 from kata_components.providers.rollout_inputs import RolloutInputs
-from kata_components.providers.row import Row
-from kata_components.providers.wire import has_unknowns, own
 from kata_components.runners import cluster_install
 from kata_components.runners.cluster_install import install_runs
 
@@ -54,20 +54,22 @@ class RolloutProvider(ClusterProvider):
         The plan's counts and digest become the input `plan`; names and reasons go to messages and
         to plan.json.
         """
-        inputs = own(news)
+        inputs = without_provider(news)
         later = untold(inputs)
         known = {key: value for key, value in inputs.items() if key not in later}
         if has_unknowns(known):
             return CheckResult(inputs, [])
-        with boundary("planning the rollout"):
+        with provider_errors("planning the rollout"):
             wanted = RolloutInputs.of(known)
             try:
-                planned = session.read(self.target, functools.partial(_plan, inputs=wanted))
+                planned = session.read(self.cluster, functools.partial(_plan, inputs=wanted))
             except (ClusterError, GuardError) as error:
-                return CheckResult(inputs, refused([str(error)]))
+                return CheckResult(inputs, check_failures([str(error)]))
             refusals = [*_shown(planned, wanted), *planned.against]
             told = {"plan": _counts(planned.found), "dispatcher_job": _told(wanted, planned)}
-            return CheckResult(structs.replace(wanted, **told).props() | later, refused(refusals))
+            return CheckResult(
+                structs.replace(wanted, **told).props() | later, check_failures(refusals)
+            )
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
         """Say whether an update has work to do: nodes to install, Jobs to remove, another digest, a failure to settle.
@@ -102,7 +104,7 @@ class RolloutProvider(ClusterProvider):
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """Return what is known; the nodes themselves are looked at by check."""
-        outs = own(props)
+        outs = without_provider(props)
         inputs = {key: value for key, value in outs.items() if key not in {"outcome", "failure"}}
         return ReadResult(id_, outs, inputs)
 
@@ -111,18 +113,18 @@ class RolloutProvider(ClusterProvider):
 
     def _rollout(self, inputs: RolloutInputs) -> dict[str, Any]:
         """Plan once more and carry it out; return the outputs."""
-        row = Row(inputs.urn)
-        with boundary("the rollout"):
+        log = ResourceLog(inputs.urn)
+        with provider_errors("the rollout"):
             work = functools.partial(
-                install, request=inputs.request, say=row.say, on_progress=row.on_progress
+                install, request=inputs.request, say=log.say, on_progress=log.on_progress
             )
             if inputs.dispatcher:
                 dispatched = functools.partial(cluster_install.install, job=inputs.dispatcher)
                 work = functools.partial(
-                    dispatched, request=inputs.request, say=row.say, on_progress=row.on_progress
+                    dispatched, request=inputs.request, say=log.say, on_progress=log.on_progress
                 )
             left = session.DISPATCHED if inputs.dispatcher else session.PACED
-            done = session.run(self.target, work, left=left)
+            done = session.run(self.cluster, work, left=left)
             failure = printable(done.failure)
             outcome = done.outcome.output() | {"failure": failure}
             plan_file.write(inputs.report_dir, "rollout.json", outcome, inputs.urn)

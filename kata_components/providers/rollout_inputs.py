@@ -12,11 +12,11 @@ from kata_components.planning.requests import CleanupRequest, InstallRequest
 from kata_components.planning.selection import Selection
 from kata_components.planning.waves import Size
 from kata_components.providers import plan_file
+from kata_components.providers.properties import PropertyModel
 from kata_components.providers.provenance import Passed
-from kata_components.providers.wire import WireModel
 
 
-class RolloutInputs(WireModel, frozen=True, kw_only=True):
+class RolloutInputs(PropertyModel, frozen=True, kw_only=True):
     """What the program asks for.
 
     `install_job` and `cleanup_job` are Job templates as YAML; with the latter, nodes that are not

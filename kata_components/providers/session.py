@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 from kata_components.errors import ApiError, ClusterError, KubeconfigError, RolloutStoppedError
 from kata_components.kubernetes.api import KubeApi
@@ -24,28 +24,31 @@ _ENGINE_GONE: Final = "the Pulumi engine is gone"
 
 
 @dataclass(frozen=True)
-class Target:
-    """The cluster of a stack: a kubeconfig context, and the path of the kubeconfig (None: the usual places)."""
+class StackCluster:
+    """The stack's `cluster` configuration: a kubeconfig context and, unless the default, its file."""
 
     context: str
     kubeconfig: str | None = None
 
+    @classmethod
+    def parse(cls, config: str | Mapping[str, Any] | None) -> Self:
+        """Return it from the configuration, which the engine hands over as JSON text.
 
-def target(cluster: str | Mapping[str, Any] | None) -> Target:
-    """Return the target from the stack's `cluster` configuration, JSON text as the engine hands it over.
+        Raises:
+            KubeconfigError: it names no context.
+        """
+        try:
+            values = json.loads(config) if isinstance(config, str) else dict(config or {})
+            return cls(context=values["context"], kubeconfig=values.get("kubeconfig"))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            msg = (
+                "kata-deploy:cluster.context is not set; "
+                "run `pulumi config set --path kata-deploy:cluster.context <name>`"
+            )
+            raise KubeconfigError(msg) from None
 
-    Raises:
-        KubeconfigError: it names no context.
-    """
-    try:
-        values = json.loads(cluster) if isinstance(cluster, str) else dict(cluster or {})
-        return Target(context=values["context"], kubeconfig=values.get("kubeconfig"))
-    except (ValueError, KeyError, TypeError, AttributeError):
-        msg = "kata-deploy:cluster.context is not set; run `pulumi config set --path kata-deploy:cluster.context <name>`"
-        raise KubeconfigError(msg) from None
 
-
-def read(where: Target, work: Work[T]) -> T:
+def read(cluster: StackCluster, work: Work[T]) -> T:
     """Run work that only reads.
 
     How long it may take depends on the fleet; each request ends after a minute of silence.
@@ -63,10 +66,10 @@ def read(where: Target, work: Work[T]) -> T:
                 raise
             raise ClusterError(f"{error}. {HOW_TO_GRANT}") from None
 
-    return run(where, explained, left=_READING)
+    return run(cluster, explained, left=_READING)
 
 
-def run(where: Target, work: Work[T], *, left: str = PACED) -> T:
+def run(cluster: StackCluster, work: Work[T], *, left: str = PACED) -> T:
     """Run work that may take hours; it ends early when the user cancels or the engine is gone.
 
     `left` says what then becomes of what was begun.
@@ -94,7 +97,7 @@ def run(where: Target, work: Work[T], *, left: str = PACED) -> T:
         msg = f"{reason}. {left}. Run the same command again to go on from here."
         raise RolloutStoppedError(msg)
 
-    return asyncio.run(_connected(where, supervised))
+    return asyncio.run(_connected(cluster, supervised))
 
 
 async def _awaited(work: Awaitable[T]) -> T:
@@ -127,12 +130,12 @@ async def _supervise(task: asyncio.Task[Any]) -> str:
         cancellation.unsubscribe(cancel)
 
 
-async def _connected(where: Target, work: Work[T]) -> T:
+async def _connected(cluster: StackCluster, work: Work[T]) -> T:
     # Imported here: the engine starts this process for check and diff as well, and on every
     # preview.
     from kata_components.kubernetes.connect import connect  # noqa: PLC0415 # see above
 
-    api = connect(where.context, where.kubeconfig)
+    api = connect(cluster.context, cluster.kubeconfig)
     try:
         return await work(api)
     finally:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
+from pulumi.dynamic import Config, ConfigureRequest
 
 from kata_components.errors import GuardError, KubeconfigError, RolloutStoppedError
 from kata_components.kubernetes import connect
@@ -15,7 +16,7 @@ from kata_components.kubernetes.api import KubeApi
 from kata_components.providers import cancellation, engine, session
 from kata_components.providers.installation import InstallationProvider
 from kata_components.providers.rollout import RolloutProvider
-from kata_components.providers.session import Target
+from kata_components.providers.session import StackCluster
 from tests.kubernetes.support import CONTEXT, Pauses, kubeconfig
 from tests.model.cluster import Cluster
 from tests.model.fake_api import FakeKubeApi
@@ -25,7 +26,7 @@ from tests.providers.process import Engine
 STAYS = (
     "Jobs that run go on; no further one is started. Run the same command again to go on from here."
 )
-WHERE = Target(context=CONTEXT)
+WHERE = StackCluster(context=CONTEXT)
 
 
 class Closing(FakeKubeApi):
@@ -51,19 +52,21 @@ async def for_ever(_: KubeApi) -> NoReturn:
     raise AssertionError("nothing sets the event")
 
 
-def test_target_is_read_from_the_configuration_as_the_engine_gives_it() -> None:
-    assert session.target('{"context": "prod", "kubeconfig": "/k"}') == Target("prod", "/k")
-    assert session.target({"context": "prod"}) == Target("prod", None)
+def test_cluster_is_read_from_the_configuration_as_the_engine_gives_it() -> None:
+    assert StackCluster.parse('{"context": "prod", "kubeconfig": "/k"}') == StackCluster(
+        "prod", "/k"
+    )
+    assert StackCluster.parse({"context": "prod"}) == StackCluster("prod", None)
 
 
 @pytest.mark.parametrize("cluster", [None, "", "{}", "[]", "7", "not json", '{"kubeconfig": "/k"}'])
-def test_target_without_a_context_is_refused_with_the_command_that_sets_it(
+def test_cluster_without_a_context_is_refused_with_the_command_that_sets_it(
     cluster: str | None,
 ) -> None:
     with pytest.raises(
         KubeconfigError, match=r"pulumi config set --path kata-deploy:cluster.context <name>"
     ):
-        session.target(cluster)
+        StackCluster.parse(cluster)
 
 
 def test_result_of_the_work_comes_back_and_the_connection_is_closed(api: Closing) -> None:
@@ -159,7 +162,8 @@ def test_a_cluster_that_does_not_answer_is_one_failure_of_the_check(
     path = tmp_path / "kubeconfig"
     path.write_text(json.dumps(kubeconfig(f"http://{closed}")))
     monkeypatch.setattr(connect, "connect", functools.partial(connect.connect, sleep=Pauses()))
-    provider._cluster = json.dumps({"context": CONTEXT, "kubeconfig": str(path)})
+    cluster = json.dumps({"context": CONTEXT, "kubeconfig": str(path)})
+    provider.configure(ConfigureRequest(Config({"kata-deploy:cluster": cluster}, "kata-deploy")))
     (failure,) = provider.check({}, props).failures
     assert failure.reason.startswith(
         f'the API server http://{closed} (context "prod") gave no answer: connection ref'

@@ -8,14 +8,14 @@ import pytest
 from kata_components.manifests.job_templates import config_map
 from kata_components.manifests.mounted_configs import mounted_fingerprints
 from kata_components.providers.installation_inputs import InstallationOutputs
+from kata_components.providers.properties import PropertyModel, has_unknowns
 from kata_components.providers.rollout_inputs import RolloutInputs
-from kata_components.providers.wire import WireModel, has_unknowns
 from kata_components.settings.load import load_settings
 from tests.providers import inputs
 from tests.providers.inputs import UNKNOWN
 
 
-class Pace(WireModel, frozen=True, kw_only=True):
+class Pace(PropertyModel, frozen=True, kw_only=True):
     node_count: int
     sizes: tuple[str | int, ...] = ()
     report_dir: str | None = None

@@ -1,4 +1,4 @@
-"""The row of a resource in the engine's display, on which a run tells its messages and how far it is."""
+"""What a run reports of itself, on its resource in the engine's display."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ _DONE: Final[Mapping[JobKind, str]] = {"install": "installed", "cleanup": "clean
 
 
 @dataclass(frozen=True)
-class Row:
-    """The row of the resource with that URN.
+class ResourceLog:
+    """Messages and progress of the resource with that URN.
 
     Its methods are what a run calls `say` and `on_progress`.
     """
@@ -25,6 +25,6 @@ class Row:
         """Show a message that stays."""
         engine.info(text, self.urn)
 
-    def on_progress(self, stage: JobKind, progress: Progress, seconds: float) -> None:
-        """Show how far the run is; the next one replaces it."""
-        engine.status(report.progress_line(_DONE[stage], progress, seconds), self.urn)
+    def on_progress(self, kind: JobKind, progress: Progress, seconds: float) -> None:
+        """Show the progress of the run; the next call replaces it."""
+        engine.status(report.progress_line(_DONE[kind], progress, seconds), self.urn)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from kata_components.errors import GuardError, UnreachableError
-from kata_components.providers.boundary import ProviderError, boundary, refused
+from kata_components.providers.errors import ProviderError, check_failures, provider_errors
 
 
 @pytest.fixture(autouse=True)
@@ -18,7 +18,7 @@ def _traceback_limit(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def raised(error: BaseException) -> ProviderError:
-    with pytest.raises(ProviderError) as caught, boundary("planning the rollout"):
+    with pytest.raises(ProviderError) as caught, provider_errors("planning the rollout"):
         raise error
     return caught.value
 
@@ -30,14 +30,14 @@ def test_our_errors_leave_with_their_own_text_and_nothing_else(error: Exception)
 
 def test_neither_errors_nor_refusals_steer_the_terminal() -> None:
     assert str(raised(GuardError("held by \x1b[1mben\rdone"))) == r"held by \x1b[1mben done"
-    assert [failure.reason for failure in refused(["\x07no"])] == [r"\x07no"]
+    assert [failure.reason for failure in check_failures(["\x07no"])] == [r"\x07no"]
 
 
 @pytest.mark.parametrize("error", [ValueError("x y"), SystemExit("x y"), KeyboardInterrupt("x y")])
 def test_unforeseen_ends_become_an_error_that_says_where_and_what(error: BaseException) -> None:
     text = str(raised(error))
     assert text.startswith(
-        f"planning the rollout failed in a way that was not foreseen ({type(error).__name__}: x y). This is a bug"
+        f"planning the rollout failed unexpectedly ({type(error).__name__}: x y). This is a bug"
     )
     assert "KATA_DEPLOY_DEBUG=1" in text
 
@@ -53,10 +53,10 @@ def test_class_of_the_error_is_not_shown_with_a_module() -> None:
 
 def test_debugging_shows_the_unforeseen_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KATA_DEPLOY_DEBUG", "1")
-    with pytest.raises(ZeroDivisionError), boundary("planning"):
+    with pytest.raises(ZeroDivisionError), provider_errors("planning"):
         raise ZeroDivisionError
 
 
 def test_without_an_error_nothing_happens() -> None:
-    with boundary("planning"):
+    with provider_errors("planning"):
         pass
