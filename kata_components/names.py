@@ -71,7 +71,7 @@ def job_templates(suffix: str) -> str:
 
 
 def mark_annotation(suffix: str) -> str:
-    """Return the key of the mark: the node annotation that says what this installation installed."""
+    """Return the key of the mark, the annotation that says what is installed on a node."""
     return f"{_MARK_PREFIX}{suffix or 'default'}"
 
 

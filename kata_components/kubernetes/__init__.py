@@ -1,1 +1,1 @@
-"""The Kubernetes API: connection, requests, list and watch, and the few fields of objects that are read."""
+"""The Kubernetes API: connections, requests, lists, watches, and the fields of objects it reads."""

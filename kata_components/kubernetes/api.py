@@ -1,4 +1,4 @@
-"""The part of the Kubernetes API that this project uses, as protocols for client and test doubles."""
+"""The part of the Kubernetes API that this project uses, as protocols for client and doubles."""
 
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractContextManager

@@ -1,4 +1,4 @@
-"""What the bodies of answers and of deletions hold."""
+"""Decodes the bodies of answers, and makes those of deletions."""
 
 from typing import Any, TypeVar
 
@@ -11,10 +11,10 @@ T = TypeVar("T")
 
 
 def decode(answer: bytes, kind: type[T]) -> T:
-    """Return the record an answer holds.
+    """Return the record in an answer.
 
     Raises:
-        ClusterError: it holds none.
+        ClusterError: there is none.
     """
     try:
         return msgspec.json.decode(answer, type=kind)
@@ -26,7 +26,7 @@ def decode(answer: bytes, kind: type[T]) -> T:
 
 
 def deletion(uid: str = "") -> dict[str, Any]:
-    """Return the options of a deletion: of that very object where a UID is given, its pods in the background."""
+    """Return the body of a deletion, pods in the background; a UID limits it to that object."""
     options: dict[str, Any] = {
         "apiVersion": "v1",
         "kind": "DeleteOptions",

@@ -1,4 +1,4 @@
-"""Bounds how many calls are under way: the renewal of the Lease shares their connections and must not queue behind."""
+"""Bounds concurrent calls: the renewal of the Lease shares their connections and must not wait."""
 
 import asyncio
 from collections.abc import Coroutine, Iterable
@@ -6,9 +6,9 @@ from typing import Any
 
 
 async def run_bounded(limit: int, calls: Iterable[Coroutine[Any, Any, None]]) -> None:
-    """Await all calls, at most `limit` at a time; the first error ends the others and is raised.
+    """Await all calls, at most `limit` at a time; the first error cancels the others and is raised.
 
-    Each is taken from `calls` when its turn comes: an iterator leaves none behind that never began.
+    Takes each from `calls` when its turn comes, so that an iterator creates none that never runs.
     """
     waiting = iter(calls)
 
@@ -25,7 +25,7 @@ async def run_bounded(limit: int, calls: Iterable[Coroutine[Any, Any, None]]) ->
 
 
 def first(group_error: ExceptionGroup[Exception]) -> Exception:
-    """Return the first error of a task group, also of one inside it: it is the cause of the others."""
+    """Return the first error of a task group or of one nested in it: it caused the others."""
     error: Exception = group_error
     while isinstance(error, ExceptionGroup):
         error = error.exceptions[0]

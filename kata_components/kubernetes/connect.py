@@ -1,4 +1,4 @@
-"""Opens the cluster a stack names: kubeconfig, credentials, connection and client put together."""
+"""Connects to a cluster: puts kubeconfig, credentials, connection and client together."""
 
 import asyncio
 import random
@@ -19,7 +19,7 @@ from kata_components.kubernetes.transport import Transport
 
 _DISTRIBUTION: Final = "kata-deploy-pulumi"
 _SPARE_CONNECTIONS: Final = 4
-"""Beside those of node work: watch, Lease, lists."""
+"""For all but calls about nodes: watch, Lease, lists."""
 
 
 def connect(
@@ -36,13 +36,13 @@ def connect(
     It belongs to one event loop; close it there with `aclose`.
 
     Args:
-        context: the name of a kubeconfig context, never the current one by default.
-        kubeconfig: a path, the text or the content of a kubeconfig; None for `KUBECONFIG`, else
+        context: the name of a kubeconfig context; there is no default.
+        kubeconfig: a path, or a kubeconfig as text or content; None for `KUBECONFIG`, else
             `~/.kube/config`.
-        clock: the wall clock, seconds since the epoch.
-        sleep: waits between repetitions.
+        clock: the wall clock, in seconds since the epoch.
+        sleep: waits between attempts.
         uniform: returns jitter in [0, 1).
-        transport: answers requests in place of a network.
+        transport: answers requests instead of the network.
 
     Raises:
         KubeconfigError: the kubeconfig, its context or its way to log in cannot be used.
@@ -62,7 +62,7 @@ def connect(
 
 
 def _version() -> str:
-    """Return the version of the distribution; a checkout that was never installed has none."""
+    """Return the version of the distribution, which a checkout that was never installed lacks."""
     try:
         return metadata.version(_DISTRIBUTION)
     except metadata.PackageNotFoundError:

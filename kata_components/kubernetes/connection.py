@@ -1,8 +1,8 @@
-"""Sends requests to one API server: credentials, time limits, and what a missing or refusing answer means.
+"""Sends requests to one API server: adds credentials and time limits, turns failures into errors.
 
-Every request is one attempt, but for one repetition with a new credential when the first was
-rejected (HTTP 401, so nothing was applied). Knows no Kubernetes object; retries and watches are
-built on top of it.
+Every request is one attempt, except that one whose credential is rejected (HTTP 401, so nothing was
+applied) is repeated once with a new one. Knows no Kubernetes objects; retries and watches are built
+on top of it.
 """
 
 import asyncio
@@ -26,35 +26,36 @@ from kata_components.kubernetes.transport import (
 )
 
 REQUEST_TIMEOUT: Final = 60.0
-"""Seconds until an answer begins, and of silence in it; the API server gives up on a request after
-as many."""
+"""Seconds until an answer begins, and between its chunks; the API server gives up after as many."""
 
 _Headers = list[tuple[str, str]]
 
 OpenTransport = Callable[[Credential], Transport]
-"""Gives connections that present a credential's certificate."""
+"""Returns a transport whose connections present a credential's certificate."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """One request: `path` begins with a slash and includes the query; `accept` and `content_type` are media types.
-
-    A write that is not `allowed` when its bytes could go out is not sent, which counts as no
-    answer.
-    """
+    """One request on the Kubernetes API."""
 
     method: str = "GET"
     path: str
+    """Begins with a slash and includes the query."""
     body: bytes | None = None
     accept: str = "application/json"
+    """The media type of the answer."""
     content_type: str = "application/json"
+    """The media type of the body."""
     compressed: bool = True
+    """Whether the answer may be compressed."""
     time_limit: float = REQUEST_TIMEOUT
+    """Seconds until the answer begins, and between its chunks."""
     allowed: Allowed = always
+    """Asked right before the body is sent; on False nothing is sent, which counts as no answer."""
 
 
 class Connection:
-    """The connections to the API server of one context, opened when first used."""
+    """Requests to the API server of one context; connects when first used."""
 
     def __init__(
         self,
@@ -73,10 +74,10 @@ class Connection:
         self._worked = False
 
     async def send(self, call: Call) -> None:
-        """Wait for the end of an answer that is of no use, without keeping it.
+        """Wait for the whole answer and discard it.
 
         Raises:
-            ApiError, UnreachableError, KubeconfigError: as `request`.
+            ApiError, UnreachableError, KubeconfigError: like `request`.
         """
         async with self.stream(call, call.time_limit) as chunks:
             async for _ in chunks:
@@ -88,19 +89,18 @@ class Connection:
         Raises:
             ApiError: the answer is an error.
             UnreachableError: there is no answer.
-            KubeconfigError: there are no usable credentials, or the server is not the one that is
-                trusted, and no
-                request of this connection has succeeded yet.
+            KubeconfigError: there are no usable credentials or the server is not trusted, and no
+                request has succeeded yet.
         """
         return await self._body(await self._answer(call), call.time_limit)
 
     @asynccontextmanager
     async def stream(self, call: Call, idle_limit: float) -> AsyncIterator[AsyncIterator[bytes]]:
-        """Open an answer without end and give its chunks; `idle_limit` seconds without one count as no answer.
+        """Open an endless answer and yield its chunks; `idle_limit` silent seconds end it.
 
         Raises:
-            ApiError, UnreachableError, KubeconfigError: as `request`; `UnreachableError` also while
-                reading.
+            ApiError, UnreachableError, KubeconfigError: like `request`; `UnreachableError` also
+                while reading.
         """
         answer = await self._answer(call)
         try:
@@ -110,18 +110,18 @@ class Connection:
             answer.close()
 
     async def aclose(self) -> None:
-        """Close all connections, and end a login that is under way."""
+        """Close all connections and cancel a login in progress."""
         await self._credentials.aclose()
         for transport in self._transports.values():
             await transport.aclose()
         self._transports.clear()
 
     async def _answer(self, call: Call) -> Answer:
-        """Return an answer that is not an error, its body unread.
+        """Return an answer that is not an error, with its body unread.
 
-        A way in that fails after it has worked is an outage, not a wrong kubeconfig: a plugin finds
-        no network when a laptop wakes, a captive portal answers in the server's place, a token file
-        is just being replaced.
+        Access that worked before and now fails is an outage, not a wrong kubeconfig: a plugin has
+        no network when a laptop wakes up, a captive portal answers instead of the server, a token
+        file is being replaced.
         """
         try:
             answer = await self._good_answer(call)
@@ -129,7 +129,7 @@ class Connection:
             if not self._worked:
                 raise
             raise UnreachableError(
-                f"the way to the API server, open until now, is closed: {error}"
+                f"access to the API server, which has worked until now, is lost: {error}"
             ) from error
         self._worked = True
         return answer
@@ -138,7 +138,7 @@ class Connection:
         credential = await self._credentials.current()
         answer = await self._send(call, credential)
         if answer.status == HTTPStatus.UNAUTHORIZED:
-            # Read, not closed, so that the connection can be used again.
+            # Read instead of closed, so that the connection can be reused.
             await self._body(answer, call.time_limit)
             renewed = await self._credentials.renewed(credential)
             if renewed is credential:
@@ -174,7 +174,7 @@ class Connection:
             raise failures.no_answer(self.context, self.server, error) from error
 
     async def _body(self, answer: Answer, idle_limit: float) -> bytes:
-        # Silence is bounded, not the whole: a page of nodes takes minutes over a slow VPN.
+        # Only silence is limited: a page of nodes takes minutes over a slow VPN.
         try:
             async with aclosing(self._chunks(answer, idle_limit)) as chunks:
                 return b"".join([chunk async for chunk in chunks])
@@ -198,7 +198,7 @@ class Connection:
         if answer.status == HTTPStatus.UNAUTHORIZED:
             return self._unauthorized()
         if credential.authorization:
-            # A proxy's error page may show the request it got.
+            # A proxy's error page may quote the request.
             secret = credential.authorization.partition(" ")[2]
             body = body.replace(secret.encode(), b"***")
         request = f'{call.method} {call.path.partition("?")[0]} (context "{self.context}")'
@@ -208,10 +208,10 @@ class Connection:
         return failures.unauthorized(self.context, self.server, self._credentials.hint)
 
     def _transport(self, credential: Credential) -> Transport:
-        """Return the connections that present the credential's certificate.
+        """Return the transport that presents the credential's certificate.
 
-        A renewed certificate gets its own: open connections keep the identity they began with, and
-        closing them would lose the answers that are under way.
+        A renewed certificate gets a new one: open connections keep their identity, and closing them
+        would lose answers in flight.
         """
         transport = self._transports.get(credential.certificate)
         if transport is None:
@@ -220,7 +220,7 @@ class Connection:
 
 
 def _impersonation(user: User) -> _Headers:
-    """Return the headers that act as another user, which kubeconfigs may ask for (kubectl's `--as`)."""
+    """Return the headers for acting as another user, as with kubectl's `--as`."""
     if not user.impersonate:
         return []
     headers = [("Impersonate-User", user.impersonate)]
@@ -228,7 +228,7 @@ def _impersonation(user: User) -> _Headers:
     if user.impersonate_uid:
         headers.append(("Impersonate-Uid", user.impersonate_uid))
     for key, values in (user.impersonate_extra or {}).items():
-        # Lower case, as the API server reads them: of two names that differ in case alone, one
-        # would replace the other.
+        # In lower case, as the API server reads them: of two that differ only in case, one would
+        # replace the other.
         headers += [(f"Impersonate-Extra-{key.lower()}", value) for value in values]
     return headers

@@ -141,6 +141,6 @@ class CredentialSource:
 
 
 def _retrieve_exception(task: asyncio.Task[Credential]) -> None:
-    """Keep asyncio from warning about a failure that nobody awaits: the next call meets it again."""
+    """Keep asyncio from warning about a failure nobody awaits: the next call meets it again."""
     if not task.cancelled():
         task.exception()

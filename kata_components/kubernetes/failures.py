@@ -1,8 +1,7 @@
-"""Turns error answers and lost connections into this project's errors, with complete and bounded texts.
+"""Turns error answers and lost connections into this project's errors, with complete messages.
 
-Knows what the API server's error bodies look like, and no HTTP client. Secrets never reach it but
-through a server that echoes them; `bounded` limits what such a one can do, `connection` strikes out
-the token.
+Knows the API server's error bodies, but no HTTP client. Secrets reach it only through a server that
+echoes them: `connection` removes the token, and `bounded` limits the rest.
 """
 
 import os
@@ -52,9 +51,9 @@ _status_decoder = msgspec.json.Decoder(Status)
 
 
 def api_error(request: str, http_status: int, headers: Mapping[str, str], body: bytes) -> ApiError:
-    """Return the error an answer stands for. `request` says what was asked of which context.
+    """Return the error of an answer. `request` names what was requested from which context.
 
-    The body is a Status object or any text: the API server's overload answer (429) and proxies send
+    The body is a Status object or any text: overloaded API servers (429) and proxies send
     `text/plain`.
     """
     try:
@@ -67,24 +66,24 @@ def api_error(request: str, http_status: int, headers: Mapping[str, str], body: 
 def status_error(
     request: str, http_status: int, status: Status, retry_after: float | None = None
 ) -> ApiError:
-    """Return the error a Status object stands for."""
+    """Return the error of a Status object."""
     details = status.details or StatusDetails()
     if http_status == HTTPStatus.UNPROCESSABLE_ENTITY and any(
         c.field == _UID_FIELD for c in details.causes or []
     ):
-        # A merge patch that names another UID asks to change an immutable field; what it means is a
-        # conflict.
+        # To the API server, a merge patch with another UID changes an immutable field; to us, it is
+        # a conflict.
         http_status = HTTPStatus.CONFLICT
     if retry_after is None:
         retry_after = details.retry_after_seconds
-    said = bounded(status.message or "") or "the server gave no reason"
-    text = f"{request} was answered {http_status} {_phrase(http_status)}: {said}"
+    message = bounded(status.message or "") or "the server gave no reason"
+    text = f"{request} was answered {http_status} {_phrase(http_status)}: {message}"
     kind = ExpiredError if http_status == HTTPStatus.GONE else ApiError
     return kind(http_status, bounded(status.reason or ""), text, retry_after)
 
 
 def unauthorized(context: str, server: str, hint: str) -> ApiError:
-    """Return the error of credentials the server does not take (any more)."""
+    """Return the error for a credential that the server rejects."""
     return ApiError(
         HTTPStatus.UNAUTHORIZED,
         "Unauthorized",
@@ -93,29 +92,30 @@ def unauthorized(context: str, server: str, hint: str) -> ApiError:
 
 
 def no_answer(context: str, server: str, error: Exception) -> ClusterError:
-    """Return the error of a request that got no answer: `UnreachableError`, or what is wrong with the certificate."""
+    """Return the error for a missing answer: the server is unreachable or not trusted."""
     cause = _root(error)
     if isinstance(cause, ssl.SSLCertVerificationError):
         return KubeconfigError(
-            f'{server} (context "{context}") is not the server the kubeconfig trusts: {cause.verify_message}. '
-            "Check server, certificate-authority and tls-server-name, or fetch a new kubeconfig"
+            f'{server} (context "{context}") is not the server the kubeconfig trusts: '
+            f"{cause.verify_message}. Check server, certificate-authority and tls-server-name, or "
+            "fetch a new kubeconfig"
         )
     return UnreachableError(
-        f'the API server {server} (context "{context}") gave no answer: {bounded(_reason(cause))}. '
+        f'the API server {server} (context "{context}") did not answer: {bounded(_reason(cause))}. '
         "Is the VPN up, and is this the right context?"
     )
 
 
 def _root(error: BaseException) -> BaseException:
-    """Return the deepest cause that says something: HTTP libraries wrap the operating system's words several times."""
-    telling = inner = error
+    """Return the deepest cause with a message: HTTP libraries wrap the system's."""
+    found = inner = error
     while (
         cause := inner.__cause__ or (None if inner.__suppress_context__ else inner.__context__)
     ) is not None:
         inner = cause.exceptions[0] if isinstance(cause, BaseExceptionGroup) else cause
         if isinstance(inner, TimeoutError) or (isinstance(inner, Exception) and str(inner)):
-            telling = inner
-    return telling
+            found = inner
+    return found
 
 
 def _reason(cause: BaseException) -> str:
@@ -134,8 +134,5 @@ def _phrase(status: int) -> str:
 
 
 def _seconds(retry_after: str | None) -> float | None:
-    """Return the seconds of a Retry-After header.
-
-    Its other form, a date, is not used by the API server.
-    """
+    """Return the seconds of a Retry-After header; the API server never sends its date form."""
     return float(retry_after) if retry_after and retry_after.strip().isdecimal() else None

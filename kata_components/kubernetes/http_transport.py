@@ -1,4 +1,4 @@
-"""Requests over sockets: connections that are kept and used again, TLS, proxy."""
+"""Sends requests over sockets: reuses connections, does TLS, goes through proxies."""
 
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
@@ -16,20 +16,18 @@ from kata_components.kubernetes.tls import tls_context
 from kata_components.kubernetes.transport import Allowed, NoAnswerError, Request
 
 _CONNECT_TIMEOUT: Final = 5.0
-"""For the connection to the server or its proxy, and for the TLS handshake; a proxy's own answer is
-not in it."""
+"""For connecting to the server or its proxy and for the TLS handshake, not for a proxy's answer."""
 _KEEPALIVE_SECONDS: Final = 30.0
-"""Idle connections are dropped before common load balancers (60 s) and the API server (90 s) drop
-them."""
+"""Idle connections are closed before load balancers (often 60 s) or the API server (90 s) do so."""
 
 
 class HttpTransport:
-    """Connections to the API server of a access, at most so many, that present the certificate of a credential.
+    """A limited number of connections that present the certificate of one credential.
 
-    To be made and used inside one event loop.
+    Create and use it in one event loop.
 
     Raises:
-        KubeconfigError: proxy, authority or certificate cannot be used; or `send` finds a name that
+        KubeconfigError: proxy, authority or certificate cannot be used, or (from `send`) a header
             cannot be sent.
     """
 
@@ -45,7 +43,7 @@ class HttpTransport:
                 keepalive_timeout=_KEEPALIVE_SECONDS,
             ),
             middlewares=(self._once,),
-            # How long an answer may take is the caller's.
+            # The caller limits the time for an answer.
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_TIMEOUT),
             cookie_jar=aiohttp.DummyCookieJar(),
         )
@@ -72,7 +70,7 @@ class HttpTransport:
     async def _once(
         request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
-        """Keep the session from sending again what got no answer: it may have been carried out."""
+        """Keep the session from repeating a request without an answer: it may have taken effect."""
         with _no_answer():
             return await send(request)
 
@@ -83,13 +81,13 @@ class HttpTransport:
         except ValueError:
             # Not quoted: it may be part of a secret.
             raise KubeconfigError(
-                f'context "{self._context}" of the kubeconfig has a user to act as (`as`) or a proxy-url with '
-                "characters that cannot be sent"
+                f'context "{self._context}" of the kubeconfig has a user to act as (`as`) or a '
+                "proxy-url with characters that cannot be sent"
             ) from None
 
 
 class _Body(aiohttp.BytesPayload):
-    """A body that keeps itself back, and with it the head of its request, when that is not allowed any more."""
+    """A body that holds itself and the head of its request back if no longer allowed."""
 
     def __init__(self, content: bytes, allowed: Allowed) -> None:
         super().__init__(content)
@@ -99,7 +97,7 @@ class _Body(aiohttp.BytesPayload):
         self, writer: AbstractStreamWriter, content_length: int | None
     ) -> None:
         if not self._allowed():
-            raise NoAnswerError("the request came too late and was not sent")
+            raise NoAnswerError("it was too late to send the request")
         await super().write_with_length(writer, content_length)
 
 
@@ -123,22 +121,22 @@ def _no_answer() -> Iterator[None]:
     try:
         yield
     except (aiohttp.ClientError, OSError) as error:
-        words = _words(error)
-        raise NoAnswerError(words) from (None if words else error)
+        reason = _reason(error)
+        raise NoAnswerError(reason) from (None if reason else error)
 
 
-def _words(error: Exception) -> str:
-    """Return what to say where the library's own words mislead or quote what is secret, "" where its cause says it."""
+def _reason(error: Exception) -> str:
+    """Return the reason where the library's text misleads or quotes secrets, "" elsewhere."""
     match error:
         case aiohttp.ClientHttpProxyError():
             return f"the proxy answered {error.status} {error.message}"
         case aiohttp.ServerDisconnectedError():
             return "the connection was closed without an answer"
         case aiohttp.ClientPayloadError():
-            return "the answer broke off"
+            return "the answer was cut off"
         case aiohttp.ClientResponseError():
-            return f"what came back is no HTTP answer ({error.message})"
+            return f"the answer is not HTTP ({error.message})"
         case aiohttp.ClientConnectorError() if not (error.errno or error.strerror):
-            return "the connection was closed in the TLS handshake"
+            return "the connection was closed during the TLS handshake"
         case _:
             return ""

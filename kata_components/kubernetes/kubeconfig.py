@@ -184,7 +184,7 @@ def _converted(document: _Document) -> _Kubeconfig:
 
 
 def _without_nulls(content: Any) -> Any:  # noqa: ANN401 - typed by the conversion that follows
-    """Return the content without nulls, which kubectl reads as absent; extensions stay as they are."""
+    """Return the content without nulls, which kubectl reads as absent, but whole extensions."""
     if isinstance(content, Mapping):
         entries = ((key, value) for key, value in content.items() if value is not None)
         return {key: value if key == EXTENSION else _without_nulls(value) for key, value in entries}

@@ -9,7 +9,8 @@ from kata_components.kubernetes.objects import AnnotatedMetadata, ApiRecord, Met
 class NodeCondition(ApiRecord):
     """One entry of `status.conditions` of a node.
 
-    The words of thousands of healthy nodes would only fill memory.
+    Keeps only the message of a node that is not Ready: those of thousands of healthy nodes would
+    fill memory.
     """
 
     type: str
@@ -17,7 +18,7 @@ class NodeCondition(ApiRecord):
     message: str | None = None
 
     def __post_init__(self) -> None:
-        """Forget what nobody asks for."""
+        """Drop a message that is never shown."""
         if self.type != "Ready" or self.status == "True":
             self.message = None
 
@@ -35,10 +36,7 @@ class NodeInfo(ApiRecord):
 
 
 class RuntimeHandler(ApiRecord):
-    """One entry of `status.runtimeHandlers` of a node.
-
-    The container runtime's default one has no name.
-    """
+    """One entry of `status.runtimeHandlers` of a node; the default handler has no name."""
 
     name: str = ""
 
@@ -80,16 +78,13 @@ class Node(ApiRecord):
 
     @property
     def trouble(self) -> str:
-        """Why it is not Ready, in the kubelet's or the node controller's own words.
-
-        Empty when it is.
-        """
+        """Why it is not Ready, in the words of the kubelet or node controller; empty if it is."""
         condition = self._readiness
         return bounded(condition.message or "") if condition else ""
 
     @property
     def not_ready(self) -> str:
-        """What to say of it when it is not Ready."""
+        """The message for a node that is not Ready."""
         return f"node is NotReady{self.trouble and f': {self.trouble}'}"
 
     @property
@@ -104,18 +99,18 @@ class Node(ApiRecord):
 
     @property
     def handlers(self) -> frozenset[str] | None:
-        """The handlers that its container runtime serves, None where the node does not say."""
+        """The handlers of its container runtime, None if the node does not report them."""
         if self.status is None or self.status.runtime_handlers is None:
             return None
         return frozenset(handler.name for handler in self.status.runtime_handlers)
 
     @property
     def info(self) -> NodeInfo:
-        """What the kubelet says of the machine; empty before it reported."""
+        """What the kubelet reports about the machine; empty before it has."""
         return (self.status and self.status.node_info) or NodeInfo()
 
 
 class AnnotatedNode(ApiRecord):
-    """A node of which only name and annotations are read; labels of thousands would fill memory."""
+    """A node of which only name and annotations are read, to save memory."""
 
     metadata: AnnotatedMetadata

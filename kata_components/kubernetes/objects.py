@@ -1,7 +1,8 @@
-"""The fields of Kubernetes objects that this project reads, and no others.
+"""The fields of Kubernetes objects that this project reads.
 
-Unknown fields are skipped while decoding, and absent or `null` ones become None: 5,000 nodes of 20
-KB decode in a fraction of the time and memory of full objects (docs/adr/0005).
+Decoding skips all others, so that 5,000 nodes of 20 KB take a fraction of the time and memory of
+full objects (docs/adr/0005). Absent and `null` fields become None. Their meanings are those of
+kubernetes.io/docs/reference/kubernetes-api. `nodes` and `pods` have those of nodes and pods.
 """
 
 from typing import Any, Generic, Literal, TypeVar
@@ -10,20 +11,20 @@ import msgspec
 
 
 class ApiRecord(msgspec.Struct, rename="camel", gc=False, kw_only=True):
-    """Base of the records: camelCase on the wire, not tracked by the garbage collector.
+    """Base of the records: camelCase on the wire, never changed after decoding.
 
-    Nobody changes them.
+    Not tracked by the garbage collector, for speed: records must not form cycles.
     """
 
 
 class AnnotatedMetadata(ApiRecord):
-    """The part of `metadata` that tells of marks."""
+    """`metadata` of which only name and annotations are read."""
 
     name: str = ""
     annotations: dict[str, str] | None = None
 
     def annotation(self, key: str) -> str | None:
-        """Return the value of an annotation, None when it is not set."""
+        """Return the value of an annotation, None if it is not set."""
         return (self.annotations or {}).get(key)
 
 
@@ -38,24 +39,24 @@ class Metadata(AnnotatedMetadata):
     labels: dict[str, str] | None = None
 
     def label(self, key: str) -> str | None:
-        """Return the value of a label, None when it is not set."""
+        """Return the value of a label, None if it is not set."""
         return (self.labels or {}).get(key)
 
 
 class ObjectMetadata(ApiRecord):
-    """An object of which only the metadata was asked for (`PartialObjectMetadata`)."""
+    """An object of which only the metadata was requested (`PartialObjectMetadata`)."""
 
     metadata: Metadata
 
 
 class OwnedMetadata(Metadata):
-    """`metadata` with who set which field: the entries of `managedFields`, as they are."""
+    """`metadata` with `managedFields`, the undecoded entries that say who set which field."""
 
     managed_fields: list[dict[str, Any]] | None = None
 
 
 class OwnedObject(ApiRecord):
-    """An object of which only the metadata was asked for, with who set which field."""
+    """An object of which only the metadata was requested, with `managedFields`."""
 
     metadata: OwnedMetadata
 
@@ -109,13 +110,13 @@ class Job(ApiRecord):
     status: JobStatus | None = None
 
     def condition(self, kind: str) -> Condition | None:
-        """Return the condition of that type if it is True."""
+        """Return the condition of a type if it is True."""
         conditions = (self.status and self.status.conditions) or []
         return next((c for c in conditions if c.type == kind and c.status == "True"), None)
 
 
 class JobList(ApiRecord):
-    """All Jobs of a list call, with the position a watch continues from."""
+    """All Jobs of a list, with the position from which a watch continues."""
 
     items: list[Job]
     resource_version: str
@@ -153,7 +154,7 @@ class DaemonSetStatus(ApiRecord):
 
 
 class DaemonSetSpec(ApiRecord):
-    """`spec` of a DaemonSet; the template is as it came."""
+    """`spec` of a DaemonSet, with an undecoded template."""
 
     template: dict[str, Any] | None = None
 
@@ -167,7 +168,7 @@ class DaemonSet(ApiRecord):
 
     @property
     def scheduled(self) -> int:
-        """On how many nodes it has a pod."""
+        """The number of nodes on which it has a pod."""
         return (self.status and self.status.current_number_scheduled) or 0
 
 

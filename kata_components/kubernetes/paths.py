@@ -1,16 +1,16 @@
-"""Where objects are in the Kubernetes API."""
+"""The paths of objects in the Kubernetes API."""
 
 from collections.abc import Mapping
 from urllib.parse import quote, urlencode
 
 
 def prefix(api_version: str) -> str:
-    """Return where the kinds of an API version are: `/api/v1` or `/apis/batch/v1`."""
+    """Return the path of an API version, such as `/api/v1` or `/apis/batch/v1`."""
     return f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
 
 
 def collection(prefix: str, plural: str, namespace: str = "") -> str:
-    """Return the path of all objects of a kind, those of one namespace where one is given."""
+    """Return the path of all objects of a kind, or of those in one namespace."""
     return f"{prefix}/namespaces/{quote(namespace)}/{plural}" if namespace else f"{prefix}/{plural}"
 
 
@@ -20,5 +20,5 @@ def item(prefix: str, plural: str, name: str, namespace: str = "") -> str:
 
 
 def with_query(path: str, query: Mapping[str, str]) -> str:
-    """Return a path with its query; empty values are left out."""
+    """Return a path with its query, without empty values."""
     return f"{path}?{urlencode({key: value for key, value in query.items() if value})}"

@@ -1,4 +1,4 @@
-"""The fields of pods, and of the events about their making, that say why a Job fails or does not get on."""
+"""The fields of pods, and of events about them, that say why a Job fails or makes no progress."""
 
 from kata_components.kubernetes.objects import ApiRecord, Condition, Metadata
 
@@ -19,7 +19,7 @@ class Waiting(ApiRecord):
 
 
 class Running(ApiRecord):
-    """Since when a container runs."""
+    """When a container started."""
 
     started_at: str | None = None
 
@@ -72,29 +72,26 @@ class Pod(ApiRecord):
 
     @property
     def stages(self) -> list[tuple[str, ContainerState]]:
-        """The containers that have a state, by name: those of the init phase first."""
+        """The names and states of its containers that have a state, init containers first."""
         status = self.status or PodStatus()
         found = [*(status.init_container_statuses or []), *(status.container_statuses or [])]
         return [(container.name, container.state) for container in found if container.state]
 
     @property
     def failed(self) -> tuple[str, Terminated] | None:
-        """The stage that has failed, and how."""
+        """The stage that failed, and how."""
         ended = ((stage, state.terminated) for stage, state in self.stages if state.terminated)
         return next(((stage, end) for stage, end in ended if end.exit_code), None)
 
     @property
     def stuck(self) -> tuple[str, Waiting] | None:
-        """The stage that cannot start, and why.
-
-        One whose turn has not come, or that is being made, is no such.
-        """
+        """The stage that cannot start, and why; not one that is starting or still to come."""
         waits = ((stage, state.waiting) for stage, state in self.stages if state.waiting)
         return next(((stage, wait) for stage, wait in waits if wait.reason not in _STARTING), None)
 
     @property
     def running(self) -> str:
-        """The stage at work, empty when none is."""
+        """The stage that is running, empty if none is."""
         return next((stage for stage, state in self.stages if state.running), "")
 
 
@@ -102,7 +99,7 @@ _STARTING = {None, "PodInitializing", "ContainerCreating"}
 
 
 class Event(ApiRecord):
-    """An event about an object. It happened at the latest of its times, all RFC 3339 and UTC."""
+    """An event about an object, with times in RFC 3339 and UTC."""
 
     metadata: Metadata
     reason: str | None = None
@@ -112,5 +109,5 @@ class Event(ApiRecord):
 
     @property
     def time(self) -> str:
-        """When it was seen last."""
+        """When it happened last."""
         return self.last_timestamp or self.event_time or self.metadata.creation_timestamp or ""

@@ -1,6 +1,6 @@
-"""Which proxy leads to an API server: the kubeconfig's, else the environment's as kubectl reads it.
+"""Finds the proxy of an API server: the kubeconfig's, else the environment's as kubectl reads it.
 
-Rules of the environment: golang.org/x/net/http/httpproxy, which kubectl uses.
+The rules of the environment are those of golang.org/x/net/http/httpproxy, which kubectl uses.
 """
 
 import os
@@ -16,10 +16,10 @@ _PORTS: Final = {"http": 80, "https": 443}
 
 
 def proxy_of(access: ClusterAccess, environment: Mapping[str, str] = os.environ) -> str | None:
-    """Return the URL of the proxy to a access's server, None when there is none.
+    """Return the URL of the proxy to the API server, None when there is none.
 
     Raises:
-        KubeconfigError: there is one, and it is of a kind that cannot be used.
+        KubeconfigError: there is one, but its kind is not supported.
     """
     proxy = access.cluster.proxy_url or _of_environment(access.cluster.server, environment)
     if not proxy:
@@ -27,9 +27,9 @@ def proxy_of(access: ClusterAccess, environment: Mapping[str, str] = os.environ)
     if not _is_usable(proxy):
         # Not quoted: it may hold a password.
         raise KubeconfigError(
-            f'the proxy of context "{access.context}" cannot be used: proxy-url in the kubeconfig, or HTTPS_PROXY in '
-            "the environment, must be http://host:port; through such a proxy the connection to the cluster is TLS all "
-            "the way"
+            f'the proxy of context "{access.context}" cannot be used: proxy-url in the kubeconfig, '
+            "or HTTPS_PROXY in the environment, must be http://host:port; even through such a "
+            "proxy, the connection to the cluster is TLS from end to end"
         )
     return proxy
 
@@ -57,13 +57,13 @@ def _is_excepted(url: SplitResult, exceptions: str) -> bool:
     host, port = url.hostname or "", str(url.port or _PORTS.get(url.scheme))
     address = _address(host)
     if host == "localhost" or (address and address.is_loopback):
-        # Proxies never lead to this machine.
+        # This machine is never reached through a proxy.
         return True
     return any(_matches(entry.strip().lower(), host, port) for entry in exceptions.split(","))
 
 
 def _matches(entry: str, host: str, port: str) -> bool:
-    """Return whether an entry of NO_PROXY (`*`, address, network or domain, with a port or not) is about a host."""
+    """Return whether an entry of NO_PROXY matches: `*`, an address, network or domain[:port]."""
     if entry == "*":
         return True
     address = _address(host)

@@ -1,7 +1,7 @@
-"""Repeats reads that failed in passing, and says how long to wait before which repetition.
+"""Repeats reads after transient failures, and decides which errors are worth another attempt.
 
-Writes are not repeated here: whether a lost write was applied is decided by the one who plans it.
-One layer retries, or unknown outcomes would be hidden and delays multiplied.
+Writes are not repeated here: only their caller knows what a lost answer means. Only one layer
+retries, or unknown outcomes would be hidden and delays multiplied.
 """
 
 import asyncio
@@ -15,10 +15,10 @@ from kata_components.errors import ApiError, ClusterError, ExpiredError, Unreach
 from kata_components.kubernetes.backoff import Attempts, backoff, retry_after_seconds
 
 _LONGEST_SECONDS: Final = 60.0
-"""After so long no further attempt begins: minutes of silence look like a hang."""
+"""How long a read may be repeated: minutes of silence look like a hang."""
 _REFUSED_SECONDS: Final = 60.0
-"""So long an API server may refuse what it just allowed: one that has started knows neither roles
-nor logins."""
+"""How long refusals may last before they count as permanent: a freshly started API server has not
+loaded roles or tokens yet."""
 _TRANSIENT: Final = frozenset({429, 500, 502, 503, 504})
 
 T = TypeVar("T")
@@ -33,17 +33,14 @@ def is_transient(error: Exception) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class Retry:
-    """Exponential back-off with jitter, at least as long as the server asks for."""
+    """Exponential backoff with jitter, at least as long as the server asks for."""
 
     attempts: int = 6
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     random: Callable[[], float] = random.random
 
     async def read(self, call: Callable[[], Awaitable[T]]) -> T:
-        """Return what `call` returns, repeating it after transient failures.
-
-        The last failure is raised.
-        """
+        """Return what `call` returns, repeating it after transient failures; raise the last one."""
         clock = asyncio.get_running_loop().time
         end = clock() + _LONGEST_SECONDS
         for failures in range(self.attempts - 1):
@@ -56,33 +53,33 @@ class Retry:
         return await call()
 
     async def pause(self, failures: int, error: Exception | None = None) -> None:
-        """Wait after one more failure, `failures` having gone before it in a row."""
+        """Wait after a failure that follows `failures` others in a row."""
         await self.sleep(self.delay(failures, getattr(error, "retry_after", None)))
 
     def delay(self, failures: int, retry_after: float | None = None) -> float:
-        """Return the seconds to wait: 50 to 100 % of `backoff`, and no less than the server asks for."""
+        """Return the seconds to wait: 50 to 100 % of `backoff`, more if the server asks for it."""
         return max(
             backoff(failures) * (0.5 + 0.5 * self.random()), retry_after_seconds(retry_after)
         )
 
 
 class RetryWindow:
-    """The window of one run with its API server.
+    """Decides whether a run in progress waits for the API server instead of ending.
 
-    One for each kind of request that is repeated until it succeeds.
+    Each kind of request that is repeated until it succeeds has its own.
     """
 
     def __init__(self) -> None:
         self._refused_since = self._refused_last = -math.inf
 
     def reset(self) -> None:
-        """Take note of an answer that is none of these errors."""
+        """Note that the request was answered without such an error."""
         self._refused_last = -math.inf
 
     def allows(self, error: ClusterError) -> bool:
-        """Return whether it is worth to ask again.
+        """Return whether to try again.
 
-        Refusals with a long time between them are not one lasting state.
+        Refusals far apart in time do not add up: each starts a new window.
         """
         if is_transient(error) or isinstance(error, ExpiredError):
             return True
@@ -96,10 +93,10 @@ class RetryWindow:
 
 
 async def until_answered(call: Callable[[], Awaitable[T]]) -> T:
-    """Await what may be done again without harm, at most ten times more while its errors pass by themselves.
+    """Return what an idempotent `call` returns, retrying errors that may pass up to ten times.
 
     Raises:
-        ClusterError: the last of them, or one that does not pass.
+        ClusterError: the error has lasted, or it is permanent.
     """
     attempts, window = Attempts(), RetryWindow()
     while True:

@@ -1,4 +1,4 @@
-"""Asking the API server what this identity may do (SelfSubjectAccessReview)."""
+"""Asks the API server what this identity may do (SelfSubjectAccessReview)."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ class ReviewStatus(ApiRecord):
 
 
 class AccessReview(ApiRecord):
-    """An answered review."""
+    """A review with its answer."""
 
     status: ReviewStatus | None = None
 
@@ -25,7 +25,7 @@ class AccessReview(ApiRecord):
 def access_review(
     verb: str, group: str, resource: str, namespace: str, name: str
 ) -> dict[str, Any]:
-    """Return the question as it goes over the wire; `resource` may be `pods/log`."""
+    """Return a review as it goes over the wire; `resource` may be `pods/log`."""
     kind, _, subresource = resource.partition("/")
     attributes = {
         "verb": verb,

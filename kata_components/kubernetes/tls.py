@@ -1,4 +1,4 @@
-"""What TLS connections to a cluster trust and present."""
+"""The TLS context of connections to a cluster: what they trust, which certificate they present."""
 
 import ssl
 import tempfile
@@ -12,10 +12,9 @@ from kata_components.kubernetes.pem import pem
 
 
 def tls_context(cluster: Cluster, credential: Credential) -> ssl.SSLContext:
-    """Return what connections to the cluster trust and present.
+    """Return the TLS context of connections to the cluster.
 
-    The system's trust store, which is slow to load, is used only where the kubeconfig names no
-    authority.
+    Loads the system's trust store, which is slow, only if the kubeconfig names no authority.
 
     Raises:
         KubeconfigError: authority, certificate or key cannot be used.
@@ -25,7 +24,7 @@ def tls_context(cluster: Cluster, credential: Credential) -> ssl.SSLContext:
     )
     if authority and cluster.insecure_skip_tls_verify:
         raise KubeconfigError(
-            "the kubeconfig has both a certificate-authority and insecure-skip-tls-verify: remove one"
+            "the kubeconfig has both certificate-authority and insecure-skip-tls-verify: remove one"
         )
     plain = urlsplit(cluster.server).scheme == "http"
     if authority or cluster.insecure_skip_tls_verify or plain:
@@ -38,7 +37,7 @@ def tls_context(cluster: Cluster, credential: Credential) -> ssl.SSLContext:
         context.verify_mode = ssl.CERT_NONE
     try:
         if authority:
-            # Comments between certificates may hold any text, certificates only ASCII.
+            # Certificates are ASCII, comments between them may be any text.
             context.load_verify_locations(cadata=authority.encode("ascii", "ignore").decode())
         if credential.certificate:
             _present(context, credential)
@@ -51,11 +50,11 @@ def tls_context(cluster: Cluster, credential: Credential) -> ssl.SSLContext:
 
 
 def _present(context: ssl.SSLContext, credential: Credential) -> None:
-    # OpenSSL's Python binding takes a client certificate only from a file; the folder is private
-    # and short-lived.
+    # Python's ssl takes a client certificate only from a file; the folder is private and
+    # short-lived.
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "client.pem")
         path.touch(mode=0o600)
         path.write_text(f"{credential.certificate}\n{credential.key}", encoding="utf-8")
-        # Without a password of ours OpenSSL would ask the terminal for one.
+        # Without a password, OpenSSL would ask for one on the terminal.
         context.load_cert_chain(path, password="")

@@ -1,6 +1,6 @@
-"""One HTTP request and its answer, as protocols: `http_transport` has them over sockets, tests inside the process.
+"""HTTP requests and answers as protocols, for `http_transport` over sockets and tests without.
 
-Knows no Kubernetes and no credential; what a missing answer means to the caller is the caller's.
+Knows neither Kubernetes nor credentials.
 """
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
@@ -8,17 +8,16 @@ from dataclasses import dataclass
 from typing import Protocol
 
 Allowed = Callable[[], bool]
-"""Asked right before the bytes of a write go out: by then it may have waited for long, and the
-machine slept."""
+"""Asked right before a write is sent: it may have waited long by then, and the machine slept."""
 
 
 def always() -> bool:
-    """Return that a write may go out whenever it can."""
+    """Allow a write at any time."""
     return True
 
 
 class NoAnswerError(Exception):
-    """There is no (complete) answer: whether the request was carried out is not known.
+    """Raised when there is no complete answer: whether the request took effect is unknown.
 
     The cause says why.
     """
@@ -26,20 +25,20 @@ class NoAnswerError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """A request; `path` begins with a slash and is encoded already, a header may be there more than once.
-
-    One with a body is only sent if it is `allowed` at that moment.
-    """
+    """One HTTP request."""
 
     method: str
     path: str
+    """Begins with a slash and is already encoded."""
     headers: Sequence[tuple[str, str]]
+    """Names may repeat."""
     body: bytes | None = None
     allowed: Allowed = always
+    """Asked right before a body is sent."""
 
 
 class Answer(Protocol):
-    """What came back; `close` it when its body is not read to the end."""
+    """An answer; `close` it if its body is not read to the end."""
 
     @property
     def status(self) -> int:
@@ -47,23 +46,23 @@ class Answer(Protocol):
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """The headers; lower-case names find them."""
+        """The headers, which lower-case names find."""
 
     def chunks(self) -> AsyncGenerator[bytes, None]:
-        """Yield the body as it arrives; `NoAnswerError` when it breaks off."""
+        """Yield the body as it arrives; `NoAnswerError` if it breaks off."""
 
     def close(self) -> None:
-        """Let go of an answer; its connection is closed, too, when there is more to come."""
+        """Release the answer; its connection is closed, too, if the body is incomplete."""
 
 
 class Transport(Protocol):
-    """Requests to one server with one identity. A request is sent once."""
+    """Sends requests to one server with one identity, each once."""
 
     async def send(self, request: Request) -> Answer:
-        """Return the answer, whatever its status, as soon as its headers are there.
+        """Return the answer, whatever its status, as soon as its headers have arrived.
 
         Raises:
-            NoAnswerError: there is none, or the request was not allowed any more and not sent.
+            NoAnswerError: there is none, or the request was no longer allowed and not sent.
         """
 
     async def aclose(self) -> None:

@@ -102,7 +102,7 @@ class JobWatcher:
         }
 
     async def _before_relist(self) -> None:
-        """Slow down a caller that lists and watches in turn while every position expires at once."""
+        """Slow down a caller that lists and watches in turn while each position expires at once."""
         if self._expired_in_a_row:
             await self._retry.pause(self._expired_in_a_row - 1)
         self._expired_in_a_row += 1

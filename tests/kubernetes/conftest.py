@@ -35,7 +35,7 @@ async def wired() -> AsyncIterator[Callable[[Script], Wired]]:
 
 @pytest.fixture
 async def opened() -> AsyncIterator[Opened]:
-    """Connect as `connect` does, to the only context of the test's kubeconfigs, and close at the end."""
+    """Connects to the only context of a test's kubeconfig, and closes at the end."""
     clients: list[HttpKubeApi] = []
 
     def open_client(config: Any, **options: Any) -> HttpKubeApi:
@@ -49,7 +49,7 @@ async def opened() -> AsyncIterator[Opened]:
 
 @pytest.fixture(scope="session")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    """An authority, a server certificate for api.internal and 127.0.0.1, and client certificates for ann and bob."""
+    """An authority, a server (api.internal, 127.0.0.1), two clients (ann, bob) and a stranger."""
     openssl = shutil.which("openssl")
     if openssl is None:
         pytest.skip("no openssl on PATH to make certificates with")

@@ -1,6 +1,6 @@
 """A scripted API server, over real sockets (`FakeServer`) or inside the process (`InProcess`).
 
-Both are given one function from what was asked to what is answered, and record what was asked.
+Both take one function from requests to replies, and record the requests.
 """
 
 import asyncio
@@ -19,13 +19,15 @@ from kata_components.kubernetes.transport import NoAnswerError, Request
 
 @dataclass(frozen=True)
 class Asked:
+    """A request as it arrived."""
+
     method: str
     path: str
     query: dict[str, str]
     headers: dict[str, str]
     body: bytes
     groups: tuple[str, ...] = ()
-    """The values of a header that may come more than once."""
+    """The values of `Impersonate-Group`, which may repeat."""
 
     @property
     def json(self) -> Any:
@@ -37,18 +39,19 @@ End = Literal["close", "reset", "silence", "lost", "cut", "unanswered"]
 
 @dataclass(frozen=True)
 class Reply:
-    """`chunks` make it a stream, which then ends, breaks off (`reset`) or falls silent (`silence`).
-
-    Over sockets an answer may also be `lost`: the request is taken, and the connection ends without
-    a byte; `unanswered`: it stays open without a byte. The last chunk of a stream may be `cut`: it
-    ends before as many bytes as were announced.
-    """
+    """What the server answers."""
 
     status: int = 200
     body: bytes = b"{}"
     headers: Mapping[str, str] = field(default_factory=dict)
     chunks: Sequence[bytes] | None = None
+    """Makes it a stream."""
     end: End = "close"
+    """How a stream ends: `close`, `reset` or `silence`.
+
+    Over sockets also `cut` (the last chunk is shorter than announced); or, for any reply, `lost`
+    (the connection is closed without a byte) and `unanswered` (it stays open without a byte).
+    """
 
 
 Script = Callable[[Asked], Reply]
@@ -76,7 +79,7 @@ def refused(
 
 
 def stream(*events: Any, end: End = "close") -> Reply:
-    """A watch: dicts become lines, bytes go out as they are."""
+    """Return the reply to a watch; dicts become lines, bytes stay as they are."""
     lines = [
         event if isinstance(event, bytes) else msgspec.json.encode(event) + b"\n"
         for event in events
@@ -85,7 +88,7 @@ def stream(*events: Any, end: End = "close") -> Reply:
 
 
 def in_turn(*replies: Reply) -> Script:
-    """Answer each request with the next reply, and with the last one from then on."""
+    """Answer each request with the next reply, and all further ones with the last."""
     left = list(replies)
     return lambda _: left.pop(0) if len(left) > 1 else left[0]
 
@@ -107,7 +110,7 @@ class InProcessAnswer:
         self.headers = self.reply.headers
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
-        assert not self.closed, "nothing can be read any more"
+        assert not self.closed, "a closed answer cannot be read"
         for chunk in (self.reply.body,) if self.reply.chunks is None else self.reply.chunks:
             yield chunk
         if self.reply.end == "reset":
@@ -195,7 +198,7 @@ class FakeServer:
             pass
         finally:
             self._tasks.discard(task)
-            # Aborted, so that nobody waits for a peer that has gone.
+            # Aborted, so as not to wait for a peer that is gone.
             writer.transport.abort()
 
     async def _answer(self, reply: Reply, writer: asyncio.StreamWriter) -> None:
@@ -219,7 +222,7 @@ class FakeServer:
         if reply.end == "silence":
             await asyncio.Event().wait()
         if reply.end in {"reset", "cut"}:
-            # What was written goes out first; then the peer sees a connection that breaks off.
+            # Lets the written bytes go out before the connection breaks off.
             await asyncio.sleep(0.01)
             raise ConnectionResetError
         if reply.chunks is not None:

@@ -1,4 +1,4 @@
-"""What the tests of the client share: a kubeconfig, a stand-in for sleeping, a client wired to a scripted server."""
+"""Shared by the tests of the client: kubeconfigs, sleeps without waiting, certificates."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ def kubeconfig(
     user: Mapping[str, Any] | None = None,
     more: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Return a kubeconfig of one context; `more` are further fields of its cluster."""
+    """Return a kubeconfig with one context; `more` are further fields of its cluster."""
     return {
         "clusters": [{"name": "c", "cluster": {"server": server, **(more or {})}}],
         "users": [{"name": "u", "user": dict(user or {})}],
@@ -28,7 +28,7 @@ def kubeconfig(
 
 @dataclass
 class Pauses:
-    """Stands for sleeping: takes no time, remembers how long."""
+    """Replaces sleeping: takes no time, but records how long it was asked to."""
 
     seconds: list[float] = field(default_factory=list)
 
@@ -38,7 +38,7 @@ class Pauses:
 
 @dataclass
 class Wired:
-    """A real client on a scripted server inside the process."""
+    """A real client of a scripted server in the same process."""
 
     api: HttpKubeApi
     server: InProcess

@@ -1,4 +1,4 @@
-"""Reads are repeated, writes are one attempt: whether a lost write was applied is not for the client to guess."""
+"""Reads are repeated, writes are not: the client does not guess whether a lost one was applied."""
 
 from collections.abc import Callable
 
@@ -20,7 +20,7 @@ def status_429(seconds: str) -> Reply:
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
-async def test_reads_are_repeated_after_passing_failures(wired: Wire, status: int) -> None:
+async def test_reads_are_repeated_after_transient_failures(wired: Wire, status: int) -> None:
     wire = wired(in_turn(refused(status), EMPTY))
     assert await wire.api.list_nodes() == []
     assert wire.pauses.seconds == [0.2]
@@ -44,7 +44,7 @@ async def test_reads_give_up_after_six_attempts(wired: Wire) -> None:
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 422])
-async def test_reads_are_not_repeated_after_lasting_failures(wired: Wire, status: int) -> None:
+async def test_reads_are_not_repeated_after_permanent_failures(wired: Wire, status: int) -> None:
     wire = wired(lambda _: refused(status))
     with pytest.raises(ApiError) as error:
         await wire.api.get_node("n")

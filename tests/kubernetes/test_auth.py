@@ -87,7 +87,7 @@ def source(user: Mapping[str, Any], clock: Clock | None = None) -> CredentialSou
 
 
 @pytest.mark.parametrize("version", [V1, V1BETA1])
-async def test_a_plugin_of_either_version_gives_the_token(plugin: Plugin, version: str) -> None:
+async def test_a_plugin_of_either_version_provides_the_token(plugin: Plugin, version: str) -> None:
     plugin.prints(version, token="abc")
 
     credential = await source(plugin.user(version)).current()
@@ -100,7 +100,7 @@ async def test_a_plugin_of_either_version_gives_the_token(plugin: Plugin, versio
     }
 
 
-async def test_a_plugin_learns_of_the_cluster_when_it_asks(plugin: Plugin) -> None:
+async def test_a_plugin_gets_the_cluster_if_it_wants_it(plugin: Plugin) -> None:
     config = kubeconfig(
         "https://api", plugin.user(provideClusterInfo=True), {"tls-server-name": "internal"}
     )
@@ -273,7 +273,7 @@ async def test_a_failing_plugin_is_explained(plugin: Plugin, text: str, complain
     assert 'credential plugin "plugin" of context "prod"' in str(failed.value)
 
 
-async def test_a_plugin_that_fails_once_it_has_worked_is_an_outage(
+async def test_a_plugin_that_worked_before_and_fails_is_an_outage(
     plugin: Plugin, opened: Opened
 ) -> None:
     pauses, clock = Pauses(), Clock()
@@ -289,16 +289,14 @@ async def test_a_plugin_that_fails_once_it_has_worked_is_an_outage(
     plugin.script("echo could not connect to sts >&2; exit 255")
 
     with pytest.raises(
-        UnreachableError, match=r"is closed: the credential plugin .* 255: could not connect to sts"
+        UnreachableError, match=r"is lost: the credential plugin .* 255: could not connect to sts"
     ):
         await api.list_nodes()
 
     assert len(pauses.seconds) == 5
 
 
-async def test_a_plugin_that_never_worked_is_not_asked_again(
-    plugin: Plugin, opened: Opened
-) -> None:
+async def test_a_plugin_that_never_worked_is_not_run_again(plugin: Plugin, opened: Opened) -> None:
     pauses = Pauses()
     plugin.script("echo run >> runs; exit 1")
     with pytest.raises(
@@ -308,7 +306,7 @@ async def test_a_plugin_that_never_worked_is_not_asked_again(
     assert (plugin.runs, pauses.seconds) == (1, [])
 
 
-async def test_a_hanging_plugin_is_ended_with_its_children(plugin: Plugin) -> None:
+async def test_a_hanging_plugin_is_killed_with_its_children(plugin: Plugin) -> None:
     held = plugin.folder / "held"
     os.mkfifo(held)
     reader = os.open(held, os.O_RDONLY | os.O_NONBLOCK)
@@ -318,13 +316,13 @@ async def test_a_hanging_plugin_is_ended_with_its_children(plugin: Plugin) -> No
     with pytest.raises(KubeconfigError, match=r"did not answer within 0\.3 s"):
         await credential_source(access, Clock(), plugin_timeout=0.3).current()
 
-    # The end of the pipe is reached when nobody holds its other side.
+    # The end of the pipe is reached once nobody holds its other side.
     os.set_blocking(reader, True)
     assert os.read(reader, 1) == b""
     os.close(reader)
 
 
-async def test_closing_the_client_ends_a_plugin_at_work_with_its_children(
+async def test_closing_the_client_kills_a_running_plugin_with_its_children(
     plugin: Plugin, opened: Opened
 ) -> None:
     held = plugin.folder / "held"
@@ -332,7 +330,7 @@ async def test_closing_the_client_ends_a_plugin_at_work_with_its_children(
     plugin.script("sleep 600 > held & wait")
     api = opened(kubeconfig(user=plugin.user()), transport=InProcess(lambda _: ok(NODES)))
     asking = asyncio.create_task(api.list_nodes())
-    # Returns when the other side is opened, too.
+    # Returns once the other side is open, too.
     reader = await asyncio.to_thread(os.open, held, os.O_RDONLY)
     asking.cancel()
     await asyncio.gather(asking, return_exceptions=True)
@@ -352,7 +350,7 @@ async def test_a_missing_plugin_names_the_hint(plugin: Plugin) -> None:
         await source(user).current()
 
 
-def test_what_cannot_work_is_refused_at_once(plugin: Plugin) -> None:
+def test_unsupported_logins_are_refused_at_once(plugin: Plugin) -> None:
     with pytest.raises(KubeconfigError, match="needs a terminal"):
         source(plugin.user(interactiveMode="Always"))
     with pytest.raises(KubeconfigError, match="supported: "):

@@ -37,7 +37,7 @@ async def test_lists_are_paged_and_consistent(wired: Wire) -> None:
     ]
 
 
-async def test_a_list_that_expires_half_way_begins_again(wired: Wire) -> None:
+async def test_a_list_that_expires_half_way_starts_again(wired: Wire) -> None:
     wire = wired(
         in_turn(
             page("a", "b", more="old"), refused(410, "expired"), page("b", more="new"), page("c")
@@ -46,7 +46,7 @@ async def test_a_list_that_expires_half_way_begins_again(wired: Wire) -> None:
     assert [node.metadata.name for node in await wire.api.list_nodes()] == ["b", "c"]
 
 
-async def test_a_list_that_expires_for_ever_ends(wired: Wire) -> None:
+async def test_a_list_that_keeps_expiring_fails(wired: Wire) -> None:
     wire = wired(
         lambda asked: refused(410, "expired") if "continue" in asked.query else page("a", more="x")
     )
@@ -80,7 +80,7 @@ async def test_null_lists_missing_status_and_unknown_fields_are_fine(wired: Wire
     assert (node.ready, node.info, node.metadata.label("a")) == (False, NodeInfo(), None)
 
 
-async def test_of_a_node_its_readiness_and_machine_are_read(wired: Wire) -> None:
+async def test_readiness_and_machine_of_a_node_are_read(wired: Wire) -> None:
     status = {
         "conditions": [{"type": "Ready", "status": "True", "lastHeartbeatTime": "x"}],
         "nodeInfo": {
@@ -100,7 +100,7 @@ async def test_of_a_node_its_readiness_and_machine_are_read(wired: Wire) -> None
     assert (node.info.machine_id, node.info.os_image, node.info.kernel_version) == ("m", "o", "6.1")
 
 
-async def test_metadata_alone_is_asked_for_as_such(wired: Wire) -> None:
+async def test_metadata_alone_is_requested_as_such(wired: Wire) -> None:
     wire = wired(in_turn(page("a"), ok({"metadata": {"uid": "u"}}), ok({"metadata": {"uid": "v"}})))
 
     await wire.api.list_node_metadata("a=b")
@@ -135,7 +135,7 @@ async def test_metadata_comes_with_its_managers_and_is_merged_into(wired: Wire) 
     assert patch.headers["content-type"] == "application/merge-patch+json"
 
 
-async def test_metadata_of_what_is_not_there_is_none(wired: Wire) -> None:
+async def test_missing_objects_and_kinds_have_no_metadata(wired: Wire) -> None:
     absent = Reply(404, b"404 page not found\n", {"content-type": "text/plain"})
     wire = wired(in_turn(refused(404, reason="NotFound"), absent, refused(403, "no")))
 
@@ -226,7 +226,7 @@ async def test_a_rebuilt_node_is_a_conflict_and_a_wrong_annotation_is_not(wired:
     assert (rebuilt.value.status, wrong.value.status) == (409, 422)
 
 
-async def test_rights_are_asked_for_with_subresources(wired: Wire) -> None:
+async def test_access_reviews_name_subresources(wired: Wire) -> None:
     wire = wired(
         in_turn(
             ok({"status": {"allowed": True}}, 201),
@@ -276,7 +276,7 @@ async def test_the_token_is_struck_out_of_what_a_server_echoes(opened: Opened, w
         await api.get_node("n")
 
 
-async def test_acting_as_another_user_is_passed_on(opened: Opened, wired: Wire) -> None:
+async def test_impersonation_is_passed_on(opened: Opened, wired: Wire) -> None:
     server = wired(lambda _: page()).server
     user = {"as": "ann", "as-uid": "1", "as-groups": ["ops"], "as-user-extra": {"reason": ["r"]}}
     await opened(kubeconfig(user=user), transport=server).list_nodes()
@@ -299,7 +299,7 @@ def test_records_are_small_parts_of_what_is_sent() -> None:
     assert msgspec.json.decode(b'{"metadata":{}}', type=Node).info.machine_id == ""
 
 
-async def test_metadata_of_all_of_a_kind_is_one_list_and_an_unknown_kind_has_none(
+async def test_all_metadata_of_a_kind_is_one_list_and_empty_for_an_unknown_kind(
     wired: Wire,
 ) -> None:
     wire = wired(

@@ -37,7 +37,7 @@ def base64_of(text: str) -> str:
 
 
 def server_context(certificates: Certificates, name: str = "server") -> ssl.SSLContext:
-    """Ask for client certificates, as API servers do, without insisting."""
+    """Return a context that, like an API server, requests a client certificate as optional."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(
         certificates.folder / f"{name}.crt", certificates.folder / f"{name}.key"
@@ -57,7 +57,7 @@ def test_the_protocol_and_the_records_need_no_client() -> None:
     subprocess.run([sys.executable, "-c", script], check=True)
 
 
-async def test_the_systems_trust_store_is_left_alone_when_the_kubeconfig_names_an_authority(
+async def test_the_systems_trust_store_is_not_loaded_if_the_kubeconfig_names_an_authority(
     certificates: Certificates, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def load_default_certs(*_: Any) -> None:
@@ -99,7 +99,7 @@ async def test_a_server_of_another_authority_is_refused_at_once(
     assert (server.asked, pauses.seconds) == ([], [])
 
 
-async def test_a_portal_in_place_of_the_server_is_an_outage_once_the_server_has_answered(
+async def test_a_portal_instead_of_the_server_is_an_outage_once_the_server_has_answered(
     certificates: Certificates, opened: Opened
 ) -> None:
     authority = {"certificate-authority": str(certificates.folder / "authority.crt")}
@@ -110,7 +110,7 @@ async def test_a_portal_in_place_of_the_server_is_an_outage_once_the_server_has_
         everything_is_fine, server_context(certificates, "stranger"), server.port
     ) as portal:
         with pytest.raises(
-            UnreachableError, match=r"is closed: .* is not the server the kubeconfig trusts"
+            UnreachableError, match=r"is lost: .* is not the server the kubeconfig trusts"
         ):
             await api.list_nodes()
     assert portal.asked == []
@@ -124,7 +124,7 @@ async def test_verification_can_be_switched_off(certificates: Certificates, open
         assert await api.list_nodes() == []
 
 
-async def test_the_server_may_have_another_name_than_its_address(
+async def test_the_servers_name_may_differ_from_its_address(
     certificates: Certificates, opened: Opened
 ) -> None:
     names: list[str | None] = []
@@ -213,20 +213,20 @@ def test_unusable_certificates_are_explained(
     assert "s3cr3t" not in str(refusal.value)
 
 
-async def test_nobody_listening_is_explained_after_some_attempts(opened: Opened) -> None:
+async def test_a_closed_port_is_explained_after_some_attempts(opened: Opened) -> None:
     async with FakeServer(everything_is_fine) as server:
         pass
     pauses = Pauses()
     with pytest.raises(UnreachableError) as refusal:
         await opened(kubeconfig(server.url), sleep=pauses).list_nodes()
     assert str(refusal.value) == (
-        f'the API server {server.url} (context "prod") gave no answer: connection refused. '
+        f'the API server {server.url} (context "prod") did not answer: connection refused. '
         "Is the VPN up, and is this the right context?"
     )
     assert len(pauses.seconds) == 5
 
 
-async def test_a_server_that_speaks_no_tls_is_explained(opened: Opened) -> None:
+async def test_a_server_without_tls_is_explained(opened: Opened) -> None:
     async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
         writer.close()
@@ -235,13 +235,13 @@ async def test_a_server_that_speaks_no_tls_is_explained(opened: Opened) -> None:
     address = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     api = opened(kubeconfig(address, more={"insecure-skip-tls-verify": True}), sleep=Pauses())
     async with server:
-        with pytest.raises(UnreachableError, match=r"gave no answer: .*SSL"):
+        with pytest.raises(UnreachableError, match=r"did not answer: .*SSL"):
             await api.list_nodes()
 
 
 @dataclass
 class Proxy:
-    """Tunnels to one port, whatever host is asked for."""
+    """Tunnels to one port, whatever host is requested."""
 
     port: int = 0
     asked: list[str] = field(default_factory=list)
@@ -312,7 +312,7 @@ async def test_a_proxy_of_the_environment_is_used_but_not_for_this_machine(
 
 
 @pytest.mark.parametrize("url", ["socks5://ann:s3cr3t@proxy:1080", "ftp://ann:s3cr3t@proxy"])
-async def test_a_proxy_that_cannot_be_used_is_never_gone_around(opened: Opened, url: str) -> None:
+async def test_an_unusable_proxy_is_never_bypassed(opened: Opened, url: str) -> None:
     async with FakeServer(everything_is_fine) as server:
         with pytest.raises(
             KubeconfigError, match=r"proxy of context .prod. cannot be used"

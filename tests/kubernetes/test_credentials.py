@@ -1,4 +1,4 @@
-"""A credential is got once for all who need it, in time, and whoever gives up waiting for it stops nothing."""
+"""A credential is issued once for all callers and in time; a caller that gives up stops nothing."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -14,10 +14,7 @@ from tests.model.virtual_loop import now, simulate
 
 @dataclass
 class Plugin:
-    """Takes its time to give a credential that lives for some seconds.
-
-    It fails while it is `broken`.
-    """
+    """Takes some seconds to issue a credential that lives for some seconds; may be `broken`."""
 
     takes: float = 1.0
     lives: float | None = 900.0
@@ -57,7 +54,7 @@ def with_source(
 
 
 async def asked_each(seconds: float, source: CredentialSource, until: float) -> list[float]:
-    """Ask again and again; return how long each answer took."""
+    """Ask periodically; return how long each answer took."""
     waited = []
     while now() < until:
         asked = now()
@@ -67,7 +64,7 @@ async def asked_each(seconds: float, source: CredentialSource, until: float) -> 
     return waited
 
 
-def test_one_who_gives_up_waiting_does_not_stop_the_plugin() -> None:
+def test_a_caller_that_gives_up_does_not_stop_the_plugin() -> None:
     plugin = Plugin(takes=4.0)
 
     async def impatient(source: CredentialSource) -> str | None:
@@ -97,7 +94,7 @@ def test_a_credential_of_a_short_life_is_renewed_at_half_of_it() -> None:
     assert len(plugin.began) < 15
 
 
-def test_a_plugin_that_gives_the_same_token_until_its_end_is_not_started_all_the_time() -> None:
+def test_a_plugin_that_caches_its_token_until_it_expires_is_not_run_all_the_time() -> None:
     end = 600.0
 
     class Caching(Plugin):
@@ -125,7 +122,7 @@ def test_a_failing_plugin_does_not_matter_while_the_credential_lives() -> None:
     assert 3 < len(plugin.began) < 12, "tried again, after pauses that grow"
 
 
-def test_a_plugin_that_has_just_failed_is_not_started_by_each_of_many_calls() -> None:
+def test_a_plugin_that_has_just_failed_is_not_run_by_each_of_many_calls() -> None:
     plugin = Plugin(takes=0.5, broken=True)
 
     async def many(source: CredentialSource) -> None:
@@ -139,7 +136,7 @@ def test_a_plugin_that_has_just_failed_is_not_started_by_each_of_many_calls() ->
     assert len(plugin.began) < 10
 
 
-def test_closing_ends_a_plugin_that_nobody_waits_for() -> None:
+def test_closing_stops_a_plugin_that_nobody_waits_for() -> None:
     plugin = Plugin(takes=10.0, lives=100.0)
 
     async def in_the_background(source: CredentialSource) -> None:

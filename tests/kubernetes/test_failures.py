@@ -44,17 +44,17 @@ def test_any_body_gives_an_error(body: bytes) -> None:
     )
 
 
-def test_foreign_text_is_cut_and_made_one_line() -> None:
+def test_foreign_text_is_cut_and_on_one_line() -> None:
     error = api_error(REQUEST, 500, {}, b"<html>\n<body>" * 100_000)
     assert len(str(error)) < LONGEST + 100
     assert "\n" not in str(error)
 
 
-def test_a_gone_position_is_an_error_of_its_own() -> None:
+def test_an_expired_position_is_an_error_of_its_own() -> None:
     assert isinstance(api_error(REQUEST, 410, {}, b"too old"), ExpiredError)
 
 
-def test_seconds_to_wait_may_stand_in_the_status_object() -> None:
+def test_the_status_object_may_have_the_seconds_to_wait() -> None:
     assert api_error(REQUEST, 504, {}, b'{"details":{"retryAfterSeconds":3}}').retry_after == 3.0
 
 
@@ -66,14 +66,14 @@ def test_a_lost_connection_names_server_context_cause_and_fix() -> None:
     error = no_answer("prod", "https://api:6443", wrapped)
     assert isinstance(error, UnreachableError)
     assert str(error) == (
-        'the API server https://api:6443 (context "prod") gave no answer: connection refused. '
+        'the API server https://api:6443 (context "prod") did not answer: connection refused. '
         "Is the VPN up, and is this the right context?"
     )
     assert "timed out" in str(no_answer("prod", "s", TimeoutError()))
     assert "ValueError" in str(no_answer("prod", "s", ValueError()))
 
 
-def test_a_server_that_is_not_trusted_is_a_matter_of_the_kubeconfig() -> None:
+def test_an_untrusted_server_is_an_error_of_the_kubeconfig() -> None:
     mistrust = ssl.SSLCertVerificationError()
     mistrust.verify_message = "unable to get local issuer certificate"
     error = no_answer("prod", "https://api", mistrust)
@@ -81,7 +81,7 @@ def test_a_server_that_is_not_trusted_is_a_matter_of_the_kubeconfig() -> None:
     assert "unable to get local issuer certificate" in str(error)
 
 
-def test_back_off_doubles_up_to_a_limit_with_jitter_in_its_upper_half() -> None:
+def test_backoff_doubles_up_to_a_limit_with_jitter_in_its_upper_half() -> None:
     longest, shortest = Retry(random=lambda: 1.0), Retry(random=lambda: 0.0)
     assert [longest.delay(n) for n in (0, 1, 2, 7, 8, 100_000)] == pytest.approx(
         [0.2, 0.4, 0.8, 25.6, 30, 30]
@@ -89,7 +89,7 @@ def test_back_off_doubles_up_to_a_limit_with_jitter_in_its_upper_half() -> None:
     assert shortest.delay(2) == pytest.approx(0.4)
 
 
-def test_the_server_may_ask_for_longer_but_not_for_shorter_or_for_ever() -> None:
+def test_the_server_may_ask_for_longer_but_not_shorter_or_unlimited_waits() -> None:
     retry = Retry(random=lambda: 1.0)
     assert retry.delay(0, 5) == 5
     assert retry.delay(8, 1) == 30

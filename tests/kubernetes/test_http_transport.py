@@ -1,4 +1,4 @@
-"""What only shows over sockets: connections shared by many calls, compression, paths, repeated headers."""
+"""What shows only over sockets: shared connections, compression, paths, repeated headers."""
 
 import asyncio
 import gzip
@@ -72,7 +72,7 @@ async def test_acting_as_another_user_sends_every_group_and_every_extra(opened: 
     ("user", "cluster"),
     [({"as": "ann\n"}, {}), ({}, {"proxy-url": "http://ann:%E2%82%AC@127.0.0.1:{port}"})],
 )
-async def test_what_cannot_be_sent_is_a_matter_of_the_kubeconfig(
+async def test_headers_that_cannot_be_sent_are_an_error_of_the_kubeconfig(
     opened: Opened, user: dict[str, str], cluster: dict[str, str]
 ) -> None:
     async with FakeServer(in_turn(ok(NO_NODES))) as server:
@@ -93,10 +93,10 @@ async def test_what_cannot_be_sent_is_a_matter_of_the_kubeconfig(
     ],
     ids=["get-lease", "replace-lease", "list"],
 )
-async def test_writes_that_hang_hold_nothing_else_up(
+async def test_writes_that_hang_do_not_hold_up_anything_else(
     opened: Opened, ask: Callable[[KubeApi], Awaitable[object]]
 ) -> None:
-    """An admission webhook that does not answer keeps creates waiting for many seconds."""
+    """An admission webhook that does not answer delays creates by many seconds."""
 
     all_hang = asyncio.Event()
 
@@ -119,7 +119,7 @@ async def test_writes_that_hang_hold_nothing_else_up(
         await asyncio.gather(*writes, return_exceptions=True)
 
 
-async def test_a_write_that_is_not_allowed_any_more_when_it_is_connected_is_not_sent(
+async def test_a_write_that_is_no_longer_allowed_once_connected_is_not_sent(
     opened: Opened,
 ) -> None:
     connected: list[int] = []
@@ -132,7 +132,7 @@ async def test_a_write_that_is_not_allowed_any_more_when_it_is_connected_is_not_
         api = opened(kubeconfig(server.url))
         with (
             api.writing_while(not_now),
-            pytest.raises(UnreachableError, match="came too late and was not sent"),
+            pytest.raises(UnreachableError, match="it was too late to send the request"),
         ):
             await api.create_job("ns", {"metadata": {"name": "j"}})
         assert (len(connected), server.asked) == (1, [])
@@ -152,7 +152,7 @@ async def test_a_write_that_is_not_allowed_any_more_when_it_is_connected_is_not_
     ],
     ids=["create-job", "delete-job", "delete-jobs", "annotate-node", "patch-metadata"],
 )
-async def test_every_write_is_held_back_but_that_of_a_lease(
+async def test_every_write_is_held_back_except_that_of_a_lease(
     opened: Opened, write: Callable[[KubeApi], Awaitable[object]]
 ) -> None:
     server = InProcess(lambda _: ok({"metadata": {"name": "l"}, "items": []}))
@@ -166,7 +166,7 @@ async def test_every_write_is_held_back_but_that_of_a_lease(
 
 
 async def answering(text: bytes, url: str, opened: Opened, proxy: str = "") -> str:
-    """Return why there is no answer, from one who answers every connection with `text`."""
+    """Return the reason for no answer when every connection is answered with `text`."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1000)
@@ -180,7 +180,7 @@ async def answering(text: bytes, url: str, opened: Opened, proxy: str = "") -> s
     async with server:
         with pytest.raises(UnreachableError) as error:
             await opened(kubeconfig(url.format(port=port), more=more), sleep=Pauses()).list_nodes()
-    return str(error.value).partition("gave no answer: ")[2].partition(". Is the VPN up")[0]
+    return str(error.value).partition("did not answer: ")[2].partition(". Is the VPN up")[0]
 
 
 @pytest.mark.parametrize(
@@ -188,11 +188,11 @@ async def answering(text: bytes, url: str, opened: Opened, proxy: str = "") -> s
     [
         (b"", "the connection was closed without an answer"),
         (b"HTTP/1.1 200 OK\r\nX-Secret: s3c", "the connection was closed without an answer"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{", "the answer broke off"),
-        (b"SSH-2.0-OpenSSH_9.2\r\n", "what came back is no HTTP answer (Bad status line"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{", "the answer was cut off"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", "the answer is not HTTP (Bad status line"),
     ],
 )
-async def test_a_missing_answer_is_told_in_words_that_do_not_mislead(
+async def test_a_missing_answer_is_explained_without_misleading(
     opened: Opened, text: bytes, words: str
 ) -> None:
     told = await answering(text, "http://127.0.0.1:{port}", opened)
@@ -200,12 +200,12 @@ async def test_a_missing_answer_is_told_in_words_that_do_not_mislead(
     assert "s3c" not in told
 
 
-async def test_a_connection_that_ends_in_the_tls_handshake_is_told(opened: Opened) -> None:
+async def test_a_connection_closed_during_the_tls_handshake_is_explained(opened: Opened) -> None:
     told = await answering(b"", "https://127.0.0.1:{port}", opened)
-    assert told == "the connection was closed in the TLS handshake"
+    assert told == "the connection was closed during the TLS handshake"
 
 
-async def test_a_proxy_that_refuses_is_told_without_its_password(opened: Opened) -> None:
+async def test_a_proxy_that_refuses_is_explained_without_its_password(opened: Opened) -> None:
     refusal = b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"
     told = await answering(
         refusal, "https://api.internal", opened, proxy="http://ann:s3cr3t@127.0.0.1:{port}"

@@ -2,6 +2,7 @@ import base64
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from kata_components.errors import KubeconfigError
@@ -40,11 +41,15 @@ def test_text_path_and_content_are_accepted(tmp_path: Path) -> None:
     assert load(CONTEXT, path).cluster.server == "https://file"
     assert load(CONTEXT, str(path)).cluster.server == "https://file"
     assert load(CONTEXT, kubeconfig("https://content")).cluster.server == "https://content"
-    assert load(CONTEXT, '{"clusters": [{"name": "c", "cluster": {"server": "https://json"}}], "contexts": '
-                '[{"name": "prod", "context": {"cluster": "c"}}]}').cluster.server == "https://json"  # fmt: skip
+    without_user = {
+        "clusters": [{"name": "c", "cluster": {"server": "https://json"}}],
+        "contexts": [{"name": CONTEXT, "context": {"cluster": "c"}}],
+    }
+    json_text = msgspec.json.encode(without_user).decode()
+    assert load(CONTEXT, json_text).cluster.server == "https://json"
 
 
-def test_argument_beats_environment_beats_home_and_the_pod_is_never_met_by_accident(
+def test_argument_beats_environment_beats_home_and_the_pods_cluster_is_never_used(
     tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
@@ -62,20 +67,30 @@ def test_argument_beats_environment_beats_home_and_the_pod_is_never_met_by_accid
     assert load(CONTEXT, str(argument)).cluster.server == "https://argument"
 
 
-def test_of_several_files_the_first_definition_wins_whole(
+def test_the_first_file_that_defines_a_name_wins_as_a_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = file_with(
         tmp_path / "a/config",
-        "clusters: [{name: c, cluster: {server: 'https://first', certificate-authority: pki/ca.crt}}]\n"
-        "users: [{name: u, user: {tokenFile: token}}]\n",
+        """
+        clusters: [{name: c, cluster: {server: https://first, certificate-authority: pki/ca.crt}}]
+        users: [{name: u, user: {tokenFile: token}}]
+        """,
     )
     second = file_with(
         tmp_path / "b/config",
-        "clusters: [{name: c, cluster: {server: 'https://second', tls-server-name: second}}]\n"
-        "users: [{name: v, user: {client-certificate: v.crt, client-key: /abs/v.key, exec: {apiVersion: x,"
-        " command: bin/plugin}}}]\n"
-        "contexts: [{name: one, context: {cluster: c, user: u}}, {name: two, context: {cluster: c, user: v}}]\n",
+        """
+        clusters: [{name: c, cluster: {server: https://second, tls-server-name: second}}]
+        users:
+        - name: v
+          user:
+            client-certificate: v.crt
+            client-key: /abs/v.key
+            exec: {apiVersion: x, command: bin/plugin}
+        contexts:
+        - {name: one, context: {cluster: c, user: u}}
+        - {name: two, context: {cluster: c, user: v}}
+        """,
     )
     monkeypatch.setenv("KUBECONFIG", f"{first}:{tmp_path / 'absent'}::{second}")
 
@@ -91,12 +106,12 @@ def test_of_several_files_the_first_definition_wins_whole(
     assert two.user.exec.command == str(tmp_path / "b/bin/plugin")
 
 
-def test_of_several_documents_in_a_file_the_first_counts_as_for_kubectl(tmp_path: Path) -> None:
+def test_the_first_document_of_a_file_counts_as_for_kubectl(tmp_path: Path) -> None:
     path = file_with(tmp_path / "config", f"---{TEXT}---{named('https://second')}---\nnot: [valid")
     assert load(CONTEXT, path).cluster.server == "https://text"
 
 
-def test_null_is_not_written_as_for_kubectl() -> None:
+def test_null_is_absent_as_for_kubectl() -> None:
     plugin = {
         "apiVersion": "x",
         "command": "p",
@@ -181,7 +196,7 @@ NO_SERVERS = (
         ("just\ntext", "not a kubeconfig"),
     ],
 )
-def test_what_is_wrong_is_named(content: Any, complaint: str) -> None:
+def test_mistakes_are_named(content: Any, complaint: str) -> None:
     with pytest.raises(KubeconfigError, match=complaint):
         load(CONTEXT, content)
 
@@ -193,7 +208,7 @@ def test_an_unreadable_file_is_named(tmp_path: Path) -> None:
         load(CONTEXT, tmp_path / "absent")
 
 
-def test_secrets_are_in_no_text() -> None:
+def test_secrets_are_not_in_any_text() -> None:
     secret = "s3cr3t"
     data = base64.b64encode(secret.encode()).decode()
     plugin = {

@@ -1,4 +1,4 @@
-"""The calls by which a run looks at what holds it up: lists with field selectors, events, a dry run."""
+"""The calls that find out what holds a run up: pods and events by field selector, a dry run."""
 
 from collections.abc import Callable
 from typing import Any
@@ -20,7 +20,7 @@ def listed(*items: dict[str, Any]) -> Script:
     return in_turn(ok({"metadata": {"resourceVersion": "7"}, "items": list(items)}))
 
 
-async def test_pods_are_asked_for_by_labels_and_fields(wired: Wire) -> None:
+async def test_pods_are_selected_by_labels_and_fields(wired: Wire) -> None:
     owner = {"uid": "u", "kind": "Job", "name": "j"}
     waiting = {"name": "cri", "state": {"waiting": {"reason": "ErrImagePull", "message": "none"}}}
     pod = {
@@ -54,9 +54,7 @@ async def test_pods_are_asked_for_by_labels_and_fields(wired: Wire) -> None:
         ({}, "2026-01-01T00:00:00Z"),
     ],
 )
-async def test_events_are_asked_for_by_fields(
-    wired: Wire, times: dict[str, Any], time: str
-) -> None:
+async def test_events_are_selected_by_fields(wired: Wire, times: dict[str, Any], time: str) -> None:
     metadata = {"name": "e", "creationTimestamp": "2026-01-01T00:00:00Z"}
     wire = wired(
         listed({"metadata": metadata, "reason": "FailedCreate", "message": "forbidden", **times})
@@ -86,7 +84,7 @@ async def test_a_dry_run_is_repeated_like_a_read(wired: Wire) -> None:
 
 
 @pytest.mark.parametrize(("status", "kept"), [("False", "runtime is down"), ("True", "")])
-def test_of_conditions_only_the_words_of_a_node_in_trouble_are_kept(status: str, kept: str) -> None:
+def test_only_the_message_of_a_node_that_is_not_ready_is_kept(status: str, kept: str) -> None:
     words = {"reason": "KubeletNotReady", "message": "runtime\nis down"}
     conditions = [
         {"type": "MemoryPressure", "status": "False", **words},

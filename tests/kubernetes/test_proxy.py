@@ -20,12 +20,10 @@ def test_the_kubeconfig_comes_before_the_environment() -> None:
 
 
 @pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy"])
-def test_the_environment_has_one_for_each_scheme(name: str) -> None:
+def test_the_environment_has_one_per_scheme(name: str) -> None:
     assert proxy("https://api", **{name: PROXY}) == PROXY
     assert proxy("http://api", **{name: PROXY}) is None
-    assert proxy("https://api", **{name: "proxy:3128"}) == PROXY, (
-        "http:// is meant where nothing is said"
-    )
+    assert proxy("https://api", **{name: "proxy:3128"}) == PROXY, "http:// is the default"
 
 
 @pytest.mark.parametrize(
@@ -70,7 +68,7 @@ def test_exceptions_are_read_as_kubectl_reads_them(server: str, no_proxy: str) -
         ("https://10.1.2.3", "10.0.0.0/255.0.0.0"),
     ],
 )
-def test_other_hosts_are_no_exceptions(server: str, no_proxy: str) -> None:
+def test_other_hosts_are_not_exceptions(server: str, no_proxy: str) -> None:
     assert proxy(server, HTTPS_PROXY=PROXY, NO_PROXY=no_proxy) == PROXY
 
 

@@ -1,4 +1,4 @@
-"""Faults as real connections show them: lost answers, cut chunks, expired watches, overload."""
+"""Faults of real connections: lost answers, cut chunks, expired watches, overload."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 
@@ -42,10 +42,10 @@ async def test_a_write_whose_answer_is_lost_is_sent_once_and_its_effect_unknown(
         api = opened(kubeconfig(server.url))
         await api.list_nodes()
         with pytest.raises(
-            UnreachableError, match="gave no answer: the connection was closed without an answer"
+            UnreachableError, match="did not answer: the connection was closed without an answer"
         ):
             await WRITES[write](api)
-        with pytest.raises(UnreachableError, match="gave no answer"):
+        with pytest.raises(UnreachableError, match="did not answer"):
             await WRITES[write](api)
     method = write.removesuffix(" all")
     assert [asked.method for asked in server.asked[1:]] == [method, method], (
@@ -77,7 +77,7 @@ async def test_an_overloaded_server_is_given_the_time_it_asks_for(opened: Opened
 
 
 @pytest.mark.parametrize("expired", [refused(410, "too old"), stream(failed(410))])
-async def test_an_expired_watch_asks_for_a_list_whichever_way_it_is_told(
+async def test_an_expired_watch_asks_for_a_list_however_it_is_reported(
     opened: Opened, expired: Reply
 ) -> None:
     async with FakeServer(in_turn(stream(bookmark(9)), expired)) as server:
@@ -87,7 +87,7 @@ async def test_an_expired_watch_asks_for_a_list_whichever_way_it_is_told(
     assert [asked.query["resourceVersion"] for asked in server.asked] == ["5", "9"]
 
 
-async def test_a_watch_whose_chunk_is_cut_goes_on_behind_the_last_whole_event(
+async def test_a_watch_whose_chunk_is_cut_continues_after_the_last_whole_event(
     opened: Opened,
 ) -> None:
     async with FakeServer(
@@ -99,7 +99,7 @@ async def test_a_watch_whose_chunk_is_cut_goes_on_behind_the_last_whole_event(
     assert [asked.query["resourceVersion"] for asked in server.asked] == ["5", "6"]
 
 
-async def test_a_credential_that_is_rejected_for_good_is_explained(opened: Opened) -> None:
+async def test_a_credential_that_stays_rejected_is_explained(opened: Opened) -> None:
     async with FakeServer(
         in_turn(ok({"metadata": {}, "items": []}), refused(401, "Unauthorized"))
     ) as server:

@@ -94,7 +94,7 @@ async def test_a_watch_begins_after_the_list_and_asks_for_bookmarks(wired: Wire)
     }
 
 
-async def test_a_watch_that_ends_goes_on_where_it_was(wired: Wire) -> None:
+async def test_a_watch_that_ends_continues_from_its_position(wired: Wire) -> None:
     wire = wired(in_turn(stream(job("a", 6), job("b", 7)), stream(job("c", 9)), FORBIDDEN))
     assert await names(wire) == ["a", "b", "c"]
     assert positions(wire) == ["5", "7", "9"]
@@ -110,7 +110,7 @@ async def test_events_carry_kind_and_uid(wired: Wire) -> None:
     assert seen == [("MODIFIED", "a"), ("DELETED", "a")]
 
 
-async def test_a_bookmark_moves_the_position_and_is_not_handed_on(wired: Wire) -> None:
+async def test_a_bookmark_moves_the_position_and_is_not_yielded(wired: Wire) -> None:
     wire = wired(in_turn(stream(bookmark(50)), FORBIDDEN))
     assert await names(wire) == []
     assert positions(wire) == ["5", "50"]
@@ -169,20 +169,20 @@ async def test_positions_that_always_expire_slow_the_caller_down(wired: Wire) ->
     assert wire.pauses.seconds == []
 
 
-async def test_a_server_that_closes_at_once_is_asked_less_and_less(wired: Wire) -> None:
+async def test_a_server_that_closes_at_once_is_asked_less_and_less_often(wired: Wire) -> None:
     wire = wired(in_turn(*[stream()] * 12, FORBIDDEN))
     await names(wire)
     assert wire.pauses.seconds[:5] == pytest.approx([0.2, 0.4, 0.8, 1.6, 3.2])
     assert max(wire.pauses.seconds) == 30
 
 
-async def test_bookmarks_that_do_not_move_are_no_progress(wired: Wire) -> None:
+async def test_bookmarks_that_do_not_move_are_not_progress(wired: Wire) -> None:
     wire = wired(in_turn(*[stream(bookmark(5))] * 3, FORBIDDEN))
     await names(wire)
     assert wire.pauses.seconds == pytest.approx([0.2, 0.4, 0.8])
 
 
-async def test_back_off_begins_anew_after_an_event(wired: Wire) -> None:
+async def test_backoff_starts_anew_after_an_event(wired: Wire) -> None:
     wire = wired(in_turn(stream(), stream(), stream(job("a", 6)), stream(), FORBIDDEN))
     await names(wire)
     assert wire.pauses.seconds == pytest.approx([0.2, 0.4, 0.2])

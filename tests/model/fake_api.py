@@ -240,7 +240,7 @@ def path_of(plural: str, namespace: str, name: str) -> str:
 
 
 def unreachable() -> UnreachableError:
-    return UnreachableError("the API server gave no answer: connection refused")
+    return UnreachableError("the API server did not answer: connection refused")
 
 
 def server_error() -> ApiError:

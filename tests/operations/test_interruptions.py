@@ -211,7 +211,7 @@ def test_api_server_that_stays_away_ends_the_run_with_its_reason() -> None:
         await asyncio.sleep(6.0)
         api.down_until = float("inf")
         with pytest.raises(
-            RolloutStoppedError, match=r"could not be kept \(the API server gave no answer"
+            RolloutStoppedError, match=r"could not be kept \(the API server did not answer"
         ):
             await task
         return now()

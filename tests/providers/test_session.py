@@ -166,5 +166,5 @@ def test_a_cluster_that_does_not_answer_is_one_failure_of_the_check(
     provider.configure(ConfigureRequest(Config({"kata-deploy:cluster": cluster}, "kata-deploy")))
     (failure,) = provider.check({}, props).failures
     assert failure.reason.startswith(
-        f'the API server http://{closed} (context "prod") gave no answer: connection ref'
+        f'the API server http://{closed} (context "prod") did not answer: connection ref'
     )
