@@ -5,6 +5,7 @@ How one is obtained is decided in `auth`.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Final
 
 from kata_components.errors import KubeconfigError
@@ -18,27 +19,22 @@ _RENEW_BEFORE_SECONDS: Final = 60.0
 that no request waits for it."""
 
 
+@dataclass(eq=False, repr=False)
 class Credential:
     """What authenticates a request.
 
-    Compared by identity: each one issued is a new one, even if the content is the same.
+    Compared by identity: each one issued is a new one, even if the content is the same. Never
+    shown: almost every field is a secret.
     """
 
-    def __init__(
-        self,
-        authorization: str | None = None,
-        certificate: str = "",
-        key: str = "",
-        expires: float | None = None,
-    ) -> None:
-        self.authorization = authorization
-        """The value of the `Authorization` header, None for none."""
-        self.certificate = certificate
-        """The client certificate as PEM, empty for none."""
-        self.key = key
-        """The key of the certificate as PEM."""
-        self.expires = expires
-        """Seconds since the epoch, None to use it until the server rejects it."""
+    authorization: str | None = None
+    """The value of the `Authorization` header, None for none."""
+    certificate: str = ""
+    """The client certificate as PEM, empty for none."""
+    key: str = ""
+    """The key of the certificate as PEM."""
+    expires: float | None = None
+    """Seconds since the epoch, None to use it until the server rejects it."""
 
 
 def bearer(token: str, source: str) -> str:
@@ -58,9 +54,9 @@ def bearer(token: str, source: str) -> str:
 class CredentialSource:
     """Hands out the current credential and issues a new one when needed, once for all callers.
 
-    Issuing is a task of its own that outlives its callers: a plugin killed half-way has used up its
-    refresh token, or opens another browser tab next time. After a failure the next attempt is
-    delayed by a growing pause.
+    Issuing goes on when the callers give up: a plugin killed half-way has used up its refresh
+    token, or opens another browser tab next time. After each failure in a row the pause before the
+    next attempt grows.
 
     Belongs to one event loop; close it there with `aclose`.
     """
@@ -133,7 +129,7 @@ class CredentialSource:
     def _renewal_time(self, expires: float | None) -> float | None:
         if expires is None:
             return None
-        # At half of the rest of its life, too: some plugins print the same token until it expires.
+        # Half: some plugins print the same token until it expires, and must not run at each call.
         return expires - min(_RENEW_BEFORE_SECONDS, (expires - self._clock()) / 2)
 
     def _is_past(self, moment: float | None) -> bool:

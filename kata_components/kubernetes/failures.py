@@ -107,7 +107,7 @@ def no_answer(context: str, server: str, error: Exception) -> ClusterError:
 
 
 def _root(error: BaseException) -> BaseException:
-    """Return the deepest cause with a message: HTTP libraries wrap the system's."""
+    """Return the deepest cause with a message: HTTP libraries wrap the system's error."""
     found = inner = error
     while (
         cause := inner.__cause__ or (None if inner.__suppress_context__ else inner.__context__)

@@ -2,6 +2,8 @@
 
 from kata_components.kubernetes.objects import ApiRecord, Condition, Metadata
 
+_STARTING = {None, "PodInitializing", "ContainerCreating"}
+
 
 class Terminated(ApiRecord):
     """How a container ended."""
@@ -93,9 +95,6 @@ class Pod(ApiRecord):
     def running(self) -> str:
         """The stage that is running, empty if none is."""
         return next((stage for stage, state in self.stages if state.running), "")
-
-
-_STARTING = {None, "PodInitializing", "ContainerCreating"}
 
 
 class Event(ApiRecord):

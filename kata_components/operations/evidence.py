@@ -18,7 +18,7 @@ async def installed_until(api: KubeApi, namespace: str, suffix: str) -> str:
     RFC 3339, UTC; `ANY_TIME` while that was not taken over, empty when nothing tells of one.
     """
     lease = await installation.find_lease(api, namespace, names.base(suffix))
-    taken_over = lease and lease.metadata.annotation(names.TAKEN_OVER_ANNOTATION)
+    taken_over = lease and lease.metadata.annotation(names.ADOPTED_ANNOTATION)
     return taken_over or (ANY_TIME if await is_of_another_installer(api, namespace, suffix) else "")
 
 

@@ -87,7 +87,7 @@ async def establish(api: KubeApi, namespace: str, name: str, *, stack: str) -> s
 async def note_takeover(api: KubeApi, namespace: str, name: str) -> None:
     """Note on the Lease, once, that another installer was taken over now: nodes made before may have Kata of it."""
     lease = await api.get_lease(namespace, name)
-    if lease.metadata.annotation(names.TAKEN_OVER_ANNOTATION):
+    if lease.metadata.annotation(names.ADOPTED_ANNOTATION):
         return
     identity, stack = map(
         lease.metadata.annotation, (names.INSTALLATION_ANNOTATION, names.STACK_ANNOTATION)
@@ -95,7 +95,7 @@ async def note_takeover(api: KubeApi, namespace: str, name: str) -> None:
     manifest = _renamed(
         lease, installation=identity or "", stack=stack or "", previous=ownership.previous(lease)
     )
-    manifest["metadata"]["annotations"][names.TAKEN_OVER_ANNOTATION] = timestamp()
+    manifest["metadata"]["annotations"][names.ADOPTED_ANNOTATION] = timestamp()
     await api.replace_lease(namespace, name, manifest)
 
 

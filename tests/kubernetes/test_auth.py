@@ -53,14 +53,14 @@ class Plugin:
         return notes.read_text().count("run") if notes.exists() else 0
 
     @property
-    def told(self) -> Any:
-        return msgspec.json.decode((self.folder / "told").read_bytes())
+    def input(self) -> Any:
+        return msgspec.json.decode((self.folder / "input").read_bytes())
 
 
 @pytest.fixture
 def plugin(tmp_path: Path) -> Plugin:
     made = Plugin(tmp_path)
-    made.script('echo run >> runs; printf %s "$KUBERNETES_EXEC_INFO" > told; cat answer')
+    made.script('echo run >> runs; printf %s "$KUBERNETES_EXEC_INFO" > input; cat answer')
     made.prints(token="t1")
     return made
 
@@ -93,7 +93,7 @@ async def test_a_plugin_of_either_version_provides_the_token(plugin: Plugin, ver
     credential = await source(plugin.user(version)).current()
 
     assert credential.authorization == "Bearer abc"
-    assert plugin.told == {
+    assert plugin.input == {
         "apiVersion": version,
         "kind": "ExecCredential",
         "spec": {"interactive": False},
@@ -110,7 +110,7 @@ async def test_a_plugin_gets_the_cluster_if_it_wants_it(plugin: Plugin) -> None:
 
     await credential_source(load(CONTEXT, config), Clock()).current()
 
-    assert plugin.told["spec"] == {
+    assert plugin.input["spec"] == {
         "interactive": False,
         "cluster": {
             "server": "https://api",

@@ -195,19 +195,19 @@ async def answering(text: bytes, url: str, opened: Opened, proxy: str = "") -> s
 async def test_a_missing_answer_is_explained_without_misleading(
     opened: Opened, text: bytes, words: str
 ) -> None:
-    told = await answering(text, "http://127.0.0.1:{port}", opened)
-    assert told.startswith(words)
-    assert "s3c" not in told
+    reason = await answering(text, "http://127.0.0.1:{port}", opened)
+    assert reason.startswith(words)
+    assert "s3c" not in reason
 
 
 async def test_a_connection_closed_during_the_tls_handshake_is_explained(opened: Opened) -> None:
-    told = await answering(b"", "https://127.0.0.1:{port}", opened)
-    assert told == "the connection was closed during the TLS handshake"
+    reason = await answering(b"", "https://127.0.0.1:{port}", opened)
+    assert reason == "the connection was closed during the TLS handshake"
 
 
 async def test_a_proxy_that_refuses_is_explained_without_its_password(opened: Opened) -> None:
     refusal = b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"
-    told = await answering(
+    reason = await answering(
         refusal, "https://api.internal", opened, proxy="http://ann:s3cr3t@127.0.0.1:{port}"
     )
-    assert told == "the proxy answered 407 Proxy Authentication Required"
+    assert reason == "the proxy answered 407 Proxy Authentication Required"

@@ -165,7 +165,7 @@ def test_adopt_notes_a_takeover_only_where_another_installer_was(
         running.installation.check(inputs.installation(existing="adopt")).inputs
     )
     assert (
-        names.TAKEN_OVER_ANNOTATION in cluster.leases["kata-deploy"]["metadata"]["annotations"]
+        names.ADOPTED_ANNOTATION in cluster.leases["kata-deploy"]["metadata"]["annotations"]
     ) is noted
 
 

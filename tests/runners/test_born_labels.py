@@ -103,9 +103,9 @@ def test_an_installer_that_was_taken_over_is_evidence_for_the_nodes_of_its_time(
 def test_only_the_first_takeover_is_noted() -> None:
     on = born("old")
     api = FakeKubeApi(on)
-    on.leases[LEASE]["metadata"]["annotations"][names.TAKEN_OVER_ANNOTATION] = BEFORE
+    on.leases[LEASE]["metadata"]["annotations"][names.ADOPTED_ANNOTATION] = BEFORE
     simulate(installation.note_takeover(api, NAMESPACE, LEASE))
-    assert on.leases[LEASE]["metadata"]["annotations"][names.TAKEN_OVER_ANNOTATION] == BEFORE
+    assert on.leases[LEASE]["metadata"]["annotations"][names.ADOPTED_ANNOTATION] == BEFORE
 
 
 def test_install_undoes_an_adoption_without_evidence_and_no_other() -> None:
