@@ -1,12 +1,12 @@
-"""Measures rollouts beside the control plane's own limits, and previews and states of small and large fleets.
+"""Measures rollouts against the control plane's limits, and previews and states of any fleet size.
 
-Prints a table and writes `build/bench.json`. Run it on a machine that does nothing else, and quote
-the ratios: the seconds are this machine's. About 20 minutes with the defaults on 2 cores.
+Prints a table and writes `build/bench.json`. Run it on an otherwise idle machine and quote the
+ratios: the seconds depend on the machine. The defaults take about 20 minutes on 2 cores.
 
-    python -m bench [--nodes 1000] [--pod-seconds 4] [--large 5000] [--slow-nodes 1000] [--beside
-        COMMAND]
+    python -m bench [--nodes 1000] [--pod-seconds 4] [--large 5000] [--slow-nodes 1000]
+                    [--beside COMMAND]
 
-COMMAND is another dispatcher: it is run by a shell with KUBECONFIG set, on a fresh fleet, and timed
+COMMAND is another dispatcher: a shell runs it on a fresh fleet with KUBECONFIG set, and it is timed
 until it exits.
 """
 
@@ -31,17 +31,17 @@ _SLOW: Final = 10
 _FEW: Final = 10
 _PREVIEWS: Final = 5
 _LABELLED: Final = {"waves": [], "existing": "install"}
-"""Everything in one wave; single Jobs that were measured before have left Kata's label on their
-nodes."""
+"""Everything in one wave. `existing`, because the single Jobs that were measured before have left
+Kata's label on their nodes."""
 RESULT: Final = CHECKOUT / "build" / "bench.json"
 
 Figures = dict[str, Any]
 
 
 def pace(nodes: int, pod_seconds: float) -> Figures:
-    """Return how a rollout to newcomers, 100 in flight, compares with all their Jobs at once, and what it costs.
+    """Compare a rollout to new nodes, 100 in flight, with all their Jobs at once; add its costs.
 
-    The stack is there already: what its own objects cost is told apart.
+    The stack exists already: the cost of its own objects is a figure of its own.
     """
     with fleet(nodes, pod_seconds) as cluster:
         limit = control_plane.limit(cluster)
@@ -78,7 +78,7 @@ def pace(nodes: int, pod_seconds: float) -> Figures:
 
 
 def slow_pace(nodes: int, pod_seconds: float) -> Figures:
-    """Return how a rollout with 10 in flight compares with rounds of single Jobs."""
+    """Compare a rollout with 10 in flight with rounds of single Jobs."""
     with fleet(nodes, pod_seconds) as cluster, tempfile.TemporaryDirectory() as home:
         single = control_plane.latency(cluster)
         stack = Stack.of_job_mode(
@@ -94,7 +94,7 @@ def slow_pace(nodes: int, pod_seconds: float) -> Figures:
 
 
 def sizes(nodes: int, large: int) -> Figures:
-    """Return previews of a fleet that grows to three sizes, and its state and memory when it is small and large.
+    """Measure previews of a fleet at three sizes, and its state and memory at two.
 
     The nodes are adopted, not installed: state and plan are alike, and 5,000 nodes take minutes
     instead of an hour.
@@ -125,7 +125,7 @@ def sizes(nodes: int, large: int) -> Figures:
 
 
 def start_up() -> Figures:
-    """Return how the preview of the default stack compares with one of as many plain Kubernetes objects."""
+    """Compare the preview of the default stack with one of as many plain Kubernetes objects."""
     with fleet(_FEW, 0.0) as cluster, tempfile.TemporaryDirectory() as home:
         keys = {"kataVersion": "4.0.0", "cluster": {"context": cluster.context}}
         ours = Stack(
@@ -146,16 +146,18 @@ def start_up() -> Figures:
 
 
 def beside(command: str, nodes: int, pod_seconds: float) -> Figures:
-    """Return how long another dispatcher takes for the same fleet."""
+    """Measure how long another dispatcher takes for the same fleet."""
     with fleet(nodes, pod_seconds) as cluster:
         began = time.monotonic()
         environment = os.environ | {"KUBECONFIG": str(cluster.kubeconfig)}
-        subprocess.run(command, shell=True, check=True, env=environment)  # noqa: S602 - the user's own command line
+        subprocess.run(  # noqa: S602 - the user's own command line
+            command, shell=True, check=True, env=environment
+        )
         return {"beside_seconds": round(time.monotonic() - began, 1)}
 
 
 def _over_ideal(seconds: float, nodes: int, parallelism: int, single: float) -> float:
-    """Return a makespan in rounds of single Jobs, each as long as one alone on an idle control plane."""
+    """Return a makespan in rounds of single Jobs, each as long as one on an idle control plane."""
     return round(seconds / (math.ceil(nodes / parallelism) * single), 3)
 
 
@@ -184,7 +186,7 @@ def main() -> None:
     figures: Figures = {}
 
     def report(part: Figures) -> None:
-        # At once: what has been measured must not be lost with a later part.
+        # At once, so that a later failure does not lose what has been measured.
         figures.update(part)
         for key, value in part.items():
             print(f"{key:28} {value}", flush=True)

@@ -1,4 +1,4 @@
-"""What the control plane itself can do: the yardsticks that rollouts are compared with."""
+"""The limits of the control plane itself, which rollouts are compared with."""
 
 import asyncio
 import functools
@@ -26,15 +26,15 @@ _SAMPLES: Final = 5
 
 
 def limit(cluster: Cluster, *, marked: bool = False) -> float:
-    """Return the seconds that all nodes take when every Job is created at once.
+    """Return the seconds that all nodes take if every Job is created at once.
 
-    With `marked`, each node is also marked when its Job has ended, as every rollout has to.
+    With `marked`, each node is marked when its Job has ended, as in every rollout.
     """
     return asyncio.run(_with_jobs(cluster, _all_at_once_with_marks if marked else _all_at_once))
 
 
 def latency(cluster: Cluster) -> float:
-    """Return the seconds from the creation of a single Job to its end, the median of some."""
+    """Return the median seconds from the creation of a single Job to its end."""
     return asyncio.run(_with_jobs(cluster, _one_by_one))
 
 
@@ -51,9 +51,9 @@ async def _with_jobs(cluster: Cluster, work: Any) -> float:  # noqa: ANN401 - on
 
 @contextmanager
 def _account(cluster: Cluster) -> Iterator[None]:
-    """Have the ServiceAccount of the pods there for a while.
+    """Provide the pods' ServiceAccount, but only for the context.
 
-    A stack makes its own and takes over nobody's.
+    A stack creates its own and takes over nobody else's.
     """
     with cluster.connect() as kube:
         kube.create(_ACCOUNTS, {"metadata": {"name": "kata-deploy-sa"}})
@@ -98,10 +98,7 @@ async def _one_by_one(api: KubeApi, workers: list[str]) -> float:
 
 
 async def _ended(api: KubeApi, count: int, on_end: Callable[[str], None] = lambda _: None) -> None:
-    """Return when so many Jobs have succeeded, told by the watch and not by polling.
-
-    `on_end` is told each node.
-    """
+    """Wait, with a watch, until `count` Jobs have succeeded; call `on_end` with each node."""
     selector = node_jobs.selector("bench")
     found = await api.list_jobs(_NAMESPACE, selector)
     ended: set[str] = set()

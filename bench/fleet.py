@@ -18,11 +18,10 @@ NAME = "kata-deploy-bench"
 OURS = ("kata-deploy-pulumi", "pulumi-kubernetes")
 _NODES = "/api/v1/nodes"
 _IMAGES = 45
-"""Images on a node that has been in use for a while; with them a Node object has about 20 KB."""
+"""Images on a node that has been in use for a while; they make a Node object about 20 KB large."""
 
 _AT_REST: Final = 0.75
-"""Share of the processors' time that is left over; 5,000 nodes that only renew their Leases leave
-more."""
+"""Idle share of CPU time; with 5,000 nodes that only renew their Leases it is higher."""
 _LONGEST_REST: Final = 120.0
 
 
@@ -41,7 +40,7 @@ def fleet(workers: int, pod_seconds: float) -> Iterator[Cluster]:
 
 
 def rest() -> None:
-    """Wait until the machine has little to do: a control plane works on for a while after thousands of changes."""
+    """Wait until the machine is idle: a control plane stays busy after thousands of changes."""
     deadline = time.monotonic() + _LONGEST_REST
     while time.monotonic() < deadline:
         before = _idle_and_all()
@@ -56,21 +55,19 @@ def rest() -> None:
 
 
 def _idle_and_all() -> tuple[int, int]:
-    """Return how long the processors did nothing, and how long they were there."""
+    """Return the idle and the total time of the processors, in ticks."""
     times = [int(ticks) for ticks in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
     return times[3] + times[4], sum(times)
 
 
 def add_images(cluster: Cluster) -> int:
-    """Give every node the list of images that a kubelet reports.
-
-    Return the bytes of one Node object then.
-    """
+    """Give every node a kubelet's list of images; return the size of a Node object in bytes."""
     images = [
         {
             "names": [
                 f"registry.example/platform/component-{number:02}@sha256:{number:064x}",
-                f"registry.example/platform/component-{number:02}:v1.{number}.0-with-a-longer-tag-{number:08}",
+                f"registry.example/platform/component-{number:02}:"
+                f"v1.{number}.0-with-a-longer-tag-{number:08}",
             ],
             "sizeBytes": 100_000_000 + number,
         }
@@ -84,25 +81,25 @@ def add_images(cluster: Cluster) -> int:
 
 
 def label(cluster: Cluster) -> None:
-    """Label every worker as one that something else installed Kata on."""
+    """Label every worker as if something else had installed Kata there."""
     patch = {"metadata": {"labels": {"katacontainers.io/kata-runtime": "true"}}}
     with cluster.connect() as kube:
         in_parallel(lambda name: kube.merge(f"{_NODES}/{name}", patch), cluster.workers())
 
 
 class Requests:
-    """The requests of ours since this object was made, those of Pulumi's Kubernetes provider among them."""
+    """Our requests since this object was made, including those of Pulumi's Kubernetes provider."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._log = cluster.audit_log
         self._from = self._log.stat().st_size
 
     def counted(self) -> Counter[str]:
-        """Return how many there were of each kind, such as `create jobs`."""
+        """Return the number of requests of each kind, such as `create jobs`."""
         return Counter(_kind(event) for event in self._events())
 
     def makespan(self) -> float:
-        """Return the seconds from the first Job's creation to the last node's mark, by the API server's clock."""
+        """Return the seconds from the first Job to the last mark, by the API server's clock."""
         events = list(self._events())
         began = min(
             event["requestReceivedTimestamp"] for event in events if _kind(event) == "create jobs"
@@ -118,7 +115,7 @@ class Requests:
                     event.get("userAgent", "").startswith(OURS)
                     and event["user"].get("username") == ADMIN
                 )
-                # A watch is logged when it begins, and again when it ends.
+                # A watch is logged twice, when it begins and when it ends.
                 if ours and event["stage"] == "ResponseComplete":
                     yield event
 

@@ -1,4 +1,4 @@
-"""What the provider process of a stack uses: CPU seconds and peak memory, read from /proc while it runs."""
+"""CPU seconds and peak memory of a stack's provider process, read from /proc while it runs."""
 
 import os
 import threading
@@ -18,7 +18,7 @@ class Usage(NamedTuple):
 
 
 def watch(backend: str, done: threading.Event) -> Usage:
-    """Return the largest use of a provider process of the stack with that backend, until `done` is set."""
+    """Watch the provider processes of the stack with that backend; return the peaks on `done`."""
     largest = Usage()
     while not done.wait(_EVERY_SECONDS):
         for process in _providers(backend):
@@ -38,7 +38,7 @@ def _providers(backend: str) -> Iterator[Path]:
                 (process / name).read_bytes() for name in ("cmdline", "environ")
             )
         except OSError:
-            continue  # it has ended, or belongs to somebody else
+            continue  # it has ended, or belongs to another user
         if b"pulumi.dynamic" in command and backend.encode() in environment:
             yield process
 

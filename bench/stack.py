@@ -1,4 +1,4 @@
-"""A Pulumi stack of the bench's own on one cluster, and what its commands cost."""
+"""A Pulumi stack for the bench on one cluster, and the cost of its commands."""
 
 import json
 import os
@@ -20,14 +20,14 @@ from sandbox.shell import environment
 
 @dataclass(frozen=True)
 class Timed:
-    """One command: wall seconds, and what the provider process used."""
+    """One command: wall-clock seconds, and the usage of the provider process."""
 
     seconds: float
     usage: Usage
 
 
 class Stack:
-    """A stack of a program with a state of its own; `config` is its whole configuration."""
+    """A stack with a state of its own; `config` is its whole configuration."""
 
     def __init__(
         self, home: Path, cluster: Cluster, config: dict[str, Any], program: Path = CHECKOUT
@@ -45,10 +45,7 @@ class Stack:
 
     @classmethod
     def of_job_mode(cls, home: Path, cluster: Cluster, **keys: Any) -> Self:  # noqa: ANN401 - configuration
-        """Return a stack in job mode with everything in one wave.
-
-        `keys` are further configuration.
-        """
+        """Return a stack in job mode with everything in one wave; `keys` are more configuration."""
         values = {
             "kataVersion": "4.0.0",
             "deploymentMode": "job",
@@ -60,11 +57,11 @@ class Stack:
         )
 
     def preview(self) -> Timed:
-        """Preview."""
+        """Run a preview."""
         return self._timed("preview")
 
     def previews(self, count: int) -> float:
-        """Return the median of the seconds of some previews."""
+        """Return the median seconds of `count` previews."""
         return statistics.median(self.preview().seconds for _ in range(count))
 
     def resources(self) -> int:
@@ -77,11 +74,11 @@ class Stack:
         return int(steps["changeSummary"]["create"])
 
     def up(self) -> Timed:
-        """Update without a preview before it."""
+        """Run an update without a preview."""
         return self._timed("up", "--yes", "--skip-preview")
 
     def state(self) -> str:
-        """Return the state as it is kept."""
+        """Return the exported state."""
         return self._pulumi("stack", "export", "--stack", "bench")
 
     def outcome(self) -> dict[str, Any]:

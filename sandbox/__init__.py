@@ -1,5 +1,5 @@
-"""What makes a bare machine able to run the project: pinned tools, a local cluster with simulated nodes, `make` verbs.
+"""Runs the project on a bare machine: pinned tools and a local cluster with simulated nodes.
 
-The product knows nothing of this package; users with a cluster and a Pulumi CLI of their own never
+The product knows nothing of this package. Users with a cluster and a Pulumi CLI of their own never
 need it.
 """

@@ -18,9 +18,9 @@ Verb = Callable[[Cluster, argparse.Namespace], None]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb and return the exit code.
 
-    An error is told in its own words, without a traceback.
+    Errors are printed without a traceback.
     """
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     verb: Verb = options.verb
     try:
         verb(Cluster(options.cluster), options)
@@ -30,26 +30,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m sandbox", description=__doc__)
-    parser.add_argument(
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line; it puts the function of the verb into `verb`."""
+    commands = argparse.ArgumentParser(prog="python -m sandbox", description=__doc__)
+    commands.add_argument(
         "--cluster", default=DEFAULT_NAME, metavar="NAME", help="name of the cluster (%(default)s)"
     )
-    verbs = parser.add_subparsers(required=True, metavar="VERB")
+    verbs = commands.add_subparsers(required=True, metavar="VERB")
 
     def add(name: str, verb: Verb, text: str) -> argparse.ArgumentParser:
         subparser = verbs.add_parser(name, help=text, description=text)
         subparser.set_defaults(verb=verb)
         return subparser
 
-    add("tools", _tools, "build what is missing and print the folder of all tools")
-    start = add("start", _start, "start the cluster, creating it when there is none")
+    add("tools", _tools, "build missing tools and print the folder that holds all of them")
+    start = add("start", _start, "start the cluster; create it if it does not exist")
     start.add_argument(
-        "--nodes", type=int, metavar="N", help="number of workers; default: 24, or those it has"
+        "--nodes", type=int, metavar="N", help="number of workers (new: 24, existing: unchanged)"
     )
     add("stop", lambda cluster, _: cluster.stop(), "stop the processes; the content stays")
-    add("delete", _delete, "remove the cluster, and the state of the stack that describes it")
-    add("status", _status, "say what there is; an error when there is no cluster")
+    add("delete", _delete, "delete the cluster, and the state of its local stack")
+    add("status", _status, "print the state of the cluster; fail if it does not exist")
     add("env", _env, "print `export` lines for a shell: tools, kubeconfig, local stack")
     add("add-nodes", _add, "add workers").add_argument("count", type=int)
     remove = add("remove-nodes", lambda cluster, o: cluster.remove_nodes(o.names), "remove nodes")
@@ -57,15 +58,13 @@ def _parser() -> argparse.ArgumentParser:
     replace = add(
         "replace-node",
         lambda cluster, o: cluster.replace_node(o.name),
-        "put a new machine in a node's place",
+        "replace a node by a new machine of the same name",
     )
     replace.add_argument("name", metavar="NODE")
     _add_behave(
-        add(
-            "behave", _behave, "choose how the kubelet of a node behaves; without options: as usual"
-        )
+        add("behave", _behave, "set how the kubelet of a node behaves (no options: normally)")
     )
-    return parser
+    return commands
 
 
 def _add_behave(parser: argparse.ArgumentParser) -> None:
@@ -75,10 +74,10 @@ def _add_behave(parser: argparse.ArgumentParser) -> None:
         "--fail-times", metavar="K", help="the main container fails K times, then succeeds"
     )
     parser.add_argument(
-        "--never-finishes", action="store_const", const="true", help="the main container runs on"
+        "--never-finishes", action="store_const", const="true", help="the main container never ends"
     )
     parser.add_argument(
-        "--not-ready", action="store_const", const="true", help="the kubelet is silent"
+        "--not-ready", action="store_const", const="true", help="the kubelet reports nothing"
     )
     parser.add_argument("--seconds", metavar="S", help="how long a pod takes")
 
@@ -99,7 +98,7 @@ def _delete(cluster: Cluster, _: argparse.Namespace) -> None:
 
 def _status(cluster: Cluster, _: argparse.Namespace) -> None:
     if not cluster.control_plane.exists():
-        raise SandboxError(f"there is no cluster {cluster.name}; `make up` creates it")
+        raise SandboxError(f"cluster {cluster.name} does not exist; `make up` creates it")
     print(cluster.status())
 
 

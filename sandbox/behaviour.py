@@ -1,7 +1,7 @@
-"""How simulated nodes behave: kwok's stages and the admission policies that feed them, from the files in `stages/`.
+"""How simulated nodes behave: kwok's stages, and the admission policies that feed them.
 
-The files say what happens when; this module adds what kwok's own format would repeat in every
-entry.
+The files in `stages/` say what happens when; this module adds what kwok's own format would repeat
+in every entry.
 """
 
 from pathlib import Path
@@ -12,11 +12,10 @@ import yaml
 STAGES = Path(__file__).parent / "stages"
 PREFIX = "sandbox.kata-deploy"
 _SECONDS = '.metadata.annotations["sandbox.kata-deploy/seconds"] // "1.5" | tonumber'
-"""How long a simulated pod takes from start to end, all its containers together; 1.5 when nothing
-else is set."""
+"""How long a simulated pod takes from start to end, all containers together; 1.5 by default."""
 
 SWITCHES = ("fail", "fail-times", "never-finishes", "not-ready", "seconds")
-"""What can be chosen with a label `sandbox.kata-deploy/<switch>` on a node."""
+"""What a label `sandbox.kata-deploy/<switch>` on a node can set."""
 
 Manifest = dict[str, Any]
 
@@ -32,7 +31,7 @@ def stages() -> list[Manifest]:
 
 
 def logs() -> Manifest:
-    """Return what `kubectl logs` shows of any simulated container."""
+    """Return what `kubectl logs` shows for every simulated container."""
     file = str(STAGES / "container.log")
     return {
         "apiVersion": "kwok.x-k8s.io/v1alpha1",
@@ -96,7 +95,7 @@ def _steps(entry: Manifest) -> list[Manifest]:
 def _node(labels: dict[str, str | None]) -> str:
     """Return a patch for the pod's node.
 
-    It goes to `status`: kwok would first try to create the node otherwise.
+    It goes to `status`: otherwise kwok would try to create the node first.
     """
     metadata = {"name": "{{ .spec.nodeName }}", "labels": labels}
     return yaml.safe_dump({"apiVersion": "v1", "kind": "Node", "metadata": metadata})

@@ -1,7 +1,7 @@
-"""The local cluster: a real control plane with simulated nodes that a person or a test changes at will.
+"""The local cluster: a real control plane with simulated nodes, to be changed at will.
 
-Owns the nodes and how they behave. The processes behind it are `control_plane`, what a node looks
-like is `nodes`, what its kubelet does is `behaviour`.
+Owns the nodes and their behaviour. `control_plane` runs the processes, `nodes` makes the Node
+objects, `behaviour` is what a kubelet does.
 """
 
 import itertools
@@ -27,7 +27,7 @@ _ADMISSION = "/apis/admissionregistration.k8s.io/v1"
 
 
 class Cluster:
-    """A local cluster; several with different names run beside each other."""
+    """A local cluster; clusters with different names run side by side."""
 
     def __init__(self, name: str = DEFAULT_NAME, root: Path | None = None) -> None:
         self.name = name
@@ -40,12 +40,12 @@ class Cluster:
 
     @property
     def kubeconfig(self) -> Path:
-        """The kubeconfig of a user who may do everything."""
+        """The kubeconfig of a user with all rights."""
         return self.kubeconfig_of(ADMIN)
 
     @property
     def audit_log(self) -> Path:
-        """The audit log: one JSON object per line and answered request."""
+        """The audit log: one line of JSON per answered request."""
         return self.control_plane.audit_log
 
     def kubeconfig_of(self, user: str) -> Path:
@@ -57,15 +57,15 @@ class Cluster:
         return self.control_plane.connect()
 
     def start(self, workers: int | None = None) -> None:
-        """Start the cluster, creating it first when there is none, and bring it to that number of workers.
+        """Start the cluster with that number of workers; create it if it does not exist.
 
-        Without a number a new cluster gets 24 workers and an existing one keeps its nodes.
+        By default a new cluster gets 24 workers, and an existing one keeps its nodes.
 
         Raises:
             SandboxError: It did not start, or the number is out of range.
         """
         if workers is not None and not 0 <= workers <= MAX_WORKERS:
-            raise SandboxError(f"NODES={workers} is not possible: choose 0 to {MAX_WORKERS}")
+            raise SandboxError(f"NODES={workers} is out of range: choose 0 to {MAX_WORKERS}")
         if self.control_plane.exists():
             self.control_plane.start()
         else:
@@ -77,12 +77,12 @@ class Cluster:
         self._wait_until_ready()
 
     def stop(self) -> None:
-        """Stop the processes; nodes and objects are there again after the next start."""
+        """Stop the processes; nodes and objects are back after the next start."""
         if self.control_plane.exists():
             self.control_plane.stop()
 
     def delete(self) -> None:
-        """Remove the cluster with everything in it."""
+        """Delete the cluster and everything in it."""
         self.control_plane.delete()
 
     def kill_apiserver(self) -> None:
@@ -94,16 +94,19 @@ class Cluster:
         self.control_plane.start()
 
     def etcd_stopped(self) -> AbstractContextManager[None]:
-        """Suspend etcd, so that the API server can neither write nor read consistently, until the context ends."""
+        """Suspend etcd for the context: the API server can neither write nor read consistently."""
         return self.control_plane.stopped("etcd")
 
     def status(self) -> str:
-        """Return one line that says what there is."""
+        """Return the state of the cluster in one line."""
         if not self.control_plane.exists():
             return f"{self.name}: not created"
         if not self.control_plane.runs():
             return f"{self.name}: stopped"
-        return f"{self.name}: running, {len(self.workers())} workers, context {self.context}, {self.kubeconfig}"
+        return (
+            f"{self.name}: running, {len(self.workers())} workers, "
+            f"context {self.context}, {self.kubeconfig}"
+        )
 
     def workers(self) -> list[str]:
         """Return the names of all workers, in order."""
@@ -122,12 +125,12 @@ class Cluster:
         return [nodes.worker_name(number) for number in numbers]
 
     def remove_nodes(self, names: Sequence[str]) -> None:
-        """Remove nodes as a machine that was given back."""
+        """Remove nodes, as if their machines were given back."""
         with self.connect() as kube:
             in_parallel(lambda name: kube.delete(f"{_NODES}/{name}"), names)
 
     def replace_node(self, name: str) -> None:
-        """Put a new machine in place of a worker: same name, another UID and machine id, nothing installed."""
+        """Replace a worker by a new machine: same name, new identity, nothing installed."""
         number = nodes.worker_number(name)
         if number is None:
             raise SandboxError(
@@ -138,17 +141,17 @@ class Cluster:
             kube.create(_NODES, nodes.worker(number))
 
     def behave(self, node: str, **switches: str | None) -> None:
-        """Set switches of a node (`fail_times="2"`), or clear them (None); they count for pods created from now on.
+        """Set switches of a node (`fail_times="2"`), or clear them (None), for pods created later.
 
-        A node that becomes ready again also starts the pods that wait on it.
+        A node that becomes ready again also starts the pods that are waiting on it.
 
         Raises:
-            SandboxError: No such switch or node.
+            SandboxError: There is no such switch or node.
         """
         chosen = {name.replace("_", "-"): value for name, value in switches.items()}
         if unknown := sorted(set(chosen) - set(behaviour.SWITCHES)):
             raise SandboxError(
-                f"no switch {', '.join(unknown)}; there are {', '.join(behaviour.SWITCHES)}"
+                f"no such switch: {', '.join(unknown)}; choose from {', '.join(behaviour.SWITCHES)}"
             )
         labels = {behaviour.switch(name): value for name, value in chosen.items()}
         with self.connect() as kube:
@@ -177,7 +180,7 @@ class Cluster:
             in_parallel(lambda node: kube.create(_NODES, node), missing)
 
     def _wait_until_ready(self) -> None:
-        """Wait until every node is Ready but those that are switched off: a new node is not, for some moments."""
+        """Wait until all nodes are Ready, except those that are switched off."""
         began = time.monotonic()
         with self.connect() as kube:
             while True:
@@ -191,7 +194,7 @@ class Cluster:
                     return
                 if time.monotonic() > began + _SECONDS_TO_BE_READY + len(present) / 10:
                     raise SandboxError(
-                        f"{len(waiting)} nodes did not become Ready, {waiting[0]} among them"
+                        f"{len(waiting)} nodes did not become Ready, among them {waiting[0]}"
                     )
                 time.sleep(_POLL_EVERY + len(present) / 1000)
 
@@ -222,7 +225,7 @@ def _is_off(node: Manifest) -> bool:
 
 
 def _wait_until_pods_see(kube: Kube, node: str, switches: Mapping[str, str | None]) -> None:
-    """Wait until the admission policy copies these switches: it learns of a label some milliseconds later."""
+    """Wait until the admission policy copies these switches: it sees a new label with a delay."""
     container = {"name": "probe", "image": "none"}
     probe = {
         "apiVersion": "v1",

@@ -1,7 +1,7 @@
-"""The processes of a local cluster: etcd, API server, controller manager, scheduler and kwok, run by `kwokctl`.
+"""The processes of a local cluster, run by `kwokctl`: etcd, kwok and the usual control plane.
 
 Owns the cluster's folder and its files: kwok's configuration, audit policy, users, kubeconfigs.
-What lives in the cluster (nodes and their behaviour) is `cluster`.
+What lives in the cluster (nodes and their behaviour) belongs to `cluster`.
 """
 
 import csv
@@ -30,8 +30,7 @@ from sandbox.tools.catalog import KUBERNETES_VERSION
 ADMIN = "local-admin"
 OPERATOR = "operator"
 USERS = {ADMIN: "system:masters", OPERATOR: ""}
-"""Users of the cluster and their groups. `operator` may do nothing until a test or a person grants
-it something."""
+"""Users of the cluster and their groups. `operator` has no rights until someone grants them."""
 
 _API_SERVER = "kube-apiserver"
 _COMPONENTS = (_API_SERVER, "kube-controller-manager", "kube-scheduler", "etcd")
@@ -46,11 +45,11 @@ _AUDIT_POLICY = {
     "rules": [{"level": "Metadata"}],
 }
 _COMPONENT_ENVIRONMENT = {"GOGC": "400"}
-"""Memory for time: collecting garbage at the usual rate takes a quarter of the API server's
-time."""
+"""Trades memory for time: at Go's default rate, a quarter of the API server's time is garbage
+collection."""
 
 _AUDIT_LOG_MEGABYTES = 4000
-"""Rotate late: a test that reads the log must see all of it."""
+"""Rotates late: a test that reads the log must see all of it."""
 
 
 class ControlPlane:
@@ -63,12 +62,12 @@ class ControlPlane:
 
     @property
     def context(self) -> str:
-        """The context name in every kubeconfig of this cluster."""
+        """The name of the context in every kubeconfig of this cluster."""
         return f"kwok-{self.name}"
 
     @property
     def audit_log(self) -> Path:
-        """The API server's audit log: one JSON object per line and answered request, metadata only."""
+        """The API server's audit log: one line of JSON per answered request, metadata only."""
         return self._kwok_home / "logs" / "audit.log"
 
     @property
@@ -77,12 +76,12 @@ class ControlPlane:
 
     @property
     def programs(self) -> Helper:
-        """What runs the programs in the pods of dispatchers."""
+        """The process that runs the programs in dispatcher pods."""
         return Helper("sandbox.programs", self.kubeconfig(), self._home)
 
     @property
     def environment(self) -> dict[str, str]:
-        """What `kwokctl` needs to know of this cluster."""
+        """What `kwokctl` needs to know about this cluster."""
         return {"KWOK_WORKDIR": str(self._work), "KWOK_KUBE_VERSION": KUBERNETES_VERSION}
 
     def kubeconfig(self, user: str = ADMIN) -> Path:
@@ -90,7 +89,7 @@ class ControlPlane:
         return self._home / f"{user}.kubeconfig"
 
     def exists(self) -> bool:
-        """Return whether the cluster was created, running or not."""
+        """Return whether the cluster has been created, running or not."""
         return self.kubeconfig().exists()
 
     def runs(self) -> bool:
@@ -105,7 +104,7 @@ class ControlPlane:
         return Kube.of_kubeconfig(self.kubeconfig(user))
 
     def create(self) -> None:
-        """Create and start the cluster; what an interrupted creation left is removed first.
+        """Create and start the cluster, after removing what an interrupted creation left.
 
         Raises:
             SandboxError: It did not become ready; the message names the logs.
@@ -133,8 +132,8 @@ class ControlPlane:
             "etcd=unsafe-no-fsync=true",
             f"kube-apiserver=token-auth-file={self._home / 'users.csv'}",
             f"kube-apiserver=audit-log-maxsize={_AUDIT_LOG_MEGABYTES}",
-            # Alone, a component has nobody to lose an election to: on a busy machine it would only
-            # end itself.
+            # With a single instance, an election can only be lost to a busy machine, and the
+            # component would exit.
             "kube-controller-manager=leader-elect=false",
             "kube-scheduler=leader-elect=false",
         ]
@@ -145,7 +144,7 @@ class ControlPlane:
         self.programs.start()
 
     def start(self) -> None:
-        """Start whatever process of the cluster is not running, and wait until the API server is ready.
+        """Start the processes that are not running, and wait until the API server is ready.
 
         Raises:
             SandboxError: It did not become ready; the message names the logs.
@@ -164,13 +163,14 @@ class ControlPlane:
             while not kube.answers():
                 if time.monotonic() > deadline:
                     raise SandboxError(
-                        f"the API server of {self.name} is not ready; see {self._kwok_home / 'logs'}. If another "
-                        "program has taken its port, `make clean` and `make up` start over"
+                        f"the API server of {self.name} is not ready; see "
+                        f"{self._kwok_home / 'logs'}. If another program has taken its port, start "
+                        "over with `make clean` and `make up`"
                     )
                 time.sleep(_POLL_EVERY)
 
     def _free_nodes(self) -> None:
-        """Take the nodes from a kwok that is gone: a new one leaves them alone until their leases end, 13 minutes."""
+        """Free the nodes of a dead kwok, whose leases a new one would respect for 13 minutes."""
         self._kill(_KWOK)
         with self.connect() as kube:
             kube.delete(_NODE_LEASES)
@@ -185,14 +185,14 @@ class ControlPlane:
     def kill_apiserver(self) -> None:
         """Kill the API server as a crash would; `start` brings it back."""
         self._kill(_API_SERVER)
-        # Its threads die one by one, and kwokctl waits two minutes for one that found its port
-        # taken and ended.
+        # Its threads die one by one. If the port were still taken, the next one would exit, and
+        # kwokctl would wait for it for two minutes.
         while not is_free(self._port):
             time.sleep(_POLL_EVERY)
 
     @contextmanager
     def stopped(self, component: str) -> Iterator[None]:
-        """Suspend a process: it neither works nor closes its connections."""
+        """Suspend a process for the context: it does no work and keeps its connections open."""
         process = int(self._process_file(component).read_text(encoding="utf-8"))
         os.kill(process, signal.SIGSTOP)
         try:
@@ -207,7 +207,7 @@ class ControlPlane:
             time.sleep(_POLL_EVERY)
 
     def _forget_dead_processes(self) -> None:
-        """Remove what kwokctl remembers of processes that are gone: it takes a zombie or a reused id for alive."""
+        """Remove PID files of dead processes: kwokctl takes a zombie or a reused ID for alive."""
         for file in (self._kwok_home / "pids").glob("*.pid"):
             if not self._alive(file):
                 file.unlink()
@@ -233,10 +233,7 @@ class ControlPlane:
         return self._kwok_home / "pids" / f"{component}.pid"
 
     def delete(self) -> None:
-        """Stop and remove the cluster with all its content and files.
-
-        Nothing happens when there is none.
-        """
+        """Stop the cluster and remove all its content and files; do nothing if there is none."""
         self.programs.stop()
         if self._kwok_home.exists():
             self._kwokctl(
@@ -252,8 +249,8 @@ class ControlPlane:
         )
         if answer.returncode != 0:
             raise SandboxError(
-                f"kwokctl {arguments[0]} cluster {self.name} failed (logs: {self._kwok_home / 'logs'}):\n"
-                f"{answer.stderr.strip()}"
+                f"kwokctl {arguments[0]} cluster {self.name} failed "
+                f"(logs: {self._kwok_home / 'logs'}):\n{answer.stderr.strip()}"
             )
 
     def _write_users(self) -> dict[str, str]:

@@ -1,14 +1,11 @@
-"""The error of the sandbox: one class, since every reader is a person at a terminal.
+"""The errors of the sandbox: hardly more than one class, since every reader is at a terminal.
 
 Kept apart from the product's tree, which must not know the sandbox.
 """
 
 
 class SandboxError(Exception):
-    """Raised when the sandbox cannot do what was asked.
-
-    The text is complete and says what to do.
-    """
+    """Raised when the sandbox cannot do its work; the text is complete and says what to do."""
 
 
 class RefusedError(SandboxError):

@@ -1,4 +1,4 @@
-"""A process beside a cluster that outlives the command which started it."""
+"""A process beside a cluster that outlives the command that started it."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ _POLL_EVERY = 0.05
 
 
 class Helper:
-    """One Python module run in the background with one argument, which also tells it from other processes."""
+    """A Python module that runs in the background with one argument, by which it is recognised."""
 
     def __init__(self, module: str, argument: Path, folder: Path) -> None:
         self._command = [sys.executable, "-m", module, str(argument)]
@@ -23,10 +23,10 @@ class Helper:
         self._log = folder / f"{module}.log"
 
     def start(self) -> None:
-        """Start it unless it runs."""
+        """Start it unless it is running."""
         if self._pid() is not None:
             return
-        # A shell in between: nobody here is left with a child to wait for.
+        # Started by a shell that exits: a child of this process would stay a zombie when it ends.
         script = 'log=$1; shift; "$@" </dev/null >>"$log" 2>&1 & echo $!'
         answer = subprocess.run(
             ["sh", "-c", script, "sh", str(self._log), *self._command],
@@ -39,10 +39,10 @@ class Helper:
         self._file.write_text(answer.stdout.strip(), encoding="utf-8")
 
     def stop(self) -> None:
-        """End it, if it runs, and wait for that.
+        """Terminate it if it is running, and wait for its end.
 
         Raises:
-            SandboxError: it does not end.
+            SandboxError: It does not end.
         """
         pid = self._pid()
         if pid is not None:
@@ -57,7 +57,7 @@ class Helper:
         self._file.unlink(missing_ok=True)
 
     def _pid(self) -> int | None:
-        """Return its id while it runs; a file that is left over may name another process by now."""
+        """Return its ID while it runs; a leftover file may name another process."""
         if not self._file.exists():
             return None
         pid = int(self._file.read_text(encoding="utf-8"))

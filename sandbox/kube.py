@@ -1,6 +1,6 @@
-"""A few plain calls on the local cluster's API server, enough to make nodes and change them.
+"""A few plain calls on the local cluster's API server, enough to create and change nodes.
 
-Not the product's client: the sandbox must not depend on what it is there to test.
+Not the product's client: the sandbox must not depend on what it tests.
 """
 
 import json
@@ -24,14 +24,11 @@ Manifest = dict[str, Any]
 
 
 class Kube:
-    """A connection with one identity; a context manager.
-
-    An answer that is an error raises `SandboxError`.
-    """
+    """A connection with one identity; a context manager. Error answers raise `RefusedError`."""
 
     def __init__(self, server: str, certificate_authority: str, token: str) -> None:
         self._server = server
-        # A pool asks no proxy of the environment, which could not reach this machine's own cluster.
+        # A pool ignores the environment's proxies, which cannot reach a cluster on this machine.
         self._pool = urllib3.PoolManager(
             maxsize=_PARALLEL,
             headers={"Authorization": f"Bearer {token}", "User-Agent": "sandbox"},
@@ -42,7 +39,7 @@ class Kube:
 
     @classmethod
     def of_kubeconfig(cls, path: Path) -> "Kube":
-        """Return a connection as the current context of a kubeconfig says; it has a token."""
+        """Return a connection for the current context of a kubeconfig, whose user has a token."""
         config = yaml.safe_load(path.read_text(encoding="utf-8"))
         context = _named(config["contexts"], config["current-context"])["context"]
         cluster = _named(config["clusters"], context["cluster"])["cluster"]
@@ -64,7 +61,7 @@ class Kube:
         return self._call("POST", _with(path, params), manifest)
 
     def delete(self, path: str) -> None:
-        """Delete the object or all of the collection at `path`, without waiting for what depends on it."""
+        """Delete the object or collection at `path`, without waiting for dependents."""
         self._call("DELETE", path)
 
     def merge(self, path: str, patch: Manifest) -> Manifest:
@@ -125,10 +122,7 @@ def _named(entries: Iterable[Manifest], name: str) -> Manifest:
 
 
 def in_parallel(action: Callable[[Any], object], items: Iterable[Any]) -> None:
-    """Run `action` for all items, several at once.
-
-    The first error is raised when all have ended.
-    """
+    """Run `action` for all items, several at once; raise the first error once all have ended."""
     with ThreadPoolExecutor(_PARALLEL) as pool:
         for _ in pool.map(action, items):
             pass

@@ -1,4 +1,4 @@
-"""One process after another, where two at once would get in each other's way."""
+"""Makes processes take turns where two at once would get in each other's way."""
 
 import fcntl
 from collections.abc import Callable, Iterator
@@ -8,7 +8,7 @@ from pathlib import Path
 
 @contextmanager
 def locked(path: Path, on_wait: Callable[[], object]) -> Iterator[None]:
-    """Hold the lock file at `path`; when somebody else holds it, call `on_wait` and wait."""
+    """Hold the lock file at `path`; if another process holds it, call `on_wait` and wait."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8") as file:
         try:

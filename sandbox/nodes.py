@@ -1,4 +1,4 @@
-"""Makes Node objects as a kubelet would register them: a mixed fleet of machines, each with an identity of its own."""
+"""Makes Node objects as a kubelet registers them: a mixed fleet, each machine with an identity."""
 
 import secrets
 import uuid
@@ -15,7 +15,7 @@ _CONTROL_PLANE_ROLE = "node-role.kubernetes.io/control-plane"
 
 @dataclass(frozen=True)
 class System:
-    """What runs on a machine."""
+    """What runs on a machine, in the words of `status.nodeInfo`."""
 
     os_image: str
     kernel: str
@@ -29,18 +29,18 @@ FLATCAR = System(
 
 
 def worker_name(number: int) -> str:
-    """Return the name of the worker with that number, which counts from 1."""
+    """Return the name of the worker with that number, counted from 1."""
     return f"worker-{number:04}"
 
 
 def worker_number(name: str) -> int | None:
-    """Return the number in a worker's name, None for the name of another node."""
+    """Return the number in a worker's name, None for any other node."""
     prefix, _, number = name.rpartition("-")
     return int(number) if prefix == "worker" and number.isdigit() else None
 
 
 def worker(number: int) -> dict[str, Any]:
-    """Return a worker: zones in turn, every fourth one arm64, every third one Flatcar, the others Ubuntu on amd64."""
+    """Return a worker: zones in turn, every fourth one arm64, every third one Flatcar."""
     architecture = "arm64" if number % 4 == 0 else "amd64"
     system = FLATCAR if number % 3 == 0 else UBUNTU
     return _node(worker_name(number), number, architecture, system)

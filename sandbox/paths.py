@@ -1,4 +1,4 @@
-"""Where the sandbox keeps what it makes: everything outside the checkout, under one folder that is safe to delete."""
+"""Where the sandbox keeps its files: outside the checkout, in one folder that is safe to delete."""
 
 import os
 from pathlib import Path
@@ -7,7 +7,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 
 
 def cache_dir() -> Path:
-    """Return the folder of everything the sandbox makes; `KATA_SANDBOX_CACHE` moves it."""
+    """Return the folder for all files of the sandbox; `KATA_SANDBOX_CACHE` moves it."""
     chosen = os.environ.get("KATA_SANDBOX_CACHE")
     if chosen:
         return Path(chosen).expanduser().resolve()
@@ -16,5 +16,5 @@ def cache_dir() -> Path:
 
 
 def pulumi_home() -> Path:
-    """Return the PULUMI_HOME of everything here, with the plugins; the person's own is another."""
+    """Return the PULUMI_HOME of the sandbox, with its plugins; the user's own is left alone."""
     return cache_dir() / "pulumi"

@@ -1,7 +1,7 @@
-"""The ports of a cluster's processes: its own for as long as it exists, also while it is stopped.
+"""The ports of a cluster's processes, reserved for as long as it exists, even while it is stopped.
 
-Left alone, kwokctl takes the highest free ports, which a cluster that is started again then finds
-taken by the next.
+By itself kwokctl takes the highest free ports; a cluster that is started again would then find its
+ports taken by another.
 """
 
 import hashlib
@@ -22,14 +22,11 @@ _OPTIONS: Final = (
 _FIRST: Final = 20_000
 _BLOCK: Final = 10
 _BLOCKS: Final = 1_200
-"""All below 32768, where Linux begins to give out ports to whoever asks for any."""
+"""All ports are below 32768, where Linux's ephemeral ports begin."""
 
 
 def ports(home: Path) -> dict[str, int]:
-    """Return kwokctl's options with the ports for the cluster in that folder.
-
-    None of them is in use now.
-    """
+    """Return kwokctl's port options for the cluster in that folder; all ports are free now."""
     first = next(
         block for block in _blocks(home) if all(map(is_free, range(block, block + len(_OPTIONS))))
     )
@@ -37,13 +34,13 @@ def ports(home: Path) -> dict[str, int]:
 
 
 def _blocks(home: Path) -> Iterator[int]:
-    """Return where ports may begin: the folder's own place, then all others."""
+    """Return the first ports of all blocks, beginning with the folder's own."""
     own = int(hashlib.sha256(str(home).encode()).hexdigest(), 16)
     return (_FIRST + (own + step) % _BLOCKS * _BLOCK for step in range(_BLOCKS))
 
 
 def is_free(port: int) -> bool:
-    """Return whether a process of this machine could listen there now."""
+    """Return whether a process on this machine could listen on the port now."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -1,9 +1,9 @@
-"""Runs what the simulated kubelets cannot: the program in the pod of a dispatcher.
+"""Runs what simulated kubelets cannot: the program in a dispatcher pod.
 
-`python -m sandbox.programs KUBECONFIG` is one process beside a cluster. For each dispatcher's pod
-that kwok has started it runs the double, or the program that `KATA_SANDBOX_DISPATCHER` names, with
-the pod's own command line, mounts, and ServiceAccount; the end of the program becomes the end of
-the pod, and the end of the pod that of the program.
+`python -m sandbox.programs KUBECONFIG` is one process beside a cluster. For each dispatcher pod
+that kwok has started, it runs the double, or the program that `KATA_SANDBOX_DISPATCHER` names, with
+the pod's own command line, mounts and ServiceAccount. When the program ends, so does the pod, and
+the other way round.
 """
 
 import os
@@ -26,7 +26,7 @@ from sandbox.paths import CHECKOUT
 PROGRAM = "KATA_SANDBOX_DISPATCHER"
 VERSION = "KATA_SANDBOX_DISPATCHER_VERSION"
 _PODS = "kata-deploy/dispatcher"
-_LOOK_EVERY = 0.4
+_SYNC_EVERY = 0.4
 _TOKEN_SECONDS = 7200
 _MESSAGE_BYTES = 2048
 
@@ -35,43 +35,40 @@ Manifest = dict[str, Any]
 
 @dataclass(frozen=True)
 class Running:
-    """A program at work for a pod."""
+    """A running program and the pod it stands for."""
 
     pod: Manifest
     process: "subprocess.Popen[bytes]"
     folder: "tempfile.TemporaryDirectory[str]"
+    """Holds its mounts, kubeconfig and log."""
     started: str
+    """The time, as Kubernetes writes it."""
 
     @property
     def log(self) -> Path:
-        """What it has written."""
+        """The file with its output."""
         return Path(self.folder.name) / "log"
 
 
 class Programs:
-    """All programs at work on one cluster."""
+    """All running programs of one cluster."""
 
     def __init__(self, kubeconfig: Path) -> None:
         self._kubeconfig = kubeconfig
         self._running: dict[str, Running] = {}
 
-    def look(self) -> None:
-        """Start what kwok has started, end what is gone from the cluster, report what has ended."""
+    def sync(self) -> None:
+        """Start programs for pods that kwok has started, end those without a pod, report ends."""
         with Kube.of_kubeconfig(self._kubeconfig) as kube:
             pods = {
                 pod["metadata"]["uid"]: pod
                 for pod in kube.get("/api/v1/pods", labelSelector=_PODS)["items"]
+                if "deletionTimestamp" not in pod["metadata"]
             }
-            for uid in self._running.keys() - {
-                uid for uid, pod in pods.items() if not _is_ending(pod)
-            }:
+            for uid in self._running.keys() - pods.keys():
                 self._end(self._running.pop(uid))
             for uid, pod in pods.items():
-                if (
-                    pod["status"].get("phase") == "Running"
-                    and not _is_ending(pod)
-                    and uid not in self._running
-                ):
+                if pod["status"].get("phase") == "Running" and uid not in self._running:
                     self._running[uid] = self._start(kube, pod)
             for uid, running in list(self._running.items()):
                 if running.process.poll() is not None:
@@ -119,7 +116,7 @@ class Programs:
         return Running(pod, process, folder, _now())
 
     def _kubeconfig_of(self, kube: Kube, pod: Manifest) -> str:
-        """Return a kubeconfig with a token of the pod's ServiceAccount, as the kubelet asks for one."""
+        """Return a kubeconfig with a token of the pod's ServiceAccount, as kubelets request it."""
         account = pod["spec"]["serviceAccountName"]
         namespace = pod["metadata"]["namespace"]
         bound = {
@@ -145,7 +142,7 @@ class Programs:
 
 
 def _mounts(kube: Kube, pod: Manifest, container: Manifest) -> dict[str, dict[str, str]]:
-    """Return the files of each mount path, from the ConfigMaps and the annotations of the pod that are mounted."""
+    """Return the files of each mount path, from the pod's ConfigMaps and annotations."""
     namespace = pod["metadata"]["namespace"]
     files: dict[str, dict[str, str]] = {}
     for volume in pod["spec"].get("volumes", []):
@@ -180,7 +177,7 @@ def _environment(pod: Manifest, container: Manifest) -> dict[str, str]:
 def _ended(running: Running) -> Manifest:
     """Return the status of a pod whose program has ended.
 
-    Its last words stand for its log, which kwok cannot show.
+    The end of its output stands for its log, which kwok cannot show.
     """
     code = running.process.returncode
     words = running.log.read_bytes()[-_MESSAGE_BYTES:].decode("utf-8", "replace")
@@ -205,10 +202,6 @@ def _ended(running: Running) -> Manifest:
     }
 
 
-def _is_ending(pod: Manifest) -> bool:
-    return "deletionTimestamp" in pod["metadata"]
-
-
 def _path(pod: Manifest) -> str:
     return f"/api/v1/namespaces/{pod['metadata']['namespace']}/pods/{pod['metadata']['name']}"
 
@@ -218,7 +211,7 @@ def _now() -> str:
 
 
 def main() -> None:
-    """Look again and again, until the process is ended."""
+    """Sync periodically until the process is terminated."""
 
     def end(*_: object) -> None:
         sys.exit(0)
@@ -228,12 +221,12 @@ def main() -> None:
     try:
         while True:
             try:
-                programs.look()
+                programs.sync()
             except SandboxError as error:
-                # The API server may be down for a while, and pods go at any moment: the next look
-                # tells.
+                # The API server may be down for a while, and a pod may go at any moment: the next
+                # sync sees it.
                 print(error, file=sys.stderr, flush=True)
-            time.sleep(_LOOK_EVERY)
+            time.sleep(_SYNC_EVERY)
     finally:
         programs.end()
 

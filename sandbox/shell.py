@@ -1,6 +1,6 @@
-"""The environment in which `pulumi`, `kubectl` and `kwokctl` work on the local cluster and the local stack.
+"""The environment in which `pulumi`, `kubectl` and `kwokctl` use the local cluster and stack.
 
-Everything is set by variables: no file of the person's own (`~/.kube/config`, `~/.pulumi`) is read
+Everything is set by variables: none of the user's own files (`~/.kube/config`, `~/.pulumi`) is read
 or written.
 """
 
@@ -19,7 +19,7 @@ STACK = "local"
 
 
 def environment(cluster: Cluster, root: Path) -> dict[str, str]:
-    """Return the variables to export; makes the tools and the state folder if missing."""
+    """Return the variables to export; build missing tools and create the state folder."""
     state = state_dir(cluster, root)
     state.mkdir(parents=True, exist_ok=True)
     folders = [Path(sys.executable).parent, ensure_tools()]
@@ -30,18 +30,18 @@ def environment(cluster: Cluster, root: Path) -> dict[str, str]:
         **cluster.control_plane.environment,
         "PULUMI_HOME": str(pulumi_home()),
         "PULUMI_BACKEND_URL": f"file://{state}",
-        # The state of the local stack guards nothing: an empty passphrase keeps every command free
-        # of questions.
+        # The state of the local stack holds no secrets: with an empty passphrase no command has to
+        # ask for one.
         "PULUMI_CONFIG_PASSPHRASE": "",
         "PULUMI_SKIP_UPDATE_CHECK": "true",
-        # What the program says by an option that a provider built here is too old to know.
+        # The program sets an option for this, but a provider built here is too old to know it.
         "PULUMI_K8S_ENABLE_PATCH_FORCE": "true",
         "PULUMI_PYTHON_CMD": sys.executable,
     }
 
 
 def state_dir(cluster: Cluster, root: Path) -> Path:
-    """Return the folder with the state of the local stack: one per cluster, since it describes that cluster."""
+    """Return the folder with the state of the local stack, which describes that one cluster."""
     return root / "state" / cluster.name
 
 
@@ -51,10 +51,10 @@ def export_line(name: str, value: str) -> str:
 
 
 def select_stack(variables: dict[str, str]) -> None:
-    """Make the local stack exist and be the selected one, in the local backend only.
+    """Select the local stack, creating it if needed; the local backend alone is used.
 
     Raises:
-        SandboxError: Pulumi could not; carries what it said.
+        SandboxError: Pulumi failed; the text includes its message.
     """
     command = [
         "pulumi",

@@ -1,6 +1,6 @@
-"""`python -m sandbox.dispatcher --job-template=…`: runs as the program in the dispatcher's container would.
+"""`python -m sandbox.dispatcher --job-template=…`: does what the dispatcher's container would do.
 
-`KATA_SANDBOX_DISPATCHER_VERSION` is the version it plays.
+`KATA_SANDBOX_DISPATCHER_VERSION` is the version it imitates.
 """
 
 import os
@@ -28,7 +28,7 @@ Manifest = dict[str, Any]
 
 
 def main() -> int:
-    """Do what the command line says; 0 when every Job has succeeded."""
+    """Run the command line and return the exit code: 0 if every Job has succeeded."""
     arguments = parse(sys.argv[1:], os.environ[VERSION], float(os.environ.get(POLL_SECONDS, "1")))
     try:
         with Kube.of_kubeconfig(Path(os.environ["KUBECONFIG"])) as kube:
@@ -42,60 +42,59 @@ def main() -> int:
 
 
 class FanOut:
-    """One run: a Job for each node and the work around it, so many nodes at a time."""
+    """One run: a Job for each node and the work around it, `parallelism` nodes at a time."""
 
     def __init__(self, kube: Kube, arguments: Arguments) -> None:
         if arguments.cleanup_job_template:
             raise SandboxError(
-                "this double does not clean nodes that were selected before (--cleanup-job-template)"
+                "this double does not clean deselected nodes (--cleanup-job-template)"
             )
         template = yaml.safe_load(arguments.job_template.read_text(encoding="utf-8"))
-        self._told = arguments
+        self._arguments = arguments
         self._jobs = NodeJobs(kube, arguments, template)
         self._work = NodeWork(kube, arguments, template) if arguments.works_on_nodes else None
         self._selection = Selection(kube, arguments, template)
-        self._working: dict[str, Manifest] = {}
+        self._running: dict[str, Manifest] = {}
         self._finishing: dict[str, Iterator[None]] = {}
         self._failed: list[str] = []
 
     def run(self) -> list[str]:
-        """Return the nodes that failed."""
+        """Work on all nodes and return those that failed."""
         waiting = deque(self._selection.nodes())
+        parallelism = self._arguments.parallelism
         if waiting:
             self._jobs.find_owner()
-        print(
-            f"{PROGRAM}: {len(waiting)} nodes, {self._told.parallelism} at a time", file=sys.stderr
-        )
-        while waiting or self._working or self._finishing:
-            while waiting and len(self._working) + len(self._finishing) < self._told.parallelism:
+        print(f"{PROGRAM}: {len(waiting)} nodes, {parallelism} at a time", file=sys.stderr)
+        while waiting or self._running or self._finishing:
+            while waiting and len(self._running) + len(self._finishing) < parallelism:
                 self._start(waiting.popleft())
-            time.sleep(self._told.poll_interval_secs)
+            time.sleep(self._arguments.poll_interval_secs)
             for name in list(self._finishing):
-                self._go_on(name)
-            for name, node in list(self._working.items()):
-                self._look(name, node)
+                self._continue(name)
+            for name, node in list(self._running.items()):
+                self._poll(name, node)
         return self._failed
 
     def _start(self, node: Manifest) -> None:
         name = node["metadata"]["name"]
         try:
-            self._jobs.create(name, self._work.before(node) if self._work else {})
+            self._jobs.create(name, self._work.prepare(node) if self._work else {})
         except (NodeError, RefusedError) as error:
             self._fail(name, error)
         else:
-            self._working[name] = node
+            self._running[name] = node
 
-    def _look(self, name: str, node: Manifest) -> None:
+    def _poll(self, name: str, node: Manifest) -> None:
         state = self._jobs.state(name)
         if state:
-            del self._working[name]
+            del self._running[name]
         if state == "Failed":
             self._failed.append(name)
         elif state and self._work:
-            self._finishing[name] = self._work.behind(node)
-            self._go_on(name)
+            self._finishing[name] = self._work.finish(node)
+            self._continue(name)
 
-    def _go_on(self, name: str) -> None:
+    def _continue(self, name: str) -> None:
         try:
             next(self._finishing[name])
         except StopIteration:

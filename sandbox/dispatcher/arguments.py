@@ -1,4 +1,4 @@
-"""The command lines of the dispatcher, by version. What a version does not know ends it."""
+"""The command lines of the dispatcher, by version; an unknown flag is an error, as upstream."""
 
 import argparse
 from collections.abc import Sequence
@@ -10,16 +10,14 @@ PROGRAM = "kata-deploy-job-dispatcher"
 _PARALLELISM = 100
 _PAGE = 500
 _WORKS_ON_NODES = (4, 1)
-"""From this version on the dispatcher labels and checks nodes."""
+"""The first version in which the dispatcher labels and checks nodes."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
-    """What a dispatcher is told.
+    """The flags of a dispatcher, under their own names; those with a default here are of 4.1.0.
 
-    `nodes` win over the selectors; without either it takes every node.
-
-    Times are in seconds. What has a default here is known from 4.1.0 on.
+    `nodes` win over the selectors; without either, every node is selected.
     """
 
     job_template: Path
@@ -33,6 +31,7 @@ class Arguments:
     poll_interval_secs: float
     node_page_size: int
     works_on_nodes: bool = False
+    """No flag: whether the version labels and checks nodes."""
     cleanup_job_template: Path | None = None
     wait_for_nodes_secs: int = 0
     node_settle_secs: int = 0
@@ -60,13 +59,13 @@ class _Once(argparse.Action):
 
 
 def works_on_nodes(version: str) -> bool:
-    """Return whether the dispatcher of a version, as in the tag of its image, does more than make Jobs."""
+    """Return whether the dispatcher of that version, an image tag, does more than create Jobs."""
     numbers = [int(part) for part in version.split(".")[:2] if part.isdigit()]
     return tuple(numbers) >= _WORKS_ON_NODES
 
 
 def parse(words: Sequence[str], version: str, poll_seconds: float = 1.0) -> Arguments:
-    """Return the arguments; ends the process with code 2 for what the program does not know."""
+    """Return the arguments; exit with code 2 for a command line that the program would refuse."""
     parser = argparse.ArgumentParser(prog=PROGRAM, allow_abbrev=False)
     more = works_on_nodes(version)
     flags: dict[str, dict[str, Any]] = {
@@ -84,12 +83,12 @@ def parse(words: Sequence[str], version: str, poll_seconds: float = 1.0) -> Argu
     }
     for name, settings in flags.items():
         parser.add_argument(f"--{name}", **{"action": _Once, **settings})
-    told = vars(parser.parse_args(words))
-    if told.get("remove_node_taints") and not told["node_label"]:
+    values = vars(parser.parse_args(words))
+    if values.get("remove_node_taints") and not values["node_label"]:
         parser.error("--remove-node-taints requires --node-label")
-    selectors = told["node_selector"]
-    told["node_selector"] = (selectors,) if isinstance(selectors, str) else tuple(selectors)
-    return Arguments(**told, works_on_nodes=more)
+    selectors = values["node_selector"]
+    values["node_selector"] = (selectors,) if isinstance(selectors, str) else tuple(selectors)
+    return Arguments(**values, works_on_nodes=more)
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
-"""What goes wrong with one node, while the others go on."""
+"""The error of a single node, which does not stop the others."""
 
 from sandbox.errors import SandboxError
 
 
 class NodeError(SandboxError):
-    """The node has failed; the text says why, without the node's name."""
+    """Raised when a node has failed; the text says why, without the node's name."""

@@ -1,4 +1,4 @@
-"""The two labels that a dispatcher keeps on nodes, from 4.1.0 on (contract D28 to D31)."""
+"""The two labels that a dispatcher sets on nodes, from 4.1.0 on (contract D28 to D31)."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -18,23 +18,23 @@ _Changes = dict[str, str | None]
 
 
 class Labels:
-    """The label that all installations share, and the mark of the one with this suffix."""
+    """The label that all installations share, and the label of the one with this suffix."""
 
     def __init__(self, kube: Kube, suffix: str) -> None:
         self._kube = kube
-        self._mark = f"{_PREFIX}{suffix or 'default'}"
+        self._own = f"{_PREFIX}{suffix or 'default'}"
 
     def claim(self, node: Manifest) -> None:
-        """Say that work begins: what is not there becomes `false`."""
+        """Announce work on the node: labels that are missing become `false`."""
         self._change(
-            node, lambda labels: {key: "false" for key in (SHARED, self._mark) if key not in labels}
+            node, lambda labels: {key: "false" for key in (SHARED, self._own) if key not in labels}
         )
 
     def demote(self, node: Manifest) -> None:
-        """Say that the installation is being removed."""
+        """Announce that the installation is being removed."""
 
         def changes(labels: _Labels) -> _Changes:
-            own: _Changes = {self._mark: "false"} if self._mark in labels else {}
+            own: _Changes = {self._own: "false"} if self._own in labels else {}
             kept = any(value != "false" for value in self._others(labels).values())
             return (
                 own if kept or labels.get(SHARED, "false") == "false" else {**own, SHARED: "false"}
@@ -43,11 +43,11 @@ class Labels:
         self._change(node, changes)
 
     def release(self, node: Manifest) -> None:
-        """Say that the installation is gone."""
+        """Remove the labels of an installation that is gone."""
 
         def changes(labels: _Labels) -> _Changes:
             others = self._others(labels).values()
-            gone: _Changes = {self._mark: None}
+            gone: _Changes = {self._own: None}
             if all(value == "false" for value in others):
                 gone[SHARED] = "false" if others else None
             return {key: value for key, value in gone.items() if key in labels}
@@ -56,27 +56,27 @@ class Labels:
 
     def apply(self, node: Manifest, value: str) -> None:
         """Set both labels."""
-        self._change(node, lambda _: {SHARED: value, self._mark: value})
+        self._change(node, lambda _: {SHARED: value, self._own: value})
 
-    def show(self, node: Manifest, value: str) -> bool:
-        """Return whether a node shows both labels with that value."""
+    def are_set(self, node: Manifest, value: str) -> bool:
+        """Return whether the node has both labels with that value."""
         labels = node["metadata"].get("labels", {})
-        return {labels.get(SHARED), labels.get(self._mark)} == {value}
+        return {labels.get(SHARED), labels.get(self._own)} == {value}
 
     def _others(self, labels: _Labels) -> dict[str, str]:
         return {
             key: value
             for key, value in labels.items()
-            if key.startswith(_PREFIX) and key != self._mark
+            if key.startswith(_PREFIX) and key != self._own
         }
 
     def _change(self, node: Manifest, changes: Callable[[_Labels], _Changes]) -> None:
-        """Write the changes to the node of that UID as it is now."""
+        """Patch the labels, given those of now, if the node still has its UID; retry conflicts."""
         path = f"/api/v1/nodes/{node['metadata']['name']}"
         for _ in range(_TRIES):
             now = self._kube.get(path)["metadata"]
             if now["uid"] != node["metadata"]["uid"]:
-                raise NodeError("is another node by now")
+                raise NodeError("has been replaced by another node")
             wanted = changes(now.get("labels", {}))
             guarded = {
                 "uid": now["uid"],
@@ -91,4 +91,4 @@ class Labels:
                     raise
             else:
                 return
-        raise NodeError("its labels are changed all the time")
+        raise NodeError("its labels keep changing")

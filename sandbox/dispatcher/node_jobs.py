@@ -22,54 +22,55 @@ Manifest = dict[str, Any]
 
 
 class NodeJobs:
-    """Makes Jobs from a template and tells how they are."""
+    """Creates Jobs from a template and reads their state."""
 
-    def __init__(self, kube: Kube, told: Arguments, template: Manifest) -> None:
+    def __init__(self, kube: Kube, arguments: Arguments, template: Manifest) -> None:
         self._kube = kube
-        self._told = told
+        self._arguments = arguments
         self._template = template
-        namespace = told.namespace or os.environ.get("POD_NAMESPACE") or "default"
+        namespace = arguments.namespace or os.environ.get("POD_NAMESPACE") or "default"
         self._path = f"/apis/batch/v1/namespaces/{namespace}/jobs"
-        self._owner = sanitised(told.name_prefix)[:_LONGEST].rstrip("-")
+        self._owner = sanitised(arguments.name_prefix)[:_LONGEST].rstrip("-")
         self._owners: list[Manifest] = []
 
     def find_owner(self) -> None:
-        """Look up the Job that shall own the others."""
-        name = self._told.owner_job_name
+        """Look up the Job that will own the others."""
+        name = self._arguments.owner_job_name
         if name:
             uid = self._kube.get(f"{self._path}/{name}")["metadata"]["uid"]
             reference = {"apiVersion": "batch/v1", "kind": "Job", "name": name, "uid": uid}
             self._owners = [{**reference, "controller": False, "blockOwnerDeletion": False}]
 
     def create(self, node: str, variables: Mapping[str, str]) -> None:
-        """Make the Job of a node.
+        """Create the Job of a node.
 
-        One that is there already is taken up to 4.0.0, and an error from then on.
+        If it exists already, up to 4.0.0 it is taken for this run's; from 4.1.0 on it is an error.
         """
         try:
             self._kube.create(self._path, self._job(node, variables))
         except RefusedError as error:
             if error.status != _CONFLICT:
                 raise
-            if self._told.works_on_nodes or not self._is_ours(node):
-                # The program replaces it; nothing that this double is for may leave one there.
-                raise NodeError("has a Job that is not this run's") from error
+            if self._arguments.works_on_nodes or not self._is_ours(node):
+                # The program replaces it; no use of this double may leave one there.
+                raise NodeError("has a Job of another run") from error
 
     def state(self, node: str) -> str:
-        """Return `Complete` or `Failed`; empty while the Job runs, or cannot be read."""
+        """Return `Complete` or `Failed`; empty while the Job runs or cannot be read."""
         name = self._name(node)
         try:
             status = self._kube.get(f"{self._path}/{name}").get("status", {})
         except RefusedError as error:
             print(f"{PROGRAM}: job {name}: {error.status}", file=sys.stderr)
-            return "Failed" if self._told.works_on_nodes and error.status == _NOT_FOUND else ""
+            is_lost = self._arguments.works_on_nodes and error.status == _NOT_FOUND
+            return "Failed" if is_lost else ""
         for condition in status.get("conditions", []):
             if condition["status"] == "True" and condition["type"] in {"Complete", "Failed"}:
                 return str(condition["type"])
         return "Complete" if status.get("succeeded", 0) else ""
 
     def _name(self, node: str) -> str:
-        name = long_job_name if self._told.works_on_nodes else job_name
+        name = long_job_name if self._arguments.works_on_nodes else job_name
         return name(self._owner, node)
 
     def _is_ours(self, node: str) -> bool:
@@ -125,7 +126,7 @@ def job_name(prefix: str, node: str) -> str:
 
 
 def long_job_name(prefix: str, node: str) -> str:
-    """Return the name of a node's Job from 4.1.0 on, with a hash wherever it would not be the node's own."""
+    """Return the name of a node's Job from 4.1.0 on, with a hash if it might not be unique."""
     name = sanitised(f"{prefix}-{node}")
     unchanged = name == f"{prefix}-{node}" and len(name) <= _LONGEST
     return name if unchanged else _hashed(name, f"{prefix}\0{node}", 24)

@@ -12,20 +12,21 @@ Manifest = dict[str, Any]
 
 
 class Selection:
-    """The nodes of a command line, with the Job template whose tolerations decide from 4.1.0 on."""
+    """The nodes that a command line selects; from 4.1.0 on the template's tolerations count."""
 
-    def __init__(self, kube: Kube, told: Arguments, template: Manifest) -> None:
+    def __init__(self, kube: Kube, arguments: Arguments, template: Manifest) -> None:
         self._kube = kube
-        self._told = told
+        self._arguments = arguments
         self._template = template
 
     def nodes(self) -> list[Manifest]:
-        """Return the nodes by name, waiting for them as told."""
-        if self._told.nodes and self._told.works_on_nodes:
-            return [self._kube.get(f"/api/v1/nodes/{name}") for name in self._told.nodes]
-        if self._told.nodes:
-            return [{"metadata": {"name": name}} for name in self._told.nodes]
-        deadline = time.monotonic() + self._told.wait_for_nodes_secs
+        """Return the nodes in order of their names, after waiting as long as the arguments say."""
+        arguments = self._arguments
+        if arguments.nodes and arguments.works_on_nodes:
+            return [self._kube.get(f"/api/v1/nodes/{name}") for name in arguments.nodes]
+        if arguments.nodes:
+            return [{"metadata": {"name": name}} for name in arguments.nodes]
+        deadline = time.monotonic() + arguments.wait_for_nodes_secs
         known: list[str] = []
         since = time.monotonic()
         while True:
@@ -35,37 +36,37 @@ class Selection:
             if names != known:
                 known, since = names, time.monotonic()
             now = time.monotonic()
-            if now >= deadline or (names and now - since >= self._told.node_settle_secs):
-                return self._settled(matched, admitted)
-            time.sleep(self._told.poll_interval_secs)
+            if now >= deadline or (names and now - since >= arguments.node_settle_secs):
+                return self._checked(matched, admitted)
+            time.sleep(arguments.poll_interval_secs)
 
-    def _settled(self, matched: list[Manifest], admitted: list[Manifest]) -> list[Manifest]:
+    def _checked(self, matched: list[Manifest], admitted: list[Manifest]) -> list[Manifest]:
         if matched and not admitted:
             taint = self._blocker(matched[0])
             raise SandboxError(
-                f"{len(matched)} nodes match, and none may be worked on; the first has the taint {taint}"
+                f"{len(matched)} nodes match, but all are tainted; the first has the taint {taint}"
             )
-        if not matched and self._told.wait_for_nodes_secs:
+        if not matched and self._arguments.wait_for_nodes_secs:
             raise SandboxError(
-                f"no node matches {list(self._told.node_selector) or '<none> (every node)'}"
+                f"no node matches {list(self._arguments.node_selector) or '<none> (every node)'}"
             )
         return admitted
 
     def _blocker(self, node: Manifest) -> str:
-        if self._told.ignore_node_taints or not self._told.works_on_nodes:
+        if self._arguments.ignore_node_taints or not self._arguments.works_on_nodes:
             return ""
         return taints.blocker(node, self._template)
 
     def _matched(self) -> list[Manifest]:
-        lists = [self._listed(selector) for selector in self._told.node_selector or ("",)]
+        lists = [self._list(selector) for selector in self._arguments.node_selector or ("",)]
         found = {node["metadata"]["name"]: node for nodes in lists for node in nodes}
         return [found[name] for name in sorted(found)]
 
-    def _listed(self, selector: str) -> list[Manifest]:
+    def _list(self, selector: str) -> list[Manifest]:
         wanted = {
             "labelSelector": selector,
-            "fieldSelector": self._told.node_field_selector or "",
-            "limit": str(self._told.node_page_size),
+            "fieldSelector": self._arguments.node_field_selector or "",
+            "limit": str(self._arguments.node_page_size),
         }
         nodes: list[Manifest] = []
         position = ""

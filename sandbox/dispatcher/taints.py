@@ -1,4 +1,4 @@
-"""Taints that keep a Job off a node, from 4.1.0 on: as for the pods of a DaemonSet (contract D8, D9)."""
+"""Taints that keep Jobs off nodes, from 4.1.0 on, as those of a DaemonSet (contract D8, D9)."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -19,10 +19,7 @@ _IMPLIED = [
 
 
 def blocker(node: Manifest, template: Manifest) -> str:
-    """Return the first taint of the node that a Job of the template does not tolerate.
-
-    Empty when there is none.
-    """
+    """Return the first taint of the node that the template does not tolerate; empty if none."""
     tolerations = [*template["spec"]["template"]["spec"].get("tolerations", []), *_IMPLIED]
     for taint in node["spec"].get("taints", []):
         if taint["effect"] != "PreferNoSchedule" and not _is_tolerated(taint, tolerations):
@@ -31,10 +28,7 @@ def blocker(node: Manifest, template: Manifest) -> str:
 
 
 def without(taints: Iterable[Manifest], matchers: Iterable[str]) -> list[Manifest]:
-    """Return the taints that no matcher names.
-
-    One is a key, or a key and an effect (`key:effect`).
-    """
+    """Return the taints that no matcher names; a matcher is `key` or `key:effect`."""
     named = set(matchers)
     return [
         taint for taint in taints if not {taint["key"], f"{taint['key']}:{taint['effect']}"} & named

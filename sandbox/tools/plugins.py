@@ -1,7 +1,7 @@
 """Puts Pulumi's Kubernetes provider where the Pulumi CLI looks for plugins.
 
-The pinned version from Pulumi's own site where that can be reached, in seconds; else one built like
-the other tools.
+If Pulumi's site can be reached, the pinned version is downloaded from there within seconds; else
+the provider is built like the other tools.
 """
 
 import os
@@ -20,10 +20,9 @@ _SECONDS_TO_DOWNLOAD = 300.0
 
 
 def ensure_provider(home: Path, pulumi: Path, built: Path, build: Callable[[], object]) -> None:
-    """Make the provider be among the plugins of `home`, the PULUMI_HOME that `pulumi` is run with.
+    """Install the provider among the plugins of `home`, the PULUMI_HOME of `pulumi`.
 
-    Nothing is done for one on PATH: the CLI prefers that. `build` makes `built` when there is no
-    other.
+    A provider on PATH is enough, as the CLI prefers it. `build` makes `built` if there is no other.
 
     Raises:
         SandboxError: The provider can neither be installed nor built.
@@ -33,11 +32,11 @@ def ensure_provider(home: Path, pulumi: Path, built: Path, build: Callable[[], o
         return
     with locked(
         home / ".provider.lock",
-        on_wait=lambda: say(f"waiting for another process that makes {_PLUGIN}"),
+        on_wait=lambda: say(f"waiting for another process to make {_PLUGIN}"),
     ):
-        persons = _in_home(Path(os.environ.get("PULUMI_HOME") or "~/.pulumi").expanduser())
-        if persons != place and persons.exists():
-            _link(place, persons)
+        users_own = _in_home(Path(os.environ.get("PULUMI_HOME") or "~/.pulumi").expanduser())
+        if users_own != place and users_own.exists():
+            _link(place, users_own)
         elif built.exists():
             _link(place, built)
         elif not _is_installed(place) and not _install(home, pulumi):
@@ -50,7 +49,7 @@ def _in_home(home: Path) -> Path:
 
 
 def _is_installed(place: Path) -> bool:
-    """Return whether the CLI installed it: what this module puts there is a link, and may be one to an older build."""
+    """Return whether the CLI installed it: this module makes links, perhaps to an older build."""
     return place.exists() and not place.is_symlink()
 
 
@@ -89,6 +88,7 @@ def _install(home: Path, pulumi: Path) -> bool:
     if ended is not None and ended.returncode == 0:
         return True
     say(
-        "Pulumi's site cannot be reached: the provider is built instead, from older code (docs/adr/0006)"
+        "Pulumi's site cannot be reached: the provider is built from older code instead "
+        "(docs/adr/0006)"
     )
     return False

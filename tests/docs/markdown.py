@@ -1,4 +1,4 @@
-"""Reads what the tests need out of Markdown: tables, fenced blocks, links, headings."""
+"""Reads Markdown for the tests: tables, fenced blocks, links, headings."""
 
 import copy
 import re
@@ -65,7 +65,7 @@ def blocks(text: str, language: str = "text") -> list[str]:
 
 
 def in_code(text: str) -> list[str]:
-    """Return what stands between backticks."""
+    """Return the texts between backticks."""
     return re.findall(r"`([^`\n]+)`", text)
 
 
@@ -75,7 +75,7 @@ def links(text: str) -> Iterator[str]:
 
 
 def anchors(text: str) -> set[str]:
-    """Return the fragments that headings make."""
+    """Return the fragments by which links name the headings."""
     headings = re.findall(r"^#+ (.+)$", _FENCE.sub("", text), re.MULTILINE)
     return {
         re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings
@@ -83,7 +83,7 @@ def anchors(text: str) -> set[str]:
 
 
 def configured(text: str) -> list[dict[str, Any]]:
-    """Return the configuration after each of the `pulumi config` commands of a document."""
+    """Return the configuration after each `pulumi config` command of a document."""
     states: list[dict[str, Any]] = [{}]
     for command in _CONFIG.findall(text):
         verb, *arguments = shlex.split(command, comments=True)
@@ -107,7 +107,7 @@ def configured(text: str) -> list[dict[str, Any]]:
 
 
 def _value(text: str) -> str | int | bool:
-    """Return what Pulumi makes of a value that is set by its path."""
+    """Return a value as Pulumi reads it when it is set by its path."""
     if text in {"true", "false"}:
         return text == "true"
     return int(text) if text.isdecimal() else text

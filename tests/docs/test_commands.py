@@ -1,4 +1,4 @@
-"""Commands that the documents name exist."""
+"""Commands in the documents exist."""
 
 import contextlib
 import importlib.util
@@ -8,7 +8,7 @@ import shlex
 import pytest
 
 from kata_components.settings.load import load_settings
-from sandbox.__main__ import _parser
+from sandbox.__main__ import parser
 from tests.docs.markdown import CHECKOUT, README, TEXTS, configured
 
 MAKEFILE = (CHECKOUT / "Makefile").read_text(encoding="utf-8")
@@ -18,7 +18,8 @@ SANDBOX = [
     for line in re.findall(r"^ {4}python -m sandbox (.+)$", WHOLE, re.MULTILINE)
 ]
 MODULES = set(re.findall(r"python -m ((?:kata_components|sandbox|bench|tests)[\w.]*)", WHOLE))
-TARGETS = set(re.search(r"^\.PHONY: (.+)$", MAKEFILE, re.MULTILINE)[1].split())  # type: ignore[index] # fails if absent
+PHONY = re.search(r"^\.PHONY: (.+)$", MAKEFILE, re.MULTILINE)
+TARGETS = set(PHONY[1].split() if PHONY else ())
 
 
 def named_targets() -> set[str]:
@@ -30,6 +31,7 @@ def named_targets() -> set[str]:
 
 
 def test_make_targets_exist() -> None:
+    assert TARGETS
     assert named_targets() <= TARGETS
 
 
@@ -39,9 +41,9 @@ def test_all_make_targets_are_in_the_readme() -> None:
 
 @pytest.mark.parametrize("arguments", SANDBOX, ids=lambda arguments: arguments[0])
 def test_sandbox_commands_are_understood(arguments: list[str]) -> None:
-    # The parser ends the process when it does not understand.
+    # The parser exits if it does not understand.
     with contextlib.redirect_stderr(None):
-        assert callable(_parser().parse_args(arguments).verb)
+        assert callable(parser().parse_args(arguments).verb)
 
 
 @pytest.mark.parametrize("module", sorted(MODULES))

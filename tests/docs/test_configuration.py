@@ -1,4 +1,4 @@
-"""The tables of the configuration say what the settings are."""
+"""The tables of the configuration agree with the settings."""
 
 import copy
 import re
@@ -77,7 +77,7 @@ def chart_values(version: str) -> dict[str, Any]:
 
 
 def chart_default(row: Row) -> Any:
-    # The shim that has nothing of its own has the defaults of all shims.
+    # This shim changes nothing, so its defaults are those of all shims.
     path = tuple(row.key.split("."))
     return at(
         chart_values(row.version), ("shims", "clh", *path[2:]) if path[:2] == ONE_SHIM else path

@@ -1,4 +1,4 @@
-"""What the documents and the code point at is there."""
+"""What documents and code refer to exists."""
 
 import re
 from pathlib import Path

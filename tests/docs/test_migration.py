@@ -1,4 +1,4 @@
-"""The migration guide: its commands make a valid stack, its texts are the program's, its leftovers are the chart's."""
+"""The migration guide: valid commands, the program's own texts, exactly the chart's leftovers."""
 
 import re
 import shlex

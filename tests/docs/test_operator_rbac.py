@@ -1,4 +1,4 @@
-"""The operator's rights in docs/ let it make, read, change and remove every object that the program can make."""
+"""The operator's rights in docs/ cover every object that the program can make."""
 
 from typing import Any
 

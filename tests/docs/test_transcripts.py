@@ -1,4 +1,4 @@
-"""The transcripts in the documents are what the program says: planned again here, on nodes like the local cluster's."""
+"""The transcripts in the documents are what the program prints, on nodes of the local cluster."""
 
 import json
 import re
@@ -159,9 +159,19 @@ def test_outputs_are_those_of_the_program() -> None:
     assert outcome
     keys = [line.split(":")[0].strip() for line in outcome[1].splitlines()]
     made = report.Outcome(
-        selected=24, up_to_date=0, installed=24, adopted=0, relabelled=0, cleaned=0, failed=0, skipped=0,
-        remaining=0, failed_nodes=(), seconds=12.5, digest=current(DIGESTS),
-    )  # fmt: skip
+        selected=24,
+        up_to_date=0,
+        installed=24,
+        adopted=0,
+        relabelled=0,
+        cleaned=0,
+        failed=0,
+        skipped=0,
+        remaining=0,
+        failed_nodes=(),
+        seconds=12.5,
+        digest=current(DIGESTS),
+    )
     assert keys == sorted(made.output())
     assert f'digest     : "{current(DIGESTS)}"' in block
 

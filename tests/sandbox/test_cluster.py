@@ -1,4 +1,4 @@
-"""The simulated kubelet, tried on a cluster of its own."""
+"""The simulated kubelet, on a cluster of its own."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -91,14 +91,14 @@ def test_an_install_job_runs_all_containers_and_labels_the_node(
     assert label_of(kube, "worker-0001") == "true"
 
 
-def test_a_cleanup_job_takes_the_label_away(kube: Kube, run: Callable[..., str]) -> None:
+def test_a_cleanup_job_removes_the_label(kube: Kube, run: Callable[..., str]) -> None:
     kube.merge("/api/v1/nodes/worker-0002", {"metadata": {"labels": {LABEL: "true"}}})
     job = run("worker-0002", CLEANUP)
     until(lambda: condition(kube, job) == "Complete")
     assert label_of(kube, "worker-0002") is None
 
 
-def test_a_chosen_container_fails_with_a_reason_and_those_behind_it_never_start(
+def test_a_chosen_container_fails_with_a_reason_and_later_ones_never_start(
     cluster: Cluster, kube: Kube, run: Callable[..., str]
 ) -> None:
     cluster.behave("worker-0003", fail="artifacts")
@@ -147,7 +147,7 @@ def test_pods_wait_for_a_node_that_is_not_ready(
     until(lambda: ready() == "True" and condition(kube, job) == "Complete")
 
 
-def test_the_program_of_a_dispatchers_pod_runs_with_its_command_line_and_its_account(
+def test_the_program_of_a_dispatcher_pod_runs_with_its_command_line_and_account(
     kube: Kube,
 ) -> None:
     labels = {"kata-deploy/dispatcher": "install"}
@@ -158,7 +158,7 @@ def test_the_program_of_a_dispatchers_pod_runs_with_its_command_line_and_its_acc
     )
 
     def ended(name: str, *words: str) -> dict[str, Any]:
-        """Run a dispatcher with these arguments; how its container ended."""
+        """Run a dispatcher with these arguments and return how its container ended."""
         mounts = [{"name": "job", "mountPath": "/etc/job"}]
         command = ["/usr/bin/kata-deploy-job-dispatcher", *words]
         pod = {
@@ -268,7 +268,7 @@ def refusals(log: Path) -> list[int]:
     ]
 
 
-def test_namespace_says_how_long_its_pods_take_and_others_take_their_own_time(kube: Kube) -> None:
+def test_a_namespace_sets_how_long_its_own_pods_take(kube: Kube) -> None:
     pod = {
         "metadata": {"name": "probe"},
         "spec": {"containers": [{"name": "main", "image": "none"}]},

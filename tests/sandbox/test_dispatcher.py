@@ -1,4 +1,4 @@
-"""The double of upstream's dispatcher: its command line is the contract's, and what it does not know ends it."""
+"""The double of upstream's dispatcher: it accepts the command line of the contract, no other."""
 
 import sys
 from collections.abc import Iterator
@@ -19,7 +19,8 @@ NEEDED = ["--job-template=t.yaml", "--name-prefix=p"]
 
 def commanded(build: object, version: str, **config: object) -> list[str]:
     config |= {"kataVersion": version, "cluster": {"context": "c"}, "deploymentMode": "job"}
-    manifest = build(load_settings(config | {"rollout": {"runsIn": "cluster"}}))  # type: ignore[operator] # a builder
+    settings = load_settings(config | {"rollout": {"runsIn": "cluster"}})
+    manifest = build(settings)  # type: ignore[operator] # a builder
     words: list[str] = manifest["spec"]["template"]["spec"]["containers"][0]["command"][1:]
     return words
 
@@ -29,13 +30,13 @@ def commanded(build: object, version: str, **config: object) -> list[str]:
     ("build", "stage"), [(install_dispatcher_job, "install"), (cleanup_dispatcher_job, "cleanup")]
 )
 def test_command_lines_of_the_chart_are_understood(build: object, stage: str, version: str) -> None:
-    told = parse(commanded(build, version), version)
-    assert told.parallelism == 100
-    assert told.owner_job_name == f"kata-deploy-{stage}-dispatcher"
-    assert bool(told.node_selector) is ((stage, version) != ("install", "4.1.0"))
+    arguments = parse(commanded(build, version), version)
+    assert arguments.parallelism == 100
+    assert arguments.owner_job_name == f"kata-deploy-{stage}-dispatcher"
+    assert bool(arguments.node_selector) is ((stage, version) != ("install", "4.1.0"))
 
 
-def test_what_a_dispatcher_of_4_1_0_does_to_nodes_is_told() -> None:
+def test_flags_for_the_work_on_nodes_are_understood_from_4_1_0_on() -> None:
     config = {"startupTaints": ["a:NoSchedule"], "env": {"multiInstallSuffix": "dev"}}
     install, cleanup = (
         parse(commanded(build, "4.1.0", **config), "4.1.0")
@@ -96,7 +97,7 @@ def test_several_selectors_are_understood_from_4_1_0_on() -> None:
         ),
     ],
 )
-def test_what_the_program_does_not_know_ends_it(
+def test_what_the_program_would_refuse_is_refused(
     version: str, words: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
@@ -105,7 +106,7 @@ def test_what_the_program_does_not_know_ends_it(
     assert complaint in capsys.readouterr().err
 
 
-def test_named_nodes_are_sorted_and_taken_once() -> None:
+def test_named_nodes_are_sorted_and_unique() -> None:
     assert parse([*NEEDED, "--nodes= b,a,,b "], "4.0.0").nodes == ("a", "b")
 
 
@@ -124,10 +125,7 @@ def test_names_of_jobs_from_4_1_0_on(node: str) -> None:
 
 @pytest.fixture
 def helper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Helper]:
-    """A process that runs until it is stopped.
-
-    The module that it runs reports its start and end.
-    """
+    """A process that runs until it is stopped and reports its start and end."""
     (tmp_path / "patient.py").write_text(
         "import pathlib, signal, sys\n"
         "def end(*_): sys.exit(pathlib.Path(sys.argv[1], 'ended').touch())\n"
@@ -151,7 +149,7 @@ def test_helper_runs_once_until_it_is_stopped(helper: Helper, tmp_path: Path) ->
     assert (tmp_path / "started").read_text().split() == ["x"]
 
 
-def test_helper_whose_id_names_another_process_now_counts_as_ended(
+def test_helper_whose_id_now_belongs_to_another_process_counts_as_ended(
     helper: Helper, tmp_path: Path
 ) -> None:
     (tmp_path / "patient.pid").write_text("1")

@@ -20,7 +20,7 @@ TAINT = {"key": "gpu", "effect": "NoSchedule"}
 
 
 class OneNode(Kube):
-    """An API server with one node, of which every list has it."""
+    """An API server with one node, which is in every list."""
 
     def __init__(
         self, labels: dict[str, str] | None = None, taints: list[dict[str, str]] | None = None
@@ -93,7 +93,7 @@ def test_labels_of_two_installations(
 def test_node_of_another_uid_is_not_touched() -> None:
     kube = OneNode()
     before = {**kube.node, "metadata": {**kube.node["metadata"], "uid": "2"}}
-    with pytest.raises(NodeError, match="another node by now"):
+    with pytest.raises(NodeError, match="has been replaced by another node"):
         Labels(kube, "").claim(before)
     assert kube.labels == {}
 
@@ -102,25 +102,25 @@ def work(kube: Kube, *flags: str) -> NodeWork:
     return NodeWork(kube, parse([*NEEDED, *flags], "4.1.0"), TEMPLATE)
 
 
-def test_job_is_told_what_the_node_says_of_itself() -> None:
-    assert work(OneNode()).before(OneNode().node) == {
+def test_job_gets_what_the_node_reports_about_itself() -> None:
+    assert work(OneNode()).prepare(OneNode().node) == {
         "CONTAINER_RUNTIME_VERSION": "containerd://2",
         "KATA_DEPLOY_NODE_MACHINE_ID": "m",
     }
 
 
-def test_taint_that_came_in_between_fails_the_node() -> None:
+def test_taint_that_was_added_meanwhile_fails_the_node() -> None:
     kube = OneNode(taints=[TAINT])
-    with pytest.raises(NodeError, match="has got the taint gpu"):
-        work(kube, "--claim-node-pending").before(kube.node)
+    with pytest.raises(NodeError, match="has the taint gpu=:NoSchedule now"):
+        work(kube, "--claim-node-pending").prepare(kube.node)
     assert kube.labels == {}
-    assert work(kube, "--ignore-node-taints").before(kube.node)
+    assert work(kube, "--ignore-node-taints").prepare(kube.node)
 
 
-def test_node_is_labelled_when_it_keeps_its_labels_and_loses_its_startup_taints_then() -> None:
+def test_node_loses_its_startup_taints_once_it_has_kept_its_labels() -> None:
     kube = OneNode(taints=[TAINT, {"key": "other", "effect": "NoSchedule"}])
-    behind = work(kube, "--node-label=true", "--remove-node-taints=gpu").behind(kube.node)
-    assert len(list(behind)) == 2
+    polls = work(kube, "--node-label=true", "--remove-node-taints=gpu").finish(kube.node)
+    assert len(list(polls)) == 2
     assert kube.labels == {SHARED: "true", OWN: "true"}
     assert [taint["key"] for taint in kube.node["spec"]["taints"]] == ["other"]
 
@@ -128,11 +128,11 @@ def test_node_is_labelled_when_it_keeps_its_labels_and_loses_its_startup_taints_
 def test_node_that_does_not_serve_its_handlers_is_waited_for() -> None:
     kube = OneNode()
     kube.node["status"]["runtimeHandlers"] = [{"name": "runc"}]
-    behind = work(kube, "--node-label=true", "--require-node-handlers=kata-qemu").behind(kube.node)
-    next(behind)
+    polls = work(kube, "--node-label=true", "--require-node-handlers=kata-qemu").finish(kube.node)
+    next(polls)
     assert kube.labels == {}
     kube.node["status"]["runtimeHandlers"].append({"name": "kata-qemu"})
-    assert list(behind)
+    assert list(polls)
     assert kube.labels == {SHARED: "true", OWN: "true"}
 
 
@@ -153,7 +153,7 @@ def test_union_of_selectors_has_each_node_once() -> None:
 
 def test_nodes_that_are_all_tainted_are_an_error_from_4_1_0_on() -> None:
     with pytest.raises(
-        SandboxError, match="none may be worked on; the first has the taint gpu=:NoSchedule"
+        SandboxError, match="all are tainted; the first has the taint gpu=:NoSchedule"
     ):
         selected(OneNode(taints=[TAINT]))
     assert selected(OneNode(taints=[TAINT]), "--ignore-node-taints") == ["a"]

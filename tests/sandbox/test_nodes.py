@@ -19,7 +19,7 @@ def test_the_fleet_is_mixed() -> None:
     assert len({node["metadata"]["labels"]["topology.kubernetes.io/zone"] for node in WORKERS}) == 3
 
 
-def test_every_machine_is_another_one_even_under_the_same_name() -> None:
+def test_every_machine_has_its_own_identity_even_under_the_same_name() -> None:
     machines = {node["status"]["nodeInfo"]["machineID"] for node in [*WORKERS, nodes.worker(1)]}
     assert len(machines) == len(WORKERS) + 1
 

@@ -1,4 +1,4 @@
-"""Where Pulumi's Kubernetes provider comes from: the person, Pulumi's site, or a build."""
+"""Where Pulumi's Kubernetes provider comes from: the user, Pulumi's site, or a build."""
 
 import sys
 from pathlib import Path
@@ -16,7 +16,7 @@ ARGUMENTS = "plugin install resource kubernetes 4.32.0"
 @pytest.fixture(autouse=True)
 def no_other_provider(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
-    monkeypatch.setenv("PULUMI_HOME", str(tmp_path / "persons"))
+    monkeypatch.setenv("PULUMI_HOME", str(tmp_path / "user"))
 
 
 @pytest.fixture
@@ -35,7 +35,8 @@ def site(tmp_path: Path, home: Path) -> Path:
     body = f"""
         import os, sys
         from pathlib import Path
-        assert " ".join(sys.argv[1:]) == {ARGUMENTS!r} and os.environ["PULUMI_HOME"] == {str(home)!r}
+        assert " ".join(sys.argv[1:]) == {ARGUMENTS!r}
+        assert os.environ["PULUMI_HOME"] == {str(home)!r}
         folder = Path({str(home)!r}, "plugins", {FOLDER!r})
         folder.mkdir(parents=True)
         (folder / {PLUGIN!r}).write_text("official")
@@ -45,12 +46,12 @@ def site(tmp_path: Path, home: Path) -> Path:
 
 @pytest.fixture
 def no_site(tmp_path: Path) -> Path:
-    """A CLI that does not."""
+    """A CLI that does not reach it."""
     return program(tmp_path / "pulumi", "print('no such host'); raise SystemExit(1)")
 
 
 def ensure(home: Path, pulumi: Path, built: Path) -> list[Path]:
-    """Ensure that it is there; return what was built."""
+    """Ensure that the provider is installed; return what was built."""
     builds: list[Path] = []
 
     def build() -> None:
@@ -64,27 +65,25 @@ def content(home: Path) -> str:
     return (home / "plugins" / FOLDER / PLUGIN).read_text(encoding="utf-8")
 
 
-def test_comes_from_pulumis_site_where_that_can_be_reached(
-    home: Path, site: Path, built: Path
-) -> None:
+def test_comes_from_pulumis_site_if_it_can_be_reached(home: Path, site: Path, built: Path) -> None:
     assert ensure(home, site, built) == []
     assert content(home) == "official"
-    # A second answer of this CLI would fail: the folder exists.
+    # This CLI would fail if it were run again: the folder exists.
     assert ensure(home, site, built) == []
 
 
-def test_is_built_where_the_site_cannot_be_reached(
+def test_is_built_if_the_site_cannot_be_reached(
     home: Path, no_site: Path, built: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert ensure(home, no_site, built) == [built]
     assert content(home) == built.read_text(encoding="utf-8")
     output = capsys.readouterr()
-    assert "built instead, from older code" in output.err
+    assert "is built from older code instead" in output.err
     assert output.out == ""
     assert ensure(home, no_site, built) == []
 
 
-def test_a_build_of_other_pins_takes_the_place_of_an_older_one(
+def test_a_build_of_other_pins_replaces_an_older_one(
     home: Path, no_site: Path, tmp_path: Path
 ) -> None:
     older, newer = tmp_path / "older" / PLUGIN, tmp_path / "newer" / PLUGIN
@@ -99,10 +98,10 @@ def test_a_build_that_was_deleted_is_made_again(home: Path, no_site: Path, built
     assert ensure(home, no_site, built) == [built]
 
 
-def test_the_persons_own_serves_without_asking_anybody(
+def test_the_users_own_is_used_without_a_download_or_build(
     home: Path, no_site: Path, built: Path, tmp_path: Path
 ) -> None:
-    own = printing(tmp_path / "persons" / "plugins" / FOLDER / PLUGIN, "own")
+    own = printing(tmp_path / "user" / "plugins" / FOLDER / PLUGIN, "own")
     assert ensure(home, no_site, built) == []
     assert content(home) == own.read_text(encoding="utf-8")
 
@@ -115,7 +114,7 @@ def test_one_on_path_is_left_to_the_cli(
     assert not home.exists()
 
 
-def test_home_of_the_local_cluster_is_not_mistaken_for_the_persons(
+def test_home_of_the_local_cluster_is_not_mistaken_for_the_users(
     home: Path, no_site: Path, built: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PULUMI_HOME", str(home))

@@ -1,4 +1,4 @@
-"""Each cluster has ports of its own, and gives way to whoever has them."""
+"""Each cluster has ports of its own, and avoids those that are in use."""
 
 import socket
 from pathlib import Path
@@ -6,9 +6,7 @@ from pathlib import Path
 from sandbox.ports import ports
 
 
-def test_ports_of_a_cluster_are_always_the_same_and_those_of_another_are_others(
-    tmp_path: Path,
-) -> None:
+def test_a_cluster_always_has_the_same_ports_and_shares_none(tmp_path: Path) -> None:
     assert ports(tmp_path / "a") == ports(tmp_path / "a")
     assert not set(ports(tmp_path / "a").values()) & set(ports(tmp_path / "b").values())
 

@@ -76,7 +76,7 @@ def test_leaves_a_tool_of_another_version_alone(tmp_path: Path, printed: str) ->
     assert finder.find_on_path(ETCD, str(tmp_path)) is None
 
 
-def test_leaves_a_tool_alone_that_fails_when_asked_for_its_version(tmp_path: Path) -> None:
+def test_leaves_a_tool_alone_that_cannot_print_its_version(tmp_path: Path) -> None:
     program(tmp_path / "etcd", "print('etcd Version: 3.6.8'); raise SystemExit(3)")
     assert finder.find_on_path(ETCD, str(tmp_path)) is None
 
@@ -87,7 +87,7 @@ def test_needs_every_binary_of_a_tool_on_path(tmp_path: Path) -> None:
     assert finder.find_on_path(both, str(tmp_path)) is None
 
 
-def test_takes_a_tool_without_version_only_beside_what_it_is_released_with(tmp_path: Path) -> None:
+def test_takes_a_tool_without_a_version_only_beside_its_companion(tmp_path: Path) -> None:
     place = printing(tmp_path / "pulumi-language-python", "")
     assert finder.find_on_path(LANGUAGE_HOST, str(tmp_path)) is None
     printing(tmp_path / "pulumi", "v3.259.0")
@@ -103,7 +103,7 @@ def test_builds_once_and_then_uses_the_result(tmp_path: Path, fake_go: Path) -> 
     assert "-trimpath" in (first / "etcd").read_text(encoding="utf-8")
 
 
-def test_a_failed_build_tells_what_go_said_and_leaves_nothing(
+def test_a_failed_build_reports_what_go_printed_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     go = program(tmp_path / "go", "print('undefined: frobnicate'); raise SystemExit(1)")
@@ -116,18 +116,18 @@ def test_a_failed_build_tells_what_go_said_and_leaves_nothing(
 
 
 def test_an_interrupted_build_leaves_nothing_that_looks_finished(
-    tmp_path: Path, fake_go: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, fake_go: Path
 ) -> None:
-    def interrupt(*_: object) -> int:
+    def interrupted(target: Path) -> None:
+        builder.build(ETCD, target)
         raise KeyboardInterrupt
 
     directory = tmp_path / "store" / "etcd"
-    with monkeypatch.context() as patch:
-        patch.setattr(builder, "_wait", interrupt)
-        with pytest.raises(KeyboardInterrupt):
-            build_etcd(directory)
+    with pytest.raises(KeyboardInterrupt):
+        builder.made_once(directory, interrupted)
     assert not directory.exists()
     assert (build_etcd(directory) / "etcd").exists()
+    assert runs(tmp_path) == 2
     assert fake_go.exists()
 
 
@@ -207,7 +207,7 @@ def test_uses_a_go_on_path_that_is_new_enough(
     golang.find_go.cache_clear()
 
 
-def test_says_what_to_do_when_there_is_no_go_and_no_wheel(
+def test_says_what_to_do_if_there_is_no_go_and_no_wheel(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     printing(tmp_path / "go", "go version go1.12 linux/amd64")
