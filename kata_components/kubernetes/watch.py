@@ -66,15 +66,10 @@ class JobWatcher:
         while True:
             position, opened = resource_version, clock()
             try:
-                async with (
-                    self._open(self._query(resource_version)) as chunks,
-                    aclosing(_lines(chunks)) as lines,
-                ):
-                    async for line in lines:
-                        event = _decoded(line)
-                        resource_version = (
-                            event.object.metadata.resource_version or resource_version
-                        )
+                async with aclosing(self._watch(resource_version)) as changes:
+                    async for event in changes:
+                        version = event.object.metadata.resource_version
+                        resource_version = version or resource_version
                         if isinstance(event, JobEvent):
                             self._expired_in_a_row = 0
                             yield event
@@ -93,13 +88,17 @@ class JobWatcher:
                 await self._retry.pause(fruitless, failure)
                 fruitless += 1
 
-    def _query(self, resource_version: str) -> dict[str, str]:
-        return {
+    async def _watch(self, resource_version: str) -> AsyncGenerator[JobEvent | _Bookmark, None]:
+        """Yield the changes and bookmarks of one watch."""
+        query = {
             "watch": "1",
             "allowWatchBookmarks": "true",
             "resourceVersion": resource_version,
             "timeoutSeconds": str(round(_WATCH_SECONDS + _WATCH_SPREAD * self._retry.random())),
         }
+        async with self._open(query) as chunks, aclosing(_lines(chunks)) as lines:
+            async for line in lines:
+                yield _decoded(line)
 
     async def _before_relist(self) -> None:
         """Slow down a caller that lists and watches in turn while each position expires at once."""
