@@ -1,4 +1,4 @@
-"""Affinity as Kubernetes has it; only the fields the user wrote are passed on."""
+"""Affinity as in Kubernetes; only the fields the user wrote are passed on."""
 
 from typing import Annotated, Any, Literal, Self
 
@@ -35,7 +35,7 @@ def _is_integer(text: str) -> bool:
 
 
 class FieldRequirement(Model):
-    """One condition on the fields of a node, of which Kubernetes knows the name."""
+    """One condition on the fields of a node; Kubernetes supports only its name."""
 
     key: Literal["metadata.name"]
     operator: Literal["In", "NotIn"]
@@ -50,13 +50,13 @@ class NodeSelectorTerm(Model):
 
 
 class NodeSelector(Model):
-    """Terms of which one must hold."""
+    """Terms, at least one of which must hold."""
 
     node_selector_terms: Many[NodeSelectorTerm] = ()
 
 
 class Preference(Model):
-    """A term that the scheduler favours."""
+    """A term that the scheduler prefers."""
 
     weight: Annotated[int, Field(ge=1, le=100)]
     preference: NodeSelectorTerm
@@ -70,13 +70,13 @@ class NodeAffinity(Model):
 
     @property
     def required_terms(self) -> tuple[NodeSelectorTerm, ...]:
-        """The required terms, of which one must hold; empty when nothing is required."""
+        """The required terms, at least one of which must hold; empty when nothing is required."""
         required = self.required_during_scheduling_ignored_during_execution
         return required.node_selector_terms if required else ()
 
 
 class Affinity(Model):
-    """Affinity of pods; that to other pods is passed on unread."""
+    """Affinity of pods; pod affinity and anti-affinity are passed on unchecked."""
 
     node_affinity: NodeAffinity | None = None
     pod_affinity: dict[str, Any] | None = None

@@ -1,7 +1,6 @@
-"""Which architectures the shims that are on leave without what the node program needs there (contract 3.7, 4.6).
+"""Architectures on which the enabled shims lack what the node program needs (contract 3.7, 4.6).
 
-Which of them matter depends on the nodes, so this is no rule of the configuration: planning asks it
-of the nodes.
+Which of them matter depends on the nodes, so planning checks this, not the configuration's rules.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,14 +11,13 @@ from kata_components.settings.settings import Settings
 from kata_components.settings.shims import ARCHES, Arch
 
 _FALLBACK: Final = "qemu-runtime-rs"
-"""The default shim that the node program takes when it is told none."""
+"""The shim that the node program falls back to without a default."""
 
 
 def architecture_problems(settings: Settings) -> Mapping[str, str]:
-    """Return what the node program would refuse on nodes of each architecture, and what to write instead.
+    """Return, by architecture, what the node program would refuse on its nodes, with the fix.
 
-    Every architecture that there are shims for is a key; the text is empty where nothing stands
-    against its nodes.
+    Every architecture that has shims is a key; its text is empty where nothing is wrong.
     """
     return {arch: "; ".join(_problems(settings, arch)) for arch in ARCHES}
 
@@ -27,14 +25,14 @@ def architecture_problems(settings: Settings) -> Mapping[str, str]:
 def _problems(settings: Settings, arch: Arch) -> Iterator[str]:
     shims = settings.shims.enabled
     if not shims:
-        return  # With nothing but custom runtimes, the node program installs all shims it has, for their sake.
+        return  # With custom runtimes alone, the node program installs all of its shims for them.
     there = [name for name, shim in shims.items() if arch in shim.supported_arches]
     if there:
         yield from _default(settings, arch, there)
     else:
         usual = load_profile(settings.kata_version).values["defaultShim"][arch]
         yield (
-            f"no shim is on for {arch}, and the node program would install all that it has; "
+            f"no shim is enabled for {arch}, so the node program would install all of its shims; "
             f"set `shims.{usual}.enabled: true` and `defaultShim.{arch}: {usual}`"
         )
     for name, shim in shims.items():
@@ -44,14 +42,15 @@ def _problems(settings: Settings, arch: Arch) -> Iterator[str]:
         ):
             if value and name not in there:
                 yield (
-                    f"shims.{name}.agent.{key} is set, which the node program refuses where {name} is not installed, "
-                    f"as on {arch}; remove it"
+                    f"shims.{name}.agent.{key} is set, which the node program refuses "
+                    f"where {name} is not installed, as on {arch}; remove it"
                 )
     for name, runtime in settings.custom_runtimes.active.items():
         if runtime.base_config not in shims:
             yield (
-                f"customRuntimes.runtimes.{name}.baseConfig is {runtime.base_config}, which is off, so its hypervisor "
-                f"would not be installed; set `shims.{runtime.base_config}.enabled: true`"
+                f"customRuntimes.runtimes.{name}.baseConfig is {runtime.base_config}, "
+                "which is not enabled, so its hypervisor would not be installed; "
+                f"set `shims.{runtime.base_config}.enabled: true`"
             )
 
 
@@ -63,5 +62,8 @@ def _default(settings: Settings, arch: Arch, there: list[str]) -> Iterator[str]:
     instead = f"set `defaultShim.{arch}: {there[0]}`"
     if len(there) > 1:
         instead = f"set `defaultShim.{arch}` to {', '.join(there[:-1])} or {there[-1]}"
-    then = f"would take {_FALLBACK}" if _FALLBACK in there else "stops"
-    yield f"defaultShim.{arch} {what}, which is not on for {arch}, and the node program {then}; {instead}"
+    then = f"fall back to {_FALLBACK}" if _FALLBACK in there else "stop"
+    yield (
+        f"defaultShim.{arch} {what}, which is not enabled for {arch}, "
+        f"so the node program would {then}; {instead}"
+    )

@@ -17,17 +17,15 @@ def _path(value: object) -> object:
         is_content = isinstance(value, dict | list)
     if is_content:
         raise problem_in_text(
-            "must be the path of a kubeconfig, not its content: that would stand in clear in the stack's state. "
-            "Write it to a file, for example in a step of the pipeline, and set the path or KUBECONFIG"
+            "must be the path of a kubeconfig, not its content, "
+            "which would appear in clear text in the stack's state. "
+            "Write it to a file, for example in a pipeline step, and set the path or KUBECONFIG"
         )
     return value
 
 
 class Cluster(Model):
-    """The kubeconfig context.
-
-    `kubeconfig` is a path, None means `KUBECONFIG` or the usual place.
-    """
+    """A kubeconfig and the context in it; without a path, `KUBECONFIG` or the usual place."""
 
     context: Annotated[str, StringConstraints(min_length=1)]
     kubeconfig: Annotated[str, StringConstraints(min_length=1), BeforeValidator(_path)] | None = (

@@ -1,4 +1,4 @@
-"""Runtimes of the user's own: the configuration of a shim with changes, under a handler and RuntimeClass of its own."""
+"""The user's own runtimes: a shim with changes, under its own handler and RuntimeClass."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -43,9 +43,9 @@ class _Scheduling(Model):
 
 
 class _RuntimeClass(Model):
-    """What the API server takes.
+    """What the API server accepts.
 
-    The handler stands in a list of the node program and in the name of a file, too.
+    The handler also goes into a list of the node program and into a file name.
     """
 
     api_version: str
@@ -62,27 +62,32 @@ def _runtime_class(text: str) -> str:
 
 
 class RuntimeContainerd(Model):
-    """How containerd serves a custom runtime; empty means containerd's own snapshotter."""
+    """How containerd runs a custom runtime; empty means containerd's default snapshotter."""
 
     snapshotter: WordOrEmpty = ""
 
 
 class RuntimeCrio(Model):
-    """How CRI-O serves a custom runtime."""
+    """How CRI-O runs a custom runtime."""
 
     pull_type: Literal["", "guest-pull"] = ""
 
 
 class CustomRuntime(Model):
-    """One runtime.
-
-    `runtime_class` is its RuntimeClass and `drop_in` its changes to the shim's TOML, both as text.
-    """
+    """One custom runtime."""
 
     base_config: str
+    """The shim it is based on."""
+
     runtime_class: Annotated[str, AfterValidator(_runtime_class), IN_BLOCK]
+    """Its RuntimeClass as YAML text."""
+
     drop_in: Toml = ""
+    """Its changes to the configuration of the shim."""
+
     inherit_base_overhead: bool = True
+    """Whether the shim's overhead applies where the RuntimeClass sets none."""
+
     containerd: RuntimeContainerd = RuntimeContainerd()
     crio: RuntimeCrio = RuntimeCrio()
 
@@ -93,7 +98,7 @@ class CustomRuntime(Model):
 
     @property
     def handler(self) -> str:
-        """The name under which the container runtime knows it."""
+        """Its name in the container runtime."""
         return str(self.class_object["handler"])
 
     @property
@@ -103,7 +108,7 @@ class CustomRuntime(Model):
 
 
 class CustomRuntimes(Model):
-    """All custom runtimes by name; none counts unless `enabled`."""
+    """All custom runtimes by name; they have no effect unless `enabled`."""
 
     enabled: bool
     runtimes: dict[str, CustomRuntime] = Field(default_factory=dict)
@@ -123,5 +128,5 @@ class CustomRuntimes(Model):
 
     @property
     def active(self) -> Mapping[str, CustomRuntime]:
-        """The runtimes that count, in alphabetical order, as the chart lists them."""
+        """The runtimes in effect, in alphabetical order, as the chart lists them."""
         return dict(sorted(self.runtimes.items())) if self.enabled else {}

@@ -1,4 +1,4 @@
-"""Rules on names that are made of several settings: none is too long, and none is made twice."""
+"""Rules on names composed of several settings: none is too long, and none occurs twice."""
 
 from collections.abc import Iterator
 from typing import get_args
@@ -11,7 +11,7 @@ from kata_components.settings.shims import ARCHES
 
 
 def name_problems(settings: Settings) -> Iterator[str]:
-    """Yield a line for each of these rules that is broken."""
+    """Yield a line for each broken rule."""
     yield from _too_long_suffix(settings)
     yield from _clashing_runtimes(settings)
     yield from _absent_default_class(settings)
@@ -19,7 +19,7 @@ def name_problems(settings: Settings) -> Iterator[str]:
 
 
 def _too_long_suffix(settings: Settings) -> Iterator[str]:
-    """Yield a line when a name or a label value that ends in or holds the suffix gets longer than Kubernetes allows."""
+    """Yield a line when the suffix makes a name or a label value too long for Kubernetes."""
     suffix = settings.env.multi_install_suffix
     whose, name = max(
         _with_suffix(settings, suffix), key=lambda derived: len(derived[1]), default=("", "")
@@ -28,15 +28,16 @@ def _too_long_suffix(settings: Settings) -> Iterator[str]:
     if suffix and len(suffix) > most:
         shorter = "use a shorter one" if most > 0 else "use none"
         yield (
-            f"env.multiInstallSuffix: must have at most {max(most, 0)} characters, got {shown(suffix)} with "
-            f"{len(suffix)}: {whose} {name} has {len(name)}, and Kubernetes allows {names.MAX_NAME}; {shorter}"
+            f"env.multiInstallSuffix: must have at most {max(most, 0)} characters, "
+            f"got {shown(suffix)} with {len(suffix)}: {whose} {name} has {len(name)}, "
+            f"and Kubernetes allows {names.MAX_NAME}; {shorter}"
         )
 
 
 def _with_suffix(settings: Settings, suffix: str) -> Iterator[tuple[str, str]]:
-    """Yield what has a suffix in it and may have 63 characters, with whose it is.
+    """Yield each name limited to 63 characters that contains the suffix, with what it names.
 
-    A handler is a DNS label. All other names that hold the suffix are cut, or may have 253
+    A handler is a DNS label. All other names with the suffix are truncated, or may have 253
     characters.
     """
     if settings.deployment_mode == "job":
@@ -48,27 +49,34 @@ def _with_suffix(settings: Settings, suffix: str) -> Iterator[tuple[str, str]]:
 
 
 def _clashing_runtimes(settings: Settings) -> Iterator[str]:
-    """Yield a line for each RuntimeClass that takes the handler, the RuntimeClass or the drop-in of a shim."""
+    """Yield a line for each runtime that takes a handler, RuntimeClass or drop-in of a shim."""
     suffix, variants = settings.env.multi_install_suffix, ("", *settings.class_variants)
     shims, default = settings.shims.enabled, _default_class(settings)
     handlers = {names.handler(shim, suffix, variant) for shim in shims for variant in variants}
     classes = handlers if settings.runtime_classes.enabled else set()
     if default in classes:
-        yield f"runtimeClasses.defaultName: {default!r} is the RuntimeClass of a shim; use another name"
+        yield (
+            f"runtimeClasses.defaultName: {default!r} is the RuntimeClass of a shim; "
+            "use another name"
+        )
     for name, runtime in settings.custom_runtimes.active.items():
         clashes = {runtime.handler} & handlers | {runtime.class_name} & classes
         if runtime.class_name == default:
             yield (
-                f"customRuntimes.runtimes.{name}.runtimeClass: {default!r} is runtimeClasses.defaultName; use another "
-                "name, or set runtimeClasses.createDefault to false"
+                f"customRuntimes.runtimes.{name}.runtimeClass: {default!r} is "
+                "runtimeClasses.defaultName; use another name, "
+                "or set runtimeClasses.createDefault to false"
             )
-        # The files of drop-ins are named by handler here and by shim there.
+        # Drop-in files are named after the handler here, and after the shim there.
         if runtime.handler in shims and (
             runtime.drop_in.strip() or shims[runtime.handler].drop_in.strip()
         ):
             clashes.add(runtime.handler)
         for found in sorted(clashes):
-            yield f"customRuntimes.runtimes.{name}.runtimeClass: {found!r} is that of a shim; use another name"
+            yield (
+                f"customRuntimes.runtimes.{name}.runtimeClass: {found!r} is already used by a shim; "
+                "use another name"
+            )
 
 
 def _default_class(settings: Settings) -> str | None:
@@ -87,19 +95,21 @@ def _absent_default_class(settings: Settings) -> Iterator[str]:
     if name and default not in settings.shims.enabled:
         arch = next((arch for arch in ARCHES if getattr(settings.default_shim, arch)), ARCHES[0])
         yield (
-            f"runtimeClasses.createDefault: there would be no class {name!r}, because the first "
-            f"default shim, {default or 'none'!r}, is off; set defaultShim.{arch} to a shim that is on"
+            f"runtimeClasses.createDefault: the class {name!r} would not be created, because the "
+            f"first default shim, {default or 'none'!r}, is not enabled; "
+            f"set defaultShim.{arch} to an enabled shim"
         )
 
 
 def _unusable_job_name(settings: Settings) -> Iterator[str]:
-    """Yield a line when no Job can have the name of the verification, which its pods carry as a label."""
+    """Yield a line when the verification Job's name is invalid; its pods carry it as a label."""
     job = names.verification_job(settings.full_name)
     if settings.verification.enabled and not is_dns_name(job, names.MAX_NAME):
         key = "helmReleaseName"
         if settings.name_override or settings.fullname_override:
             key = "fullnameOverride" if settings.fullname_override else "nameOverride"
         yield (
-            f"{key}: makes {shown(job)} the name of the verification Job, which may have {names.MAX_NAME} lower-case "
-            "letters, digits, hyphens and dots; use a shorter or plainer one"
+            f"{key}: makes {shown(job)} the name of the verification Job, which may have at most "
+            f"{names.MAX_NAME} lower-case letters, digits, hyphens and dots; "
+            "use a shorter or plainer one"
         )

@@ -1,4 +1,4 @@
-"""`rollout.runsIn: cluster`: how upstream's dispatcher paces, and which keys it cannot honour."""
+"""`rollout.runsIn: cluster`: how upstream's dispatcher paces, and the keys it cannot honour."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -8,31 +8,31 @@ from kata_components.settings.problems import shown
 
 _PACING: Final[Mapping[str, tuple[object, str]]] = {
     "waves": ([], "starts nodes in the order of their names, job.parallelism at a time"),
-    "maxFailures": ("100%", "goes on whatever fails"),
+    "maxFailures": ("100%", "continues whatever fails"),
     "soakSeconds": (0, "has no waves to wait between"),
-    "notReady": ("attempt", "takes NotReady nodes as well"),
+    "notReady": ("attempt", "attempts NotReady nodes as well"),
 }
-"""How the dispatcher behaves, as the value that says so, and in words."""
+"""How the dispatcher behaves: as the value of the key, and in words."""
 
 
 def runs_in_cluster(config: Mapping[str, Any]) -> bool:
-    """Return whether the raw configuration asks for the dispatcher."""
+    """Whether the raw configuration asks for the dispatcher."""
     return bool(at(config, ("rollout", "runsIn")) == "cluster")
 
 
 def keys_the_dispatcher_cannot_honour(config: Mapping[str, Any]) -> Iterator[str]:
-    """Yield a line for each key that is set to something else than what the dispatcher does."""
+    """Yield a line for each key set to something other than what the dispatcher does."""
     for key, (value, does) in _PACING.items() if runs_in_cluster(config) else ():
         asked = config["rollout"].get(key, value)
         if asked != value:
             yield (
-                f"rollout.{key}: {shown(asked)} cannot be honoured with rollout.runsIn 'cluster': upstream's "
-                f"dispatcher {does}; leave it out, or use runsIn 'pulumi'"
+                f"rollout.{key}: {shown(asked)} cannot be honoured with rollout.runsIn 'cluster': "
+                f"upstream's dispatcher {does}; leave it out, or use runsIn 'pulumi'"
             )
 
 
 def dispatched_defaults(defaults: Tree, config: Mapping[str, Any]) -> Tree:
-    """Return the defaults, with the dispatcher's own pacing where that is asked for."""
+    """Return the defaults, with the dispatcher's pacing where it is asked for."""
     if not runs_in_cluster(config):
         return defaults
     return merged(defaults, {"rollout": {key: value for key, (value, _) in _PACING.items()}})

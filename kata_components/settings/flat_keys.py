@@ -1,4 +1,4 @@
-"""Keys like `job.parallelism` that stand as one where a value inside `job` was meant."""
+"""Top-level keys such as `job.parallelism` that were meant as a value inside `job`."""
 
 import re
 import shlex
@@ -14,7 +14,7 @@ _PART = re.compile(r"""\.?([^.\[\]]+)|\[(\d+)\]|\["([^"\]]*)"\]""")
 
 
 def flat_keys(tree: Mapping[str, object], known: Iterable[str]) -> dict[str, Path]:
-    """Return the top-level keys that are paths into one of the known keys, with what they mean."""
+    """Return the top-level keys that are paths into a known key, each with its path."""
     keys = set(known)
     paths = {key: _path(key) for key in tree if key not in keys}
     return {key: path for key, path in paths.items() if len(path) > 1 and path[0] in keys}
@@ -27,7 +27,7 @@ def _path(key: object) -> Path:
 
 
 def nested(tree: Mapping[str, Any], flat: Mapping[str, Path]) -> Tree:
-    """Return the tree with each value where it was meant to stand, as far as maps lead there."""
+    """Return the tree with each value moved to where it was meant, as far as maps lead there."""
     result = {key: value for key, value in tree.items() if key not in flat}
     for key, path in flat.items():
         if "[" not in key and not isinstance(result.get(path[0]), str | list):
@@ -39,25 +39,23 @@ def nested(tree: Mapping[str, Any], flat: Mapping[str, Path]) -> Tree:
 
 
 def in_stack(key: str, path: Path, value: object) -> str:
-    """Return the line for such a key in the stack's configuration.
-
-    The value None is not to be shown.
-    """
+    """Return the line for such a key in the stack's configuration; None hides the value."""
     quoted = shlex.quote(key)
     return (
-        f"{dotted([key])}: was set without --path, so it is a key of its own and not one of {path[0]}; run "
-        f"`pulumi config rm {quoted}` and `pulumi config set --path {quoted} {_as_typed(value)}`"
+        f"{dotted([key])}: was set without --path, so it is a separate key, not one inside "
+        f"{path[0]}; run `pulumi config rm {quoted}` and "
+        f"`pulumi config set --path {quoted} {_as_typed(value)}`"
     )
 
 
 def in_file(key: str, path: Path) -> str:
     """Return the line for such a key in a values file."""
     written = f"{': {'.join(path)}: …{'}' * (len(path) - 1)}"
-    return f"{dotted([key])}: is a key of its own here and not one of {path[0]}; write `{written}`"
+    return f"{dotted([key])}: is a separate key here, not one inside {path[0]}; write `{written}`"
 
 
 def _as_typed(value: object) -> str:
-    """Return a value as it is typed in a shell, or a word in its place when it is too long for a message."""
+    """Return a value as typed in a shell, or a placeholder when it is too long for a message."""
     if isinstance(value, bool):
         return str(value).lower()
     is_short = (

@@ -8,7 +8,8 @@ from kata_components.settings.model import DnsName, Model, matching
 
 PullPolicy = Literal["Always", "IfNotPresent", "Never"]
 
-_HOST = r"([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*|\[[0-9a-fA-F:]+\])(:[0-9]+)?"
+_LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
+_HOST = rf"({_LABEL}(\.{_LABEL})*|\[[0-9a-fA-F:]+\])(:[0-9]+)?"
 _PART = r"[a-z0-9]+((\.|_{1,2}|-+)[a-z0-9]+)*"
 _NAME = rf"({_HOST}/)?{_PART}(/{_PART})*"
 _TAG = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
@@ -23,29 +24,25 @@ _Tag = Annotated[
 
 
 def _without_tag(reference: object) -> object:
-    """Refuse a tag in the reference: there would be two in the end.
-
-    With a digest, it does no harm.
-    """
+    """Refuse a tag in the reference, which would make two; with a digest, it does no harm."""
     if isinstance(reference, str) and (parts := _tagged(reference)):
         name, tag = parts
         raise ValueError(
-            f"must be a name without a tag: set reference to {name[:_SHOWN]} and tag to {tag[:_SHOWN]}"
+            f"must be a name without a tag: set reference to {name[:_SHOWN]} "
+            f"and tag to {tag[:_SHOWN]}"
         )
     return reference
 
 
 def _tagged(reference: str) -> tuple[str, str] | None:
-    """Return name and tag of a reference that has a tag and no digest.
-
-    A colon before a slash is that of a port.
-    """
+    """Return the name and the tag of a reference with a tag and no digest."""
+    # A colon before a slash belongs to a port.
     name, _, tag = reference.rpartition(":")
     return (name, tag) if name and "/" not in tag and "@" not in reference else None
 
 
 class Image(Model):
-    """An image; a reference with a digest stands for itself."""
+    """An image; a reference with a digest is complete."""
 
     reference: Annotated[
         str,
@@ -64,7 +61,7 @@ class Image(Model):
 
 
 class ExactImage(Model):
-    """An image without a default tag: an empty one means that the reference is all, perhaps with a tag in it."""
+    """An image without a default tag: with an empty tag, the reference is the whole name."""
 
     reference: Annotated[str, matching(rf"{_NAME}(:{_TAG})?({_DIGEST})?", _REFERENCE, 1024)]
     tag: _Tag = ""

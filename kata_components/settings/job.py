@@ -20,12 +20,12 @@ from kata_components.settings.pods import Toleration
 
 
 def _or(default: int) -> AfterValidator:
-    """Return a validator that takes 0 for the default, as the chart's templates do."""
+    """Return a validator that reads 0 as the default, as the chart's templates do."""
     return AfterValidator(lambda seconds: seconds or default)
 
 
 class Expression(Model):
-    """One condition on node labels, limited to what a label selector can say."""
+    """One condition on node labels, limited to what a label selector can express."""
 
     key: LabelKey
     operator: Literal["In", "NotIn", "Exists", "DoesNotExist"]
@@ -39,7 +39,7 @@ class Expression(Model):
 
 
 class Selection(Model):
-    """Nodes by name or, when there are no names, by labels: all of `node_selector` and all expressions hold."""
+    """Nodes by name or, without names, by labels: `node_selector` and all expressions must hold."""
 
     nodes: Many[DnsName] = ()
     node_selector: Labels = Field(default_factory=dict)
@@ -47,7 +47,7 @@ class Selection(Model):
 
 
 class CleanupSelection(Selection):
-    """Nodes to clean. From 4.1.0 on, `node_affinity` stands in the place of the expressions."""
+    """Nodes to clean. From 4.1.0 on, `node_affinity` replaces the expressions."""
 
     node_affinity: NodeAffinity | None = None
 
@@ -60,8 +60,8 @@ class CleanupSelection(Selection):
 class Job(Selection):
     """Settings of job mode. Times in seconds.
 
-    At 4.0.0 the inherited selection says where to install; from 4.1.0 on only its names do. Where a
-    version lacks a key, its default here is not used.
+    At 4.0.0 the inherited selection says where to install; from 4.1.0 on, only its names do. Where
+    a version lacks a key, the default here has no effect.
     """
 
     parallelism: PositiveCount

@@ -1,4 +1,4 @@
-"""From the stack's configuration to `Settings`: defaults of the version, validation, all problems at once."""
+"""From the stack's configuration to `Settings`: defaults, validation, all problems at once."""
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -35,10 +35,10 @@ _PREFIX = f"{names.PROJECT}:"
 
 
 def parse_stack_config(raw: Mapping[str, str]) -> dict[str, object]:
-    """Return the project's keys of Pulumi's raw configuration with their values parsed.
+    """Return the project's keys of Pulumi's raw configuration with parsed values.
 
-    Pulumi hands maps and lists over as JSON, scalars as plain text. A key that holds text keeps its
-    text; what cannot be parsed stays text too, for `load_settings` to refuse with the right words.
+    Pulumi passes maps and lists as JSON, scalars as plain text. Keys that hold text keep it, and so
+    do values that cannot be parsed: `load_settings` refuses those with a better message.
     """
     keys = {
         key.removeprefix(_PREFIX): value for key, value in raw.items() if key.startswith(_PREFIX)
@@ -47,7 +47,7 @@ def parse_stack_config(raw: Mapping[str, str]) -> dict[str, object]:
 
 
 def project_keys(keys: Iterable[str]) -> set[str]:
-    """Return those of some keys of Pulumi's configuration that are the project's, without its namespace."""
+    """Return the project's keys among those of Pulumi's configuration, without its namespace."""
     return {key.removeprefix(_PREFIX) for key in keys if key.startswith(_PREFIX)}
 
 
@@ -76,12 +76,11 @@ def load_settings(config: Mapping[str, object], secrets: Collection[str] = ()) -
     """Return the settings for a parsed configuration, keys without the project's namespace.
 
     The layers are Helm's: defaults of the chart, `valuesFile`, the configuration itself. `secrets`
-    are the keys that were set with `--secret`, or have such a value in them; what is said of those
-    does not show it.
+    are the keys with a value that was set with `--secret`; no message shows their values.
 
     Raises:
-        SettingsError: the configuration cannot be honoured; names every problem, and the file of
-            those in the file.
+        SettingsError: the configuration cannot be honoured; names every problem, and `valuesFile`
+            for those that come from it.
     """
     keys = top_level_keys()
     flat = flat_keys(config, keys)
@@ -93,8 +92,8 @@ def load_settings(config: Mapping[str, object], secrets: Collection[str] = ()) -
     lines += [
         in_stack(key, path, None if key in hidden else config[key]) for key, path in flat.items()
     ]
-    untold = tuple(f"{dotted(flat.get(key, [key]))}{end}" for key in hidden for end in ":.")
-    lines += [line for line in problems if not line.startswith(untold)]
+    revealing = tuple(f"{dotted(flat.get(key, [key]))}{end}" for key in hidden for end in ":.")
+    lines += [line for line in problems if not line.startswith(revealing)]
     if settings is None or lines:
         raise SettingsError(sorted(set(lines)))
     return settings
@@ -109,8 +108,8 @@ def _over_file(path: str, config: Mapping[str, object]) -> tuple[Settings | None
         settings, problems = _validated(layered(rest, config))
     except SettingsError as error:
         return None, [*of_stack, *error.problems]
-    # What the stack's configuration alone does not suffer from comes from the file, if that has the
-    # key.
+    # A problem that the stack's configuration alone does not have comes from the file, if the file
+    # has the key.
     lines = [
         line if line in of_stack or not is_about(line, values) else f"{line} (in {path})"
         for line in problems
@@ -119,7 +118,7 @@ def _over_file(path: str, config: Mapping[str, object]) -> tuple[Settings | None
 
 
 def _validated(config: Mapping[str, object]) -> tuple[Settings | None, list[str]]:
-    """Return the settings, None if there are none, and the problems."""
+    """Return the settings, or None if they are invalid, and the problems."""
     try:
         version = _version(config)
     except SettingsError as error:
@@ -135,7 +134,7 @@ def _validated(config: Mapping[str, object]) -> tuple[Settings | None, list[str]
 
 
 def _version(config: Mapping[str, object]) -> str:
-    """Return the version to read the configuration by: which keys there are depends on it."""
+    """Return the version that decides which keys there are."""
     version = config.get("kataVersion")
     if version is None:
         return SUPPORTED_VERSIONS[0]
@@ -147,7 +146,7 @@ def _version(config: Mapping[str, object]) -> str:
 
 
 def _tree(config: Mapping[str, object], profile: Profile) -> Tree:
-    """Return the configuration over the defaults, less what has its own rule."""
+    """Return the configuration over the defaults, without what has a rule of its own."""
     tree = merged(dispatched_defaults(profile.values, config), config)
     for pattern in (tuple(key.split(".")) for key in profile.replacements):
         tree = without(tree, pattern)

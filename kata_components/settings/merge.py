@@ -1,7 +1,6 @@
-"""Helm's way of laying values over values, and of comparing them.
+"""Merging values as Helm does, and comparing them.
 
-But for `layered`, nothing here descends further than the defaults do, so any input is safe, however
-deep.
+Except for `layered`, nothing here descends deeper than the defaults, so any input is safe.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,9 +11,9 @@ Tree = dict[str, Any]
 
 
 def layered(under: Mapping[str, Any], over: Mapping[str, Any]) -> Tree:
-    """Return one layer of values laid over another, before either meets the defaults: None stays, to remove there.
+    """Return one layer of values over another; None stays, to remove the default later.
 
-    Descends as far as both do; one of them is a file, whose depth is limited where it is read.
+    Descends as deep as both do; one of them is a file, whose depth is limited where it is read.
     """
     both = {key: value for key, value in over.items() if _are_maps(under.get(key), value)}
     return {**under, **over, **{key: layered(under[key], value) for key, value in both.items()}}
@@ -25,7 +24,7 @@ def _are_maps(*values: object) -> bool:
 
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> Tree:
-    """Return `over` laid over `base`: maps merge, all else replaces, None removes."""
+    """Return `over` merged into `base`: maps merge, anything else replaces, None removes."""
     result = dict(base)
     for key, value in over.items():
         if value is None:
@@ -38,7 +37,7 @@ def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> Tree:
 
 
 def differences(value: Any, default: Any, path: Path) -> Iterator[tuple[Path, Any]]:  # noqa: ANN401 - any values
-    """Yield path and value of everything in `value` that is not as in `default`."""
+    """Yield path and value of everything in `value` that differs from `default`."""
     if isinstance(value, Mapping) and isinstance(default, Mapping) and default:
         for key, inner in value.items():
             yield from differences(inner, default.get(key), (*path, str(key)))
@@ -60,7 +59,7 @@ def select(tree: object, pattern: Path, path: Path = ()) -> Iterator[tuple[Path,
                 yield from select(tree[key], tuple(rest), (*path, str(key)))
 
 
-def without(tree: object, pattern: Path) -> Any:  # noqa: ANN401 - returns what it got, less the pattern
+def without(tree: object, pattern: Path) -> Any:  # noqa: ANN401 - any values
     """Return the tree without what the pattern matches."""
     if not isinstance(tree, Mapping):
         return tree

@@ -1,7 +1,7 @@
 """The base of all settings models and the value types they share.
 
-Models hold no defaults of the chart: those are data per version (`profile.py`), merged in before
-validation. A default in a model means "may be removed with null".
+Models do not hold the chart's defaults: those are data per version (`profile.py`), merged in before
+validation. A default in a model means that null may remove the key.
 """
 
 import re
@@ -29,7 +29,7 @@ LABEL_KEY = rf"((?=[^/]{{1,253}}/){_DNS_NAME}/)?{_NAME}"
 
 
 class Model(BaseModel):
-    """Immutable, camelCase outside, no unknown keys, no conversion between types."""
+    """Immutable, camelCase outside, without unknown keys or conversion between types."""
 
     model_config = ConfigDict(
         frozen=True, strict=True, extra="forbid", alias_generator=to_camel, defer_build=True
@@ -37,8 +37,8 @@ class Model(BaseModel):
 
 
 IN_TEXT = "in_text"
-"""The type of errors in a text that is a document of its own: the message says where in it, the
-text is not shown."""
+"""The type of errors in a text that is itself a document: the message says where in it, and does
+not show the text."""
 
 
 def is_dns_name(text: str, longest: int) -> bool:
@@ -53,21 +53,18 @@ def _is_text(value: object) -> object:
 
 
 IN_BLOCK = BeforeValidator(_is_text)
-"""For texts that are documents of their own: written without the `|`, they are a part of the
-configuration's YAML."""
+"""For texts that are themselves documents: without the `|`, YAML would parse them as part of the
+configuration."""
 
 
 def problem_in_text(message: str) -> PydanticCustomError:
-    """Return such an error."""
+    """Return an error of the type `IN_TEXT`."""
     return PydanticCustomError(IN_TEXT, "{message}", {"message": message})
 
 
 @dataclass(frozen=True)
 class matching:  # noqa: N801 - written in annotations, where it reads like pydantic's own
-    """A check that a text matches a pattern as a whole.
-
-    `words` say so to a person, the pattern to an editor.
-    """
+    """A check that a whole text matches a pattern: `words` for people, the pattern for editors."""
 
     pattern: str
     words: str
@@ -90,7 +87,7 @@ class matching:  # noqa: N801 - written in annotations, where it reads like pyda
 
 
 def as_text(value: object) -> object:
-    """Return a boolean or a whole number as text: `pulumi config set --path` makes them of text."""
+    """Return a boolean or an integer as text: `pulumi config set --path` stores text as these."""
     if isinstance(value, bool):
         return str(value).lower()
     return str(value) if isinstance(value, int) and abs(value) < _HUGE else value
@@ -100,7 +97,7 @@ _HUGE = 10**63
 
 _Item = TypeVar("_Item")
 Many = Annotated[tuple[_Item, ...], Strict(strict=False)]
-"""A list in the configuration, a tuple here; its items stay strict."""
+"""A list in the configuration, a tuple here; its items remain strict."""
 
 LabelKey = Annotated[str, matching(LABEL_KEY, "a label key such as example.com/pool", 317)]
 LabelText = Annotated[
@@ -117,7 +114,7 @@ Annotations = dict[
 _LONGEST_INT = 2**31 - 1
 Count = Annotated[int, Field(ge=0, le=_LONGEST_INT)]
 PositiveCount = Annotated[int, Field(ge=1, le=_LONGEST_INT)]
-"""Numbers as objects of Kubernetes hold them: 32 bits."""
+"""Integers as in Kubernetes objects: 32 bits."""
 
 DnsLabel = Annotated[
     str, matching(_DNS_LABEL, "at most 63 lower-case letters, digits and hyphens", 63)
@@ -131,7 +128,7 @@ SocketOrEmpty = Annotated[
         r"(\S*/\S+)?", "a socket such as unix:///run/containerd/containerd.sock, or empty", 4096
     ),
 ]
-# Kubernetes mounts no path with a step back, and none with a colon.
+# Kubernetes mounts no path that contains `..` or a colon.
 AbsolutePathOrEmpty = Annotated[
     str,
     matching(
@@ -144,4 +141,4 @@ Word = Annotated[str, matching(r"[^\s:;,=]+", "text without spaces and the chara
 WordOrEmpty = Annotated[
     str, matching(r"[^\s:;,=]*", "empty, or text without spaces and the characters : ; , =")
 ]
-"""What stands in lists of the node program, which these characters take apart."""
+"""An item of a list for the node program, which separates items by these characters."""

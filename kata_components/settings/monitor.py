@@ -10,7 +10,7 @@ from kata_components.settings.resources import Resources
 
 
 class Monitor(Model):
-    """Settings of kata-monitor; an empty endpoint or log level follows the installation's."""
+    """Settings of kata-monitor; an empty endpoint or log level means the installation's."""
 
     enabled: bool
     image: Image

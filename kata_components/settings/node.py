@@ -7,8 +7,8 @@ from pydantic import Field
 from kata_components.settings.model import AbsolutePathOrEmpty, Many, Model, SocketOrEmpty, matching
 from kata_components.settings.toml_text import Toml
 
-# From 50 characters on, the chart's two dispatcher Jobs are cut to the same name. What is longest
-# in job mode and with the shims that are on often leaves fewer, see derived_names.py.
+# From 50 characters on, the chart's two dispatcher Jobs are truncated to the same name. The longest
+# name in job mode and with the enabled shims often leaves fewer, see derived_names.py.
 _Suffix = Annotated[
     str,
     matching(
@@ -27,19 +27,21 @@ class Env(Model):
 
 
 class Containerd(Model):
-    """Where containerd keeps its configuration; empty means as the distribution has it.
-
-    `user_drop_in` is TOML text that containerd reads last; `runtime_socket` concerns kata-monitor.
-    """
+    """Where containerd keeps its configuration; empty means the distribution's default."""
 
     config_dir: AbsolutePathOrEmpty = ""
+
     config_file_name: _FileNameOrEmpty = ""
+
     runtime_socket: SocketOrEmpty = ""
+    """Only for kata-monitor."""
+
     user_drop_in: Toml = ""
+    """Configuration that containerd reads last."""
 
 
 class Snapshotter(Model):
-    """Snapshotters to set up on the node; empty modes mean the node program's default."""
+    """Snapshotters to set up on the node; an empty mode means the node program's default."""
 
     setup: Many[Literal["nydus", "erofs"]] = ()
     erofs_merge_mode: Literal["", "merged", "unmerged"] = ""

@@ -1,4 +1,4 @@
-"""Node feature discovery: the chart that labels nodes by their hardware, and the rules that count TEE keys."""
+"""Node feature discovery: the chart that labels nodes by hardware, and the rules for TEE keys."""
 
 from typing import Annotated, Any, Literal
 
@@ -8,7 +8,7 @@ from kata_components.settings.model import Model, as_text
 
 
 class NodeFeatureDiscovery(Model):
-    """Whether to install node-feature-discovery; all other keys are values of its own chart."""
+    """Whether to install node-feature-discovery; all other keys are values of its chart."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -21,7 +21,7 @@ class NodeFeatureDiscovery(Model):
 
 
 class NodeFeatureRules(Model):
-    """Whether nodes count their TEE keys and confidential pods ask for one.
+    """Whether nodes count their TEE keys, so that confidential pods can request one.
 
     `auto` follows node-feature-discovery.
     """

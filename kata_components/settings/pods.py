@@ -1,4 +1,4 @@
-"""What shapes the pods on the nodes: tolerations, probes, how the DaemonSet replaces them."""
+"""The pods on the nodes: tolerations, probes, how the DaemonSet replaces them."""
 
 import re
 from typing import Annotated, Literal, Self
@@ -23,7 +23,7 @@ _PERCENT = r"^(\d{1,2}|100)%$"
 
 
 def _share(value: object) -> object:
-    """Return a number of pods or a share of them."""
+    """Return a number of pods or a percentage of them."""
     is_count = isinstance(value, int) and not isinstance(value, bool) and value >= 0
     if not is_count and not (
         isinstance(value, str) and value.isascii() and re.match(_PERCENT, value)
@@ -33,9 +33,9 @@ def _share(value: object) -> object:
 
 
 class Toleration(Model):
-    """A toleration as Kubernetes has it; only the fields the user wrote are passed on.
+    """A toleration as in Kubernetes; only the fields the user wrote are passed on.
 
-    An absent operator is `Equal`, an absent effect means all of them.
+    Without an operator, it is `Equal`; without an effect, it means all of them.
     """
 
     key: _TaintKey | None = None
@@ -49,13 +49,13 @@ class Toleration(Model):
         """Refuse what the API server would refuse in the pod."""
         if self.operator == "Exists" and self.value:
             raise ValueError(
-                "must have no `value` with operator Exists, which fits any; use Equal or remove it"
+                "must have no `value` with operator Exists, which matches any; use Equal or remove it"
             )
         if not self.key and self.operator != "Exists":
             raise ValueError("must have a `key`, or operator Exists to tolerate every taint")
         if self.toleration_seconds is not None and self.effect != "NoExecute":
             raise ValueError(
-                "must have effect NoExecute with `tolerationSeconds`, which counts for no other"
+                "must have effect NoExecute with `tolerationSeconds`, which no other effect uses"
             )
         return self
 
@@ -76,7 +76,7 @@ class StartupProbe(Probe):
 
 
 class Health(Model):
-    """The health server of the DaemonSet's pods and the probes that ask it."""
+    """The health server of the DaemonSet's pods and the probes that use it."""
 
     port: Annotated[int, Field(ge=1, le=65535)]
     startup_probe: StartupProbe
@@ -91,19 +91,20 @@ _Share = Annotated[
 
 
 class RollingUpdate(Model):
-    """How many pods may be missing, or be there twice, while they are replaced: numbers or shares such as `10%`."""
+    """How many pods may be missing or extra during an update: numbers or percentages."""
 
     max_unavailable: _Share | None = None
     max_surge: _Share | None = None
 
     @model_validator(mode="after")
     def _leaves_one_way(self) -> Self:
-        """Refuse what the API server would refuse: exactly one of the two is not zero."""
+        """Refuse what the API server would refuse: exactly one of the two must be above zero."""
         unavailable = self.max_unavailable not in (0, "0%")
         surge = self.max_surge not in (None, 0, "0%")
         if unavailable == surge:
             raise ValueError(
-                "must have exactly one of `maxUnavailable` and `maxSurge` above 0; set the other one to 0"
+                "must have exactly one of `maxUnavailable` and `maxSurge` above 0; "
+                "set the other one to 0"
             )
         return self
 

@@ -1,4 +1,4 @@
-"""Problems of a configuration as lines for people: full path, value, what is allowed, close matches."""
+"""Problems of a configuration, a line each: path, value, what is allowed, close matches."""
 
 import re
 import reprlib
@@ -24,7 +24,7 @@ _ITEM_KEYS = sorted(
 )
 
 _AS_TEXT = {"int_type": re.compile(r"-?[0-9]{1,20}"), "bool_type": re.compile("(?i)true|false")}
-"""What such values look like where quotes make them text."""
+"""What these values look like when quotes make them text."""
 
 _MESSAGES = {
     "model_type": "must be a map",
@@ -34,12 +34,13 @@ _MESSAGES = {
 }
 _HOW_TO_SET = {
     "kataVersion": "run `pulumi config set kataVersion 4.0.0`",
-    "cluster.context": "run `pulumi config set --path cluster.context <a context of your kubeconfig>`",
+    "cluster.context": "run `pulumi config set --path cluster.context "
+    "<a context of your kubeconfig>`",
 }
 
 
 def dotted(path: Iterable[object]) -> str:
-    """Return a path as the user writes it; odd keys in a bounded form."""
+    """Return a path as the user writes it; unusual keys in a bounded form."""
     words = [str(part) for part in path]
     return ".".join(
         word if word.isprintable() and len(word) <= _LONGEST_KEY else shown(word) for word in words
@@ -50,12 +51,12 @@ def shown(value: object) -> str:
     """Return a value in a bounded form."""
     try:
         return _SHORT.repr(value)
-    except ValueError:  # Python prints no number of more than 4,300 digits
+    except ValueError:  # Python refuses to print more than 4,300 digits
         return "a very long number"
 
 
 def closest(word: object, allowed: Iterable[str]) -> str:
-    """Return `; did you mean …?` for the close matches of a word, or nothing."""
+    """Return `; did you mean …?` for the close matches of a word, if any."""
     if not isinstance(word, str) or len(word) > _LONGEST_KEY:
         return ""
     found = get_close_matches(word, list(allowed), n=3, cutoff=0.6)
@@ -90,7 +91,7 @@ def _line(detail: ErrorDetails, defaults: Tree, version: str) -> str:
 
 
 def refused(detail: ErrorDetails) -> str:
-    """Return what a value must be and, unless it is a text that is a document of its own, what it is."""
+    """Return what a value must be and, unless it is itself a document, what it is."""
     kind, value = detail["type"], detail["input"]
     message = _MESSAGES.get(kind) or detail["msg"].removeprefix("Value error, ").replace(
         "Input should be", "must be"
@@ -103,7 +104,7 @@ def refused(detail: ErrorDetails) -> str:
 
 
 def _written(kind: str, value: object) -> str:
-    """Return how to write a value that is of another type than it looks, or nothing."""
+    """Return how to write a value whose type is not what it looks like, if that is the problem."""
     if isinstance(value, str):
         looks = _AS_TEXT.get(kind)
         return "; write it without quotes" if looks and looks.fullmatch(value) else ""

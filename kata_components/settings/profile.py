@@ -1,7 +1,6 @@
-"""What a version of the chart has, as data: `defaults/<version>.yaml`, and `defaults/own.yaml` for the keys of ours.
+"""What a version of the chart has, as data: `defaults/<version>.yaml`, with `own.yaml` for our keys.
 
-A further version is a further file with what it changes, plus what the objects need beyond the
-traits there are.
+Another version is another file with what it changes, plus whatever new traits its objects need.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Amounts of resources as the API server takes them, passed on as the user wrote them."""
+"""Resource quantities that the API server accepts, passed on as the user wrote them."""
 
 import re
 from decimal import Decimal
@@ -22,7 +22,7 @@ _UNITS: Final = {
 
 
 def _number_as_text(value: object) -> object:
-    """Return a number as text, as `cpu: 1` is one in YAML; one too long to print stays a number."""
+    """Return a number, such as `cpu: 1` in YAML, as text, unless it is too long to print."""
     is_number = (
         isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _HUGE
     )
@@ -50,7 +50,7 @@ def _in_limits(resources: dict[str, dict[str, object]]) -> dict[str, dict[str, o
 
 
 def _number(amount: object) -> Decimal:
-    number, unit = _PARTS.fullmatch(str(amount)).groups()  # type: ignore[union-attr]  # it is an amount, see above
+    number, unit = _PARTS.fullmatch(str(amount)).groups()  # type: ignore[union-attr]  # it matches, see `_amount`
     return Decimal(number) * (_UNITS[unit] if unit in _UNITS else Decimal(f"1{unit}"))
 
 

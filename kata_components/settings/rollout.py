@@ -14,7 +14,7 @@ _WHOLE = 100
 
 
 def percent(value: object) -> int | None:
-    """Return the number in a text like `10%`, None for anything else or more than 100%."""
+    """Return the number in a text such as `10%`; None for anything else or above 100%."""
     match = _PERCENT.fullmatch(value) if isinstance(value, str) and value.isascii() else None
     return int(match[1]) if match and int(match[1]) <= _WHOLE else None
 
@@ -37,7 +37,7 @@ def _budget(value: object) -> str | int:
     raise ValueError('must be a number of nodes from 0, or a percentage from "0%" to "100%"')
 
 
-# What an editor is told; the functions above check, and say more.
+# For editors; the functions above check more and explain more.
 _Percentage = Annotated[str, Field(pattern=r"^(\d{1,2}|100)%$")]
 _WaveShape = Literal["canary"] | Annotated[int, Field(ge=1)] | _Percentage
 _BudgetShape = Annotated[int, Field(ge=0)] | _Percentage
@@ -60,10 +60,7 @@ class Rollout(Model):
     @field_validator("waves")
     @classmethod
     def _cumulative(cls, waves: tuple[str | int, ...]) -> tuple[str | int, ...]:
-        """Refuse waves that shrink.
-
-        A count and a percentage can only be compared on the cluster.
-        """
+        """Refuse waves that shrink; numbers and percentages compare only on the cluster."""
         if CANARY in waves[1:]:
             raise ValueError('"canary" can only be the first wave')
         counts = [wave for wave in waves if isinstance(wave, int)]

@@ -266,7 +266,7 @@ def test_wrong_configuration_ends_the_run_with_its_problems_and_no_traceback(
 def test_what_asks_the_nodes_is_told_which_architectures_have_a_problem(program: Program) -> None:
     in_job_mode = program(JOB | ONE_SHIM).resources["kata-deploy-rollout"].inputs["architectures"]
     assert in_job_mode["amd64"].startswith(
-        "defaultShim.amd64 is qemu-runtime-rs, which is not on for amd64"
+        "defaultShim.amd64 is qemu-runtime-rs, which is not enabled for amd64"
     )
     in_daemon_set_mode = program(DAEMONSET | ONE_SHIM | {"nodeSelector": {"a": "b"}}).resources[
         "kata-deploy-preflight"

@@ -32,11 +32,11 @@ def test_defaults_suit_every_architecture(version: str) -> None:
 def test_one_shim_without_its_default_and_architectures_without_any() -> None:
     found = problems(shims=only("clh"))
     assert found["amd64"] == (
-        "defaultShim.amd64 is qemu-runtime-rs, which is not on for amd64, and the node program stops; "
+        "defaultShim.amd64 is qemu-runtime-rs, which is not enabled for amd64, so the node program would stop; "
         "set `defaultShim.amd64: clh`"
     )
     assert found["arm64"] == (
-        "no shim is on for arm64, and the node program would install all that it has; "
+        "no shim is enabled for arm64, so the node program would install all of its shims; "
         "set `shims.qemu-runtime-rs.enabled: true` and `defaultShim.arm64: qemu-runtime-rs`"
     )
     assert found.keys() == {"amd64", "arm64", "s390x", "ppc64le"}
@@ -49,7 +49,7 @@ def test_several_shims_to_choose_the_default_from() -> None:
     )
     assert found == {
         "amd64": (
-            "defaultShim.amd64 is qemu-runtime-rs, which is not on for amd64, and the node program stops; "
+            "defaultShim.amd64 is qemu-runtime-rs, which is not enabled for amd64, so the node program would stop; "
             "set `defaultShim.amd64` to clh, fc or qemu"
         )
     }
@@ -57,7 +57,7 @@ def test_several_shims_to_choose_the_default_from() -> None:
 
 def test_default_of_another_architecture_and_default_that_is_off() -> None:
     assert problems(defaultShim={"arm64": "clh"})["arm64"].startswith(
-        "defaultShim.arm64 is clh, which is not on for arm64, and the node program would take qemu-runtime-rs; "
+        "defaultShim.arm64 is clh, which is not enabled for arm64, so the node program would fall back to qemu-runtime-rs; "
         "set `defaultShim.arm64` to qemu, "
     )
     assert problems(
@@ -73,7 +73,7 @@ def test_empty_default_means_what_the_node_program_takes() -> None:
         shims=only("qemu"), defaultShim={"amd64": "", "arm64": "qemu", "s390x": "qemu"}
     )
     assert found["amd64"].startswith(
-        "defaultShim.amd64 is empty, which means qemu-runtime-rs, which is not on for amd64"
+        "defaultShim.amd64 is empty, which means qemu-runtime-rs, which is not enabled for amd64"
     )
 
 
@@ -102,7 +102,7 @@ def test_base_of_a_custom_runtime_that_is_off() -> None:
     custom = {"enabled": True, "runtimes": {"mine": {"baseConfig": "fc", "runtimeClass": RUNTIME}}}
     found = problems(customRuntimes=custom, shims={"fc": {"enabled": False}})
     assert found["amd64"] == (
-        "customRuntimes.runtimes.mine.baseConfig is fc, which is off, so its hypervisor would not be installed; "
+        "customRuntimes.runtimes.mine.baseConfig is fc, which is not enabled, so its hypervisor would not be installed; "
         "set `shims.fc.enabled: true`"
     )
     assert problems(customRuntimes=custom) == {}

@@ -23,7 +23,7 @@ def problems(config: dict[str, Any]) -> tuple[str, ...]:
 
 def test_commands_that_mend_it_are_named() -> None:
     assert problems(MINIMAL | {"job.parallelism": 50}) == (
-        "job.parallelism: was set without --path, so it is a key of its own and not one of job; run "
+        "job.parallelism: was set without --path, so it is a separate key, not one inside job; run "
         "`pulumi config rm job.parallelism` and `pulumi config set --path job.parallelism 50`",
     )
 
@@ -77,6 +77,6 @@ def test_dotted_key_in_a_values_file(tmp_path: Path) -> None:
     file = tmp_path / "values.yaml"
     file.write_text("job.parallelism: 50\nimage.tag: 4.0.0\n", encoding="utf-8")
     assert problems(MINIMAL | {"valuesFile": str(file)}) == (
-        f"image.tag: is a key of its own here and not one of image; write `image: {{tag: …}}` (in {file})",
-        f"job.parallelism: is a key of its own here and not one of job; write `job: {{parallelism: …}}` (in {file})",
+        f"image.tag: is a separate key here, not one inside image; write `image: {{tag: …}}` (in {file})",
+        f"job.parallelism: is a separate key here, not one inside job; write `job: {{parallelism: …}}` (in {file})",
     )

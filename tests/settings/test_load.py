@@ -203,8 +203,8 @@ def test_problem_names_path_value_and_fix(config: dict[str, Any], line: str) -> 
         ({"logLevel": "info"}, "logLevel: 'info' has no effect in job mode; use debug"),
         (
             {"rollout": {"runsIn": "cluster", "maxFailures": 3}},
-            "rollout.maxFailures: 3 cannot be honoured with rollout.runsIn 'cluster': upstream's dispatcher goes on "
-            "whatever fails; leave it out, or use runsIn 'pulumi'",
+            "rollout.maxFailures: 3 cannot be honoured with rollout.runsIn 'cluster': "
+            "upstream's dispatcher continues whatever fails; leave it out, or use runsIn 'pulumi'",
         ),
         (
             {"rollout": {"waves": [5, 3]}},

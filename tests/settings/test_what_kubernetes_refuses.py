@@ -155,8 +155,8 @@ def test_default_class_that_would_not_be_made() -> None:
         "shims": {"disableAll": True, "clh": {"enabled": True}},
     }
     assert problem(**asked) == (
-        "runtimeClasses.createDefault: there would be no class 'kata', because the first default shim, "
-        "'qemu-runtime-rs', is off; set defaultShim.amd64 to a shim that is on"
+        "runtimeClasses.createDefault: the class 'kata' would not be created, because the first "
+        "default shim, 'qemu-runtime-rs', is not enabled; set defaultShim.amd64 to an enabled shim"
     )
     assert load(**asked, defaultShim={"amd64": "clh"}).default_shim.first == "clh"
     assert load(**asked, env={"multiInstallSuffix": "b"}).runtime_classes.create_default
@@ -172,7 +172,7 @@ def test_no_two_classes_have_one_name() -> None:
         "runtimeClasses.defaultName: 'kata-qemu' is the RuntimeClass of a shim; use another name"
     )
     of_a_shim = runtime(runtimeClass=CLASS.replace("name: kata-x", "name: kata-qemu"))
-    assert "'kata-qemu' is that of a shim" in problem(**of_a_shim)
+    assert "'kata-qemu' is already used by a shim" in problem(**of_a_shim)
     # Without the classes of shims their names are free.
     assert load(**of_a_shim, runtimeClasses={"enabled": False})
 
@@ -353,7 +353,7 @@ def test_runtime_class_that_is_none(old: str, new: str, what: str) -> None:
 
 def test_custom_runtime_that_takes_the_drop_in_of_a_shim() -> None:
     named = runtime(runtimeClass=CLASS.replace("handler: kata-x", "handler: qemu"), dropIn="a = 1")
-    assert "'qemu' is that of a shim; use another name" in problem(**named)
+    assert "'qemu' is already used by a shim; use another name" in problem(**named)
 
 
 @pytest.mark.parametrize(

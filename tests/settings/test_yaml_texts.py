@@ -106,7 +106,7 @@ def test_dates_stay_text() -> None:
         (runtime() | {"crio": {"pullType": "never"}}, "crio.pullType: must be '' or 'guest-pull'"),
         (
             runtime(handler="kata-qemu"),
-            "runtimeClass: 'kata-qemu' is that of a shim; use another name",
+            "runtimeClass: 'kata-qemu' is already used by a shim; use another name",
         ),
         (runtime() | {"baseConfig": "a b"}, "baseConfig: 'a b' is no shim of 4.1.0"),
     ],
