@@ -74,8 +74,8 @@ def _clashing_runtimes(settings: Settings) -> Iterator[str]:
             clashes.add(runtime.handler)
         for found in sorted(clashes):
             yield (
-                f"customRuntimes.runtimes.{name}.runtimeClass: {found!r} is already used by a shim; "
-                "use another name"
+                f"customRuntimes.runtimes.{name}.runtimeClass: {found!r} is already used "
+                "by a shim; use another name"
             )
 
 

@@ -49,7 +49,8 @@ class Toleration(Model):
         """Refuse what the API server would refuse in the pod."""
         if self.operator == "Exists" and self.value:
             raise ValueError(
-                "must have no `value` with operator Exists, which matches any; use Equal or remove it"
+                "must have no `value` with operator Exists, which matches any; "
+                "use Equal or remove it"
             )
         if not self.key and self.operator != "Exists":
             raise ValueError("must have a `key`, or operator Exists to tolerate every taint")

@@ -1,4 +1,4 @@
-"""What a version of the chart has, as data: `defaults/<version>.yaml`, with `own.yaml` for our keys.
+"""A version of the chart as data: `defaults/<version>.yaml`, and `own.yaml` for our keys.
 
 Another version is another file with what it changes, plus whatever new traits its objects need.
 """
@@ -27,7 +27,7 @@ _DEFAULTS = FilePath(__file__).parent / "defaults"
 
 @dataclass(frozen=True, kw_only=True)
 class Profile:
-    """The keys of one version with their defaults, what becomes of them, and how its objects look."""
+    """What one version has: its keys, what happens to those of others, and how its objects look."""
 
     values: Tree
     """The keys of this version with their defaults."""

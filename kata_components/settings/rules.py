@@ -1,4 +1,4 @@
-"""Rules over several keys, on the raw configuration: what is known but cannot be honoured is refused, never ignored."""
+"""Rules over several raw keys: what is known but cannot be honoured is refused, never ignored."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -15,21 +15,22 @@ _LEAST_TTL = 60
 
 
 def unsupported_runner(tree: Tree, profile: Profile, version: str) -> Iterator[str]:
-    """Yield a line when the rollout cannot be paced in the place that is asked for."""
-    place = at(tree, ("rollout", "runsIn"))
+    """Yield a line when this version does not support the runner of the rollout."""
+    runner = at(tree, ("rollout", "runsIn"))
     if tree.get("deploymentMode") != "job":
         return
-    if place == "pulumi" and profile.traits.dispatcher_does_node_work:
+    if runner == "pulumi" and profile.traits.dispatcher_does_node_work:
         yield (
-            f"rollout.runsIn: 'pulumi' is not supported yet with kataVersion {version}: its per-node Jobs leave the "
-            "labels and the taints of a node to the dispatcher; use 'cluster', or kataVersion 4.0.0"
+            f"rollout.runsIn: 'pulumi' is not supported yet with kataVersion {version}: "
+            "its per-node Jobs leave a node's labels and taints to the dispatcher; "
+            "use 'cluster', or kataVersion 4.0.0"
         )
 
 
 def keys_of_another_version(
     config: Mapping[str, Any], profile: Profile, version: str
 ) -> Iterator[str]:
-    """Yield a line for each key that this version does not have but another one does."""
+    """Yield a line for each key that only other versions have."""
     for key, instead in profile.replacements.items():
         for path, value in select(config, tuple(key.split("."))):
             if value is not None:
@@ -39,7 +40,7 @@ def keys_of_another_version(
 def keys_of_the_other_mode(
     config: Mapping[str, Any], profile: Profile, mode: object
 ) -> Iterator[str]:
-    """Yield a line for each key that is set and that the deployment mode does not read."""
+    """Yield a line for each key that is set but that the deployment mode ignores."""
     ignored = profile.ignored_keys.get(mode, {}) if isinstance(mode, str) else {}
     for key, instead in ignored.items():
         if key in config and not _read_by_monitor(config, profile, key):
@@ -49,16 +50,19 @@ def keys_of_the_other_mode(
     rollout = config.get("rollout")
     if mode == "daemonset" and isinstance(rollout, Mapping):
         for key, value in rollout.items():
-            # Taking over a Helm release concerns its objects in either mode.
+            # Adopting a Helm release concerns its objects in either mode.
             if (key, value) != ("existing", "adopt"):
-                yield f"rollout.{key}: has no effect in daemonset mode; remove it, updateStrategy paces the DaemonSet"
+                yield (
+                    f"rollout.{key}: has no effect in daemonset mode; remove it: "
+                    "updateStrategy paces the DaemonSet"
+                )
 
 
 def _read_by_monitor(config: Mapping[str, Any], profile: Profile, key: str) -> bool:
     """Whether kata-monitor gives the key an effect.
 
-    A node selector for it alone must not be taken for the selection of the nodes to install on:
-    that one has to be given, too.
+    A node selector for kata-monitor alone must not look like the selection of the nodes to install
+    on, so that selection has to be set as well.
     """
     if key not in profile.read_by_monitor or at(config, ("monitor", "enabled")) is not True:
         return False
@@ -69,20 +73,26 @@ def _read_by_monitor(config: Mapping[str, Any], profile: Profile, key: str) -> b
 
 
 def inexpressible_affinity(tree: Tree, profile: Profile) -> Iterator[str]:
-    """Yield a line for required terms that are none, which the API server refuses.
+    """Yield a line for empty required terms, which the API server refuses.
 
-    In job mode also for each part that no label selector can express (contract 2.9, F7 to F10).
+    In job mode, also for each part that a label selector cannot express (contract 2.9, F7 to F10).
     """
     install, cleanup = ("affinity", "nodeAffinity"), ("job", "cleanup", "nodeAffinity")
     terms = _required_terms(at(tree, install))
     path = f"{dotted(install)}.{_REQUIRED}.nodeSelectorTerms"
     if terms == ():
-        yield f"{path}: is empty, which selects no node at all; remove {_REQUIRED} to select every node"
+        yield (
+            f"{path}: is empty, which selects no node at all; "
+            f"remove {_REQUIRED} to select every node"
+        )
     if tree.get("deploymentMode") != "job" or not profile.traits.dispatcher_does_node_work:
         return
     for index, term in enumerate(terms or ()):
         if not term.match_expressions and not term.match_fields:
-            yield f"{path}.{index}: is empty, which selects no node; remove it or give it matchExpressions"
+            yield (
+                f"{path}.{index}: is empty, which selects no node; "
+                "remove it or give it matchExpressions"
+            )
         yield from _inexpressible(term, f"{path}.{index}", "job.nodes")
     for index, term in enumerate(_required_terms(at(tree, cleanup)) or ()):
         yield from _inexpressible(
@@ -91,7 +101,7 @@ def inexpressible_affinity(tree: Tree, profile: Profile) -> Iterator[str]:
 
 
 def _required_terms(affinity: object) -> tuple[NodeSelectorTerm, ...] | None:
-    """Return the required terms, None when nothing is required or the affinity is none: its model says so."""
+    """Return the required terms; None if there are none, or if the affinity is invalid."""
     try:
         required = NodeAffinity.model_validate(
             affinity
@@ -103,17 +113,21 @@ def _required_terms(affinity: object) -> tuple[NodeSelectorTerm, ...] | None:
 
 def _inexpressible(term: NodeSelectorTerm, path: str, by_name: str) -> Iterator[str]:
     if term.match_fields:
-        yield f"{path}.matchFields: cannot be used in job mode, which selects by labels; name nodes in {by_name}"
+        yield (
+            f"{path}.matchFields: cannot be used in job mode, which selects by labels; "
+            f"name nodes in {by_name}"
+        )
     for index, requirement in enumerate(term.match_expressions):
         if requirement.operator not in AS_LABEL_SELECTOR:
             yield (
-                f"{path}.matchExpressions.{index}.operator: must be {', '.join(AS_LABEL_SELECTOR[:-1])} or "
-                f"{AS_LABEL_SELECTOR[-1]} in job mode, which selects by labels, got {requirement.operator!r}"
+                f"{path}.matchExpressions.{index}.operator: must be "
+                f"{', '.join(AS_LABEL_SELECTOR[:-1])} or {AS_LABEL_SELECTOR[-1]} in job mode, "
+                f"which selects by labels, got {requirement.operator!r}"
             )
 
 
 def retention_in_job_mode(tree: Tree, profile: Profile) -> Iterator[str]:
-    """Yield a line when finished Jobs would be gone before the dispatcher sees how they ended (contract 2.9, F11)."""
+    """Yield a line when Jobs may vanish before the dispatcher sees their end (contract 2.9, F11)."""
     seconds = at(tree, ("job", "ttlSecondsAfterFinished"))
     counts = tree.get("deploymentMode") == "job" and profile.traits.dispatcher_does_node_work
     if (
@@ -123,13 +137,13 @@ def retention_in_job_mode(tree: Tree, profile: Profile) -> Iterator[str]:
         and 0 <= seconds < _LEAST_TTL
     ):
         yield (
-            f"job.ttlSecondsAfterFinished: must be at least {_LEAST_TTL}, got {seconds}: the dispatcher would not see "
-            "how a Job ended and count its node as failed"
+            f"job.ttlSecondsAfterFinished: must be at least {_LEAST_TTL}, got {seconds}: "
+            "the dispatcher would miss how a Job ended and count its node as failed"
         )
 
 
 def unknown_shims(config: Mapping[str, Any], profile: Profile, version: str) -> Iterator[str]:
-    """Yield a line for each shim that the version does not have, as a key, as a default or as a base."""
+    """Yield a line for each key, default or base that is not a shim of the version."""
     keys = profile.values["shims"]
     for path, shim in select(config, ("shims", "*")):
         if path[-1] not in keys:
@@ -139,18 +153,18 @@ def unknown_shims(config: Mapping[str, Any], profile: Profile, version: str) -> 
     known = sorted(name for name, shim in keys.items() if isinstance(shim, Mapping))
     for path, name in select(config, ("defaultShim", "*")):
         if isinstance(name, str) and name and name not in known:
-            yield f"{dotted(path)}: {shown(name)} is no shim of {version}{closest(name, known)}"
+            yield f"{dotted(path)}: {shown(name)} is not a shim of {version}{closest(name, known)}"
     bases = select(config, ("customRuntimes", "runtimes", "*", "baseConfig"))
     for path, name in bases if at(config, ("customRuntimes", "enabled")) is True else ():
         if isinstance(name, str) and name not in known:
             hint = closest(name, known) or f"; allowed: {', '.join(known)}"
-            yield f"{dotted(path)}: {shown(name)} is no shim of {version}{hint}"
+            yield f"{dotted(path)}: {shown(name)} is not a shim of {version}{hint}"
 
 
 def no_shims(tree: Tree) -> Iterator[str]:
-    """Yield a line when every shim is off: the node program would then install all it has (contract 4.6).
+    """Yield a line when no shim is enabled: the node program would then install all (contract 4.6).
 
-    With custom runtimes that is meant: their shims have to come from somewhere.
+    With custom runtimes that is intended: their base shims have to come from somewhere.
     """
     shims = tree.get("shims")
     only_custom = at(tree, ("customRuntimes", "enabled")) is True and at(
@@ -161,4 +175,4 @@ def no_shims(tree: Tree) -> Iterator[str]:
     by_default = shims.get("disableAll") is not True
     states = [shim.get("enabled") for shim in shims.values() if isinstance(shim, Mapping)]
     if not any(by_default if state is None else state for state in states):
-        yield "shims: all are off; enable at least one with `shims.<name>.enabled: true`"
+        yield "shims: all are disabled; enable at least one with `shims.<name>.enabled: true`"

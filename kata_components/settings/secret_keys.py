@@ -1,10 +1,10 @@
-"""Configuration that was set with `--secret`, and where it would stand in clear text all the same."""
+"""Configuration set with `--secret` that would appear in clear text nevertheless, and where."""
 
 from collections.abc import Iterable, Iterator
 from typing import Final
 
 MAY_BE_SECRET: Final = frozenset({"valuesFile"})
-"""Keys that reach nothing but the program itself."""
+"""Keys that only the program itself reads."""
 
 _OBJECTS: Final = "in the state, in previews and in the objects in the cluster"
 _ON_NODES: Final = (
@@ -20,21 +20,23 @@ _WHERE: Final = {
     "verification": "in the state, in previews and in a ConfigMap",
 }
 _INSTEAD: Final = {
-    "containerd": "give registry credentials in imagePullSecrets, or in files on the nodes that containerd reads",
-    "shims": "use a proxy that asks for no password",
-    "verification": "let the pod read a Secret of its namespace",
+    "containerd": "put registry credentials in imagePullSecrets, "
+    "or in files on the nodes that containerd reads",
+    "shims": "use a proxy that needs no password",
+    "verification": "let the pod read a Secret in its namespace",
 }
 
 
 def refused_secrets(keys: Iterable[str]) -> Iterator[str]:
-    """Yield a line for each key that would not stay a secret. The keys are top-level ones.
+    """Yield a line for each key that would not remain secret. The keys are top-level ones.
 
-    Pulumi tells no more than that: a secret anywhere inside a key makes the whole key one.
+    Pulumi reports no more than that: a secret anywhere inside a key makes the whole key secret.
     """
     for key in sorted(keys):
         top = key.partition(".")[0].partition("[")[0]
         instead = f"{_INSTEAD[top]}; " if top in _INSTEAD else ""
         yield (
-            f"{key}: was set with --secret, but would stand in clear text {_WHERE.get(top, _OBJECTS)}; "
-            f"{instead}if anybody may read it there, set it again without --secret"
+            f"{key}: was set with --secret, but would appear in clear text "
+            f"{_WHERE.get(top, _OBJECTS)}; "
+            f"{instead}if anyone may read it there, set it again without --secret"
         )

@@ -45,10 +45,10 @@ _StartupTaint = Annotated[
 
 
 class Settings(Model):
-    """What the user asked for, validated, with every default filled in.
+    """What the user asked for, validated, with all defaults.
 
-    `update_strategy`, `resources` and `health` concern the DaemonSet; at 4.0.0 `node_selector`,
-    `affinity`, `pod_labels` and `pod_annotations` do, too.
+    `update_strategy`, `resources` and `health` are for the DaemonSet; at 4.0.0 so are
+    `node_selector`, `affinity`, `pod_labels` and `pod_annotations`.
     """
 
     kata_version: str
@@ -101,19 +101,19 @@ class Settings(Model):
 
     @property
     def built_in_overheads(self) -> Mapping[str, Overhead]:
-        """What the chart of this version knows a pod of a shim to cost, whatever the user set."""
+        """The overheads of shims in the chart of this version, whatever the user set."""
         return load_profile(self.kata_version).overheads
 
     @property
     def class_variants(self) -> tuple[str, ...]:
-        """The endings of the further RuntimeClasses of each shim: guest debugging is on only in those."""
+        """The suffixes of the RuntimeClasses of each shim that enable guest debugging."""
         if not (self.debug and self.traits.debug_runtime_classes):
             return ()
         return ("-debug", "-devkit") if self.devkit else ("-debug",)
 
     @property
     def full_name(self) -> str:
-        """The name that objects of the release, not of the node program, begin with."""
+        """The name prefix of objects that belong to the release, not to the node program."""
         if self.fullname_override:
             return names.truncated(self.fullname_override)
         release, name = self.helm_release_name, self.name_override or names.PROJECT

@@ -11,19 +11,19 @@ from kata_components.settings.toml_text import Toml
 
 Arch = Literal["amd64", "arm64", "s390x", "ppc64le"]
 ARCHES: tuple[Arch, ...] = get_args(Arch)
-# They become parameters of the guest's kernel, and `;` stands between those of two shims.
+# They become parameters of the guest's kernel, and `;` separates those of two shims.
 _Proxy = Annotated[str, matching(r"[^\s;]*", "text without spaces and `;`, or empty", 4096)]
 
 
 class ShimContainerd(Model):
-    """How containerd serves a shim; an empty snapshotter means containerd's own."""
+    """How containerd runs a shim; an empty snapshotter means containerd's default."""
 
     snapshotter: WordOrEmpty = ""
     force_guest_pull: bool = False
 
 
 class ShimCrio(Model):
-    """How CRI-O serves a shim."""
+    """How CRI-O runs a shim."""
 
     guest_pull: bool = False
 
@@ -36,33 +36,36 @@ class ShimAgent(Model):
 
 
 class Overhead(Model):
-    """What a pod of this class costs beside its containers."""
+    """What a pod of this class costs in addition to its containers."""
 
     memory: Quantity
     cpu: Quantity
 
 
 class ShimRuntimeClass(Model):
-    """The RuntimeClass of a shim.
-
-    None follows `runtimeClasses.overheadEnabled`, or means the chart's own overhead.
-    """
+    """The RuntimeClass of a shim."""
 
     node_selector: Labels = Field(default_factory=dict)
+
     overhead_enabled: bool | None = None
+    """None means `runtimeClasses.overheadEnabled`."""
+
     overhead: Overhead | None = None
+    """None means the chart's own."""
 
 
 class Shim(Model):
-    """One shim.
-
-    `enabled` None follows `shims.disableAll`, `drop_in` is TOML text over its configuration.
-    """
+    """One shim."""
 
     enabled: bool | None = None
+    """None means that `shims.disableAll` decides."""
+
     supported_arches: Many[Arch] = ()
     allowed_hypervisor_annotations: Many[Word] = ()
+
     drop_in: Toml = ""
+    """Changes to its configuration."""
+
     containerd: ShimContainerd = ShimContainerd()
     crio: ShimCrio = ShimCrio()
     agent: ShimAgent = ShimAgent()
@@ -84,19 +87,19 @@ class Shims(Model):
 
     @property
     def enabled(self) -> Mapping[str, Shim]:
-        """The shims that are on, in alphabetical order, as the chart lists them."""
+        """The enabled shims, in alphabetical order, as the chart lists them."""
         return {
             name: shim
             for name, shim in sorted(self.__pydantic_extra__.items())
-            if self._is_on(shim)
+            if self._is_enabled(shim)
         }
 
-    def _is_on(self, shim: Shim) -> bool:
+    def _is_enabled(self, shim: Shim) -> bool:
         return not self.disable_all if shim.enabled is None else shim.enabled
 
 
 class RuntimeClasses(Model):
-    """Which RuntimeClasses to make."""
+    """Which RuntimeClasses to create."""
 
     enabled: bool
     create_default: bool
@@ -116,5 +119,5 @@ class DefaultShim(Model):
 
     @property
     def first(self) -> str:
-        """The default shim of the first architecture that has one: a RuntimeClass is the same on all of them."""
+        """The first default shim there is: a RuntimeClass is the same on all architectures."""
         return self.amd64 or self.arm64 or self.s390x or self.ppc64le

@@ -1,4 +1,4 @@
-"""What the objects of a version have, as data: pipeline, mounts, rights, and which side does the work on nodes."""
+"""The objects of a version as data: pipeline, mounts, rights, and who does the work on nodes."""
 
 from typing import Annotated, Any, Literal
 
@@ -8,25 +8,27 @@ from kata_components.settings.model import Many, Model
 
 
 class Stage(Model):
-    """A step of a pipeline, run as a container.
-
-    One that is not on the host only talks to the API server.
-    """
+    """A step of a pipeline, run as a container."""
 
     name: str
+
     on_host: bool = True
+    """Otherwise, it only talks to the API server."""
 
 
 class Mount(Model):
-    """A directory or file of the host in a container; without a host path, a scratch directory.
+    """A directory or file of the host in a container.
 
-    Paths may hold `{install_dir}` (where Kata goes) and `{containerd_dir}` (where containerd's
-    configuration is).
+    Paths may contain `{install_dir}` (where Kata goes) and `{containerd_dir}` (containerd's
+    configuration).
     """
 
     name: str
     mount_path: str
+
     host_path: str | None = None
+    """None means a scratch directory."""
+
     type: Literal["DirectoryOrCreate", "File", "Socket"] | None = None
     read_only: bool = False
 
@@ -40,12 +42,7 @@ class Rule(Model):
 
 
 class Traits(Model):
-    """How the objects of a version are made.
-
-    `dispatcher_does_node_work`: in job mode the dispatcher labels nodes and checks them, so that
-    the per-node Jobs need no token, and it selects nodes by the same keys as the DaemonSet.
-    Otherwise the per-node Jobs label their nodes.
-    """
+    """How the objects of a version are made."""
 
     install_stages: Many[Stage]
     cleanup_stages: Many[Stage]
@@ -55,7 +52,13 @@ class Traits(Model):
     node_rules: Many[Rule]
     dispatcher_node_rules: Many[Rule]
     dispatcher_job_rules: Many[Rule]
+
     dispatcher_does_node_work: bool
+    """Whether the dispatcher of job mode labels and checks nodes, selected as by the DaemonSet.
+
+    The per-node Jobs then need no token. Otherwise, they label their nodes themselves.
+    """
+
     pod_metadata_in_jobs: bool
     checksum_annotations: bool
     distribution_variable: bool

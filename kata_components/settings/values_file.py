@@ -1,4 +1,4 @@
-"""Reads the Helm values file that `valuesFile` names, as Helm reads it: YAML that could as well be JSON."""
+"""Reads the Helm values file that `valuesFile` names, as Helm does: YAML that fits into JSON."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ from kata_components.settings.yaml_loading import Loader
 
 _LONGEST: Final = 200
 _UNREADABLE: Final = (yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError)
-"""Beside its own error, the YAML library raises all of these for a value that does not fit its
+"""The YAML library raises all of these, beside its own error, for a value that does not fit its
 tag."""
 _VALUES_IN: Final = {
     "HelmRelease": "spec.values",
@@ -23,55 +23,53 @@ _VALUES_IN: Final = {
     "ConfigMap": "a key of data",
     "Secret": "a key of stringData",
 }
-"""Where other tools have the values, by the kind of their objects."""
+"""Where the objects of other tools hold the values, by kind."""
 _NUMBERS: Final = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 
 
 def read_values_file(path: str) -> Tree:
-    """Return the values in a file; an empty file holds none.
+    """Return the values in a file; an empty file has none.
 
     A relative path starts at the working directory, which is the project's when Pulumi runs the
     program.
 
     Raises:
-        SettingsError: there is no such file, or it holds no values.
+        SettingsError: the file cannot be read, or is not a values file.
     """
     try:
         text = Path(path).read_text(encoding="utf-8")
         read = yaml.load_all(text, Loader=_Loader)
-        # Helm goes through JSON too: keys become text, and what JSON cannot say is refused.
+        # Helm goes through JSON too: keys become text, and what JSON cannot express is refused.
         documents = [
             json.loads(json.dumps(found, allow_nan=False)) for found in read if found is not None
         ]
     except OSError as error:
-        start = (
-            "" if Path(path).is_absolute() else f"; the path starts at the project, {Path.cwd()}"
-        )
-        raise _refusal(path, f"cannot be read: {error.strerror}{start}") from None
+        hint = "" if Path(path).is_absolute() else f"; it is relative to the project, {Path.cwd()}"
+        raise _refusal(path, f"cannot be read: {error.strerror}{hint}") from None
     except yaml.MarkedYAMLError as error:
         line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise _refusal(path, f"is no YAML with values: {error.problem}{line}") from None
+        raise _refusal(path, f"is not valid YAML: {error.problem}{line}") from None
     except RecursionError:
         raise _refusal(path, "is nested too deeply") from None
     except _UNREADABLE as error:
         reason = " ".join(str(error).split())
-        raise _refusal(path, f"is no YAML with values: {reason[:_LONGEST]}") from None
+        raise _refusal(path, f"cannot be parsed: {reason[:_LONGEST]}") from None
     objects = [found for found in documents if _is_object(found)]
     if objects:
         kind = next(
             (found["kind"] for found in objects if found["kind"] in _VALUES_IN), objects[0]["kind"]
         )
         where = _VALUES_IN.get(kind)
-        instead = f"only what stands below {where} in it" if where else "only the values"
+        instead = f"only what is below {where} in it" if where else "only the values"
         raise _refusal(
             path,
-            f"is a Kubernetes object, {shown(kind)}, and no values file; put {instead} into a file",
+            f"is a Kubernetes object, {shown(kind)}, not a values file; put {instead} into a file",
         )
     if len(documents) > 1:
-        raise _refusal(path, f"has {len(documents)} documents, and values are one")
+        raise _refusal(path, f"has {len(documents)} documents; a values file has one")
     values = documents[0] if documents else {}
     if not isinstance(values, dict):
-        raise _refusal(path, f"must hold a map of values, got {shown(values)}")
+        raise _refusal(path, f"must contain a map of values, got {shown(values)}")
     return values
 
 
@@ -92,13 +90,14 @@ class _Loader(Loader):
     """As in Helm, `22:30` is text as well, and a key must not occur twice."""
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:  # noqa: ANN401 - its type is the library's
-        """Return a map; refuse one that has a key twice, of which YAML would drop the first."""
+        """Return a map; refuse one with a duplicate key, whose first value YAML would drop."""
         node: yaml.MappingNode = super().compose_mapping_node(anchor)
         seen: dict[str, int] = {}
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode):
                 if key.value in seen:
-                    problem = f"the key {shown(key.value)} is there twice, first in line {seen[key.value] + 1}"
+                    first = seen[key.value] + 1
+                    problem = f"the key {shown(key.value)} occurs twice, first in line {first}"
                     raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
                 seen[key.value] = key.start_mark.line
         return node

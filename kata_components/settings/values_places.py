@@ -1,4 +1,4 @@
-"""What stands in a Helm values file and where: whether a problem is the file's, and what does not belong there."""
+"""What a Helm values file holds: whether a problem is in it, and what does not belong in it."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -9,18 +9,18 @@ from kata_components.settings.profile import OWN_KEYS, SUPPORTED_VERSIONS, load_
 
 
 def misplaced_values(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield each top-level key that cannot be meant as it stands, with the line that says so."""
+    """Yield each top-level key that does not belong in the file, with the line that says so."""
     chart = load_profile(SUPPORTED_VERSIONS[-1]).values.keys() - OWN_KEYS
     for key, path in flat_keys(values, chart).items():
         yield key, in_file(key, path)
     for key, value in values.items():
         if key in OWN_KEYS:
-            yield key, f"{key}: belongs into the stack's configuration, the chart has no such value"
+            yield key, f"{key}: belongs in the stack's configuration; the chart has no such value"
         elif key not in chart and isinstance(value, Mapping) and chart & value.keys():
             yield (
                 key,
-                f"{dotted([key])}: holds this chart's values as an umbrella chart has them; put only what stands below "
-                "it into a file",
+                f"{dotted([key])}: holds this chart's values as an umbrella chart does; "
+                "put only what is below it into a file",
             )
 
 

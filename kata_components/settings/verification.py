@@ -1,4 +1,4 @@
-"""The pod that shows after an install that Kata works."""
+"""The pod that shows that Kata works after an install."""
 
 from typing import Annotated, Any, Self
 

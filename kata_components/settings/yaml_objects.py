@@ -18,7 +18,7 @@ def parsed_object(text: str, api_version: str, kind: str) -> dict[str, Any]:
     """Return the object in a YAML text.
 
     Raises:
-        PydanticCustomError: it is no object of that kind.
+        PydanticCustomError: it is not an object of that kind.
     """
     try:
         found = yaml.load(text, Loader=Loader)  # noqa: S506 - a safe loader
@@ -28,7 +28,7 @@ def parsed_object(text: str, api_version: str, kind: str) -> dict[str, Any]:
         api_version,
         kind,
     ):
-        raise problem_in_text(f"must be a {kind} of {api_version} as YAML text")
+        raise problem_in_text(f"must be a {api_version} {kind} as YAML text")
     return found
 
 
@@ -36,7 +36,7 @@ def check_object(found: dict[str, Any], model: type[Model]) -> None:
     """Check an object field by field.
 
     Raises:
-        PydanticCustomError: the API server would refuse it, or it lacks what is needed of it here.
+        PydanticCustomError: the API server would refuse it, or it lacks what is needed here.
     """
     try:
         model.model_validate(found)

@@ -149,11 +149,11 @@ def test_all_problems_come_at_once_in_lines_of_their_own() -> None:
         ),
         (
             {"shims": {"disableAll": True}},
-            "shims: all are off; enable at least one with `shims.<name>.enabled: true`",
+            "shims: all are disabled; enable at least one with `shims.<name>.enabled: true`",
         ),
         (
             {"defaultShim": {"amd64": "dragonbal"}},
-            "defaultShim.amd64: 'dragonbal' is no shim of 4.0.0; did you mean dragonball?",
+            "defaultShim.amd64: 'dragonbal' is not a shim of 4.0.0; did you mean dragonball?",
         ),
         (
             {"runtimeClasses": {"zzz": 1}},
@@ -177,7 +177,7 @@ def test_all_problems_come_at_once_in_lines_of_their_own() -> None:
         ),
         (
             {"rollout": {"soakSeconds": 5}},
-            "rollout.soakSeconds: has no effect in daemonset mode; remove it, updateStrategy paces the DaemonSet",
+            "rollout.soakSeconds: has no effect in daemonset mode; remove it: updateStrategy paces the DaemonSet",
         ),
         (
             {"job": {"parallelism": 5}},

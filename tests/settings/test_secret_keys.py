@@ -1,4 +1,4 @@
-"""Values set with `--secret` that would stand in clear text are refused by name, and no line shows them."""
+"""Values set with `--secret` that would appear in clear text are refused by name, unseen."""
 
 from typing import Any
 
@@ -23,8 +23,8 @@ def problems(secrets: set[str], **config: Any) -> tuple[str, ...]:
 
 def test_line_says_where_the_value_would_stand_and_what_to_do() -> None:
     assert problems({"shims"}, shims={"qemu": {"agent": {"httpsProxy": PROXY}}}) == (
-        "shims: was set with --secret, but would stand in clear text in the state, in previews, in a ConfigMap and in "
-        "the environment of the pods on every node; use a proxy that asks for no password; if anybody may read it "
+        "shims: was set with --secret, but would appear in clear text in the state, in previews, in a ConfigMap and in "
+        "the environment of the pods on every node; use a proxy that needs no password; if anyone may read it "
         "there, set it again without --secret",
     )
 
@@ -33,7 +33,7 @@ def test_line_says_where_the_value_would_stand_and_what_to_do() -> None:
 def test_every_key_that_reaches_the_state_is_refused(key: str) -> None:
     (line,) = problems({key})
     assert line.startswith(
-        f"{key}: was set with --secret, but would stand in clear text in the state"
+        f"{key}: was set with --secret, but would appear in clear text in the state"
     )
 
 

@@ -127,7 +127,7 @@ def test_a_problem_that_the_stack_corrects_is_none() -> None:
 @pytest.mark.parametrize("key", sorted(OWN_KEYS))
 def test_keys_of_the_program_belong_into_the_stack(key: str) -> None:
     assert problems(f"{key}: x") == (
-        f"{key}: belongs into the stack's configuration, the chart has no such value (in values.yaml)",
+        f"{key}: belongs in the stack's configuration; the chart has no such value (in values.yaml)",
     )
 
 
@@ -145,19 +145,19 @@ def test_keys_of_the_program_are_those_beside_the_charts() -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("- a", "must hold a map of values, got ['a']"),
-        ("just words", "must hold a map of values, got 'just words'"),
-        ("a: 1\nb: 2\na: 3", "is no YAML with values: the key 'a' is there twice, first in line 1, line 3"),
-        ("a:\n  b: 1\n  b: 1", "is no YAML with values: the key 'b' is there twice, first in line 2, line 3"),
-        ("1: a\n'1': b", "is no YAML with values: the key '1' is there twice, first in line 1, line 2"),
-        ("a: [", "is no YAML with values: expected the node content, but found '<stream end>', line 1"),
-        ("a: 1\n---\nb: 1", "has 2 documents, and values are one"),
-        ("a: &a [*a]", "is no YAML with values: Circular reference detected"),
-        ("a: .inf", "is no YAML with values: Out of range float values are not JSON compliant"),
-        ("a: !!bool x", "is no YAML with values: 'x'"),
-        ("a: !!timestamp x", "is no YAML with values: 'NoneType' object has no attribute 'groupdict'"),
+        ("- a", "must contain a map of values, got ['a']"),
+        ("just words", "must contain a map of values, got 'just words'"),
+        ("a: 1\nb: 2\na: 3", "is not valid YAML: the key 'a' occurs twice, first in line 1, line 3"),
+        ("a:\n  b: 1\n  b: 1", "is not valid YAML: the key 'b' occurs twice, first in line 2, line 3"),
+        ("1: a\n'1': b", "is not valid YAML: the key '1' occurs twice, first in line 1, line 2"),
+        ("a: [", "is not valid YAML: expected the node content, but found '<stream end>', line 1"),
+        ("a: 1\n---\nb: 1", "has 2 documents; a values file has one"),
+        ("a: &a [*a]", "cannot be parsed: Circular reference detected"),
+        ("a: .inf", "cannot be parsed: Out of range float values are not JSON compliant"),
+        ("a: !!bool x", "cannot be parsed: 'x'"),
+        ("a: !!timestamp x", "cannot be parsed: 'NoneType' object has no attribute 'groupdict'"),
         ("a: " + "[" * 5_000, "is nested too deeply"),
-        ('a: "\x01"', "is no YAML with values: unacceptable character #x0001"),
+        ('a: "\x01"', "cannot be parsed: unacceptable character #x0001"),
     ],
 )  # fmt: skip
 def test_what_is_no_values_file_is_refused_in_one_line(text: str, reason: str) -> None:
@@ -171,7 +171,7 @@ def test_a_file_that_is_not_there_is_named_with_where_it_was_looked_for(tmp_path
         load_settings({**MINIMAL, "valuesFile": "no.yaml", "debugg": True})
     assert caught.value.problems == (
         "debugg: no such key at 4.0.0; did you mean debug?",
-        f"valuesFile: 'no.yaml' cannot be read: No such file or directory; the path starts at the project, {tmp_path}",
+        f"valuesFile: 'no.yaml' cannot be read: No such file or directory; it is relative to the project, {tmp_path}",
     )
 
 
@@ -223,19 +223,19 @@ def test_values_mean_the_same_from_a_file_as_in_the_stack(case: chart.Case) -> N
 @pytest.mark.parametrize(
     ("kind", "instead"),
     [
-        ("HelmRelease", "only what stands below spec.values in it"),
+        ("HelmRelease", "only what is below spec.values in it"),
         (
             "Application",
-            "only what stands below spec.source.helm.valuesObject or spec.source.helm.values in it",
+            "only what is below spec.source.helm.valuesObject or spec.source.helm.values in it",
         ),
-        ("HelmChartConfig", "only what stands below spec.valuesContent in it"),
+        ("HelmChartConfig", "only what is below spec.valuesContent in it"),
         ("DaemonSet", "only the values"),
     ],
 )
 def test_kubernetes_object_is_told_from_values(kind: str, instead: str) -> None:
     text = f"apiVersion: example.com/v1\nkind: {kind}\nmetadata: {{name: kata}}\nspec: {{values: {{debug: true}}}}\n"
     assert problems(text) == (
-        f"valuesFile: 'values.yaml' is a Kubernetes object, '{kind}', and no values file; put {instead} into a file",
+        f"valuesFile: 'values.yaml' is a Kubernetes object, '{kind}', not a values file; put {instead} into a file",
     )
 
 
@@ -243,14 +243,14 @@ def test_kubernetes_object_among_others_is_found() -> None:
     source = "apiVersion: source.toolkit.fluxcd.io/v1\nkind: HelmRepository\n---\n"
     (line,) = problems(source + "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\n---\n")
     assert (
-        "is a Kubernetes object, 'HelmRelease', and no values file; put only what stands below spec.values"
+        "is a Kubernetes object, 'HelmRelease', not a values file; put only what is below spec.values"
         in line
     )
 
 
 def test_values_of_a_chart_above_this_one_are_told_from_unknown_keys() -> None:
     assert problems("kata-as-coco-runtime: {image: {tag: x}}\nother: {a: 1}") == (
-        "kata-as-coco-runtime: holds this chart's values as an umbrella chart has them; put only what stands below it "
+        "kata-as-coco-runtime: holds this chart's values as an umbrella chart does; put only what is below it "
         "into a file (in values.yaml)",
         "other: no such key at 4.0.0 (in values.yaml)",
     )
@@ -259,7 +259,7 @@ def test_values_of_a_chart_above_this_one_are_told_from_unknown_keys() -> None:
 def test_a_key_that_only_holds_an_anchor_is_told_how_to_do_without() -> None:
     (line,) = problems("x-on: &on {enabled: true}\nshims: {qemu: *on, clh: *on}\n")
     assert line.startswith(
-        "x-on: no such key at 4.0.0; remove it, nothing reads it; an anchor can stand where it is used"
+        "x-on: no such key at 4.0.0; remove it: nothing reads it; an anchor can be defined where it"
     )
     assert load("shims: {qemu: &on {enabled: true}, clh: *on}\n").shims.enabled["clh"].enabled
 
@@ -279,7 +279,7 @@ def test_a_key_that_only_the_stack_has_is_not_blamed_on_the_file() -> None:
     lines = caught.value.problems
     assert lines == (
         "job.backoffLimit: 1 has no effect in daemonset mode; remove it, or set deploymentMode to job",
-        "rollout.soakSeconds: has no effect in daemonset mode; remove it, updateStrategy paces the DaemonSet",
+        "rollout.soakSeconds: has no effect in daemonset mode; remove it: updateStrategy paces the DaemonSet",
     )
     (line,) = problems("job: {parallelism: 5}\ndebug: true", kataVersion="4.1.0")
     assert line.startswith("rollout.runsIn: 'pulumi' is not supported yet")

@@ -39,10 +39,10 @@ OF_4_1_0 = {
     "expression-operator": f"{TERMS}.0.matchExpressions.0.operator: {ONLY_LABELS}, got 'Gt'",
     "feature-rules-value": "nodeFeatureRules.create: must be 'auto', 'true' or 'false', got 'sometimes'",
     "job-node-selector-expressions-removed": "job.nodeSelectorExpressions: no such key at 4.1.0; use "
-    "affinity.nodeAffinity, which counts in both modes, or job.nodes to name nodes",
-    "job-node-selector-removed": "job.nodeSelector: no such key at 4.1.0; use nodeSelector, which counts in both "
+    "affinity.nodeAffinity, which applies in both modes, or job.nodes to name nodes",
+    "job-node-selector-removed": "job.nodeSelector: no such key at 4.1.0; use nodeSelector, which applies in both "
     "modes, or job.nodes to name nodes",
-    "ttl-too-short": "job.ttlSecondsAfterFinished: must be at least 60, got 59: the dispatcher would not see how a Job "
+    "ttl-too-short": "job.ttlSecondsAfterFinished: must be at least 60, got 59: the dispatcher would miss how a Job "
     "ended and count its node as failed",
 }
 OF_BOTH = {
@@ -115,7 +115,7 @@ def test_keys_of_another_version_are_all_known_with_what_to_use_instead(version:
         (
             "4.1.0",
             {"job": {"nodeAffinity": {}}},
-            "job.nodeAffinity: no such key at 4.1.0; use affinity.nodeAffinity, which counts in both modes, or "
+            "job.nodeAffinity: no such key at 4.1.0; use affinity.nodeAffinity, which applies in both modes, or "
             "job.nodes to name nodes",
         ),
         (
@@ -126,8 +126,9 @@ def test_keys_of_another_version_are_all_known_with_what_to_use_instead(version:
         (
             "4.1.0",
             {"deploymentMode": "job"},
-            "rollout.runsIn: 'pulumi' is not supported yet with kataVersion 4.1.0: its per-node Jobs leave the labels "
-            "and the taints of a node to the dispatcher; use 'cluster', or kataVersion 4.0.0",
+            "rollout.runsIn: 'pulumi' is not supported yet with kataVersion 4.1.0: "
+            "its per-node Jobs leave a node's labels and taints to the dispatcher; "
+            "use 'cluster', or kataVersion 4.0.0",
         ),
     ],
 )

@@ -306,7 +306,7 @@ def test_toml(text: str) -> None:
 def test_custom_runtime_with_a_base_that_there_is_not(base: str, hint: str) -> None:
     line = problem(**runtime(baseConfig=base))
     assert line.startswith(
-        f"customRuntimes.runtimes.mine.baseConfig: '{base}' is no shim of 4.0.0{hint}"
+        f"customRuntimes.runtimes.mine.baseConfig: '{base}' is not a shim of 4.0.0{hint}"
     )
 
 
