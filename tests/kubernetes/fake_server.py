@@ -18,7 +18,7 @@ from kata_components.kubernetes.transport import NoAnswerError, Request
 
 
 @dataclass(frozen=True)
-class Asked:
+class ReceivedRequest:
     """A request as it arrived."""
 
     method: str
@@ -54,7 +54,7 @@ class Reply:
     """
 
 
-Script = Callable[[Asked], Reply]
+Script = Callable[[ReceivedRequest], Reply]
 
 
 def ok(content: Any, status: int = 200) -> Reply:
@@ -93,11 +93,13 @@ def in_turn(*replies: Reply) -> Script:
     return lambda _: left.pop(0) if len(left) > 1 else left[0]
 
 
-def _asked(method: str, target: str, headers: Sequence[tuple[str, str]], body: bytes) -> Asked:
+def _received(
+    method: str, target: str, headers: Sequence[tuple[str, str]], body: bytes
+) -> ReceivedRequest:
     url = urlsplit(target)
     named = [(name.lower(), value) for name, value in headers]
     groups = tuple(value for name, value in named if name == "impersonate-group")
-    return Asked(method, url.path, dict(parse_qsl(url.query)), dict(named), body, groups)
+    return ReceivedRequest(method, url.path, dict(parse_qsl(url.query)), dict(named), body, groups)
 
 
 @dataclass
@@ -127,16 +129,16 @@ class InProcess:
 
     def __init__(self, script: Script) -> None:
         self.script = script
-        self.asked: list[Asked] = []
+        self.received: list[ReceivedRequest] = []
         self.answers: list[InProcessAnswer] = []
 
     async def send(self, request: Request) -> InProcessAnswer:
         await self.connect()
         if request.body is not None and not request.allowed():
             raise NoAnswerError("not sent")
-        asked = _asked(request.method, request.path, request.headers, request.body or b"")
-        self.asked.append(asked)
-        self.answers.append(InProcessAnswer(self.script(asked)))
+        received = _received(request.method, request.path, request.headers, request.body or b"")
+        self.received.append(received)
+        self.answers.append(InProcessAnswer(self.script(received)))
         return self.answers[-1]
 
     async def connect(self) -> None:
@@ -151,7 +153,7 @@ class FakeServer:
 
     def __init__(self, script: Script, tls: ssl.SSLContext | None = None, port: int = 0) -> None:
         self.script = script
-        self.asked: list[Asked] = []
+        self.received: list[ReceivedRequest] = []
         self.peer_names: list[str | None] = []
         self.port = port
         self.connections = 0
@@ -190,10 +192,10 @@ class FakeServer:
         subject = dict(pair for entry in certificate.get("subject", ()) for pair in entry)
         try:
             while True:
-                asked = await _read(reader)
-                self.asked.append(asked)
+                request = await _read(reader)
+                self.received.append(request)
                 self.peer_names.append(subject.get("commonName"))
-                await self._answer(self.script(asked), writer)
+                await self._answer(self.script(request), writer)
         except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             pass
         finally:
@@ -230,11 +232,11 @@ class FakeServer:
         await writer.drain()
 
 
-async def _read(reader: asyncio.StreamReader) -> Asked:
+async def _read(reader: asyncio.StreamReader) -> ReceivedRequest:
     head = (await reader.readuntil(b"\r\n\r\n")).decode()
     first, *lines = head.strip().split("\r\n")
     headers = [(name, value.strip()) for name, _, value in (line.partition(":") for line in lines)]
     length = next((value for name, value in headers if name.lower() == "content-length"), "0")
     body = await reader.readexactly(int(length))
     method, target, _ = first.split(" ")
-    return _asked(method, target, headers, body)
+    return _received(method, target, headers, body)

@@ -6,7 +6,7 @@ import pytest
 
 from kata_components.errors import ApiError, UnreachableError
 from kata_components.kubernetes.transport import NoAnswerError
-from tests.kubernetes.fake_server import Asked, Reply, Script, in_turn, ok, refused
+from tests.kubernetes.fake_server import ReceivedRequest, Reply, Script, in_turn, ok, refused
 from tests.kubernetes.support import Wired
 
 pytestmark = pytest.mark.anyio
@@ -33,13 +33,13 @@ async def test_the_server_says_how_long_to_wait(wired: Wire) -> None:
 
 
 async def test_reads_give_up_after_six_attempts(wired: Wire) -> None:
-    def lose(_: Asked) -> Reply:
+    def lose(_: ReceivedRequest) -> Reply:
         raise NoAnswerError("lost")
 
     wire = wired(lose)
     with pytest.raises(UnreachableError, match="lost"):
         await wire.api.list_nodes()
-    assert len(wire.server.asked) == 6
+    assert len(wire.server.received) == 6
     assert wire.pauses.seconds == pytest.approx([0.2, 0.4, 0.8, 1.6, 3.2])
 
 
@@ -49,7 +49,7 @@ async def test_reads_are_not_repeated_after_permanent_failures(wired: Wire, stat
     with pytest.raises(ApiError) as error:
         await wire.api.get_node("n")
     assert error.value.status == status
-    assert len(wire.server.asked) == 1
+    assert len(wire.server.received) == 1
 
 
 @pytest.mark.parametrize("reply", [refused(500), status_429("9"), refused(503)])
@@ -58,17 +58,17 @@ async def test_writes_are_one_attempt(wired: Wire, reply: Reply) -> None:
     with pytest.raises(ApiError) as error:
         await wire.api.create_job("ns", {})
     assert error.value.status == reply.status
-    assert (len(wire.server.asked), wire.pauses.seconds) == (1, [])
+    assert (len(wire.server.received), wire.pauses.seconds) == (1, [])
 
 
 async def test_a_lost_write_is_unknown_and_not_repeated(wired: Wire) -> None:
-    def lose(_: Asked) -> Reply:
+    def lose(_: ReceivedRequest) -> Reply:
         raise NoAnswerError("Server disconnected without sending a response.")
 
     wire = wired(lose)
     with pytest.raises(UnreachableError, match="disconnected"):
         await wire.api.create_job("ns", {})
-    assert len(wire.server.asked) == 1
+    assert len(wire.server.received) == 1
 
 
 async def test_an_admission_denial_keeps_the_servers_words(wired: Wire) -> None:

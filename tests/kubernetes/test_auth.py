@@ -13,7 +13,7 @@ from kata_components.errors import ApiError, KubeconfigError, UnreachableError
 from kata_components.kubernetes.auth import credential_source
 from kata_components.kubernetes.credentials import CredentialSource
 from kata_components.kubernetes.kubeconfig import load
-from tests.kubernetes.fake_server import Asked, InProcess, Reply, Script, ok, refused
+from tests.kubernetes.fake_server import InProcess, ReceivedRequest, Reply, Script, ok, refused
 from tests.kubernetes.support import CONTEXT, Opened, Pauses, kubeconfig
 
 pytestmark = pytest.mark.anyio
@@ -67,8 +67,8 @@ def plugin(tmp_path: Path) -> Plugin:
 
 def accepts(*tokens: str) -> Script:
     valid = {f"Bearer {token}" for token in tokens}
-    return lambda asked: (
-        ok(NODES) if asked.headers.get("authorization") in valid else refused(401, "Unauthorized")
+    return lambda request: (
+        ok(NODES) if request.headers.get("authorization") in valid else refused(401, "Unauthorized")
     )
 
 
@@ -178,14 +178,14 @@ async def test_a_second_rejection_is_final_and_says_how_to_log_in(
         'the credential of context "prod" expired or was rejected by http://api.test: '
         "log in again for the plugin plugin, then check with `kubectl --context prod get nodes`"
     )
-    assert (len(server.asked), plugin.runs) == (2, 2)
+    assert (len(server.received), plugin.runs) == (2, 2)
 
 
 async def test_a_rejected_write_is_repeated_with_the_new_credential(
     plugin: Plugin, opened: Opened
 ) -> None:
-    def script(asked: Asked) -> Reply:
-        if asked.headers["authorization"] == "Bearer t2":
+    def script(request: ReceivedRequest) -> Reply:
+        if request.headers["authorization"] == "Bearer t2":
             return ok({"metadata": {"name": "j"}}, 201)
         plugin.prints(token="t2")
         return refused(401)
@@ -194,7 +194,7 @@ async def test_a_rejected_write_is_repeated_with_the_new_credential(
     api = opened(kubeconfig(user=plugin.user()), transport=server)
 
     assert (await api.create_job("ns", {"kind": "Job"})).metadata.name == "j"
-    assert [asked.body for asked in server.asked] == [b'{"kind":"Job"}'] * 2
+    assert [request.body for request in server.received] == [b'{"kind":"Job"}'] * 2
 
 
 async def test_a_fixed_token_is_not_tried_twice(opened: Opened) -> None:
@@ -204,7 +204,7 @@ async def test_a_fixed_token_is_not_tried_twice(opened: Opened) -> None:
     with pytest.raises(ApiError, match="fetch a new kubeconfig"):
         await api.list_nodes()
 
-    assert len(server.asked) == 1
+    assert len(server.received) == 1
 
 
 async def test_forbidden_never_renews(plugin: Plugin, opened: Opened) -> None:
@@ -240,7 +240,7 @@ async def test_a_token_file_is_read_again_when_its_token_is_rejected(
     server.script = accepts("two")
     await api.list_nodes()
 
-    assert [asked.headers["authorization"] for asked in server.asked] == [
+    assert [request.headers["authorization"] for request in server.received] == [
         "Bearer one",
         "Bearer one",
         "Bearer two",

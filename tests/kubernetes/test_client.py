@@ -31,7 +31,7 @@ async def test_lists_are_paged_and_consistent(wired: Wire) -> None:
     nodes = await wire.api.list_nodes("k=v,!w")
 
     assert [node.metadata.name for node in nodes] == ["a", "b", "c"]
-    assert [asked.query for asked in wire.server.asked] == [
+    assert [request.query for request in wire.server.received] == [
         {"limit": "300", "labelSelector": "k=v,!w"},
         {"limit": "300", "labelSelector": "k=v,!w", "continue": "next"},
     ]
@@ -48,17 +48,19 @@ async def test_a_list_that_expires_half_way_starts_again(wired: Wire) -> None:
 
 async def test_a_list_that_keeps_expiring_fails(wired: Wire) -> None:
     wire = wired(
-        lambda asked: refused(410, "expired") if "continue" in asked.query else page("a", more="x")
+        lambda request: (
+            refused(410, "expired") if "continue" in request.query else page("a", more="x")
+        )
     )
     with pytest.raises(ApiError, match="410 Gone: expired"):
         await wire.api.list_nodes()
-    assert len(wire.server.asked) == 10
+    assert len(wire.server.received) == 10
 
 
 async def test_a_page_that_fails_is_repeated_alone(wired: Wire) -> None:
     wire = wired(in_turn(page("a", more="x"), refused(503), page("b")))
     assert [node.metadata.name for node in await wire.api.list_nodes()] == ["a", "b"]
-    assert [asked.query.get("continue") for asked in wire.server.asked] == [None, "x", "x"]
+    assert [request.query.get("continue") for request in wire.server.received] == [None, "x", "x"]
 
 
 async def test_null_lists_missing_status_and_unknown_fields_are_fine(wired: Wire) -> None:
@@ -107,13 +109,13 @@ async def test_metadata_alone_is_requested_as_such(wired: Wire) -> None:
     await wire.api.get_namespace("kube-system")
     await wire.api.get_metadata("rbac.authorization.k8s.io/v1", "clusterroles", "", "r")
 
-    paths = [asked.path for asked in wire.server.asked]
+    paths = [request.path for request in wire.server.received]
     assert paths == [
         "/api/v1/nodes",
         "/api/v1/namespaces/kube-system",
         "/apis/rbac.authorization.k8s.io/v1/clusterroles/r",
     ]
-    assert [asked.headers["accept"] for asked in wire.server.asked] == [
+    assert [request.headers["accept"] for request in wire.server.received] == [
         AS_METADATA_LIST,
         AS_METADATA,
         AS_METADATA,
@@ -129,7 +131,7 @@ async def test_metadata_comes_with_its_managers_and_is_merged_into(wired: Wire) 
 
     assert there is not None
     assert there.metadata.managed_fields == managers
-    patch = wire.server.asked[-1]
+    patch = wire.server.received[-1]
     assert (patch.method, patch.path) == ("PATCH", "/api/v1/namespaces/ns/configmaps/c")
     assert patch.json == {"metadata": {"labels": {"a": None}}}
     assert patch.headers["content-type"] == "application/merge-patch+json"
@@ -182,10 +184,10 @@ async def test_writes_go_where_they_belong(
 
     await call(wire.api)
 
-    [asked] = wire.server.asked
-    assert (asked.method, asked.path, asked.json) == (method, path, body)
+    [request] = wire.server.received
+    assert (request.method, request.path, request.json) == (method, path, body)
     media_type = "application/merge-patch+json" if method == "PATCH" else "application/json"
-    assert asked.headers["content-type"] == media_type
+    assert request.headers["content-type"] == media_type
 
 
 async def test_many_jobs_are_deleted_with_one_request(wired: Wire) -> None:
@@ -193,11 +195,11 @@ async def test_many_jobs_are_deleted_with_one_request(wired: Wire) -> None:
 
     await wire.api.delete_jobs("ns", "a=b", "status.successful=1")
 
-    [asked] = wire.server.asked
-    assert (asked.method, asked.path) == ("DELETE", JOBS)
-    assert asked.query == {"labelSelector": "a=b", "fieldSelector": "status.successful=1"}
-    assert asked.json["propagationPolicy"] == "Background"
-    assert asked.headers["accept"] == AS_METADATA_LIST
+    [request] = wire.server.received
+    assert (request.method, request.path) == ("DELETE", JOBS)
+    assert request.query == {"labelSelector": "a=b", "fieldSelector": "status.successful=1"}
+    assert request.json["propagationPolicy"] == "Background"
+    assert request.headers["accept"] == AS_METADATA_LIST
 
 
 async def test_deleting_jobs_without_a_selector_is_a_mistake(wired: Wire) -> None:
@@ -239,7 +241,7 @@ async def test_access_reviews_name_subresources(wired: Wire) -> None:
     assert not await wire.api.can_i("patch", "", "nodes")
     assert not await wire.api.can_i("patch", "", "nodes")
 
-    assert wire.server.asked[0].json["spec"]["resourceAttributes"] == {
+    assert wire.server.received[0].json["spec"]["resourceAttributes"] == {
         "verb": "get",
         "group": "",
         "resource": "pods",
@@ -252,7 +254,7 @@ async def test_access_reviews_name_subresources(wired: Wire) -> None:
 async def test_a_log_is_bounded_and_need_not_be_text(wired: Wire) -> None:
     wire = wired(lambda _: Reply(body=b"line \xff\n"))
     assert await wire.api.pod_log("ns", "p", "c", 20) == "line \N{REPLACEMENT CHARACTER}\n"
-    assert wire.server.asked[0].query == {
+    assert wire.server.received[0].query == {
         "container": "c",
         "tailLines": "20",
         "limitBytes": "65536",
@@ -269,7 +271,7 @@ async def test_a_login_page_is_not_taken_for_an_answer(wired: Wire) -> None:
 
 async def test_the_token_is_struck_out_of_what_a_server_echoes(opened: Opened, wired: Wire) -> None:
     server = wired(
-        lambda asked: Reply(400, f"you sent {asked.headers['authorization']}".encode())
+        lambda request: Reply(400, f"you sent {request.headers['authorization']}".encode())
     ).server
     api = opened(kubeconfig(user={"token": "s3cr3t"}), transport=server)
     with pytest.raises(ApiError, match=r"you sent Bearer \*\*\*"):
@@ -280,7 +282,7 @@ async def test_impersonation_is_passed_on(opened: Opened, wired: Wire) -> None:
     server = wired(lambda _: page()).server
     user = {"as": "ann", "as-uid": "1", "as-groups": ["ops"], "as-user-extra": {"reason": ["r"]}}
     await opened(kubeconfig(user=user), transport=server).list_nodes()
-    headers = server.asked[0].headers
+    headers = server.received[0].headers
     assert [
         headers[f"impersonate-{part}"] for part in ("user", "uid", "group", "extra-reason")
     ] == [
@@ -309,4 +311,4 @@ async def test_all_metadata_of_a_kind_is_one_list_and_empty_for_an_unknown_kind(
         "a"
     ]
     assert await wire.api.list_metadata("monitoring.coreos.com/v1", "podmonitors", "ns") == []
-    assert wire.server.asked[0].path == "/api/v1/namespaces/ns/configmaps"
+    assert wire.server.received[0].path == "/api/v1/namespaces/ns/configmaps"

@@ -96,7 +96,7 @@ async def test_a_server_of_another_authority_is_refused_at_once(
             KubeconfigError, match="not the server the kubeconfig trusts: self-signed certificate"
         ):
             await api.list_nodes()
-    assert (server.asked, pauses.seconds) == ([], [])
+    assert (server.received, pauses.seconds) == ([], [])
 
 
 async def test_a_portal_instead_of_the_server_is_an_outage_once_the_server_has_answered(
@@ -113,7 +113,7 @@ async def test_a_portal_instead_of_the_server_is_an_outage_once_the_server_has_a
             UnreachableError, match=r"is lost: .* is not the server the kubeconfig trusts"
         ):
             await api.list_nodes()
-    assert portal.asked == []
+    assert portal.received == []
     async with FakeServer(everything_is_fine, server_context(certificates), server.port):
         assert await api.list_nodes() == []
 
@@ -244,7 +244,7 @@ class Proxy:
     """Tunnels to one port, whatever host is requested."""
 
     port: int = 0
-    asked: list[str] = field(default_factory=list)
+    received: list[str] = field(default_factory=list)
 
 
 @asynccontextmanager
@@ -262,7 +262,7 @@ async def proxy_to(port: int) -> AsyncIterator[Proxy]:
         assert task is not None
         tasks.add(task)
         head = await reader.readuntil(b"\r\n\r\n")
-        proxy.asked.append(head.split(b"\r\n")[0].decode())
+        proxy.received.append(head.split(b"\r\n")[0].decode())
         there, back = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
         await asyncio.gather(pump(reader, back), pump(there, writer))
@@ -291,8 +291,8 @@ async def test_every_request_goes_through_the_proxy_of_the_kubeconfig(
         assert await api.list_nodes() == []
         assert await api.list_nodes() == []
         await api.aclose()
-    assert proxy.asked == ["CONNECT api.internal:443 HTTP/1.1"]
-    assert len(server.asked) == 2
+    assert proxy.received == ["CONNECT api.internal:443 HTTP/1.1"]
+    assert len(server.received) == 2
 
 
 async def test_a_proxy_of_the_environment_is_used_but_not_for_this_machine(
@@ -308,7 +308,7 @@ async def test_a_proxy_of_the_environment_is_used_but_not_for_this_machine(
         await far.list_nodes()
         await far.aclose()
         await opened(kubeconfig(server.url, more=authority)).list_nodes()
-    assert proxy.asked == ["CONNECT api.internal:443 HTTP/1.1"]
+    assert proxy.received == ["CONNECT api.internal:443 HTTP/1.1"]
 
 
 @pytest.mark.parametrize("url", ["socks5://ann:s3cr3t@proxy:1080", "ftp://ann:s3cr3t@proxy"])
@@ -319,4 +319,4 @@ async def test_an_unusable_proxy_is_never_bypassed(opened: Opened, url: str) -> 
         ) as refusal:
             await opened(kubeconfig(server.url, more={"proxy-url": url})).list_nodes()
     assert "s3cr3t" not in str(refusal.value)
-    assert server.asked == []
+    assert server.received == []

@@ -10,7 +10,7 @@ import pytest
 
 from kata_components.errors import KubeconfigError, UnreachableError
 from kata_components.kubernetes.api import CALLS_AT_ONCE, KubeApi
-from tests.kubernetes.fake_server import Asked, FakeServer, InProcess, Reply, in_turn, ok
+from tests.kubernetes.fake_server import FakeServer, InProcess, ReceivedRequest, Reply, in_turn, ok
 from tests.kubernetes.support import Opened, Pauses, kubeconfig
 
 pytestmark = pytest.mark.anyio
@@ -24,8 +24,8 @@ async def test_requests_say_who_asks_and_take_compressed_answers(opened: Opened)
         in_turn(Reply(body=body, headers={"Content-Encoding": "gzip"}))
     ) as server:
         assert await opened(kubeconfig(server.url)).list_nodes() == []
-    assert server.asked[0].headers["accept-encoding"] == "gzip"
-    assert server.asked[0].headers["user-agent"].startswith("kata-deploy-pulumi/")
+    assert server.received[0].headers["accept-encoding"] == "gzip"
+    assert server.received[0].headers["user-agent"].startswith("kata-deploy-pulumi/")
 
 
 async def test_a_path_in_the_server_url_is_kept_and_the_query_arrives_as_meant(
@@ -35,12 +35,12 @@ async def test_a_path_in_the_server_url_is_kept_and_the_query_arrives_as_meant(
         await opened(kubeconfig(f"{server.url}/k8s/clusters/c-1/")).list_nodes(
             "zone in (a,b),!x+y,c=d/e"
         )
-    assert server.asked[0].path == "/k8s/clusters/c-1/api/v1/nodes"
-    assert server.asked[0].query["labelSelector"] == "zone in (a,b),!x+y,c=d/e"
+    assert server.received[0].path == "/k8s/clusters/c-1/api/v1/nodes"
+    assert server.received[0].query["labelSelector"] == "zone in (a,b),!x+y,c=d/e"
 
 
 async def test_many_calls_share_few_connections_and_lose_nothing(opened: Opened) -> None:
-    async with FakeServer(lambda asked: ok(asked.json, 201)) as server:
+    async with FakeServer(lambda request: ok(request.json, 201)) as server:
         api = opened(kubeconfig(server.url))
         names = [f"j{number}" for number in range(5 * CALLS_AT_ONCE)]
         made = await asyncio.gather(
@@ -64,8 +64,8 @@ async def test_acting_as_another_user_sends_every_group_and_every_extra(opened: 
     user = {"as": "ann", "as-groups": ["ops", "dev"], "as-user-extra": {"Reason": ["r"]}}
     async with FakeServer(in_turn(ok(NO_NODES))) as server:
         await opened(kubeconfig(server.url, user)).list_nodes()
-    assert server.asked[0].groups == ("ops", "dev")
-    assert server.asked[0].headers["impersonate-extra-reason"] == "r"
+    assert server.received[0].groups == ("ops", "dev")
+    assert server.received[0].headers["impersonate-extra-reason"] == "r"
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ async def test_headers_that_cannot_be_sent_are_an_error_of_the_kubeconfig(
             KubeconfigError, match=r"has a user to act as .* characters that cannot be sent"
         ):
             await opened(kubeconfig(server.url, user, more)).list_nodes()
-    assert server.asked == []
+    assert server.received == []
 
 
 @pytest.mark.parametrize(
@@ -100,12 +100,12 @@ async def test_writes_that_hang_do_not_hold_up_anything_else(
 
     all_hang = asyncio.Event()
 
-    def script(asked: Asked) -> Reply:
-        if len(server.asked) == CALLS_AT_ONCE:
+    def script(request: ReceivedRequest) -> Reply:
+        if len(server.received) == CALLS_AT_ONCE:
             all_hang.set()
         return (
             Reply(end="unanswered")
-            if asked.method == "POST"
+            if request.method == "POST"
             else ok({"metadata": {"name": "l"}, "items": []})
         )
 
@@ -128,17 +128,17 @@ async def test_a_write_that_is_no_longer_allowed_once_connected_is_not_sent(
         connected.append(server.connections)
         return False
 
-    async with FakeServer(lambda asked: ok(asked.json or NO_NODES, 201)) as server:
+    async with FakeServer(lambda request: ok(request.json or NO_NODES, 201)) as server:
         api = opened(kubeconfig(server.url))
         with (
             api.writing_while(not_now),
             pytest.raises(UnreachableError, match="it was too late to send the request"),
         ):
             await api.create_job("ns", {"metadata": {"name": "j"}})
-        assert (len(connected), server.asked) == (1, [])
+        assert (len(connected), server.received) == (1, [])
         with api.writing_while(lambda: True):
             await api.create_job("ns", {"metadata": {"name": "j"}})
-    assert [asked.method for asked in server.asked] == ["POST"]
+    assert [request.method for request in server.received] == ["POST"]
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ async def test_every_write_is_held_back_except_that_of_a_lease(
             await write(api)
         await api.replace_lease("ns", "l", {})
         await api.list_nodes()
-    assert [asked.method for asked in server.asked] == ["PUT", "GET"]
+    assert [request.method for request in server.received] == ["PUT", "GET"]
 
 
 async def answering(text: bytes, url: str, opened: Opened, proxy: str = "") -> str:

@@ -31,9 +31,9 @@ async def test_pods_are_selected_by_labels_and_fields(wired: Wire) -> None:
 
     [found] = await wire.api.list_pods("ns", "a=b", "status.phase!=Succeeded")
 
-    [asked] = wire.server.asked
-    assert asked.path == "/api/v1/namespaces/ns/pods"
-    assert asked.query == {
+    [request] = wire.server.received
+    assert request.path == "/api/v1/namespaces/ns/pods"
+    assert request.query == {
         "limit": "500",
         "labelSelector": "a=b",
         "fieldSelector": "status.phase!=Succeeded",
@@ -62,9 +62,9 @@ async def test_events_are_selected_by_fields(wired: Wire, times: dict[str, Any],
 
     [event] = await wire.api.list_events("ns", "involvedObject.uid=u,type=Warning")
 
-    [asked] = wire.server.asked
-    assert asked.path == "/api/v1/namespaces/ns/events"
-    assert asked.query == {"limit": "500", "fieldSelector": "involvedObject.uid=u,type=Warning"}
+    [request] = wire.server.received
+    assert request.path == "/api/v1/namespaces/ns/events"
+    assert request.query == {"limit": "500", "fieldSelector": "involvedObject.uid=u,type=Warning"}
     assert (event.message, event.time) == ("forbidden", time)
 
 
@@ -77,10 +77,10 @@ async def test_a_dry_run_is_repeated_like_a_read(wired: Wire) -> None:
     with pytest.raises(ApiError, match="422"):
         await wire.api.dry_run_job("ns", {"metadata": {"name": "x"}})
 
-    assert [(asked.method, asked.path) for asked in wire.server.asked] == [
+    assert [(request.method, request.path) for request in wire.server.received] == [
         ("POST", "/apis/batch/v1/namespaces/ns/jobs")
     ] * 3
-    assert all(asked.query == {"dryRun": "All"} for asked in wire.server.asked)
+    assert all(request.query == {"dryRun": "All"} for request in wire.server.received)
 
 
 @pytest.mark.parametrize(("status", "kept"), [("False", "runtime is down"), ("True", "")])

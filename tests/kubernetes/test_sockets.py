@@ -48,7 +48,7 @@ async def test_a_write_whose_answer_is_lost_is_sent_once_and_its_effect_unknown(
         with pytest.raises(UnreachableError, match="did not answer"):
             await WRITES[write](api)
     method = write.removesuffix(" all")
-    assert [asked.method for asked in server.asked[1:]] == [method, method], (
+    assert [request.method for request in server.received[1:]] == [method, method], (
         "on a kept connection and on a new one"
     )
 
@@ -60,7 +60,7 @@ async def test_a_read_whose_answer_is_lost_is_repeated(opened: Opened) -> None:
     ) as server:
         nodes = await opened(kubeconfig(server.url), sleep=Pauses()).list_nodes()
     assert [node.metadata.name for node in nodes] == ["a"]
-    assert len(server.asked) == 3
+    assert len(server.received) == 3
 
 
 async def test_an_overloaded_server_is_given_the_time_it_asks_for(opened: Opened) -> None:
@@ -84,7 +84,7 @@ async def test_an_expired_watch_asks_for_a_list_however_it_is_reported(
         watch = opened(kubeconfig(server.url), sleep=Pauses()).watch_jobs("ns", "a=b", "5")
         with pytest.raises(ExpiredError):
             await first(watch)
-    assert [asked.query["resourceVersion"] for asked in server.asked] == ["5", "9"]
+    assert [request.query["resourceVersion"] for request in server.received] == ["5", "9"]
 
 
 async def test_a_watch_whose_chunk_is_cut_continues_after_the_last_whole_event(
@@ -96,7 +96,7 @@ async def test_a_watch_whose_chunk_is_cut_continues_after_the_last_whole_event(
         watch = opened(kubeconfig(server.url), sleep=Pauses()).watch_jobs("ns", "a=b", "5")
         assert [await first(watch), await first(watch)] == ["a", "b"]
         await watch.aclose()
-    assert [asked.query["resourceVersion"] for asked in server.asked] == ["5", "6"]
+    assert [request.query["resourceVersion"] for request in server.received] == ["5", "6"]
 
 
 async def test_a_credential_that_stays_rejected_is_explained(opened: Opened) -> None:
@@ -110,4 +110,4 @@ async def test_a_credential_that_stays_rejected_is_explained(opened: Opened) -> 
             match=r"the credential of context .prod. expired or was rejected .*log in again",
         ):
             await api.list_nodes()
-    assert (len(server.asked), server.connections) == (2, 1)
+    assert (len(server.received), server.connections) == (2, 1)

@@ -17,8 +17,8 @@ from kata_components.kubernetes.objects import JobEvent
 from kata_components.kubernetes.retry import Retry
 from kata_components.kubernetes.transport import NoAnswerError
 from tests.kubernetes.fake_server import (
-    Asked,
     FakeServer,
+    ReceivedRequest,
     Reply,
     Script,
     in_turn,
@@ -79,13 +79,13 @@ async def names(wire: Wired, version: str = "5") -> list[str]:
 
 
 def positions(wire: Wired) -> list[str]:
-    return [asked.query["resourceVersion"] for asked in wire.server.asked]
+    return [request.query["resourceVersion"] for request in wire.server.received]
 
 
 async def test_a_watch_begins_after_the_list_and_asks_for_bookmarks(wired: Wire) -> None:
     wire = wired(lambda _: FORBIDDEN)
     await names(wire)
-    assert wire.server.asked[0].query == {
+    assert wire.server.received[0].query == {
         "watch": "1",
         "allowWatchBookmarks": "true",
         "labelSelector": "a=b",
@@ -150,7 +150,7 @@ async def test_an_expired_position_asks_for_a_new_list(wired: Wire, reply: Reply
     wire = wired(in_turn(reply))
     with pytest.raises(ExpiredError):
         await anext(wire.api.watch_jobs("ns", "", "5"))
-    assert (len(wire.server.asked), wire.pauses.seconds) == (1, [])
+    assert (len(wire.server.received), wire.pauses.seconds) == (1, [])
 
 
 async def test_positions_that_always_expire_slow_the_caller_down(wired: Wire) -> None:
@@ -208,10 +208,10 @@ async def test_a_lost_connection_is_opened_again(wired: Wire) -> None:
     lost = iter([True, True, False, False])
     replies = in_turn(stream(job("a", 6)), FORBIDDEN)
 
-    def script(asked: Asked) -> Reply:
+    def script(request: ReceivedRequest) -> Reply:
         if next(lost):
             raise NoAnswerError("refused")
-        return replies(asked)
+        return replies(request)
 
     wire = wired(script)
     assert await names(wire) == ["a"]
@@ -276,7 +276,7 @@ async def test_over_sockets_a_watch_survives_resets_and_half_open_connections(
     async with FakeServer(script) as server:
         seen = await events(impatient(server.url, Pauses()))
     assert [event.object.metadata.name for event in seen] == ["a", "b", "c"]
-    assert [asked.query["resourceVersion"] for asked in server.asked] == ["5", "6", "7", "8"]
+    assert [request.query["resourceVersion"] for request in server.received] == ["5", "6", "7", "8"]
 
 
 async def test_over_sockets_a_watch_waits_for_a_server_to_come_back(impatient: Impatient) -> None:
@@ -302,4 +302,4 @@ async def test_a_list_and_a_watch_fit_together(wired: Wire) -> None:
     jobs = await wire.api.list_jobs("ns", "a=b")
     assert [item.metadata.name for item in jobs.items] == ["a"]
     assert await names(wire, jobs.resource_version) == ["b"]
-    assert wire.server.asked[1].query["resourceVersion"] == "41"
+    assert wire.server.received[1].query["resourceVersion"] == "41"

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from tests.kubernetes.fake_server import Asked, FakeServer, Reply, ok, refused
+from tests.kubernetes.fake_server import FakeServer, ReceivedRequest, Reply, ok, refused
 from tests.kubernetes.support import kubeconfig
 from tests.model.cluster import Cluster
 from tests.model.store import Event, RefusedError
@@ -73,13 +73,13 @@ class ApiServer:
 
     @property
     def writes(self) -> list[str]:
-        """What was asked that changes something."""
+        """The requests that change something."""
         return [
-            f"{asked.method} {asked.path}"
-            for asked in self._server.asked
-            if asked.method != "GET"
-            and "selfsubjectaccessreviews" not in asked.path
-            and "dryRun" not in asked.query
+            f"{request.method} {request.path}"
+            for request in self._server.received
+            if request.method != "GET"
+            and "selfsubjectaccessreviews" not in request.path
+            and "dryRun" not in request.query
         ]
 
     def write_kubeconfig(self, path: Path) -> None:
@@ -109,23 +109,23 @@ class ApiServer:
         future: Future[Any] = asyncio.run_coroutine_threadsafe(work, self._loop)
         return future.result(_WAIT_SECONDS + 1.0)
 
-    def _script(self, asked: Asked) -> Reply:
+    def _script(self, request: ReceivedRequest) -> Reply:
         try:
-            return self._route(asked)
+            return self._route(request)
         except RefusedError as error:
             return refused(error.status, str(error), error.reason)
         finally:
             self._asked.set()
 
-    def _route(self, asked: Asked) -> Reply:
+    def _route(self, request: ReceivedRequest) -> Reply:
         for pattern, handler in _ROUTES:
-            found = re.fullmatch(pattern, f"{asked.method} {asked.path}")
+            found = re.fullmatch(pattern, f"{request.method} {request.path}")
             if found:
-                answer = handler(self, asked, *found.groups())
+                answer = handler(self, request, *found.groups())
                 return answer if isinstance(answer, Reply) else ok(answer or {})
-        if asked.method == "GET":
-            path = re.sub(f"{_PREFIX}/", "", asked.path)
-            if "PartialObjectMetadataList" in asked.headers["accept"]:
+        if request.method == "GET":
+            path = re.sub(f"{_PREFIX}/", "", request.path)
+            if "PartialObjectMetadataList" in request.headers["accept"]:
                 return ok(
                     {
                         "metadata": {"resourceVersion": "1"},
@@ -134,50 +134,50 @@ class ApiServer:
                 )
             return ok(self.cluster.find(self.cluster.objects, path))
         raise RefusedError(
-            405, "MethodNotAllowed", f"{asked.method} {asked.path} is not part of the model"
+            405, "MethodNotAllowed", f"{request.method} {request.path} is not part of the model"
         )
 
-    def _list(self, kept: dict[str, Any], asked: Asked) -> dict[str, Any]:
-        items, version = self.cluster.list_objects(kept, asked.query.get("labelSelector", ""))
+    def _list(self, kept: dict[str, Any], request: ReceivedRequest) -> dict[str, Any]:
+        items, version = self.cluster.list_objects(kept, request.query.get("labelSelector", ""))
         return {"metadata": {"resourceVersion": version}, "items": items}
 
-    def _jobs(self, asked: Asked, namespace: str) -> Reply:
-        if "watch" not in asked.query:
-            return ok(self._list(self.cluster.namespaces[namespace].jobs, asked))
-        selector, version = asked.query["labelSelector"], asked.query["resourceVersion"]
+    def _jobs(self, request: ReceivedRequest, namespace: str) -> Reply:
+        if "watch" not in request.query:
+            return ok(self._list(self.cluster.namespaces[namespace].jobs, request))
+        selector, version = request.query["labelSelector"], request.query["resourceVersion"]
         return Watching(events=self.cluster.follow(namespace, selector, version))
 
-    def _create_job(self, asked: Asked, namespace: str) -> dict[str, Any] | None:
-        if "dryRun" in asked.query:
-            self.cluster.admit_job(namespace, asked.json)
+    def _create_job(self, request: ReceivedRequest, namespace: str) -> dict[str, Any] | None:
+        if "dryRun" in request.query:
+            self.cluster.admit_job(namespace, request.json)
             return None
-        return self.cluster.create_job(namespace, asked.json)
+        return self.cluster.create_job(namespace, request.json)
 
-    def _delete_jobs(self, asked: Asked, namespace: str) -> None:
-        succeeded_only = asked.query.get("fieldSelector") == "status.successful=1"
-        selector = asked.query["labelSelector"]
+    def _delete_jobs(self, request: ReceivedRequest, namespace: str) -> None:
+        succeeded_only = request.query.get("fieldSelector") == "status.successful=1"
+        selector = request.query["labelSelector"]
         self.cluster.delete_jobs(selector, succeeded_only=succeeded_only, namespace=namespace)
 
-    def _delete_job(self, asked: Asked, namespace: str, name: str) -> None:
-        self.cluster.delete_job(name, asked.json["preconditions"]["uid"], namespace=namespace)
+    def _delete_job(self, request: ReceivedRequest, namespace: str, name: str) -> None:
+        self.cluster.delete_job(name, request.json["preconditions"]["uid"], namespace=namespace)
 
-    def _delete_lease(self, asked: Asked, namespace: str, name: str) -> None:
-        self.cluster.delete_lease(namespace, name, asked.json["preconditions"]["uid"])
+    def _delete_lease(self, request: ReceivedRequest, namespace: str, name: str) -> None:
+        self.cluster.delete_lease(namespace, name, request.json["preconditions"]["uid"])
 
-    def _annotate(self, asked: Asked, node: str) -> None:
-        metadata = asked.json["metadata"]
+    def _annotate(self, request: ReceivedRequest, node: str) -> None:
+        metadata = request.json["metadata"]
         self.cluster.annotate_node(
             node, metadata["uid"], metadata["annotations"], metadata.get("labels")
         )
 
-    def _patch(self, asked: Asked, path: str) -> None:
-        self.cluster.patch_metadata(path, asked.json["metadata"])
+    def _patch(self, request: ReceivedRequest, path: str) -> None:
+        self.cluster.patch_metadata(path, request.json["metadata"])
 
-    def _log(self, asked: Asked) -> Reply:
-        return Reply(body=self.cluster.tail(int(asked.query["tailLines"])).encode())
+    def _log(self, request: ReceivedRequest) -> Reply:
+        return Reply(body=self.cluster.tail(int(request.query["tailLines"])).encode())
 
-    def _review(self, asked: Asked) -> dict[str, Any]:
-        attributes = asked.json["spec"]["resourceAttributes"]
+    def _review(self, request: ReceivedRequest) -> dict[str, Any]:
+        attributes = request.json["spec"]["resourceAttributes"]
         return {
             "status": {
                 "allowed": f"{attributes['verb']} {attributes['resource']}" not in self.denied
@@ -187,21 +187,27 @@ class ApiServer:
 
 _IN_NAMESPACE = rf"{_PREFIX}/namespaces/([^/]+)"
 _ROUTES: list[tuple[str, Callable[..., Any]]] = [
-    (rf"GET {_PREFIX}/nodes", lambda s, asked: s._list(s.cluster.nodes, asked)),
+    (rf"GET {_PREFIX}/nodes", lambda s, request: s._list(s.cluster.nodes, request)),
     (rf"GET {_PREFIX}/nodes/([^/]+)", lambda s, _, name: s.cluster.find(s.cluster.nodes, name)),
-    (rf"PATCH {_PREFIX}/nodes/([^/]+)", lambda s, asked, name: s._annotate(asked, name)),
-    (rf"GET {_IN_NAMESPACE}/jobs", lambda s, asked, namespace: s._jobs(asked, namespace)),
-    (rf"POST {_IN_NAMESPACE}/jobs", lambda s, asked, namespace: s._create_job(asked, namespace)),
-    (rf"DELETE {_IN_NAMESPACE}/jobs", lambda s, asked, namespace: s._delete_jobs(asked, namespace)),
+    (rf"PATCH {_PREFIX}/nodes/([^/]+)", lambda s, request, name: s._annotate(request, name)),
+    (rf"GET {_IN_NAMESPACE}/jobs", lambda s, request, namespace: s._jobs(request, namespace)),
+    (
+        rf"POST {_IN_NAMESPACE}/jobs",
+        lambda s, request, namespace: s._create_job(request, namespace),
+    ),
+    (
+        rf"DELETE {_IN_NAMESPACE}/jobs",
+        lambda s, request, namespace: s._delete_jobs(request, namespace),
+    ),
     (rf"DELETE {_IN_NAMESPACE}/jobs/([^/]+)", lambda s, *place: s._delete_job(*place)),
     (
         rf"GET {_IN_NAMESPACE}/pods",
-        lambda s, asked, inside: s._list(s.cluster.namespaces[inside].pods, asked),
+        lambda s, request, inside: s._list(s.cluster.namespaces[inside].pods, request),
     ),
-    (rf"GET {_IN_NAMESPACE}/pods/[^/]+/log", lambda s, asked, _: s._log(asked)),
+    (rf"GET {_IN_NAMESPACE}/pods/[^/]+/log", lambda s, request, _: s._log(request)),
     (
         rf"POST {_IN_NAMESPACE}/leases",
-        lambda s, asked, namespace: s.cluster.create_lease(namespace, asked.json),
+        lambda s, request, namespace: s.cluster.create_lease(namespace, request.json),
     ),
     (
         rf"GET {_IN_NAMESPACE}/leases/([^/]+)",
@@ -209,9 +215,9 @@ _ROUTES: list[tuple[str, Callable[..., Any]]] = [
     ),
     (
         rf"PUT {_IN_NAMESPACE}/leases/([^/]+)",
-        lambda s, asked, *place: s.cluster.replace_lease(*place, asked.json),
+        lambda s, request, *place: s.cluster.replace_lease(*place, request.json),
     ),
     (rf"DELETE {_IN_NAMESPACE}/leases/([^/]+)", lambda s, *place: s._delete_lease(*place)),
-    (rf"POST {_PREFIX}/selfsubjectaccessreviews", lambda s, asked: s._review(asked)),
-    (rf"PATCH {_PREFIX}/(.+)", lambda s, asked, path: s._patch(asked, path)),
+    (rf"POST {_PREFIX}/selfsubjectaccessreviews", lambda s, request: s._review(request)),
+    (rf"PATCH {_PREFIX}/(.+)", lambda s, request, path: s._patch(request, path)),
 ]

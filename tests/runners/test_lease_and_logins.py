@@ -15,7 +15,7 @@ from kata_components.kubernetes.credentials import Credential, CredentialSource
 from kata_components.kubernetes.kubeconfig import load
 from kata_components.kubernetes.retry import Retry
 from kata_components.runners.lease import HeldLease, held, lease_manifest
-from tests.kubernetes.fake_server import Asked, InProcess, Reply, ok
+from tests.kubernetes.fake_server import InProcess, ReceivedRequest, Reply, ok
 from tests.kubernetes.support import CONTEXT, kubeconfig
 from tests.model.installation import INSTALLATION, LEASE, NAMESPACE, OWNER, STACK
 from tests.model.virtual_loop import now, simulate
@@ -53,11 +53,11 @@ class OneLease:
         }
         self.renewed: list[float] = []
 
-    def __call__(self, asked: Asked) -> Reply:
-        if asked.method == "PUT":
+    def __call__(self, request: ReceivedRequest) -> Reply:
+        if request.method == "PUT":
             self.renewed.append(now())
             version = str(int(self._lease["metadata"]["resourceVersion"]) + 1)
-            put = msgspec.json.decode(asked.body)
+            put = msgspec.json.decode(request.body)
             self._lease = put | {"metadata": put["metadata"] | {"resourceVersion": version}}
         return ok(self._lease)
 
@@ -149,10 +149,10 @@ def test_a_write_that_waits_for_its_connection_when_the_machine_falls_asleep_is_
             lid.closing = True
             with pytest.raises(UnreachableError):
                 await lock.when_fresh(api.create_job(NAMESPACE, {}))
-            asked = [asked.method for asked in lid.asked]
+            methods = [request.method for request in lid.received]
             await lock.kept(api.create_job(NAMESPACE, {}))
         await api.aclose()
-        return asked
+        return methods
 
     assert simulate(written()) == ["GET", "PUT"], "those of the Lease; no POST"
-    assert [asked.method for asked in lid.asked].count("POST") == 1
+    assert [request.method for request in lid.received].count("POST") == 1
