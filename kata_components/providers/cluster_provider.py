@@ -8,11 +8,11 @@ from pulumi.dynamic import CheckResult, ConfigureRequest, ResourceProvider
 
 from kata_components.errors import ClusterError, GuardError
 from kata_components.providers import cancellation, session
+from kata_components.providers.common_inputs import GuardedInputs
 from kata_components.providers.errors import check_failures, provider_errors
-from kata_components.providers.guarded import Guarded
 from kata_components.providers.properties import has_unknowns, without_provider
 
-G = TypeVar("G", bound=Guarded)
+G = TypeVar("G", bound=GuardedInputs)
 
 
 class ClusterProvider(ResourceProvider):

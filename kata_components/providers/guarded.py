@@ -4,12 +4,8 @@
 of its own state, which may be there without a `Preflight` (docs/adr/0001). Reads only.
 """
 
-from collections.abc import Collection, Iterable, Mapping
-from typing import Any, Literal, Self
+from collections.abc import Collection, Iterable
 
-from msgspec import structs
-
-from kata_components import names
 from kata_components.kubernetes.api import KubeApi
 from kata_components.kubernetes.objects import Lease
 from kata_components.operations import fleet
@@ -17,60 +13,21 @@ from kata_components.planning import approval, guardrails, ownership
 from kata_components.planning.approval import Place
 from kata_components.planning.guardrails import Refusal
 from kata_components.providers import plan_file
-from kata_components.providers.properties import PropertyModel
+from kata_components.providers.common_inputs import GuardedInputs
 
 
-class Guarded(PropertyModel, frozen=True, kw_only=True):
-    """What must not change unseen, and whom to ask about it.
-
-    `stack` is `project/stack`; `report_dir` and `approved_plan` are as in `RolloutInputs`;
-    `cluster_uid` is put in by check.
-    """
-
-    urn: str
-    stack: str
-    kata_version: str
-    deployment_mode: Literal["daemonset", "job"]
-    namespace: str
-    suffix: str = ""
-    report_dir: str | None = None
-    approved_plan: str | None = None
-    cluster_uid: str | None = None
-
-    @classmethod
-    def before(cls, olds: Mapping[str, Any]) -> Self | None:
-        """Return the last checked inputs, None when there are none, as on create and on replacement."""
-        return cls.of(olds) if olds and "clusterUid" in olds else None
-
-    @property
-    def lease_name(self) -> str:
-        """The name of the Lease in the cluster."""
-        return names.base(self.suffix)
-
-    @property
-    def lasting(self) -> Self:
-        """What is kept and compared: the rest matters to one run and says nothing about the installation."""
-        return structs.replace(self, report_dir=None, approved_plan=None)
-
-    def identity(self) -> dict[str, Any]:
-        """Return what must not change while the installation exists."""
-        return {
-            "deploymentMode": self.deployment_mode,
-            "suffix": self.suffix,
-            "namespace": self.namespace,
-        }
-
-    def owner(self, lease: Lease | None, stacks: Collection[str]) -> Refusal | None:
-        """Return the refusal to work on what another stack made.
-
-        `stacks` are the names this one has or had.
-        """
-        owner = ownership.stack_of(lease.metadata) if lease else None
-        where = f"{self.namespace}/{self.lease_name}"
-        return None if owner in stacks else guardrails.other_stack(owner, self.stack, where)
+def other_stack(
+    wanted: GuardedInputs, lease: Lease | None, stacks: Collection[str]
+) -> Refusal | None:
+    """Refuse to work on what another stack made; `stacks` are the names this one has or had."""
+    owner = ownership.stack_of(lease.metadata) if lease else None
+    where = f"{wanted.namespace}/{wanted.lease_name}"
+    return None if owner in stacks else guardrails.other_stack(owner, wanted.stack, where)
 
 
-async def changes(api: KubeApi, before: Guarded, wanted: Guarded) -> list[Refusal | None]:
+async def changes(
+    api: KubeApi, before: GuardedInputs, wanted: GuardedInputs
+) -> list[Refusal | None]:
     """Return what stands against a change of the configuration."""
     lower = guardrails.is_downgrade(before.kata_version, wanted.kata_version)
     if before.identity() == wanted.identity() and not lower:
@@ -82,7 +39,7 @@ async def changes(api: KubeApi, before: Guarded, wanted: Guarded) -> list[Refusa
     ]
 
 
-def confirmed(wanted: Guarded, uid: str) -> tuple[frozenset[str], Refusal | None]:
+def confirmed(wanted: GuardedInputs, uid: str) -> tuple[frozenset[str], Refusal | None]:
     """Return the guards that the approved plan confirms on the cluster of that UID, and what stands against itself.
 
     Raises:
@@ -95,7 +52,7 @@ def confirmed(wanted: Guarded, uid: str) -> tuple[frozenset[str], Refusal | None
     )
 
 
-def texts(refusals: Iterable[Refusal], wanted: Guarded, uid: str) -> list[str]:
+def texts(refusals: Iterable[Refusal], wanted: GuardedInputs, uid: str) -> list[str]:
     """Return the texts of refusals.
 
     Where an approved plan could confirm them all, write one that names them.

@@ -34,7 +34,7 @@ async def check(
     if before and not any(met):
         met += await guarded.changes(api, before, wanted)
     lease = await installation.find_lease(api, wanted.namespace, wanted.lease_name)
-    met += [misplaced, wanted.owner(lease, [before.stack] if before else [])]
+    met += [misplaced, guarded.other_stack(wanted, lease, [before.stack] if before else [])]
     refusals = guardrails.unconfirmed(met, confirmed)
     if refusals:
         return wanted, guarded.texts(refusals, wanted, uid)

@@ -1,7 +1,7 @@
 """What the program says of an installation, and what its state keeps: all that guarding and ending it needs."""
 
 import os
-from typing import Literal, Self
+from typing import Self
 
 import yaml
 from msgspec import structs
@@ -10,30 +10,25 @@ from kata_components.operations.installation import UninstallRequest
 from kata_components.operations.objects_there import ObjectName
 from kata_components.operations.uninstall import ABANDON_VARIABLE
 from kata_components.planning.requests import CleanupRequest
-from kata_components.providers.guarded import Guarded
+from kata_components.providers.common_inputs import GuardedInputs
 
 
-class InstallationInputs(Guarded, frozen=True, kw_only=True):
-    """What the program asks for.
-
-    `cleanup_job` is the Job template as YAML (job mode only), `dispatcher_job` the Job of
-    upstream's dispatcher as YAML (only where that paces). With `existing` `adopt`, those of
-    `objects` that a Helm release has are taken out of its hands; they are as in `PreflightInputs`.
-    `lease` is put in by check.
-    """
+class InstallationInputs(GuardedInputs, frozen=True, kw_only=True):
+    """What the program asks for."""
 
     parallelism: int = 1
     node_timeout_seconds: int = 3600
     cleanup_job: str | None = None
+    """The template of the cleanup Jobs as YAML; job mode only."""
     dispatcher_job: str | None = None
-    objects: tuple[str, ...] = ()
-    existing: Literal["adopt", "install"] | None = None
+    """The Job of upstream's dispatcher for cleanups as YAML, if it paces."""
     lease: str | None = None
+    """The installation that the Lease names; added by check for diff to compare."""
 
     @property
     def lasting(self) -> Self:
-        """What is kept and compared: the rest matters to one run and says nothing about the installation."""
-        return structs.replace(super().lasting, existing=None, lease=None)
+        """What the state keeps and diff compares: without what matters to one run only."""
+        return structs.replace(super().lasting, lease=None)
 
     @property
     def released(self) -> tuple[ObjectName, ...]:

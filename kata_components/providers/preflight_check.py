@@ -68,7 +68,7 @@ async def _there(
         return AdoptionCheck([barred])
     stacks = wanted.stacks(before)
     lease = await installation.find_lease(api, wanted.namespace, wanted.lease_name)
-    other = wanted.owner(lease, stacks)
+    other = guarded.other_stack(wanted, lease, stacks)
     if other:
         return AdoptionCheck([other])
     unknown = (

@@ -2,19 +2,18 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Self
 
 from msgspec import structs
 
 from kata_components.operations.adoption import AdoptionRequest
 from kata_components.operations.objects_there import ObjectName
-from kata_components.providers.guarded import Guarded
+from kata_components.providers.common_inputs import GuardedInputs
 from kata_components.providers.provenance import Passed
 
 _NOTHING: Final[Mapping[str, Any]] = {
     "objects": (),
     "pod_template": None,
-    "existing": None,
     "contents": None,
     "former_stack": None,
     "architectures": None,
@@ -24,33 +23,27 @@ _NOTHING: Final[Mapping[str, Any]] = {
 """What is asked once and not kept."""
 
 
-class PreflightInputs(Guarded, frozen=True, kw_only=True):
-    """What the guard rails compare.
+class PreflightInputs(GuardedInputs, frozen=True, kw_only=True):
+    """What the program says of itself."""
 
-    `objects` are the Kubernetes objects of the program as `apiVersion plural namespace name`;
-    `pod_template` is a digest of the DaemonSet's pods (daemonset mode only). `existing` is `adopt`
-    where objects that are there already may be taken over; then `contents` maps, as JSON, those
-    that are compared to their manifests. `former_stack` and `passed` are put in by check. In
-    daemonset mode, when there are any, `architectures` has what the node program would refuse on
-    each; then `selectors` say where the pods go, and `tolerations` are theirs as JSON.
-    """
-
-    objects: tuple[str, ...] = ()
     pod_template: str | None = None
-    existing: Literal["adopt", "install"] | None = None
+    """A digest of the DaemonSet's pods; daemonset mode only."""
     contents: str | None = None
-    former_stack: str | None = None
+    """With `existing` `adopt`: the manifests of objects to compare before a takeover, as JSON."""
     architectures: dict[str, str] | None = None
+    """By architecture: what the node program would refuse there; daemonset mode only."""
     selectors: tuple[str, ...] | None = None
+    """With `architectures`: the nodes that get a pod."""
     tolerations: str | None = None
+    """With `architectures`: those of the pods, as JSON."""
+    former_stack: str | None = None
+    """The name this stack had before it was renamed; added by check."""
     passed: Passed | None = None
+    """What `Rollout` is told; added by check."""
 
     @property
     def lasting(self) -> Self:
-        """What other resources read of it.
-
-        The rest is compared by check, which is given the last checked inputs.
-        """
+        """What other resources read; check compares the rest with the last checked inputs."""
         return structs.replace(super().lasting, **_NOTHING)
 
     def stacks(self, before: "PreflightInputs | None") -> frozenset[str]:

@@ -12,48 +12,41 @@ from kata_components.planning.requests import CleanupRequest, InstallRequest
 from kata_components.planning.selection import Selection
 from kata_components.planning.waves import Size
 from kata_components.providers import plan_file
-from kata_components.providers.properties import PropertyModel
+from kata_components.providers.common_inputs import CommonInputs
 from kata_components.providers.provenance import Passed
 
 
-class RolloutInputs(PropertyModel, frozen=True, kw_only=True):
-    """What the program asks for.
+class RolloutInputs(CommonInputs, frozen=True, kw_only=True):
+    """What the program asks for, and what the resources before it tell."""
 
-    `install_job` and `cleanup_job` are Job templates as YAML; with the latter, nodes that are not
-    selected any more are cleaned. `mounted` has fingerprints of the files in the ConfigMaps they
-    mount, `demands` are those on each node. `dispatcher_job` and `cleanup_dispatcher_job` are the
-    Jobs of upstream's dispatcher as YAML, where that paces: as the contract has them from the
-    program, the former told its nodes by check. `architectures` has what the node program would
-    refuse on each. `installation_id` is `Installation`'s and `passed` `Preflight`'s; a preview may
-    not know them yet. `plan` is put in by check.
-    """
-
-    urn: str
-    stack: str
-    installation_id: str | None = None
-    passed: Passed | None = None
-    namespace: str
-    suffix: str = ""
-    kata_version: str
     nodes: tuple[str, ...] = ()
     selectors: tuple[str, ...] = ()
     install_job: str
+    """The template of the install Jobs as YAML."""
     mounted: dict[str, dict[str, str]] | None = None
+    """Fingerprints of the files in the ConfigMaps that the install Jobs mount."""
     architectures: dict[str, str] | None = None
+    """By architecture: what the node program would refuse there."""
+    demands: Demands = demands.NONE
+    """What every node must offer."""
     parallelism: int
     waves: tuple[Size, ...] = ()
     max_failures: Size
     soak_seconds: int
     node_timeout_seconds: int
     not_ready: Literal["skip", "attempt"]
-    existing: Literal["adopt", "install"] | None = None
-    report_dir: str | None = None
-    approved_plan: str | None = None
-    cleanup_job: str | None = None
     dispatcher_job: str | None = None
+    """The Job of upstream's dispatcher for installs as YAML, if it paces; check adds its nodes."""
+    cleanup_job: str | None = None
+    """The template of the cleanup Jobs as YAML: with it, deselected nodes are cleaned."""
     cleanup_dispatcher_job: str | None = None
-    demands: Demands = demands.NONE
+    """The Job of upstream's dispatcher for those cleanups as YAML, if it paces."""
+    installation_id: str | None = None
+    """From `Installation`; a preview may not know it yet."""
+    passed: Passed | None = None
+    """From `Preflight`; a preview may not know it yet."""
     plan: str | None = None
+    """Counts and digest of the plan as YAML; added by check."""
 
     @functools.cached_property
     def dispatcher(self) -> dict[str, Any] | None:

@@ -1,0 +1,61 @@
+"""What all dynamic resources are told, and what those with guard rails are told besides."""
+
+from collections.abc import Mapping
+from typing import Any, Literal, Self
+
+from msgspec import structs
+
+from kata_components import names
+from kata_components.providers.properties import PropertyModel
+
+
+class CommonInputs(PropertyModel, frozen=True, kw_only=True):
+    """The inputs that `Preflight`, `Installation` and `Rollout` share."""
+
+    urn: str
+    """The URN of the resource itself, which the SDK keeps from its provider."""
+    stack: str
+    """`project/stack`."""
+    kata_version: str
+    namespace: str
+    suffix: str = ""
+    """`env.multiInstallSuffix`."""
+    existing: Literal["adopt", "install"] | None = None
+    """What to do where something is there already; `adopt` takes objects over."""
+    report_dir: str | None = None
+    """The directory for plan.json and rollout.json."""
+    approved_plan: str | None = None
+    """The path of the plan.json that this run must keep to."""
+
+    @property
+    def lease_name(self) -> str:
+        """The name of the Lease in the cluster."""
+        return names.base(self.suffix)
+
+
+class GuardedInputs(CommonInputs, frozen=True, kw_only=True):
+    """The inputs that the guard rails of `Preflight` and `Installation` compare."""
+
+    deployment_mode: Literal["daemonset", "job"]
+    objects: tuple[str, ...] = ()
+    """The Kubernetes objects of the program, each as `apiVersion plural namespace name`."""
+    cluster_uid: str | None = None
+    """Added by check."""
+
+    @classmethod
+    def before(cls, olds: Mapping[str, Any]) -> Self | None:
+        """Return the last checked inputs; None if there are none, as on create and replacement."""
+        return cls.of(olds) if "clusterUid" in olds else None
+
+    @property
+    def lasting(self) -> Self:
+        """What the state keeps and diff compares: without what matters to one run only."""
+        return structs.replace(self, existing=None, report_dir=None, approved_plan=None)
+
+    def identity(self) -> dict[str, Any]:
+        """Return what must not change while the installation exists."""
+        return {
+            "deploymentMode": self.deployment_mode,
+            "suffix": self.suffix,
+            "namespace": self.namespace,
+        }
