@@ -8,19 +8,15 @@ import pulumi
 
 from kata_components.components import tokens
 from kata_components.components.dispatcher_rbac import DispatcherRbac
-from kata_components.manifests.dispatcher_job import cleanup_dispatcher_job, install_dispatcher_job
-from kata_components.manifests.yaml_text import yaml_text
 from kata_components.settings.settings import Settings
 
 
 class DispatcherHook(pulumi.ComponentResource):
-    """The dispatcher's rights, as a child, and its two Jobs as YAML."""
+    """The dispatcher's rights, as a child."""
 
     def __init__(
         self, name: str, args: Settings, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__(tokens.DISPATCHER_HOOK, name, {}, opts)
         DispatcherRbac(f"{name}-rbac", args, pulumi.ResourceOptions(parent=self))
-        self.install_job = yaml_text(install_dispatcher_job(args))
-        self.cleanup_job = yaml_text(cleanup_dispatcher_job(args))
         self.register_outputs({})

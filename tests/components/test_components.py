@@ -14,6 +14,7 @@ from kata_components.components.daemon_set_installer import (
     DaemonSetInstallerArgs,
 )
 from kata_components.components.dispatcher_hook import DispatcherHook
+from kata_components.components.inputs import installation_inputs, rollout_inputs
 from kata_components.components.job_templates import JobTemplates
 from kata_components.components.manifest_component import ManifestComponent
 from kata_components.components.monitor import Monitor
@@ -99,15 +100,21 @@ def test_logical_names_are_stable(recorder: Recorder) -> None:
     }
 
 
-def test_dispatcher_hook_registers_the_rights_and_has_both_jobs_as_the_chart_does(
-    recorder: Recorder,
-) -> None:
+def test_dispatcher_jobs_are_inputs_as_the_chart_has_them() -> None:
     args = settings("job", rollout={"runsIn": "cluster"})
-    hooks: list[DispatcherHook] = []
-    run(lambda opts: hooks.append(DispatcherHook("dispatcher", args, opts)))
-    jobs = [yaml.safe_load(text) for text in (hooks[0].install_job, hooks[0].cleanup_job)]
+    paced = (rollout_inputs("rollout", args), installation_inputs("installation", args))
+    jobs = [yaml.safe_load(inputs.dispatcher_job or "") for inputs in paced]
+    assert [job["metadata"]["name"] for job in jobs] == [
+        "kata-deploy-install-dispatcher",
+        "kata-deploy-cleanup-dispatcher",
+    ]
     everything = by_identity(all_objects(args))
     assert all(everything["Job", job["metadata"]["name"]] == job for job in jobs)
+
+
+def test_dispatcher_hook_registers_the_rights(recorder: Recorder) -> None:
+    args = settings("job", rollout={"runsIn": "cluster"})
+    run(lambda opts: DispatcherHook("dispatcher", args, opts))
     assert set(recorder.resources) - {"cluster"} == {
         "dispatcher",
         "dispatcher-rbac",
