@@ -1,4 +1,4 @@
-"""The real thing: Pulumi's CLI, a real control plane, simulated nodes, and the operator's rights from docs/."""
+"""Pulumi's CLI, a real control plane, simulated nodes, and the operator's rights from docs/."""
 
 import hashlib
 from collections.abc import Callable, Iterator
@@ -23,12 +23,9 @@ POD_SECONDS = 0.5
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
-    """A cluster of the tests' own, with the operator's rights granted.
-
-    Each worker of each checkout has one.
-    """
+    """A cluster for each test process of each checkout, with the operator's rights granted."""
     local = Cluster(f"kata-deploy-{NAME}-{hashlib.sha256(str(CHECKOUT).encode()).hexdigest()[:6]}")
-    # What a run that was cut off has left may have lost its ports to somebody else.
+    # A killed run may have left one, whose ports may be taken by now.
     local.delete()
     local.start(workers=WORKERS)
     with local.connect() as kube:
@@ -39,12 +36,13 @@ def cluster() -> Iterator[Cluster]:
 
 
 def path_of(manifest: dict[str, object]) -> str:
-    """Return where the API server has an object."""
+    """Return the path of an object at the API server."""
     metadata: dict[str, str] = manifest["metadata"]  # type: ignore[assignment] # a Kubernetes object
     kind, version = str(manifest["kind"]).lower(), str(manifest["apiVersion"])
     group = "apis" if "/" in version else "api"
     namespace = f"/namespaces/{metadata['namespace']}" if "namespace" in metadata else ""
-    return f"/{group}/{version}{namespace}/{kind}{'es' if kind.endswith('s') else 's'}/{metadata['name']}"
+    plural = f"{kind}es" if kind.endswith("s") else f"{kind}s"
+    return f"/{group}/{version}{namespace}/{plural}/{metadata['name']}"
 
 
 @pytest.fixture(scope="session")
@@ -60,7 +58,7 @@ def kube(cluster: Cluster) -> Iterator[Kube]:
 
 @pytest.fixture
 def audit(cluster: Cluster) -> Audit:
-    """The audit log from here on."""
+    """The audit log from now on."""
     return Audit(cluster.audit_log)
 
 
@@ -78,14 +76,14 @@ def new_stack(
 
 @pytest.fixture
 def stack(cluster: Cluster, new_stack: Callable[..., Stack]) -> Iterator[Stack]:
-    """A stack on a fleet of 24 fresh nodes; what a test leaves is destroyed, and that must work."""
+    """A stack on 24 fresh nodes; what a test leaves is destroyed, which must succeed."""
     fresh_fleet(cluster)
-    with destroyed_in_the_end(new_stack()) as made:
+    with destroyed_afterwards(new_stack()) as made:
         yield made
 
 
 @contextmanager
-def destroyed_in_the_end(made: Stack) -> Iterator[Stack]:
+def destroyed_afterwards(made: Stack) -> Iterator[Stack]:
     yield made
     fresh_behaviour(made.cluster)
     if made.has_resources():
@@ -106,7 +104,7 @@ def fresh_fleet(cluster: Cluster) -> None:
 
 
 def _forget_kata(kube: Kube, metadata: dict[str, Any]) -> None:
-    """Take off a node what a test has left that failed half-way, so that the next one does not fail for it."""
+    """Remove what a failed test has left on a node, so that the next test does not fail too."""
     kinds = ("labels", "annotations")
     left = {
         kind: {key: None for key in metadata.get(kind, {}) if "katacontainers.io/" in key}

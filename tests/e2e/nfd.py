@@ -1,4 +1,4 @@
-"""A small chart called node-feature-discovery on loopback, and a program that finds it there."""
+"""A small chart called node-feature-discovery, served on loopback, and a program that uses it."""
 
 import io
 import json
@@ -70,7 +70,7 @@ CRD: dict[str, Any] = {
         ],
     },
 }
-"""What our rule objects need of upstream's definition; the API server reports any other field."""
+"""The part of upstream's definition that our rules need; the API server reports other fields."""
 
 _WORKER = """
 apiVersion: apps/v1
@@ -90,7 +90,10 @@ _CLEANUP = """
 {{ if .Values.postDeleteCleanup }}
 apiVersion: batch/v1
 kind: Job
-metadata: {name: nfd-prune, namespace: {{ .Release.Namespace }}, annotations: {helm.sh/hook: post-delete}}
+metadata:
+  name: nfd-prune
+  namespace: {{ .Release.Namespace }}
+  annotations: {helm.sh/hook: post-delete}
 spec: {template: {spec: {restartPolicy: Never, containers: [{name: prune, image: nfd}]}}}
 {{ end }}
 """
@@ -98,7 +101,7 @@ spec: {template: {spec: {restartPolicy: Never, containers: [{name: prune, image:
 
 @contextmanager
 def repository(folder: Path, version: str) -> Iterator[str]:
-    """Serve a Helm repository that holds the chart in one version; its address."""
+    """Serve a Helm repository with one version of the chart; yield its address."""
     _write_chart(folder, version)
     handler = partial(_Quiet, directory=str(folder))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
@@ -109,7 +112,7 @@ def repository(folder: Path, version: str) -> Iterator[str]:
 
 class _Quiet(SimpleHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Print nothing."""
 
 
 def _write_chart(folder: Path, version: str) -> None:
@@ -139,11 +142,12 @@ import pulumi
 
 
 def from_here(args):
-    # The provider registers what it makes of a chart under the same type, without inputs.
+    # The provider registers the rendered chart under the same type, without inputs.
     if args.type_ != "kubernetes:helm.sh/v4:Chart" or not args.props:
         return None
     assert args.props["repositoryOpts"]["repo"].startswith("https://kubernetes-sigs.github.io/")
-    return pulumi.ResourceTransformResult(args.props | {{"repositoryOpts": {{"repo": "{address}"}}}}, args.opts)
+    props = args.props | {{"repositoryOpts": {{"repo": "{address}"}}}}
+    return pulumi.ResourceTransformResult(props, args.opts)
 
 
 pulumi.runtime.register_resource_transform(from_here)
@@ -152,10 +156,7 @@ runpy.run_path("{main}", run_name="__main__")
 
 
 def program(folder: Path, address: str) -> Path:
-    """Make the program of this checkout, but that it looks for charts at `address`.
-
-    Return its folder.
-    """
+    """Write this checkout's program, changed to get charts from `address`; return its folder."""
     (folder / "stacks").mkdir(parents=True)
     (folder / "Pulumi.yaml").write_bytes((CHECKOUT / "Pulumi.yaml").read_bytes())
     (folder / "kata_components").symlink_to(CHECKOUT / "kata_components")

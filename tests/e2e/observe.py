@@ -1,4 +1,4 @@
-"""What a run did, as the API server saw it: the audit log, and everything there is in the cluster."""
+"""What a run did, as the API server saw it: the audit log, and all objects of the cluster."""
 
 import json
 from collections.abc import Iterator
@@ -33,10 +33,7 @@ class Audit:
         return [event for event in events if event["user"].get("username") == user]
 
     def writes(self, user: str = "operator") -> list[tuple[str, str, str]]:
-        """Return verb, resource and name of the requests that change something.
-
-        Reviews of rights do not.
-        """
+        """Return verb, resource and name of all writes; reviews of rights are not among them."""
         return [
             (event["verb"], resource_of(event), event["objectRef"].get("name", ""))
             for event in self.requests(user)
@@ -85,7 +82,7 @@ def _name_of(event: dict[str, Any]) -> str:
 
 
 def everything(kube: Kube) -> set[str]:
-    """Return every object of every kind, plus the labels and annotations of nodes that are not a kubelet's own."""
+    """Return the names of all objects, and the labels and annotations of Kata on nodes."""
     found: set[str] = set()
     for prefix in _groups(kube):
         for resource in kube.get(prefix)["resources"]:
@@ -120,10 +117,7 @@ def _node_marks(metadata: dict[str, Any]) -> Iterator[str]:
 
 
 def marked(kube: Kube) -> set[str]:
-    """Return the nodes that carry our mark of a whole install.
-
-    The trace of a failed one is not counted.
-    """
+    """Return the nodes with the mark of a complete install; traces of failed ones do not count."""
     nodes = kube.get("/api/v1/nodes")["items"]
     key = "kata-deploy.katacontainers.io/installed-default"
     marks = {n["metadata"]["name"]: n["metadata"].get("annotations", {}).get(key) for n in nodes}

@@ -1,7 +1,4 @@
-"""A TCP proxy in front of the API server: a network that can be cut and frozen.
-
-It does not look into what passes.
-"""
+"""A TCP proxy in front of the API server: a network that can be cut and frozen."""
 
 import contextlib
 import socket
@@ -15,7 +12,7 @@ _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
 
 
 class Proxy:
-    """Forwards connections to `port` of this machine; a context manager."""
+    """Forwards connections to a port of this machine; a context manager."""
 
     def __init__(self, port: int) -> None:
         self._target = ("127.0.0.1", port)
@@ -35,7 +32,7 @@ class Proxy:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        # A listener that is only closed goes on in the thread that waits for it.
+        # If it were only closed, the thread in `accept` would go on waiting.
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
@@ -43,21 +40,18 @@ class Proxy:
         self.cut()
 
     def cut(self) -> None:
-        """Reset every connection, as a router that lost its table does.
-
-        New ones are let through.
-        """
+        """Reset all connections, as a router that lost its table does; new ones are accepted."""
         for end in list(self._open):
             with contextlib.suppress(OSError):
                 end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
                 end.shutdown(socket.SHUT_RDWR)
 
     def freeze(self) -> None:
-        """Let nothing through any more, without closing anything, as a lost VPN does."""
+        """Stop forwarding without closing anything, as a lost VPN does."""
         self._flows.clear()
 
     def thaw(self) -> None:
-        """Let everything through again, what waited first."""
+        """Forward again, beginning with what has waited."""
         self._flows.set()
 
     def _accept(self) -> None:

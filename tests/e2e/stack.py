@@ -1,4 +1,4 @@
-"""A Pulumi stack driven through the real CLI, as a person would."""
+"""A Pulumi stack, driven through the real CLI as a person would do it."""
 
 import json
 import os
@@ -15,8 +15,7 @@ from sandbox.cluster import Cluster
 CHECKOUT = Path(__file__).resolve().parents[2]
 SECONDS = 180.0
 NAME = f"e2e-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
-"""The stack's name: `stack init` writes a file into the checkout, so no two workers may share
-it."""
+"""The stack's name: one per test process, since `stack init` writes a file into the checkout."""
 
 
 @dataclass(frozen=True)
@@ -66,12 +65,11 @@ class Stack:
             "defaultShim": dict.fromkeys(("amd64", "arm64", "s390x", "ppc64le"), "qemu"),
         }
         self.run("stack", "init", NAME, "--no-select", config=False)
-        # Created with the stack, beside those of the project; this one has its configuration
-        # elsewhere.
+        # `stack init` writes it; this stack has its configuration elsewhere.
         (program / "stacks" / f"Pulumi.{NAME}.yaml").unlink(missing_ok=True)
 
     def configure(self, **keys: Any) -> None:
-        """Set configuration keys; None removes one, a dict is merged into the one that is there."""
+        """Set configuration keys; None removes a key, a dict is merged into the present one."""
         for key, value in keys.items():
             if value is None:
                 self.config.pop(key, None)
@@ -102,7 +100,7 @@ class Stack:
         return self.run("stack", "export", config=False).text
 
     def has_resources(self) -> bool:
-        """Return whether there is anything to destroy, also when the last run was killed."""
+        """Return whether there is anything to destroy, including pending operations."""
         deployment: dict[str, Any] = json.loads(self.state())["deployment"]
         return bool(deployment.get("resources") or deployment.get("pending_operations"))
 
@@ -112,7 +110,7 @@ class Stack:
         return Run(process.returncode, text)
 
     def start(self, *arguments: str, config: bool = True) -> "subprocess.Popen[str]":
-        """Start a command in a process group of its own, so that signals reach just it."""
+        """Start a command in a session of its own, so that signals reach nothing else."""
         command = ["pulumi", *arguments, "--non-interactive", "--color", "never"]
         if arguments[:2] != ("stack", "init") and arguments[0] != "cancel":
             command += ["--stack", NAME]
@@ -133,7 +131,7 @@ class Stack:
 
 
 def read_until(process: "subprocess.Popen[str]", words: str) -> str:
-    """Read what a command prints until a line has `words`; the text so far."""
+    """Read the output of a command up to a line with `words`; return it."""
     assert process.stdout is not None
     lines: list[str] = []
     for line in process.stdout:
@@ -144,7 +142,7 @@ def read_until(process: "subprocess.Popen[str]", words: str) -> str:
 
 
 def provider_pids(state_home: str) -> list[int]:
-    """Return the dynamic provider processes of a stack, told by its backend in their environment."""
+    """Return the dynamic provider processes with the stack's backend in their environment."""
     pids = []
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():

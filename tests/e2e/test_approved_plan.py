@@ -1,4 +1,4 @@
-"""An approved plan through the real CLI: what was reviewed happens, and nothing else."""
+"""An approved plan with the real CLI: what was reviewed happens, and nothing else."""
 
 import json
 import shutil
@@ -40,7 +40,7 @@ def test_up_does_what_was_approved_and_no_preview_of_it_approves_more(
     assert "is the file that each preview writes" in itself.text
     assert audit.writes() == []
 
-    # A node more, and a preview in the same run that writes its own plan.
+    # One more node, and a preview in the same run that writes a plan of its own.
     stack.configure(
         job={"parallelism": 10, "nodes": NODES}, rollout={"approvedPlan": str(approved)}
     )

@@ -1,4 +1,4 @@
-"""`rollout.runsIn: cluster`: upstream's dispatcher paces in the cluster, with rights of its own and no more."""
+"""`rollout.runsIn: cluster`: upstream's dispatcher paces in the cluster, with its own rights."""
 
 import os
 import signal
@@ -33,15 +33,14 @@ UNSEEN = {
     "bind",
 }
 UNUSED = {
-    # Granted for the chart's --owner-job-name and for replacing Jobs, from 4.1.0: this dispatcher
-    # deletes none.
+    # For the chart's --owner-job-name and, from 4.1.0 on, to replace Jobs; ours never deletes any.
     ("delete", "batch", "jobs"),
 }
 
 
 @pytest.fixture(autouse=True)
 def _rights_of_the_operator(cluster: Cluster) -> Iterator[None]:
-    """The operator's rights with both files; the second is there for these tests only."""
+    """The operator's rights from both files; only these tests need the second."""
     manifests = list(
         yaml.safe_load_all((CHECKOUT / "docs" / "operator-rbac-cluster.yaml").read_text())
     )
@@ -61,7 +60,7 @@ def stack(stack: Stack) -> Stack:
 
 
 def dispatched(audit: Audit) -> list[str]:
-    """Return the nodes that the dispatcher has made Jobs for, sorted."""
+    """Return the nodes for which the dispatcher has created Jobs, sorted."""
     return sorted(audit.job_nodes(DISPATCHER))
 
 
@@ -80,15 +79,16 @@ def granted_to_the_dispatcher(kube: Kube) -> set[tuple[str, str, str]]:
     }
 
 
-def nothing_but_what_is_granted_is_used(
+def dispatcher_uses_its_rights(
     audit: Audit, kube: Kube, unused: set[tuple[str, str, str]] = UNUSED
 ) -> None:
+    """Check that the dispatcher uses all of its rights, except `unused`, and no others."""
     used = audit.used(DISPATCHER)
     assert used <= granted_to_the_dispatcher(kube)
     assert granted_to_the_dispatcher(kube) - used == unused
 
 
-def nothing_is_granted_to_the_operator_in_vain(audit: Audit) -> None:
+def operator_uses_the_rights_for_the_dispatcher(audit: Audit) -> None:
     assert [event for event in audit.requests() if event["responseStatus"]["code"] == 403] == []
     unused = granted("operator-rbac-cluster.yaml") - audit.used()
     assert [right for right in unused if right[0] not in UNSEEN] == []
@@ -154,12 +154,12 @@ def test_from_the_first_preview_to_the_last_destroy(
     assert dispatched(audit) == sorted([*workers, *added])
     nothing_is_left_over(kube)
 
-    nothing_but_what_is_granted_is_used(whole, kube)
+    dispatcher_uses_its_rights(whole, kube)
     audit = Audit(cluster.audit_log)
     destroyed = stack.destroy()
     assert destroyed.ok, destroyed.text
     assert dispatched(audit) == sorted([*workers, *added])
-    nothing_is_granted_to_the_operator_in_vain(whole)
+    operator_uses_the_rights_for_the_dispatcher(whole)
     cluster.remove_nodes(added)
     assert everything(kube) == before
 
@@ -185,7 +185,7 @@ def test_dispatcher_that_works_on_nodes_leaves_tainted_ones_alone_and_labels_the
     assert joined.ok, joined.text
     assert dispatched(audit) == [added]
     assert marked(kube) == labelled(kube, LABEL) == {*workers, added}
-    nothing_but_what_is_granted_is_used(whole, kube, unused=UNUSED | {("list", "batch", "jobs")})
+    dispatcher_uses_its_rights(whole, kube, unused=UNUSED | {("list", "batch", "jobs")})
 
     audit = Audit(cluster.audit_log)
     destroyed = stack.destroy()
@@ -197,12 +197,12 @@ def test_dispatcher_that_works_on_nodes_leaves_tainted_ones_alone_and_labels_the
 
 
 def has_ended(kube: Kube) -> bool:
-    """Whether the dispatcher and all its per-node Jobs have succeeded."""
+    """Return whether the dispatcher and all its per-node Jobs have succeeded."""
     ended = [job for job in jobs(kube) if job["status"].get("succeeded")]
     return len(ended) == WORKERS + 1
 
 
-def test_it_goes_on_without_anybody_and_changing_who_paces_touches_no_node(
+def test_it_goes_on_without_a_run_and_a_change_of_runner_touches_no_node(
     stack: Stack, cluster: Cluster, kube: Kube
 ) -> None:
     whole = Audit(cluster.audit_log)

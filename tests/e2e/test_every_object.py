@@ -1,4 +1,4 @@
-"""Every object that the program can make, with all options on, on a real API server."""
+"""Every object that the program can make, with all options, on a real API server."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +13,7 @@ from kata_components.settings.load import load_settings
 from sandbox.cluster import Cluster
 from sandbox.control_plane import ADMIN
 from sandbox.kube import Kube
-from tests.e2e.conftest import destroyed_in_the_end, fresh_fleet, path_of
+from tests.e2e.conftest import destroyed_afterwards, fresh_fleet, path_of
 from tests.e2e.nfd import CRD, CRD_PATH, program, repository
 from tests.e2e.observe import Audit, everything
 from tests.e2e.stack import Stack
@@ -35,7 +35,7 @@ MONITOR = "/apis/apps/v1/namespaces/kube-system/daemonsets/kata-monitor"
 
 @pytest.fixture
 def _feature_rules(kube: Kube) -> Iterator[None]:
-    """The kind of NodeFeatureRules, as node-feature-discovery brings it."""
+    """The CustomResourceDefinition of node-feature-discovery's rules."""
     kube.apply(CRD_PATH, CRD)
     kind = "/apis/nfd.k8s-sigs.io/v1alpha1/nodefeaturerules"
     until(lambda: kube.answers(kind))
@@ -45,7 +45,7 @@ def _feature_rules(kube: Kube) -> Iterator[None]:
 
 
 def on_one_node(stack: Stack, config: dict[str, Any]) -> None:
-    """Take a configuration over into the stack, for one node only."""
+    """Copy a configuration into the stack, but select only one node."""
     own = {key: value for key, value in config.items() if key != "cluster"}
     if config.get("deploymentMode") == "job":
         stack.configure(**own, job={"nodes": [NODE]})
@@ -54,11 +54,8 @@ def on_one_node(stack: Stack, config: dict[str, Any]) -> None:
         stack.configure(nodeSelector={"kubernetes.io/hostname": NODE})
 
 
-def there(kube: Kube, config: dict[str, Any]) -> list[Manifest]:
-    """Return what is in the cluster of all objects of a configuration.
-
-    Fails when one is not there.
-    """
+def live_objects(kube: Kube, config: dict[str, Any]) -> list[Manifest]:
+    """Return all objects of a configuration as they are in the cluster; fail if one is missing."""
     return [kube.get(path_of(manifest)) for manifest in all_objects(load_settings(config))]
 
 
@@ -82,20 +79,20 @@ def test_the_api_server_knows_every_field(kube: Kube, config: dict[str, Any]) ->
 
 
 @pytest.mark.usefixtures("_feature_rules")
-def test_all_options_with_the_rights_that_the_options_take(
+def test_all_options_with_the_rights_that_options_need(
     stack: Stack, kube: Kube, audit: Audit
 ) -> None:
     before = everything(kube)
     on_one_node(stack, CONFIGS["4.1.0-daemonset"])
     up = stack.up()
     assert up.ok, up.text
-    # The CLI warns of plugins that it finds on PATH, and of one that is older than asked for.
+    # The CLI warns of plugins on PATH, and of one that is older than requested.
     assert "$PATH" not in up.text
     assert "expected to have version" not in up.text
-    assert len({manifest["kind"] for manifest in there(kube, stack.config)}) >= 8
+    assert len({manifest["kind"] for manifest in live_objects(kube, stack.config)}) >= 8
     assert kube.get(VERIFY)["status"]["succeeded"] == 1
     assert kube.get(MONITOR)["status"]["numberReady"] == 1
-    assert traces_of_pulumi(there(kube, stack.config)) == set()
+    assert traces_of_pulumi(live_objects(kube, stack.config)) == set()
 
     quiet = Audit(stack.cluster.audit_log)
     again = stack.up()
@@ -114,14 +111,14 @@ def test_all_options_with_the_rights_that_the_options_take(
 def stack_with_the_chart(
     cluster: Cluster, new_stack: Callable[..., Stack], tmp_path: Path
 ) -> Iterator[Stack]:
-    """A stack of 4.0.0 in job mode whose chart of node-feature-discovery comes from loopback."""
+    """A stack of 4.0.0 in job mode that gets node-feature-discovery's chart from loopback."""
     config = CONFIGS["4.0.0-job"]
     chart = load_settings(config).traits.feature_discovery_chart
     fresh_fleet(cluster)
     with (
         repository(tmp_path / "charts", chart) as address,
-        # The chart has roles of its own, which takes an administrator.
-        destroyed_in_the_end(new_stack(ADMIN, program(tmp_path / "program", address))) as stack,
+        # Only an administrator can grant the chart's roles.
+        destroyed_afterwards(new_stack(ADMIN, program(tmp_path / "program", address))) as stack,
     ):
         on_one_node(stack, config)
         yield stack
@@ -143,7 +140,7 @@ def test_job_mode_with_the_chart_of_node_feature_discovery(
     )
     assert worker["spec"]["template"]["spec"]["tolerations"] == everywhere
     assert kube.get(CRD_PATH)["spec"]["names"]["kind"] == "NodeFeatureRule"
-    assert there(kube, stack.config)
+    assert live_objects(kube, stack.config)
     assert kube.get(VERIFY)["status"]["succeeded"] == 1
     destroyed = stack.destroy()
     assert destroyed.ok, destroyed.text
@@ -151,7 +148,7 @@ def test_job_mode_with_the_chart_of_node_feature_discovery(
 
 
 def traces_of_pulumi(objects: list[Manifest]) -> set[str]:
-    """Return the annotations that are directions for Pulumi: nobody else has a use for them."""
+    """Return the annotations that are directives to Pulumi, of no use to anyone else."""
     return {
         key
         for item in objects

@@ -1,8 +1,8 @@
-"""Real faults under a real control plane: no node lost, none installed twice, nothing left over.
+"""Faults with a real control plane: no node lost, none installed twice, nothing left over.
 
-The provider process is driven directly, as the engine does, so that it can be killed often; what
-the CLI adds is in `test_interruptions`. KATA_DEPLOY_KILLS sets how often (20), KATA_DEPLOY_SEED
-repeats a run.
+The provider process is driven directly, as by the engine, so that it can be killed often;
+`test_interruptions` covers what the CLI adds. KATA_DEPLOY_KILLS sets the number of kills (20),
+KATA_DEPLOY_SEED repeats a run.
 """
 
 import os
@@ -46,7 +46,7 @@ PACE = {
 
 @dataclass
 class Site:
-    """A fleet, and the provider processes that work on it one after the other."""
+    """A fleet, and the provider processes that work on it, one after the other."""
 
     cluster: Cluster
     kube: Kube
@@ -55,7 +55,7 @@ class Site:
 
     @contextmanager
     def provider(self) -> Iterator[tuple[Provider, Engine]]:
-        """Run a provider process; it is killed at the end if it still runs."""
+        """Run a provider process; kill it at the end if it is still running."""
         errors = self.folder / "stderr"
         with (
             Engine() as engine,
@@ -86,7 +86,7 @@ def site(cluster: Cluster, kube: Kube, tmp_path: Path) -> Iterator[Site]:
     made = Site(cluster, kube, tmp_path, cluster.kubeconfig_of(OPERATOR))
     yield made
     if marked(kube) or jobs(kube):
-        # What a test that failed has left must not fail the next one too.
+        # A failed test must not fail the next one by what it has left.
         made.kubeconfig = cluster.kubeconfig_of(OPERATOR)
         with made.provider() as (provider, _):
             provider.resource(InstallationProvider()).start_delete(
@@ -98,13 +98,13 @@ def site(cluster: Cluster, kube: Kube, tmp_path: Path) -> Iterator[Site]:
 def twice(audit: Audit) -> list[str]:
     """Return the nodes with more than one install Job.
 
-    One may be missing: that of an answer the fault has cut off.
+    A Job whose create was cut off by the fault may be missing.
     """
     return [node for node, count in Counter(audit.job_nodes()).items() if count > 1]
 
 
 class Killer:
-    """Carries operations out with a provider that is killed at random moments until none are left."""
+    """Runs operations in a provider that is killed at random moments, until `left` is 0."""
 
     def __init__(self, site: Site) -> None:
         self.left = int(os.environ.get("KATA_DEPLOY_KILLS", "20"))
@@ -112,24 +112,21 @@ class Killer:
         self._random = random.Random(self.seed)
         self._site = site
 
-    def carry_out(self, start: Callable[[Provider], Any]) -> Any:
-        """Return the answer of an operation that is started again after each kill, as the next `up` would."""
+    def run(self, start: Callable[[Provider], Any]) -> Any:
+        """Start an operation again after each kill, as the next `up` does; return its answer."""
         while True:
             with self._site.provider() as (provider, _):
                 answer = start(provider)
-                patience = self._random.uniform(0.0, 2.5) if self.left else SECONDS
+                seconds = self._random.uniform(0.0, 2.5) if self.left else SECONDS
                 try:
-                    return answer.result(timeout=patience)
+                    return answer.result(timeout=seconds)
                 except grpc.FutureTimeoutError:
                     assert self.left, f"seed {self.seed}: no answer in {SECONDS} s"
                     self.left -= 1
-            self._give_lease_back()
+            self._release_lease()
 
-    def _give_lease_back(self) -> None:
-        """Free the Lease of a process that is surely dead.
-
-        Otherwise the next one waits 15 s to be sure.
-        """
+    def _release_lease(self) -> None:
+        """Release the Lease of a dead process, for which the next one would wait 15 s."""
         names = [
             lease["metadata"]["name"]
             for lease in self._site.kube.get(LEASE.rpartition("/")[0])["items"]
@@ -154,12 +151,12 @@ def test_kills_at_random_moments(site: Site, cluster: Cluster, kube: Kube) -> No
             return provider.resource(InstallationProvider()).start_delete(*known, SECONDS)
 
         audit = Audit(cluster.audit_log)
-        killer.carry_out(install)
+        killer.run(install)
         assert marked(kube) == site.labelled() == workers, seed
         assert not twice(audit), seed
         assert jobs(kube) == [], seed
 
-        killer.carry_out(clean)
+        killer.run(clean)
         assert (marked(kube), site.labelled(), jobs(kube)) == (set(), set(), []), seed
         assert "kata-deploy" not in [
             lease["metadata"]["name"] for lease in kube.get(LEASE.rpartition("/")[0])["items"]
@@ -179,10 +176,7 @@ def proxied(site: Site) -> Iterator[Proxy]:
 
 
 def survives(site: Site, fault: Callable[[], None]) -> None:
-    """Start a rollout, let something happen in the middle of it.
-
-    The same run ends with every node done once.
-    """
+    """Cause a fault in the middle of a rollout; the same run must finish every node once."""
     identity, outputs = site.establish()
     audit = Audit(site.cluster.audit_log)
     with site.provider() as (provider, engine):
@@ -209,15 +203,15 @@ def test_api_server_that_crashes_and_comes_back(site: Site) -> None:
     survives(site, crash)
 
 
-def test_store_that_stands_still_for_some_seconds(site: Site) -> None:
-    def stand_still() -> None:
+def test_etcd_that_is_suspended_for_some_seconds(site: Site) -> None:
+    def suspend() -> None:
         with site.cluster.etcd_stopped():
             time.sleep(8.0)  # how long the fault lasts
 
-    survives(site, stand_still)
+    survives(site, suspend)
 
 
-def test_connections_that_are_cut_again_and_again(site: Site) -> None:
+def test_connections_that_are_cut_repeatedly(site: Site) -> None:
     with proxied(site) as proxy:
 
         def cut() -> None:
@@ -228,7 +222,7 @@ def test_connections_that_are_cut_again_and_again(site: Site) -> None:
         survives(site, cut)
 
 
-def test_network_that_is_gone_longer_than_the_lease_is_fresh(site: Site) -> None:
+def test_network_that_is_lost_for_longer_than_the_lease_lasts(site: Site) -> None:
     with proxied(site) as proxy:
 
         def lose() -> None:

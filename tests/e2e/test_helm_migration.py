@@ -1,4 +1,4 @@
-"""A Helm release becomes a stack: its objects stay, nothing is installed again, and Helm is told to forget it."""
+"""A Helm release becomes a stack: its objects stay, and nothing is installed again."""
 
 import re
 import shlex
@@ -45,9 +45,9 @@ def as_helm_applies(manifest: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture
 def helm_install(kube: Kube) -> Iterator[Install]:
-    """Make the objects of a release as Helm makes them, with its record; return their paths.
+    """Create the objects and the record of a release, as Helm does; return their paths.
 
-    Asked for before the stack, so that what is left is removed after the stack was destroyed.
+    Requested before the stack, so that leftovers are removed after the stack is destroyed.
     """
     made: list[str] = []
 
@@ -82,7 +82,7 @@ def _rights_of_the_dispatcher(settings: Settings) -> list[dict[str, Any]]:
 
 
 def helms(kube: Kube, paths: list[str]) -> list[str]:
-    """Return the objects that carry anything of Helm's, or that Helm is noted to manage."""
+    """Return the objects with labels, annotations or managed fields of Helm."""
     found = []
     for path in paths:
         metadata = kube.get(path)["metadata"]
@@ -178,7 +178,7 @@ def test_a_release_of_daemonset_mode(
     assert pod_uids(kube) == pods
     assert helms(kube, paths) == []
 
-    # What Helm set and the configuration no longer has goes: Helm owns no field any more.
+    # A field that Helm set and the configuration lacks goes, as Helm no longer owns any field.
     stack.configure(priorityClassName="", rollout=None)
     preview = stack.preview()
     assert re.search(r"restarts the pods of DaemonSet kata-deploy on \d+ nodes", preview.text), (
@@ -213,7 +213,7 @@ def test_a_release_with_other_pods_is_announced(
 
 
 def commands_of_the_guide() -> list[str]:
-    """Return what the guide says to type into kubectl: Helm forgets the release, what it needed goes."""
+    """Return the guide's kubectl commands, which remove Helm's records and leftovers."""
     commands = re.findall(r"^ {4}(kubectl .+)$", GUIDE.read_text(), re.MULTILINE)
     assert len(commands) == 4
     return commands

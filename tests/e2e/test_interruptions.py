@@ -1,5 +1,6 @@
-"""Killed at any moment, the next command goes on: no node lost, none done twice, nobody pacing on as an orphan."""
+"""After a kill at any moment the next run goes on: no node lost or done twice, no orphan left."""
 
+import copy
 import os
 import signal
 import subprocess
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.e2e
 
 
 def interrupted_up(stack: Stack) -> "subprocess.Popen[str]":
-    """Start an up and return in the middle of its rollout, which is slow enough to have one."""
+    """Start an up with a slow rollout and return in the middle of it."""
     stack.cluster.pod_seconds(1.5)
     stack.configure(rollout={"waves": []}, job={"parallelism": 3})
     process = stack.start("up", "--yes", "--skip-preview")
@@ -28,7 +29,7 @@ def interrupted_up(stack: Stack) -> "subprocess.Popen[str]":
 
 
 def wait_until_gone(pids: list[int]) -> None:
-    """Wait for processes to end by themselves; whoever is left could still pace."""
+    """Wait for processes to end by themselves; any that is left could still start Jobs."""
     deadline = time.monotonic() + 20
     while left := [pid for pid in pids if Path(f"/proc/{pid}/exe").exists()]:
         assert time.monotonic() < deadline, f"processes {left} outlive their engine"
@@ -36,7 +37,7 @@ def wait_until_gone(pids: list[int]) -> None:
 
 
 def goes_on(stack: Stack, cluster: Cluster, kube: Kube, audit: Audit) -> None:
-    """Run up again, faster; every node is done, each by one Job."""
+    """Run up again, faster; every node must be installed, each by a single Job."""
     cluster.pod_seconds(POD_SECONDS)
     stack.configure(job={"parallelism": WORKERS})
     up = stack.up()
@@ -69,7 +70,7 @@ def test_kill_9_of_the_provider(stack: Stack, cluster: Cluster, kube: Kube, audi
     goes_on(stack, cluster, kube, audit)
 
 
-def test_ctrl_c_ends_cleanly_and_soon(
+def test_ctrl_c_ends_quickly_and_cleanly(
     stack: Stack, cluster: Cluster, kube: Kube, audit: Audit
 ) -> None:
     process = interrupted_up(stack)
@@ -95,17 +96,16 @@ def test_destroy_cleans_after_a_first_up_that_was_killed(stack: Stack, kube: Kub
     assert jobs(kube) == []
 
 
-def test_a_second_up_elsewhere_is_told_who_is_at_work(
+def test_a_second_up_elsewhere_is_refused(
     stack: Stack, cluster: Cluster, kube: Kube, audit: Audit
 ) -> None:
     process = interrupted_up(stack)
-    # However slow this machine is, the first run has not ended before the second begins.
+    # Even on a slow machine the first run must not end before the second begins.
     cluster.pod_seconds(10)
-    # Pulumi's own lock is per backend: another checkout with a copy of the state does not see it.
+    # Pulumi locks per backend: another checkout with a copy of the state does not see the lock.
     copied = stack.config_file.parent / "state.json"
     copied.write_text(stack.state())
-    second = Stack.__new__(Stack)
-    second.__dict__.update(stack.__dict__)
+    second = copy.copy(stack)
     elsewhere = stack.config_file.parent / "elsewhere"
     elsewhere.mkdir()
     second.variables = {**stack.variables, "PULUMI_BACKEND_URL": f"file://{elsewhere}"}

@@ -13,7 +13,7 @@ from tests.e2e.stack import Stack
 pytestmark = pytest.mark.e2e
 
 
-def test_install_newcomers_and_a_run_without_work(
+def test_install_new_nodes_and_a_run_without_work(
     stack: Stack, cluster: Cluster, kube: Kube, audit: Audit
 ) -> None:
     stack.configure(shims=None, defaultShim=None)
@@ -58,7 +58,7 @@ def test_install_newcomers_and_a_run_without_work(
     assert everything(kube) == before
 
 
-def test_a_failed_node_is_named_with_its_reason_and_only_it_is_tried_again(
+def test_a_failed_node_is_named_with_its_reason_and_is_the_only_one_retried(
     stack: Stack, cluster: Cluster, kube: Kube
 ) -> None:
     broken = "worker-0007"

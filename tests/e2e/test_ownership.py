@@ -1,7 +1,7 @@
-"""What is somebody else's stays as it is, and guard rails speak before anything changes; without a preview too.
+"""What belongs to others stays as it is, and guard rails refuse before anything changes.
 
-On the real engine and API server: the order of the program, what `--target` leaves out, how a
-server writes quantities.
+The real engine and API server show what fakes cannot: the order of the program, what `--target`
+leaves out, how a server writes quantities.
 """
 
 import json
@@ -31,10 +31,7 @@ Apply = Callable[[dict[str, Any]], list[str]]
 
 @pytest.fixture
 def apply(kube: Kube) -> Iterator[Apply]:
-    """Apply the objects of a configuration as Flux does; return their paths.
-
-    What is left in the end is removed.
-    """
+    """Apply the objects of a configuration as Flux does; return their paths."""
     made: list[str] = []
 
     def applied(config: dict[str, Any]) -> list[str]:
@@ -64,10 +61,8 @@ def test_objects_that_a_controller_applied(
 
     for run in (stack.preview(), stack.up()):
         assert run.code != 0
-        assert (
-            f"{len(paths)} objects of this installation are there already, and no stack has made them"
-            in run.text
-        )
+        objects = f"{len(paths)} objects of this installation are there already"
+        assert f"{objects}, and no stack has made them" in run.text
     assert audit.writes() == []
 
     stack.configure(rollout={"existing": "adopt"})
@@ -132,7 +127,7 @@ def test_a_runtime_class_of_another_team(
     assert (audit.writes(), kube.get(CLASS)) == ([], theirs)
 
 
-def test_nothing_changes_without_a_preview_either_when_a_guard_rail_refuses(
+def test_a_refusing_guard_rail_changes_nothing_without_a_preview_either(
     stack: Stack, cluster: Cluster, kube: Kube
 ) -> None:
     assert stack.up().ok
@@ -156,7 +151,7 @@ def test_nothing_changes_without_a_preview_either_when_a_guard_rail_refuses(
     assert name not in [item["metadata"]["name"] for item in kube.get(collection)["items"]]
 
 
-def test_a_target_alone_is_no_way_around_the_guard_rails(stack: Stack, cluster: Cluster) -> None:
+def test_target_does_not_bypass_the_guard_rails(stack: Stack, cluster: Cluster) -> None:
     assert stack.up().ok
     urns = [resource["urn"] for resource in json.loads(stack.state())["deployment"]["resources"]]
     [rollout] = [urn for urn in urns if "kata:Rollout::" in urn]

@@ -1,4 +1,4 @@
-"""What is refused: one clear message, exit code not 0, nothing written."""
+"""Refusals: one clear message, an exit code other than 0, and nothing is written."""
 
 import json
 from collections.abc import Callable
@@ -100,8 +100,8 @@ def test_a_missing_right(
 
 def test_changes_that_would_orphan_a_fleet(stack: Stack, cluster: Cluster) -> None:
     assert stack.up().ok
-    # The operator's role names the objects of this very installation; others would be refused by
-    # the API server first.
+    # The operator's role names this installation's objects: the API server would refuse others
+    # before the guard rails do.
     stack.variables["KUBECONFIG"] = str(cluster.kubeconfig_of(ADMIN))
     audit = Audit(cluster.audit_log)
     good = json.loads(json.dumps(stack.config))

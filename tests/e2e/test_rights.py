@@ -1,4 +1,4 @@
-"""The operator's role: all of it is used, and nothing beyond it."""
+"""The operator's rights: all of them are used, and no others."""
 
 import pytest
 import yaml
@@ -19,23 +19,21 @@ APPLIED = {
     ("", "serviceaccounts"),
 }
 UNSEEN = {
-    # Checked inside the API server: when a role is granted, and when a patch creates its object.
+    # Checked inside the API server, when a role is granted and when a patch creates its object.
     ("escalate", "rbac.authorization.k8s.io", "clusterroles"),
     ("bind", "rbac.authorization.k8s.io", "clusterroles"),
     *(("create", *kind) for kind in APPLIED),
-    # Only read when a failed container left no termination message; the simulated ones always leave
-    # one.
+    # Only needed if a failed container left no termination message; simulated ones always do.
     ("get", "", "pods/log"),
 }
-# What every authenticated identity may do: ask which rights it has, and which version the server
-# is.
 ANYBODY = {("create", "authorization.k8s.io", "selfsubjectaccessreviews")}
+"""Every authenticated identity may ask for its own rights."""
 
 
 def granted(
     file: str = "operator-rbac.yaml", *, options: bool = False
 ) -> set[tuple[str, str, str]]:
-    """Return verb, API group and resource of what the operator always needs, or needs for the options."""
+    """Return verb, API group and resource of the rights that are always needed, or for options."""
     documents = yaml.safe_load_all((CHECKOUT / "docs" / file).read_text())
     chosen = [
         document
@@ -60,7 +58,7 @@ def test_what_is_granted_is_what_is_used(stack: Stack, cluster: Cluster, audit: 
     stack.configure(job={"parallelism": 8}, priorityClassName="system-cluster-critical")
     assert stack.up().ok
     assert stack.destroy().ok
-    # All pods at once: one after the other they take minutes.
+    # All pods at once: one after the other would take minutes.
     at_once = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "100%"}}
     stack.configure(deploymentMode="daemonset", job=None, rollout=None, updateStrategy=at_once)
     assert stack.up().ok

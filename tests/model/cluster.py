@@ -1,7 +1,7 @@
-"""A model of a cluster: nodes, Jobs that end by themselves, their pods. Objects are as on the wire.
+"""A model of a cluster: nodes, Jobs that end by themselves, and their pods, all as on the wire.
 
-It knows no transport: `FakeKubeApi` calls it in virtual time, the server of the provider tests over
-sockets.
+It knows no transport: `FakeKubeApi` calls it in virtual time, the server of the provider tests
+through sockets.
 """
 
 import asyncio
@@ -20,34 +20,35 @@ Fate = Literal["succeeds", "fails", "hangs"]
 
 @dataclass
 class Cluster(Store):
-    """`job_seconds` pass until a Job ends as its node's fate is.
-
-    What must never happen is in `violations`.
-    """
+    """Jobs, pods and nodes; what must never happen is recorded, not prevented."""
 
     job_seconds: float = 4.0
+    """How long a Job runs."""
     grace_seconds: float = 0.0
-    """So long a pod goes on that was told to end: its Job was deleted, or the pod was evicted."""
+    """How long a terminating pod still works, after an eviction or the deletion of its Job."""
     fates: dict[str, Fate] = field(default_factory=dict)
+    """How the Jobs of a node end, if they do not succeed."""
     no_pods_on: dict[str, str] = field(default_factory=dict)
-    """Nodes of whose Jobs no pod can be made, and the words of the refusal."""
+    """Nodes whose Jobs get no pod, with the message of the refusal."""
     stages: dict[str, Object] = field(default_factory=dict)
-    """Nodes on which the first stage is in a state of its own, as in `initContainerStatuses`."""
+    """Nodes whose first stage is in a special state, as in `initContainerStatuses`."""
     templates: dict[str, Object] = field(default_factory=dict)
-    """The Jobs that a dispatcher reads, by the names of their files."""
+    """The Jobs that a dispatcher reads, by file name."""
     dispatchers: list[list[str]] = field(default_factory=list)
     """The command lines of all dispatchers that were started, in order."""
     dispatcher_fate: Literal["works", "waits", "crashes"] = "works"
     out_of_service: set[str] = field(default_factory=set)
-    """Nodes that a dispatcher, where it looks, finds not Ready behind their Job."""
+    """Nodes that a dispatcher finds NotReady after their Job, if it checks."""
     starts: list[str] = field(default_factory=list)
     """The nodes of all Jobs that were created, in order."""
     most_active: int = 0
+    """The largest number of per-node Jobs at a time."""
     violations: list[str] = field(default_factory=list)
+    """What must never happen, and did."""
     log: str = "unpacking\nno space left on device\n"
-    """What the failed stage of every pod wrote."""
+    """The log of every failed stage."""
 
-    # What a test sets up and looks at.
+    # What tests set up and inspect.
 
     def add_nodes(
         self,
@@ -78,11 +79,11 @@ class Cluster(Store):
 
     @property
     def active(self) -> list[Object]:
-        """The per-node Jobs that work, in all namespaces."""
+        """The active per-node Jobs of all namespaces."""
         return [job for job in self.kept("jobs") if is_active(job) and not is_dispatcher(job)]
 
     def at_work(self, node: str) -> list[Object]:
-        """Return the pods that may change a host: those that were told to end too, while they last."""
+        """Return the pods that may change the host, including terminating ones."""
         return [pod for pod in self.kept("pods") if pods.works(pod) and pods.node_of(pod) == node]
 
     def end_job(self, name: str, fate: Fate = "succeeds", *, namespace: str = HOME) -> None:
@@ -102,9 +103,9 @@ class Cluster(Store):
         )
 
     def expire_job(self, name: str, *, namespace: str = HOME, waits: bool = True) -> None:
-        """End a Job whose deadline is over: its pod is told to end, and only then the Job has failed.
+        """End a Job that exceeds its deadline: it has failed once its pod has terminated.
 
-        Up to Kubernetes 1.30 (not `waits`) it has failed while its pod still ends.
+        Up to Kubernetes 1.30 (not `waits`) it has failed while its pod is still terminating.
         """
         inside = self.namespaces[namespace]
         job = inside.jobs[name]
@@ -124,7 +125,7 @@ class Cluster(Store):
             fail()
 
     def fail_pod(self, job_name: str) -> None:
-        """End a Job's pod, of which the Job allows more."""
+        """Let a Job's pod fail and start the next one, within the Job's backoff limit."""
         inside = self.namespaces[HOME]
         job = inside.jobs[job_name]
         for pod in pods.of_job(inside.pods, job):
@@ -134,7 +135,7 @@ class Cluster(Store):
         self._add_pod(job)
 
     def evict_pod(self, job_name: str, *, namespace: str = HOME) -> None:
-        """Take a Job's pod away, as a drain does; the Job controller makes another one."""
+        """Evict a Job's pod, as a drain does; the Job controller creates another one."""
         inside = self.namespaces[namespace]
         job = inside.jobs[job_name]
         if all("deletionTimestamp" in pod["metadata"] for pod in pods.of_job(inside.pods, job)):
@@ -158,7 +159,7 @@ class Cluster(Store):
             replace()
 
     def terminate(self, namespace: str, job: Object) -> None:
-        """Tell the pods of a Job to end. Those at work go on until their grace is over."""
+        """Terminate the pods of a Job; those at work go on for the grace period."""
         inside = self.namespaces[namespace]
         for pod in pods.of_job(inside.pods, job):
             if pods.works(pod) and self.grace_seconds:
@@ -173,7 +174,7 @@ class Cluster(Store):
         return "".join(self.log.splitlines(keepends=True)[-lines:])
 
     def admit_job(self, namespace: str, manifest: Object) -> None:
-        """Say what stands against a Job, as a create and a dry run of it are told."""
+        """Refuse a Job that cannot be created, for a create as for its dry run."""
         if manifest["metadata"]["name"] in self.namespaces[namespace].jobs:
             raise RefusedError(409, "AlreadyExists")
 
@@ -204,7 +205,7 @@ class Cluster(Store):
         if uid not in {None, job["metadata"]["uid"]}:
             raise RefusedError(409, "Conflict", "the UID in the precondition does not match")
         if uid and inside.jobs[name] in self.active:
-            self.violations.append(f"{name} was deleted in mid-work")
+            self.violations.append(f"{name} was deleted while it was running")
         del inside.jobs[name]
         self.terminate(namespace, job)
         self._tell("DELETED", job)
@@ -227,7 +228,7 @@ class Cluster(Store):
         for kind, changes in (("annotations", annotations), ("labels", labels or {})):
             self.nodes[name]["metadata"][kind] = merged(metadata[kind], dict(changes))
 
-    # How Jobs and pods go on.
+    # How Jobs and pods progress.
 
     def _beside(self, job: Object) -> list[Object]:
         """Return the other active Jobs on the same host."""
@@ -236,11 +237,11 @@ class Cluster(Store):
         ]
 
     def _rivals(self, job: Object) -> list[Object]:
-        """Return the pods beside which a Job's next one must not start."""
+        """Return the pods that must have ended before a Job's next one starts."""
         return self.at_work(node_of(job))
 
     def _later(self, seconds: float, happen: Callable[..., None], *arguments: Any) -> None:
-        """Plan what happens; a simulated history has a clock of its own."""
+        """Schedule an event; simulated histories override this with a clock of their own."""
         asyncio.get_running_loop().call_later(seconds, happen, *arguments)
 
     def _end_later(self, job: Object) -> None:
@@ -254,7 +255,7 @@ class Cluster(Store):
             self.end_job(name, fate, namespace=namespace)
 
     def _add_pod(self, job: Object) -> None:
-        """Make the next pod of a Job. Two that work on one host are what must never be."""
+        """Create the next pod of a Job. Two at work on one host must never happen."""
         node = node_of(job)
         if node in self.no_pods_on:
             self.warn_of(job["metadata"]["namespace"], job, "FailedCreate", self.no_pods_on[node])
@@ -303,12 +304,12 @@ class Cluster(Store):
 
 
 def _labels_its_node(job: Object) -> bool:
-    """Whether the Job could label its node; without a token that is left to the dispatcher."""
+    """Return whether the Job can label its node; without a token the dispatcher does it."""
     return job["spec"]["template"]["spec"].get("automountServiceAccountToken") is not False
 
 
 def is_active(job: Object) -> bool:
-    """Whether a Job has not ended."""
+    """Return whether a Job has not ended."""
     ends = {"Complete", "Failed"}
     return not any(condition["type"] in ends for condition in job["status"].get("conditions", ()))
 

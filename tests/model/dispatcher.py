@@ -1,4 +1,4 @@
-"""Upstream's dispatcher in the model of a cluster: its command line, its pacing, and what it takes for a success."""
+"""A model of upstream's dispatcher: its command line, its pacing, and what it calls a success."""
 
 import asyncio
 import copy
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 Object = dict[str, Any]
 
-LOOKS_BEHIND = 3
-"""Polls that the work on a node takes behind its Job, from 4.1.0 on."""
+FINISHING_POLLS = 3
+"""Polls that the work on a node takes after its Job, from 4.1.0 on."""
 START_SECONDS = 2.0
 POLL_SECONDS = 5.0
-"""As the program polls."""
+"""The default of the program."""
 
 
 def is_dispatcher(job: Object) -> bool:
@@ -30,7 +30,7 @@ def is_dispatcher(job: Object) -> bool:
 
 
 def _template(cluster: "Cluster", job: Object, path: PurePath) -> Object:
-    """Return the file that is mounted there: of the ConfigMap, or an annotation of the dispatcher's own pod."""
+    """Return the mounted file, from the ConfigMap or an annotation of the dispatcher's pod."""
     pod = job["spec"]["template"]
     (volume,) = pod["spec"]["volumes"]
     if "configMap" in volume:
@@ -43,17 +43,14 @@ def _template(cluster: "Cluster", job: Object, path: PurePath) -> Object:
 
 
 class DispatcherModel:
-    """One dispatcher, from the start of its pod to its end.
-
-    It stops at once when its Job is deleted.
-    """
+    """One dispatcher, from the start of its pod to its end; it ends at once with its Job."""
 
     def __init__(self, cluster: "Cluster", job: Object) -> None:
         self._cluster = cluster
         self._name, self._uid = job["metadata"]["name"], job["metadata"]["uid"]
         container = job["spec"]["template"]["spec"]["containers"][0]
-        self._told = parse(container["command"][1:], container["image"].rpartition(":")[2])
-        self._template = _template(cluster, job, self._told.job_template)
+        self._arguments = parse(container["command"][1:], container["image"].rpartition(":")[2])
+        self._template = _template(cluster, job, self._arguments.job_template)
         self._in_flight: dict[str, str] = {}
         self._finishing: dict[str, int] = {}
         self._failed: list[str] = []
@@ -83,20 +80,20 @@ class DispatcherModel:
             self._failed = ["it"]
             self._end()
             return
-        selected = [n for n, node in self._cluster.nodes.items() if self._takes(node)]
-        self._waiting = deque(self._told.nodes or sorted(selected))
-        self._look()
+        selected = [n for n, node in self._cluster.nodes.items() if self._selects(node)]
+        self._waiting = deque(self._arguments.nodes or sorted(selected))
+        self._poll()
 
-    def _takes(self, node: Object) -> bool:
+    def _selects(self, node: Object) -> bool:
         if (
-            self._told.works_on_nodes
-            and not self._told.ignore_node_taints
+            self._arguments.works_on_nodes
+            and not self._arguments.ignore_node_taints
             and blocker(node, self._template)
         ):
             return False
         return any(
             matches(selector, node["metadata"]["labels"])
-            for selector in self._told.node_selector or ("",)
+            for selector in self._arguments.node_selector or ("",)
         )
 
     @property
@@ -104,7 +101,7 @@ class DispatcherModel:
         job = self._cluster.jobs.get(self._name)
         return job is not None and job["metadata"]["uid"] == self._uid
 
-    def _look(self) -> None:
+    def _poll(self) -> None:
         if not self._lives:
             return
         for node, name in list(self._in_flight.items()):
@@ -113,22 +110,21 @@ class DispatcherModel:
                 del self._in_flight[node]
                 if condition["type"] == "Failed":
                     self._failed.append(node)
-                elif self._told.node_label:
-                    self._finishing[node] = LOOKS_BEHIND
-                elif self._told.remove_node_label:
+                elif self._arguments.node_label:
+                    self._finishing[node] = FINISHING_POLLS
+                elif self._arguments.remove_node_label:
                     self._release(node)
-        self._look_behind()
-        while (
-            self._waiting and len(self._in_flight) + len(self._finishing) < self._told.parallelism
-        ):
+        self._finish()
+        parallelism = self._arguments.parallelism
+        while self._waiting and len(self._in_flight) + len(self._finishing) < parallelism:
             node = self._waiting.popleft()
             self._in_flight[node] = self._create(node)
         if self._in_flight or self._finishing:
-            asyncio.get_running_loop().call_later(POLL_SECONDS, self._look)
+            asyncio.get_running_loop().call_later(POLL_SECONDS, self._poll)
         else:
             self._end()
 
-    def _look_behind(self) -> None:
+    def _finish(self) -> None:
         for node in list(self._finishing):
             self._finishing[node] -= 1
             if self._finishing[node] == 0:
@@ -136,7 +132,7 @@ class DispatcherModel:
                 if node in self._cluster.out_of_service:
                     self._failed.append(node)
                 else:
-                    self._label(node, str(self._told.node_label))
+                    self._label(node, str(self._arguments.node_label))
 
     def _release(self, node: str) -> None:
         if node in self._cluster.out_of_service:
@@ -146,19 +142,20 @@ class DispatcherModel:
 
     def _label(self, node: str, value: str | None, *, over: bool = True) -> None:
         labels = self._cluster.nodes[node]["metadata"]["labels"]
-        for key in (names.RUNTIME_LABEL, names.instance_label(self._told.multi_install_suffix)):
+        own = names.instance_label(self._arguments.multi_install_suffix)
+        for key in (names.RUNTIME_LABEL, own):
             if value is None:
                 labels.pop(key, None)
             elif over or key not in labels:
                 labels[key] = value
 
     def _create(self, node: str) -> str:
-        if self._told.claim_node_pending or self._told.remove_node_label:
-            self._label(node, "false", over=self._told.remove_node_label)
+        if self._arguments.claim_node_pending or self._arguments.remove_node_label:
+            self._label(node, "false", over=self._arguments.remove_node_label)
         job = copy.deepcopy(self._template)
         metadata = job["metadata"]
-        metadata["name"] = f"{self._told.name_prefix}-{node}"
-        owner = {names.OWNER_LABEL: self._told.name_prefix}
+        metadata["name"] = f"{self._arguments.name_prefix}-{node}"
+        owner = {names.OWNER_LABEL: self._arguments.name_prefix}
         metadata["labels"] |= owner | {names.NODE_LABEL: node}
         pod = job["spec"]["template"].setdefault("metadata", {})
         pod["labels"] = pod.get("labels", {}) | owner

@@ -1,4 +1,4 @@
-"""`KubeApi` on a model of a cluster, in virtual time, with faults where a test wants them."""
+"""`KubeApi` for a model of a cluster, in virtual time, with the faults that a test asks for."""
 # ruff: noqa: ARG002 - the protocol gives the arguments of methods
 
 import asyncio
@@ -33,13 +33,16 @@ LATENCY = 0.02
 
 
 class FakeKubeApi:
-    """One client. `asked` are the names of its calls; a dead one never gets an answer again."""
+    """One client."""
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
         self.asked: list[str] = []
+        """The names of its calls."""
         self.dead = False
+        """Whether it never gets an answer again."""
         self.down_until = 0.0
+        """Until when the API server is out of reach."""
         self._before: dict[str, list[Exception]] = defaultdict(list)
         self._after: dict[str, list[Exception]] = defaultdict(list)
 
@@ -69,7 +72,7 @@ class FakeKubeApi:
         return answer
 
     async def _reach(self) -> None:
-        """Hold an event of the watch back while the server is out of reach."""
+        """Hold back an event of the watch while the server is out of reach."""
         if self.dead:
             await asyncio.Event().wait()
         await asyncio.sleep(max(0.0, self.down_until - now()))

@@ -1,4 +1,4 @@
-"""What the tests of the runner share: a cluster with an installation, requests, and runs of a rollout."""
+"""What tests of rollouts share: a cluster with an installation, requests, and whole runs."""
 
 import json
 from dataclasses import dataclass, field, replace
@@ -69,7 +69,7 @@ def request(
 
 
 def approved(found: Preview, wanted: InstallRequest) -> InstallRequest:
-    """Return the request bound to what a preview of it has found, as a person approves it."""
+    """Return the request bound to the plan of its preview, as a person approves it."""
     text = json.dumps(
         document(
             found.plan,
@@ -83,7 +83,7 @@ def approved(found: Preview, wanted: InstallRequest) -> InstallRequest:
 
 
 def cluster(nodes: int, *, kind: type[Cluster] = Cluster, **settings: Any) -> Cluster:
-    """Return a cluster with an installation that nobody works on."""
+    """Return a cluster with an installation and no run."""
     made = kind(**settings)
     made.add_nodes(*(f"node-{number:02d}" for number in range(nodes)))
     made.create_lease(NAMESPACE, lease_manifest(LEASE, installation=INSTALLATION, stack=STACK))

@@ -1,7 +1,4 @@
-"""The pods of per-node Jobs.
-
-One goes on working on its host after its Job is gone, until its grace is over.
-"""
+"""The pods of per-node Jobs, which may outlive their Job by the grace period."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +11,7 @@ SOME_TIME = "2026-01-01T00:00:00Z"
 
 
 def made(job: Object, uid: str, *, starts: bool = True) -> Object:
-    """Return the next pod of a Job: at work, or waiting for ever where its node is not there."""
+    """Return the next pod of a Job: at work, or waiting forever if its node does not exist."""
     template, name = job["spec"]["template"], job["metadata"]["name"]
     owner = {"kind": "Job", "name": name, "uid": job["metadata"]["uid"], "controller": True}
     return {
@@ -30,7 +27,7 @@ def made(job: Object, uid: str, *, starts: bool = True) -> Object:
 
 
 def of_job(kept: Mapping[str, Object], job: Object) -> list[Object]:
-    """Return the pods of that very Job, not those of another one of its name."""
+    """Return the pods of that very Job, not those of another one with the same name."""
     uid, name = job["metadata"]["uid"], job["metadata"]["name"]
 
     def is_its(pod: Object) -> bool:
@@ -45,7 +42,7 @@ def of_job(kept: Mapping[str, Object], job: Object) -> list[Object]:
 
 
 def works(pod: Object) -> bool:
-    """Whether it may change its host."""
+    """Return whether it may change its host."""
     return bool(pod["status"].get("phase") == "Running" and pod.get("spec", {}).get("nodeName"))
 
 
@@ -55,7 +52,7 @@ def node_of(pod: Object) -> str:
 
 
 def end(pod: Object, *, ok: bool) -> None:
-    """End its work; where it failed, it says in which stage."""
+    """End its work; a failed pod says in which stage."""
     if ok:
         pod["status"] = {"phase": "Succeeded"}
         return

@@ -1,4 +1,4 @@
-"""What an API server does with objects, whatever they mean: it keeps, versions and finds them, and tells of changes."""
+"""An API server's work on any objects: it stores, versions and finds them and reports changes."""
 
 import asyncio
 import copy
@@ -15,7 +15,7 @@ Kept = dict[str, Object]
 
 
 class RefusedError(Exception):
-    """The API server says no."""
+    """Raised when the API server refuses a request."""
 
     def __init__(self, status: int, reason: str, message: str = "") -> None:
         super().__init__(message or reason)
@@ -31,7 +31,7 @@ class Event(NamedTuple):
 
 @dataclass
 class Namespace:
-    """What one namespace holds. Objects of the same name in another are others."""
+    """The objects of one namespace."""
 
     jobs: Kept = field(default_factory=dict)
     pods: Kept = field(default_factory=dict)
@@ -40,21 +40,21 @@ class Namespace:
 
 
 HOME = "kube-system"
-"""Where the product has its objects if nothing else is said."""
+"""The namespace of the product's objects, by default."""
 
 
 @dataclass
 class Store:
     """Objects as on the wire, with the API server's rules for them.
 
-    `jobs`, `pods` and `leases` are those of `HOME`, where most tests have everything.
+    `jobs`, `pods` and `leases` are those of `HOME`, where most tests have all of them.
     """
 
     nodes: Kept = field(default_factory=dict)
     objects: Kept = field(default_factory=dict)
-    """Other objects by their path behind the API version: `namespaces/kube-system`."""
+    """Other objects by their path after the API version: `namespaces/kube-system`."""
     forgotten: int = 0
-    """A watch from before this version is told that it is too old."""
+    """A watch from an earlier version than this gets the answer that it is too old."""
 
     def __post_init__(self) -> None:
         self.namespaces: dict[str, Namespace] = defaultdict(Namespace)
@@ -93,19 +93,19 @@ class Store:
         return copy.deepcopy(kept[name])
 
     def events_of(self, namespace: str, field_selector: str) -> list[Object]:
-        """Return the events about the object with a UID, of one type."""
+        """Return the events of one type about one object."""
         wanted = dict(term.split("=") for term in field_selector.split(","))
         assert wanted.keys() == {"involvedObject.uid", "type"}
-        told = self.namespaces[namespace].events
+        events = self.namespaces[namespace].events
         uid, kind = wanted["involvedObject.uid"], wanted["type"]
         return [
             copy.deepcopy(e)
-            for e in told
+            for e in events
             if e["involvedObject"]["uid"] == uid and e["type"] == kind
         ]
 
     def objects_at(self, path: str) -> list[Object]:
-        """Return those of `objects` that stand directly in that collection, with their names."""
+        """Return the `objects` directly in that collection, with their names."""
         below = {
             key.removeprefix(path): o for key, o in self.objects.items() if key.startswith(path)
         }
@@ -116,7 +116,7 @@ class Store:
         ]
 
     def patch_metadata(self, path: str, patch: Object) -> None:
-        """Merge into the metadata of one of `objects`, as a merge patch does."""
+        """Apply a merge patch to the metadata of one of `objects`."""
         metadata = self.find(self.objects, path)["metadata"]
         if patch.get("resourceVersion", "") != metadata.get("resourceVersion", ""):
             raise RefusedError(409, "Conflict", "the object has been modified")
@@ -140,7 +140,7 @@ class Store:
     def replace_lease(self, namespace: str, name: str, manifest: Object) -> Object:
         wanted, leases = manifest["metadata"], self.namespaces[namespace].leases
         if name not in leases and "uid" not in wanted:
-            # Leases may be made by a PUT, unless it says which one it means.
+            # A PUT may create a Lease, unless it names a UID.
             return self.create_lease(namespace, manifest)
         if name not in leases:
             raise RefusedError(409, "Conflict", "the UID in the precondition does not match")
@@ -165,7 +165,7 @@ class Store:
     async def follow(
         self, namespace: str, selector: str, resource_version: str
     ) -> AsyncIterator[Event]:
-        """Yield the changes of a namespace's Jobs after a version, for ever."""
+        """Yield the changes of a namespace's Jobs after a version, forever."""
         position = int(resource_version)
         news = asyncio.Event()
         self._followers.append(news)
@@ -211,11 +211,11 @@ class Store:
 
 
 def is_seen(event: Event, namespace: str, selector: str) -> bool:
-    """Whether a watch of a namespace's Jobs is told of it."""
+    """Return whether a watch of a namespace's Jobs gets the event."""
     metadata = event.object["metadata"]
     return metadata["namespace"] == namespace and matches(selector, metadata.get("labels") or {})
 
 
 def merged(old: Object, changes: Object) -> Object:
-    """Return a map after a merge patch, which removes what it says is null."""
+    """Return a map after a merge patch, in which null removes a key."""
     return {key: value for key, value in {**old, **changes}.items() if value is not None}

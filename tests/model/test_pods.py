@@ -1,4 +1,4 @@
-"""The model of a cluster lets pods outlive their Jobs, as a real one does."""
+"""In the model of a cluster pods can outlive their Jobs, as in a real one."""
 
 import asyncio
 
@@ -27,7 +27,7 @@ def terminating(on: Cluster) -> list[bool]:
     return ["deletionTimestamp" in pod["metadata"] for pod in on.at_work("node-00")]
 
 
-def test_a_pod_goes_on_after_its_job_was_deleted_and_the_next_one_is_too_many() -> None:
+def test_a_pod_outlives_its_deleted_job_and_the_next_one_is_a_violation() -> None:
     async def story() -> None:
         on.create_job(NAMESPACE, job())
         on.delete_job(NAME, None)
@@ -61,7 +61,7 @@ def test_an_evicted_pod_is_replaced_as_the_policy_says(
 
 
 @pytest.mark.parametrize(("waits", "failed"), [(True, False), (False, True)])
-def test_a_job_at_its_deadline_has_failed_with_its_pod_or_before(
+def test_a_job_at_its_deadline_fails_after_its_pod_has_ended_or_before(
     *, waits: bool, failed: bool
 ) -> None:
     async def story() -> None:
@@ -76,7 +76,7 @@ def test_a_job_at_its_deadline_has_failed_with_its_pod_or_before(
     simulate(story())
 
 
-def test_objects_of_the_same_name_in_another_namespace_are_others() -> None:
+def test_objects_of_the_same_name_in_two_namespaces_are_distinct() -> None:
     async def story() -> None:
         on.create_job(NAMESPACE, job())
         on.create_job("team-b", job())

@@ -1,4 +1,4 @@
-"""An event loop in which waiting takes no time: what happens next happens now, and the clock says when it was."""
+"""An event loop in virtual time: instead of waiting, the clock jumps to the next event."""
 
 import asyncio
 import selectors
@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 class _NoWait(selectors.SelectSelector):
-    """Never blocks and never reports a file: sockets, threads and processes have no place in virtual time."""
+    """Never blocks and never reports a file: virtual time has no sockets, threads or processes."""
 
     now = 0.0
 
@@ -30,7 +30,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 def now() -> float:
-    """Return the virtual time: the clock to give to what takes one."""
+    """Return the virtual time; to be passed wherever a clock is taken."""
     return asyncio.get_running_loop().time()
 
 
