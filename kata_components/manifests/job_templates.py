@@ -10,19 +10,11 @@ from kata_components.manifests.builders import Manifest, as_written, chart_label
 from kata_components.manifests.mounted_configs import checksum_annotations
 from kata_components.manifests.node_pod import node_container, node_pod
 from kata_components.manifests.yaml_text import yaml_text
+from kata_components.settings.implied_tolerations import IMPLIED_TOLERATIONS
 from kata_components.settings.settings import Settings
 from kata_components.settings.traits import Stage
 
 _EVERY_TAINT = {"operator": "Exists"}
-_TAINTS_OF_DAEMONS = {
-    "not-ready": "NoExecute",
-    "unreachable": "NoExecute",
-    "disk-pressure": "NoSchedule",
-    "memory-pressure": "NoSchedule",
-    "pid-pressure": "NoSchedule",
-    "unschedulable": "NoSchedule",
-}
-"""The node taints that Kubernetes lets the pods of a DaemonSet tolerate without a word."""
 
 
 def install_job(settings: Settings) -> Manifest:
@@ -104,10 +96,5 @@ def _tolerations(settings: Settings, kind: names.JobKind) -> list[Manifest]:
     """
     if kind == "cleanup":
         return [dict(_EVERY_TAINT)]
-    daemons = [
-        {"key": f"node.kubernetes.io/{taint}", "operator": "Exists", "effect": effect}
-        for taint, effect in _TAINTS_OF_DAEMONS.items()
-    ]
-    return ([dict(_EVERY_TAINT)] if settings.job.nodes else daemons) + as_written(
-        settings.tolerations
-    )
+    general = [_EVERY_TAINT] if settings.job.nodes else IMPLIED_TOLERATIONS
+    return [*map(dict, general), *as_written(settings.tolerations)]

@@ -15,6 +15,7 @@ from kata_components.planning.node_jobs import JobState, NodeJob
 from kata_components.planning.node_state import NodeState
 from kata_components.planning.step import Action, Barrier, Step, step_of
 from kata_components.planning.verdict import Rules, verdict
+from kata_components.settings.wave_sizes import CANARY
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,7 +177,7 @@ def _waves(found: Sequence[NodeState], steps: Mapping[str, Step], rules: Rules) 
         for f, step in planned
         if step.action.pending and not (step.is_begun or step.action.writes_only)
     ]
-    canaries = waves.canaries(begun, proven) if waves.CANARY in rules.sizes else []
+    canaries = waves.canaries(begun, proven) if CANARY in rules.sizes else []
     started = len(done) + len(begun) + adopted
     cut = waves.split(
         fresh, tried=[*proven, *begun], started=started, sizes=rules.sizes, total=len(found)
@@ -187,7 +188,7 @@ def _waves(found: Sequence[NodeState], steps: Mapping[str, Step], rules: Rules) 
     for node in (*begun, *written):
         yield replace(steps[node.metadata.name], wave=wave, canary=node in canaries)
     for number, nodes in enumerate(cut):
-        canary = bool(rules.sizes) and rules.sizes[number] == waves.CANARY
+        canary = bool(rules.sizes) and rules.sizes[number] == CANARY
         for node in nodes:
             yield replace(steps[node.metadata.name], wave=number, canary=canary)
 

@@ -5,13 +5,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from kata_components.kubernetes.nodes import Node
-from kata_components.planning import demands, waves
+from kata_components.planning import demands
 from kata_components.planning.approval import PARALLELISM, Approval, Pace
 from kata_components.planning.demands import Demands
 from kata_components.planning.host_digest import Contents, current, host_digests
 from kata_components.planning.ownership import Owner
 from kata_components.planning.selection import Selection
 from kata_components.planning.verdict import Rules
+from kata_components.settings.wave_sizes import Size
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,9 +55,9 @@ class InstallRequest:
     job: Mapping[str, Any]
     """The template of the install Jobs."""
     parallelism: int
-    sizes: tuple[waves.Size, ...]
+    sizes: tuple[Size, ...]
     """The sizes of the waves."""
-    max_failures: waves.Size
+    max_failures: Size
     soak_seconds: int
     node_timeout_seconds: int
     not_ready: Literal["skip", "attempt"]

@@ -8,19 +8,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from kata_components.kubernetes.nodes import Node, Taint
+from kata_components.settings.implied_tolerations import IMPLIED_TOLERATIONS
 
 Toleration = Mapping[str, Any]
 """As in a pod spec."""
 
 _BLOCKING: Final = frozenset({"NoSchedule", "NoExecute"})
-_IMPLIED: Final = tuple(
-    {"key": f"node.kubernetes.io/{condition}", "operator": "Exists", "effect": effect}
-    for effect, conditions in {
-        "NoExecute": ("not-ready", "unreachable"),
-        "NoSchedule": ("disk-pressure", "memory-pressure", "pid-pressure", "unschedulable"),
-    }.items()
-    for condition in conditions
-)
 
 
 def blocking(node: Node, tolerations: Sequence[Toleration]) -> str:
@@ -29,7 +22,12 @@ def blocking(node: Node, tolerations: Sequence[Toleration]) -> str:
     Empty when none does.
     """
     return next(
-        (_text(taint) for taint in node.taints if _blocks(taint, (*tolerations, *_IMPLIED))), ""
+        (
+            _text(taint)
+            for taint in node.taints
+            if _blocks(taint, (*tolerations, *IMPLIED_TOLERATIONS))
+        ),
+        "",
     )
 
 
@@ -39,7 +37,10 @@ def evicting(node: Node, tolerations: Sequence[Toleration]) -> str:
     Those by which Kubernetes says that a node is NotReady say nothing that its condition does not.
     """
     ending = (taint for taint in node.taints if taint.effect == "NoExecute")
-    return next((_text(taint) for taint in ending if _blocks(taint, (*tolerations, *_IMPLIED))), "")
+    return next(
+        (_text(taint) for taint in ending if _blocks(taint, (*tolerations, *IMPLIED_TOLERATIONS))),
+        "",
+    )
 
 
 def _blocks(taint: Taint, tolerations: Sequence[Toleration]) -> bool:

@@ -6,12 +6,13 @@ from typing import Literal, NamedTuple
 
 from kata_components import names
 from kata_components.kubernetes.nodes import Node
-from kata_components.planning import demands, host_digest, waves
+from kata_components.planning import demands, host_digest
 from kata_components.planning.demands import Demands
 from kata_components.planning.node_jobs import JobState
 from kata_components.planning.node_state import NodeState
 from kata_components.planning.step import Action, Barrier, Step
 from kata_components.planning.taints import Toleration, blocking
+from kata_components.settings.wave_sizes import Size
 
 
 def _as_it_is(step: Step) -> Step:
@@ -36,7 +37,7 @@ class Rules:
     suffix: str
     digests: Mapping[int, str]
     namespace: str = ""
-    sizes: Sequence[waves.Size] = ()
+    sizes: Sequence[Size] = ()
     soak_seconds: int = 0
     not_ready: Literal["skip", "attempt"] = "skip"
     existing: Literal["adopt", "install"] | None = None

@@ -15,11 +15,9 @@ from itertools import zip_longest
 from typing import Final, NamedTuple
 
 from kata_components.kubernetes.nodes import Node
+from kata_components.settings.wave_sizes import CANARY, Size, percent
 
-CANARY: Final = "canary"
 ZONE_LABEL: Final = "topology.kubernetes.io/zone"
-
-Size = str | int
 
 
 class Kind(NamedTuple):
@@ -56,9 +54,8 @@ def allowed(failures: Size, total: int) -> int:
 
 
 def _exact(size: Size, total: int) -> Fraction:
-    if isinstance(size, str) and size.endswith("%"):
-        return Fraction(total * int(size[:-1]), 100)
-    return Fraction(int(size))
+    share = percent(size)
+    return Fraction(int(size)) if share is None else Fraction(total * share, 100)
 
 
 def reach(sizes: Iterable[Size], nodes: Iterable[Node]) -> int:

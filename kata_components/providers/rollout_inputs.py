@@ -10,10 +10,10 @@ from kata_components.planning.demands import Demands
 from kata_components.planning.ownership import Owner
 from kata_components.planning.requests import CleanupRequest, InstallRequest
 from kata_components.planning.selection import Selection
-from kata_components.planning.waves import Size
 from kata_components.providers import plan_file
 from kata_components.providers.common_inputs import CommonInputs
 from kata_components.providers.provenance import Passed
+from kata_components.settings.wave_sizes import Size
 
 
 class RolloutInputs(CommonInputs, frozen=True, kw_only=True):

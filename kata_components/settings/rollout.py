@@ -1,29 +1,19 @@
 """How a rollout in job mode advances: waves, failure budget, times."""
 
-import re
 from itertools import pairwise
 from typing import Annotated, Literal
 
 from pydantic import Field, PlainValidator, field_validator
 
 from kata_components.settings.model import Count, Many, Model, PositiveCount
-
-CANARY = "canary"
-_PERCENT = re.compile(r"(\d{1,3})%")
-_WHOLE = 100
-
-
-def percent(value: object) -> int | None:
-    """Return the number in a text such as `10%`; None for anything else or above 100%."""
-    match = _PERCENT.fullmatch(value) if isinstance(value, str) and value.isascii() else None
-    return int(match[1]) if match and int(match[1]) <= _WHOLE else None
+from kata_components.settings.wave_sizes import CANARY, Size, percent
 
 
 def _is_count(value: object, least: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
-def _wave(value: object) -> str | int:
+def _wave(value: object) -> Size:
     if value == CANARY or _is_count(value, 1) or percent(value):
         return value  # type: ignore[return-value]  # one of the three shapes, see above
     raise ValueError(
@@ -31,7 +21,7 @@ def _wave(value: object) -> str | int:
     )
 
 
-def _budget(value: object) -> str | int:
+def _budget(value: object) -> Size:
     if _is_count(value, 0) or percent(value) is not None:
         return value  # type: ignore[return-value]  # one of the two shapes, see above
     raise ValueError('must be a number of nodes from 0, or a percentage from "0%" to "100%"')
@@ -47,8 +37,8 @@ class Rollout(Model):
     """Pacing of a rollout; times in seconds."""
 
     runs_in: Literal["pulumi", "cluster"]
-    waves: Many[Annotated[str | int, PlainValidator(_wave, json_schema_input_type=_WaveShape)]]
-    max_failures: Annotated[str | int, PlainValidator(_budget, json_schema_input_type=_BudgetShape)]
+    waves: Many[Annotated[Size, PlainValidator(_wave, json_schema_input_type=_WaveShape)]]
+    max_failures: Annotated[Size, PlainValidator(_budget, json_schema_input_type=_BudgetShape)]
     soak_seconds: Count
     node_timeout_seconds: PositiveCount
     not_ready: Literal["skip", "attempt"]
@@ -59,7 +49,7 @@ class Rollout(Model):
 
     @field_validator("waves")
     @classmethod
-    def _cumulative(cls, waves: tuple[str | int, ...]) -> tuple[str | int, ...]:
+    def _cumulative(cls, waves: tuple[Size, ...]) -> tuple[Size, ...]:
         """Refuse waves that shrink; numbers and percentages compare only on the cluster."""
         if CANARY in waves[1:]:
             raise ValueError('"canary" can only be the first wave')

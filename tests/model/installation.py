@@ -14,9 +14,9 @@ from kata_components.planning.node_jobs import JobKind
 from kata_components.planning.ownership import Owner
 from kata_components.planning.requests import CleanupRequest, InstallRequest
 from kata_components.planning.selection import Selection
-from kata_components.planning.waves import Size
 from kata_components.runners.clock import timestamp
 from kata_components.runners.lease import lease_manifest
+from kata_components.settings.wave_sizes import Size
 from tests.model.cluster import Cluster
 from tests.model.fake_api import FakeKubeApi
 

@@ -9,6 +9,7 @@ from kata_components.pacing.wave_queue import WaveQueue
 from kata_components.planning import verdict, waves
 from kata_components.planning.demands import Demands
 from kata_components.planning.node_mark import Mark
+from kata_components.settings.wave_sizes import CANARY, Size
 from tests.simulation.planting import Patch, around, bug
 
 # Waves and soaks.
@@ -39,15 +40,15 @@ def soak_that_was_cut_off_is_forgotten() -> Patch:
 
 @bug(large=0.5)
 def waves_are_larger_than_asked() -> Patch:
-    def split(original: Any, waiting: Any, *, sizes: Sequence[waves.Size], **others: Any) -> Any:
-        doubled = [size if size == waves.CANARY else _doubled(size) for size in sizes]
+    def split(original: Any, waiting: Any, *, sizes: Sequence[Size], **others: Any) -> Any:
+        doubled = [size if size == CANARY else _doubled(size) for size in sizes]
         return original(waiting, sizes=doubled, **others)
 
     return around(waves, "split", split)
 
 
-def _doubled(size: waves.Size) -> waves.Size:
-    return f"{2 * int(size[:-1])}%" if isinstance(size, str) else 2 * size
+def _doubled(size: Size) -> Size:
+    return f"{min(100, 2 * int(size[:-1]))}%" if isinstance(size, str) else 2 * size
 
 
 @bug(large=0.5)
