@@ -15,7 +15,9 @@ from kata_components.kubernetes.api import KubeApi
 from kata_components.kubernetes.connect import connect
 from kata_components.manifests.job_templates import config_map
 from kata_components.planning import node_jobs, node_mark
-from kata_components.planning.node_jobs import JobStamp, JobState, NodeJob
+from kata_components.planning.job_stamp import JobStamp
+from kata_components.planning.node_jobs import JobState, NodeJob
+from kata_components.planning.step import Action, Step
 from kata_components.runners.clock import timestamp
 from kata_components.settings.load import load_settings
 from sandbox.cluster import Cluster
@@ -117,7 +119,9 @@ async def _ended(api: KubeApi, count: int, on_end: Callable[[str], None] = lambd
 
 
 def _job(node: str) -> dict[str, Any]:
-    return _stamp().manifest(node, node_uid="", machine_id="")
+    return _stamp().job(
+        Step(node=node, node_uid="", machine_id="", action=Action.INSTALL, reason="")
+    )
 
 
 @functools.cache

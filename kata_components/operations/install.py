@@ -3,7 +3,7 @@
 import asyncio
 import functools
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from kata_components import names, wording
@@ -16,13 +16,12 @@ from kata_components.pacing.failure_budget import Budget
 from kata_components.pacing.node_run import Phase
 from kata_components.pacing.pacer import Pacer
 from kata_components.pacing.progress import Failure, Progress
-from kata_components.planning import node_jobs, node_mark, waves
-from kata_components.planning.host_digest import current
-from kata_components.planning.node_jobs import JobStamp, NodeJob
+from kata_components.planning import node_jobs, waves
+from kata_components.planning.node_jobs import NodeJob
+from kata_components.planning.node_work import InstallWork
 from kata_components.planning.plan import Plan
 from kata_components.planning.requests import CleanupRequest, InstallRequest
-from kata_components.planning.step import Action, Step
-from kata_components.runners.clock import timestamp
+from kata_components.planning.step import Action
 from kata_components.runners.dispatcher import retired
 from kata_components.runners.executor import Executor
 from kata_components.runners.finished_jobs import (
@@ -31,7 +30,6 @@ from kata_components.runners.finished_jobs import (
     remove_succeeded,
 )
 from kata_components.runners.lease import HeldLease, held
-from kata_components.runners.orders import Orders
 from kata_components.runners.progress import OnProgress, Say
 from kata_components.runners.pulumi_cleanup import NONE_CLEANED, Cleaned, pace
 
@@ -97,12 +95,13 @@ async def install(
         async def work_off(planned: Plan) -> InstallResult:
             pacer = _pacer(request, planned)
             if planned.pending:
-                wanted = orders(request, planned)
 
                 def show(progress: Progress) -> None:
                     on_progress("install", progress, loop.time() - began)
 
-                await Executor(api, pacer, wanted, lease, say=say, on_progress=show).run()
+                await Executor(
+                    api, pacer, InstallWork(request), lease, say=say, on_progress=show
+                ).run()
             if planned.pending or planned.leftover:
                 whole = planned.pending and len(pacer.nodes.within(Phase.DONE)) == len(
                     planned.pending
@@ -185,53 +184,6 @@ def _pacer(request: InstallRequest, planned: Plan) -> Pacer:
         soak_seconds=request.soak_seconds,
         opens_in=planned.opens_in,
         node_timeout_seconds=request.node_timeout_seconds,
-    )
-
-
-def orders(request: InstallRequest, planned: Plan) -> Orders:
-    """Return what the pacer's commands mean for installs."""
-    key = names.mark_annotation(request.suffix)
-
-    def labels(step: Step) -> Mapping[str, str]:
-        return (
-            dict.fromkeys(request.demands.labels, "true") if step.action is Action.RELABEL else {}
-        )
-
-    def marks(step: Step) -> Mapping[str, str]:
-        # What is only labelled has its mark.
-        return {} if step.action is Action.RELABEL else written(step)
-
-    def written(step: Step, digest: str = planned.digest, failed: str = "") -> Mapping[str, str]:
-        made = node_mark.Mark(
-            kata_version=request.kata_version,
-            digest=digest,
-            node_uid=step.node_uid,
-            machine_id=step.machine_id,
-            time=timestamp(),
-            failed=failed,
-            namespace=request.namespace,
-            adopted=step.action is Action.ADOPT,
-        )
-        return {key: node_mark.render(made)}
-
-    return Orders(
-        namespace=request.namespace,
-        suffix=request.suffix,
-        steps={step.node: step for step in planned.pending},
-        stamp=JobStamp(
-            template=request.job,
-            kind="install",
-            suffix=request.suffix,
-            digest=current(request.rules().digests),
-            node_timeout_seconds=request.node_timeout_seconds,
-        ),
-        marks=marks,
-        labels=labels,
-        traces=lambda step: written(
-            step, digest="", failed=planned.digest if step.failed_before else step.failed_at
-        ),
-        failures=lambda step: written(step, digest="", failed=planned.digest),
-        objection=lambda _step, node: request.objection(node),
     )
 
 

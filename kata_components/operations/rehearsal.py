@@ -9,9 +9,9 @@ from typing import Final
 
 from kata_components.errors import ApiError
 from kata_components.kubernetes.api import KubeApi, Manifest
-from kata_components.pacing.commands import CommandStatus, CreateJob, status_of
+from kata_components.pacing.commands import CommandStatus, status_of
 from kata_components.planning import guardrails, node_jobs
-from kata_components.planning.node_jobs import JobStamp
+from kata_components.planning.job_stamp import JobStamp
 from kata_components.planning.step import Step
 
 _NO_DRY_RUN: Final = "BadRequest"
@@ -23,7 +23,7 @@ def first_job(stamp: JobStamp, steps: Sequence[Step]) -> Manifest | None:
     """Return the Job of the first step that needs one, None when none does."""
     for step in steps:
         if step.needs_job:
-            return stamp.manifest(step.node, node_uid=step.node_uid, machine_id=step.machine_id)
+            return stamp.job(step)
     return None
 
 
@@ -43,7 +43,7 @@ async def refusals(api: KubeApi, namespace: str, suffix: str, job: Manifest) -> 
         # it pass.
         if error.rbac_denied or error.conflict or error.reason == _NO_DRY_RUN:
             return []
-        if error.unauthenticated or status_of(CreateJob(node=""), error) not in {
+        if error.unauthenticated or status_of(error, creates=True) not in {
             CommandStatus.REJECTED,
             CommandStatus.FULL,
         }:

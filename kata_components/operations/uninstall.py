@@ -15,16 +15,18 @@ from kata_components.operations import fleet, rehearsal, report
 from kata_components.operations.claim import Claim
 from kata_components.pacing.progress import Failure
 from kata_components.planning.cleanup_plan import cleanup_plan
+from kata_components.planning.node_work import CleanupWork
 from kata_components.planning.plan import Plan
 from kata_components.planning.requests import CleanupRequest
 from kata_components.planning.selection import Selection
 from kata_components.planning.step import Action, Step
 from kata_components.runners import pulumi_cleanup
+from kata_components.runners.clock import timestamp
 from kata_components.runners.finished_jobs import delete_all, drop_jobs
 from kata_components.runners.lease import HeldLease
 from kata_components.runners.marking import written
 from kata_components.runners.progress import OnProgress, Say
-from kata_components.runners.pulumi_cleanup import NONE_CLEANED, Cleaned, no_marks, orders
+from kata_components.runners.pulumi_cleanup import NONE_CLEANED, Cleaned
 
 DEAD_NODE_SECONDS: Final = 60.0
 """So long the end of an installation waits for nodes that are NotReady."""
@@ -121,7 +123,7 @@ class Uninstall:
 
     async def _rehearse(self, api: KubeApi, planned: Plan) -> None:
         """Refuse to begin what could not be carried out."""
-        job = rehearsal.first_job(orders(self.request, planned).stamp, planned.pending)
+        job = rehearsal.first_job(CleanupWork(self.request).stamp, planned.pending)
         refusals = (
             await rehearsal.refusals(api, self.request.namespace, self.request.suffix, job)
             if job
@@ -173,12 +175,12 @@ class Uninstall:
         ]
 
     async def _abandon(self, api: KubeApi, steps: Sequence[Step], lease: HeldLease) -> None:
-        marks = no_marks(self.request)
+        work = CleanupWork(self.request)
         own = names.instance_label(self.request.suffix)
 
         async def release(step: Step) -> None:
             labels = {own: None} if step.keeps_label else {own: None, names.RUNTIME_LABEL: None}
-            await written(api, lease, step, marks, labels)
+            await written(api, lease, step, work.done_annotations(step, timestamp()), labels)
 
         await run_bounded(CALLS_AT_ONCE, map(release, steps))
 

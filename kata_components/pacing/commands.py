@@ -1,10 +1,12 @@
-"""What the pacer asks for and what came of it: the whole vocabulary between the pure pacer and its driver."""
+"""What the pacer asks for and what came of it: all that pacer and executor say to each other."""
 
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
 from kata_components.errors import ApiError
+from kata_components.planning.node_jobs import NodeJob
+from kata_components.planning.step import Step
 
 
 @dataclass(frozen=True)
@@ -14,7 +16,7 @@ class CreateJob:
     Where it `replaces` one, by its UID, only when no pod of that one works any more.
     """
 
-    node: str
+    step: Step
     replaces: str = ""
 
 
@@ -22,25 +24,26 @@ class CreateJob:
 class DeleteJob:
     """Delete a finished Job that stands in the way of the node's next one."""
 
-    node: str
-    job: str
-    uid: str
+    step: Step
+    job: NodeJob
 
 
 @dataclass(frozen=True)
 class WriteMark:
     """Write (install) or remove (cleanup) the mark of a node whose Job succeeded."""
 
-    node: str
+    step: Step
 
 
 @dataclass(frozen=True)
 class Diagnose:
-    """Leave a trace of a failed or vanished Job on its node, and find out why, and whether the node is still there."""
+    """Leave a trace of a failed Job on its node; find out why, and if the node is still there.
 
-    node: str
-    job: str
-    uid: str
+    `job` is None where it vanished too often.
+    """
+
+    step: Step
+    job: NodeJob | None
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,7 @@ _CODES: Final = {404: CommandStatus.GONE, 409: CommandStatus.CONFLICT, 429: Comm
 _SERVER_ERROR: Final = 500
 
 
-def status_of(command: Command, error: ApiError) -> CommandStatus:
+def status_of(error: ApiError, *, creates: bool = False) -> CommandStatus:
     """Return how a command has ended that was answered with an error."""
     if error.over_quota:
         return CommandStatus.FULL
@@ -111,8 +114,4 @@ def status_of(command: Command, error: ApiError) -> CommandStatus:
         return CommandStatus.UNKNOWN
     code = _CODES.get(error.status, CommandStatus.REJECTED)
     # A create is about nothing that could be gone: its 404 means that the namespace is not there.
-    return (
-        CommandStatus.REJECTED
-        if code is CommandStatus.GONE and isinstance(command, CreateJob)
-        else code
-    )
+    return CommandStatus.REJECTED if code is CommandStatus.GONE and creates else code

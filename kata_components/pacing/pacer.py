@@ -177,7 +177,7 @@ class Pacer:
 
     def on_result(self, now: float, command: NodeCommand, result: Result) -> None:
         """Take the end of a command about a node."""
-        run = self.nodes[command.node]
+        run = self.nodes[command.step.node]
         run.busy = False
         self._transitions.touch(run)
         if result.code is CommandStatus.THROTTLED:
@@ -228,8 +228,8 @@ class Pacer:
 
     def _created(self, now: float, run: NodeRun, result: Result) -> None:
         if run.phase is not Phase.CREATING:
-            # The watch was faster and has moved the node on; what it retry_after_seconds for had to wait for this
-            # answer.
+            # The watch was faster and has moved the node on; what that calls for had to wait for
+            # this answer.
             self._due.add_at(now, run.step.node)
             return
         if result.code is CommandStatus.DONE:
@@ -242,8 +242,8 @@ class Pacer:
         if result.code in {CommandStatus.REJECTED, CommandStatus.UNKNOWN}:
             self._transitions.settle(run, Phase.FAILED, result.text)
             return
-        self.jobs.forget(command.node, command.uid)
-        run.replaces = command.uid
+        self.jobs.forget(command.step.node, command.job.uid)
+        run.replaces = command.job.uid
         self._transitions.enter(run, Phase.CREATING)
         self._due.add_at(now, run.step.node)
 
@@ -285,17 +285,15 @@ class Pacer:
             return None
         if run.phase in {Phase.CREATING, Phase.DELETING} and finished:
             self._transitions.enter(run, Phase.DELETING)
-            return DeleteJob(node, finished.name, finished.uid)
+            return DeleteJob(run.step, finished)
         match run.phase:
             case Phase.CREATING | Phase.DELETING:
                 self._transitions.enter(run, Phase.CREATING)
-                return CreateJob(node, run.replaces)
+                return CreateJob(run.step, run.replaces)
             case Phase.RECORDING:
-                return WriteMark(node)
+                return WriteMark(run.step)
             case Phase.INSPECTING:
-                return Diagnose(
-                    node, finished.name if finished else "", finished.uid if finished else ""
-                )
+                return Diagnose(run.step, finished)
             case _:
                 return None
 

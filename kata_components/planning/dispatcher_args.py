@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from kata_components import names, wording
 from kata_components.planning.host_digest import Contents, current, host_digests
-from kata_components.planning.node_jobs import POD_REPLACEMENT, telling
+from kata_components.planning.job_stamp import POD_REPLACEMENT, with_termination_messages
 
 MAX_NAMES: Final = 100
 """So many nodes are named to one dispatcher: its Job must not grow with the fleet."""
@@ -153,7 +153,7 @@ def node_template(
     """
     kept = {key: value for key, value in job["spec"].items() if key != "ttlSecondsAfterFinished"}
     limit = min(node_timeout_seconds, kept.get("activeDeadlineSeconds", node_timeout_seconds))
-    pod = telling(kept["template"]["spec"])
+    pod = with_termination_messages(kept["template"]["spec"])
     limits = {"activeDeadlineSeconds": limit, "podReplacementPolicy": POD_REPLACEMENT}
     spec = kept | limits | {"template": kept["template"] | {"spec": pod}}
     digest = {names.DIGEST_ANNOTATION: current(host_digests(job, mounted))}

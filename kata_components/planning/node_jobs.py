@@ -1,14 +1,13 @@
-"""Per-node Jobs: stamping one from a template, and what a Job found in the cluster means.
+"""Per-node Jobs: what a Job found in the cluster means. Pure.
 
-A Job is recognised by the labels and annotations of the contract (section 5.6, D32 to D34); beside
-them it carries the host digest, and UID and machine ID of the node it was stamped for.
+A Job is recognised by the labels and annotations with which `job_stamp`, or upstream's dispatcher,
+has stamped it.
 """
 
-from collections.abc import Iterable, Mapping
-from copy import copy
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from kata_components import names
 from kata_components.foreign import bounded
@@ -22,11 +21,6 @@ looks as if Kata were there, where another installation has labelled the node si
 """
 _DEFAULT_RETRIES: Final = 6
 """The `backoffLimit` that the API server sets where a Job has none."""
-
-
-POD_REPLACEMENT: Final = "Failed"
-"""The next pod of a Job waits until the one before has ended; by default it starts beside one that
-only has to."""
 
 
 class JobState(Enum):
@@ -146,77 +140,3 @@ def _state(job: Job) -> tuple[JobState, str]:
         return JobState.FAILED, bounded(": ".join(filter(None, (failed.reason, failed.message))))
     # SuccessCriteriaMet and FailureTarget come earlier, while pods still run: not an end yet.
     return JobState.ACTIVE, ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class JobStamp:
-    """Makes the node-pinned Jobs of one kind from a template.
-
-    `template` is a complete Job without name, namespace and node. The TTL is taken off: a Job that
-    ends while nobody paces must still be found. `node_timeout_seconds` becomes the Job's
-    activeDeadlineSeconds.
-    """
-
-    template: Mapping[str, Any]
-    kind: JobKind
-    suffix: str
-    digest: str
-    node_timeout_seconds: int
-
-    def name(self, node: str) -> str:
-        """Return the name of the Job of a node."""
-        return names.job_name(names.job_prefix(self.suffix, self.kind), node)
-
-    def manifest(self, node: str, *, node_uid: str, machine_id: str) -> dict[str, Any]:
-        """Return the Job for one machine.
-
-        Parts of the template are shared, not copied: do not change them.
-        """
-        owner = {names.OWNER_LABEL: names.job_prefix(self.suffix, self.kind)}
-        labels = owner | {names.NODE_LABEL: names.node_label(node)}
-        annotations = {
-            names.NODE_NAME_ANNOTATION: node,
-            names.NODE_UID_ANNOTATION: node_uid,
-            names.MACHINE_ID_ANNOTATION: machine_id,
-            names.DIGEST_ANNOTATION: self.digest,
-        }
-        job = copy(dict(self.template))
-        job["metadata"] = _labelled(job.get("metadata", {}), labels, annotations) | {
-            "name": self.name(node)
-        }
-        spec = {
-            key: value for key, value in job["spec"].items() if key != "ttlSecondsAfterFinished"
-        }
-        template = spec["template"]
-        job["spec"] = spec | {
-            "activeDeadlineSeconds": self.node_timeout_seconds,
-            "podReplacementPolicy": POD_REPLACEMENT,
-            "template": template
-            | {
-                "metadata": _labelled(template.get("metadata", {}), owner, {}),
-                "spec": telling(template["spec"]) | {"nodeName": node},
-            },
-        }
-        return job
-
-
-def telling(pod: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a pod spec whose containers leave the end of their log in their status when they fail.
-
-    There it needs no kubelet to be read and no right on logs. It reaches no host, so no digest
-    is_noop_apply it.
-    """
-    kinds = {kind: pod[kind] for kind in ("initContainers", "containers") if kind in pod}
-    told = {"terminationMessagePolicy": "FallbackToLogsOnError"}
-    return dict(pod) | {
-        kind: [dict(container) | told for container in found] for kind, found in kinds.items()
-    }
-
-
-def _labelled(
-    metadata: Mapping[str, Any], labels: Mapping[str, str], annotations: Mapping[str, str]
-) -> dict[str, Any]:
-    merged = dict(metadata) | {"labels": {**(metadata.get("labels") or {}), **labels}}
-    if annotations:
-        merged["annotations"] = {**(metadata.get("annotations") or {}), **annotations}
-    return merged

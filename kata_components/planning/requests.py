@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from kata_components.kubernetes.nodes import Node
 from kata_components.planning import demands
 from kata_components.planning.approval import PARALLELISM, Approval, Pace
 from kata_components.planning.demands import Demands
@@ -29,12 +28,6 @@ class CleanupRequest:
     """The Job of upstream's dispatcher, where that paces."""
     spared: Selection | None = None
     """A node that this selects when its turn comes is left as it is."""
-
-    def objection(self, node: Node) -> str:
-        """Return why a node that was planned is not to be cleaned as it is now, empty when it is."""
-        if self.spared and self.spared.includes(node):
-            return "is selected again"
-        return "" if node.ready else node.not_ready
 
     @property
     def digest(self) -> str:
@@ -105,11 +98,3 @@ class InstallRequest:
             else None,
         )
         return replace(rules, bound=self.approval.bound) if self.approval else rules
-
-    def objection(self, node: Node) -> str:
-        """Return why a node that was planned is not to be worked on as it is now, empty when it is."""
-        if not self.selection.includes(node):
-            return "is not selected any more"
-        if not node.ready and self.not_ready == "skip":
-            return node.not_ready
-        return self.demands.unfit(node) or self.demands.other_distribution(node)

@@ -26,10 +26,11 @@ from kata_components.errors import ClusterError, GuardError
 from kata_components.foreign import printable
 from kata_components.kubernetes.api import KubeApi, Manifest
 from kata_components.operations import rehearsal, report
-from kata_components.operations.install import install, orders
+from kata_components.operations.install import install
 from kata_components.operations.preview import Preview, preview
 from kata_components.planning import approval, dispatcher_args
 from kata_components.planning.dispatcher_args import Batch
+from kata_components.planning.node_work import InstallWork
 from kata_components.providers import engine, plan_file, session
 from kata_components.providers.cluster_provider import ClusterProvider
 from kata_components.providers.errors import check_failures, provider_errors
@@ -172,7 +173,7 @@ def _first_job(inputs: RolloutInputs, planned: _Planned) -> Manifest | None:
     if inputs.dispatcher:
         return yaml.safe_load(_told(inputs, planned) or "") if planned.runs else None
     plan = planned.found.plan
-    return rehearsal.first_job(orders(inputs.request, plan).stamp, plan.pending)
+    return rehearsal.first_job(InstallWork(inputs.request).stamp, plan.pending)
 
 
 def _told(inputs: RolloutInputs, planned: _Planned) -> str | None:

@@ -21,13 +21,14 @@ from kata_components.pacing.progress import Failure, progress
 from kata_components.planning import dispatcher_args
 from kata_components.planning.dispatcher_args import Batch, Selectors
 from kata_components.planning.node_jobs import JobKind, JobState, NodeJob
+from kata_components.planning.node_work import Changes
 from kata_components.planning.step import Step
+from kata_components.runners.clock import timestamp
 from kata_components.runners.diagnosis import explain, inspect
 from kata_components.runners.dispatcher import Dispatcher, Seen
 from kata_components.runners.lease import HeldLease
 from kata_components.runners.lookout import Lookout
 from kata_components.runners.marking import written
-from kata_components.runners.orders import Changes
 from kata_components.runners.progress import OnProgress, Say, every
 
 
@@ -74,18 +75,20 @@ class Dispatching:
         """Run the dispatcher for each batch; return the Jobs there are at the end."""
         return await self.lease.kept(self._run(runs))
 
-    async def leave_traces(self, steps: Sequence[Step], traces: Callable[[Step], Changes]) -> None:
+    async def leave_traces(
+        self, steps: Sequence[Step], traces: Callable[[Step, str], Changes]
+    ) -> None:
         """Mark nodes of which otherwise only a finished Job tells, which may go or makes room for the next."""
 
         async def leave(step: Step) -> None:
-            if left := traces(step):
+            if left := traces(step, timestamp()):
                 # Gone, or another machine by now: its next plan starts afresh.
                 await written(self.api, self.lease, step, left)
 
         await run_bounded(CALLS_AT_ONCE, map(leave, steps))
 
     async def note_failures(
-        self, steps: Sequence[Step], seen: Seen, notes: Callable[[Step], Changes]
+        self, steps: Sequence[Step], seen: Seen, notes: Callable[[Step, str], Changes]
     ) -> None:
         """Leave on nodes what tells of their failed Jobs.
 
@@ -194,7 +197,7 @@ class Dispatching:
             )
         try:
             held_up = self.held_up.get(step.node)
-            result = await inspect(self.api, self.namespace, step, job.name, job.failure, held_up)
+            result = await inspect(self.api, self.namespace, step, job, held_up)
         except ClusterError as error:
             return Failure(step.node, f"{job.failure}; {error}")
         return None if result.code is CommandStatus.GONE else Failure(step.node, result.text)

@@ -2,13 +2,14 @@
 
 from kata_components.kubernetes.api import KubeApi
 from kata_components.planning import dispatcher_args
+from kata_components.planning.node_work import CleanupWork
 from kata_components.planning.plan import Plan
 from kata_components.planning.requests import CleanupRequest
 from kata_components.runners.cluster import Dispatching, matched, settled
 from kata_components.runners.lease import HeldLease
 from kata_components.runners.marking import record
 from kata_components.runners.progress import OnProgress, Say
-from kata_components.runners.pulumi_cleanup import Cleaned, orders
+from kata_components.runners.pulumi_cleanup import Cleaned
 
 
 async def pace(
@@ -40,7 +41,7 @@ async def pace(
         say=say,
         on_progress=on_progress,
     )
-    wanted = orders(request, planned)
+    wanted = CleanupWork(request)
     seen = await work.settle()
     # What an interrupted run has cleaned and not recorded needs no Job.
     _, todo = settled(planned.pending, seen, "cleanup", planned.digest)
@@ -49,7 +50,7 @@ async def pace(
         [step.node for step in todo], await work.lease.kept(matched(api, own))
     )
     await work.lease.kept(
-        work.leave_traces([step for step in todo if step.stale_job], wanted.traces)
+        work.leave_traces([step for step in todo if step.stale_job], wanted.superseded_annotations)
     )
     seen = await work.run(runs) if runs else seen
     labelled = (
@@ -58,7 +59,7 @@ async def pace(
         else frozenset()
     )
     done, left = settled(planned.pending, seen, "cleanup", planned.digest, unfinished=labelled)
-    recorded = await lease.kept(record(api, lease, done, wanted.marks, wanted.labels))
-    await work.note_failures(left, seen, wanted.failures)
+    recorded = await lease.kept(record(api, lease, done, wanted))
+    await work.note_failures(left, seen, wanted.failed_annotations)
     failures = [*recorded.failures, *await work.failures(left, seen)]
     return Cleaned(nodes=recorded.done, failures=failures, skipped=[])

@@ -9,10 +9,11 @@ from kata_components import names
 from kata_components.errors import ClusterError
 from kata_components.kubernetes.api import KubeApi
 from kata_components.kubernetes.retry import until_answered
-from kata_components.operations.install import Installed, InstallResult, carried_out, orders, tidy
+from kata_components.operations.install import Installed, InstallResult, carried_out, tidy
 from kata_components.operations.preview import preview
 from kata_components.planning import dispatcher_args
 from kata_components.planning.dispatcher_args import Batch
+from kata_components.planning.node_work import InstallWork
 from kata_components.planning.plan import Plan
 from kata_components.planning.requests import CleanupRequest, InstallRequest
 from kata_components.planning.selection import Selection
@@ -102,22 +103,20 @@ async def _work_off(work: Dispatching, request: InstallRequest, planned: Plan) -
     runs = await work.lease.kept(install_runs(work.api, request.selection, planned))
     if runs:
         work.say(dispatcher_args.summary(runs, len(planned.pending)).strip())
-    wanted = orders(request, planned)
+    wanted = InstallWork(request)
     stale = [step for step in planned.pending if step.needs_job and step.stale_job]
-    await work.lease.kept(work.leave_traces(stale, wanted.traces))
+    await work.lease.kept(work.leave_traces(stale, wanted.superseded_annotations))
     seen = await work.run(runs) if runs else await work.lease.kept(work.dispatcher.listed())
     after = (await work.lease.kept(until_answered(lambda: preview(work.api, request)))).plan
     ready = [step for step in after.pending if _only_needs_its_mark(step, after)]
-    recorded = await work.lease.kept(
-        record(work.api, work.lease, ready, wanted.marks, wanted.labels)
-    )
+    recorded = await work.lease.kept(record(work.api, work.lease, ready, wanted))
     # Skipped by now: a taint came in between. Nodes that have left the cluster are in neither plan.
     settled = {step.node for step in ready} | {
         s.node for s in after.steps if s.action is Action.UP_TO_DATE
     }
     behind = {step.node for step in after.steps} - settled
     left = [step for step in planned.pending if step.node in behind]
-    await work.note_failures(left, seen, wanted.failures)
+    await work.note_failures(left, seen, wanted.failed_annotations)
     failures = [*recorded.failures, *await work.failures(left, seen)]
     await work.lease.kept(tidy(work.api, request, after, recorded.done, work.lease, work.say))
     stayed = {step.node for step in planned.pending} <= {step.node for step in after.steps}

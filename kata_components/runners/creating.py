@@ -9,9 +9,8 @@ from kata_components.kubernetes.api import KubeApi
 from kata_components.kubernetes.pods import Pod
 from kata_components.pacing.commands import CommandStatus, CreateJob, Result
 from kata_components.planning import node_jobs
-from kata_components.planning.step import Step
+from kata_components.planning.node_work import NodeWork
 from kata_components.runners.lease import HeldLease
-from kata_components.runners.orders import Orders
 from kata_components.runners.traces import Traces
 
 _ENDED: Final = {"Succeeded", "Failed"}
@@ -31,9 +30,9 @@ class Creator:
     repeated: the Job may be there, so that it is too late to leave it out.
     """
 
-    def __init__(self, api: KubeApi, orders: Orders, lease: HeldLease, traces: Traces) -> None:
+    def __init__(self, api: KubeApi, work: NodeWork, lease: HeldLease, traces: Traces) -> None:
         self._api = api
-        self._orders = orders
+        self._work = work
         self._lease = lease
         self._traces = traces
         self._unsure: set[CreateJob] = set()
@@ -46,21 +45,20 @@ class Creator:
         """Whether this very command was tried before and got no answer."""
         return command in self._unsure
 
-    async def create(self, command: CreateJob, step: Step) -> Result:
+    async def create(self, command: CreateJob) -> Result:
         """Create the Job, or return why not.
 
         Raises:
             ClusterError: node or pods could not be read, or the Job could not be created.
         """
-        if command not in self._unsure and (instead := await self._instead(command, step)):
+        if command not in self._unsure and (instead := await self._instead(command)):
             return instead
         if not self._lease.fresh:
             return Result(code=CommandStatus.UNKNOWN)
-        stamp, namespace = self._orders.stamp, self._orders.namespace
-        manifest = stamp.manifest(step.node, node_uid=step.node_uid, machine_id=step.machine_id)
+        manifest = self._work.stamp.job(command.step)
         self._unsure.add(command)
         try:
-            job = await self._api.create_job(namespace, manifest)
+            job = await self._api.create_job(self._work.request.namespace, manifest)
         except ApiError as error:
             if not error.conflict and error.status < _SERVER_ERROR:
                 self._unsure.discard(command)
@@ -68,12 +66,13 @@ class Creator:
         self._unsure.discard(command)
         return Result(code=CommandStatus.DONE, uid=job.metadata.uid)
 
-    async def _instead(self, command: CreateJob, step: Step) -> Result | None:
+    async def _instead(self, command: CreateJob) -> Result | None:
         """Look at the node; return what to answer instead of creating its Job.
 
         None when the Job is to be created: then the trace that has to stand before it does.
         """
-        if job := await self._ending(command, step):
+        step = command.step
+        if job := await self._ending(command):
             return Result(
                 code=CommandStatus.UNKNOWN,
                 text=f"a pod of the Job {job} still works on it, though that has ended",
@@ -88,9 +87,7 @@ class Creator:
             return Result(code=CommandStatus.DEPARTED)
         is_other = node.info.machine_id != step.machine_id
         objection = (
-            "another machine has its name by now"
-            if is_other
-            else self._orders.objection(step, node)
+            "another machine has its name by now" if is_other else self._work.objection(node)
         )
         if objection:
             return Result(code=CommandStatus.SKIPPED, text=objection)
@@ -99,21 +96,18 @@ class Creator:
         waits = await self._traces.before_job(step, node)
         return Result(code=waits) if waits else None
 
-    async def _ending(self, command: CreateJob, step: Step) -> str:
+    async def _ending(self, command: CreateJob) -> str:
         """Return a Job of the node that has ended, or is gone, while its pod still works.
 
         Empty when there is none.
         """
-        suffix = self._orders.suffix
+        node, suffix = command.step.node, self._work.request.suffix
         async with self._looking:
             if self._suspects is None:
                 self._suspects = await self._at_work(node_jobs.selector(suffix))
-        own = {
-            names.job_name(names.job_prefix(suffix, kind), step.node)
-            for kind in node_jobs.JOB_KINDS
-        }
+        own = {names.job_name(names.job_prefix(suffix, kind), node) for kind in node_jobs.JOB_KINDS}
         asked = own & self._suspects | (
-            {self._orders.stamp.name(step.node)} if command.replaces else set()
+            {self._work.stamp.name(node)} if command.replaces else set()
         )
         if not asked:
             return ""
@@ -123,7 +117,7 @@ class Creator:
 
     async def _at_work(self, selector: str) -> set[str]:
         pods = await self._api.list_pods(
-            self._orders.namespace, selector, "status.phase!=Succeeded"
+            self._work.request.namespace, selector, "status.phase!=Succeeded"
         )
         return {pod.metadata.label(_JOB_NAME) or "" for pod in pods if _works(pod)}
 

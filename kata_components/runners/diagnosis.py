@@ -10,18 +10,19 @@ from kata_components.kubernetes.api import KubeApi
 from kata_components.kubernetes.pods import Pod, Terminated
 from kata_components.pacing.commands import CommandStatus, Result
 from kata_components.pacing.holdup import LINES, Holdup, last_words
+from kata_components.planning.node_jobs import NodeJob
 from kata_components.planning.step import Step
 
 _LOG_SECONDS: Final = 3.0
 
 
 async def inspect(
-    api: KubeApi, namespace: str, step: Step, job: str, failure: str, held_up: Holdup | None = None
+    api: KubeApi, namespace: str, step: Step, job: NodeJob | None, held_up: Holdup | None = None
 ) -> Result:
     """Return why the Job of a node failed; GONE when the node is not that node any more.
 
-    `failure` is the Job controller's reason, and `held_up` what was seen of the Job while it ran:
-    used when no pod tells more. At a deadline the Job controller has removed the pods.
+    The Job controller's reason, and `held_up`, what was seen of the Job while it ran, are used when
+    no pod tells more. At a deadline the Job controller has removed the pods.
 
     Raises:
         ClusterError: the node could not be read; the caller asks again.
@@ -34,17 +35,18 @@ async def inspect(
         return Result(code=CommandStatus.GONE)
     if node.metadata.uid != step.node_uid:
         return Result(code=CommandStatus.GONE)
-    if not job:
+    if job is None:
         return Result(
             code=CommandStatus.DONE, text="its Job was deleted several times while it ran"
         )
-    explained = await explain(api, namespace, job)
-    text = explained or _unexplained(failure, held_up)
+    explained = await explain(api, namespace, job.name)
+    text = explained or _unexplained(job.failure, held_up)
     is_told = not explained and held_up is not None and held_up.unwell
     if not node.ready and not is_told:
         text += f" (now the {node.not_ready})"
     return Result(
-        code=CommandStatus.DONE, text=f"{text}; see `kubectl -n {namespace} describe job {job}`"
+        code=CommandStatus.DONE,
+        text=f"{text}; see `kubectl -n {namespace} describe job {job.name}`",
     )
 
 

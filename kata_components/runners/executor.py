@@ -33,12 +33,13 @@ from kata_components.pacing.pacer import Pacer
 from kata_components.pacing.progress import Progress
 from kata_components.planning import node_jobs
 from kata_components.planning.node_jobs import NodeJob
+from kata_components.planning.node_work import NodeWork
+from kata_components.runners.clock import timestamp
 from kata_components.runners.creating import Creator
 from kata_components.runners.diagnosis import inspect, name_taken
 from kata_components.runners.lease import HeldLease
 from kata_components.runners.lookout import Lookout
 from kata_components.runners.marking import is_still_there
-from kata_components.runners.orders import Orders
 from kata_components.runners.progress import Say, every
 from kata_components.runners.standstill import Standstill
 from kata_components.runners.traces import Traces
@@ -64,7 +65,7 @@ class Executor:
         self,
         api: KubeApi,
         pacer: Pacer,
-        orders: Orders,
+        work: NodeWork,
         lease: HeldLease,
         *,
         say: Say,
@@ -72,14 +73,13 @@ class Executor:
     ) -> None:
         self._api = api
         self._pacer = pacer
-        self._orders = orders
+        self._work = work
         self._lease = lease
         self._on_progress = on_progress
-        self._traces = Traces(api, orders)
-        self._creator = Creator(api, orders, lease, self._traces)
+        self._traces = Traces(api, work)
+        self._creator = Creator(api, work, lease, self._traces)
         self._changed = asyncio.Event()
         self._watch: asyncio.Task[None] | None = None
-        self._failures: dict[str, str] = {}
         self._window = RetryWindow()
         self._calls_window = RetryWindow()
         self._watch_window = RetryWindow()
@@ -96,9 +96,13 @@ class Executor:
                 nowhere.
             ClusterError: the API refuses for good to be asked.
         """
-        orders, stamp = self._orders, self._orders.stamp
+        work, stamp = self._work, self._work.stamp
         lookout = Lookout.of_node_jobs(
-            self._api, orders.namespace, orders.suffix, stamp.template, stamp.node_timeout_seconds
+            self._api,
+            work.request.namespace,
+            work.request.suffix,
+            stamp.template,
+            stamp.node_timeout_seconds,
         )
         try:
             async with asyncio.TaskGroup() as background:
@@ -170,17 +174,18 @@ class Executor:
         except ApiError as error:
             if error.unauthenticated:
                 return self._unauthenticated(error)
-            step = self._orders.steps[command.node]
             if (
                 isinstance(command, WriteMark)
                 and error.conflict
-                and await is_still_there(self._api, step)
+                and await is_still_there(self._api, command.step)
             ):
                 self._gets_nowhere(command, str(error))
                 return Result(code=CommandStatus.UNKNOWN)
             text = self._name_taken(command) if error.reason == _TAKEN else str(error)
             result = Result(
-                code=status_of(command, error), text=text, retry_after=error.retry_after or 0.0
+                code=status_of(error, creates=isinstance(command, CreateJob)),
+                text=text,
+                retry_after=error.retry_after or 0.0,
             )
             if result.code in {CommandStatus.UNKNOWN, CommandStatus.THROTTLED, CommandStatus.FULL}:
                 self._gets_nowhere(command, str(error))
@@ -214,42 +219,44 @@ class Executor:
         return Result(code=CommandStatus.UNKNOWN)
 
     def _name_taken(self, command: NodeCommand) -> str:
-        return name_taken(self._orders.namespace, self._orders.stamp.name(command.node))
+        return name_taken(self._work.request.namespace, self._work.stamp.name(command.step.node))
 
     def _note_unanswered(self, command: Command) -> None:
         if isinstance(command, CreateJob | DeleteJob | WriteMark):
             self._lease.unanswered()
 
     async def _send(self, command: NodeCommand) -> Result:
-        orders, step = self._orders, self._orders.steps[command.node]
+        work, step = self._work, command.step
         match command:
             case _ if not self._lease.fresh:
                 # Somebody else may work already; the pacer asks again after a while.
                 return Result(code=CommandStatus.UNKNOWN)
             case CreateJob():
-                return await self._creator.create(command, step)
+                return await self._creator.create(command)
             case DeleteJob() if unwritten := await self._traces.before_removal(step):
                 return Result(code=unwritten)
             case DeleteJob():
-                await self._api.delete_job(orders.namespace, command.job, command.uid)
+                await self._api.delete_job(
+                    work.request.namespace, command.job.name, command.job.uid
+                )
             case WriteMark():
                 await self._api.annotate_node(
-                    step.node, step.node_uid, orders.marks(step), labels=orders.labels(step)
+                    step.node,
+                    step.node_uid,
+                    work.done_annotations(step, timestamp()),
+                    labels=work.done_labels(step),
                 )
             case Diagnose() if not await self._traces.of_failure(step):
                 return Result(code=CommandStatus.UNKNOWN)
             case Diagnose():
-                failure = self._failures.get(command.uid, "")
-                held_up = self._pacer.nodes[command.node].holdup
-                return await inspect(
-                    self._api, orders.namespace, step, command.job, failure, held_up
-                )
+                held_up = self._pacer.nodes[step.node].holdup
+                return await inspect(self._api, work.request.namespace, step, command.job, held_up)
         return Result(code=CommandStatus.DONE)
 
     async def _remove(self, command: RemoveJobs) -> None:
-        namespace, suffix = self._orders.namespace, self._orders.suffix
+        namespace, suffix = self._work.request.namespace, self._work.request.suffix
         labels = ",".join(map(names.node_label, command.nodes))
-        through = node_jobs.JOB_KINDS.index(self._orders.stamp.kind) + 1
+        through = node_jobs.JOB_KINDS.index(self._work.stamp.kind) + 1
         # What is left is removed at the end, or by the next run.
         with contextlib.suppress(ClusterError):
             for kind in node_jobs.JOB_KINDS[:through]:
@@ -263,7 +270,7 @@ class Executor:
             # Its events must not come after a newer list.
             self._watch.cancel()
         try:
-            found = await self._api.list_jobs(self._orders.namespace, node_jobs.ANYBODYS)
+            found = await self._api.list_jobs(self._work.request.namespace, node_jobs.ANYBODYS)
         except ClusterError as error:
             if not self._window.allows(error):
                 raise
@@ -272,8 +279,7 @@ class Executor:
             return
         self._window.reset()
         self._standstill.succeeded(_DOING[ListJobs])
-        observed = [node_jobs.seen_by(self._orders.suffix, job) for job in found.items]
-        self._failures |= {job.uid: job.failure for job in observed if job.failure}
+        observed = [node_jobs.seen_by(self._work.request.suffix, job) for job in found.items]
         self._pacer.on_list(asyncio.get_running_loop().time(), command, observed)
         if not self._closing:
             self._watch = group.create_task(self._follow(found.resource_version))
@@ -282,13 +288,11 @@ class Executor:
         loop = asyncio.get_running_loop()
         try:
             async for event in self._api.watch_jobs(
-                self._orders.namespace, node_jobs.ANYBODYS, resource_version
+                self._work.request.namespace, node_jobs.ANYBODYS, resource_version
             ):
                 self._watch_window.reset()
                 self._standstill.moved()
-                job = node_jobs.seen_by(self._orders.suffix, event.object)
-                if job.failure:
-                    self._failures[job.uid] = job.failure
+                job = node_jobs.seen_by(self._work.request.suffix, event.object)
                 self._pacer.on_job(loop.time(), job, deleted=event.type == "DELETED")
                 self._changed.set()
         except ApiError as error:

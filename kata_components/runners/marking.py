@@ -5,7 +5,7 @@ are its nodes.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,9 +15,10 @@ from kata_components.kubernetes.backoff import Attempts, retry_after_seconds
 from kata_components.kubernetes.concurrency import run_bounded
 from kata_components.kubernetes.retry import RetryWindow
 from kata_components.pacing.progress import Failure
+from kata_components.planning.node_work import Changes, NodeWork
 from kata_components.planning.step import Step
+from kata_components.runners.clock import timestamp
 from kata_components.runners.lease import HeldLease
-from kata_components.runners.orders import Changes
 
 _CALL_SECONDS: Final = 10.0
 
@@ -33,28 +34,24 @@ class Recorded:
     failures: list[Failure]
 
 
-def _nothing(_step: Step) -> Changes:
-    return {}
-
-
 async def record(
     api: NodeApi,
     lease: HeldLease,
     steps: Sequence[Step],
-    marks: Callable[[Step], Changes],
-    labels: Callable[[Step], Changes] = _nothing,
+    work: NodeWork,
 ) -> Recorded:
-    """Write the mark of each step's machine, and labels with it; the caller keeps the Lease.
+    """Write on each step's machine that its work is done; the caller keeps the Lease.
 
     Raises:
-        ClusterError: the API server cannot be retry_after_seconds any more.
+        ClusterError: the API server cannot be asked any more.
     """
     done: list[str] = []
     failures: list[Failure] = []
 
     async def mark(step: Step) -> None:
         try:
-            if await written(api, lease, step, marks(step), labels(step)):
+            annotations = work.done_annotations(step, timestamp())
+            if await written(api, lease, step, annotations, work.done_labels(step)):
                 done.append(step.node)
         except ApiError as error:
             if error.unauthenticated:
@@ -73,7 +70,7 @@ async def written(
     The caller keeps the Lease. It is fresh for every try, so what goes on failing is no outage.
 
     Raises:
-        ClusterError: the API server refuses it, or cannot be retry_after_seconds any more.
+        ClusterError: the API server refuses it, or cannot be asked any more.
     """
     attempts, window = Attempts(), RetryWindow()
     while True:

@@ -3,18 +3,19 @@
 from kata_components.errors import ApiError
 from kata_components.kubernetes.api import NodeApi
 from kata_components.kubernetes.nodes import Node
-from kata_components.pacing.commands import CommandStatus, Diagnose, status_of
+from kata_components.pacing.commands import CommandStatus, status_of
+from kata_components.planning.node_work import Changes, NodeWork
 from kata_components.planning.step import Step
+from kata_components.runners.clock import timestamp
 from kata_components.runners.marking import is_still_there
-from kata_components.runners.orders import Changes, Orders
 
 
 class Traces:
     """The traces of one kind; whoever asks for one to be left sees to the Lease before."""
 
-    def __init__(self, api: NodeApi, orders: Orders) -> None:
+    def __init__(self, api: NodeApi, work: NodeWork) -> None:
         self._api = api
-        self._orders = orders
+        self._work = work
         self._failed: set[str] = set()
         """The nodes on which nothing has to be written any more about their failure."""
 
@@ -24,7 +25,7 @@ class Traces:
         Raises:
             ClusterError: the trace could not be written.
         """
-        return await self._unwritten(step, self._orders.beginnings(step, node))
+        return await self._unwritten(step, self._work.begun_annotations(step, node, timestamp()))
 
     async def before_removal(self, step: Step) -> CommandStatus | None:
         """Leave a trace of a finished Job; return why that Job has to stay, None when it may go.
@@ -35,7 +36,7 @@ class Traces:
         Raises:
             ClusterError: the trace could not be written.
         """
-        return await self._unwritten(step, self._orders.traces(step))
+        return await self._unwritten(step, self._work.superseded_annotations(step, timestamp()))
 
     async def of_failure(self, step: Step) -> bool:
         """Leave what tells of a failed Job; return whether that is settled, otherwise it is to be tried again.
@@ -48,12 +49,12 @@ class Traces:
         if step.node not in self._failed:
             try:
                 if (
-                    await self._unwritten(step, self._orders.failures(step))
+                    await self._unwritten(step, self._work.failed_annotations(step, timestamp()))
                     is CommandStatus.UNKNOWN
                 ):
                     return False
             except ApiError as error:
-                if status_of(Diagnose(step.node, "", ""), error) is not CommandStatus.REJECTED:
+                if status_of(error) is not CommandStatus.REJECTED:
                     raise
             self._failed.add(step.node)
         return True

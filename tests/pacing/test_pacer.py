@@ -97,7 +97,7 @@ def test_a_job_that_never_ends_fails_its_node_and_holds_its_slot_until_its_deadl
     assert made.wakeup(2.0) <= LATE
     assert made.poll(LATE - 5.0) == []
     relisted(made, LATE, job("a"))
-    assert create(made, LATE).node == "b"
+    assert create(made, LATE).step.node == "b"
     assert [failure.node for failure in made.nodes.failures] == ["a"]
 
 
@@ -125,7 +125,7 @@ def test_job_of_another_run_on_a_dead_node_does_not_block_the_rollout_for_ever()
     relisted(
         made, LATE, job("x", uid="foreign-x"), job("a", digest="bbbbbbbbbbbb", uid="foreign-a")
     )
-    assert create(made, LATE).node == "b"
+    assert create(made, LATE).step.node == "b"
     assert [failure.node for failure in made.nodes.failures] == ["a"]
 
 
@@ -141,7 +141,7 @@ def test_a_job_has_the_time_that_its_own_run_gave_it() -> None:
     assert made.wakeup(7200.0) <= late
     assert made.poll(late - 1.0) == []
     relisted(made, late, *jobs)
-    assert [c.node for c in made.poll(late) if isinstance(c, CreateJob)] == ["b", "c"]
+    assert [c.step.node for c in made.poll(late) if isinstance(c, CreateJob)] == ["b", "c"]
     assert [failure.node for failure in made.nodes.failures] == ["a"]
 
 
@@ -278,20 +278,16 @@ def test_a_server_that_asks_for_an_hour_is_waited_for_a_minute() -> None:
     made.on_result(1.0, create(made, 1.0), Result(code=CommandStatus.THROTTLED, retry_after=3600.0))
     assert made.poll(60.0) == []
     assert made.wakeup(2.0) == 61.0
-    assert create(made, 61.0).node == "a"
+    assert create(made, 61.0).step.node == "a"
 
 
 def test_a_job_that_fails_before_the_first_list_counts_and_is_explained() -> None:
-    made = paced(
-        [step("a", canary=True), step("b", wave=1)],
-        1,
-        60.0,
-        Budget(0),
-        jobs=[job("a", JobState.FAILED)],
-    )
+    failed = job("a", JobState.FAILED)
+    steps = [step("a", canary=True), step("b", wave=1)]
+    made = paced(steps, 1, 60.0, Budget(0), jobs=[failed])
     assert made.budget.stop_reason == "canary a failed"
     [inspect] = made.poll(1.0)
-    assert inspect == Diagnose("a", "kata-deploy-install-a", "job-a")
+    assert inspect == Diagnose(steps[0], failed)
     made.on_result(1.0, inspect, Result(code=CommandStatus.DONE, text="no space left on device"))
     assert made.finished
     assert [failure.text for failure in made.nodes.failures] == ["no space left on device"]
@@ -299,8 +295,9 @@ def test_a_job_that_fails_before_the_first_list_counts_and_is_explained() -> Non
 
 def test_a_failure_that_the_plan_knew_is_tried_again() -> None:
     known = replace(step("a"), action=Action.RETRY, stale_job="job-a", failed_before=True)
-    made = paced([known], 1, 60.0, Budget(0, earlier=["a"]), jobs=[job("a", JobState.FAILED)])
-    assert made.poll(1.0) == [DeleteJob("a", "kata-deploy-install-a", "job-a")]
+    failed = job("a", JobState.FAILED)
+    made = paced([known], 1, 60.0, Budget(0, earlier=["a"]), jobs=[failed])
+    assert made.poll(1.0) == [DeleteJob(known, failed)]
 
 
 def test_a_failure_counts_before_it_is_explained() -> None:
@@ -310,7 +307,7 @@ def test_a_failure_counts_before_it_is_explained() -> None:
     [inspect] = made.poll(2.0)
     assert isinstance(inspect, Diagnose)
     made.on_result(3.0, inspect, Result(code=CommandStatus.GONE))
-    assert create(made, 3.0).node == "b", "the node is gone, so it was no failure"
+    assert create(made, 3.0).step.node == "b", "the node is gone, so it was no failure"
 
 
 def test_a_canary_that_is_gone_has_proven_nothing() -> None:
@@ -335,7 +332,7 @@ def test_fresh_nodes_wait_for_a_failed_one_that_is_tried_again_until_it_recovers
     assert isinstance(record, WriteMark)
     assert not made.finished
     made.on_result(3.0, record, Result(code=CommandStatus.DONE))
-    assert create(made, 3.0).node == "b"
+    assert create(made, 3.0).step.node == "b"
 
 
 def test_a_wave_that_can_never_open_is_not_waited_for() -> None:

@@ -1,11 +1,13 @@
 """Why a Job failed, from what its pods tell."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from kata_components.errors import ApiError, UnreachableError
 from kata_components.pacing.commands import CommandStatus, Result
+from kata_components.planning.node_jobs import JobState
 from kata_components.planning.step import Action, Step
 from kata_components.runners.diagnosis import inspect
 from tests.model import fake_api
@@ -13,6 +15,7 @@ from tests.model.cluster import Cluster
 from tests.model.fake_api import FakeKubeApi
 from tests.model.installation import NAMESPACE, cluster
 from tests.model.virtual_loop import simulate
+from tests.planning.builders import job
 
 JOB = "kata-deploy-install-node-00"
 SEE = f"; see `kubectl -n {NAMESPACE} describe job {JOB}`"
@@ -48,9 +51,10 @@ def with_pods(*pods: dict[str, Any]) -> Cluster:
     return on
 
 
-def why(on: Cluster | FakeKubeApi, job: str = JOB, failure: str = "") -> Result:
+def why(on: Cluster | FakeKubeApi, failure: str = "", *, vanished: bool = False) -> Result:
     api = on if isinstance(on, FakeKubeApi) else FakeKubeApi(on)
-    return simulate(inspect(api, NAMESPACE, STEP, job, failure))
+    found = replace(job("node-00", JobState.FAILED), failure=failure)
+    return simulate(inspect(api, NAMESPACE, STEP, None if vanished else found))
 
 
 @pytest.mark.parametrize(
@@ -180,7 +184,7 @@ def test_a_node_that_went_down_is_told_so() -> None:
 
 
 def test_a_job_that_kept_vanishing_is_told_so() -> None:
-    assert why(with_pods(), job="").text == "its Job was deleted several times while it ran"
+    assert why(with_pods(), vanished=True).text == "its Job was deleted several times while it ran"
 
 
 def test_a_node_that_is_gone_or_another_machine_is_no_failure() -> None:

@@ -1,21 +1,23 @@
 """Marks of nodes that others have worked on: written through what passes by itself."""
 
 import asyncio
-from collections.abc import Mapping
 
 import pytest
 
+from kata_components import names
 from kata_components.errors import ApiError, ClusterError, RolloutStoppedError
+from kata_components.planning import node_mark
+from kata_components.planning.node_work import InstallWork
 from kata_components.planning.step import Action, Step
 from kata_components.runners.lease import held
 from kata_components.runners.marking import Recorded, record
 from tests.model import fake_api
 from tests.model.cluster import Cluster
 from tests.model.fake_api import FakeKubeApi, forbidden, server_error, unreachable
-from tests.model.installation import LEASE, NAMESPACE, OWNER, Told, cluster, hold_lease
+from tests.model.installation import LEASE, NAMESPACE, OWNER, Told, cluster, hold_lease, request
 from tests.model.virtual_loop import now, simulate
 
-KEY = "mark"
+WORK = InstallWork(request())
 CONFLICT = ApiError(409, "Conflict", "the object has been modified")
 THROTTLED = ApiError(429, "TooManyRequests", "slow down", retry_after=7.0)
 EXPIRED = ApiError(401, "Unauthorized", "the token has expired")
@@ -25,22 +27,20 @@ def step(node: str) -> Step:
     return Step(node=node, node_uid=f"uid-{node}", machine_id="", action=Action.RESUME, reason="")
 
 
-def marks(of: Step) -> Mapping[str, str]:
-    return {KEY: of.node}
-
-
 def recorded(api: FakeKubeApi, *nodes: str) -> Recorded:
     async def story() -> Recorded:
         async with held(api, NAMESPACE, LEASE, owner=OWNER, say=Told().say, clock=now) as lease:
-            return await lease.kept(record(api, lease, [step(node) for node in nodes], marks))
+            return await lease.kept(record(api, lease, [step(node) for node in nodes], WORK))
 
     return simulate(story())
 
 
 def written(on: Cluster) -> list[str]:
-    return [
-        name for name, node in on.nodes.items() if node["metadata"]["annotations"].get(KEY) == name
-    ]
+    marks = {
+        name: node_mark.parse(node["metadata"]["annotations"].get(names.mark_annotation("")))
+        for name, node in on.nodes.items()
+    }
+    return [name for name, mark in marks.items() if mark and mark.node_uid == f"uid-{name}"]
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_api_server_out_of_reach_for_minutes_costs_no_node() -> None:
         async with held(api, NAMESPACE, LEASE, owner=OWNER, say=Told().say, clock=now) as lease:
             api.down_until = 240.0
             return await lease.kept(
-                record(api, lease, [step(node) for node in api.cluster.nodes], marks)
+                record(api, lease, [step(node) for node in api.cluster.nodes], WORK)
             )
 
     assert len(simulate(story()).done) == len(written(api.cluster)) == 40
@@ -113,7 +113,7 @@ def test_nothing_is_written_once_somebody_else_has_the_lease() -> None:
         async with held(api, NAMESPACE, LEASE, owner=OWNER, say=Told().say, clock=now) as lease:
             await asyncio.sleep(20.0)
             hold_lease(api.cluster, "ben@laptop (pid 7)")
-            return await lease.kept(record(api, lease, [step("node-00")], marks))
+            return await lease.kept(record(api, lease, [step("node-00")], WORK))
 
     with pytest.raises(RolloutStoppedError, match=r"ben@laptop \(pid 7\) has taken it"):
         simulate(story())

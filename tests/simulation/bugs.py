@@ -23,6 +23,7 @@ from kata_components.planning.node_state import NodeState
 from kata_components.planning.plan import Plan, plan
 from kata_components.planning.step import Action, Step
 from kata_components.runners import lease
+from kata_components.runners.clock import timestamp
 from kata_components.runners.executor import Executor
 from kata_components.runners.lease import HeldLease
 from kata_components.runners.traces import Traces
@@ -89,13 +90,17 @@ def only_marked_nodes_are_cleaned() -> Patch:
 # Executor and runs.
 
 
+async def write_mark(made: Executor, step: Step) -> None:
+    mark = made._work.done_annotations(step, timestamp())
+    await made._api.annotate_node(step.node, step.node_uid, mark)
+
+
 @bug()
 def mark_is_written_with_the_job() -> Patch:
     async def send(original: Any, made: Executor, command: Any) -> Result:
         result: Result = await original(made, command)
         if isinstance(command, CreateJob):
-            step = made._orders.steps[command.node]
-            await made._api.annotate_node(step.node, step.node_uid, made._orders.marks(step))
+            await write_mark(made, command.step)
         return result
 
     return around(Executor, "_send", send)
@@ -113,8 +118,7 @@ def no_trace_is_left_before_a_job_is_replaced() -> Patch:
 def mark_is_written_without_a_fresh_lease() -> Patch:
     async def send(original: Any, made: Executor, command: Any) -> Result:
         if isinstance(command, WriteMark):
-            step = made._orders.steps[command.node]
-            await made._api.annotate_node(step.node, step.node_uid, made._orders.marks(step))
+            await write_mark(made, command.step)
             return Result(code=CommandStatus.DONE)
         result: Result = await original(made, command)
         return result

@@ -9,9 +9,9 @@ from kata_components.kubernetes.nodes import Node
 from kata_components.operations import install
 from kata_components.pacing.commands import CommandStatus, CreateJob, Result
 from kata_components.pacing.job_tracker import JobTracker
-from kata_components.planning import node_jobs, node_mark
+from kata_components.planning import job_stamp, node_mark
 from kata_components.planning.node_jobs import NodeJob
-from kata_components.planning.requests import CleanupRequest, InstallRequest
+from kata_components.planning.node_work import CleanupWork, InstallWork
 from kata_components.runners import creating, executor
 from kata_components.runners.creating import Creator
 from kata_components.runners.standstill import Standstill
@@ -23,16 +23,16 @@ from tests.simulation.planting import Patch, around, bug
 
 @bug(deselected=0.4, churn=0.9, node_not_ready=0.0)
 def nodes_are_installed_though_deselected_since_the_plan() -> Patch:
-    return mock.patch.object(InstallRequest, "objection", _if_not_ready)
+    return mock.patch.object(InstallWork, "objection", _if_not_ready)
 
 
-def _if_not_ready(_: InstallRequest, node: Node) -> str:
+def _if_not_ready(_: InstallWork, node: Node) -> str:
     return "" if node.ready else "node is NotReady"
 
 
 @bug(node_not_ready=0.4, churn=0.9, deselected=0.0)
 def nodes_are_installed_though_not_ready_since_the_plan() -> Patch:
-    return mock.patch.object(InstallRequest, "objection", return_value="")
+    return mock.patch.object(InstallWork, "objection", return_value="")
 
 
 @bug(
@@ -47,7 +47,7 @@ def nodes_are_installed_though_not_ready_since_the_plan() -> Patch:
 )
 def nodes_are_cleaned_though_selected_since_the_plan() -> Patch:
     patches = contextlib.ExitStack()
-    patches.enter_context(mock.patch.object(CleanupRequest, "objection", return_value=""))
+    patches.enter_context(mock.patch.object(CleanupWork, "objection", return_value=""))
 
     async def all_of_them(api: Any, _: Any) -> list[str]:
         return [node.metadata.name for node in await api.list_nodes()]
@@ -58,8 +58,8 @@ def nodes_are_cleaned_though_selected_since_the_plan() -> Patch:
 
 @bug(node_not_ready=0.4, churn=0.9, deselected=0.0)
 def node_that_is_left_out_counts_as_failed() -> Patch:
-    async def create(original: Any, made: Creator, command: CreateJob, step: Any) -> Result:
-        result: Result = await original(made, command, step)
+    async def create(original: Any, made: Creator, command: CreateJob) -> Result:
+        result: Result = await original(made, command)
         return (
             Result(code=CommandStatus.REJECTED, text=result.text)
             if result.code is CommandStatus.SKIPPED
@@ -79,7 +79,7 @@ def pods_of_a_deleted_job_are_not_waited_for() -> Patch:
 
 @bug(pod_outlives=0.9, pod_evicted=0.3)
 def pod_is_replaced_while_it_ends() -> Patch:
-    return mock.patch.object(node_jobs, "POD_REPLACEMENT", "TerminatingOrFailed")
+    return mock.patch.object(job_stamp, "POD_REPLACEMENT", "TerminatingOrFailed")
 
 
 # Failures.

@@ -23,7 +23,7 @@ from tests.simulation.planting import Patch, around, bug
 @bug(lost_answer=0.2)
 def slot_is_freed_when_no_answer_comes() -> Patch:
     def on_result(original: Any, made: Pacer, now: float, command: Any, result: Result) -> None:
-        run = made.nodes[command.node]
+        run = made.nodes[command.step.node]
         if (
             isinstance(command, CreateJob)
             and result.code is CommandStatus.UNKNOWN

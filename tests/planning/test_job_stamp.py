@@ -1,8 +1,10 @@
 """Per-node Jobs as they are stamped."""
 
 from kata_components.planning.host_digest import current, host_digests
-from kata_components.planning.node_jobs import JobStamp
+from kata_components.planning.job_stamp import JobStamp
+from kata_components.planning.step import Action, step_of
 from tests.model.installation import template
+from tests.planning.builders import node
 
 
 def test_a_stage_that_fails_leaves_its_last_words_in_the_status_of_its_pod() -> None:
@@ -11,7 +13,7 @@ def test_a_stage_that_fails_leaves_its_last_words_in_the_status_of_its_pod() -> 
     stamp = JobStamp(
         template=job, kind="install", suffix="", digest=digest, node_timeout_seconds=60
     )
-    made = stamp.manifest("node-00", node_uid="uid", machine_id="machine")
+    made = stamp.job(step_of(node("node-00"), Action.INSTALL, "", None))
     (stage,) = made["spec"]["template"]["spec"]["containers"]
     assert stage["terminationMessagePolicy"] == "FallbackToLogsOnError"
     assert current(host_digests(made)) == digest

@@ -1,0 +1,90 @@
+"""Stamps per-node Jobs from a template. Pure.
+
+Labels and annotations are those of the contract (section 5.6, D32 to D34); beside them a Job
+carries the host digest, and UID and machine ID of the node it is stamped for.
+"""
+
+from collections.abc import Mapping
+from copy import copy
+from dataclasses import dataclass
+from typing import Any, Final
+
+from kata_components import names
+from kata_components.planning.node_jobs import JobKind
+from kata_components.planning.step import Step
+
+POD_REPLACEMENT: Final = "Failed"
+"""The next pod of a Job waits until the previous one has ended; by default it already starts while
+that one is terminating."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobStamp:
+    """Makes the node-pinned Jobs of one kind from a template."""
+
+    template: Mapping[str, Any]
+    """A complete Job without name, namespace and node. Its TTL is dropped: a Job that ends while no
+    run is looking must still be found."""
+    kind: JobKind
+    suffix: str
+    digest: str
+    node_timeout_seconds: int
+    """The Jobs' activeDeadlineSeconds."""
+
+    def name(self, node: str) -> str:
+        """Return the name of a node's Job."""
+        return names.job_name(names.job_prefix(self.suffix, self.kind), node)
+
+    def job(self, step: Step) -> dict[str, Any]:
+        """Return the Job for the step's machine.
+
+        Parts of the template are shared, not copied: do not change them.
+        """
+        owner = {names.OWNER_LABEL: names.job_prefix(self.suffix, self.kind)}
+        labels = owner | {names.NODE_LABEL: names.node_label(step.node)}
+        annotations = {
+            names.NODE_NAME_ANNOTATION: step.node,
+            names.NODE_UID_ANNOTATION: step.node_uid,
+            names.MACHINE_ID_ANNOTATION: step.machine_id,
+            names.DIGEST_ANNOTATION: self.digest,
+        }
+        job = copy(dict(self.template))
+        job["metadata"] = _labelled(job.get("metadata", {}), labels, annotations) | {
+            "name": self.name(step.node)
+        }
+        spec = {
+            key: value for key, value in job["spec"].items() if key != "ttlSecondsAfterFinished"
+        }
+        template = spec["template"]
+        job["spec"] = spec | {
+            "activeDeadlineSeconds": self.node_timeout_seconds,
+            "podReplacementPolicy": POD_REPLACEMENT,
+            "template": template
+            | {
+                "metadata": _labelled(template.get("metadata", {}), owner, {}),
+                "spec": with_termination_messages(template["spec"]) | {"nodeName": step.node},
+            },
+        }
+        return job
+
+
+def with_termination_messages(pod: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a pod spec whose containers leave the end of their log in their status when they fail.
+
+    Reading it there takes neither a kubelet that answers nor a right on logs. It does not reach the
+    host, so no digest covers it.
+    """
+    policy = {"terminationMessagePolicy": "FallbackToLogsOnError"}
+    kinds = {kind: pod[kind] for kind in ("initContainers", "containers") if kind in pod}
+    return dict(pod) | {
+        kind: [dict(container) | policy for container in found] for kind, found in kinds.items()
+    }
+
+
+def _labelled(
+    metadata: Mapping[str, Any], labels: Mapping[str, str], annotations: Mapping[str, str]
+) -> dict[str, Any]:
+    merged = dict(metadata) | {"labels": {**(metadata.get("labels") or {}), **labels}}
+    if annotations:
+        merged["annotations"] = {**(metadata.get("annotations") or {}), **annotations}
+    return merged
