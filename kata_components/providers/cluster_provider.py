@@ -1,25 +1,24 @@
-"""What our dynamic providers share: they are stateless, and the stack's configuration says which cluster is meant."""
+"""What our dynamic providers share: no state of their own, and the cluster of the stack."""
 
-import functools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any, TypeVar
 
 from pulumi.dynamic import CheckResult, ConfigureRequest, ResourceProvider
 
 from kata_components.errors import ClusterError, GuardError
+from kata_components.kubernetes.api import KubeApi
 from kata_components.providers import cancellation, session
-from kata_components.providers.common_inputs import GuardedInputs
 from kata_components.providers.errors import check_failures, provider_errors
-from kata_components.providers.properties import has_unknowns, without_provider
+from kata_components.providers.properties import PropertyModel, unknowns, without_provider
 
-G = TypeVar("G", bound=GuardedInputs)
+P = TypeVar("P", bound=PropertyModel)
 
 
 class ClusterProvider(ResourceProvider):
     """A provider that works on the stack's cluster.
 
-    Nothing of the cluster's address is in a resource: on destroy, too, it comes from the
-    configuration.
+    No resource holds the cluster's address: it always comes from the stack's configuration, on
+    destroy as well.
     """
 
     serialize_as_secret_always = False
@@ -39,27 +38,28 @@ class ClusterProvider(ResourceProvider):
         """
         return session.StackCluster.parse(self._cluster_config)
 
-    def check_guards(
+    def checked(
         self,
-        doing: str,
-        model: type[G],
-        ask: Callable[..., Awaitable[tuple[G, list[str]]]],
-        olds: dict[str, Any],
+        operation: str,
+        model: type[P],
         news: dict[str, Any],
+        check: Callable[[KubeApi, P], Awaitable[tuple[P, list[str]]]],
+        *,
+        maybe_unknown: Collection[str] = (),
     ) -> CheckResult:
-        """Return the inputs with what `ask` adds to them, and its refusals; reads only.
+        """Return the new inputs as `check` completes them, and its refusals.
 
-        `ask` takes the API, and `before`, `wanted` and `context` by name. `olds` are the last
-        checked inputs, empty on create; `doing` says what fails if something unforeseen does.
+        `operation` names what fails in an unexpected error. A preview in which an input is unknown
+        is not checked, unless it is one of `maybe_unknown`.
         """
         inputs = without_provider(news)
-        if has_unknowns(news):
+        unknown = unknowns(inputs)
+        if not unknown.keys() <= {*maybe_unknown}:
             return CheckResult(inputs, [])
-        with provider_errors(doing):
-            wanted, before, cluster = model.of(inputs), model.before(olds), self.cluster
-            asked = functools.partial(ask, before=before, wanted=wanted, context=cluster.context)
+        with provider_errors(operation):
+            known = model.of({key: value for key, value in inputs.items() if key not in unknown})
             try:
-                checked, refusals = session.read(cluster, asked)
+                checked, refusals = session.read(self.cluster, lambda api: check(api, known))
             except (ClusterError, GuardError) as error:
                 return CheckResult(inputs, check_failures([str(error)]))
-            return CheckResult(checked.props(), check_failures(refusals))
+            return CheckResult(checked.props() | unknown, check_failures(refusals))

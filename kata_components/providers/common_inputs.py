@@ -9,6 +9,15 @@ from kata_components import names
 from kata_components.providers.properties import PropertyModel
 
 
+class Passed(PropertyModel, frozen=True, kw_only=True):
+    """What the guard rails of `Preflight` have let pass."""
+
+    cluster_uid: str
+    kata_version: str
+    namespace: str
+    suffix: str = ""
+
+
 class CommonInputs(PropertyModel, frozen=True, kw_only=True):
     """The inputs that `Preflight`, `Installation` and `Rollout` share."""
 
@@ -31,6 +40,15 @@ class CommonInputs(PropertyModel, frozen=True, kw_only=True):
     def lease_name(self) -> str:
         """The name of the Lease in the cluster."""
         return names.base(self.suffix)
+
+    def to_pass(self, cluster_uid: str) -> Passed:
+        """Return what the guard rails have to let pass on that cluster."""
+        return Passed(
+            cluster_uid=cluster_uid,
+            kata_version=self.kata_version,
+            namespace=self.namespace,
+            suffix=self.suffix,
+        )
 
 
 class GuardedInputs(CommonInputs, frozen=True, kw_only=True):

@@ -28,7 +28,7 @@ from kata_components.providers.cluster_provider import ClusterProvider
 from kata_components.providers.errors import provider_errors
 from kata_components.providers.installation_check import check
 from kata_components.providers.installation_inputs import InstallationInputs, InstallationOutputs
-from kata_components.providers.properties import has_unknowns, without_provider
+from kata_components.providers.properties import unknowns, without_provider
 from kata_components.providers.resource_log import ResourceLog
 
 
@@ -40,11 +40,18 @@ class InstallationProvider(ClusterProvider):
 
         `olds` are the last checked inputs, empty on create.
         """
-        return self.check_guards("checking the installation", InstallationInputs, check, olds, news)
+        return self.checked(
+            "checking the installation",
+            InstallationInputs,
+            news,
+            lambda api, wanted: check(
+                api, InstallationInputs.before(olds), wanted, self.cluster.context
+            ),
+        )
 
     def diff(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
         """Say whether what cleaning needs has changed, or the Lease is not there, or is another's."""
-        if has_unknowns(news):
+        if unknowns(news):
             return DiffResult(changes=True)
         wanted, known = InstallationInputs.of(news), InstallationInputs.of(olds)
         return DiffResult(

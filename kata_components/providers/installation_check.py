@@ -1,7 +1,7 @@
-"""What `Installation` asks the live cluster: whether the state it is in is that of this cluster and this stack.
+"""The check of `Installation`: whether its state is about this cluster and this stack. Reads only.
 
-`Preflight` has asked all of it before, of its own state. That one is absent from a state that an
-older version made, and from a run with `--target`. Reads only.
+`Preflight` has checked all of it before, against its own state. A run with `--target` skips
+`Preflight`, and a stack that an older version made has none.
 """
 
 from typing import Final
@@ -12,8 +12,8 @@ from kata_components import names
 from kata_components.kubernetes.api import KubeApi
 from kata_components.kubernetes.objects import Lease
 from kata_components.operations import installation, report
-from kata_components.planning import guardrails
-from kata_components.providers import engine, guarded
+from kata_components.providers import engine
+from kata_components.providers.guard_check import check_guards, other_stack
 from kata_components.providers.installation_inputs import InstallationInputs
 
 _MISSING: Final = "missing"
@@ -28,21 +28,17 @@ async def check(
         GuardError: the approved plan cannot be read.
         ClusterError: the cluster could not be asked.
     """
-    uid = await installation.cluster_uid(api)
-    confirmed, misplaced = guarded.confirmed(wanted, uid)
-    met = [guardrails.cluster(before.cluster_uid if before else None, uid, context)]
-    if before and not any(met):
-        met += await guarded.changes(api, before, wanted)
+    guards = await check_guards(api, before, wanted, context)
     lease = await installation.find_lease(api, wanted.namespace, wanted.lease_name)
-    met += [misplaced, guarded.other_stack(wanted, lease, [before.stack] if before else [])]
-    refusals = guardrails.unconfirmed(met, confirmed)
-    if refusals:
-        return wanted, guarded.texts(refusals, wanted, uid)
+    other = other_stack(wanted, lease, [before.stack] if before else [])
+    if refusals := guards.unconfirmed(other):
+        return wanted, guards.texts(refusals)
     if lease and before is None:
         engine.warning(report.resumed(f"{wanted.namespace}/{wanted.lease_name}"), wanted.urn)
-    return structs.replace(wanted, cluster_uid=uid, lease=_named(lease) if before else None), []
+    named = _installation_id(lease) if before else None
+    return structs.replace(wanted, cluster_uid=guards.cluster_uid, lease=named), []
 
 
-def _named(lease: Lease | None) -> str:
-    """Return what diff compares with the id of the resource."""
+def _installation_id(lease: Lease | None) -> str:
+    """Return the installation that the Lease names: diff compares it with the resource's id."""
     return (lease and lease.metadata.annotation(names.INSTALLATION_ANNOTATION)) or _MISSING

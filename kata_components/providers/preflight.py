@@ -23,7 +23,7 @@ from kata_components.providers.cluster_provider import ClusterProvider
 from kata_components.providers.errors import provider_errors
 from kata_components.providers.preflight_check import check
 from kata_components.providers.preflight_inputs import PreflightInputs
-from kata_components.providers.properties import has_unknowns, without_provider
+from kata_components.providers.properties import unknowns, without_provider
 
 
 class PreflightProvider(ClusterProvider):
@@ -34,13 +34,18 @@ class PreflightProvider(ClusterProvider):
 
         `olds` are the last checked inputs, empty on create.
         """
-        return self.check_guards(
-            "checking what the program may do", PreflightInputs, check, olds, news
+        return self.checked(
+            "checking what the program may do",
+            PreflightInputs,
+            news,
+            lambda api, wanted: check(
+                api, PreflightInputs.before(olds), wanted, self.cluster.context
+            ),
         )
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
         """Say whether what other resources read of it has changed."""
-        if has_unknowns(news):
+        if unknowns(news):
             return DiffResult(changes=True)
         return DiffResult(
             changes=PreflightInputs.of(news).lasting != PreflightInputs.of(olds).lasting

@@ -12,9 +12,9 @@ from kata_components.planning import architectures, guardrails, ownership
 from kata_components.planning.guardrails import Refusal
 from kata_components.planning.selection import Selection
 from kata_components.planning.taints import blocking
-from kata_components.providers import engine, guarded
+from kata_components.providers import engine
+from kata_components.providers.guard_check import check_guards, other_stack
 from kata_components.providers.preflight_inputs import PreflightInputs
-from kata_components.providers.provenance import Passed
 
 
 async def check(
@@ -26,29 +26,16 @@ async def check(
         GuardError: the approved plan cannot be read.
         ClusterError: the cluster could not be asked.
     """
-    uid = await installation.cluster_uid(api)
-    confirmed, misplaced = guarded.confirmed(wanted, uid)
-    met = [guardrails.cluster(before.cluster_uid if before else None, uid, context)]
-    if any(met):
-        before = None
-    elif before:
-        met += await guarded.changes(api, before, wanted)
-    met.append(misplaced)
-    found = AdoptionCheck()
-    if not guardrails.unconfirmed(met, confirmed):
-        found = await _there(api, before, wanted)
-    refusals = guardrails.unconfirmed([*met, *found.refusals], confirmed)
-    if refusals:
-        return wanted, guarded.texts(refusals, wanted, uid)
+    guards = await check_guards(api, before, wanted, context)
+    known = before if guards.same_cluster else None
+    found = AdoptionCheck() if guards.unconfirmed() else await _there(api, known, wanted)
+    if refusals := guards.unconfirmed(*found.refusals):
+        return wanted, guards.texts(refusals)
     for text in found.announcements:
         engine.warning(text, wanted.urn)
+    uid = guards.cluster_uid
     former = next(iter(found.stacks - {wanted.stack}), None)
-    passed = Passed(
-        cluster_uid=uid,
-        kata_version=wanted.kata_version,
-        namespace=wanted.namespace,
-        suffix=wanted.suffix,
-    )
+    passed = wanted.to_pass(uid)
     return structs.replace(wanted, cluster_uid=uid, former_stack=former, passed=passed), []
 
 
@@ -68,7 +55,7 @@ async def _there(
         return AdoptionCheck([barred])
     stacks = wanted.stacks(before)
     lease = await installation.find_lease(api, wanted.namespace, wanted.lease_name)
-    other = guarded.other_stack(wanted, lease, stacks)
+    other = other_stack(wanted, lease, stacks)
     if other:
         return AdoptionCheck([other])
     unknown = (

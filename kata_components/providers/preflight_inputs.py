@@ -8,8 +8,7 @@ from msgspec import structs
 
 from kata_components.operations.adoption import AdoptionRequest
 from kata_components.operations.objects_there import ObjectName
-from kata_components.providers.common_inputs import GuardedInputs
-from kata_components.providers.provenance import Passed
+from kata_components.providers.common_inputs import GuardedInputs, Passed
 
 _NOTHING: Final[Mapping[str, Any]] = {
     "objects": (),

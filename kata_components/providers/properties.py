@@ -25,9 +25,9 @@ class PropertyModel(msgspec.Struct, rename="camel", frozen=True, kw_only=True, d
         return {key: value for key, value in plain.items() if value is not None}
 
 
-def has_unknowns(props: Mapping[str, Any]) -> bool:
-    """Whether a preview does not know some property yet."""
-    return any(isinstance(value, Unknown) for value in props.values())
+def unknowns(props: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the properties that a preview does not know yet."""
+    return {key: value for key, value in props.items() if isinstance(value, Unknown)}
 
 
 def without_provider(props: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """What the program asks of a rollout, and what the resources before it tell."""
 
 import functools
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import yaml
 
@@ -11,13 +11,15 @@ from kata_components.planning.ownership import Owner
 from kata_components.planning.requests import CleanupRequest, InstallRequest
 from kata_components.planning.selection import Selection
 from kata_components.providers import plan_file
-from kata_components.providers.common_inputs import CommonInputs
-from kata_components.providers.provenance import Passed
+from kata_components.providers.common_inputs import CommonInputs, Passed
 from kata_components.settings.wave_sizes import Size
+
+FROM_OTHER_RESOURCES: Final = frozenset({"installationId", "passed"})
+"""The inputs that come from `Installation` and `Preflight`; a preview may not know them yet."""
 
 
 class RolloutInputs(CommonInputs, frozen=True, kw_only=True):
-    """What the program asks for, and what the resources before it tell."""
+    """What the program asks for; other resources and check add to it."""
 
     nodes: tuple[str, ...] = ()
     selectors: tuple[str, ...] = ()
@@ -42,9 +44,9 @@ class RolloutInputs(CommonInputs, frozen=True, kw_only=True):
     cleanup_dispatcher_job: str | None = None
     """The Job of upstream's dispatcher for those cleanups as YAML, if it paces."""
     installation_id: str | None = None
-    """From `Installation`; a preview may not know it yet."""
+    """From `Installation`."""
     passed: Passed | None = None
-    """From `Preflight`; a preview may not know it yet."""
+    """From `Preflight`."""
     plan: str | None = None
     """Counts and digest of the plan as YAML; added by check."""
 

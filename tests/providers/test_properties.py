@@ -8,7 +8,7 @@ import pytest
 from kata_components.manifests.job_templates import config_map
 from kata_components.manifests.mounted_configs import mounted_fingerprints
 from kata_components.providers.installation_inputs import InstallationOutputs
-from kata_components.providers.properties import PropertyModel, has_unknowns
+from kata_components.providers.properties import PropertyModel, unknowns
 from kata_components.providers.rollout_inputs import RolloutInputs
 from kata_components.settings.load import load_settings
 from tests.providers import inputs
@@ -28,8 +28,7 @@ def test_models_take_what_the_engine_makes_of_them_and_give_it_back() -> None:
 
 
 def test_unknown_values_of_a_preview_are_seen() -> None:
-    assert has_unknowns({"a": 1, "b": UNKNOWN})
-    assert not has_unknowns({"a": 1, "b": None})
+    assert unknowns({"a": 1, "b": UNKNOWN, "c": None}) == {"b": UNKNOWN}
 
 
 def test_digest_of_a_rollout_changes_with_the_files_its_jobs_mount_and_with_nothing_else_of_them() -> (
