@@ -1,1 +1,1 @@
-"""Settings to Kubernetes objects: pure functions, one file per object, paired by name with `components`."""
+"""Kubernetes objects from settings: pure functions, a file per object, named like `components`."""

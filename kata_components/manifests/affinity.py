@@ -1,4 +1,4 @@
-"""Affinity of the DaemonSet, and the virtualization that node-feature-discovery finds on nodes (contract 3.11)."""
+"""Affinity of the DaemonSet, with the virtualization that NFD finds (contract 3.11)."""
 
 from collections.abc import Sequence
 
@@ -29,13 +29,13 @@ _VIRTUALIZATION = (
     _all_in(arch="ppc64le"),
     _all_in(arch="riscv64"),
 )
-"""Nodes that can run virtual machines; on all but amd64 no feature says so."""
+"""Nodes that can run virtual machines; only on amd64 does a feature say so."""
 
 
 def virtualization_terms(
     settings: Settings, terms: Sequence[NodeSelectorTerm]
 ) -> Sequence[NodeSelectorTerm]:
-    """Return the user's terms, with node-feature-discovery each combined with each way to have virtualization."""
+    """Return the user's terms, with node-feature-discovery only on nodes with virtualization."""
     if not settings.node_feature_discovery.enabled:
         return terms
     return [
@@ -46,7 +46,7 @@ def virtualization_terms(
 
 
 def daemon_set_affinity(settings: Settings) -> Manifest:
-    """Return the affinity of the DaemonSet's pods: the user's, within what node-feature-discovery allows."""
+    """Return the affinity of the DaemonSet's pods: the user's, on nodes with virtualization."""
     affinity: Manifest = settings.affinity.model_dump(
         mode="json", by_alias=True, exclude_unset=True
     )

@@ -1,4 +1,4 @@
-"""Small builders that several objects share: names and labels of the chart, RBAC, ConfigMaps, settings of a pod."""
+"""Builders shared by several objects: the chart's names and labels, RBAC, ConfigMaps, pods."""
 
 import hashlib
 import json
@@ -11,26 +11,26 @@ from kata_components.settings.settings import Settings
 from kata_components.settings.traits import Rule
 
 Manifest = dict[str, Any]
-"""A Kubernetes object, or a part of one, as it goes over the wire."""
+"""A Kubernetes object, or part of one, as sent to the API server."""
 
 
 def without_empty(**fields: object) -> Manifest:
-    """Return the fields that have a value: Kubernetes reads an absent field and an empty one alike."""
+    """Return the fields that have a value: to Kubernetes, an empty field equals an absent one."""
     return {name: value for name, value in fields.items() if value not in (None, "", [], {})}
 
 
 def suffixed(settings: Settings, name: str) -> str:
-    """Return the name of an object that carries the multi-install suffix at its end."""
+    """Return the name of an object with the multi-install suffix at its end."""
     return names.suffixed(name, settings.env.multi_install_suffix)
 
 
 def base(settings: Settings) -> str:
-    """Return the name that the namespaced objects of this installation begin with."""
+    """Return the prefix of the names of this installation's namespaced objects."""
     return names.base(settings.env.multi_install_suffix)
 
 
 def chart_labels(settings: Settings) -> Manifest:
-    """Return the labels by which the chart's objects are found."""
+    """Return the labels that identify the chart's objects."""
     name = names.truncated(settings.name_override or names.PROJECT)
     return {
         "app.kubernetes.io/name": name,
@@ -44,7 +44,7 @@ def image(settings: Settings) -> str:
 
 
 def pod_basics(settings: Settings) -> Manifest:
-    """Return what the pods of both modes have in common: pull secrets, tolerations, priority."""
+    """Return what the pods of both modes share: pull secrets, tolerations, priority."""
     return without_empty(
         imagePullSecrets=[{"name": secret.name} for secret in settings.image_pull_secrets],
         tolerations=as_written(settings.tolerations),
@@ -53,7 +53,7 @@ def pod_basics(settings: Settings) -> Manifest:
 
 
 def as_written(tolerations: Iterable[Toleration]) -> list[Manifest]:
-    """Return tolerations with the fields that the user wrote."""
+    """Return tolerations with only the fields that the user wrote."""
     return [toleration.model_dump(by_alias=True, exclude_unset=True) for toleration in tolerations]
 
 
@@ -72,12 +72,12 @@ def config_map(settings: Settings, name: str, data: Mapping[str, str]) -> Manife
 
 
 def as_block(text: str) -> str:
-    """Return text as a YAML block holds it, which the chart writes: one line end at its end."""
+    """Return text with one newline at its end, like the YAML blocks that the chart writes."""
     return text.rstrip("\n") + "\n"
 
 
 def checksum(content: object) -> str:
-    """Return a fingerprint of content: pods that carry it are made anew when it changes."""
+    """Return a fingerprint of content; pods that carry it are replaced when it changes."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -91,7 +91,7 @@ def service_account(name: str, namespace: str) -> Manifest:
 
 
 def rules(found: Iterable[Rule]) -> list[Manifest]:
-    """Return rules of a role as the version's data has them."""
+    """Return the rules of a role from the version's data."""
     return [rule(one.group, one.resources, one.verbs) for one in found]
 
 
@@ -101,12 +101,12 @@ def rule(group: str, resources: str, verbs: str) -> Manifest:
 
 
 def role(name: str, allowed: list[Manifest], namespace: str = "") -> Manifest:
-    """Return a Role, or a ClusterRole when there is no namespace."""
+    """Return a Role, or a ClusterRole without a namespace."""
     return {**_rbac("Role", name, namespace), "rules": allowed}
 
 
 def binding(name: str, role_name: str, account: Manifest, namespace: str = "") -> Manifest:
-    """Return a RoleBinding, or a ClusterRoleBinding when there is no namespace, for a ServiceAccount."""
+    """Return a RoleBinding for a ServiceAccount, or a ClusterRoleBinding without a namespace."""
     return {
         **_rbac("RoleBinding", name, namespace),
         "roleRef": {

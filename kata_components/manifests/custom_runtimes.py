@@ -1,4 +1,4 @@
-"""RuntimeClasses of the user's own runtimes (contract 4.5): as written, with what scheduling on Kata's nodes needs."""
+"""RuntimeClasses of the user's own runtimes (contract 4.5): as written, but on Kata's nodes."""
 
 from copy import deepcopy
 
@@ -17,7 +17,7 @@ def custom_runtime_classes(settings: Settings) -> list[Manifest]:
 
 def _runtime_class(settings: Settings, runtime: CustomRuntime) -> Manifest:
     manifest = deepcopy(runtime.class_object)
-    # It is of the whole cluster, and so the API server drops a namespace.
+    # It is cluster-scoped, so the API server drops a namespace.
     manifest["metadata"].pop("namespace", None)
     base = settings.built_in_overheads.get(runtime.base_config)
     if base and runtime.inherit_base_overhead:

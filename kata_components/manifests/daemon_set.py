@@ -1,4 +1,4 @@
-"""The DaemonSet of daemonset mode: a pod stays on every node, installs at its start and cleans at its end."""
+"""The DaemonSet of daemonset mode: its pods install at their start and clean at their end."""
 
 from kata_components.manifests.affinity import daemon_set_affinity
 from kata_components.manifests.builders import Manifest, base, without_empty

@@ -1,4 +1,4 @@
-"""The Jobs that run upstream's dispatcher in the cluster: one for installing, one for cleaning (contract 3.4, 3.5)."""
+"""The Jobs that run upstream's dispatcher: one installs, one cleans (contract 3.4, 3.5)."""
 
 from collections.abc import Iterable, Iterator
 
@@ -26,7 +26,7 @@ _PROGRAM = "/usr/bin/kata-deploy-job-dispatcher"
 _TEMPLATES = "/etc/kata-job"
 _USER = 65532
 _SLOW_CREATE_SECONDS = 600
-"""How long creating a container may take that pulls or converts its image."""
+"""How long the creation of a container that pulls or converts its image may take."""
 
 
 def install_dispatcher_job(settings: Settings) -> Manifest:
@@ -108,7 +108,7 @@ def _selection_flags(selection: Selection, selectors: Iterable[str]) -> list[str
 
 
 def handlers(settings: Settings) -> list[str]:
-    """Return the handlers of which a node has to serve one: by architecture, then those of custom runtimes."""
+    """Return the handlers, one of which a node must have: by architecture, then custom runtimes."""
     shims = settings.shims.enabled.items()
     ours = [
         suffixed(settings, f"kata-{name}")

@@ -1,4 +1,4 @@
-"""Rights of upstream's dispatcher: it lists nodes, makes the per-node Jobs, and from 4.1.0 on labels nodes."""
+"""Rights of upstream's dispatcher: it lists nodes, creates Jobs, and from 4.1.0 on labels nodes."""
 
 from kata_components.manifests.builders import (
     Manifest,
@@ -13,12 +13,12 @@ from kata_components.settings.settings import Settings
 
 
 def dispatcher_account_name(settings: Settings) -> str:
-    """Return the ServiceAccount that the dispatcher runs as."""
+    """Return the name of the ServiceAccount that the dispatcher runs as."""
     return suffixed(settings, "kata-deploy-dispatcher-sa")
 
 
 def dispatcher_rbac(settings: Settings) -> list[Manifest]:
-    """Return the ServiceAccount, its role on nodes and its role on Jobs in the namespace, with their bindings."""
+    """Return the ServiceAccount with a role on nodes and one on Jobs in the namespace."""
     namespace = settings.namespace
     account = service_account(dispatcher_account_name(settings), namespace)
     node_role, job_role = (
@@ -34,7 +34,7 @@ def dispatcher_rbac(settings: Settings) -> list[Manifest]:
 
 
 def warns_of_kubelet_timeouts(settings: Settings) -> bool:
-    """Whether the dispatcher asks the kubelets for their time limit, which pulling or converting in a guest exceeds."""
+    """Whether the dispatcher checks the kubelets' timeout, which guest pulls and erofs can exceed."""
     in_guest = any(
         shim.guest_pull and shim.supported_arches for shim in settings.shims.enabled.values()
     )

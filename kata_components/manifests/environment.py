@@ -1,4 +1,4 @@
-"""Environment of the node program (contract 3.7): which shims, snapshotters and options the host gets."""
+"""Environment of the node program (contract 3.7): shims, snapshotters and options of the host."""
 
 from collections.abc import Callable, Iterator, Mapping
 
@@ -8,7 +8,7 @@ from kata_components.settings.settings import Settings
 from kata_components.settings.shims import Shim
 
 ARCHES = {"amd64": "X86_64", "arm64": "AARCH64", "s390x": "S390X", "ppc64le": "PPC64LE"}
-"""How the variables name an architecture."""
+"""How the variables name each architecture."""
 
 _ALSO_EMPTY = {"INSTALLATION_PREFIX", "MULTI_INSTALL_SUFFIX"}
 
@@ -16,10 +16,7 @@ Shims = Mapping[str, Shim]
 
 
 def environment(settings: Settings) -> list[Manifest]:
-    """Return the `env` list of a node container.
-
-    Variables without a value are left out, as the chart does.
-    """
+    """Return the `env` list of a node container, without empty variables, as the chart does."""
     node_name = {"name": "NODE_NAME", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}
     return [node_name] + [
         {"name": name, "value": value}
@@ -59,10 +56,7 @@ def _variables(settings: Settings) -> Iterator[tuple[str, str]]:
 
 
 def _declared_distribution(settings: Settings) -> str:
-    """Return the distribution that the node has to be of.
-
-    A directory of the user's own leaves that open.
-    """
+    """Return the distribution that the node must have; the user's own directory leaves it open."""
     declares = settings.traits.distribution_variable and not settings.containerd.config_dir
     return settings.k8s_distribution if declares else ""
 
@@ -86,7 +80,7 @@ def _per_arch(
 
 
 def _default_shims(settings: Settings) -> Iterator[tuple[str, str]]:
-    """Yield the default shims; one that is off or not made for its architecture has no value."""
+    """Yield the default shims, empty where not enabled or not made for the architecture."""
     shims = settings.shims.enabled
     for arch, name in ARCHES.items():
         default: str = getattr(settings.default_shim, arch)

@@ -1,7 +1,7 @@
-"""The per-node Jobs of job mode, without what differs from node to node, and the ConfigMap the dispatcher reads.
+"""Templates of the per-node Jobs of job mode, and the ConfigMap in which the dispatcher reads them.
 
-A stage is a container: all but the last run as initContainers, in order. Whoever paces the Jobs
-adds name, node name and deadline.
+A stage is a container: all but the last run as initContainers, in order. The runner adds name, node
+name and deadline.
 """
 
 from kata_components import names
@@ -90,9 +90,9 @@ def _pod(settings: Settings, kind: names.JobKind, stages: tuple[Stage, ...]) -> 
 
 
 def _tolerations(settings: Settings, kind: names.JobKind) -> list[Manifest]:
-    """Return what the Jobs tolerate on the nodes that the dispatcher gives them.
+    """Return what the Jobs tolerate on the nodes that the dispatcher assigns to them.
 
-    A node is cleaned whatever taints it has got since, and one that is named is worked on as it is.
+    A node is cleaned whatever taints it has by then; one given by name is worked on as it is.
     """
     if kind == "cleanup":
         return [dict(_EVERY_TAINT)]

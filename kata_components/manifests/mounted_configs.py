@@ -1,4 +1,4 @@
-"""ConfigMaps that the pods on the nodes mount (contract 3.10): containerd's drop-in, custom runtimes, shim drop-ins."""
+"""ConfigMaps that the pods on the nodes mount (contract 3.10): drop-ins and custom runtimes."""
 
 from collections.abc import Iterator
 
@@ -21,7 +21,7 @@ def user_drop_in(settings: Settings) -> Manifest | None:
 
 
 def custom_configs(settings: Settings) -> Manifest | None:
-    """Return the ConfigMap with the list of custom runtimes and all drop-ins of Kata's configuration, if any."""
+    """Return the ConfigMap with the list of custom runtimes and all drop-ins of Kata, if any."""
     data = dict(_custom_configs(settings))
     return (
         config_map(settings, suffixed(settings, "kata-deploy-custom-configs"), data)
@@ -66,7 +66,7 @@ def volumes(settings: Settings) -> list[Manifest]:
 
 
 def checksum_annotations(settings: Settings) -> dict[str, str]:
-    """Return annotations that change with the ConfigMaps, where the version has them: a change then makes new pods."""
+    """Return annotations with which pods are replaced on a change, where the version has them."""
     if not settings.traits.checksum_annotations:
         return {}
     names = {
@@ -80,7 +80,7 @@ def checksum_annotations(settings: Settings) -> dict[str, str]:
 
 
 def mounted_fingerprints(settings: Settings) -> dict[str, dict[str, str]]:
-    """Return fingerprints of what is mounted, by ConfigMap and file: the share of the contents in the host digest."""
+    """Return fingerprints of what is mounted, by ConfigMap and file, for the host digest."""
     return {
         m["metadata"]["name"]: {file: checksum(text)[:12] for file, text in m["data"].items()}
         for m in mounted_configs(settings)

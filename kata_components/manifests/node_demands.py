@@ -1,12 +1,12 @@
-"""What the node program wants of the container runtime of its node (contract 3.9, host-check)."""
+"""What the node program requires of its node's container runtime (contract 3.9, host-check)."""
 
 from kata_components.settings.settings import Settings
 
 
 def distribution(settings: Settings) -> str:
-    """Return the distribution of Kubernetes that nodes have to be of, empty where a directory of the user's own counts.
+    """Return the Kubernetes distribution that nodes must have; empty with the user's own directory.
 
-    What kubeadm makes is plain Kubernetes.
+    Clusters made by kubeadm are plain Kubernetes.
     """
     if settings.containerd.config_dir:
         return ""
@@ -14,9 +14,9 @@ def distribution(settings: Settings) -> str:
 
 
 def containerd_version(settings: Settings) -> tuple[str, str]:
-    """Return the oldest containerd that will do, as `major.minor`, and what needs it.
+    """Return the oldest sufficient containerd, as `major.minor`, and what needs it.
 
-    Both empty where any will.
+    Both are empty if any version will do.
     """
     if "erofs" in settings.snapshotter.setup:
         return "2.2", "the erofs snapshotter"

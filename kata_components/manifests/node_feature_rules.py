@@ -1,4 +1,4 @@
-"""Nodes count their TEE keys, and confidential pods ask for one (contract 3.16; 4.1.0)."""
+"""Nodes count their TEE keys, and confidential pods request one (contract 3.16; 4.1.0)."""
 
 from typing import Any
 
@@ -33,12 +33,12 @@ def rules_are_active(settings: Settings) -> bool:
 
 
 def key_resource(shim: str) -> str | None:
-    """Return the resource of which a pod of a confidential shim takes one, None for other shims."""
+    """Return the resource that a pod of a confidential shim requests, None for other shims."""
     return next((resource for tee, (_, _, resource, _) in _RULES.items() if tee in shim), None)
 
 
 def node_feature_rules(settings: Settings) -> list[Manifest]:
-    """Return the rule object, if nodes are to count keys."""
+    """Return the rule object, if nodes should count keys."""
     if not rules_are_active(settings):
         return []
     labels = {

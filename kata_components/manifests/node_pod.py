@@ -1,4 +1,4 @@
-"""What a pod that works on a host has in both modes (contract 3.8): container, mounts, volumes."""
+"""The pods that work on a host, in both modes (contract 3.8): container, mounts, volumes."""
 
 from kata_components.manifests import mounted_configs
 from kata_components.manifests.builders import Manifest, image, pod_basics, without_empty
@@ -22,7 +22,7 @@ _CONTAINERD_DIRECTORIES = {
 def node_container(
     settings: Settings, name: str, arguments: list[str], *, on_host: bool = True
 ) -> Manifest:
-    """Return a container of the node program; one that works on the host sees its files."""
+    """Return a container of the node program; one that works on the host mounts its files."""
     container: Manifest = {
         "name": name,
         "image": image(settings),

@@ -1,7 +1,7 @@
-"""Rights of the node program: it labels its node, and up to 4.0.0 also patches RuntimeClasses and feature rules.
+"""Rights of the node program, which labels its node.
 
-Where the dispatcher does the work on nodes, per-node Jobs hold no token and only the DaemonSet has
-rights.
+Up to 4.0.0, it also patches RuntimeClasses and feature rules. Where the dispatcher does the work on
+nodes, per-node Jobs have no token and only the DaemonSet has rights.
 """
 
 from kata_components import names
@@ -17,7 +17,7 @@ from kata_components.settings.settings import Settings
 
 
 def service_account_name(settings: Settings) -> str:
-    """Return the ServiceAccount that the pods on the nodes run as."""
+    """Return the name of the ServiceAccount that the pods on the nodes run as."""
     return suffixed(settings, "kata-deploy-sa")
 
 
@@ -27,7 +27,7 @@ def has_node_rights(settings: Settings) -> bool:
 
 
 def node_rbac(settings: Settings) -> list[Manifest]:
-    """Return ServiceAccount, ClusterRole and ClusterRoleBinding of the pods on the nodes, if they have rights."""
+    """Return ServiceAccount, ClusterRole and binding of the pods on nodes, if they have rights."""
     if not has_node_rights(settings):
         return []
     account = service_account(service_account_name(settings), settings.namespace)

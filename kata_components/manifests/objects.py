@@ -1,7 +1,4 @@
-"""All objects of a configuration, in an order in which they can be applied.
-
-Node-feature-discovery's chart apart.
-"""
+"""All objects of a configuration but node-feature-discovery's, in an order that can be applied."""
 
 from kata_components.manifests.builders import Manifest
 from kata_components.manifests.custom_runtimes import custom_runtime_classes
@@ -20,13 +17,13 @@ from kata_components.settings.settings import Settings
 
 
 def all_objects(settings: Settings) -> list[Manifest]:
-    """Return every object that is made in the configured mode, per-node Jobs apart, as the chart has them."""
+    """Return every object of the configured mode but the per-node Jobs, as the chart has them."""
     dispatchers = [install_dispatcher_job(settings), cleanup_dispatcher_job(settings)]
     return [*kept_objects(settings), *(dispatchers if _dispatched(settings) else [])]
 
 
 def kept_objects(settings: Settings) -> list[Manifest]:
-    """Return the objects that are resources of the program: all but the dispatcher's Jobs."""
+    """Return the objects that are Pulumi resources: all but the dispatcher's Jobs."""
     return [
         *state(settings),
         *node_rbac(settings),
@@ -41,16 +38,16 @@ def kept_objects(settings: Settings) -> list[Manifest]:
 
 
 def reference(manifest: Manifest) -> str:
-    """Return which object a manifest is of, as `apiVersion plural namespace name`."""
+    """Return what identifies an object, as `apiVersion plural namespace name`."""
     metadata = manifest["metadata"]
     plural = f"{manifest['kind'].lower()}{'es' if manifest['kind'].endswith('s') else 's'}"
     return f"{manifest['apiVersion']} {plural} {metadata.get('namespace', '')} {metadata['name']}"
 
 
 def compared_objects(settings: Settings) -> dict[str, Manifest]:
-    """Return, by their references, the objects that are looked into before those of somebody else are taken over.
+    """Return, by reference, the objects to compare with existing ones before adopting those.
 
-    Those of the whole cluster, which have to be equal, and the DaemonSet, whose pods may restart.
+    The cluster-scoped ones must be equal; the DaemonSet is among them because its pods may restart.
     """
     found = [
         m

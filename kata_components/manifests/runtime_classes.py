@@ -1,4 +1,4 @@
-"""RuntimeClasses, one per shim that is on (contract 4): how pods ask for Kata."""
+"""RuntimeClasses, one per enabled shim (contract 4), by which pods select Kata."""
 
 from collections.abc import Iterator
 
@@ -16,7 +16,7 @@ _TEE_NODES = {
 
 
 def runtime_classes(settings: Settings) -> list[Manifest]:
-    """Return the RuntimeClasses, the one of the default shim and those for debugging among them when asked for."""
+    """Return the RuntimeClasses, with those of the default shim and for debugging if asked for."""
     if not settings.runtime_classes.enabled:
         return []
     return [
@@ -31,7 +31,7 @@ def _named(settings: Settings) -> Iterator[tuple[str, str, str]]:
             handler = names.handler(shim, settings.env.multi_install_suffix, variant)
             yield handler, handler, shim
     default = settings.default_shim.first
-    # Beside another installation, plain `kata` is that one's.
+    # Beside another installation, plain `kata` belongs to that one.
     asked = settings.runtime_classes.create_default and not settings.env.multi_install_suffix
     if asked and default in settings.shims.enabled:
         yield settings.runtime_classes.default_name, names.handler(default, ""), default
@@ -68,7 +68,7 @@ def _node_selector(settings: Settings, shim: str) -> dict[str, str]:
 
 
 def gate(settings: Settings) -> list[str]:
-    """Return the labels that a node must have, as `true`, before any class of this installation selects it."""
+    """Return the labels that must be `true` on a node for any class of this installation."""
     own = (
         [names.instance_label(settings.env.multi_install_suffix)]
         if settings.traits.instance_label_in_runtime_classes
@@ -78,7 +78,7 @@ def gate(settings: Settings) -> list[str]:
 
 
 def _tee_nodes(settings: Settings, shim: str) -> dict[str, str]:
-    """Return the labels that node-feature-discovery gives to the nodes that a confidential shim needs."""
+    """Return the labels by which node-feature-discovery marks nodes for a confidential shim."""
     if not settings.node_feature_discovery.enabled or "nvidia-gpu" in shim:
         return {}
     ends = shim.removesuffix("-runtime-rs").endswith("-se")

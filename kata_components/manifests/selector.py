@@ -1,7 +1,7 @@
 """Node selections as label-selector strings, which the API server evaluates.
 
-Several selectors mean nodes that fit any of them; none means all nodes. Names in `job.nodes` go
-before all of it.
+Several selectors mean nodes that match any of them; none means all nodes. Names in `job.nodes`
+override them.
 """
 
 from collections.abc import Iterable, Sequence
@@ -28,7 +28,7 @@ def install_selectors(settings: Settings) -> list[str]:
 
 
 def daemon_set_selectors(settings: Settings) -> list[str] | None:
-    """Return selectors of nodes that the DaemonSet's pods go to, taints aside; None when no selector can say which.
+    """Return selectors of the nodes for the DaemonSet's pods, taints aside; None if inexpressible.
 
     Terms with fields or comparisons of numbers are left out, so there may be more such nodes.
     """
@@ -41,7 +41,7 @@ def daemon_set_selectors(settings: Settings) -> list[str] | None:
 
 def _is_expressible(term: NodeSelectorTerm) -> bool:
     expressions = term.match_expressions
-    # A term without any condition fits no node.
+    # A term without conditions matches no node.
     return (
         bool(expressions)
         and not term.match_fields
@@ -61,7 +61,7 @@ def _selectors(selection: Selection, terms: Sequence[NodeSelectorTerm]) -> list[
     found = [_selector(selection, term.match_expressions) for term in terms] or [
         _selector(selection, ())
     ]
-    # One that every node fits makes the others idle.
+    # An empty selector matches every node and makes the others redundant.
     return list(dict.fromkeys(found)) if all(found) else []
 
 

@@ -1,4 +1,4 @@
-"""What the installation is, for whoever looks into the cluster: its suffix and mode, which never change (4.1.0)."""
+"""The state of the installation in the cluster: its suffix and mode, which never change (4.1.0)."""
 
 from kata_components import names
 from kata_components.manifests.builders import Manifest, config_map

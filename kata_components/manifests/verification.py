@@ -1,7 +1,7 @@
-"""The Job that runs the user's pod after an install to show that Kata works (contract 3.13), with its rights.
+"""The Job that runs the user's pod to show that Kata works after an install (contract 3.13).
 
 The script is ours: the chart's waits for every node of the cluster, for pods without suffix, and
-for Jobs that only its own dispatcher makes.
+for Jobs that only its own dispatcher creates.
 """
 
 import shlex
@@ -32,10 +32,7 @@ _RETRIES = 3
 
 
 def verification(settings: Settings) -> list[Manifest]:
-    """Return rights, pod and Job in the order in which they need each other.
-
-    Nothing without a pod.
-    """
+    """Return rights, pod and Job, each after what it needs; nothing without a pod."""
     if not settings.verification.enabled:
         return []
     name = f"{settings.full_name}-verification"
@@ -88,7 +85,7 @@ def _job(settings: Settings, name: str) -> Manifest:
 
 
 def _verified(settings: Settings) -> str:
-    """Return what changes with all that the Job verifies: a Job runs once, so then it has to be another one."""
+    """Return a checksum of what the Job verifies; a Job runs once, so a change needs a new Job."""
     in_daemon_set = settings.deployment_mode == "daemonset"
     installed = pod_template(settings) if in_daemon_set else install_job(settings)
     return checksum([installed, mounted_fingerprints(settings), settings.verification.pod])

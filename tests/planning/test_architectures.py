@@ -10,7 +10,7 @@ JOB = {"spec": {"template": {"spec": {"containers": [{"name": "cri", "image": "k
 PROBLEMS = {
     "amd64": "defaultShim.amd64 is qemu; set `defaultShim.amd64: clh`",
     "arm64": "",
-    "s390x": "no shim is on",
+    "s390x": "no shim is enabled",
 }
 
 
@@ -18,7 +18,7 @@ def test_architectures_are_named_with_their_nodes_and_the_key_to_set() -> None:
     nodes = [node("b"), node("a"), node("c", arch="arm64"), node("d", arch="s390x")]
     assert text_of(unfit(nodes, PROBLEMS)) == (
         "2 nodes are amd64 (a, b): defaultShim.amd64 is qemu; set `defaultShim.amd64: clh`. "
-        "1 node is s390x (d): no shim is on. "
+        "1 node is s390x (d): no shim is enabled. "
         "Or leave these nodes out of the selection, by their label `kubernetes.io/arch`."
     )
 

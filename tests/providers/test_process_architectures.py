@@ -13,7 +13,7 @@ from tests.providers import inputs
 from tests.providers.api_model import ApiServer
 from tests.providers.conftest import Running
 
-PROBLEMS = {"amd64": "", "arm64": "no shim is on for arm64; set `shims.qemu.enabled: true`"}
+PROBLEMS = {"amd64": "", "arm64": "no shim is enabled for arm64; set `shims.qemu.enabled: true`"}
 DAEMONSET: dict[str, Any] = {
     "deploymentMode": "daemonset",
     "podTemplate": "a",
@@ -39,7 +39,7 @@ def test_rollout_is_refused_for_a_node_that_it_would_work_on(
 ) -> None:
     [failure] = running.rollout.check(inputs.rollout(architectures=PROBLEMS)).failures
     assert failure.startswith(
-        "1 node is arm64 (node-3): no shim is on for arm64; set `shims.qemu.enabled: true`. "
+        "1 node is arm64 (node-3): no shim is enabled for arm64; set `shims.qemu.enabled: true`. "
     )
     assert api.writes == []
 
@@ -55,7 +55,7 @@ def test_daemon_set_is_refused_for_a_node_that_its_pods_go_to(
     running: Running, api: ApiServer
 ) -> None:
     [failure] = refusals(running)
-    assert failure.startswith("1 node is arm64 (node-3): no shim is on for arm64")
+    assert failure.startswith("1 node is arm64 (node-3): no shim is enabled for arm64")
     assert api.writes == []
 
 
