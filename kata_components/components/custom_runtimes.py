@@ -1,4 +1,4 @@
-"""How pods ask for runtimes of the user's own."""
+"""RuntimeClasses by which pods select the user's own runtimes."""
 
 import pulumi
 
@@ -9,7 +9,7 @@ from kata_components.settings.settings import Settings
 
 
 class CustomRuntimes(ManifestComponent):
-    """The RuntimeClasses of the custom runtimes; children are called by the name of their class.
+    """The RuntimeClasses of the custom runtimes; children are named after their class.
 
     A class cannot change its handler, so such a change replaces it.
     """

@@ -1,4 +1,4 @@
-"""Daemonset mode: a pod stays on every node, installs at its start and cleans at its end."""
+"""Daemonset mode: a pod on every node installs at its start and cleans at its end."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,25 +10,26 @@ from kata_components.components.manifest_component import ManifestComponent
 from kata_components.manifests.daemon_set import daemon_set
 from kata_components.settings.settings import Settings
 
-# Installing takes up to 10 minutes on a node (the startup probe's budget) plus the image pull, on
-# all nodes at once. An update goes through the nodes by `updateStrategy`, one after the other by
-# default: a large fleet takes hours. A pod may take 10 minutes to clean its node.
+# Installing takes up to 10 minutes per node (the startup probe's budget) plus the image pull, on
+# all nodes at once. An update goes from node to node as `updateStrategy` says, one by one by
+# default, so a large fleet takes hours. A pod may take 10 minutes to clean its node.
 _TIMEOUTS = pulumi.CustomTimeouts(create="1h", update="24h", delete="30m")
 
 
 @dataclass(frozen=True, kw_only=True)
 class DaemonSetInstallerArgs:
-    """The settings, and what the pods need until their last moment: their rights."""
+    """Arguments of `DaemonSetInstaller`."""
 
     settings: Settings
     needs: Sequence[pulumi.Resource]
+    """What the pods need until they end: their rights and what they mount."""
 
 
 class DaemonSetInstaller(ManifestComponent):
     """The DaemonSet.
 
-    Depends on the rights its pods use: on destroy it goes first, with its pods, which clean their
-    nodes with them.
+    Depends on the rights of its pods: on destroy it goes first, while its pods still have the
+    rights to clean their nodes.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """Upstream's dispatcher; only with `rollout.runsIn: cluster`.
 
-Its Jobs are no resources of Pulumi: when they run is decided by what nodes need, and cleaning runs
-at destroy, which does not run the program. `Rollout` and `Installation` make them.
+Its Jobs are not Pulumi resources: they run when nodes need them, and cleaning runs on destroy,
+which does not run the program. `Rollout` and `Installation` create them.
 """
 
 import pulumi

@@ -9,7 +9,7 @@ from kata_components.settings.settings import Settings
 
 
 class DispatcherRbac(ManifestComponent):
-    """ServiceAccount of the dispatcher, with its role on nodes and its role on Jobs."""
+    """ServiceAccount of the dispatcher, with a role on nodes and a role on Jobs."""
 
     def __init__(
         self, name: str, args: Settings, opts: pulumi.ResourceOptions | None = None

@@ -109,7 +109,7 @@ def _guarded(kind: str, name: str, settings: Settings) -> dict[str, Any]:
 
 
 def _pods(settings: Settings) -> dict[str, Any]:
-    """Return what the guard rails of daemonset mode compare: the pods and, if in doubt, their nodes."""
+    """Return what the guard rails of daemonset mode compare: pods and, if in doubt, their nodes."""
     pods = {"pod_template": checksum(pod_template(settings))[:12]}
     problems = architecture_problems(settings)
     selectors = daemon_set_selectors(settings)

@@ -1,7 +1,6 @@
-"""The templates of the per-node Jobs, kept in the cluster as the chart keeps them.
+"""The templates of the per-node Jobs, in the cluster as with the chart.
 
-Whoever paces the Jobs brings the templates of its own configuration along: the provider, and the
-dispatcher it starts.
+The runners do not read them there: each gets the templates of its own configuration.
 """
 
 import pulumi

@@ -37,13 +37,14 @@ from kata_components.settings.settings import Settings
 
 
 class KataDeploy(pulumi.ComponentResource):
-    """Guard rails; rights, templates and classes; then the anchor; then, in job mode, the rollout, or its dispatcher.
+    """Guard rails, then rights, templates and classes, then the `Installation`, then the `Rollout`.
 
-    The anchor depends on everything that cleaning a node needs, so a destroy cleans the nodes
-    first. `rollout` is the outcome of the last rollout, None in daemonset mode.
+    The `Installation` depends on everything that cleaning a node needs, so a destroy cleans the
+    nodes first.
     """
 
     rollout: pulumi.Output[dict[str, Any]] | None
+    """The outcome of the last rollout; None in daemonset mode."""
 
     def __init__(
         self, name: str, args: Settings, opts: pulumi.ResourceOptions | None = None
@@ -56,7 +57,7 @@ class KataDeploy(pulumi.ComponentResource):
         rbac = NodeRbac(f"{name}-node-rbac", args, on_cluster)
         classes = RuntimeClasses(f"{name}-runtime-classes", args, on_cluster)
         configs = self._mounted_configs(on_cluster)
-        needed = [rbac, classes, *configs, *self._beside(on_cluster)]
+        needed = [rbac, classes, *configs, *self._optional(on_cluster)]
         installed: list[pulumi.Resource] = []
         if args.deployment_mode == "daemonset":
             wanted = DaemonSetInstallerArgs(settings=args, needs=[rbac, *configs])
@@ -83,11 +84,8 @@ class KataDeploy(pulumi.ComponentResource):
             return []
         return [MountedConfigs(f"{self._base}-mounted-configs", self._settings, on_cluster)]
 
-    def _beside(self, on_cluster: pulumi.ResourceOptions) -> Iterator[pulumi.Resource]:
-        """Register what not every installation has.
-
-        It is there before the anchor and goes after it.
-        """
+    def _optional(self, on_cluster: pulumi.ResourceOptions) -> Iterator[pulumi.Resource]:
+        """Register what not every installation has, before the `Installation`."""
         args, name = self._settings, self._base
         if args.traits.state_config_map:
             yield State(f"{name}-state", args, on_cluster)
@@ -104,7 +102,7 @@ class KataDeploy(pulumi.ComponentResource):
             yield NodeFeatureRules(f"{name}-node-feature-rules", wanted, on_cluster)
 
     def _on_cluster(self, preflight: Preflight) -> pulumi_kubernetes.Provider:
-        """Register the provider of every Kubernetes object: none is touched before the guard rails have spoken."""
+        """Register the provider of all Kubernetes objects, which waits for the guard rails."""
         cluster = self._settings.cluster
         return pulumi_kubernetes.Provider(
             f"{self._base}-cluster",
@@ -112,8 +110,8 @@ class KataDeploy(pulumi.ComponentResource):
             kubeconfig=cluster.kubeconfig,
             enable_config_map_mutable=True,
             # A kill between a create and its checkpoint leaves objects that the next up has to take
-            # over, with the fields that the lost run owns. Objects of a Helm release were refused
-            # before.
+            # over, with the fields that the killed run owns. The guard rails have already refused
+            # objects of a Helm release.
             upsert_existing_objects=True,
             enable_patch_force=True,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[preflight]),

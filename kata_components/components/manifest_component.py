@@ -1,7 +1,6 @@
 """The base of components that only register Kubernetes objects: manifests in, children out.
 
-Rather than `ConfigGroup`: previews read well, and each object is a resource of its own in state
-under a name of ours.
+Not `ConfigGroup`, so that previews read well and each object is a resource under a name of ours.
 """
 
 import re
@@ -14,21 +13,21 @@ from kata_components.manifests.builders import Manifest
 
 
 def kind_role(manifest: Manifest) -> str:
-    """Return the kind in kebab case: the role of an object that is the only one of its kind in a component."""
+    """Return the kind in kebab case, for an object that is the only one of its kind."""
     return re.sub(r"(?<!^)(?=[A-Z])", "-", manifest["kind"]).lower()
 
 
 def object_name(manifest: Manifest) -> str:
-    """Return the name of an object: its role in a component with several of its kind."""
+    """Return the name of an object, for a component with several of its kind."""
     name: str = manifest["metadata"]["name"]
     return name
 
 
 class ManifestComponent(pulumi.ComponentResource):
-    """Registers manifests, each with its stack, as children named `<name>-<role>`; the names are part of users' state.
+    """Registers manifests, with the name of the stack, as children named `<name>-<role>`.
 
-    `child` holds options that all children get. With `in_order`, each child also depends on those
-    before it.
+    The names are part of users' state. `child` holds options for all children. With `in_order`,
+    each child also depends on those before it.
     """
 
     def __init__(
@@ -55,10 +54,10 @@ class ManifestComponent(pulumi.ComponentResource):
 
 
 def _registered(name: str, manifest: Manifest, options: pulumi.ResourceOptions) -> pulumi.Resource:
-    """Register an object under its token, without the class that `pulumi_kubernetes` has for its kind.
+    """Register an object by its type token, without the class that `pulumi_kubernetes` has for it.
 
-    Those classes take a manifest apart only to put it together again, and importing them a sixth of
-    a preview.
+    Those classes take a manifest apart only to reassemble it, and importing them takes a sixth of a
+    preview.
     """
     group_version = (
         manifest["apiVersion"]

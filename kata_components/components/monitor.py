@@ -1,4 +1,4 @@
-"""Metrics of the sandboxes on each node, when asked for."""
+"""Metrics of the sandboxes on each node, if enabled."""
 
 import pulumi
 

@@ -1,4 +1,4 @@
-"""Configuration that reaches the nodes as files: drop-ins of containerd and of Kata, and the custom runtimes."""
+"""Configuration files on the nodes: drop-ins of containerd and Kata, and custom runtimes."""
 
 import pulumi
 
@@ -9,7 +9,7 @@ from kata_components.settings.settings import Settings
 
 
 class MountedConfigs(ManifestComponent):
-    """The ConfigMaps that the pods on the nodes mount; children are called by their names."""
+    """The ConfigMaps that the pods on the nodes mount; children are named after them."""
 
     def __init__(
         self, name: str, args: Settings, opts: pulumi.ResourceOptions | None = None

@@ -1,4 +1,4 @@
-"""Labels nodes by their hardware, when asked for: the upstream chart, as Pulumi's Kubernetes provider renders it."""
+"""Labels nodes by their hardware, if enabled: the upstream chart, rendered by Pulumi."""
 
 import pulumi
 
@@ -12,14 +12,14 @@ _REPOSITORY = "https://kubernetes-sigs.github.io/node-feature-discovery/charts"
 class NodeFeatureDiscovery(pulumi.ComponentResource):
     """The chart with the user's values; its objects are resources of the stack.
 
-    Pulumi runs no Helm hooks: the chart's Job that removes labels after an uninstall is left out,
-    unless asked for.
+    Pulumi runs no Helm hooks, so the chart's Job that removes labels after an uninstall is left out
+    by default.
     """
 
     def __init__(
         self, name: str, args: Settings, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        from pulumi_kubernetes.helm import v4  # noqa: PLC0415 - few stacks have it, and it costs start-up time
+        from pulumi_kubernetes.helm import v4  # noqa: PLC0415 - few stacks use it, and it slows down start-up
 
         super().__init__(tokens.NODE_FEATURE_DISCOVERY, name, {}, opts)
         v4.Chart(

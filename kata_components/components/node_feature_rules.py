@@ -1,4 +1,4 @@
-"""Nodes count their TEE keys, so that confidential pods can ask for one."""
+"""Nodes count their TEE keys, so that confidential pods can request one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,10 +13,11 @@ from kata_components.settings.settings import Settings
 
 @dataclass(frozen=True, kw_only=True)
 class NodeFeatureRulesArgs:
-    """The settings, and what defines the kind of the rule object, if that is installed here."""
+    """Arguments of `NodeFeatureRules`."""
 
     settings: Settings
     needs: Sequence[pulumi.Resource]
+    """What defines the kind of the rule object, if it is installed here."""
 
 
 class NodeFeatureRules(ManifestComponent):

@@ -11,7 +11,7 @@ from kata_components.settings.settings import Settings
 class NodeRbac(ManifestComponent):
     """ServiceAccount, ClusterRole and ClusterRoleBinding of the pods on the nodes.
 
-    Does not create the namespace: it lives longer than an installation.
+    Does not create the namespace, which outlives an installation.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Makes the run fail when a rollout left nodes behind, with its outcome saved."""
+"""Fails the run when a rollout left nodes behind, once its outcome is saved."""
 
 import pulumi
 from pulumi.runtime.mocks import MockMonitor
@@ -8,10 +8,7 @@ from kata_components.errors import RolloutFailedError
 
 
 def fail_on_outcome(name: str) -> pulumi.ResourceHookBinding | None:
-    """Return the hooks for a `Rollout` of that name.
-
-    None under mocks, which cannot register hooks in this SDK.
-    """
+    """Return the hooks for a `Rollout` of that name; None under mocks, where this SDK has none."""
     if isinstance(get_monitor(), MockMonitor):
         return None
     hook = pulumi.ResourceHook(f"{name}-outcome", raise_on_failure)
@@ -19,7 +16,7 @@ def fail_on_outcome(name: str) -> pulumi.ResourceHookBinding | None:
 
 
 def raise_on_failure(args: pulumi.ResourceHookArgs) -> None:
-    """Fail the run if the rollout it just saved has failed nodes.
+    """Fail the run if the rollout that was just saved has failed nodes.
 
     Raises:
         RolloutFailedError: with the complete text of the failure.

@@ -1,4 +1,4 @@
-"""Whose Kubernetes objects are: each says so in its own metadata, never in that of the pods it makes."""
+"""The owner of Kubernetes objects, in their own metadata, never in that of their pods."""
 
 import pulumi
 
@@ -7,12 +7,12 @@ from kata_components.manifests.builders import Manifest
 
 
 def this_stack() -> str:
-    """Return the stack as objects name it: `project/stack`."""
+    """Return the name of the stack in objects: `project/stack`."""
     return f"{pulumi.get_project()}/{pulumi.get_stack()}"
 
 
 def owned(manifest: Manifest) -> Manifest:
-    """Return an object that says which stack it belongs to."""
+    """Return an object with the name of its stack."""
     metadata = manifest["metadata"]
     annotations = {**metadata.get("annotations", {}), names.STACK_ANNOTATION: this_stack()}
     return {**manifest, "metadata": {**metadata, "annotations": annotations}}

@@ -1,4 +1,4 @@
-"""How pods ask for Kata: one RuntimeClass per shim."""
+"""RuntimeClasses by which pods select Kata, one per shim."""
 
 import pulumi
 
@@ -9,7 +9,7 @@ from kata_components.settings.settings import Settings
 
 
 class RuntimeClasses(ManifestComponent):
-    """All RuntimeClasses of the installation; children are called by the name of their class."""
+    """All RuntimeClasses of the installation; children are named after their class."""
 
     def __init__(
         self, name: str, args: Settings, opts: pulumi.ResourceOptions | None = None

@@ -17,8 +17,7 @@ def stack_settings() -> Settings:
     """Return the settings of this stack.
 
     Raises:
-        pulumi.RunError: the configuration has problems; the text names each of them and shows no
-            traceback.
+        pulumi.RunError: the configuration has problems; the text names each, without a traceback.
     """
     try:
         raw = {**get_config_env(), **CONFIG.get()}

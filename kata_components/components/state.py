@@ -1,4 +1,4 @@
-"""What the installation is, for whoever looks into the cluster; from 4.1.0 on."""
+"""The state of the installation in the cluster, from 4.1.0 on."""
 
 import pulumi
 

@@ -1,6 +1,6 @@
 """Type tokens of our resources.
 
-They are part of every URN in users' state: changing one needs an alias.
+They are part of every URN in users' state, so changing one needs an alias.
 """
 
 from typing import Final

@@ -1,4 +1,4 @@
-"""Shows after an install that Kata works, by running the user's pod."""
+"""Shows that Kata works after an install, by running the user's pod."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,18 +13,19 @@ from kata_components.settings.settings import Settings
 
 @dataclass(frozen=True, kw_only=True)
 class VerificationArgs:
-    """The settings, and what has to be done before: the rollout or the DaemonSet, and the classes the pod may use."""
+    """Arguments of `Verification`."""
 
     settings: Settings
     needs: Sequence[pulumi.Resource]
+    """What must be done first: the rollout, or the DaemonSet and the classes the pod may use."""
 
 
 class Verification(ManifestComponent):
     """The Job with its rights and its pod.
 
-    A Job runs once, so a change of what is installed replaces it: the digest in its annotation is
-    what Pulumi compares. So does any other change: an hour after its end the Job is gone, and what
-    is gone cannot be updated.
+    A Job runs once, so a change of what is installed replaces it: Pulumi compares the digest in its
+    annotation. Any other change replaces it too: an hour after its end the Job is gone and cannot
+    be updated.
     """
 
     def __init__(

@@ -34,7 +34,7 @@ def dispatcher_rbac(settings: Settings) -> list[Manifest]:
 
 
 def warns_of_kubelet_timeouts(settings: Settings) -> bool:
-    """Whether the dispatcher checks the kubelets' timeout, which guest pulls and erofs can exceed."""
+    """Whether the dispatcher checks the kubelets' timeout, which guest pulls and erofs exceed."""
     in_guest = any(
         shim.guest_pull and shim.supported_arches for shim in settings.shims.enabled.values()
     )

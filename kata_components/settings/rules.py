@@ -127,7 +127,7 @@ def _inexpressible(term: NodeSelectorTerm, path: str, by_name: str) -> Iterator[
 
 
 def retention_in_job_mode(tree: Tree, profile: Profile) -> Iterator[str]:
-    """Yield a line when Jobs may vanish before the dispatcher sees their end (contract 2.9, F11)."""
+    """Yield a line if Jobs may vanish before the dispatcher sees their end (contract 2.9, F11)."""
     seconds = at(tree, ("job", "ttlSecondsAfterFinished"))
     counts = tree.get("deploymentMode") == "job" and profile.traits.dispatcher_does_node_work
     if (
