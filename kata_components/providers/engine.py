@@ -42,7 +42,7 @@ def status(text: str, urn: str = "") -> None:
 
 def is_gone() -> bool:
     """Whether the engine has ended: then nobody reads our answer, and nothing more may be started."""
-    stub = _stub()
+    stub = _stub(sys.argv[-1])
     if stub is None:
         return False
     try:
@@ -57,7 +57,7 @@ def end_process() -> None:
 
     Nothing happens outside of one.
     """
-    if _stub() is not None:
+    if _stub(sys.argv[-1]) is not None:
         os._exit(1)
 
 
@@ -65,7 +65,7 @@ def _log(
     severity: engine_pb2.LogSeverity.ValueType, text: str, urn: str, *, ephemeral: bool
 ) -> None:
     text = printable(text)
-    stub = _stub()
+    stub = _stub(sys.argv[-1])
     if stub is None:
         if not ephemeral:
             print(text, flush=True)
@@ -85,8 +85,7 @@ def _log(
 
 
 @cache
-def _stub() -> engine_pb2_grpc.EngineStub | None:
-    address = sys.argv[-1]
+def _stub(address: str) -> engine_pb2_grpc.EngineStub | None:
     host, _, port = address.rpartition(":")
     if not host or not port.isdigit():
         return None

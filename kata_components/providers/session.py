@@ -15,11 +15,13 @@ T = TypeVar("T")
 
 Work = Callable[[KubeApi], Awaitable[T]]
 
-_LIFELINE_SECONDS: Final = 2.0
+LIFELINE_SECONDS: Final = 2.0
+"""How often the engine is asked whether it is still there."""
 _HTTP_FORBIDDEN: Final = 403
 PACED: Final = "Jobs that run go on; no further one is started"
 DISPATCHED: Final = "The dispatcher in the cluster goes on by itself"
 _READING: Final = "Nothing was started"
+_CANCELLED: Final = "cancelled"
 _ENGINE_GONE: Final = "the Pulumi engine is gone"
 
 
@@ -105,29 +107,20 @@ async def _awaited(work: Awaitable[T]) -> T:
 
 
 async def _supervise(task: asyncio.Task[Any]) -> str:
-    """Cancel `task` when it should not go on; return why."""
+    """Cancel `task` when it must not go on; return why."""
     loop = asyncio.get_running_loop()
     cancelled = asyncio.Event()
-
-    def cancel() -> None:
-        loop.call_soon_threadsafe(cancelled.set)
-
-    cancellation.subscribe(cancel)
-    try:
-        while True:
+    with cancellation.current.notifying(lambda: loop.call_soon_threadsafe(cancelled.set)):
+        while not cancelled.is_set():
             try:
-                async with asyncio.timeout(_LIFELINE_SECONDS):
+                async with asyncio.timeout(LIFELINE_SECONDS):
                     await cancelled.wait()
             except TimeoutError:
-                if not await asyncio.to_thread(engine.is_gone):
-                    continue
-                reason = _ENGINE_GONE
-            else:
-                reason = "cancelled"
-            task.cancel()
-            return reason
-    finally:
-        cancellation.unsubscribe(cancel)
+                if await asyncio.to_thread(engine.is_gone):
+                    task.cancel()
+                    return _ENGINE_GONE
+    task.cancel()
+    return _CANCELLED
 
 
 async def _connected(cluster: StackCluster, work: Work[T]) -> T:

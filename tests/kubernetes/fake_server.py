@@ -195,7 +195,7 @@ class FakeServer:
                 request = await _read(reader)
                 self.received.append(request)
                 self.peer_names.append(subject.get("commonName"))
-                await self._answer(self.script(request), writer)
+                await self.answer(self.script(request), writer)
         except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             pass
         finally:
@@ -203,7 +203,8 @@ class FakeServer:
             # Aborted, so as not to wait for a peer that is gone.
             writer.transport.abort()
 
-    async def _answer(self, reply: Reply, writer: asyncio.StreamWriter) -> None:
+    async def answer(self, reply: Reply, writer: asyncio.StreamWriter) -> None:
+        """Write a reply; subclasses may know other kinds of it."""
         if reply.end == "lost":
             raise ConnectionResetError
         if reply.end == "unanswered":

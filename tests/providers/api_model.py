@@ -30,9 +30,9 @@ class Watching(Reply):
 
 
 class _Server(FakeServer):
-    async def _answer(self, reply: Reply, writer: asyncio.StreamWriter) -> None:
+    async def answer(self, reply: Reply, writer: asyncio.StreamWriter) -> None:
         if not isinstance(reply, Watching) or reply.events is None:
-            await super()._answer(reply, writer)
+            await super().answer(reply, writer)
             return
         writer.write(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
         async for event in reply.events:

@@ -12,12 +12,12 @@ import pytest
 from google.protobuf import empty_pb2
 
 from kata_components.providers import cancellation
+from kata_components.providers.cancellation import Cancellation
 
 
 @pytest.fixture(autouse=True)
-def _no_wish_yet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cancellation, "_requested", False)
-    monkeypatch.setattr(cancellation, "_listeners", [])
+def _no_request_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cancellation, "current", Cancellation())
 
 
 def plugin(monkeypatch: pytest.MonkeyPatch, servicer: Any) -> None:
@@ -38,10 +38,10 @@ def test_cancel_of_the_sdk_reaches_listeners_even_where_it_was_bound_before(
     bound = Servicer().Cancel
     plugin(monkeypatch, Servicer)
     told: list[str] = []
-    cancellation.subscribe(lambda: told.append("cancelled"))
     assert cancellation.install()
     assert cancellation.install(), "once per provider class"
-    assert bound(None, None) == empty_pb2.Empty()
+    with cancellation.current.notifying(lambda: told.append("cancelled")):
+        assert bound(None, None) == empty_pb2.Empty()
     assert told == ["cancelled"]
 
 
@@ -93,20 +93,18 @@ def test_the_sdk_in_use_looks_as_expected() -> None:
     assert [argument.arg for argument in method.args.args] == ["self", "request", "context"]
 
 
-def test_a_listener_that_comes_after_the_wish_is_told_at_once() -> None:
-    told: list[str] = []
+def test_a_listener_that_comes_after_the_request_is_notified_at_once() -> None:
+    notified: list[str] = []
+    cancellation = Cancellation()
     cancellation.request()
-    cancellation.subscribe(lambda: told.append("late"))
-    assert told == ["late"]
+    with cancellation.notifying(lambda: notified.append("late")):
+        assert notified == ["late"]
 
 
-def test_a_listener_that_left_is_not_told() -> None:
-    told: list[str] = []
-
-    def listener() -> None:
-        told.append("told")
-
-    cancellation.subscribe(listener)
-    cancellation.unsubscribe(listener)
+def test_a_listener_that_left_is_not_notified() -> None:
+    notified: list[str] = []
+    cancellation = Cancellation()
+    with cancellation.notifying(lambda: notified.append("notified")):
+        pass
     cancellation.request()
-    assert told == []
+    assert notified == []

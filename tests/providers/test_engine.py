@@ -1,7 +1,6 @@
 """The engine as a provider reaches it, and what happens where it cannot be reached."""
 
 import sys
-from collections.abc import Iterator
 
 import pytest
 from pulumi.runtime.proto import engine_pb2
@@ -10,14 +9,6 @@ from kata_components.providers import engine
 from tests.providers.process import Engine, Message
 
 URN = "urn:pulumi:test::kata-deploy::t::n"
-
-
-@pytest.fixture(autouse=True)
-def _own_stub() -> Iterator[None]:
-    """Let each test look for its engine anew."""
-    engine._stub.cache_clear()
-    yield
-    engine._stub.cache_clear()
 
 
 def at(monkeypatch: pytest.MonkeyPatch, address: str) -> None:

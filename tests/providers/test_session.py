@@ -14,6 +14,7 @@ from kata_components.errors import GuardError, KubeconfigError, RolloutStoppedEr
 from kata_components.kubernetes import connect
 from kata_components.kubernetes.api import KubeApi
 from kata_components.providers import cancellation, engine, session
+from kata_components.providers.cancellation import Cancellation
 from kata_components.providers.installation import InstallationProvider
 from kata_components.providers.rollout import RolloutProvider
 from kata_components.providers.session import StackCluster
@@ -42,8 +43,7 @@ class Closing(FakeKubeApi):
 def api(monkeypatch: pytest.MonkeyPatch) -> Closing:
     made = Closing(Cluster())
     monkeypatch.setattr(connect, "connect", lambda _context, _kubeconfig: made)
-    monkeypatch.setattr(cancellation, "_requested", False)
-    monkeypatch.setattr(cancellation, "_listeners", [])
+    monkeypatch.setattr(cancellation, "current", Cancellation())
     return made
 
 
@@ -90,7 +90,7 @@ def test_errors_of_the_work_pass_through(api: Closing, method: Callable[..., Any
 
 def test_cancelled_work_ends_as_stopped(api: Closing) -> None:
     async def cancelled(given: KubeApi) -> None:
-        asyncio.get_running_loop().call_soon(cancellation.request)
+        asyncio.get_running_loop().call_soon(cancellation.current.request)
         await for_ever(given)
 
     with pytest.raises(RolloutStoppedError, match=f"^cancelled. {STAYS}$"):
@@ -101,7 +101,7 @@ def test_cancelled_work_ends_as_stopped(api: Closing) -> None:
 def test_work_without_an_engine_ends_as_stopped(
     api: Closing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session, "_LIFELINE_SECONDS", 0.01)
+    monkeypatch.setattr(session, "LIFELINE_SECONDS", 0.01)
     answers = iter([False, False, True])
     monkeypatch.setattr(engine, "is_gone", lambda: next(answers))
     with pytest.raises(RolloutStoppedError, match=f"^the Pulumi engine is gone. {STAYS}$"):
@@ -114,7 +114,7 @@ def test_work_that_cleans_up_while_it_is_stopped_is_waited_for() -> None:
     cleaned = []
 
     async def cancelled(given: KubeApi) -> None:
-        cancellation.request()
+        cancellation.current.request()
         try:
             await for_ever(given)
         finally:
@@ -132,12 +132,13 @@ def test_listener_leaves_with_the_work() -> None:
         pass
 
     session.run(WHERE, work)
-    assert cancellation._listeners == []
+    # A listener would reach for the loop, which is closed.
+    cancellation.current.request()
 
 
 def test_reading_ends_with_a_cancellation_too(api: Closing) -> None:
     async def cancelled(given: KubeApi) -> None:
-        asyncio.get_running_loop().call_soon(cancellation.request)
+        asyncio.get_running_loop().call_soon(cancellation.current.request)
         await for_ever(given)
 
     with pytest.raises(RolloutStoppedError, match=r"^cancelled\. Nothing was started\."):
