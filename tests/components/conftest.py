@@ -1,4 +1,4 @@
-"""Pulumi's mocks for the tests of components, without leftovers between tests."""
+"""Pulumi's mocks for tests of components, with nothing left over between tests."""
 
 import asyncio
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from tests.components.recorder import Recorder
 
 @pytest.fixture(scope="session", autouse=True)
 def _event_loops() -> Iterator[None]:
-    """Close the event loops at the end: the SDK makes one for each of its worker threads and never closes them."""
+    """Close the event loops at the end: the SDK creates one per worker thread and closes none."""
     loops: list[asyncio.AbstractEventLoop] = []
     original = asyncio.new_event_loop
 

@@ -13,7 +13,7 @@ _PUT_IN: dict[str, dict[str, Any]] = {
     "Preflight": {"passed": {"clusterUid": "cluster-1"}},
     "Installation": {"installationId": "installation-1"},
 }
-"""What our providers add to the inputs of a kind of resource."""
+"""What our providers add to the inputs of each kind of resource."""
 
 
 @dataclass
@@ -43,7 +43,7 @@ class Recorder(pulumi.runtime.Mocks):
 
 
 def stack_of(manifest: dict[str, Any]) -> str:
-    """Take the annotation that names the stack off an object, so that it is as the manifests have it."""
+    """Remove the annotation with the stack's name, so that the object equals its manifest."""
     stack: str = manifest["metadata"]["annotations"].pop(names.STACK_ANNOTATION)
     if not manifest["metadata"]["annotations"]:
         del manifest["metadata"]["annotations"]

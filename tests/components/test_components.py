@@ -1,4 +1,4 @@
-"""A component registers exactly its manifests, as children of its own, through the given provider."""
+"""A component registers exactly its manifests, as its children, through the given provider."""
 
 from collections.abc import Callable
 from typing import Any
@@ -172,7 +172,8 @@ def test_rule_object_is_a_custom_resource(recorder: Recorder) -> None:
 
 def test_verification_is_another_job_when_what_it_verifies_changes(recorder: Recorder) -> None:
     pod = {
-        "pod": "apiVersion: v1\nkind: Pod\nmetadata: {name: check}\nspec: {containers: [{name: a}]}\n"
+        "pod": "apiVersion: v1\nkind: Pod\n"
+        "metadata: {name: check}\nspec: {containers: [{name: a}]}\n"
     }
     variants = {
         "a": settings("job", verification=pod),

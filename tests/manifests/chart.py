@@ -1,4 +1,4 @@
-"""The chart's renders, and a comparison of objects with them, field by field (fixtures/chart/README.md)."""
+"""The chart's renders, and a field-by-field comparison with them (fixtures/chart/README.md)."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -24,7 +24,7 @@ Identity = tuple[str, str, str]
 
 
 class Case(NamedTuple):
-    """Values, and what the chart of a version makes of them."""
+    """Values, and what a version of the chart renders from them."""
 
     version: str
     name: str
@@ -35,12 +35,12 @@ class Case(NamedTuple):
 
     @property
     def values(self) -> dict[str, Any]:
-        """The values that are given to the chart."""
+        """The values given to the chart."""
         return _values(self)
 
     @property
     def config(self) -> dict[str, Any]:
-        """The stack configuration with the values, paced in the cluster where the version has no other place yet."""
+        """The stack configuration with the values, with the runner that the version supports."""
         paced = (
             {"rollout": {"runsIn": "cluster"}} if self.version != "4.0.0" and self.job_mode else {}
         )
@@ -52,7 +52,7 @@ class Case(NamedTuple):
         return self.values.get("deploymentMode") == "job"
 
     def settings(self, *, less: Iterable[str] = ()) -> Settings:
-        """Return the settings, with the dispatcher, which the chart has in every job-mode render.
+        """Return the settings, with the dispatcher, which every job-mode render of the chart has.
 
         Args:
             less: dotted keys to leave out.
@@ -74,7 +74,7 @@ class Case(NamedTuple):
         return ()
 
     def chart_objects(self) -> list[dict[str, Any]]:
-        """Return the objects that the chart makes."""
+        """Return the objects that the chart renders."""
         text = (FIXTURES / self.version / f"{self.name}.rendered.yaml").read_text(encoding="utf-8")
         return [document for document in yaml.load_all(text, Loader=yaml.CSafeLoader) if document]
 
@@ -105,7 +105,7 @@ def _cases(folder: str) -> list[Case]:
 
 
 def deviations(ours: Iterable[Mapping[str, Any]], chart: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return a line for each field that differs, as `Kind/namespace/name/path/to/field: chart …, ours …`."""
+    """Return a line per difference, as `Kind/namespace/name/path/to/field: chart …, ours …`."""
     mine, theirs = ({_identity(m): _comparable(m) for m in side} for side in (ours, chart))
     lines: list[str] = []
     for identity in sorted(mine.keys() | theirs.keys()):
@@ -121,7 +121,7 @@ def _identity(manifest: Mapping[str, Any]) -> Identity:
 
 
 def _comparable(node: Any, key: str = "") -> Any:
-    """Return a node without what makes no difference: order by name, nulls, the values of checksums."""
+    """Return a node without what makes no difference: order of names, nulls, checksums."""
     if isinstance(node, Mapping):
         return {k: _comparable(v, k) for k, v in node.items() if v is not None}
     if isinstance(node, list):

@@ -1,4 +1,4 @@
-"""Which values keys there are at which version, and which test looks at what each of them does.
+"""The values keys of each version, and which test checks what each of them does.
 
 `python -m tests.manifests.keys` writes the table into docs/parity-keys.md.
 """
@@ -36,7 +36,7 @@ TESTED_HERE = {
 
 @cache
 def keys(version: str) -> list[str]:
-    """Return all chart keys of a version, dotted; those of one shim stand for all shims."""
+    """Return all chart keys of a version, dotted; the keys of one shim stand for all shims."""
     values = {key: value for key, value in load_profile(version).values.items() if key not in _OWN}
     shims = values.pop("shims")
     of_a_shim = {".".join((_OF_A_SHIM, *path)) for path in _leaves(shims["clh"])}

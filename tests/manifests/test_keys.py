@@ -1,4 +1,4 @@
-"""Every key of every version is compared with the chart or tested here, and docs/parity-keys.md says where."""
+"""Every key is compared with the chart or tested here, and docs/parity-keys.md says where."""
 
 import ast
 from pathlib import Path

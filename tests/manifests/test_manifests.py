@@ -1,4 +1,4 @@
-"""What a reader of our objects relies on, without the chart's renders at hand."""
+"""What readers of our objects rely on, tested without the chart's renders."""
 
 from typing import Any
 
@@ -130,7 +130,10 @@ def test_kubeadm_keeps_its_files_where_plain_kubernetes_does() -> None:
 
 
 def test_a_custom_class_is_of_the_whole_cluster_whatever_its_text_says() -> None:
-    text = "apiVersion: node.k8s.io/v1\nkind: RuntimeClass\nmetadata: {name: k, namespace: kata}\nhandler: k\n"
+    text = (
+        "apiVersion: node.k8s.io/v1\nkind: RuntimeClass\n"
+        "metadata: {name: k, namespace: kata}\nhandler: k\n"
+    )
     runtimes = {"enabled": True, "runtimes": {"k": {"baseConfig": "qemu", "runtimeClass": text}}}
     assert "node.k8s.io/v1 runtimeclasses  k" in map(
         reference, all_objects(settings(customRuntimes=runtimes))

@@ -1,4 +1,4 @@
-"""For the same values, our objects are the chart's, but for what docs/parity.md lists with its reason."""
+"""Our objects equal the chart's for the same values, except as docs/parity.md explains."""
 
 import json
 import re
@@ -47,7 +47,7 @@ def workable(objects: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 
 
 def fits(line: str, pattern: str) -> bool:
-    """Whether a pattern fits the path of a line, or the whole line when it says what the chart has there."""
+    """Whether a pattern matches the path of a line, or a whole line with the chart's value."""
     return fnmatchcase(line if ": chart " in pattern else line.partition(": chart ")[0], pattern)
 
 
@@ -116,6 +116,6 @@ def test_missing_checksum_is_a_difference() -> None:
         line for line in chart.deviations(objects, case.chart_objects()) if not is_allowed(line)
     ]
     assert lines == [
-        "DaemonSet/kube-system/kata-deploy/spec/template/metadata/annotations/checksum/custom-configs: "
-        "chart 'a checksum', ours None"
+        "DaemonSet/kube-system/kata-deploy/spec/template/metadata/annotations/"
+        "checksum/custom-configs: chart 'a checksum', ours None"
     ]

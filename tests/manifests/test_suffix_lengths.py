@@ -136,6 +136,6 @@ def test_the_message_says_what_gets_too_long() -> None:
     assert caught.value.problems == (
         "env.multiInstallSuffix: must have at most 43 characters, got "
         "'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa' with 44: the owner label of its Jobs "
-        "kata-deploy-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-install has 64, and Kubernetes allows 63; "
-        "use a shorter one",
+        "kata-deploy-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-install has 64, and Kubernetes "
+        "allows 63; use a shorter one",
     )

@@ -10,7 +10,10 @@ import pytest
 from kata_components.manifests.verification import verification
 from kata_components.settings.load import load_settings
 
-POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: kata-check}\nspec: {containers: [{name: a, image: b}]}\n"
+POD = (
+    "apiVersion: v1\nkind: Pod\n"
+    "metadata: {name: kata-check}\nspec: {containers: [{name: a, image: b}]}\n"
+)
 KUBECTL = """#!/usr/bin/env bash
 # Answers like a cluster whose pod goes through the phases in $PHASES; keeps what it was asked.
 echo "$*" >> "$STATE/calls"

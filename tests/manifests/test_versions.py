@@ -1,4 +1,4 @@
-"""What our objects have at 4.1.0, and what both versions share, without the chart's renders at hand."""
+"""Our objects at 4.1.0, and what both versions share, tested without the chart's renders."""
 
 from typing import Any
 

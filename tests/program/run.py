@@ -1,4 +1,4 @@
-"""Runs `__main__.py` as the language host does, against a monitor that keeps what the program registers."""
+"""Runs `__main__.py` as the language host does, against a monitor that records registrations."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ MAIN = Path(__file__).parents[2] / "__main__.py"
 
 @dataclass(frozen=True)
 class Registration:
-    """One resource as the engine is told of it; the provider by its logical name."""
+    """One resource as registered with the engine; the provider by its logical name."""
 
     name: str
     type: str
@@ -51,14 +51,14 @@ class Run:
 
 
 class _Monitor(MockMonitor):
-    # The mocks of the SDK see neither parents nor dependencies nor the outputs of the stack.
+    # The SDK's mocks see neither parents, nor dependencies, nor the outputs of the stack.
 
     def __init__(self, run: Run) -> None:
         super().__init__(Recorder())
         self._run = run
 
     def make_urn(self, parent: str, type_: str, name: str) -> str:
-        """Return the URN as the engine makes it: with the types of all parents, the stack's left out."""
+        """Return the URN as the engine makes it: with the types of all parents but the stack."""
         qualified = parent.split("::")[2] if parent else "pulumi:pulumi:Stack"
         prefix = "" if qualified == "pulumi:pulumi:Stack" else f"{qualified}$"
         return f"urn:pulumi:{STACK}::{PROJECT}::{prefix}{type_}::{name}"
@@ -88,8 +88,7 @@ def run_program(loop: asyncio.AbstractEventLoop, config: dict[str, Any]) -> Run:
 
     Args:
         loop: the current event loop.
-        config: the stack's configuration; values that are not texts become JSON, as Pulumi hands
-            them over.
+        config: the stack's configuration; values other than text become JSON, as in Pulumi.
     """
     run = Run()
     texts = {
@@ -97,7 +96,7 @@ def run_program(loop: asyncio.AbstractEventLoop, config: dict[str, Any]) -> Run:
         for key, value in config.items()
     }
     pulumi.runtime.set_mocks(Recorder(), project=PROJECT, stack=STACK, monitor=_Monitor(run))
-    # Mocks come with a stack that has no outputs; the program's run makes its own.
+    # Mocks come with a stack without outputs; the program's run creates its own.
     set_root_resource(None)  # type: ignore[arg-type] # what the setting holds before the first stack
     pulumi.runtime.set_all_config(texts)
     try:

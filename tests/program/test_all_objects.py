@@ -1,4 +1,4 @@
-"""Whatever is configured, the program registers exactly the objects that the manifests list, in a working order."""
+"""The program registers exactly the objects of the manifests, in an order that works."""
 
 import json
 import time
@@ -59,7 +59,7 @@ def identity(manifest: dict[str, Any]) -> tuple[str, str]:
 
 
 def of_pulumi(settings: Settings) -> list[dict[str, Any]]:
-    """Return the objects that are resources: the Jobs of a dispatcher are none."""
+    """Return the objects that are Pulumi resources: all but the Jobs of a dispatcher."""
     labelled = (
         (manifest, manifest["metadata"].get("labels", {})) for manifest in all_objects(settings)
     )
@@ -67,7 +67,7 @@ def of_pulumi(settings: Settings) -> list[dict[str, Any]]:
 
 
 def registered(run: Run) -> dict[tuple[str, str], Any]:
-    """Return the objects as the manifests have them: without the annotation that names their stack."""
+    """Return the objects as in the manifests: without the annotation with the stack's name."""
     found = [
         r.inputs
         for r in run.resources.values()

@@ -1,4 +1,4 @@
-"""The whole program in both modes: what it registers, in which order, and what it says of itself."""
+"""The whole program in both modes: what it registers, in which order, and its outputs."""
 
 import json
 import traceback

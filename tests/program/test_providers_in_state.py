@@ -1,4 +1,4 @@
-"""What users' state holds of the dynamic providers: a pickle that names a class and carries nothing else."""
+"""The dynamic providers in users' state: a pickle that only names a class."""
 
 import base64
 import pickletools
@@ -14,9 +14,18 @@ from tests.program.conftest import Program
 
 JOB = {"kataVersion": "4.0.0", "deploymentMode": "job", "cluster": {"context": "c"}}
 
-INSTALLATION = "gASVRgAAAAAAAACMJmthdGFfY29tcG9uZW50cy5wcm92aWRlcnMuaW5zdGFsbGF0aW9ulIwUSW5zdGFsbGF0aW9uUHJvdmlkZXKUk5QpgZQu"
-ROLLOUT = "gASVPAAAAAAAAACMIWthdGFfY29tcG9uZW50cy5wcm92aWRlcnMucm9sbG91dJSMD1JvbGxvdXRQcm92aWRlcpSTlCmBlC4="
-PREFLIGHT = "gASVQAAAAAAAAACMI2thdGFfY29tcG9uZW50cy5wcm92aWRlcnMucHJlZmxpZ2h0lIwRUHJlZmxpZ2h0UHJvdmlkZXKUk5QpgZQu"
+INSTALLATION = (
+    "gASVRgAAAAAAAACMJmthdGFfY29tcG9uZW50cy5wcm92aWRlcnMuaW5zdGFsbGF0aW9u"
+    "lIwUSW5zdGFsbGF0aW9uUHJvdmlkZXKUk5QpgZQu"
+)
+ROLLOUT = (
+    "gASVPAAAAAAAAACMIWthdGFfY29tcG9uZW50cy5wcm92aWRlcnMucm9sbG91dJSM"
+    "D1JvbGxvdXRQcm92aWRlcpSTlCmBlC4="
+)
+PREFLIGHT = (
+    "gASVQAAAAAAAAACMI2thdGFfY29tcG9uZW50cy5wcm92aWRlcnMucHJlZmxpZ2h0"
+    "lIwRUHJlZmxpZ2h0UHJvdmlkZXKUk5QpgZQu"
+)
 KEPT = {
     "kata-deploy-preflight": (PREFLIGHT, PreflightProvider),
     "kata-deploy-installation": (INSTALLATION, InstallationProvider),
@@ -26,8 +35,8 @@ KEPT = {
 
 @pytest.mark.parametrize("name", KEPT)
 def test_the_program_stores_the_golden_provider(program: Program, name: str) -> None:
-    # Another text shows as a change of every user's resource, and one that cannot be loaded breaks
-    # their destroy.
+    # A different text shows up as a change of every user's resource, and one that cannot be loaded
+    # breaks their destroy.
     assert program(JOB).resources[name].inputs["__provider"] == KEPT[name][0]
 
 

@@ -1,4 +1,4 @@
-"""What the configuration is fuzzed with: how many inputs, garbage, and values files that went wrong."""
+"""Inputs for fuzzing the configuration: how many, garbage, and values files with mistakes."""
 
 import os
 from collections.abc import Callable
@@ -17,20 +17,24 @@ INPUTS = int(os.environ.get("KATA_FUZZ_INPUTS", "1000"))
 PROFILE = load_profile("4.0.0").values
 
 EXAMPLES = [
-    "deploymentMode: job\njob:\n  parallelism: 50\n  nodeSelector: {pool: kata}\nimage:\n  tag: 4.0.0 # tested\n",
-    "shims:\n  disableAll: true\n  qemu: &one {enabled: true}\n  qemu-snp:\n    <<: *one\ndefaultShim: {amd64: qemu}\n",
-    "tolerations:\n- key: a\n  operator: Exists\npodAnnotations: {a/b: '1'}\nresources: null\nhealth: {port: 9000}\n",
-    "env: {multiInstallSuffix: dev}\nsnapshotter: {setup: [nydus, erofs]}\ndebug: true\naffinity: {podAffinity: {}}\n",
+    "deploymentMode: job\njob:\n  parallelism: 50\n  nodeSelector: {pool: kata}\nimage:\n  tag: "
+    "4.0.0 # tested\n",
+    "shims:\n  disableAll: true\n  qemu: &one {enabled: true}\n  qemu-snp:\n    <<: "
+    "*one\ndefaultShim: {amd64: qemu}\n",
+    "tolerations:\n- key: a\n  operator: Exists\npodAnnotations: {a/b: '1'}\nresources: "
+    "null\nhealth: {port: 9000}\n",
+    "env: {multiInstallSuffix: dev}\nsnapshotter: {setup: [nydus, erofs]}\ndebug: true\naffinity: "
+    "{podAffinity: {}}\n",
 ]
-"""Values files of the kinds that users have; more where the chart's test cases are beside the
+"""Values files of the kinds that users have; more if the chart's test cases are beside the
 checkout."""
 
 
 def share(of_ten: int) -> settings:
-    """Return settings for a test that gets so many tenths of the inputs.
+    """Return settings for a test that gets this many tenths of the inputs.
 
-    Without deadline and database: the machine may be busy, and a run must not depend on the one
-    before.
+    Without deadline or database: the machine may be busy, and a run must not depend on earlier
+    ones.
     """
     return settings(max_examples=INPUTS * of_ten // 10, deadline=None, database=None)
 
@@ -72,14 +76,13 @@ def examples() -> list[str]:
 
 @st.composite
 def values_files(draw: st.DrawFn) -> str:
-    """Draw an example with up to four mistakes, first in what it says, then in how it is written."""
+    """Draw an example with up to four mistakes, first in its content, then in its text."""
     text = draw(st.sampled_from(examples()))
     if draw(st.booleans()):
         tree = yaml.safe_load(text)
         for _ in range(draw(st.integers(0, 2))):
             tree = _changed(draw, tree)
-        # Not sorted and with aliases, as people write; what YAML cannot hold never comes out of
-        # YAML.
+        # Unsorted and with aliases, as people write; YAML never yields what it cannot hold.
         text = yaml.safe_dump(tree, sort_keys=False, allow_unicode=True)
     for _ in range(draw(st.integers(0, 2))):
         text = draw(st.sampled_from(_SLIPS))(draw, text)
@@ -87,7 +90,7 @@ def values_files(draw: st.DrawFn) -> str:
 
 
 def _changed(draw: st.DrawFn, tree: Any) -> Any:
-    """Return a tree with one thing in it changed: a key renamed or removed, a value replaced or put into a list."""
+    """Return a tree with one change: a key renamed or removed, a value replaced or listed."""
     if not isinstance(tree, dict) or not tree:
         return draw(scalars)
     key = draw(st.sampled_from(sorted(tree, key=str)))

@@ -1,4 +1,4 @@
-"""What the node program would refuse on nodes of an architecture, with what to write instead."""
+"""What the node program would refuse on nodes of an architecture, with the fix."""
 
 from typing import Any
 
@@ -32,8 +32,8 @@ def test_defaults_suit_every_architecture(version: str) -> None:
 def test_one_shim_without_its_default_and_architectures_without_any() -> None:
     found = problems(shims=only("clh"))
     assert found["amd64"] == (
-        "defaultShim.amd64 is qemu-runtime-rs, which is not enabled for amd64, so the node program would stop; "
-        "set `defaultShim.amd64: clh`"
+        "defaultShim.amd64 is qemu-runtime-rs, which is not enabled for amd64, so the node program "
+        "would stop; set `defaultShim.amd64: clh`"
     )
     assert found["arm64"] == (
         "no shim is enabled for arm64, so the node program would install all of its shims; "
@@ -49,16 +49,16 @@ def test_several_shims_to_choose_the_default_from() -> None:
     )
     assert found == {
         "amd64": (
-            "defaultShim.amd64 is qemu-runtime-rs, which is not enabled for amd64, so the node program would stop; "
-            "set `defaultShim.amd64` to clh, fc or qemu"
+            "defaultShim.amd64 is qemu-runtime-rs, which is not enabled for amd64, so the node "
+            "program would stop; set `defaultShim.amd64` to clh, fc or qemu"
         )
     }
 
 
 def test_default_of_another_architecture_and_default_that_is_off() -> None:
     assert problems(defaultShim={"arm64": "clh"})["arm64"].startswith(
-        "defaultShim.arm64 is clh, which is not enabled for arm64, so the node program would fall back to qemu-runtime-rs; "
-        "set `defaultShim.arm64` to qemu, "
+        "defaultShim.arm64 is clh, which is not enabled for arm64, so the node program would fall "
+        "back to qemu-runtime-rs; set `defaultShim.arm64` to qemu, "
     )
     assert problems(
         shims={"dragonball": {"enabled": False}}, defaultShim={"amd64": "dragonball"}
@@ -82,7 +82,8 @@ def test_proxy_of_a_shim_that_is_not_there(key: str) -> None:
     found = problems(shims={"qemu-snp": {"agent": {key: "http://proxy:3128"}}})
     assert found.keys() == {"arm64", "s390x", "ppc64le"}
     assert found["arm64"] == (
-        f"shims.qemu-snp.agent.{key} is set, which the node program refuses where qemu-snp is not installed, "
+        f"shims.qemu-snp.agent.{key} is set, which the node program refuses where qemu-snp is not "
+        f"installed, "
         "as on arm64; remove it"
     )
     assert (
@@ -102,8 +103,8 @@ def test_base_of_a_custom_runtime_that_is_off() -> None:
     custom = {"enabled": True, "runtimes": {"mine": {"baseConfig": "fc", "runtimeClass": RUNTIME}}}
     found = problems(customRuntimes=custom, shims={"fc": {"enabled": False}})
     assert found["amd64"] == (
-        "customRuntimes.runtimes.mine.baseConfig is fc, which is not enabled, so its hypervisor would not be installed; "
-        "set `shims.fc.enabled: true`"
+        "customRuntimes.runtimes.mine.baseConfig is fc, which is not enabled, so its hypervisor "
+        "would not be installed; set `shims.fc.enabled: true`"
     )
     assert problems(customRuntimes=custom) == {}
     assert problems(customRuntimes=custom, shims={"disableAll": True}) == {}

@@ -1,4 +1,4 @@
-"""`pulumi config set` without `--path`, and dotted keys in a values file, are told from keys that do not exist."""
+"""Dotted keys, set without `--path` or in a values file, are distinguished from unknown keys."""
 
 from pathlib import Path
 from typing import Any
@@ -77,6 +77,8 @@ def test_dotted_key_in_a_values_file(tmp_path: Path) -> None:
     file = tmp_path / "values.yaml"
     file.write_text("job.parallelism: 50\nimage.tag: 4.0.0\n", encoding="utf-8")
     assert problems(MINIMAL | {"valuesFile": str(file)}) == (
-        f"image.tag: is a separate key here, not one inside image; write `image: {{tag: …}}` (in {file})",
-        f"job.parallelism: is a separate key here, not one inside job; write `job: {{parallelism: …}}` (in {file})",
+        f"image.tag: is a separate key here, not one inside image; write `image: {{tag: …}}` (in "
+        f"{file})",
+        f"job.parallelism: is a separate key here, not one inside job; write `job: "
+        f"{{parallelism: …}}` (in {file})",
     )

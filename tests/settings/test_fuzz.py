@@ -1,4 +1,4 @@
-"""Whatever the input, the answer is settings or a `SettingsError` with bounded lines that name their path."""
+"""Any input gives settings or a `SettingsError` with bounded lines that name their path."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -130,5 +130,5 @@ def test_very_deep_nesting_is_refused() -> None:
     for _ in range(100_000):
         deep = {"a": deep}
     check({**MINIMAL, "job": deep, "affinity": deep, "monitor": deep, "shims": {"qemu": deep}})
-    while isinstance(deep, dict):  # taken apart level by level: freeing it at once would recurse
+    while isinstance(deep, dict):  # level by level: freeing it at once would recurse
         deep = deep.pop("a")

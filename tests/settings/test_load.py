@@ -1,4 +1,4 @@
-"""A configuration is either honoured in full or refused with every problem in one line each."""
+"""A configuration is either honoured in full or refused, with a line for every problem."""
 
 import base64
 from typing import Any
@@ -98,7 +98,8 @@ def test_all_problems_come_at_once_in_lines_of_their_own() -> None:
             {"deploymentMode": "job", "job": {"paralelism": 5, "backoffLimit": -1}, "debugg": True}
         )
     assert caught.value.problems == (
-        "cluster.context: is required; run `pulumi config set --path cluster.context <a context of your kubeconfig>`",
+        "cluster.context: is required; run `pulumi config set --path cluster.context <a context "
+        "of your kubeconfig>`",
         "debugg: no such key at 4.0.0; did you mean debug?",
         "job.backoffLimit: must be greater than or equal to 0, got -1",
         "job.paralelism: no such key at 4.0.0; did you mean parallelism?",
@@ -137,7 +138,8 @@ def test_all_problems_come_at_once_in_lines_of_their_own() -> None:
         ({"shims": {"qemo": {}}}, "shims.qemo: no such key at 4.0.0; did you mean qemu or remote?"),
         (
             {"shims": {"qemu-cca": {"enabled": False}}},
-            "shims.qemu-cca: no such key at 4.0.0; did you mean qemu-se or qemu-coco-dev or qemu? Otherwise remove it",
+            "shims.qemu-cca: no such key at 4.0.0; did you mean qemu-se or qemu-coco-dev or qemu? "
+            "Otherwise remove it",
         ),
         (
             {"shims": {"stratovirt": {"enabled": False}}},
@@ -157,7 +159,8 @@ def test_all_problems_come_at_once_in_lines_of_their_own() -> None:
         ),
         (
             {"runtimeClasses": {"zzz": 1}},
-            "runtimeClasses.zzz: no such key at 4.0.0; allowed: createDefault, defaultName, enabled, overheadEnabled",
+            "runtimeClasses.zzz: no such key at 4.0.0; allowed: createDefault, defaultName, "
+            "enabled, overheadEnabled",
         ),
         (
             {"tolerations": [{"kye": "x"}]},
@@ -173,15 +176,18 @@ def test_all_problems_come_at_once_in_lines_of_their_own() -> None:
         ),
         (
             {"env": {"installationPrefix": "opt"}},
-            "env.installationPrefix: must be an absolute path without `..` and colons, or empty, got 'opt'",
+            "env.installationPrefix: must be an absolute path without `..` and colons, or empty, "
+            "got 'opt'",
         ),
         (
             {"rollout": {"soakSeconds": 5}},
-            "rollout.soakSeconds: has no effect in daemonset mode; remove it: updateStrategy paces the DaemonSet",
+            "rollout.soakSeconds: has no effect in daemonset mode; remove it: updateStrategy "
+            "paces the DaemonSet",
         ),
         (
             {"job": {"parallelism": 5}},
-            "job.parallelism: 5 has no effect in daemonset mode; remove it, or set deploymentMode to job",
+            "job.parallelism: 5 has no effect in daemonset mode; remove it, or set deploymentMode "
+            "to job",
         ),
     ],
 )
@@ -198,7 +204,8 @@ def test_problem_names_path_value_and_fix(config: dict[str, Any], line: str) -> 
         ),
         (
             {"affinity": {"nodeAffinity": {}}},
-            "affinity: {'nodeAffinity': {}} has no effect in job mode; use job.nodeSelectorExpressions",
+            "affinity: {'nodeAffinity': {}} has no effect in job mode; use "
+            "job.nodeSelectorExpressions",
         ),
         ({"logLevel": "info"}, "logLevel: 'info' has no effect in job mode; use debug"),
         (
@@ -216,17 +223,19 @@ def test_problem_names_path_value_and_fix(config: dict[str, Any], line: str) -> 
         ),
         (
             {"rollout": {"waves": ["101%"]}},
-            'rollout.waves.0: must be "canary", a number of nodes from 1, or a percentage from "1%" to "100%", '
+            'rollout.waves.0: must be "canary", a number of nodes from 1, '
+            'or a percentage from "1%" to "100%", '
             "got '101%'",
         ),
         (
             {"rollout": {"maxFailures": True}},
-            'rollout.maxFailures: must be a number of nodes from 0, or a percentage from "0%" to "100%", got True',
+            "rollout.maxFailures: must be a number of nodes from 0, "
+            'or a percentage from "0%" to "100%", got True',
         ),
         (
             {"job": {"nodeSelectorExpressions": [{"key": "a", "operator": "In"}]}},
-            "job.nodeSelectorExpressions.0: In and NotIn need `values`; Exists and DoesNotExist have none, "
-            "got {'key': 'a', 'operator': 'In'}",
+            "job.nodeSelectorExpressions.0: In and NotIn need `values`; Exists and DoesNotExist "
+            "have none, got {'key': 'a', 'operator': 'In'}",
         ),
     ],
 )

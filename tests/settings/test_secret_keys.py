@@ -23,9 +23,9 @@ def problems(secrets: set[str], **config: Any) -> tuple[str, ...]:
 
 def test_line_says_where_the_value_would_stand_and_what_to_do() -> None:
     assert problems({"shims"}, shims={"qemu": {"agent": {"httpsProxy": PROXY}}}) == (
-        "shims: was set with --secret, but would appear in clear text in the state, in previews, in a ConfigMap and in "
-        "the environment of the pods on every node; use a proxy that needs no password; if anyone may read it "
-        "there, set it again without --secret",
+        "shims: was set with --secret, but would appear in clear text in the state, in previews, "
+        "in a ConfigMap and in the environment of the pods on every node; use a proxy that needs "
+        "no password; if anyone may read it there, set it again without --secret",
     )
 
 

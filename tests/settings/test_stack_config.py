@@ -1,4 +1,4 @@
-"""Pulumi hands the configuration over as text; each key gets the type its field has."""
+"""Pulumi passes the configuration as text; each key gets the type of its field."""
 
 import pytest
 

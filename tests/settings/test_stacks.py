@@ -24,7 +24,7 @@ def validator() -> Draft202012Validator:
 
 
 def settings_of(stack: str) -> Settings:
-    """Return the settings of a stack file, its values handed over as Pulumi does."""
+    """Return the settings of a stack file, with its values passed as by Pulumi."""
     config = stack_file(stack)["config"]
     return load_settings(
         parse_stack_config(
@@ -74,7 +74,7 @@ MISTAKES: list[dict[str, Any]] = [
 CORRECT: list[dict[str, Any]] = [
     {"valuesFile": "values.yaml", "rollout": {"waves": [], "maxFailures": 0}},
     {"rollout": {"waves": ["canary", 5, "10%", "100%"], "maxFailures": "5%", "existing": "adopt"}},
-    # YAML reads these label values as no text, and the program takes them.
+    # YAML does not read these label values as text, but the program accepts them.
     {
         "job": {"nodeSelector": {"kata": True, "rack": 7, "example.com/pool": ""}},
         "podAnnotations": {"a": 1},

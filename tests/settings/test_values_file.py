@@ -1,4 +1,4 @@
-"""A Helm values file under the stack's configuration: Helm's layers, and problems that name the file."""
+"""A Helm values file under the stack's configuration: layers, and problems that name the file."""
 
 from pathlib import Path
 from typing import Any
@@ -49,7 +49,8 @@ def test_the_file_stands_between_the_defaults_and_the_stack() -> None:
 def test_maps_inside_lists_and_free_maps_merge_as_in_helm() -> None:
     affinity = {"podAffinity": {"b": 2}}
     settings = load(
-        "affinity: {podAntiAffinity: {a: 1}, podAffinity: {b: 1}}\ntolerations: [{key: x}, {key: y}]",
+        "affinity: {podAntiAffinity: {a: 1}, podAffinity: {b: 1}}\ntolerations: [{key: x}, {key: "
+        "y}]",
         deploymentMode="daemonset", affinity=affinity, tolerations=[{"operator": "Exists"}],
     )  # fmt: skip
     assert (settings.affinity.pod_anti_affinity, settings.affinity.pod_affinity) == (
@@ -65,8 +66,8 @@ def test_maps_inside_lists_and_free_maps_merge_as_in_helm() -> None:
         ("resources: null", {}, {}),
         ("resources: {requests: null}", {}, {}),
         ("resources: {limits: {cpu: 1}}", {"resources": None}, {}),
-        # Null in the file, a map in the stack: the map meets the defaults, as with two `-f` files
-        # of Helm.
+        # Null in the file and a map in the stack: the map merges with the defaults, as with two
+        # `-f` files in Helm.
         (
             "resources: null",
             {"resources": {"requests": {"cpu": "1"}}},
@@ -127,7 +128,8 @@ def test_a_problem_that_the_stack_corrects_is_none() -> None:
 @pytest.mark.parametrize("key", sorted(OWN_KEYS))
 def test_keys_of_the_program_belong_into_the_stack(key: str) -> None:
     assert problems(f"{key}: x") == (
-        f"{key}: belongs in the stack's configuration; the chart has no such value (in values.yaml)",
+        f"{key}: belongs in the stack's configuration; the chart has no such value (in "
+        f"values.yaml)",
     )
 
 
@@ -147,8 +149,14 @@ def test_keys_of_the_program_are_those_beside_the_charts() -> None:
     [
         ("- a", "must contain a map of values, got ['a']"),
         ("just words", "must contain a map of values, got 'just words'"),
-        ("a: 1\nb: 2\na: 3", "is not valid YAML: the key 'a' occurs twice, first in line 1, line 3"),
-        ("a:\n  b: 1\n  b: 1", "is not valid YAML: the key 'b' occurs twice, first in line 2, line 3"),
+        (
+            "a: 1\nb: 2\na: 3",
+            "is not valid YAML: the key 'a' occurs twice, first in line 1, line 3",
+        ),
+        (
+            "a:\n  b: 1\n  b: 1",
+            "is not valid YAML: the key 'b' occurs twice, first in line 2, line 3",
+        ),
         ("1: a\n'1': b", "is not valid YAML: the key '1' occurs twice, first in line 1, line 2"),
         ("a: [", "is not valid YAML: expected the node content, but found '<stream end>', line 1"),
         ("a: 1\n---\nb: 1", "has 2 documents; a values file has one"),
@@ -171,7 +179,8 @@ def test_a_file_that_is_not_there_is_named_with_where_it_was_looked_for(tmp_path
         load_settings({**MINIMAL, "valuesFile": "no.yaml", "debugg": True})
     assert caught.value.problems == (
         "debugg: no such key at 4.0.0; did you mean debug?",
-        f"valuesFile: 'no.yaml' cannot be read: No such file or directory; it is relative to the project, {tmp_path}",
+        f"valuesFile: 'no.yaml' cannot be read: No such file or directory; it is relative to the "
+        f"project, {tmp_path}",
     )
 
 
@@ -233,9 +242,13 @@ def test_values_mean_the_same_from_a_file_as_in_the_stack(case: chart.Case) -> N
     ],
 )
 def test_kubernetes_object_is_told_from_values(kind: str, instead: str) -> None:
-    text = f"apiVersion: example.com/v1\nkind: {kind}\nmetadata: {{name: kata}}\nspec: {{values: {{debug: true}}}}\n"
+    text = (
+        f"apiVersion: example.com/v1\nkind: {kind}\n"
+        "metadata: {name: kata}\nspec: {values: {debug: true}}\n"
+    )
     assert problems(text) == (
-        f"valuesFile: 'values.yaml' is a Kubernetes object, '{kind}', not a values file; put {instead} into a file",
+        f"valuesFile: 'values.yaml' is a Kubernetes object, '{kind}', not a values file; put "
+        f"{instead} into a file",
     )
 
 
@@ -243,15 +256,15 @@ def test_kubernetes_object_among_others_is_found() -> None:
     source = "apiVersion: source.toolkit.fluxcd.io/v1\nkind: HelmRepository\n---\n"
     (line,) = problems(source + "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\n---\n")
     assert (
-        "is a Kubernetes object, 'HelmRelease', not a values file; put only what is below spec.values"
-        in line
+        "is a Kubernetes object, 'HelmRelease', not a values file; put only what is below "
+        "spec.values" in line
     )
 
 
 def test_values_of_a_chart_above_this_one_are_told_from_unknown_keys() -> None:
     assert problems("kata-as-coco-runtime: {image: {tag: x}}\nother: {a: 1}") == (
-        "kata-as-coco-runtime: holds this chart's values as an umbrella chart does; put only what is below it "
-        "into a file (in values.yaml)",
+        "kata-as-coco-runtime: holds this chart's values as an umbrella chart does; put only what "
+        "is below it into a file (in values.yaml)",
         "other: no such key at 4.0.0 (in values.yaml)",
     )
 
@@ -278,8 +291,10 @@ def test_a_key_that_only_the_stack_has_is_not_blamed_on_the_file() -> None:
         )
     lines = caught.value.problems
     assert lines == (
-        "job.backoffLimit: 1 has no effect in daemonset mode; remove it, or set deploymentMode to job",
-        "rollout.soakSeconds: has no effect in daemonset mode; remove it: updateStrategy paces the DaemonSet",
+        "job.backoffLimit: 1 has no effect in daemonset mode; remove it, or set deploymentMode to "
+        "job",
+        "rollout.soakSeconds: has no effect in daemonset mode; remove it: updateStrategy paces "
+        "the DaemonSet",
     )
     (line,) = problems("job: {parallelism: 5}\ndebug: true", kataVersion="4.1.0")
     assert line.startswith("rollout.runsIn: 'pulumi' is not supported yet")
@@ -308,7 +323,8 @@ def test_a_key_that_only_the_stack_has_is_not_blamed_on_the_file() -> None:
         ),
         (
             "nfd: {enabled: true}",
-            "nfd: no such key at 4.0.0; use node-feature-discovery, as in node-feature-discovery.en",
+            "nfd: no such key at 4.0.0; use node-feature-discovery, as in "
+            "node-feature-discovery.en",
         ),
         ("image: {repository: a}", "image.repository: no such key at 4.0.0; use image.reference"),
     ],

@@ -1,4 +1,4 @@
-"""Which keys there are depends on the version, and what is refused says what to use instead."""
+"""The keys depend on the version, and refusals say what to use instead."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -21,33 +21,39 @@ ONLY_LABELS = "must be In, NotIn, Exists or DoesNotExist in job mode, which sele
 NOT_BY_FIELDS = "cannot be used in job mode, which selects by labels; name nodes in"
 
 OF_4_0_0 = {
-    "cleanup-expression-operator": "job.cleanup.nodeSelectorExpressions.0.operator: must be 'In', 'NotIn', 'Exists' or "
-    "'DoesNotExist', got 'Lt'",
-    "expression-operator": "job.nodeSelectorExpressions.0.operator: must be 'In', 'NotIn', 'Exists' or 'DoesNotExist', "
-    "got 'Gt'",
+    "cleanup-expression-operator": "job.cleanup.nodeSelectorExpressions.0.operator: "
+    "must be 'In', 'NotIn', 'Exists' or 'DoesNotExist', got 'Lt'",
+    "expression-operator": "job.nodeSelectorExpressions.0.operator: "
+    "must be 'In', 'NotIn', 'Exists' or 'DoesNotExist', got 'Gt'",
 }
 OF_4_1_0 = {
-    "affinity-empty-term": f"{TERMS}.0: is empty, which selects no node; remove it or give it matchExpressions",
+    "affinity-empty-term": f"{TERMS}.0: is empty, which selects no node; "
+    "remove it or give it matchExpressions",
     "affinity-match-fields": f"{TERMS}.0.matchFields: {NOT_BY_FIELDS} job.nodes",
-    "affinity-without-terms": f"{TERMS}: is empty, which selects no node at all; remove {REQUIRED} to "
-    "select every node",
-    "cleanup-expression-operator": f"{CLEANUP_TERMS}.0.matchExpressions.0.operator: {ONLY_LABELS}, got 'Lt'",
+    "affinity-without-terms": f"{TERMS}: is empty, which selects no node at all; "
+    f"remove {REQUIRED} to select every node",
+    "cleanup-expression-operator": f"{CLEANUP_TERMS}.0.matchExpressions.0.operator: "
+    f"{ONLY_LABELS}, got 'Lt'",
     "cleanup-expressions-renamed": "job.cleanup.nodeSelectorExpressions: no such key at 4.1.0; use "
     "job.cleanup.nodeAffinity",
     "cleanup-match-fields": f"{CLEANUP_TERMS}.0.matchFields: {NOT_BY_FIELDS} job.cleanup.nodes",
-    "deployment-mode-unknown": "deploymentMode: must be 'daemonset' or 'job', got 'cronjob'; did you mean job?",
+    "deployment-mode-unknown": "deploymentMode: must be 'daemonset' or 'job', got 'cronjob'; "
+    "did you mean job?",
     "expression-operator": f"{TERMS}.0.matchExpressions.0.operator: {ONLY_LABELS}, got 'Gt'",
-    "feature-rules-value": "nodeFeatureRules.create: must be 'auto', 'true' or 'false', got 'sometimes'",
-    "job-node-selector-expressions-removed": "job.nodeSelectorExpressions: no such key at 4.1.0; use "
-    "affinity.nodeAffinity, which applies in both modes, or job.nodes to name nodes",
-    "job-node-selector-removed": "job.nodeSelector: no such key at 4.1.0; use nodeSelector, which applies in both "
-    "modes, or job.nodes to name nodes",
-    "ttl-too-short": "job.ttlSecondsAfterFinished: must be at least 60, got 59: the dispatcher would miss how a Job "
-    "ended and count its node as failed",
+    "feature-rules-value": "nodeFeatureRules.create: must be 'auto', 'true' or 'false', "
+    "got 'sometimes'",
+    "job-node-selector-expressions-removed": "job.nodeSelectorExpressions: no such key at 4.1.0; "
+    "use affinity.nodeAffinity, which applies in both modes, or job.nodes to name nodes",
+    "job-node-selector-removed": "job.nodeSelector: no such key at 4.1.0; "
+    "use nodeSelector, which applies in both modes, or job.nodes to name nodes",
+    "ttl-too-short": "job.ttlSecondsAfterFinished: must be at least 60, got 59: "
+    "the dispatcher would miss how a Job ended and count its node as failed",
 }
 OF_BOTH = {
-    "custom-runtime-snapshotter-not-map": "customRuntimes.runtimes.x.containerd: must be a map, got 'nydus'",
-    "log-level-not-string": "logLevel: must be '', 'error', 'warn', 'info', 'debug' or 'trace', got 3",
+    "custom-runtime-snapshotter-not-map": "customRuntimes.runtimes.x.containerd: must be a map, "
+    "got 'nydus'",
+    "log-level-not-string": "logLevel: must be '', 'error', 'warn', 'info', 'debug' or 'trace', "
+    "got 3",
     "overhead-not-map": "shims.qemu.runtimeClass.overhead: must be a map, got '160Mi'",
     "shim-enabled-not-bool": "shims.qemu.enabled: must be a valid boolean, got 'yes'",
     "user-drop-in-not-string": "containerd.userDropIn: must be text: write it in a block after `|`",
@@ -115,8 +121,8 @@ def test_keys_of_another_version_are_all_known_with_what_to_use_instead(version:
         (
             "4.1.0",
             {"job": {"nodeAffinity": {}}},
-            "job.nodeAffinity: no such key at 4.1.0; use affinity.nodeAffinity, which applies in both modes, or "
-            "job.nodes to name nodes",
+            "job.nodeAffinity: no such key at 4.1.0; use affinity.nodeAffinity, which applies in "
+            "both modes, or job.nodes to name nodes",
         ),
         (
             "4.0.0",
@@ -188,7 +194,8 @@ def test_key_that_only_the_monitor_reads_is_accepted_with_it(
 WORDS = st.sampled_from(["job", "qemu", "Exists", "[", "kind: Pod"])
 SCALARS = st.none() | st.booleans() | st.integers() | st.text(max_size=8) | WORDS
 KEYS = st.sampled_from(
-    f"nodeAffinity {REQUIRED} nodeSelectorTerms matchExpressions matchFields key operator values cleanup nodes enabled "
+    f"nodeAffinity {REQUIRED} nodeSelectorTerms matchExpressions matchFields key operator values "
+    f"cleanup nodes enabled "
     "runtimes runtimeClass baseConfig containerd pod create image".split()
 )
 GARBAGE = st.recursive(

@@ -1,4 +1,4 @@
-"""What the API server, a kubelet or the node program would refuse is refused before, with what to write instead."""
+"""What the API server, kubelet or node program would refuse is refused first, with the fix."""
 
 from typing import Any
 
@@ -165,8 +165,8 @@ def test_default_class_that_would_not_be_made() -> None:
 def test_no_two_classes_have_one_name() -> None:
     default = {"createDefault": True, "defaultName": "kata-x"}
     assert problem(**runtime(), runtimeClasses=default) == (
-        "customRuntimes.runtimes.mine.runtimeClass: 'kata-x' is runtimeClasses.defaultName; use another name, or set "
-        "runtimeClasses.createDefault to false"
+        "customRuntimes.runtimes.mine.runtimeClass: 'kata-x' is runtimeClasses.defaultName; use "
+        "another name, or set runtimeClasses.createDefault to false"
     )
     assert problem(runtimeClasses=default | {"defaultName": "kata-qemu"}) == (
         "runtimeClasses.defaultName: 'kata-qemu' is the RuntimeClass of a shim; use another name"
@@ -359,33 +359,71 @@ def test_custom_runtime_that_takes_the_drop_in_of_a_shim() -> None:
 @pytest.mark.parametrize(
     ("config", "line"),
     [
-        ({"resources": {"limits": {"cpu": "lots"}}}, "resources.limits.cpu: must be a quantity such as 250m or 320Mi"),
-        ({"resources": {"limit": {}}}, "resources.limit: must be 'limits' or 'requests', got 'limit'; did you mean"),
-        ({"resources": {"limits": {"cpu": -1}}}, "resources.limits.cpu: must be a quantity"),
-        ({"resources": {"limits": {"cpu": True}}}, "resources.limits.cpu: must be a quantity"),
-        ({"resources": {"limits": {"memory": "8Mi"}}}, "resources: must not request more memory (16Mi) than the limit"),
-        ({"monitor": {"resources": {"limits": {"memory": "1ki"}}}}, "monitor.resources.limits.memory: must be a qu"),
-        ({"monitor": {"logLevel": "verbose"}}, "monitor.logLevel: must be "),
-        ({"shims": {"qemu": {"runtimeClass": {"overhead": {"cpu": "1 core"}}}}}, "shims.qemu.runtimeClass.over"),
-        ({"shims": {"qemu": {"agent": {"noProxy": "a, b"}}}}, "shims.qemu.agent.noProxy: must be text without spaces"),
-        ({"shims": {"qemu": {"containerd": {"snapshotter": "a,b"}}}}, "shims.qemu.containerd.snapshotter: must"),
-        ({"shims": {"qemu": {"allowedHypervisorAnnotations": ["a b"]}}}, "shims.qemu.allowedHypervisorAnnotations.0: "),
-        ({"startupTaints": ["a:NoRun"]}, "startupTaints.0: must be `key` or `key:effect`"),
-        ({"priorityClassName": "Very High"}, "priorityClassName: must be a name of lower-case letters"),
-        ({"podLabels": {f"a/{'b' * 64}": "c"}}, f"podLabels.a/{'b' * 64}: must be a label key"),
-        ({"podLabels": {"a..b/c": "d"}}, "podLabels.a..b/c: must be a label key"),
-        ({"env": {"installationPrefix": "/a/../b"}}, "env.installationPrefix: must be an absolute path without `..`"),
-        ({"containerd": {"configDir": "/a:b"}}, "containerd.configDir: must be an absolute path without `..`"),
         (
-            {"affinity": {"nodeAffinity": {REQUIRED: {"nodeSelectorTerms": []}}}},
-            f"affinity.nodeAffinity.{REQUIRED}.nodeSelectorTerms: is empty, which selects no node at all",
+            {"resources": {"limits": {"cpu": "lots"}}},
+            "resources.limits.cpu: must be a quantity such as 250m or 320Mi",
         ),
         (
-            {"verification": {"pod": "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: []}"}},
+            {"resources": {"limit": {}}},
+            "resources.limit: must be 'limits' or 'requests', got 'limit'; did you mean",
+        ),
+        ({"resources": {"limits": {"cpu": -1}}}, "resources.limits.cpu: must be a quantity"),
+        ({"resources": {"limits": {"cpu": True}}}, "resources.limits.cpu: must be a quantity"),
+        (
+            {"resources": {"limits": {"memory": "8Mi"}}},
+            "resources: must not request more memory (16Mi) than the limit",
+        ),
+        (
+            {"monitor": {"resources": {"limits": {"memory": "1ki"}}}},
+            "monitor.resources.limits.memory: must be a qu",
+        ),
+        ({"monitor": {"logLevel": "verbose"}}, "monitor.logLevel: must be "),
+        (
+            {"shims": {"qemu": {"runtimeClass": {"overhead": {"cpu": "1 core"}}}}},
+            "shims.qemu.runtimeClass.over",
+        ),
+        (
+            {"shims": {"qemu": {"agent": {"noProxy": "a, b"}}}},
+            "shims.qemu.agent.noProxy: must be text without spaces",
+        ),
+        (
+            {"shims": {"qemu": {"containerd": {"snapshotter": "a,b"}}}},
+            "shims.qemu.containerd.snapshotter: must",
+        ),
+        (
+            {"shims": {"qemu": {"allowedHypervisorAnnotations": ["a b"]}}},
+            "shims.qemu.allowedHypervisorAnnotations.0: ",
+        ),
+        ({"startupTaints": ["a:NoRun"]}, "startupTaints.0: must be `key` or `key:effect`"),
+        (
+            {"priorityClassName": "Very High"},
+            "priorityClassName: must be a name of lower-case letters",
+        ),
+        ({"podLabels": {f"a/{'b' * 64}": "c"}}, f"podLabels.a/{'b' * 64}: must be a label key"),
+        ({"podLabels": {"a..b/c": "d"}}, "podLabels.a..b/c: must be a label key"),
+        (
+            {"env": {"installationPrefix": "/a/../b"}},
+            "env.installationPrefix: must be an absolute path without `..`",
+        ),
+        (
+            {"containerd": {"configDir": "/a:b"}},
+            "containerd.configDir: must be an absolute path without `..`",
+        ),
+        (
+            {"affinity": {"nodeAffinity": {REQUIRED: {"nodeSelectorTerms": []}}}},
+            f"affinity.nodeAffinity.{REQUIRED}.nodeSelectorTerms: is empty, which selects no node "
+            f"at all",
+        ),
+        (
+            {
+                "verification": {
+                    "pod": "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: []}"
+                }
+            },
             "verification.pod: must be a valid Pod: its spec.containers ",
         ),
     ],
-)  # fmt: skip
+)
 def test_value_that_could_not_work(config: dict[str, Any], line: str) -> None:
     assert problem(**config).startswith(line)
 

@@ -96,7 +96,8 @@ def test_dates_stay_text() -> None:
         ),
         (
             runtime(handler=None),
-            "runtimeClass: must be a valid RuntimeClass: its handler must be a valid string, got None",
+            "runtimeClass: must be a valid RuntimeClass: its handler must be a valid string, got "
+            "None",
         ),
         (runtime(handlr="x"), "runtimeClass: must be a valid RuntimeClass: it has no field handlr"),
         (
