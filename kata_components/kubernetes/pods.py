@@ -3,6 +3,7 @@
 from kata_components.kubernetes.objects import ApiRecord, Condition, Metadata
 
 _STARTING = {None, "PodInitializing", "ContainerCreating"}
+_ENDED = {"Succeeded", "Failed"}
 
 
 class Terminated(ApiRecord):
@@ -71,6 +72,11 @@ class Pod(ApiRecord):
 
     metadata: PodMetadata
     status: PodStatus | None = None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it no longer changes its host; while it terminates it still does."""
+        return self.status is not None and self.status.phase in _ENDED
 
     @property
     def stages(self) -> list[tuple[str, ContainerState]]:

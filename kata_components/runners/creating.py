@@ -6,14 +6,12 @@ from typing import Final
 from kata_components import names
 from kata_components.errors import ApiError
 from kata_components.kubernetes.api import KubeApi
-from kata_components.kubernetes.pods import Pod
 from kata_components.pacing.commands import CommandStatus, CreateJob, Result
 from kata_components.planning import node_jobs
 from kata_components.planning.node_work import NodeWork
 from kata_components.runners.lease import HeldLease
 from kata_components.runners.traces import Traces
 
-_ENDED: Final = {"Succeeded", "Failed"}
 _SERVER_ERROR: Final = 500
 _JOB_NAME: Final = "job-name"
 """The label that the Job controller puts on the pods of a Job."""
@@ -119,9 +117,4 @@ class Creator:
         pods = await self._api.list_pods(
             self._work.request.namespace, selector, "status.phase!=Succeeded"
         )
-        return {pod.metadata.label(_JOB_NAME) or "" for pod in pods if _works(pod)}
-
-
-def _works(pod: Pod) -> bool:
-    """Whether a pod may still change its host: one that was told to end goes on for its grace period."""
-    return pod.status is None or pod.status.phase not in _ENDED
+        return {pod.metadata.label(_JOB_NAME) or "" for pod in pods if not pod.has_ended}

@@ -132,9 +132,9 @@ def lists_may_be_stale() -> Patch:
 
     async def list_jobs(original: Any, api: NetworkApi, namespace: str, selector: str) -> JobList:
         found: JobList = await original(api, namespace, selector)
-        answer = kept.get(api._world, found) if api._world.rng.random() < 0.3 else found
+        answer = kept.get(api.world, found) if api.world.rng.random() < 0.3 else found
         kept.clear()
-        kept[api._world] = found
+        kept[api.world] = found
         return answer
 
     return around(NetworkApi, "list_jobs", list_jobs)

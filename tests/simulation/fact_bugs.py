@@ -6,13 +6,14 @@ from unittest import mock
 
 from kata_components.errors import ApiError
 from kata_components.kubernetes.nodes import Node
+from kata_components.kubernetes.pods import Pod
 from kata_components.operations import install
 from kata_components.pacing.commands import CommandStatus, CreateJob, Result
 from kata_components.pacing.job_tracker import JobTracker
 from kata_components.planning import job_stamp, node_mark
 from kata_components.planning.node_jobs import NodeJob
 from kata_components.planning.node_work import CleanupWork, InstallWork
-from kata_components.runners import creating, executor
+from kata_components.runners import executor
 from kata_components.runners.creating import Creator
 from kata_components.runners.standstill import Standstill
 from kata_components.runners.traces import Traces
@@ -74,7 +75,7 @@ def node_that_is_left_out_counts_as_failed() -> Patch:
 
 @bug(pod_outlives=0.9, job_deleted=0.3)
 def pods_of_a_deleted_job_are_not_waited_for() -> Patch:
-    return mock.patch.object(creating, "_works", return_value=False)
+    return mock.patch.object(Pod, "has_ended", True)
 
 
 @bug(pod_outlives=0.9, pod_evicted=0.3)

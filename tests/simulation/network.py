@@ -48,18 +48,18 @@ class NetworkApi(FakeKubeApi):
 
     def __init__(self, world: World, process: Process) -> None:
         super().__init__(world.site)
-        self._world = world
+        self.world = world
         self._process = process
         self._seen_failed: frozenset[str] = frozenset()
         self._may_write: Callable[[], bool] | None = None
 
     async def _call(self, name: str, apply: Callable[[], T]) -> T:
-        self._world.crash_point(self._process)
+        self.world.crash_point(self._process)
         answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         process = self._process
         if name in {"watch_jobs", "list_nodes"}:
             process.paces = name == "watch_jobs"
-        if error := self._world.weather.no_credential(self._world.now, had_one=process.answered):
+        if error := self.world.weather.no_credential(self.world.now, had_one=process.answered):
             await asyncio.sleep(0.2)
             raise error
         if not self._process.dead:
@@ -67,7 +67,7 @@ class NetworkApi(FakeKubeApi):
         return await answer
 
     def _send(self, name: str, apply: Callable[[], Any], request: _Request) -> None:
-        world, faults, chance = self._world, self._world.faults, self._world.chance
+        world, faults, chance = self.world, self.world.faults, self.world.chance
         delay = world.rng.uniform(0.001, 0.3)
         if chance(faults.slow):
             delay = world.rng.uniform(3.0, 12.0)
@@ -107,7 +107,7 @@ class NetworkApi(FakeKubeApi):
 
     def _send_after_sleep(self, name: str, apply: Callable[[], Any], request: _Request) -> None:
         """Send what had waited for its connection when the machine fell asleep."""
-        process, world = self._process, self._world
+        process, world = self._process, self.world
         if process.ended or request.given_up:
             return
         if process.asleep_until:
@@ -118,7 +118,7 @@ class NetworkApi(FakeKubeApi):
             self._arrive(name, apply, request)
 
     def _arrive(self, name: str, apply: Callable[[], Any], request: _Request) -> None:
-        world = self._world
+        world = self.world
         if self._is_asleep and world.chance(world.faults.survives_sleep):
             world.met["survives_sleep"] += 1
             self._send_after_sleep(name, apply, request)
@@ -144,7 +144,7 @@ class NetworkApi(FakeKubeApi):
 
     def _fault(self, name: str, apply: Callable[[], Any]) -> tuple[Exception, float] | None:
         """Return the error that a request is answered with instead, and after how long."""
-        world, faults, chance = self._world, self._world.faults, self._world.chance
+        world, faults, chance = self.world, self.world.faults, self.world.chance
         writes = name.startswith(_WRITES)
         if self._is_asleep or world.now < world.weather.down_until or chance(faults.lost_request):
             return unreachable(), 0.2
@@ -166,23 +166,23 @@ class NetworkApi(FakeKubeApi):
     def _is_asleep(self) -> bool:
         """Whether its machine sleeps for longer than a request may be on its way."""
         return (
-            bool(self._process.asleep_until) and self._world.now > self._process.now + LANDS_WITHIN
+            bool(self._process.asleep_until) and self.world.now > self._process.now + LANDS_WITHIN
         )
 
     def _applied(self, apply: Callable[[], Any]) -> Any:
         process = self._process
-        self._world.site.serving = process.promises
+        self.world.site.serving = process.promises
         process.promises.serve(process.name, destroys=process.destroys)
         try:
             return apply()
         except RefusedError as error:
             return ApiError(error.status, error.reason, str(error))
         finally:
-            self._world.check()
+            self.world.check()
 
     def _note_plan(self, name: str) -> None:
         """Note what a plan is made from: Jobs, then nodes."""
-        site = self._world.site
+        site = self.world.site
         if name == "list_jobs":
             self._seen_failed = site.failed_jobs
         elif name == "list_nodes":
@@ -200,8 +200,8 @@ class NetworkApi(FakeKubeApi):
         def deliver() -> None:
             if self._process.ended:
                 return
-            if self._process.asleep_until > self._world.now:
-                self._world.after(self._process.asleep_until - self._world.now + 0.01, deliver)
+            if self._process.asleep_until > self.world.now:
+                self.world.after(self._process.asleep_until - self.world.now + 0.01, deliver)
                 return
             if not request.answer.done():
                 if isinstance(result, Exception):
@@ -209,9 +209,9 @@ class NetworkApi(FakeKubeApi):
                 else:
                     request.answer.set_result(result)
                 self._process.answered = True
-                self._process.wake(self._world.now)
+                self._process.wake(self.world.now)
 
-        self._world.after(delay, deliver)
+        self.world.after(delay, deliver)
 
     async def create_job(self, namespace: str, manifest: Manifest) -> Job:
         self._process.promises.pace.asks(self._process.name, node_of(dict(manifest)))
@@ -238,7 +238,7 @@ class NetworkApi(FakeKubeApi):
         self, namespace: str, selector: str, resource_version: str
     ) -> AsyncGenerator[JobEvent, None]:
         await self._open_watch()
-        watch = Watch(self._world, self._process, namespace, selector, int(resource_version))
+        watch = Watch(self.world, self._process, namespace, selector, int(resource_version))
         try:
             while True:
                 event = await watch.next()

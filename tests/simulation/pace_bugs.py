@@ -1,14 +1,18 @@
-"""Bugs to plant in waves, soaks, budgets and whose nodes they are, as those in `bugs`."""
+"""Bugs to plant in waves, soaks, budgets and the ownership of nodes, as those in `bugs`."""
 
-import math
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Callable, Sequence
+from math import inf
 from typing import Any
 from unittest import mock
+from weakref import WeakKeyDictionary
 
 from kata_components.pacing.wave_queue import WaveQueue
-from kata_components.planning import verdict, waves
+from kata_components.planning import waves
 from kata_components.planning.demands import Demands
 from kata_components.planning.node_mark import Mark
+from kata_components.planning.node_state import NodeState
+from kata_components.planning.step import Step
 from kata_components.settings.wave_sizes import CANARY, Size
 from tests.simulation.planting import Patch, around, bug
 
@@ -17,11 +21,10 @@ from tests.simulation.planting import Patch, around, bug
 
 @bug(soaks=0.9, killed=0.0)
 def waves_do_not_soak() -> Patch:
-    def open_waves(original: Any, queue: WaveQueue, now: float) -> None:
-        queue._soaks = [0.0] * len(queue._soaks)
-        original(queue, now)
+    def init(original: Any, queue: WaveQueue, steps: Sequence[Step], **_: float) -> None:
+        original(queue, steps)
 
-    return around(WaveQueue, "open_waves", open_waves)
+    return around(WaveQueue, "__init__", init)
 
 
 @bug(
@@ -53,19 +56,54 @@ def _doubled(size: Size) -> Size:
 
 @bug(large=0.5)
 def wave_opens_when_the_one_before_has_begun() -> Patch:
-    def open_waves(_: Any, queue: WaveQueue, __: float) -> None:
-        waiting = queue._waiting
-        while queue._current + 1 < len(waiting) and not waiting[queue._current]:
-            queue._current += 1
+    """A node counts as settled as soon as it has begun."""
+    settled, waiting = WaveQueue.settled, WeakKeyDictionary[WaveQueue, dict[str, Step]]()
 
-    return around(WaveQueue, "open_waves", open_waves)
+    def begun(queue: WaveQueue, node: str | None) -> None:
+        if node in waiting[queue]:
+            settled(queue, waiting[queue].pop(node))
+
+    def init(original: Any, queue: WaveQueue, steps: Sequence[Step], **soaks: float) -> None:
+        original(queue, steps, **soaks)
+        waiting[queue] = {step.node: step for step in steps}
+
+    def take(original: Any, queue: WaveQueue, allowed: Callable[[str], bool]) -> str | None:
+        node: str | None = original(queue, allowed)
+        begun(queue, node)
+        return node
+
+    def remove(original: Any, queue: WaveQueue, step: Step) -> None:
+        original(queue, step)
+        begun(queue, step.node)
+
+    patches = contextlib.ExitStack()
+    patches.enter_context(around(WaveQueue, "__init__", init))
+    patches.enter_context(around(WaveQueue, "take", take))
+    patches.enter_context(around(WaveQueue, "remove", remove))
+    patches.enter_context(mock.patch.object(WaveQueue, "settled"))
+    return patches
+
+
+@bug()
+def canary_is_not_awaited() -> Patch:
+    """All nodes count as settled from the start, and all waves are open."""
+    settled = WaveQueue.settled
+
+    def init(original: Any, queue: WaveQueue, steps: Sequence[Step], **_: float) -> None:
+        original(queue, steps)
+        for step in steps:
+            settled(queue, step)
+        queue.open_waves(-inf)
+
+    patches = contextlib.ExitStack()
+    patches.enter_context(around(WaveQueue, "__init__", init))
+    patches.enter_context(mock.patch.object(WaveQueue, "settled"))
+    return patches
 
 
 @bug(percentages=0.9, job_fails=0.5)
 def budget_is_rounded_up() -> Patch:
-    return mock.patch.object(
-        waves, "allowed", lambda failures, total: math.ceil(waves._exact(failures, total))
-    )
+    return mock.patch.object(waves, "allowed", waves.share)
 
 
 # Whose nodes they are.
@@ -83,4 +121,4 @@ def marks_of_another_namespace_are_taken_for_ours() -> Patch:
 
 @bug(rival=0.9, destroys=0.0)
 def nodes_of_another_namespace_are_installed_again() -> Patch:
-    return mock.patch.object(verdict, "_not_ours", return_value=None)
+    return mock.patch.object(NodeState, "other_namespace", "")

@@ -9,33 +9,32 @@ from unittest import mock
 from kata_components.kubernetes import backoff
 from kata_components.operations import install
 from kata_components.pacing import pacer
+from kata_components.pacing.brake import Brake
 from kata_components.pacing.commands import CommandStatus, CreateJob, Result
 from kata_components.pacing.failure_budget import Budget
 from kata_components.pacing.job_tracker import JobTracker
 from kata_components.pacing.node_run import Phase
 from kata_components.pacing.pacer import Pacer
 from kata_components.pacing.transitions import Transitions
-from kata_components.pacing.wave_queue import WaveQueue
 from kata_components.planning.node_jobs import NodeJob
 from tests.simulation.planting import Patch, around, bug
 
 
 @bug(lost_answer=0.2)
 def slot_is_freed_when_no_answer_comes() -> Patch:
+    """As after a quota's refusal, which is sure to have created nothing, but without its pause."""
+
     def on_result(original: Any, made: Pacer, now: float, command: Any, result: Result) -> None:
-        run = made.nodes[command.step.node]
-        if (
-            isinstance(command, CreateJob)
-            and result.code is CommandStatus.UNKNOWN
-            and run.phase is Phase.CREATING
-        ):
-            run.busy = False
-            made.nodes.enter(run, Phase.QUEUED)
-            made._queue.put_back(run.step)
-            return
+        creates = isinstance(command, CreateJob)
+        if creates and made.nodes[command.step.node].phase is Phase.CREATING:
+            unsure = result.code is CommandStatus.UNKNOWN
+            result = replace(result, code=CommandStatus.FULL) if unsure else result
         original(made, now, command, result)
 
-    return around(Pacer, "on_result", on_result)
+    patches = contextlib.ExitStack()
+    patches.enter_context(around(Pacer, "on_result", on_result))
+    patches.enter_context(mock.patch.object(Brake, "refused"))
+    return patches
 
 
 @bug(lost_answer=0.2)
@@ -109,11 +108,3 @@ def canary_that_departs_is_no_reason_to_stop() -> Patch:
         "departed",
         lambda budget, node, canary: budget.recovered(node),  # noqa: ARG005
     )
-
-
-@bug()
-def canary_is_not_awaited() -> Patch:
-    def open_waves(_: Any, queue: WaveQueue, _now: float) -> None:
-        queue._current = len(queue._waiting) - 1
-
-    return around(WaveQueue, "open_waves", open_waves)

@@ -10,35 +10,39 @@ from tests.simulation.faults import Faults
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """`grace_seconds` is how long a pod outlives its Job; `patient` Job controllers wait for it.
-
-    `quota` is how many Jobs, finished ones included, a namespace may hold; `ttl_seconds` is after
-    how long somebody removes the failed ones.
-    """
+    """What stays the same for the whole of a history."""
 
     nodes: int
+    """The size of the fleet at the beginning."""
     kinds: int
+    """How many kinds of nodes there are, each with its own canary."""
     parallelism: int
     max_failures: int | str
     sizes: tuple[str | int, ...]
+    """`rollout.waves`."""
     slowest_job: float
+    """How much longer than the shortest Job any other takes, in seconds."""
     soak_seconds: int = 0
     not_ready: Literal["skip", "attempt"] = "skip"
     grace_seconds: float = 0.0
+    """How long pods go on after they were told to end."""
     patient: bool = True
+    """Whether the Job controller waits for the pods of a Job that exceeds its deadline."""
     quota: float = math.inf
+    """How many Jobs, including finished ones, a namespace may hold."""
     ttl_seconds: float = math.inf
+    """After how long somebody removes failed Jobs."""
     existing: Literal["adopt", "install"] | None = None
     foreign: int = 0
-    """So many nodes have Kata of a Helm release; `existing` says what becomes of them."""
+    """How many nodes have Kata of a Helm release."""
     tells_handlers: bool = False
-    """Nodes say what their container runtimes serve."""
+    """Whether nodes report the handlers of their container runtimes."""
     cleans: bool = False
-    """Nodes that are not selected any more are cleaned."""
+    """Whether nodes that are no longer selected are cleaned."""
 
     @classmethod
     def drawn(cls, rng: random.Random, faults: Faults) -> "Setting":
-        drawn = cls(
+        setting = cls(
             nodes=rng.randint(1, 8),
             kinds=rng.randint(1, 2),
             parallelism=rng.randint(1, 3),
@@ -46,52 +50,52 @@ class Setting:
             sizes=rng.choice([(), ("canary", "100%"), ("canary", "50%", "100%"), (1, "100%")]),
             slowest_job=rng.choice([1.0, 20.0, 60.0]),
         )
-        return drawn._with_configuration(rng, faults)._with_cluster(rng, faults)
-
-    def _with_configuration(self, rng: random.Random, faults: Faults) -> "Setting":
-        drawn = self
-        if happens(rng, faults.large):
-            drawn = replace(drawn, nodes=20, parallelism=rng.choice([4, 8]), slowest_job=20.0)
-            drawn = replace(
-                drawn, sizes=rng.choice([("canary", "10%", "100%"), (2, "25%", "100%")])
-            )
-        if happens(rng, faults.soaks):
-            drawn = replace(drawn, soak_seconds=rng.choice([5, 30]))
-        if happens(rng, faults.attempts):
-            drawn = replace(drawn, not_ready="attempt")
-        if happens(rng, faults.percentages):
-            drawn = replace(drawn, max_failures=rng.choice(["0%", "10%", "34%", "50%", "100%"]))
-        if happens(rng, faults.adopts):
-            existing: Literal["adopt", "install"] = rng.choice(["adopt", "install"])
-            drawn = replace(drawn, existing=existing, foreign=rng.randint(1, drawn.nodes))
-        if happens(rng, faults.cleans):
-            drawn = replace(drawn, cleans=True)
-        return drawn
-
-    def _with_cluster(self, rng: random.Random, faults: Faults) -> "Setting":
-        drawn = replace(self, tells_handlers=rng.random() < 0.5)
-        if happens(rng, faults.pod_outlives):
-            patient = rng.random() < 0.5
-            drawn = replace(drawn, grace_seconds=rng.choice([5.0, 30.0]), patient=patient)
-        if happens(rng, faults.quota):
-            drawn = replace(drawn, quota=drawn.parallelism + rng.choice([0, 2]))
-        if happens(rng, faults.janitor):
-            drawn = replace(drawn, ttl_seconds=rng.choice([30.0, 100.0]))
-        return drawn
+        return _with_cluster(_with_configuration(setting, rng, faults), rng, faults)
 
     @property
     def allowed(self) -> int:
-        """How many nodes may fail; of a fleet that has lost nodes a share is no more."""
+        """How many nodes may fail; for a share, of the fleet before any node has left."""
         if isinstance(self.max_failures, int):
             return self.max_failures
         return self.nodes * int(self.max_failures.removesuffix("%")) // 100
 
     def reach(self, total: int) -> list[int]:
-        """Return up to how many of `total` nodes each wave goes.
+        """Return how many of `total` nodes may have started by the end of each wave.
 
-        The canaries are watched on their own.
+        A wave of canaries counts as 0: they are checked on their own.
         """
         return [_reach(size, total) for size in self.sizes]
+
+
+def _with_configuration(setting: Setting, rng: random.Random, faults: Faults) -> Setting:
+    if happens(rng, faults.large):
+        setting = replace(setting, nodes=20, parallelism=rng.choice([4, 8]), slowest_job=20.0)
+        sizes: list[tuple[str | int, ...]] = [("canary", "10%", "100%"), (2, "25%", "100%")]
+        setting = replace(setting, sizes=rng.choice(sizes))
+    if happens(rng, faults.soaks):
+        setting = replace(setting, soak_seconds=rng.choice([5, 30]))
+    if happens(rng, faults.attempts):
+        setting = replace(setting, not_ready="attempt")
+    if happens(rng, faults.percentages):
+        setting = replace(setting, max_failures=rng.choice(["0%", "10%", "34%", "50%", "100%"]))
+    if happens(rng, faults.adopts):
+        existing: Literal["adopt", "install"] = rng.choice(["adopt", "install"])
+        setting = replace(setting, existing=existing, foreign=rng.randint(1, setting.nodes))
+    if happens(rng, faults.cleans):
+        setting = replace(setting, cleans=True)
+    return setting
+
+
+def _with_cluster(setting: Setting, rng: random.Random, faults: Faults) -> Setting:
+    setting = replace(setting, tells_handlers=rng.random() < 0.5)
+    if happens(rng, faults.pod_outlives):
+        patient = rng.random() < 0.5
+        setting = replace(setting, grace_seconds=rng.choice([5.0, 30.0]), patient=patient)
+    if happens(rng, faults.quota):
+        setting = replace(setting, quota=setting.parallelism + rng.choice([0, 2]))
+    if happens(rng, faults.janitor):
+        setting = replace(setting, ttl_seconds=rng.choice([30.0, 100.0]))
+    return setting
 
 
 def _reach(size: str | int, total: int) -> int:
@@ -101,5 +105,5 @@ def _reach(size: str | int, total: int) -> int:
 
 
 def happens(rng: random.Random, probability: float) -> bool:
-    """Draw. What can never happen takes no number, so that the other draws stay as they are."""
+    """Draw by chance; what can never happen takes no random number and shifts no other draw."""
     return probability > 0.0 and rng.random() < probability
