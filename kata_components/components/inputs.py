@@ -18,7 +18,7 @@ from kata_components.manifests.job_templates import cleanup_job, install_job
 from kata_components.manifests.mounted_configs import mounted_fingerprints
 from kata_components.manifests.node_demands import containerd_version, distribution
 from kata_components.manifests.objects import compared_objects, kept_objects, reference
-from kata_components.manifests.runtime_classes import gate
+from kata_components.manifests.runtime_classes import required_labels
 from kata_components.manifests.selector import daemon_set_selectors, install_selectors
 from kata_components.manifests.yaml_text import yaml_text
 from kata_components.planning.demands import Demands
@@ -71,7 +71,7 @@ def rollout_inputs(name: str, settings: Settings) -> RolloutInputs:
         mounted=mounted_fingerprints(settings) or None,
         architectures=dict(architecture_problems(settings)),
         demands=Demands(
-            labels=tuple(gate(settings)),
+            labels=tuple(required_labels(settings)),
             handlers=tuple(handlers(settings)),
             distribution=distribution(settings),
             containerd=containerd_version(settings),

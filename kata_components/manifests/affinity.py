@@ -39,7 +39,7 @@ def virtualization_terms(
     if not settings.node_feature_discovery.enabled:
         return terms
     return [
-        _both(machine, term)
+        _combined(machine, term)
         for machine in _VIRTUALIZATION
         for term in terms or (NodeSelectorTerm(),)
     ]
@@ -57,7 +57,7 @@ def daemon_set_affinity(settings: Settings) -> Manifest:
     return affinity
 
 
-def _both(one: NodeSelectorTerm, other: NodeSelectorTerm) -> NodeSelectorTerm:
+def _combined(one: NodeSelectorTerm, other: NodeSelectorTerm) -> NodeSelectorTerm:
     return NodeSelectorTerm(
         matchExpressions=one.match_expressions + other.match_expressions,
         matchFields=one.match_fields + other.match_fields,

@@ -80,7 +80,7 @@ def _per_arch(
 
 
 def _default_shims(settings: Settings) -> Iterator[tuple[str, str]]:
-    """Yield the default shims, empty where not enabled or not made for the architecture."""
+    """Yield the default shims, empty if not enabled or not supported on the architecture."""
     shims = settings.shims.enabled
     for arch, name in ARCHES.items():
         default: str = getattr(settings.default_shim, arch)

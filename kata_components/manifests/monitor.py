@@ -18,7 +18,7 @@ _SOCKETS = {
 
 
 def monitor(settings: Settings) -> list[Manifest]:
-    """Return the DaemonSet, if it is asked for."""
+    """Return the DaemonSet, if it is enabled."""
     if not settings.monitor.enabled:
         return []
     labels = {

@@ -16,7 +16,7 @@ _TEE_NODES = {
 
 
 def runtime_classes(settings: Settings) -> list[Manifest]:
-    """Return the RuntimeClasses, with those of the default shim and for debugging if asked for."""
+    """Return the RuntimeClasses, with those of the default shim and for debugging if wanted."""
     if not settings.runtime_classes.enabled:
         return []
     return [
@@ -32,8 +32,8 @@ def _named(settings: Settings) -> Iterator[tuple[str, str, str]]:
             yield handler, handler, shim
     default = settings.default_shim.first
     # Beside another installation, plain `kata` belongs to that one.
-    asked = settings.runtime_classes.create_default and not settings.env.multi_install_suffix
-    if asked and default in settings.shims.enabled:
+    wanted = settings.runtime_classes.create_default and not settings.env.multi_install_suffix
+    if wanted and default in settings.shims.enabled:
         yield settings.runtime_classes.default_name, names.handler(default, ""), default
 
 
@@ -59,7 +59,7 @@ def _runtime_class(settings: Settings, name: str, handler: str, shim: str) -> Ma
 
 def _node_selector(settings: Settings, shim: str) -> dict[str, str]:
     own = settings.shims.enabled[shim].runtime_class.node_selector or _tee_nodes(settings, shim)
-    required = dict.fromkeys(gate(settings), "true")
+    required = dict.fromkeys(required_labels(settings), "true")
     return (
         {**own, **required}
         if settings.traits.instance_label_in_runtime_classes
@@ -67,7 +67,7 @@ def _node_selector(settings: Settings, shim: str) -> dict[str, str]:
     )
 
 
-def gate(settings: Settings) -> list[str]:
+def required_labels(settings: Settings) -> list[str]:
     """Return the labels that must be `true` on a node for any class of this installation."""
     own = (
         [names.instance_label(settings.env.multi_install_suffix)]

@@ -26,9 +26,9 @@ def _problems(settings: Settings, arch: Arch) -> Iterator[str]:
     shims = settings.shims.enabled
     if not shims:
         return  # With custom runtimes alone, the node program installs all of its shims for them.
-    there = [name for name, shim in shims.items() if arch in shim.supported_arches]
-    if there:
-        yield from _default(settings, arch, there)
+    installed = [name for name, shim in shims.items() if arch in shim.supported_arches]
+    if installed:
+        yield from _default(settings, arch, installed)
     else:
         usual = load_profile(settings.kata_version).values["defaultShim"][arch]
         yield (
@@ -40,7 +40,7 @@ def _problems(settings: Settings, arch: Arch) -> Iterator[str]:
             ("httpsProxy", shim.agent.https_proxy),
             ("noProxy", shim.agent.no_proxy),
         ):
-            if value and name not in there:
+            if value and name not in installed:
                 yield (
                     f"shims.{name}.agent.{key} is set, which the node program refuses "
                     f"where {name} is not installed, as on {arch}; remove it"
@@ -54,16 +54,16 @@ def _problems(settings: Settings, arch: Arch) -> Iterator[str]:
             )
 
 
-def _default(settings: Settings, arch: Arch, there: list[str]) -> Iterator[str]:
-    asked: str = getattr(settings.default_shim, arch)
-    if (asked or _FALLBACK) in there:
+def _default(settings: Settings, arch: Arch, installed: list[str]) -> Iterator[str]:
+    default: str = getattr(settings.default_shim, arch)
+    if (default or _FALLBACK) in installed:
         return
-    what = f"is {asked}" if asked else f"is empty, which means {_FALLBACK}"
-    instead = f"set `defaultShim.{arch}: {there[0]}`"
-    if len(there) > 1:
-        instead = f"set `defaultShim.{arch}` to {', '.join(there[:-1])} or {there[-1]}"
-    then = f"fall back to {_FALLBACK}" if _FALLBACK in there else "stop"
+    meaning = f"is {default}" if default else f"is empty, which means {_FALLBACK}"
+    instead = f"set `defaultShim.{arch}: {installed[0]}`"
+    if len(installed) > 1:
+        instead = f"set `defaultShim.{arch}` to {', '.join(installed[:-1])} or {installed[-1]}"
+    then = f"fall back to {_FALLBACK}" if _FALLBACK in installed else "stop"
     yield (
-        f"defaultShim.{arch} {what}, which is not enabled for {arch}, "
+        f"defaultShim.{arch} {meaning}, which is not enabled for {arch}, "
         f"so the node program would {then}; {instead}"
     )

@@ -80,17 +80,17 @@ def _clashing_runtimes(settings: Settings) -> Iterator[str]:
 
 
 def _default_class(settings: Settings) -> str | None:
-    """Return the name of the RuntimeClass of the default shim where it is asked for.
+    """Return the name of the RuntimeClass of the default shim, None if it is not created.
 
-    Beside another installation there is none in any case: plain `kata` is that one's.
+    A second installation never creates it: plain `kata` belongs to the first.
     """
     classes = settings.runtime_classes
-    asked = classes.enabled and classes.create_default and not settings.env.multi_install_suffix
-    return classes.default_name if asked else None
+    wanted = classes.enabled and classes.create_default and not settings.env.multi_install_suffix
+    return classes.default_name if wanted else None
 
 
 def _absent_default_class(settings: Settings) -> Iterator[str]:
-    """Yield a line when the RuntimeClass of the default shim is asked for and would not be made."""
+    """Yield a line when the wanted RuntimeClass of the default shim would not be created."""
     name, default = _default_class(settings), settings.default_shim.first
     if name and default not in settings.shims.enabled:
         arch = next((arch for arch in ARCHES if getattr(settings.default_shim, arch)), ARCHES[0])

@@ -22,17 +22,17 @@ def runs_in_cluster(config: Mapping[str, Any]) -> bool:
 
 def keys_the_dispatcher_cannot_honour(config: Mapping[str, Any]) -> Iterator[str]:
     """Yield a line for each key set to something other than what the dispatcher does."""
-    for key, (value, does) in _PACING.items() if runs_in_cluster(config) else ():
-        asked = config["rollout"].get(key, value)
-        if asked != value:
+    for key, (fixed, does) in _PACING.items() if runs_in_cluster(config) else ():
+        value = config["rollout"].get(key, fixed)
+        if value != fixed:
             yield (
-                f"rollout.{key}: {shown(asked)} cannot be honoured with rollout.runsIn 'cluster': "
+                f"rollout.{key}: {shown(value)} cannot be honoured with rollout.runsIn 'cluster': "
                 f"upstream's dispatcher {does}; leave it out, or use runsIn 'pulumi'"
             )
 
 
 def dispatched_defaults(defaults: Tree, config: Mapping[str, Any]) -> Tree:
-    """Return the defaults, with the dispatcher's pacing where it is asked for."""
+    """Return the defaults, with the dispatcher's pacing if it is the runner."""
     if not runs_in_cluster(config):
         return defaults
     return merged(defaults, {"rollout": {key: value for key, (value, _) in _PACING.items()}})

@@ -21,7 +21,7 @@ FILE: Final = FilePath(__file__).parents[2] / "docs" / "configuration.md"
 BEGIN: Final = "<!-- Written by `python -m kata_components.settings.key_tables`, to the end. -->\n"
 
 ONE_SHIM: Final = "<name>"
-"""Stands for every shim, with the defaults that they share."""
+"""Every shim, with the defaults that they share."""
 
 _PLAIN_SHIM: Final = "clh"
 """A shim with no defaults of its own."""
@@ -141,10 +141,10 @@ def _shims(version: str) -> dict[str, str]:
     """Return the shims of a version, each with its own defaults."""
     values = load_profile(version).values["shims"]
     shims = {name: shim for name, shim in values.items() if isinstance(shim, dict)}
-    return {name: _of_its_own(shim, shims[_PLAIN_SHIM]) for name, shim in shims.items()}
+    return {name: _own_defaults(shim, shims[_PLAIN_SHIM]) for name, shim in shims.items()}
 
 
-def _of_its_own(shim: Tree, common: Tree) -> str:
+def _own_defaults(shim: Tree, common: Tree) -> str:
     found = {".".join(path): value for path, value in differences(shim, common, ())}
     return ", ".join(f"`{path}: {_flow(value)}`" for path, value in found.items())
 

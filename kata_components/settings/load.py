@@ -134,7 +134,7 @@ def _validated(config: Mapping[str, object]) -> tuple[Settings | None, list[str]
 
 
 def _version(config: Mapping[str, object]) -> str:
-    """Return the version that decides which keys there are."""
+    """Return the version, which decides what keys are valid."""
     version = config.get("kataVersion")
     if version is None:
         return SUPPORTED_VERSIONS[0]

@@ -48,7 +48,7 @@ def differences(value: Any, default: Any, path: Path) -> Iterator[tuple[Path, An
 def select(tree: object, pattern: Path, path: Path = ()) -> Iterator[tuple[Path, Any]]:
     """Yield path and value of what a pattern matches.
 
-    `*` stands for any key, `a*` for any that begins with `a`.
+    `*` matches any key, `a*` any that begins with `a`.
     """
     if not pattern:
         yield path, tree
@@ -79,5 +79,5 @@ def _fits(key: object, head: str) -> bool:
 
 
 def at(tree: object, path: Path) -> Any:  # noqa: ANN401 - any values
-    """Return the value at a path, None where there is none."""
+    """Return the value at a path, None without one."""
     return next((value for _, value in select(tree, path)), None)

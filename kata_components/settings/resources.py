@@ -41,10 +41,10 @@ def _amount(value: object) -> object:
 
 def _in_limits(resources: dict[str, dict[str, object]]) -> dict[str, dict[str, object]]:
     limits = resources.get("limits", {})
-    for name, asked in resources.get("requests", {}).items():
-        if name in limits and _number(asked) > _number(limits[name]):
+    for name, request in resources.get("requests", {}).items():
+        if name in limits and _number(request) > _number(limits[name]):
             raise ValueError(
-                f"must not request more {name} ({asked}) than the limit ({limits[name]})"
+                f"must not request more {name} ({request}) than the limit ({limits[name]})"
             )
     return resources
 

@@ -96,7 +96,7 @@ class Settings(Model):
 
     @property
     def traits(self) -> Traits:
-        """How the objects of this version are made."""
+        """How this version's objects look."""
         return load_profile(self.kata_version).traits
 
     @property

@@ -1,4 +1,4 @@
-"""The shims, per-shim settings, and the RuntimeClasses made of them."""
+"""The shims, their settings, and their RuntimeClasses."""
 
 from collections.abc import Mapping
 from typing import Annotated, Literal, get_args
@@ -119,5 +119,5 @@ class DefaultShim(Model):
 
     @property
     def first(self) -> str:
-        """The first default shim there is: a RuntimeClass is the same on all architectures."""
+        """The first default shim: a RuntimeClass is the same on all architectures."""
         return self.amd64 or self.arm64 or self.s390x or self.ppc64le

@@ -42,7 +42,7 @@ class Rule(Model):
 
 
 class Traits(Model):
-    """How the objects of a version are made."""
+    """How a version's objects look."""
 
     install_stages: Many[Stage]
     cleanup_stages: Many[Stage]
@@ -60,9 +60,22 @@ class Traits(Model):
     """
 
     pod_metadata_in_jobs: bool
+    """Whether `podLabels` and `podAnnotations` apply to the per-node Jobs."""
+
     checksum_annotations: bool
+    """Whether pods carry checksums of what they mount, so that a change replaces them."""
+
     distribution_variable: bool
+    """Whether the node program is given the distribution to expect."""
+
     state_config_map: bool
+    """Whether a ConfigMap records suffix and mode of the installation."""
+
     instance_label_in_runtime_classes: bool
+    """Whether RuntimeClasses also select nodes by the label of the installation."""
+
     debug_runtime_classes: bool
+    """Whether `debug` creates additional RuntimeClasses."""
+
     feature_discovery_chart: str
+    """The version of the chart node-feature-discovery."""

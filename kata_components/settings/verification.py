@@ -67,7 +67,7 @@ class Verification(Model):
 
     @property
     def enabled(self) -> bool:
-        """Whether there is a pod to run."""
+        """Whether to run a pod."""
         return bool(self.pod.strip())
 
     @property

@@ -129,7 +129,7 @@ def test_dispatcher_hook_registers_the_rights(recorder: Recorder) -> None:
     }
 
 
-def test_optional_components_register_their_objects_and_nothing_when_not_asked_for(
+def test_optional_components_register_their_objects_only_if_enabled(
     recorder: Recorder,
 ) -> None:
     asked = settings(

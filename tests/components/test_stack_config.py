@@ -22,7 +22,7 @@ def _no_configuration_after() -> Iterator[None]:
     pulumi.runtime.set_all_config({}, [])
 
 
-def test_secret_that_would_not_stay_one_ends_the_program() -> None:
+def test_secret_that_would_not_remain_one_ends_the_program() -> None:
     pulumi.runtime.set_all_config(CONFIG, ["kata-deploy:shims", "aws:token"])
     with pytest.raises(pulumi.RunError, match="shims: was set with --secret") as caught:
         stack_settings()

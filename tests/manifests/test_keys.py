@@ -13,7 +13,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def test_table_of_the_keys_is_up_to_date() -> None:
+def test_table_of_keys_is_up_to_date() -> None:
     text = keys.DOCUMENT.read_text(encoding="utf-8")
     written = [line for line in text.splitlines() if line.startswith("|")]
     assert written == keys.rows(), "run `python -m tests.manifests.keys`"

@@ -91,7 +91,7 @@ def test_text_stays_text_in_yaml(text: str) -> None:
     assert text[:1].isalpha() or f'"{text}"' in yaml_text({"key": text})
 
 
-def test_probe_that_is_off_is_left_out() -> None:
+def test_disabled_probe_is_left_out() -> None:
     health = {"livenessProbe": {"enabled": False}, "startupProbe": {"initialDelaySeconds": 0}}
     container = daemon_set(settings("daemonset", health=health))["spec"]["template"]["spec"][
         "containers"
@@ -114,7 +114,7 @@ def test_job_mode_paced_by_pulumi_has_no_dispatcher() -> None:
     assert kinds == ["ServiceAccount", "ClusterRole", "ClusterRoleBinding", "ConfigMap"]
 
 
-def test_objects_are_made_anew_at_each_call() -> None:
+def test_objects_are_created_anew_on_each_call() -> None:
     args = settings()
     install_job(args)["spec"]["template"]["spec"]["containers"].clear()
     assert len(install_job(args)["spec"]["template"]["spec"]["containers"]) == 1
@@ -129,7 +129,7 @@ def test_kubeadm_keeps_its_files_where_plain_kubernetes_does() -> None:
         assert made == plain
 
 
-def test_a_custom_class_is_of_the_whole_cluster_whatever_its_text_says() -> None:
+def test_a_custom_class_is_cluster_scoped_whatever_its_text_says() -> None:
     text = (
         "apiVersion: node.k8s.io/v1\nkind: RuntimeClass\n"
         "metadata: {name: k, namespace: kata}\nhandler: k\n"

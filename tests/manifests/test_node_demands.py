@@ -27,7 +27,7 @@ def load(**config: Any) -> Settings:
         ({"shims": QEMU, "env": {"multiInstallSuffix": "b"}, "k8sDistribution": "k0s"}, ""),
     ],
 )
-def test_oldest_containerd_that_will_do(config: dict[str, Any], least: str) -> None:
+def test_oldest_sufficient_containerd(config: dict[str, Any], least: str) -> None:
     version, why = containerd_version(load(**config))
     assert (version, bool(why)) == (least, bool(least))
 
@@ -41,5 +41,5 @@ def test_oldest_containerd_that_will_do(config: dict[str, Any], least: str) -> N
         ({"containerd": {"configDir": "/var/lib/rancher/k3s/agent/etc/containerd/"}}, ""),
     ],
 )
-def test_distribution_that_nodes_have_to_be_of(config: dict[str, Any], demanded: str) -> None:
+def test_distribution_that_nodes_must_have(config: dict[str, Any], demanded: str) -> None:
     assert distribution(load(**config)) == demanded

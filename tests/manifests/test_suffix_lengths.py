@@ -130,7 +130,7 @@ def test_a_longer_suffix_is_refused_with_the_limit(
         assert f"at most {longest} " in line or length > 49
 
 
-def test_the_message_says_what_gets_too_long() -> None:
+def test_the_message_says_what_becomes_too_long() -> None:
     with pytest.raises(SettingsError) as caught:
         load("4.0.0", "a" * 44, **IN_JOB_MODE, **ONE_SHIM)
     assert caught.value.problems == (

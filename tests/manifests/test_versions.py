@@ -193,7 +193,7 @@ def test_dispatcher_looks_at_kubelets_only_where_images_take_long(
     assert ("--kubelet-timeout-warn-secs=600" in flags(install_dispatcher_job(args))) == warns
 
 
-def test_dispatcher_runs_where_it_is_told_to() -> None:
+def test_dispatcher_runs_where_configured() -> None:
     tolerations = [{"key": "trusted", "operator": "Exists"}]
     told = {"dispatcherNodeSelector": {"trusted": "yes"}, "dispatcherTolerations": tolerations}
     pod = pod_of(
@@ -202,7 +202,7 @@ def test_dispatcher_runs_where_it_is_told_to() -> None:
     assert (pod["nodeSelector"], pod["tolerations"]) == ({"trusted": "yes"}, tolerations)
 
 
-def test_gate_of_the_runtime_classes_cannot_be_changed() -> None:
+def test_required_labels_of_the_runtime_classes_cannot_be_changed() -> None:
     own = {
         "katacontainers.io/kata-runtime": "no",
         "kata-deploy.katacontainers.io/default": "no",
@@ -219,7 +219,7 @@ def test_gate_of_the_runtime_classes_cannot_be_changed() -> None:
     }
 
 
-def test_class_without_own_overhead_has_the_charts() -> None:
+def test_class_without_its_own_overhead_has_the_charts() -> None:
     args = settings(shims={"disableAll": True, "qemu": {"enabled": True, "runtimeClass": None}})
     assert [m["overhead"] for m in runtime_classes(args)] == [
         {"podFixed": {"memory": "320Mi", "cpu": "250m"}}
@@ -235,7 +235,7 @@ def test_checksum_changes_with_the_content_and_only_with_it() -> None:
 
 
 @pytest.mark.parametrize("text", ["a = 1", "a = 1\n", "a = 1\n\n"])
-def test_files_end_with_one_line_end(text: str) -> None:
+def test_files_end_with_one_newline(text: str) -> None:
     made = custom_configs(settings(shims={"qemu": {"dropIn": text}}))
     assert made
     assert made["data"] == {"dropin-qemu.toml": "a = 1\n"}

@@ -134,7 +134,7 @@ def test_verification_runs_after_the_installation_with_its_rights(
     } <= job.depends_on
 
 
-def test_rollout_is_told_of_a_changed_file_and_of_none_without_files(program: Program) -> None:
+def test_rollout_gets_fingerprints_of_files_and_none_without_files(program: Program) -> None:
     def mounted(drop_in: str) -> Any:
         config = {
             **CONFIGS["4.0.0-job"],
@@ -179,7 +179,7 @@ def test_whole_program_is_quick_with_default_values(program: Program, version: s
     assert len(run.resources) > 30
 
 
-def test_rollout_is_given_each_term_of_an_affinity_as_a_selector(program: Program) -> None:
+def test_rollout_gets_each_term_of_an_affinity_as_a_selector(program: Program) -> None:
     terms = [{"matchExpressions": [{"key": key, "operator": "Exists"}]} for key in ("kvm", "metal")]
     required = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}
     config = {

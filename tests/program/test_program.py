@@ -140,7 +140,7 @@ def test_no_object_is_touched_before_the_guard_rails_have_spoken(
 
 
 @pytest.mark.parametrize("config", [JOB, DAEMONSET])
-def test_guard_rails_are_told_the_manifests_to_compare_only_where_something_may_be_taken_over(
+def test_guard_rails_get_manifests_to_compare_only_if_objects_may_be_adopted(
     program: Program, config: dict[str, Any]
 ) -> None:
     def contents(**rollout: str) -> Any:
@@ -154,7 +154,7 @@ def test_guard_rails_are_told_the_manifests_to_compare_only_where_something_may_
     assert kinds == {"ClusterRole", "ClusterRoleBinding", "RuntimeClass"} | of_mode
 
 
-def test_rollout_is_told_whose_the_installation_is(program: Program) -> None:
+def test_rollout_gets_the_owner_of_the_installation(program: Program) -> None:
     inputs = program(JOB).resources["kata-deploy-rollout"].inputs
     assert inputs["stack"] == "kata-deploy/test"
     assert (inputs["installationId"], inputs["passed"]) == (
@@ -192,7 +192,7 @@ def test_objects_are_registered_through_the_provider_of_the_stacks_cluster(
     )
 
 
-def test_provider_takes_over_what_a_run_has_left_that_was_killed(program: Program) -> None:
+def test_provider_takes_over_what_a_killed_run_has_left(program: Program) -> None:
     inputs = program(JOB).resources["kata-deploy-cluster"].inputs
     assert {
         inputs[key]
@@ -238,7 +238,7 @@ def test_nothing_of_the_kubeconfig_is_kept_in_our_own_resources(
 
 
 @pytest.mark.parametrize("kind", ["Preflight", "Installation", "Rollout"])
-def test_dynamic_resources_are_told_their_own_urn(program: Program, kind: str) -> None:
+def test_dynamic_resources_get_their_own_urn(program: Program, kind: str) -> None:
     name = f"kata-deploy-{kind.lower()}"
     resource = program(JOB).resources[name]
     assert resource.inputs["urn"] == resource.urn
@@ -263,7 +263,7 @@ def test_wrong_configuration_ends_the_run_with_its_problems_and_no_traceback(
     assert "SettingsError" not in "".join(traceback.format_exception_only(caught.value))
 
 
-def test_what_asks_the_nodes_is_told_which_architectures_have_a_problem(program: Program) -> None:
+def test_dynamic_resources_get_the_problems_of_architectures(program: Program) -> None:
     in_job_mode = program(JOB | ONE_SHIM).resources["kata-deploy-rollout"].inputs["architectures"]
     assert in_job_mode["amd64"].startswith(
         "defaultShim.amd64 is qemu-runtime-rs, which is not enabled for amd64"

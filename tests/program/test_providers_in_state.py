@@ -41,7 +41,7 @@ def test_the_program_stores_the_golden_provider(program: Program, name: str) -> 
 
 
 @pytest.mark.parametrize("name", KEPT)
-def test_the_golden_provider_names_its_class_by_a_path_that_is_there(name: str) -> None:
+def test_the_golden_provider_names_its_class_by_an_existing_path(name: str) -> None:
     golden, kind = KEPT[name]
     texts = [
         argument

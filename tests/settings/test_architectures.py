@@ -55,7 +55,7 @@ def test_several_shims_to_choose_the_default_from() -> None:
     }
 
 
-def test_default_of_another_architecture_and_default_that_is_off() -> None:
+def test_default_of_another_architecture_and_disabled_default() -> None:
     assert problems(defaultShim={"arm64": "clh"})["arm64"].startswith(
         "defaultShim.arm64 is clh, which is not enabled for arm64, so the node program would fall "
         "back to qemu-runtime-rs; set `defaultShim.arm64` to qemu, "
@@ -65,7 +65,7 @@ def test_default_of_another_architecture_and_default_that_is_off() -> None:
     ).keys() == {"amd64"}
 
 
-def test_empty_default_means_what_the_node_program_takes() -> None:
+def test_empty_default_means_the_fallback_of_the_node_program() -> None:
     assert problems(defaultShim={"amd64": ""}) == {}
     off = {"qemu-runtime-rs": {"enabled": False}}
     assert problems(defaultShim={"amd64": ""}, shims=off).keys() == {"amd64", "arm64", "s390x"}
@@ -78,7 +78,7 @@ def test_empty_default_means_what_the_node_program_takes() -> None:
 
 
 @pytest.mark.parametrize("key", ["httpsProxy", "noProxy"])
-def test_proxy_of_a_shim_that_is_not_there(key: str) -> None:
+def test_proxy_of_a_shim_that_is_not_installed(key: str) -> None:
     found = problems(shims={"qemu-snp": {"agent": {key: "http://proxy:3128"}}})
     assert found.keys() == {"arm64", "s390x", "ppc64le"}
     assert found["arm64"] == (
@@ -99,7 +99,7 @@ def test_supported_architectures_of_the_user_count() -> None:
     assert found.keys() == {"s390x", "ppc64le"}
 
 
-def test_base_of_a_custom_runtime_that_is_off() -> None:
+def test_disabled_base_of_a_custom_runtime() -> None:
     custom = {"enabled": True, "runtimes": {"mine": {"baseConfig": "fc", "runtimeClass": RUNTIME}}}
     found = problems(customRuntimes=custom, shims={"fc": {"enabled": False}})
     assert found["amd64"] == (

@@ -21,21 +21,21 @@ def problems(config: dict[str, Any]) -> tuple[str, ...]:
     return caught.value.problems
 
 
-def test_commands_that_mend_it_are_named() -> None:
+def test_commands_that_fix_it_are_named() -> None:
     assert problems(MINIMAL | {"job.parallelism": 50}) == (
         "job.parallelism: was set without --path, so it is a separate key, not one inside job; run "
         "`pulumi config rm job.parallelism` and `pulumi config set --path job.parallelism 50`",
     )
 
 
-def test_what_was_meant_is_not_required_any_more() -> None:
+def test_key_set_without_path_is_not_reported_as_missing() -> None:
     raw = {"kata-deploy:kataVersion": "4.0.0", "kata-deploy:cluster.context": "prod"}
     (line,) = problems(parse_stack_config(raw))
     assert line.startswith("cluster.context: was set without --path")
     assert line.endswith("`pulumi config set --path cluster.context prod`")
 
 
-def test_what_is_wrong_with_it_beside_that_is_told_too() -> None:
+def test_further_problems_of_the_value_are_reported_too() -> None:
     lines = problems(MINIMAL | {"job.parallelism": 0, "job.paralelism": 5})
     assert [line.partition(";")[0] for line in lines if "--path" not in line] == [
         "job.paralelism: no such key at 4.0.0",
@@ -59,7 +59,7 @@ def test_keys_and_values_are_quoted_for_the_shell(key: str, value: object, comma
     assert line.endswith(f"`pulumi config set --path {command}`")
 
 
-def test_other_problems_are_told_beside_it() -> None:
+def test_problems_of_other_keys_are_reported_too() -> None:
     lines = problems(MINIMAL | {"job.parallelism": 50, "job": {"paralelism": 5}, "debugg": True})
     assert [line.partition(":")[0] for line in lines] == [
         "debugg",
@@ -68,7 +68,7 @@ def test_other_problems_are_told_beside_it() -> None:
     ]
 
 
-def test_a_dot_in_a_key_of_nobody_is_no_path() -> None:
+def test_a_dot_in_an_unknown_key_is_not_a_path() -> None:
     (line,) = problems(MINIMAL | {"my.key": 1})
     assert line.startswith("my.key: no such key at 4.0.0")
 

@@ -71,7 +71,7 @@ def test_maps_merge_and_lists_replace() -> None:
     assert settings.shims.enabled["qemu"].supported_arches == ("amd64", "arm64", "s390x", "ppc64le")
 
 
-def test_shim_without_own_word_follows_disable_all() -> None:
+def test_shim_without_its_own_setting_follows_disable_all() -> None:
     settings = load(shims={"disableAll": True, "qemu": {"enabled": True}, "clh": {"enabled": None}})
     assert list(settings.shims.enabled) == ["qemu"]
 
@@ -92,7 +92,7 @@ def test_label_values_may_be_numbers_and_booleans() -> None:
     assert settings.job.node_selector == {"pool": "true", "rack": "7"}
 
 
-def test_all_problems_come_at_once_in_lines_of_their_own() -> None:
+def test_all_problems_come_at_once_one_per_line() -> None:
     with pytest.raises(SettingsError) as caught:
         load_settings(
             {"deploymentMode": "job", "job": {"paralelism": 5, "backoffLimit": -1}, "debugg": True}
@@ -262,7 +262,7 @@ def test_waves_may_be_empty_and_mixed() -> None:
     assert load(deploymentMode="job", rollout={"waves": waves}).rollout.waves == tuple(waves)
 
 
-def test_dispatcher_paces_in_its_own_way_unless_told_the_same() -> None:
+def test_dispatcher_keeps_its_own_pacing_whether_or_not_it_is_configured() -> None:
     for said in ({}, {"waves": [], "maxFailures": "100%", "soakSeconds": 0, "notReady": "attempt"}):
         rollout = load(deploymentMode="job", rollout={"runsIn": "cluster", **said}).rollout
         assert (rollout.waves, rollout.max_failures) == ((), "100%")
@@ -287,6 +287,6 @@ def test_what_the_dispatcher_does_not_do_is_refused_and_keys_it_can_honour_are_n
     assert "cannot be honoured with rollout.runsIn 'cluster'" in line
 
 
-def test_garbage_beside_the_dispatcher_is_a_problem_of_its_own() -> None:
+def test_garbage_beside_the_dispatcher_is_a_separate_problem() -> None:
     assert problems(deploymentMode="job", rollout={"runsIn": "cluster", "waves": 7})
     assert problems(deploymentMode="job", rollout={"runsIn": ["cluster"]})

@@ -21,7 +21,7 @@ def problems(secrets: set[str], **config: Any) -> tuple[str, ...]:
     return caught.value.problems
 
 
-def test_line_says_where_the_value_would_stand_and_what_to_do() -> None:
+def test_line_says_where_the_value_would_appear_and_what_to_do() -> None:
     assert problems({"shims"}, shims={"qemu": {"agent": {"httpsProxy": PROXY}}}) == (
         "shims: was set with --secret, but would appear in clear text in the state, in previews, "
         "in a ConfigMap and in the environment of the pods on every node; use a proxy that needs "
@@ -69,5 +69,5 @@ def test_secrets_of_other_projects_do_not_matter() -> None:
     assert project_keys(["aws:token", "kata-deploy:shims"]) == {"shims"}
 
 
-def test_unknown_key_is_told_as_such() -> None:
+def test_unknown_key_is_reported_as_such() -> None:
     assert problems({"foo"}, foo=PROXY) == ("foo: no such key at 4.0.0",)

@@ -32,7 +32,7 @@ def test_other_namespaces_are_ignored() -> None:
         ("debug", "9" * 5_000, "9" * 5_000),
     ],
 )
-def test_text_becomes_what_the_field_is(key: str, text: str, value: object) -> None:
+def test_text_gets_the_type_of_its_field(key: str, text: str, value: object) -> None:
     assert parse_stack_config({f"kata-deploy:{key}": text}) == {key: value}
 
 

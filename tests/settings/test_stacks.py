@@ -100,7 +100,7 @@ def test_schema_finds_mistakes(config: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("config", CORRECT, ids=str)
-def test_schema_allows_what_the_program_takes(config: dict[str, Any]) -> None:
+def test_schema_allows_what_the_program_accepts(config: dict[str, Any]) -> None:
     assert errors(config) == []
     load_settings(
         {"kataVersion": "4.0.0", "cluster": {"context": "c"}, "deploymentMode": "job"}
@@ -126,7 +126,7 @@ def test_every_key_has_a_description() -> None:
     assert bare == []
 
 
-def test_every_description_is_of_a_key_that_there_is() -> None:
+def test_every_description_belongs_to_an_existing_key() -> None:
     words = yaml.safe_load(schema.DESCRIPTIONS.read_text(encoding="utf-8"))
     whole = Settings.model_json_schema()
     models = {"Settings": whole, **whole["$defs"]}

@@ -31,7 +31,7 @@ def problems(text: str, **config: Any) -> tuple[str, ...]:
     return caught.value.problems
 
 
-def test_the_file_stands_between_the_defaults_and_the_stack() -> None:
+def test_the_file_comes_between_the_defaults_and_the_stack() -> None:
     settings = load(
         "job: {parallelism: 7, backoffLimit: 1, nodes: [a, b]}\nimage: {tag: file}",
         job={"parallelism": 9, "nodes": ["c"]},
@@ -75,7 +75,7 @@ def test_maps_inside_lists_and_free_maps_merge_as_in_helm() -> None:
         ),
     ],
 )
-def test_null_removes_what_is_beneath(
+def test_null_removes_what_lies_beneath(
     text: str, config: dict[str, Any], expected: dict[str, Any]
 ) -> None:
     assert load(text, deploymentMode="daemonset", **config).resources == expected
@@ -87,7 +87,7 @@ def test_mode_of_the_file_counts() -> None:
     assert load_settings({**config, "valuesFile": "values.yaml"}).deployment_mode == "job"
 
 
-def test_text_that_other_yaml_readers_take_for_dates_stays_text() -> None:
+def test_text_that_other_yaml_parsers_read_as_dates_stays_text() -> None:
     settings = load(
         "image: {tag: 2024-01-01}\npodAnnotations: {window: 22:30}", deploymentMode="daemonset"
     )
@@ -121,19 +121,19 @@ def test_problems_of_the_file_name_it_and_those_of_the_stack_do_not() -> None:
     )
 
 
-def test_a_problem_that_the_stack_corrects_is_none() -> None:
+def test_a_problem_that_the_stack_corrects_is_not_reported() -> None:
     assert load("job: {parallelism: 0}", job={"parallelism": 5}).job.parallelism == 5
 
 
 @pytest.mark.parametrize("key", sorted(OWN_KEYS))
-def test_keys_of_the_program_belong_into_the_stack(key: str) -> None:
+def test_keys_of_the_program_belong_in_the_stack(key: str) -> None:
     assert problems(f"{key}: x") == (
         f"{key}: belongs in the stack's configuration; the chart has no such value (in "
         f"values.yaml)",
     )
 
 
-def test_keys_of_the_program_are_those_beside_the_charts() -> None:
+def test_keys_of_the_program_are_those_the_chart_lacks() -> None:
     chart_file = (
         Path(chart.__file__).parents[2] / "kata_components" / "settings" / "defaults" / "4.0.0.yaml"
     )
@@ -168,13 +168,13 @@ def test_keys_of_the_program_are_those_beside_the_charts() -> None:
         ('a: "\x01"', "cannot be parsed: unacceptable character #x0001"),
     ],
 )  # fmt: skip
-def test_what_is_no_values_file_is_refused_in_one_line(text: str, reason: str) -> None:
+def test_what_is_not_a_values_file_is_refused_in_one_line(text: str, reason: str) -> None:
     (line,) = problems(text)
     assert line.startswith(f"valuesFile: 'values.yaml' {reason}")
     assert "\n" not in line
 
 
-def test_a_file_that_is_not_there_is_named_with_where_it_was_looked_for(tmp_path: Path) -> None:
+def test_a_missing_file_is_named_with_the_folder_it_was_sought_in(tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as caught:
         load_settings({**MINIMAL, "valuesFile": "no.yaml", "debugg": True})
     assert caught.value.problems == (
@@ -185,12 +185,12 @@ def test_a_file_that_is_not_there_is_named_with_where_it_was_looked_for(tmp_path
 
 
 @pytest.mark.parametrize("path", [".", "\0", "", "x" * 5_000])
-def test_a_path_of_no_file_is_refused(path: str) -> None:
+def test_a_path_that_is_not_a_file_is_refused(path: str) -> None:
     with pytest.raises(SettingsError, match="valuesFile: "):
         load_settings({**MINIMAL, "valuesFile": path})
 
 
-def test_bytes_that_are_no_text_are_refused() -> None:
+def test_bytes_that_are_not_text_are_refused() -> None:
     Path("values.yaml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(SettingsError, match="codec can't decode byte 0xff"):
         load_settings({**MINIMAL, "valuesFile": "values.yaml"})
@@ -241,7 +241,7 @@ def test_values_mean_the_same_from_a_file_as_in_the_stack(case: chart.Case) -> N
         ("DaemonSet", "only the values"),
     ],
 )
-def test_kubernetes_object_is_told_from_values(kind: str, instead: str) -> None:
+def test_kubernetes_object_is_distinguished_from_values(kind: str, instead: str) -> None:
     text = (
         f"apiVersion: example.com/v1\nkind: {kind}\n"
         "metadata: {name: kata}\nspec: {values: {debug: true}}\n"
@@ -261,7 +261,7 @@ def test_kubernetes_object_among_others_is_found() -> None:
     )
 
 
-def test_values_of_a_chart_above_this_one_are_told_from_unknown_keys() -> None:
+def test_values_of_an_umbrella_chart_are_distinguished_from_unknown_keys() -> None:
     assert problems("kata-as-coco-runtime: {image: {tag: x}}\nother: {a: 1}") == (
         "kata-as-coco-runtime: holds this chart's values as an umbrella chart does; put only what "
         "is below it into a file (in values.yaml)",
@@ -269,7 +269,7 @@ def test_values_of_a_chart_above_this_one_are_told_from_unknown_keys() -> None:
     )
 
 
-def test_a_key_that_only_holds_an_anchor_is_told_how_to_do_without() -> None:
+def test_a_key_that_only_holds_an_anchor_is_refused_with_the_alternative() -> None:
     (line,) = problems("x-on: &on {enabled: true}\nshims: {qemu: *on, clh: *on}\n")
     assert line.startswith(
         "x-on: no such key at 4.0.0; remove it: nothing reads it; an anchor can be defined where it"
@@ -329,7 +329,7 @@ def test_a_key_that_only_the_stack_has_is_not_blamed_on_the_file() -> None:
         ("image: {repository: a}", "image.repository: no such key at 4.0.0; use image.reference"),
     ],
 )
-def test_keys_of_older_charts_are_told_with_what_to_use(text: str, line: str) -> None:
+def test_keys_of_older_charts_are_refused_with_what_to_use(text: str, line: str) -> None:
     (found,) = problems(text)
     assert found.startswith(line)
     assert found.endswith(" (in values.yaml)")

@@ -45,7 +45,7 @@ def problem(**config: Any) -> str:
         ),
     ],
 )
-def test_toleration_that_is_none(toleration: dict[str, Any], what: str) -> None:
+def test_invalid_toleration(toleration: dict[str, Any], what: str) -> None:
     line = problem(tolerations=[{"operator": "Exists"}, toleration])
     assert line.startswith(f"tolerations.1: {what}")
     assert ", got {" in line
@@ -72,7 +72,7 @@ def test_toleration_that_is_none(toleration: dict[str, Any], what: str) -> None:
         ),
     ],
 )
-def test_field_of_a_toleration(toleration: dict[str, Any], what: str) -> None:
+def test_invalid_field_of_a_toleration(toleration: dict[str, Any], what: str) -> None:
     assert problem(tolerations=[toleration]).startswith(f"tolerations.0.{what}")
 
 
@@ -86,7 +86,7 @@ def test_field_of_a_toleration(toleration: dict[str, Any], what: str) -> None:
         {"key": "a", "operator": "Equal", "value": "", "effect": "PreferNoSchedule"},
     ],
 )
-def test_toleration_that_kubernetes_takes(toleration: dict[str, Any]) -> None:
+def test_toleration_that_kubernetes_accepts(toleration: dict[str, Any]) -> None:
     (made,) = load(tolerations=[toleration]).tolerations
     assert made.model_dump(by_alias=True, exclude_unset=True) == toleration
 
@@ -129,7 +129,7 @@ def test_image_reference(reference: str) -> None:
     ],
 )
 @pytest.mark.parametrize("key", ["image", "job.dispatcherImage", "monitor.image"])
-def test_image_reference_that_is_none(key: str, reference: str, what: str) -> None:
+def test_invalid_image_reference(key: str, reference: str, what: str) -> None:
     config: Any = {"reference": reference}
     for part in reversed(key.split(".")):
         config = {part: config}
@@ -149,7 +149,7 @@ def test_image_without_a_default_tag_may_have_it_in_the_reference() -> None:
     )
 
 
-def test_default_class_that_would_not_be_made() -> None:
+def test_default_class_that_would_not_be_created() -> None:
     asked = {
         "runtimeClasses": {"createDefault": True},
         "shims": {"disableAll": True, "clh": {"enabled": True}},
@@ -185,7 +185,7 @@ def test_no_two_classes_have_one_name() -> None:
         ({"fullnameOverride": "k" * 57, "nameOverride": "a"}, "fullnameOverride"),
     ],
 )
-def test_name_that_no_job_can_have(config: dict[str, Any], key: str) -> None:
+def test_invalid_name_of_the_verification_job(config: dict[str, Any], key: str) -> None:
     pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: a}]}"
     assert problem(**config, verification={"pod": pod}).startswith(f"{key}: makes '")
     assert load(**config).verification.enabled is False
@@ -216,11 +216,11 @@ def test_name_that_no_job_can_have(config: dict[str, Any], key: str) -> None:
         ),
     ],
 )
-def test_update_strategy_that_is_none(strategy: dict[str, Any], what: str) -> None:
+def test_invalid_update_strategy(strategy: dict[str, Any], what: str) -> None:
     assert problem(updateStrategy=strategy).startswith(what)
 
 
-def test_update_strategy_that_kubernetes_takes() -> None:
+def test_update_strategy_that_kubernetes_accepts() -> None:
     for written in ({"maxUnavailable": "10%"}, {"maxUnavailable": 0, "maxSurge": "100%"}):
         strategy = load(updateStrategy={"rollingUpdate": written}).update_strategy
         assert strategy.model_dump(by_alias=True, exclude_unset=True)["rollingUpdate"] == written
@@ -233,13 +233,13 @@ def test_update_strategy_that_kubernetes_takes() -> None:
 
 
 @pytest.mark.parametrize("key", ["parallelism", "backoffLimit", "ttlSecondsAfterFinished"])
-def test_number_that_no_object_can_hold(key: str) -> None:
+def test_number_that_exceeds_32_bits(key: str) -> None:
     assert problem(deploymentMode="job", job={key: 2**31}).startswith(
         f"job.{key}: must be less than or equal to "
     )
 
 
-def test_base_of_custom_runtimes_that_are_off_does_not_matter() -> None:
+def test_base_of_disabled_custom_runtimes_does_not_matter() -> None:
     config = runtime(baseConfig="gone")
     config["customRuntimes"]["enabled"] = False
     assert load(**config).custom_runtimes.active == {}
@@ -251,7 +251,7 @@ def test_image_tag(tag: str) -> None:
 
 
 @pytest.mark.parametrize("tag", ["-x", ".x", "a:b", "a b", "@sha256:1", "x" * 129])
-def test_image_tag_that_is_none(tag: str) -> None:
+def test_invalid_image_tag(tag: str) -> None:
     assert problem(image={"tag": tag}).startswith(
         "image.tag: must be a tag, with or without a digest, or empty"
     )
@@ -270,7 +270,7 @@ def runtime(**spec: Any) -> dict[str, Any]:
         (runtime(dropIn="[broken"), "customRuntimes.runtimes.mine.dropIn"),
     ],
 )
-def test_text_that_is_no_toml(config: dict[str, Any], key: str) -> None:
+def test_invalid_toml_is_refused_without_showing_it(config: dict[str, Any], key: str) -> None:
     line = problem(**config)
     assert line.startswith(
         f"{key}: must be TOML: Expected ']' at the end of a table declaration (at end of document)"
@@ -281,7 +281,7 @@ def test_text_that_is_no_toml(config: dict[str, Any], key: str) -> None:
 @pytest.mark.parametrize(
     "text", ["a = 1\na = 2", "a = " + "[" * 100_000, "a = 1" + "0" * 5_000, "a: 1", "{{ x }}", "\0"]
 )
-def test_more_that_is_no_toml(text: str) -> None:
+def test_more_invalid_toml(text: str) -> None:
     assert problem(containerd={"userDropIn": text}).startswith(
         "containerd.userDropIn: must be TOML"
     )
@@ -303,7 +303,7 @@ def test_toml(text: str) -> None:
         ("openvmm-azure-runtime-rs", ""),
     ],
 )
-def test_custom_runtime_with_a_base_that_there_is_not(base: str, hint: str) -> None:
+def test_custom_runtime_with_an_unknown_base(base: str, hint: str) -> None:
     line = problem(**runtime(baseConfig=base))
     assert line.startswith(
         f"customRuntimes.runtimes.mine.baseConfig: '{base}' is not a shim of 4.0.0{hint}"
@@ -344,7 +344,7 @@ def test_custom_runtime_with_a_base_that_there_is_not(base: str, hint: str) -> N
         ),
     ],
 )
-def test_runtime_class_that_is_none(old: str, new: str, what: str) -> None:
+def test_invalid_runtime_class(old: str, new: str, what: str) -> None:
     line = problem(**runtime(runtimeClass=CLASS.replace(old, new)))
     assert line.startswith(
         f"customRuntimes.runtimes.mine.runtimeClass: must be a valid RuntimeClass: {what}"

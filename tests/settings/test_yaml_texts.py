@@ -31,7 +31,7 @@ def problem(**config: Any) -> str:
     return line
 
 
-def test_custom_runtimes_count_only_when_enabled_and_come_by_name() -> None:
+def test_custom_runtimes_count_only_when_enabled_and_are_sorted_by_name() -> None:
     b = runtime(metadata={"name": "kata-b"}, handler="kata-b")
     assert list(
         load(
@@ -130,7 +130,7 @@ def test_two_runtimes_with_one_handler_are_refused() -> None:
 @pytest.mark.parametrize(
     "pod", ["just text", "kind: Pod", "apiVersion: v1\nkind: Pod\nmetadata: {}\n", "x: [", "- a"]
 )
-def test_verification_pod_has_to_be_a_pod_with_a_name(pod: str) -> None:
+def test_verification_pod_must_be_a_pod_with_a_name(pod: str) -> None:
     assert problem(verification={"pod": pod}).startswith(
         (
             "verification.pod: must be a Pod",
