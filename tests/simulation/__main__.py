@@ -1,4 +1,4 @@
-"""Play histories again, or many of them: `python -m tests.simulation SEED [COUNT]`."""
+"""Play one history or many: `python -m tests.simulation SEED [COUNT]`."""
 
 import sys
 import time

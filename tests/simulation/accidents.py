@@ -1,4 +1,4 @@
-"""What may befall machines, Jobs, pods and labels, at the moment a Job would have ended or at any other."""
+"""Accidents of machines, Jobs, pods and labels: when a Job would have ended, or at any time."""
 
 from typing import TYPE_CHECKING
 
@@ -10,26 +10,26 @@ if TYPE_CHECKING:
 
 
 class Accidents:
-    """Draws them; nothing of it is the program's doing."""
+    """Draws accidents by chance; none of them is caused by the program."""
 
     def __init__(self, world: "World") -> None:
         self._world = world
 
     def somewhere(self) -> None:
-        """Let something befall any machine and any Job."""
+        """Draw accidents of any machine and any Job."""
         world = self._world
         node = world.rng.choice([*world.site.nodes, ""])
         self.befall(node, world.rng.choice([*world.site.kept("jobs"), None]))
 
     def befall(self, node: str, job: Object | None) -> None:
-        """Let something befall a machine and a Job."""
+        """Draw accidents of one machine and one Job."""
         world, faults = self._world, self._world.faults
         if job and world.chance(faults.job_deleted):
-            world.site.job_deleted_by_somebody(job)
+            world.site.delete_job_by_hand(job)
         if job and world.chance(faults.pod_evicted):
             self._evict(job)
         if node in world.site.nodes:
-            self._lose_grip(node)
+            self._lose_labels(node)
             self._break_down(node)
 
     def _evict(self, job: Object) -> None:
@@ -42,8 +42,8 @@ class Accidents:
             self._world.met["pod_evicted"] += 1
             site.evict_pod(name, namespace=namespace)
 
-    def _lose_grip(self, node: str) -> None:
-        """Change what says that a node is one of ours."""
+    def _lose_labels(self, node: str) -> None:
+        """Remove what shows that a node is installed, or selected."""
         world, site = self._world, self._world.site
         if world.chance(world.faults.label_lost):
             site.lose_label(node)

@@ -1,5 +1,5 @@
-"""What a simulated history ends with when the product does not keep its word."""
+"""The error that ends a simulated history in which the product breaks a promise."""
 
 
 class BrokenPromiseError(AssertionError):
-    """A promise was broken."""
+    """Raised when a promise is broken."""

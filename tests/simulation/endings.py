@@ -1,4 +1,4 @@
-"""What has to be true when a simulated history has come to its end: all is there that was asked for, or nothing."""
+"""What must be true at the end of a simulated history: everything is installed, or nothing."""
 
 from kata_components import names
 from kata_components.planning import node_mark
@@ -9,7 +9,7 @@ from tests.simulation.site import Site
 
 
 def all_installed(site: Site, promises: Promises, digest: str) -> None:
-    """After the last up, every selected machine has what was asked for, says so, and is labelled."""
+    """After the last up, every selected machine is installed, marked and labelled."""
     key = names.mark_annotation(promises.suffix)
     for name, node in site.nodes.items():
         if not site.is_selected(name):
@@ -22,29 +22,29 @@ def all_installed(site: Site, promises: Promises, digest: str) -> None:
             and not machine.dirty
             and not site.shows_kata(name)
         ):
-            # Nothing is adopted for its label alone.
+            # A label alone is not enough to adopt a node.
             continue
         if mark is None or mark.digest != digest:
             raise BrokenPromiseError(f"{name} was lost: the last run left it without a mark")
         if machine.installed != digest and not machine.tampered:
             raise BrokenPromiseError(
-                f"{name} says {digest} and has {machine.installed or 'nothing whole'}"
+                f"{name} is marked {digest} but has {machine.installed or 'nothing complete'}"
             )
         if metadata["labels"].get(names.RUNTIME_LABEL) != "true":
             raise BrokenPromiseError(
-                f"{name} is marked, and nothing can be scheduled there for want of its label"
+                f"{name} is marked, but without its label nothing can be scheduled there"
             )
 
 
 def lease_is_free(site: Site, promises: Promises, run: str) -> None:
-    """After the last up, the next run need not wait."""
+    """After the last up, the next run does not have to wait for its Lease."""
     lease = site.namespaces[promises.namespace].leases[names.base(promises.suffix)]
     if lease["spec"].get("holderIdentity") == run:
         raise BrokenPromiseError("the last up left its Lease held")
 
 
 def no_finished_jobs(site: Site, promises: Promises) -> None:
-    """After the last up, no Job is left that has succeeded, unless it is all that tells of its node."""
+    """After the last up, no succeeded Job is left on a selected node."""
     own = [
         job
         for job in site.kept("jobs")
@@ -60,17 +60,17 @@ def no_finished_jobs(site: Site, promises: Promises) -> None:
 
 
 def deselected_are_clean(site: Site, promises: Promises) -> None:
-    """After the last up that cleans, nothing is on a node that is not selected."""
+    """After the last up that cleans, no deselected node is marked."""
     key = names.mark_annotation(promises.suffix)
     for name, node in site.nodes.items():
         if not site.is_selected(name) and key in node["metadata"]["annotations"]:
             raise BrokenPromiseError(
-                f"{name} is not selected any more, and the last up left it as it was"
+                f"{name} is no longer selected, but the last up left it as it was"
             )
 
 
 def nothing_left(site: Site, promises: Promises) -> None:
-    """After destroy, nothing of the installation is in the cluster or on a machine."""
+    """After destroy, nothing of the installation is left in the cluster or on a machine."""
     jobs = [
         job["metadata"]["name"] for job in site.kept("jobs") if site.promises_of(job) is promises
     ]
@@ -92,7 +92,7 @@ def nothing_left(site: Site, promises: Promises) -> None:
 
 
 def others_kept(site: Site, promises: Promises) -> None:
-    """After the destroy of another installation, this one has its marks, and its label on every node it has marked."""
+    """After the destroy of another installation, this one still has its marks and labels."""
     key = names.mark_annotation(promises.suffix)
     for name, node in site.nodes.items():
         machine, metadata = promises.machines[name], node["metadata"]
@@ -100,7 +100,7 @@ def others_kept(site: Site, promises: Promises) -> None:
             continue
         if machine.installed and key not in metadata["annotations"]:
             raise BrokenPromiseError(
-                f"another installation's destroy took the mark of {promises.suffix!r} off {name}"
+                f"another installation's destroy removed the mark of {promises.suffix!r} on {name}"
             )
         if machine.installed and metadata["labels"].get(names.RUNTIME_LABEL) != "true":
-            raise BrokenPromiseError(f"another installation's destroy took the label off {name}")
+            raise BrokenPromiseError(f"another installation's destroy removed the label of {name}")

@@ -1,4 +1,4 @@
-"""What may go wrong in a simulated history, and how often."""
+"""What can go wrong in a simulated history, and how often."""
 
 import random
 from dataclasses import dataclass, fields, replace
@@ -6,10 +6,7 @@ from dataclasses import dataclass, fields, replace
 
 @dataclass(frozen=True)
 class Faults:
-    """Probabilities per request, watch event or Job.
-
-    Those under "per run" are per run of the program.
-    """
+    """Probabilities, each per what the comment above it says; "run" means a run of the program."""
 
     # Per request.
     throttled: float = 0.0
@@ -18,12 +15,13 @@ class Faults:
     lost_answer: float = 0.0
     slow: float = 0.0
     silent: float = 0.0
+    """It gets no answer for a minute; a write may have been applied."""
     survives_sleep: float = 0.0
     """Its machine falls asleep while it waits for a connection, and sends it on waking."""
     busy_object: float = 0.0
+    """Something else keeps changing the object, so a write meets a conflict."""
     killed_by_write: float = 0.0
-    """The run is killed when its creation or deletion of a Job has been applied, before the
-    answer."""
+    """The run is killed between the creation or deletion of a Job and the answer to it."""
     # Per watch event.
     watch_stalls: float = 0.0
     watch_expires: float = 0.0
@@ -34,74 +32,79 @@ class Faults:
     node_deleted: float = 0.0
     node_replaced: float = 0.0
     node_reimaged: float = 0.0
+    """The machine is installed anew under the same Node object."""
     node_not_ready: float = 0.0
     node_broken: float = 0.0
-    """Per failed Job: it takes the node down with it."""
+    """Per failed Job: the node goes down with it."""
     # Per run.
     killed: float = 0.0
     interrupted: float = 0.0
     sleeps: float = 0.0
     outage: float = 0.0
     company: float = 0.0
-    """A second run beside this one."""
+    """A second run at the same time."""
     lease_deleted: float = 0.0
     clock_jumps: float = 0.0
+    """The clock by which Leases are judged jumps ahead."""
     clock_set: float = 0.0
     """The time of day is set ahead or back."""
     destroys: float = 0.0
+    """The run destroys the stack."""
     other_digest: float = 0.0
+    """From this run on, another image may be configured."""
     other_timeout: float = 0.0
-    """From this run on, the time that a Job may take is another."""
+    """From this run on, another time limit for Jobs may be configured."""
     denied: float = 0.0
-    """The API server does not accept who asks, or what it may do, for a while or for good."""
+    """The API server refuses credentials or rights, for a while or for good."""
     # Per Job.
     slow_job: float = 0.0
     """It takes minutes."""
     ends_after_plan: float = 0.0
-    """It ends right after a plan was made that knows it as running."""
+    """It ends right after a plan that knows it as running."""
     name_taken: float = 0.0
-    """Something that no list shows has its name, for a while or for good."""
+    """Its name belongs to a Job that no list shows, for a while or for good."""
     deletion_held: float = 0.0
     """A finalizer keeps it for a while after its deletion."""
     refused: float = 0.0
-    """An admission webhook says no to it, or does not work, for a while or for good."""
+    """An admission webhook denies it, or fails, for a while or for good."""
     pod_evicted: float = 0.0
-    """Its pod is taken away, and the Job controller makes another one."""
+    """Its pod is evicted, and the Job controller creates another one."""
     label_lost: float = 0.0
-    """Somebody takes the label off its node, or sets it to false."""
+    """Somebody removes the label of its node, or sets it to false."""
     deselected: float = 0.0
-    """Its node is not selected any more, for a while or for good."""
+    """Its node is no longer selected, for a while or for good."""
     # Per run, for some time or to its end.
     plugin_fails: float = 0.0
-    """The credential plugin gives no credential."""
+    """The credential plugin returns no credential."""
     slow_writes: float = 0.0
-    """An admission webhook takes its time with every Job."""
+    """An admission webhook is slow with every Job."""
     stuck: float = 0.0
     """Requests of one kind never succeed, all others do."""
     churn: float = 0.0
-    """Accidents go on for minutes, not only where Jobs end."""
+    """Accidents go on for minutes, not only when Jobs end."""
     # Per history.
     second: float = 0.0
-    """Another installation works on the same nodes, of another suffix or in another namespace."""
+    """A second installation on the same nodes, with another suffix or in another namespace."""
     rival: float = 0.0
-    """At the end a stack of the same suffix in another namespace tries its luck."""
+    """At the end a stack with the same suffix tries to install from another namespace."""
     adopts: float = 0.0
     """Some nodes have Kata of a Helm release."""
     large: float = 0.0
     """The fleet is larger, and more Jobs run at a time."""
     pod_outlives: float = 0.0
-    """Pods go on for a while after their Job was deleted or its deadline is over."""
+    """Pods go on for a while after the end of their Job by deletion or deadline."""
     quota: float = 0.0
-    """The namespace may hold few Jobs, finished ones included."""
+    """The namespace may hold few Jobs, including finished ones."""
     janitor: float = 0.0
     """Somebody removes failed Jobs after a while."""
     cleans: float = 0.0
-    """Nodes that are not selected any more are cleaned."""
+    """Nodes that are no longer selected are cleaned."""
     soaks: float = 0.0
+    """Waves soak."""
     attempts: float = 0.0
-    """Nodes that are NotReady are attempted."""
+    """NotReady nodes are attempted."""
     percentages: float = 0.0
-    """The budget is a share of the nodes."""
+    """The failure budget is a share of the nodes."""
 
     @classmethod
     def all(cls) -> "Faults":
@@ -167,5 +170,5 @@ class Faults:
         return any(getattr(self, fault.name) for fault in fields(self))
 
     def swarm(self, rng: random.Random) -> "Faults":
-        """Return these faults, each on or off by chance: faults hide each other when all are on."""
+        """Return these faults, each on or off by chance: with all of them, some hide others."""
         return replace(self, **{fault.name: 0.0 for fault in fields(self) if rng.random() < 0.5})

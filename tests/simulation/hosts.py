@@ -1,4 +1,4 @@
-"""The machines of a simulated history: they come and go, are selected or not, and lose their labels."""
+"""The machines of a simulated history: they come and go, and their labels change."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -13,26 +13,26 @@ if TYPE_CHECKING:
 
 
 def handler_of(suffix: str) -> str:
-    """Return what the container runtime calls the Kata of an installation."""
+    """Return the name of an installation's handler in the container runtime."""
     return names.suffixed("kata-qemu", suffix)
 
 
 POOL = "pool"
-"""The label by which nodes are selected: those where it is `kata`."""
+"""The label that selects nodes, with the value `kata`."""
 
 
 class Hosts(Cluster):
-    """The nodes of the cluster, and what each installation should know of them."""
+    """The nodes of the cluster, and what each installation should know about them."""
 
     def __init__(self, world: "World") -> None:
         super().__init__()
         self._world = world
         self.kinds: dict[str, int] = {}
         self.promises: dict[tuple[str, str], Promises] = {}
-        """Those of each installation, by namespace and suffix."""
+        """The promises to each installation, by namespace and suffix."""
 
     def watched_by(self, promises: Promises) -> None:
-        """Begin to check the promises of one more installation."""
+        """Begin to check the promises to one more installation."""
         self.promises[promises.namespace, promises.suffix] = promises
         for name, node in self.nodes.items():
             machine_id = node["status"]["nodeInfo"]["machineID"]
@@ -41,12 +41,12 @@ class Hosts(Cluster):
             )
 
     def machines(self, name: str) -> list[Machine]:
-        """Return what each installation should know of a machine."""
+        """Return what each installation should know about a machine."""
         found = (promises.machines.get(name) for promises in self.promises.values())
         return [machine for machine in found if machine]
 
     def boot(self, name: str, kind: int, *, reimage: bool = False) -> None:
-        """Start a machine: a new node, or (`reimage`) the same node object on a machine made anew."""
+        """Start a machine: a new node, or (`reimage`) a new machine under the same Node object."""
         self.kinds[name] = kind
         number = int(self._next_version())
         known = self.nodes.get(name) if reimage else None
@@ -66,8 +66,7 @@ class Hosts(Cluster):
                 machine.not_ready_since = before.not_ready_since
                 machine.deselected_since = before.deselected_since
                 machine.selected_since = before.selected_since
-                # Where no handler tells, the label of a machine that was made anew looks as if Kata
-                # were there still.
+                # Without handlers in the status, the label looks as if the new machine had Kata.
                 machine.foreign = before.foreign and not self._world.setting.tells_handlers
             machine.was_down, machine.excused = (
                 not self.is_ready(name),
@@ -131,21 +130,21 @@ class Hosts(Cluster):
         return bool(self.nodes[name]["metadata"]["labels"].get(POOL) == "kata")
 
     def serve(self, name: str, handler: str, *, kata: bool) -> None:
-        """Let a machine's container runtime serve a handler or not, and tell so where the history has that."""
+        """Add a handler to a machine's container runtime, or remove it (`kata` False)."""
         status = self.nodes[name]["status"]
-        told = [
+        others = [
             h for h in status.get("runtimeHandlers", [{"name": "runc"}]) if h["name"] != handler
         ]
         if self._world.setting.tells_handlers:
-            status["runtimeHandlers"] = [*told, {"name": handler}] if kata else told
+            status["runtimeHandlers"] = [*others, {"name": handler}] if kata else others
 
     def shows_kata(self, name: str) -> bool:
-        """Whether a node tells that something serves Kata on it, or does not tell anything."""
-        told = self.nodes[name]["status"].get("runtimeHandlers")
-        return told is None or any(handler["name"].startswith("kata") for handler in told)
+        """Return whether a node reports a handler of Kata, or no handlers at all."""
+        handlers = self.nodes[name]["status"].get("runtimeHandlers")
+        return handlers is None or any(handler["name"].startswith("kata") for handler in handlers)
 
     def lose_label(self, name: str) -> None:
-        """Take Kata's label off a node, or make it say false, as controllers and people do."""
+        """Remove Kata's label from a node, or set it to false, as controllers and people do."""
         labels = self.nodes[name]["metadata"]["labels"]
         if labels.pop(names.RUNTIME_LABEL, None) is None:
             return

@@ -1,4 +1,4 @@
-"""What is really on a host, as far as one installation is concerned."""
+"""The true state of a host, as far as one installation is concerned."""
 
 from dataclasses import dataclass, field
 
@@ -8,68 +8,70 @@ from tests.model.store import Object
 
 @dataclass
 class Machine:
-    """`installed` is the digest it has in full, `dirty` whether anything of the installation is on it.
-
-    `failed` are the digests whose last Job failed here, with its UID.
-    `tampered`: somebody removed what could have told.
-    """
+    """One machine, seen by one installation; times are in seconds of the world's clock."""
 
     name: str
     uid: str
+    """The UID of its node."""
     machine_id: str
     kind: int
     dirty: bool = False
+    """Whether anything of the installation is on it."""
     installed: str = ""
+    """The digest that is completely installed, empty if none is."""
     installed_at: float = 0.0
     failed: dict[str, str] = field(default_factory=dict)
+    """The digests whose last Job failed here, with the UID of that Job."""
     failed_before_cleanup: set[str] = field(default_factory=set)
-    """A cleanup that is cut off leaves failed Jobs and traces: by them the machine may go on to
-    count as failed."""
+    """Digests that had failed before a cleanup. If it is cut off, failed Jobs and traces are left,
+    so the machine may still count as failed."""
     begun_at: str = ""
-    """The digest of the last install Job that has worked on it."""
+    """The digest of the last install Job that worked on it."""
     tried_before: bool = False
-    """Whether that one was not the first at its digest."""
+    """Whether that Job was not the first of its digest."""
     foreign: bool = False
-    """Kata of a Helm release is on it, and no Job of ours has worked there."""
+    """Whether it has Kata of a Helm release, and no Job of ours has worked there."""
     tampered: bool = False
+    """Whether somebody removed evidence of what happened to it."""
     unlabelled: bool = False
-    """Somebody took its label since its last Job."""
+    """Whether somebody removed its label since its last Job."""
     was_down: bool = False
+    """Whether it has been NotReady since its last failed Job."""
     swapped: bool = False
-    """It took the place of another machine while a Job was at work: whose Job it is cannot be
-    told."""
+    """Whether it replaced another machine while a Job was running, so nobody can tell whose Job it
+    is."""
     doubted_by: str = ""
     """The run that was about to replace what is installed; if it is cut off, the next one has to
     install again."""
     worked_on_by: str = ""
-    """The run that made its last Job."""
+    """The run that created its last Job."""
     cleaned_by: str = ""
-    """The run whose cleanup has succeeded, with no install since. One that is cut off may leave the
-    next in doubt."""
+    """The run whose cleanup succeeded, with no install since. If it is cut off, the next run may
+    not know."""
     gone: bool = False
-    """Another machine has its name, or none."""
+    """Whether its name belongs to another machine, or to none."""
     undoing: bool = False
-    """The last Job that has begun to work on it cleans."""
+    """Whether the last Job that began to work on it is a cleanup."""
     excused: bool = False
-    """Something befell it for which it may count as failed though no Job of it failed."""
+    """Whether something happened to it for which it may count as failed without a failed Job."""
     not_ready_since: float | None = None
     deselected_since: float | None = None
     selected_since: float | None = 0.0
 
     def begun(self, digest: str) -> bool:
-        """Whether it was tried at that digest."""
+        """Return whether an install of that digest has begun on it."""
         return digest in {self.installed, self.begun_at, *self.failed}
 
     @property
     def unfit(self) -> bool:
-        """Whether it has been gone, NotReady or not selected at times."""
+        """Whether it has ever been gone, NotReady or deselected."""
         return (
             self.gone or self.was_down or self.selected_since is None or self.selected_since > 0.0
         )
 
     @property
     def murky(self) -> bool:
-        """Whether a plan may see less than what really happened to it."""
+        """Whether a plan may see less than what happened to it."""
         hidden = self.foreign or self.tampered or self.unlabelled or self.undoing
         return bool(hidden or self.swapped or self.was_down or self.doubted_by)
 

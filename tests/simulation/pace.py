@@ -1,7 +1,4 @@
-"""Waves and soaks as they were asked for, counted where Jobs are created.
-
-The arithmetic is the simulation's own.
-"""
+"""Checks waves and soaks where Jobs are created, with arithmetic of its own."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -14,22 +11,20 @@ from tests.simulation.setting import Setting
 
 @dataclass
 class _Plan:
-    """What a run saw when it planned.
-
-    `begun` are the digests that each selected machine was tried at, None where the plan may have
-    seen less. `started` are the machines that the run itself was the first to try.
-    """
+    """What a run saw when it planned."""
 
     selected: Sequence[Machine]
     begun: Sequence[frozenset[str] | None]
+    """The digests that each selected machine was tried at, None if the plan may have seen less."""
     started: list[Machine] = field(default_factory=list)
+    """The machines that this run was the first to try."""
     asked: Counter[str] = field(default_factory=Counter)
-    """How often it has asked for a node's Job. Where none was made, that may have failed for it."""
+    """How often it has tried to create a node's Job; without a Job, that counts as a failure."""
 
     def tried(self, digest: str) -> range:
-        """Return how many machines the run may count as tried at a digest by now."""
+        """Return how many machines the run may count as tried at a digest so far."""
         sure = sum(begun is not None and digest in begun for begun in self.begun)
-        # What is not fit at its turn is left out, and its wave goes on without it.
+        # A node that is unfit at its turn is left out, and its wave goes on without it.
         begun_or_unfit = zip(self.selected, self.begun, strict=True)
         doubtful = sum(
             begun is None or (m not in self.started and m.unfit) for m, begun in begun_or_unfit
@@ -39,9 +34,9 @@ class _Plan:
 
 
 class Pace:
-    """How many nodes may be tried before others have to have ended, and for how long nothing may start.
+    """Checks that no node starts before its wave is open and the soak is over.
 
-    Over runs, a soak is judged by the time of day: it says nothing where `clocks_agree` denies it.
+    Across runs a soak is measured by the time of day, so it is not checked unless `clocks_agree`.
     """
 
     def __init__(self, setting: Setting, clocks_agree: Callable[[], bool]) -> None:
@@ -50,7 +45,7 @@ class Pace:
         self._plans: dict[str, _Plan] = {}
 
     def plan(self, run: str, selected: Sequence[Machine]) -> None:
-        """Note what a run plans with, until it starts something: what it reads then is for other ends."""
+        """Note what a run plans with; what it reads after its first start is for other purposes."""
         if run not in self._plans or not self._plans[run].started:
             begun = [
                 None if m.murky else frozenset({m.installed, m.begun_at, *m.failed})
@@ -59,16 +54,16 @@ class Pace:
             self._plans[run] = _Plan(selected, begun)
 
     def planned(self, run: str) -> list[Machine]:
-        """Return the machines that a run has to do with."""
+        """Return the machines that a run has selected."""
         return list(self._plans[run].selected) if run in self._plans else []
 
     def asks(self, run: str, node: str) -> None:
-        """Note that a run asks for the Job of a node, whatever will come of it."""
+        """Note that a run tries to create the Job of a node."""
         if run in self._plans:
             self._plans[run].asked[node] += 1
 
     def has_asked(self, run: str, node: str) -> bool:
-        """Whether a run asks again for the Job of a node, maybe for want of an answer."""
+        """Return whether a run tries again to create the Job of a node, perhaps after no answer."""
         return run in self._plans and self._plans[run].asked[node] > 1
 
     def before_install(
@@ -76,15 +71,15 @@ class Pace:
     ) -> None:
         """Check that the wave of a machine that was never tried at this digest is open.
 
-        `at_work` are others that are tried for the first time, and not settled yet.
+        `at_work` is the number of others that are being tried for the first time.
         """
         plan = self._plans[run]
         if machine.begun(digest) or machine in plan.started:
             return
         tried, total = plan.tried(digest), len(plan.selected)
         reach = self._setting.reach(total)
-        # Of each kind one may start, however many kinds there are.
-        if reach and not canary and all(at_work > count - _behind(reach, count) for count in tried):
+        # One node of each kind may always start.
+        if reach and not canary and all(at_work > count - _before(reach, count) for count in tried):
             raise BrokenPromiseError(
                 f"{machine.name} starts while {at_work} of the waves before it are at work"
             )
@@ -99,6 +94,6 @@ class Pace:
         plan.started.append(machine)
 
 
-def _behind(reach: Sequence[int], count: int) -> int:
-    """Return how many nodes the waves before the one of the next node have."""
+def _before(reach: Sequence[int], count: int) -> int:
+    """Return how many nodes come in the waves before that of the next node."""
     return max((size for size in reach if size <= count), default=0)

@@ -1,4 +1,4 @@
-"""How a bug is planted: by taking the place of a part of the product for a while."""
+"""How a bug is planted: a part of the product is replaced for a while, by a public name."""
 
 import contextlib
 from collections.abc import Callable
@@ -11,10 +11,11 @@ Patch = contextlib.AbstractContextManager[Any]
 
 @dataclass(frozen=True)
 class Bug:
-    """How to plant it, and what has to happen more often than usual to meet it soon."""
+    """A bug to plant."""
 
     plant: Callable[[], Patch]
     often: dict[str, float]
+    """Faults that must be more likely than usual for it to be found soon."""
 
 
 BUGS: dict[str, Bug] = {}

@@ -1,7 +1,7 @@
-"""Runs of the program as processes of their own: each has an event loop that the world steps through virtual time.
+"""Runs of the program as processes, each with an event loop that the world moves through time.
 
-A process can be killed between any two of its steps, be interrupted (Ctrl-C), and sleep as a laptop
-does: its own clock then stands still while the world's goes on.
+A process can be killed between any two of its steps, interrupted (Ctrl-C), or put to sleep like a
+laptop: then its own clock stands still while the world's goes on.
 """
 
 import asyncio
@@ -19,11 +19,11 @@ CURRENT: contextvars.ContextVar["Process"] = contextvars.ContextVar("process")
 
 
 _MOST_TURNS = 10_000
-"""So many turns may an event loop take at one moment."""
+"""The limit of an event loop's iterations at one moment."""
 
 
 class _Idle(selectors.SelectSelector):
-    """Never waits: once nothing is ready, it notes how long the loop would wait and stops it."""
+    """Never waits: when nothing is ready, it notes how long the loop would wait, and stops it."""
 
     loop: asyncio.AbstractEventLoop
     wait = 0.0
@@ -47,21 +47,18 @@ class _Loop(asyncio.SelectorEventLoop):
 
 
 class Process:
-    """One run of `main`, begun at the world's time `now`.
-
-    `wakes_at` is when it has something to do again.
-
-    Its requests are those of the installation that `promises` are made to; `destroys` says that it
-    takes that away.
-    """
+    """One run of the program for an installation, begun at the world's time `now`."""
 
     def __init__(
         self, name: str, now: float, promises: Promises, *, destroys: bool = False
     ) -> None:
         self.name = name
         self.promises = promises
+        """Those to the installation that it works on."""
         self.destroys = destroys
+        """Whether it uninstalls."""
         self.now = self.wakes_at = now
+        """The world's time of its last step, and of the next one."""
         self.loop = _Loop(selector := _Idle())
         self._selector = selector
         selector.loop = self.loop
@@ -71,9 +68,9 @@ class Process:
         self.asleep_until = 0.0
         self.dead = False
         self.answered = False
-        """Whether the API server has ever answered it."""
+        """Whether it has ever had an answer of the API server."""
         self.paces = False
-        """Whether it works a plan off; before, it reads what to plan with."""
+        """Whether it carries out a plan; before that it reads what to plan with."""
         self.task: asyncio.Task[Any]
 
     def start(self, main: Coroutine[Any, Any, Any]) -> None:
@@ -86,17 +83,17 @@ class Process:
         return self.dead or self.task.done()
 
     def boot_time(self) -> float:
-        """Return seconds that include sleep: what the program judges Leases by."""
+        """Return the seconds of the clock that includes sleep, by which Leases are judged."""
         return self.loop.now + self._slept + self._jumped
 
     def says(self, question: Callable[[], bool] | None) -> bool:
-        """Return its own answer, by its own clock; yes where nothing is asked."""
+        """Return the process's answer by its own clock; True if there is no question."""
         context = contextvars.copy_context()
         context.run(CURRENT.set, self)
         return question is None or context.run(question)
 
     def wall_time(self) -> float:
-        """Return the time of day, in seconds since the beginning, as its machine believes it to be."""
+        """Return its machine's time of day, in seconds since the beginning."""
         return self.boot_time() + self._set
 
     def set_clock(self, seconds: float) -> None:
@@ -104,7 +101,7 @@ class Process:
         self._set += seconds
 
     def jump(self, seconds: float) -> None:
-        """Set the clock that Leases are judged by ahead."""
+        """Let the clock that Leases are judged by jump ahead."""
         self._jumped += seconds
 
     def advance(self, now: float) -> None:
@@ -116,13 +113,13 @@ class Process:
         self.loop.now = now - self._slept
         self._selector.turns = 0
         self.loop.run_forever()
-        # Some time must pass, or rounding keeps a timer for ever a little ahead.
+        # Some time must pass, or rounding keeps a timer a little ahead forever.
         self.wakes_at = now + max(self._selector.wait, 1e-6)
         if self.task.done():
             self.close()
 
     def wake(self, now: float) -> None:
-        """An answer has come in."""
+        """Take note that an answer has arrived."""
         self.wakes_at = max(now, self.asleep_until)
 
     def sleep(self, now: float, seconds: float) -> None:
@@ -134,7 +131,7 @@ class Process:
         self.wake(now)
 
     def kill(self) -> None:
-        """End at once. What its code does on the way out reaches nobody."""
+        """End at once; nothing that its code still does has an effect."""
         self.dead = True
         if self.loop.is_closed():
             return

@@ -1,4 +1,4 @@
-"""The promises to one installation, checked on the cluster's side, where a wrong write would do its harm."""
+"""The promises to one installation, checked in the cluster, where a wrong write does harm."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -13,39 +13,45 @@ from tests.simulation.pace import Pace
 from tests.simulation.setting import Setting
 
 LOOKED_SECONDS = 20.0
-"""So long before its Job is created a node may have been looked at last."""
+"""How old the last look at a node may be when its Job is created."""
 
 
 @dataclass
 class Promises:
-    """What holds for one installation. `run` is the one whose request is being served."""
+    """What must hold for one installation."""
 
     namespace: str
     suffix: str
     setting: Setting
     clock: Callable[[], float]
+    """Returns the world's time."""
     clocks_agree: Callable[[], bool]
+    """Returns whether all machines have the same time of day."""
     machines: dict[str, Machine] = field(default_factory=dict)
+    """The machines by the names of their nodes."""
     lost: set[str] = field(default_factory=set)
-    """Names of nodes that have failed and left the cluster: a run that saw it goes on to count
-    them."""
+    """Names of nodes that failed and then left the cluster: a run that saw it still counts them."""
     proven: set[tuple[int, str]] = field(default_factory=set)
-    """Kinds on which a digest has succeeded."""
+    """Kinds and the digests that have succeeded on them."""
     run: str = ""
+    """The run whose request is being served."""
     destroys: bool = False
-    """Whether that run takes the installation away."""
+    """Whether that run uninstalls."""
     known: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
-    """The machines and digests that had failed before a run began: it has to know of them."""
+    """For each run, the machine IDs and digests that had failed before it began, which it has to
+    know about."""
     planned_with: set[str] = field(default_factory=set)
-    """The failed Jobs that any plan was made with."""
+    """The UIDs of failed Jobs that any plan has seen."""
     installs: int = 0
+    """The number of install Jobs so far."""
     cleanups: int = 0
+    """The number of cleanup Jobs so far."""
 
     def __post_init__(self) -> None:
         self.pace = Pace(self.setting, self.clocks_agree)
 
     def serve(self, run: str, *, destroys: bool) -> None:
-        """The next request is one of that run."""
+        """Take note of the run that sends the next request."""
         self.run, self.destroys = run, destroys
         if run not in self.known:
             self.known[run] = {
@@ -53,7 +59,7 @@ class Promises:
             }
 
     def plan(self, seen_failed: frozenset[str], selected: Sequence[str]) -> None:
-        """The run reads the nodes, having read the Jobs: what it plans is made from these."""
+        """Take note of what the run plans with: the nodes it reads now, and the Jobs before."""
         self.planned_with |= seen_failed
         self.pace.plan(self.run, [self.machines[name] for name in selected])
 
@@ -66,7 +72,7 @@ class Promises:
         machine = self.machines.get(node)
         if stage_of(job) == "install" and machine and is_of(job, machine):
             if not self.pace.has_asked(self.run, node):
-                self._looked_at(machine)
+                self._may_work_on(machine)
             self._may_install(machine, digest, active)
             canary = not any(m.begun(digest) for m in self._alike(machine))
             at_work = self._fresh_at_work(active, digest)
@@ -81,8 +87,8 @@ class Promises:
             machine.worked_on_by = self.run
             self.touched(machine, job)
 
-    def _looked_at(self, machine: Machine) -> None:
-        """Check that a Job goes only to a node that was fit for it a moment before."""
+    def _may_work_on(self, machine: Machine) -> None:
+        """Check that the node of a Job was Ready and selected a moment before."""
         last = self.clock() - LOOKED_SECONDS
         if (
             machine.not_ready_since is not None
@@ -122,7 +128,7 @@ class Promises:
         if digest in machine.failed:
             if machine.failed[digest] not in self.planned_with:
                 raise BrokenPromiseError(
-                    f"{machine.name} is tried again, and no plan knew that it had failed"
+                    f"{machine.name} is tried again, but no plan knew that it had failed"
                 )
             return
         if digest in machine.failed_before_cleanup:
@@ -131,11 +137,10 @@ class Promises:
         failed = [other for other in planned if digest in other.failed]
         known = [other for other in failed if (other.machine_id, digest) in self.known[self.run]]
         allowed = self.setting.allowed
-        # What fails in the meantime may be news on its way, of as many Jobs as are in flight beside
-        # this one.
+        # The run may not have heard yet of failures among the other Jobs in flight.
         if len(known) > allowed or len(failed) > allowed + self.setting.parallelism - 1:
             raise BrokenPromiseError(
-                f"{machine.name} starts though {', '.join(m.name for m in failed)} failed"
+                f"{machine.name} starts although {', '.join(m.name for m in failed)} failed"
             )
         working = {node_of(other) for other in active if digest_of(other) == digest}
         tried = [
@@ -152,14 +157,14 @@ class Promises:
         return [m for m in self.machines.values() if m.kind == machine.kind and m is not machine]
 
     def _fresh_at_work(self, active: Sequence[Object], digest: str) -> int:
-        """Count the nodes that are tried at a digest for the first time, and not settled yet."""
+        """Count the nodes that are being tried at a digest for the first time."""
         found = (self.machines.get(node_of(job)) for job in active if digest_of(job) == digest)
         return sum(machine is not None and not machine.tried_before for machine in found)
 
-    # What Jobs, and others, do.
+    # What Jobs and others do.
 
     def touched(self, machine: Machine, job: Object) -> None:
-        """A Job begins its work on a machine."""
+        """Take note that a Job begins to work on a machine."""
         machine.swapped |= not is_of(job, machine)
         machine.excused = machine.unlabelled = machine.foreign = False
         machine.undoing = stage_of(job) == "cleanup"
@@ -177,10 +182,10 @@ class Promises:
 
     def before_delete(self, job: Object, *, active: bool) -> None:
         if active and node_of(job) in self.machines:
-            raise BrokenPromiseError(f"the Job of {node_of(job)} is deleted in mid-work")
+            raise BrokenPromiseError(f"the Job of {node_of(job)} is deleted while it is running")
 
     def tampered(self, job: Object) -> None:
-        """Somebody takes a Job away that could have told."""
+        """Take note that somebody removes a Job, and with it what only the Job could tell."""
         machine = self.machines.get(node_of(job))
         if machine:
             machine.tampered = machine.excused = True
@@ -188,12 +193,11 @@ class Promises:
             machine.begun_at = ""
 
     def swept(self, job: Object, mark: Mark | None) -> None:
-        """Somebody takes a failed Job away: the machine is known to have failed if its mark says so."""
+        """Take note that somebody removes a failed Job; the failure is known if the mark has it."""
         machine = self.machines.get(node_of(job))
         if machine is None:
             return
-        # A machine that was swapped under the Job is not what has failed, and still nothing else
-        # tells of it.
+        # A machine that was swapped under the Job did not fail, but nothing else tells about it.
         if machine.failed.get(digest_of(job)) != job["metadata"]["uid"] and not machine.swapped:
             return
         of_machine = mark is not None and (mark.node_uid, mark.machine_id) == (
@@ -201,7 +205,7 @@ class Promises:
             machine.machine_id,
         )
         if of_machine and mark is not None and mark.failed == digest_of(job):
-            # Every plan from now on reads the mark.
+            # From now on every plan reads the mark.
             self.planned_with.add(job["metadata"]["uid"])
         else:
             self.tampered(job)
@@ -218,7 +222,7 @@ class Promises:
                 machine.dirty = False
                 machine.cleaned_by = machine.worked_on_by
             else:
-                # An up that waited for its end may not rely on the host being as before.
+                # An up that waited for its end cannot rely on the host being as before.
                 machine.doubted_by = job["metadata"]["name"]
         elif ok:
             machine.installed, machine.installed_at = digest_of(job), self.clock()
@@ -232,7 +236,7 @@ class Promises:
     # Marks.
 
     def may_mark(self, node: str, key: str, before: Mark | None) -> None:
-        """Check that a mark which is written or removed is this installation's own."""
+        """Check that a mark to be written or removed belongs to this installation."""
         if key != names.mark_annotation(self.suffix) or (
             before and before.is_of_another(self.namespace)
         ):
@@ -243,13 +247,13 @@ class Promises:
     def marked(self, node: str, mark: Mark | None) -> None:
         machine = self.machines[node]
         if mark is not None and mark.failed:
-            # A run has seen it fail, even if its Job was taken away since.
+            # A run has seen it fail, even if its Job has been removed since.
             machine.failed_before_cleanup.add(mark.failed)
         if machine.tampered:
             return
         if mark is None:
             if machine.dirty:
-                raise BrokenPromiseError(f"the mark is taken off {node}, which was not cleaned")
+                raise BrokenPromiseError(f"the mark of {node} is removed before it was cleaned")
             return
         if not mark.digest:
             machine.doubted_by = machine.doubted_by or self.run
@@ -258,5 +262,5 @@ class Promises:
             machine.installed, machine.dirty = mark.digest, True
         if of_machine and mark.digest and mark.digest != machine.installed:
             raise BrokenPromiseError(
-                f"{node} is marked {mark.digest} and has {machine.installed or 'nothing whole'}"
+                f"{node} is marked {mark.digest} but has {machine.installed or 'nothing complete'}"
             )

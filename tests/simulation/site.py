@@ -1,4 +1,4 @@
-"""The cluster of a simulated history: Jobs work on its machines, and promises are checked here."""
+"""The cluster of a simulated history: Jobs work on its machines, and promises are checked."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -21,22 +21,22 @@ BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
 SHORTEST_JOB = 3.0
 NODE_TIMEOUTS = (200, 70, 600)
 GRACE = 120
-"""So long after its deadline a Job may still be seen as active."""
+"""How long after its deadline a Job may still count as active."""
 
 
 class Site(Hosts):
-    """The model of a cluster that the other tests use too, with chance, machines, and promises."""
+    """The model of a cluster that other tests use too, with chance, machines and promises."""
 
     def __init__(self, world: "World") -> None:
         super().__init__(world)
         self._created: dict[str, float] = {}
         self.taken_until: dict[str, float] = {}
-        """Names of Jobs that something else has, which no list shows."""
+        """Names of Jobs that are taken by something that no list shows."""
         self.refused_until: dict[str, tuple[float, RefusedError]] = {}
-        """Names of Jobs that admission says no to."""
+        """Names of Jobs that admission refuses."""
         self.watches: list[Watch] = []
         self.serving: Promises
-        """Those of the installation whose request is being served."""
+        """The promises to the installation whose request is being served."""
         self.grace_seconds = world.setting.grace_seconds
 
     # What runs ask for.
@@ -54,10 +54,10 @@ class Site(Hosts):
         return made
 
     def _beside(self, job: Object) -> list[Object]:
-        """Return the active Jobs on the same host that its maker had to know of.
+        """Return the active Jobs on the same host that its creator had to know about.
 
-        Those in other namespaces nobody may list. Against another suffix there is no lock: its Job
-        is seen once it is there, and two that are created at the same time are not held apart.
+        Nobody may list those in other namespaces. Between two suffixes there is no lock: each sees
+        the other's Job once it exists, but two may be created at the same time.
         """
         namespace, promises = job["metadata"]["namespace"], self.promises_of(job)
         near = [
@@ -83,16 +83,16 @@ class Site(Hosts):
         return [pod for pod in super()._rivals(job) if any(pod is other for other in own)]
 
     def _at_work(self, jobs: list[Object]) -> int:
-        """Count active Jobs less those whose deadline is long over: of those nothing runs on, dead node or not."""
+        """Count active Jobs, except those long past their deadline, of which nothing runs on."""
         now, created = self._world.now, self._created
         ends = (created[job["metadata"]["uid"]] + _deadline(job) + GRACE for job in jobs)
         return sum(now <= end for end in ends)
 
     def _admit(self, namespace: str, name: str, node: str) -> None:
-        """Refuse a Job that something stands against.
+        """Admit a Job.
 
         Raises:
-            RefusedError: something does.
+            RefusedError: A quota, a webhook or a Job of the same name stands against it.
         """
         world = self._world
         if len(self.namespaces[namespace].jobs) >= world.quota:
@@ -129,16 +129,15 @@ class Site(Hosts):
                 return
         super().delete_job(name, uid, namespace=namespace)
 
-    def job_deleted_by_somebody(self, job: Object) -> None:
+    def delete_job_by_hand(self, job: Object) -> None:
         name, namespace = job["metadata"]["name"], job["metadata"]["namespace"]
         if self.namespaces[namespace].jobs.get(name) is job and not job["status"].get("succeeded"):
-            # Nothing could tell of a node whose Job is taken away before the mark is written: the
-            # next run refuses.
+            # Before the mark is written, only the Job tells about its node.
             self.promises_of(job).tampered(job)
             super().delete_job(name, None, namespace=namespace)
 
     def _is_held(self, job: Object) -> bool:
-        """Whether a finalizer keeps a finished Job that is deleted."""
+        """Return whether a finalizer keeps a finished Job that is deleted."""
         world, metadata = self._world, job["metadata"]
         if (
             "deletionTimestamp" not in metadata
@@ -157,7 +156,7 @@ class Site(Hosts):
             super().delete_job(name, None, namespace=namespace)
 
     def let_all_go(self) -> None:
-        """End what stands in the way of new Jobs."""
+        """Remove everything that stands in the way of new Jobs."""
         self.taken_until.clear()
         self.refused_until.clear()
         for job in self.kept("jobs"):
@@ -228,7 +227,10 @@ class Site(Hosts):
         promises.ended(job, ok=ok, half_clean=half_clean)
 
     def _unlabel_neighbours(self, node: Object, cleaned: Promises) -> None:
-        """Take note of other installations whose label goes with a cleanup: nobody puts it back for half a mark."""
+        """Take note of other installations that lose their label with a cleanup.
+
+        Without a complete mark nobody restores it.
+        """
         for promises in self.promises.values():
             mark = node_mark.parse(
                 node["metadata"]["annotations"].get(names.mark_annotation(promises.suffix))
@@ -242,7 +244,7 @@ class Site(Hosts):
         self._world.after(min(seconds, limit), self._end, job, seconds > limit)
 
     def end_some_soon(self) -> None:
-        """End some Jobs while a run still believes that they work."""
+        """End some Jobs while a run still believes that they are running."""
         world = self._world
         for job in self.active:
             if world.chance(world.faults.ends_after_plan):
@@ -266,7 +268,7 @@ class Site(Hosts):
         is_ending = any("deletionTimestamp" in pod["metadata"] for pod in own)
         if is_ending or (node in self.nodes and not self.is_ready(node)):
             if world.now > self._created[job["metadata"]["uid"]] + _deadline(job):
-                # Nothing ends it while its node is dead.
+                # While its node is dead, nothing ends it.
                 self._excuse(node)
             world.after(5.0, self._end, job, too_slow)
             return

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 class Watch:
-    """The changes of Jobs after a version, in order, each a moment after it happened.
+    """The changes of Jobs after a version, in order and a moment late; some may be lost.
 
-    It may stall, expire or lose.
+    A watch may also stall or expire.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What the API server, or the way to it, is like for a while: out of reach, denying, slow, or stuck at one request."""
+"""Lasting trouble with the API server: out of reach, refusing, slow, or stuck at one request."""
 
 import random
 from dataclasses import dataclass
@@ -8,32 +8,37 @@ from kata_components.errors import ApiError, KubeconfigError, UnreachableError
 from tests.model.fake_api import forbidden, server_error
 
 WEBHOOK_LIMIT = 30.0
-"""So long an admission webhook may take at most."""
+"""The longest time that an admission webhook may take."""
 LONGEST_WAIT = 200.0
-"""So long a run surely waits for an API server that it has paced with."""
+"""A run that has begun to pace waits at least this long for an unreachable API server."""
 
 
 @dataclass
 class Weather:
-    """Each lasts until a moment of the world's time."""
+    """The troubles; `…_until` is the world's time at which each one ends."""
 
     down_until: float = 0.0
+    """The API server is out of reach."""
     denied_until: float = 0.0
+    """It refuses credentials or rights."""
     plugin_fails_until: float = 0.0
     refuses: bool = False
-    """Whether it has ever refused requests for long."""
+    """Whether requests have ever been refused for long."""
     is_long: bool = False
-    """Whether it was for longer than a run waits, at any time."""
+    """Whether an outage has ever been longer than a run waits."""
     slow_until: float = 0.0
     slow_seconds: float = 0.0
-    """How long a webhook takes with each Job that is created."""
+    """How long a webhook takes with each new Job."""
     stuck_until: float = 0.0
     stuck_call: str = ""
+    """The kind of request that is stuck."""
     stuck_error: Exception | None = None
+    """The answer to it."""
     denial: Exception | None = None
+    """The answer to every request while credentials or rights are refused."""
 
     def change(self, fault: str, now: float, rng: random.Random) -> None:
-        """Let one of `CHANGES` begin."""
+        """Begin one of `CHANGES`."""
         self.refuses |= fault in {"denied", "stuck"}
         match fault:
             case "outage":
@@ -62,23 +67,23 @@ class Weather:
         return seconds
 
     def no_credential(self, now: float, *, had_one: bool) -> Exception | None:
-        """Return why no request can be sent, None when one can.
+        """Return why no request can be sent, None if one can.
 
-        A plugin that has worked before is waited for.
+        With a plugin that has worked before, the client waits.
         """
         if now >= self.plugin_fails_until:
             return None
         return UnreachableError(PLUGIN_FAILED) if had_one else KubeconfigError(PLUGIN_FAILED)
 
     def refusal(self, name: str, now: float) -> Exception | None:
-        """Return the answer to every request, or to those of one kind, None when they are answered as usual."""
+        """Return the error that answers this kind of request, None for the usual answer."""
         if now < self.stuck_until and name == self.stuck_call:
             return self.stuck_error
         return self.denial if now < self.denied_until else None
 
 
 CHANGES = ("outage", "denied", "plugin_fails", "slow_writes", "stuck")
-"""The faults that change it."""
+"""The faults that change the weather."""
 
 
 PLUGIN_FAILED = "the credential plugin aws failed: could not connect to sts"

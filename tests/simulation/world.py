@@ -1,4 +1,4 @@
-"""Virtual time, chance and the fates of machines: what goes on around the runs of one simulated history."""
+"""Virtual time, chance, and the fates of machines: all that surrounds the runs of one history."""
 
 import heapq
 import random
@@ -19,7 +19,7 @@ SLOW_JOB = (200.0, 500.0)
 
 
 class World:
-    """Everything of a history that is not the program: `after` plans what happens, `run_until` lets it happen."""
+    """Everything in a history but the program: `after` schedules events, `run_until` runs them."""
 
     def __init__(self, seed: int, faults: Faults) -> None:
         self.rng = random.Random(seed)
@@ -30,15 +30,15 @@ class World:
         self.quota = self.setting.quota
         self.processes: list[Process] = []
         self.kill_in: dict[str, int] = {}
-        """How many more crash points a process passes before it is killed."""
+        """How many more crash points each process passes before it is killed."""
         self._heap: list[tuple[float, int, Callable[..., None], tuple[Any, ...]]] = []
         self._sequence = 0
         self.steps = 0
         self.kills = 0
         self.clocks_agree = True
-        """Whether all runs believe in the same time of day."""
+        """Whether all machines have the same time of day."""
         self.met: Counter[str] = Counter()
-        """How often rare faults have happened."""
+        """How often rare faults have occurred."""
         self.site = Site(self)
         self.accidents = Accidents(self)
         for number in range(self.setting.nodes):
@@ -48,7 +48,10 @@ class World:
         return happens(self.rng, probability)
 
     def job_seconds(self) -> float:
-        """Return how long a Job takes: longer than a request can be late, since it restarts a container runtime."""
+        """Return how long a Job takes.
+
+        It restarts a container runtime, so it takes longer than a request can be late.
+        """
         if self.chance(self.faults.slow_job):
             self.met["slow_job"] += 1
             return self.rng.uniform(*SLOW_JOB)
@@ -62,10 +65,7 @@ class World:
         heapq.heappush(self._heap, (when, self._sequence, happen, arguments))
 
     def run_until(self, done: Callable[[], bool], limit: float, what: str) -> None:
-        """Let things happen until `done`.
-
-        That it takes longer than `limit` seconds is a broken promise.
-        """
+        """Run events until `done`; taking longer than `limit` seconds is a broken promise."""
         end = self.now + limit
         while not done():
             self.steps += 1
@@ -86,7 +86,7 @@ class World:
                 self.ended(process)
 
     def ended(self, process: Process) -> None:
-        """A run may end with an error of the project's own, never with another, nor for a short outage."""
+        """Check the end of a run: only with an error of the product, and not for a short outage."""
         if process.dead or process.task.cancelled():
             return
         error = process.task.exception()
@@ -99,7 +99,7 @@ class World:
             )
 
     def rest(self, seconds: float) -> None:
-        """Let so much time pass."""
+        """Let time pass."""
         over: list[bool] = []
         self.after(seconds, over.append, True)
         self.run_until(lambda: bool(over), seconds + 1.0, "time passing")
@@ -109,13 +109,13 @@ class World:
             raise BrokenPromiseError(self.site.violations[0])
 
     def crash_point(self, process: Process) -> None:
-        """A place where a kill does the most harm: before a request is sent, and between its effect and its answer."""
+        """Perhaps kill a process where it does most harm: right before or after a request."""
         left = self.kill_in.get(process.name)
         if left is None or process.dead:
             return
         self.kill_in[process.name] = left - 1
         if left == 0:
-            # Not from inside its own step.
+            # Not within its own step.
             self.at(self.now, self.kill, process)
             process.dead = True
 
