@@ -1,4 +1,4 @@
 """Pulumi's dynamic resources.
 
-The paths of the classes here are stored in users' state and never change.
+Users' state stores the module paths and names of the provider classes, so these never change.
 """

@@ -1,4 +1,4 @@
-"""What all dynamic resources are told, and what those with guard rails are told besides."""
+"""The inputs that dynamic resources share."""
 
 from collections.abc import Mapping
 from typing import Any, Literal, Self
@@ -10,7 +10,7 @@ from kata_components.providers.properties import PropertyModel
 
 
 class Passed(PropertyModel, frozen=True, kw_only=True):
-    """What the guard rails of `Preflight` have let pass."""
+    """What the guard rails of `Preflight` have let pass; `Rollout` checks that it is still so."""
 
     cluster_uid: str
     kata_version: str
@@ -22,7 +22,7 @@ class CommonInputs(PropertyModel, frozen=True, kw_only=True):
     """The inputs that `Preflight`, `Installation` and `Rollout` share."""
 
     urn: str
-    """The URN of the resource itself, which the SDK keeps from its provider."""
+    """The URN of the resource itself, which the SDK does not pass to providers."""
     stack: str
     """`project/stack`."""
     kata_version: str
@@ -30,11 +30,11 @@ class CommonInputs(PropertyModel, frozen=True, kw_only=True):
     suffix: str = ""
     """`env.multiInstallSuffix`."""
     existing: Literal["adopt", "install"] | None = None
-    """What to do where something is there already; `adopt` takes objects over."""
+    """`rollout.existing`: what to do with what something else has installed."""
     report_dir: str | None = None
-    """The directory for plan.json and rollout.json."""
+    """`rollout.reportDir`: the directory for plan.json and rollout.json."""
     approved_plan: str | None = None
-    """The path of the plan.json that this run must keep to."""
+    """`rollout.approvedPlan`: the path of the plan.json that binds this run."""
 
     @property
     def lease_name(self) -> str:
@@ -42,7 +42,7 @@ class CommonInputs(PropertyModel, frozen=True, kw_only=True):
         return names.base(self.suffix)
 
     def to_pass(self, cluster_uid: str) -> Passed:
-        """Return what the guard rails have to let pass on that cluster."""
+        """Return what the guard rails must let pass on that cluster."""
         return Passed(
             cluster_uid=cluster_uid,
             kata_version=self.kata_version,
@@ -58,20 +58,20 @@ class GuardedInputs(CommonInputs, frozen=True, kw_only=True):
     objects: tuple[str, ...] = ()
     """The Kubernetes objects of the program, each as `apiVersion plural namespace name`."""
     cluster_uid: str | None = None
-    """Added by check."""
+    """The UID of the namespace kube-system; added by check."""
 
     @classmethod
     def before(cls, olds: Mapping[str, Any]) -> Self | None:
-        """Return the last checked inputs; None if there are none, as on create and replacement."""
+        """Return the last checked inputs; None if there are none, as on create and replace."""
         return cls.of(olds) if "clusterUid" in olds else None
 
     @property
     def lasting(self) -> Self:
-        """What the state keeps and diff compares: without what matters to one run only."""
+        """What the state keeps and diff compares: all but what matters to a single run."""
         return structs.replace(self, existing=None, report_dir=None, approved_plan=None)
 
     def identity(self) -> dict[str, Any]:
-        """Return what must not change while the installation exists."""
+        """Return what must stay the same while the installation exists."""
         return {
             "deploymentMode": self.deployment_mode,
             "suffix": self.suffix,

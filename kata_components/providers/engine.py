@@ -1,6 +1,6 @@
-"""The Pulumi engine as a dynamic provider can reach it: messages, and whether it is still there.
+"""Messages to the Pulumi engine, and whether it is still there.
 
-The SDK offers a dynamic provider neither. The engine's address is the plugin's last argument; where
+The SDK offers a dynamic provider neither. The engine's address is the plugin's last argument. If
 it is not (tests, another SDK), messages are printed and the engine counts as present.
 """
 
@@ -17,31 +17,28 @@ from kata_components.foreign import printable
 
 _TIMEOUT_SECONDS: Final = 5.0
 _DIRECTLY: Final = (("grpc.enable_http_proxy", 0),)
-"""The engine runs on this machine: a proxy of the environment does not know it."""
+"""The engine runs on this machine, where a proxy from the environment cannot reach it."""
 _statuses: Final[deque[object]] = deque(maxlen=8)
-"""The last calls that nobody waits for."""
+"""The latest calls that are not waited for."""
 
 
 def info(text: str, urn: str = "") -> None:
-    """Show a message on the row of a resource (the stack's without `urn`).
-
-    It stays in the final diagnostics.
-    """
+    """Show a message on a resource, or on the stack without `urn`; it stays in the diagnostics."""
     _log(engine_pb2.INFO, text, urn, ephemeral=False)
 
 
 def warning(text: str, urn: str = "") -> None:
-    """Show a warning."""
+    """Show a warning, as `info` does."""
     _log(engine_pb2.WARNING, text, urn, ephemeral=False)
 
 
 def status(text: str, urn: str = "") -> None:
-    """Show the status of a resource while it is worked on; the next one replaces it."""
+    """Show the current status of a resource; the next one replaces it."""
     _log(engine_pb2.INFO, text, urn, ephemeral=True)
 
 
 def is_gone() -> bool:
-    """Whether the engine has ended: then nobody reads our answer, and nothing more may be started."""
+    """Whether the engine has ended: nobody would read our answer, so nothing more may start."""
     stub = _stub(sys.argv[-1])
     if stub is None:
         return False
@@ -53,10 +50,7 @@ def is_gone() -> bool:
 
 
 def end_process() -> None:
-    """End this plugin process after its engine: it would wait for calls for ever.
-
-    Nothing happens outside of one.
-    """
+    """End this plugin process, which would wait for calls forever; do nothing outside of one."""
     if _stub(sys.argv[-1]) is not None:
         os._exit(1)
 
@@ -74,8 +68,8 @@ def _log(
         severity=severity, message=text, urn=urn, streamId=0, ephemeral=ephemeral
     )
     if ephemeral:
-        # Not waited for: a slow terminal must not slow the rollout. But kept: gRPC cancels a call
-        # nobody refers to.
+        # Not waited for, since a slow terminal must not slow the rollout; but kept, since gRPC
+        # cancels a call that nobody refers to.
         _statuses.append(stub.Log.future(request, timeout=_TIMEOUT_SECONDS))
         return
     try:

@@ -20,7 +20,7 @@ from kata_components.providers.common_inputs import GuardedInputs
 
 @dataclass(frozen=True, kw_only=True)
 class GuardCheck:
-    """What a comparison with the last checked inputs has found."""
+    """The result of comparing the inputs with the last checked ones."""
 
     wanted: GuardedInputs
     cluster_uid: str
@@ -35,7 +35,7 @@ class GuardCheck:
         return guardrails.unconfirmed([*self.found, *more], self.confirmed)
 
     def texts(self, refusals: Sequence[Refusal]) -> list[str]:
-        """Return the texts of refusals; write a plan that names them if approving it is a way out."""
+        """Return the texts of refusals; write a plan to approve if that can confirm them all."""
         texts = [refusal.text for refusal in refusals]
         wanted = self.wanted
         if wanted.deployment_mode != "job" or not all(refusal.guard for refusal in refusals):
@@ -53,7 +53,7 @@ async def check_guards(
 
     Raises:
         GuardError: the approved plan cannot be read.
-        ClusterError: the cluster could not be asked.
+        ClusterError: the cluster cannot be read.
     """
     uid = await cluster_uid(api)
     approved = plan_file.approval(wanted.approved_plan, wanted.report_dir)
@@ -73,7 +73,7 @@ async def check_guards(
 def other_stack(
     wanted: GuardedInputs, lease: Lease | None, stacks: Collection[str]
 ) -> Refusal | None:
-    """Refuse to work on what another stack made; `stacks` are the names this one has or had."""
+    """Refuse an installation of another stack; `stacks` are the names this one has or had."""
     owner = ownership.stack_of(lease.metadata) if lease else None
     where = f"{wanted.namespace}/{wanted.lease_name}"
     return None if owner in stacks else guardrails.other_stack(owner, wanted.stack, where)

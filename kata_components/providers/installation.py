@@ -1,10 +1,8 @@
-"""The `Installation` resource: the anchor, which names the installation.
+"""The `Installation` resource: the anchor that names the installation; its delete cleans the nodes.
 
-Its delete is the paced cleanup.
-
-Always there, under a constant name, before `Rollout`: a failed first rollout leaves nothing in the
-state, and what it did to nodes must still be cleaned (docs/adr/0001). Everything cleanup needs is
-in the outputs, because destroy does not run the program.
+It always exists, under a constant name, before `Rollout`: a failed first rollout leaves nothing in
+the state, but what it did to nodes must still be cleaned (docs/adr/0001). The outputs hold
+everything that cleaning needs, because destroy does not run the program.
 `kata_components.providers.installation.InstallationProvider` is stored in users' state.
 """
 
@@ -33,13 +31,10 @@ from kata_components.providers.resource_log import ResourceLog
 
 
 class InstallationProvider(ClusterProvider):
-    """Identifies and ends an installation. Stateless."""
+    """Identifies and uninstalls an installation. Stateless."""
 
     def check(self, olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
-        """Refuse what the next up must not do; reads only.
-
-        `olds` are the last checked inputs, empty on create.
-        """
+        """Refuse what this run must not do; `olds` are the last checked inputs, empty on create."""
         return self.checked(
             "checking the installation",
             InstallationInputs,
@@ -50,7 +45,7 @@ class InstallationProvider(ClusterProvider):
         )
 
     def diff(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
-        """Say whether what cleaning needs has changed, or the Lease is not there, or is another's."""
+        """Return whether cleaning needs other inputs, or the Lease is missing or another's."""
         if unknowns(news):
             return DiffResult(changes=True)
         wanted, known = InstallationInputs.of(news), InstallationInputs.of(olds)
@@ -59,24 +54,21 @@ class InstallationProvider(ClusterProvider):
         )
 
     def create(self, props: dict[str, Any]) -> CreateResult:
-        """Name the installation in the cluster. Instant."""
+        """Name the installation in the cluster."""
         with provider_errors("creating the installation"):
             inputs = InstallationInputs.of(props)
             identity = session.run(self.cluster, functools.partial(_establish, inputs=inputs))
             return CreateResult(identity, _outputs(inputs, identity))
 
     def update(self, id_: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
-        """Keep what cleaning needs up to date; restore the Lease if it was deleted."""
+        """Update what cleaning needs; restore the Lease if it was deleted."""
         with provider_errors("updating the installation"):
             inputs = InstallationInputs.of(news)
             session.run(self.cluster, functools.partial(_restore, inputs=inputs, identity=id_))
             return UpdateResult(_outputs(inputs, id_))
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
-        """Return what is known.
-
-        Never reported as gone: without the anchor nothing would clean the nodes.
-        """
+        """Return what is known, never that it is gone: nothing else would clean the nodes."""
         outs = without_provider(props)
         return ReadResult(
             id_, outs, {key: value for key, value in outs.items() if key != "installationId"}
@@ -85,7 +77,7 @@ class InstallationProvider(ClusterProvider):
     def delete(self, _id: str, props: dict[str, Any]) -> None:
         """Clean the nodes, paced, then remove the Lease.
 
-        Raising keeps the resource, and destroy can be run again.
+        An error keeps the resource, so destroy can be run again.
         """
         with provider_errors("cleaning the nodes"):
             known = InstallationOutputs.of(props)
@@ -93,7 +85,7 @@ class InstallationProvider(ClusterProvider):
             session.run(
                 self.cluster,
                 lambda api: installation.end(
-                    api, known.ending(), say=log.say, on_progress=log.on_progress
+                    api, known.uninstall_request(), say=log.say, on_progress=log.on_progress
                 ),
                 left=session.DISPATCHED if known.dispatcher_job else session.PACED,
             )
@@ -122,7 +114,7 @@ async def _take_over(api: KubeApi, inputs: InstallationInputs) -> None:
     if inputs.released and await evidence.is_of_another_installer(
         api, inputs.namespace, inputs.suffix
     ):
-        # Before: afterwards nothing else would tell that there was a release.
+        # First, since nothing else shows afterwards that there was a release.
         await installation.note_takeover(api, inputs.namespace, inputs.lease_name)
     done = await adoption.adopt(api, inputs.released)
     if done:
@@ -132,7 +124,7 @@ async def _take_over(api: KubeApi, inputs: InstallationInputs) -> None:
 class Installation(Resource, module="kata", name="Installation"):
     """The anchor of one installation on one cluster."""
 
-    installationId: pulumi.Output[str]  # noqa: N815 - the SDK calls outputs as they are called on the wire
+    installationId: pulumi.Output[str]  # noqa: N815 - the name of the output in the state
 
     def __init__(
         self, name: str, inputs: InstallationInputs, opts: pulumi.ResourceOptions | None = None

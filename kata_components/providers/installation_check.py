@@ -22,11 +22,11 @@ _MISSING: Final = "missing"
 async def check(
     api: KubeApi, before: InstallationInputs | None, wanted: InstallationInputs, context: str
 ) -> tuple[InstallationInputs, list[str]]:
-    """Return the inputs with what the cluster adds, and the refusals that no approved plan confirms.
+    """Return the inputs with what check adds, and the refusals that no approved plan confirms.
 
     Raises:
         GuardError: the approved plan cannot be read.
-        ClusterError: the cluster could not be asked.
+        ClusterError: the cluster cannot be read.
     """
     guards = await check_guards(api, before, wanted, context)
     lease = await installation.find_lease(api, wanted.namespace, wanted.lease_name)

@@ -1,4 +1,4 @@
-"""What the program says of an installation, and what its state keeps: all that guarding and ending it needs."""
+"""The inputs and outputs of `Installation`: all that guarding and uninstalling it needs."""
 
 import os
 from typing import Self
@@ -27,24 +27,24 @@ class InstallationInputs(GuardedInputs, frozen=True, kw_only=True):
 
     @property
     def lasting(self) -> Self:
-        """What the state keeps and diff compares: without what matters to one run only."""
+        """What the state keeps and diff compares: all but what matters to a single run."""
         return structs.replace(super().lasting, lease=None)
 
     @property
     def released(self) -> tuple[ObjectName, ...]:
-        """The objects to take out of the hands of a Helm release."""
+        """The objects to take over if a Helm release has them."""
         return tuple(map(ObjectName.parse, self.objects)) if self.existing == "adopt" else ()
 
 
 class InstallationOutputs(InstallationInputs, frozen=True, kw_only=True):
-    """The inputs, and the id that is also in the cluster."""
+    """The inputs, and the id that the Lease in the cluster names, too."""
 
     installation_id: str
 
-    def ending(self) -> UninstallRequest:
-        """What delete has to end.
+    def uninstall_request(self) -> UninstallRequest:
+        """Return what delete has to remove.
 
-        Nodes to give up come from the environment: a destroy sees no new configuration.
+        Nodes to give up come from the environment: a destroy does not see new configuration.
         """
         cleanup = self.cleanup_job and CleanupRequest(
             namespace=self.namespace,

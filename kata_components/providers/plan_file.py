@@ -1,4 +1,4 @@
-"""The files a rollout leaves in `rollout.reportDir`, and the approved plan it may be bound to."""
+"""The reports in `rollout.reportDir`, and the approved plan that may bind a rollout."""
 
 import json
 import secrets
@@ -14,10 +14,9 @@ PLAN: Final = "plan.json"
 
 
 def write(directory: str | None, name: str, document: Mapping[str, Any], urn: str) -> str | None:
-    """Write a report into the directory, if there is one; return its path, None when it could not be written.
+    """Write a report into the directory; return its path, or None if nothing was written.
 
-    Whoever reads meanwhile finds the whole old report or the whole new one, and no link is
-    followed.
+    Readers always find a complete report, the old or the new one. No link is followed.
     """
     if directory is None:
         return None
@@ -26,10 +25,8 @@ def write(directory: str | None, name: str, document: Mapping[str, Any], urn: st
         path.parent.mkdir(parents=True, exist_ok=True)
         _replace(path, json.dumps(document, indent=2) + "\n")
     except OSError as error:
-        # Also after a rollout: its outcome must not be lost over a report.
-        engine.warning(
-            f"{path} could not be written ({error.strerror}); see rollout.reportDir", urn
-        )
+        # Only a warning: a rollout must not lose its outcome over a report.
+        engine.warning(f"cannot write {path} ({error.strerror}); see rollout.reportDir", urn)
         return None
     return str(path)
 
@@ -46,11 +43,11 @@ def _replace(path: Path, text: str) -> None:
 
 
 def approval(path: str | None, directory: str | None) -> Approval | None:
-    """Return the approved plan, None when none is asked for; `directory` is where this run writes its own.
+    """Return the approved plan, if any; `directory` is where this run writes its own.
 
     Raises:
-        GuardError: it cannot be read, or is the file that this run writes and would approve itself
-            with.
+        GuardError: it cannot be read, or it is the file that this run writes: it would approve
+            itself.
     """
     if path is None:
         return None
@@ -59,25 +56,23 @@ def approval(path: str | None, directory: str | None) -> Approval | None:
         written = Path(directory, PLAN) if directory else None
         if written and written.exists() and written.samefile(path):
             raise GuardError(
-                f"rollout.approvedPlan: {path} is the file that each preview writes (rollout.reportDir {directory}), "
-                "and would approve whatever stands there. Approve a copy of it."
+                f"rollout.approvedPlan: {path} is the file that each preview writes "
+                f"(rollout.reportDir {directory}), "
+                "so it would approve whatever it contains. Approve a copy of it."
             )
     except (OSError, UnicodeDecodeError) as error:
-        msg = f"rollout.approvedPlan: {path} cannot be read ({error}). Without it nothing is approved."
+        msg = f"rollout.approvedPlan: cannot read {path} ({error}). Without it nothing is approved."
         raise GuardError(msg) from None
     return Approval.parse(text, path)
 
 
 def with_way_out(refusals: Sequence[str], written: str | None) -> list[str]:
-    """Return refusals that can be confirmed with how to do that.
-
-    `written` is the plan document that names them.
-    """
+    """Return refusals with how to confirm them; `written` is the plan that names them, if any."""
     if written is None:
         how = (
-            "set rollout.reportDir and preview again, then review the plan.json written there, copy it, and set "
-            "rollout.approvedPlan to the copy."
+            "set rollout.reportDir and preview again, then review the plan.json written there, "
+            "copy it, and set rollout.approvedPlan to the copy."
         )
     else:
         how = f"review {written}, copy it, and set rollout.approvedPlan to the copy."
-    return [*refusals[:-1], f"{refusals[-1]} To go on nevertheless: {how}"]
+    return [*refusals[:-1], f"{refusals[-1]} To proceed anyway: {how}"]

@@ -1,9 +1,7 @@
-"""The `Preflight` resource: the guard rails.
+"""The `Preflight` resource: the guard rails, on which all other resources depend (docs/adr/0001).
 
-Everything else in the program depends on it (docs/adr/0001).
-
-It stands for nothing in the cluster and writes nothing: what it is for is its check, which speaks
-before any other resource is touched, without a preview too.
+It represents nothing in the cluster and writes nothing. Its purpose is its check, which runs before
+any other resource is touched, even without a preview.
 `kata_components.providers.preflight.PreflightProvider` is stored in users' state.
 """
 
@@ -27,13 +25,10 @@ from kata_components.providers.properties import unknowns, without_provider
 
 
 class PreflightProvider(ClusterProvider):
-    """Refuses. Stateless."""
+    """Checks the guard rails. Stateless."""
 
     def check(self, olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
-        """Refuse what this run must not do; reads only.
-
-        `olds` are the last checked inputs, empty on create.
-        """
+        """Refuse what this run must not do; `olds` are the last checked inputs, empty on create."""
         return self.checked(
             "checking what the program may do",
             PreflightInputs,
@@ -44,7 +39,7 @@ class PreflightProvider(ClusterProvider):
         )
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
-        """Say whether what other resources read of it has changed."""
+        """Return whether anything changed that other resources read."""
         if unknowns(news):
             return DiffResult(changes=True)
         return DiffResult(
@@ -52,8 +47,8 @@ class PreflightProvider(ClusterProvider):
         )
 
     def create(self, props: dict[str, Any]) -> CreateResult:
-        """Keep what was checked. Instant."""
-        with provider_errors("keeping what was checked"):
+        """Store what was checked."""
+        with provider_errors("storing what was checked"):
             checked = PreflightInputs.of(props)
             return CreateResult(
                 f"{checked.namespace}/preflight{checked.suffix and '-' + checked.suffix}",
@@ -61,17 +56,17 @@ class PreflightProvider(ClusterProvider):
             )
 
     def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
-        """Keep what was checked. Instant."""
-        with provider_errors("keeping what was checked"):
+        """Store what was checked."""
+        with provider_errors("storing what was checked"):
             return UpdateResult(_kept(news))
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
-        """Return what is known: it stands for nothing in the cluster."""
+        """Return what is known: there is nothing in the cluster to read."""
         known = without_provider(props)
         return ReadResult(id_, known, known)
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
-        """Do nothing: there is nothing of it in the cluster."""
+        """Do nothing: there is nothing in the cluster to delete."""
 
 
 def _kept(props: dict[str, Any]) -> dict[str, Any]:

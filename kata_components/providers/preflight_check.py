@@ -1,4 +1,7 @@
-"""All guard rails of an installation, asked of the live cluster before anything of the program changes. Reads only."""
+"""The check of `Preflight`: all guard rails of an installation, against the live cluster.
+
+Reads only.
+"""
 
 import json
 
@@ -20,15 +23,15 @@ from kata_components.providers.preflight_inputs import PreflightInputs
 async def check(
     api: KubeApi, before: PreflightInputs | None, wanted: PreflightInputs, context: str
 ) -> tuple[PreflightInputs, list[str]]:
-    """Return the inputs with what the cluster adds, and the refusals that no approved plan confirms.
+    """Return the inputs with what check adds, and the refusals that no approved plan confirms.
 
     Raises:
         GuardError: the approved plan cannot be read.
-        ClusterError: the cluster could not be asked.
+        ClusterError: the cluster cannot be read.
     """
     guards = await check_guards(api, before, wanted, context)
     known = before if guards.same_cluster else None
-    found = AdoptionCheck() if guards.unconfirmed() else await _there(api, known, wanted)
+    found = AdoptionCheck() if guards.unconfirmed() else await _existing(api, known, wanted)
     if refusals := guards.unconfirmed(*found.refusals):
         return wanted, guards.texts(refusals)
     for text in found.announcements:
@@ -39,13 +42,10 @@ async def check(
     return structs.replace(wanted, cluster_uid=uid, former_stack=former, passed=passed), []
 
 
-async def _there(
+async def _existing(
     api: KubeApi, before: PreflightInputs | None, wanted: PreflightInputs
 ) -> AdoptionCheck:
-    """Refuse an absent namespace and what is somebody else's.
-
-    Announce what is taken over and what restarts.
-    """
+    """Refuse a missing namespace and what belongs to others; announce takeovers and restarts."""
     namespace = await installation.find_namespace(api, wanted.namespace)
     if namespace is None:
         return AdoptionCheck([guardrails.absent_namespace(wanted.namespace)])
@@ -65,11 +65,10 @@ async def _there(
     )
     found = await adoption.check(api, wanted.takeover(stacks, established=lease is not None))
     owner = ownership.stack_of(lease.metadata) if lease else None
-    told = found.announcements or await _restart(api, before, wanted)
+    announcements = found.announcements or await _restart(api, before, wanted)
     refusals = [unknown, *found.refusals, *await _unfit(api, before, wanted)]
-    return AdoptionCheck(
-        [*filter(None, refusals)], told, found.stacks | ({owner} if owner else set())
-    )
+    stacks_found = found.stacks | ({owner} if owner else set())
+    return AdoptionCheck([*filter(None, refusals)], announcements, stacks_found)
 
 
 async def _unfit(
@@ -91,7 +90,7 @@ async def _unfit(
 async def _restart(
     api: KubeApi, before: PreflightInputs | None, wanted: PreflightInputs
 ) -> list[str]:
-    """Say how many pods a change of the DaemonSet restarts, and Kata's artefacts and the runtime with them."""
+    """Announce that a change of the DaemonSet restarts pods, and container runtimes with them."""
     if (
         before is None
         or before.pod_template == wanted.pod_template
@@ -102,6 +101,7 @@ async def _restart(
     if live is None:
         return []
     return [
-        f"this change restarts the pods of DaemonSet {wanted.lease_name} on {live.scheduled} nodes: each removes Kata, "
-        "installs it again and restarts the node's container runtime (upstream #12761)"
+        f"this change restarts the pods of DaemonSet {wanted.lease_name} "
+        f"on {live.scheduled} nodes: each removes Kata, installs it again "
+        "and restarts the node's container runtime (upstream #12761)"
     ]

@@ -1,4 +1,4 @@
-"""What the program says of itself before it changes anything."""
+"""The inputs of `Preflight`: what the guard rails need to know of the program."""
 
 import json
 from collections.abc import Mapping
@@ -19,22 +19,22 @@ _NOTHING: Final[Mapping[str, Any]] = {
     "selectors": None,
     "tolerations": None,
 }
-"""What is asked once and not kept."""
+"""Inputs that check needs and the state does not keep."""
 
 
 class PreflightInputs(GuardedInputs, frozen=True, kw_only=True):
-    """What the program says of itself."""
+    """What the program tells the guard rails; check adds to it."""
 
     pod_template: str | None = None
     """A digest of the DaemonSet's pods; daemonset mode only."""
     contents: str | None = None
-    """With `existing` `adopt`: the manifests of objects to compare before a takeover, as JSON."""
+    """With `existing: adopt`: manifests by object, to compare before a takeover, as JSON."""
     architectures: dict[str, str] | None = None
     """By architecture: what the node program would refuse there; daemonset mode only."""
     selectors: tuple[str, ...] | None = None
     """With `architectures`: the nodes that get a pod."""
     tolerations: str | None = None
-    """With `architectures`: those of the pods, as JSON."""
+    """With `architectures`: the tolerations of the pods, as JSON."""
     former_stack: str | None = None
     """The name this stack had before it was renamed; added by check."""
     passed: Passed | None = None
@@ -46,12 +46,12 @@ class PreflightInputs(GuardedInputs, frozen=True, kw_only=True):
         return structs.replace(super().lasting, **_NOTHING)
 
     def stacks(self, before: "PreflightInputs | None") -> frozenset[str]:
-        """Return by which names of this stack its objects may be known: a renamed one gives them the new name."""
+        """Return the names of this stack that its objects may bear: it may have been renamed."""
         former = (before.stack, before.former_stack) if before else ()
         return frozenset(filter(None, (self.stack, *former)))
 
     def takeover(self, stacks: frozenset[str], *, established: bool) -> AdoptionRequest:
-        """Return how to deal with objects that are there already."""
+        """Return how to deal with objects that exist already."""
         contents = json.loads(self.contents or "{}")
         return AdoptionRequest(
             objects=tuple(map(ObjectName.parse, self.objects)),

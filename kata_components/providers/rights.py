@@ -1,7 +1,7 @@
-"""What the operator must be allowed for a rollout; asked before anything is written.
+"""The rights that a rollout needs; checked before anything is written.
 
-`docs/operator-rbac.yaml` grants exactly what the whole program uses; an end-to-end test holds both
-together.
+`docs/operator-rbac.yaml` grants exactly what the whole program uses; an end-to-end test keeps them
+in step.
 """
 
 import asyncio
@@ -12,26 +12,26 @@ from kata_components.kubernetes.api import KubeApi
 
 
 class Right(NamedTuple):
-    """One verb on one resource.
-
-    `namespaced` ones are needed in the installation's namespace, some on one object.
-    """
+    """One verb on one resource."""
 
     verb: str
     group: str
     resource: str
     namespaced: bool
+    """Whether it is needed in the installation's namespace, or else in the whole cluster."""
     name: str = ""
+    """The one object it is needed for; empty for all."""
 
     def __str__(self) -> str:
         """Return it as `kubectl auth can-i` takes it."""
-        return f"{self.verb} {self.resource}{self.group and '.' + self.group}{self.name and '/' + self.name}"
+        resource = f"{self.resource}.{self.group}" if self.group else self.resource
+        return f"{self.verb} {resource}/{self.name}" if self.name else f"{self.verb} {resource}"
 
 
 def rollout_rights(lease: str) -> list[Right]:
-    """Return what a rollout and the cleanup after it need beside what planning has just used.
+    """Return what a rollout and the cleanup after it need beyond what planning has just used.
 
-    Planning lists nodes and Jobs and gets the Lease of the installation, whose name is `lease`.
+    Planning lists nodes and Jobs, and gets the installation's Lease, whose name is `lease`.
     """
     leases = "coordination.k8s.io"
     return [
@@ -50,14 +50,14 @@ def rollout_rights(lease: str) -> list[Right]:
 
 
 HOW_TO_GRANT: Final = (
-    "A cluster administrator can grant exactly what is needed: put user or group, namespace and suffix into "
-    "docs/operator-rbac.yaml (with rollout.runsIn: cluster also into docs/operator-rbac-cluster.yaml), then "
-    "`kubectl apply -f docs/operator-rbac.yaml`"
+    "A cluster administrator can grant exactly what is needed: put user or group, namespace and "
+    "suffix into docs/operator-rbac.yaml (with rollout.runsIn: cluster also into "
+    "docs/operator-rbac-cluster.yaml), then `kubectl apply -f docs/operator-rbac.yaml`"
 )
 
 
 async def missing_rights(api: KubeApi, namespace: str, rights: Iterable[Right]) -> list[str]:
-    """Return one refusal that names all missing rights, or nothing."""
+    """Return one refusal that names all missing rights, or none."""
     wanted = list(rights)
     answers = await asyncio.gather(
         *(
@@ -68,7 +68,5 @@ async def missing_rights(api: KubeApi, namespace: str, rights: Iterable[Right]) 
     missing = [right for right, allowed in zip(wanted, answers, strict=True) if not allowed]
     if not missing:
         return []
-    where = ", ".join(
-        f"{right}" + (f" in {namespace}" if right.namespaced else "") for right in missing
-    )
-    return [f"this identity may not {where}. {HOW_TO_GRANT}; nothing was written."]
+    verbs = ", ".join(f"{r} in {namespace}" if r.namespaced else str(r) for r in missing)
+    return [f"this identity is not allowed to {verbs}. {HOW_TO_GRANT}; nothing was written."]

@@ -1,8 +1,8 @@
-"""The `Rollout` resource: job mode's installs, planned in check, paced in create and update.
+"""The `Rollout` resource: the installs of job mode, planned by check, run by create and update.
 
 Deleting it touches no node (docs/adr/0001): a rename, `--target-replace` or a switch of drivers
 must never uninstall a fleet. `kata_components.providers.rollout.RolloutProvider` is stored in
-users' state and must stay importable.
+users' state.
 """
 
 import functools
@@ -32,22 +32,21 @@ from kata_components.runners import cluster_install
 
 
 class RolloutProvider(ClusterProvider):
-    """Plans and paces installs. Stateless."""
+    """Plans and runs rollouts. Stateless."""
 
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
-        """Plan against the live cluster, in preview and again in up; reads only.
+        """Plan against the live cluster, in preview and again in up.
 
-        The plan's counts and digest become the input `plan`; names and reasons go to messages and
-        to plan.json.
+        The input `plan` gets the plan's counts and digest; messages and plan.json tell the rest.
         """
         return self.checked(
             "planning the rollout", RolloutInputs, news, check, maybe_unknown=FROM_OTHER_RESOURCES
         )
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
-        """Say whether an update has work to do: nodes to install, Jobs to remove, another digest, a failure to settle.
+        """Return whether an update has work to do, in this plan or left over from the last rollout.
 
-        Finished work must not show as a difference, and nothing ever asks for a replacement.
+        Finished work must not show as a difference, and nothing may cause a replacement.
         """
         if unknowns(news).keys() - FROM_OTHER_RESOURCES:
             return DiffResult(changes=True)
@@ -60,9 +59,9 @@ class RolloutProvider(ClusterProvider):
         )
 
     def create(self, props: dict[str, Any]) -> CreateResult:
-        """Carry out the first rollout.
+        """Run the first rollout.
 
-        Raising saves nothing; the next up resumes from what the cluster holds.
+        An error saves nothing; the next up resumes from what the cluster holds.
         """
         inputs = RolloutInputs.of(props)
         return CreateResult(
@@ -71,20 +70,20 @@ class RolloutProvider(ClusterProvider):
         )
 
     def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
-        """Carry out the next rollout; raising keeps the old outputs."""
+        """Run the next rollout; an error keeps the old outputs."""
         return UpdateResult(self._rollout(RolloutInputs.of(news)))
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
-        """Return what is known; the nodes themselves are looked at by check."""
+        """Return what is known; only check reads the nodes."""
         outs = without_provider(props)
         inputs = {key: value for key, value in outs.items() if key not in {"outcome", "failure"}}
         return ReadResult(id_, outs, inputs)
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
-        """Do nothing: cleaning nodes is `Installation`'s."""
+        """Do nothing: `Installation` cleans the nodes."""
 
     def _rollout(self, inputs: RolloutInputs) -> dict[str, Any]:
-        """Plan once more and carry it out; return the outputs."""
+        """Plan again and carry the plan out; return the outputs."""
         log = ResourceLog(inputs.urn)
         with provider_errors("the rollout"):
             work = functools.partial(
@@ -104,14 +103,14 @@ class RolloutProvider(ClusterProvider):
 
 
 class Rollout(Resource, module="kata", name="Rollout"):
-    """One rollout to all selected nodes.
-
-    `outcome` is O(1) in their number, `failure` is empty when all went well.
-    """
+    """One rollout to all selected nodes."""
 
     outcome: pulumi.Output[dict[str, Any]]
+    """Counts and failed nodes; does not grow with the fleet."""
     failure: pulumi.Output[str]
+    """The complete text of a failure; empty if all went well."""
     plan: pulumi.Output[str]
+    """Counts and digest of the plan."""
 
     def __init__(
         self,
@@ -122,7 +121,7 @@ class Rollout(Resource, module="kata", name="Rollout"):
         passed: pulumi.Input[dict[str, Any]],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Register it; `installation_id` is `Installation`'s and `passed` `Preflight`'s."""
+        """Register it; `installation_id` comes from `Installation`, `passed` from `Preflight`."""
         outputs = {"plan": None, "outcome": None, "failure": None}
         others = {"installationId": installation_id, "passed": passed}
         super().__init__(RolloutProvider(), name, {**outputs, **inputs.props(), **others}, opts)

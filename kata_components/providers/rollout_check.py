@@ -1,4 +1,4 @@
-"""The check of `Rollout`: plans against the live cluster, and shows the plan. Reads only."""
+"""The check of `Rollout`: plans against the live cluster and shows the plan. Reads only."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ from kata_components.providers.rollout_inputs import RolloutInputs
 from kata_components.runners.cluster_install import install_runs
 
 _ONE_LINE: Final = 1_000_000
-"""Columns: wide enough that YAML breaks no text of a manifest."""
+"""Columns; so wide that no text of a manifest is broken."""
 
 
 async def check(api: KubeApi, wanted: RolloutInputs) -> tuple[RolloutInputs, list[str]]:
@@ -30,8 +30,8 @@ async def check(api: KubeApi, wanted: RolloutInputs) -> tuple[RolloutInputs, lis
     The plan in the state is only counts and a digest: no names, and nothing that changes by itself.
 
     Raises:
-        GuardError: the guard rails have not passed this rollout, or the approved plan is unreadable.
-        ClusterError: the cluster could not be asked.
+        GuardError: `Preflight` has not let this pass, or the approved plan cannot be read.
+        ClusterError: the cluster cannot be read.
     """
     await _insist_on_passed_guards(api, wanted)
     planned = await _plan(api, wanted)
@@ -48,14 +48,14 @@ async def check(api: KubeApi, wanted: RolloutInputs) -> tuple[RolloutInputs, lis
 
 @dataclass(frozen=True, kw_only=True)
 class _Planned:
-    """A rollout as it would go now."""
+    """What the rollout would do now."""
 
     inputs: RolloutInputs
     found: Preview
     batches: Sequence[Batch] = ()
     """The runs of the dispatcher, if it paces."""
     obstacles: Sequence[str] = ()
-    """What its Jobs would meet."""
+    """Why its Jobs would be refused."""
 
     @property
     def dispatcher_job(self) -> Manifest | None:
@@ -78,22 +78,22 @@ class _Planned:
 
 
 async def _insist_on_passed_guards(api: KubeApi, wanted: RolloutInputs) -> None:
-    """Refuse a rollout that `Preflight` has not let pass, or on an installation of another stack.
+    """Refuse a rollout that `Preflight` has not let pass, or whose Lease is another's.
 
-    With `--target`, the engine does not check the resources before and hands over what they were at
-    the last run. In a preview, `passed` may be unknown.
+    With `--target`, the engine skips other resources and passes on their last outputs. A preview
+    may not know `passed`.
     """
     needed = wanted.to_pass(await installation.cluster_uid(api)).props()
     passed = wanted.passed.props() if wanted.passed else needed
     changed = [key for key, value in needed.items() if passed.get(key) != value]
     if changed:
         raise GuardError(
-            f"the guard rails have not been asked about a changed {', '.join(changed)}: "
-            "`--target` leaves them out. Run `pulumi preview` and `pulumi up` without it."
+            f"the guard rails have not checked a changed {', '.join(changed)}: "
+            "`--target` skips them. Run `pulumi preview` and `pulumi up` without it."
         )
     lease = await installation.find_lease(api, wanted.namespace, wanted.lease_name)
     if lease:
-        # A renamed stack gives the Lease its new name in this very run.
+        # If the stack was renamed, the Lease gets the new name in this very run.
         stack = ownership.stack_of(lease.metadata) or wanted.stack
         ownership.insist(lease, Owner(wanted.installation_id, stack))
 

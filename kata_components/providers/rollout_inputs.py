@@ -1,4 +1,4 @@
-"""What the program asks of a rollout, and what the resources before it tell."""
+"""The inputs of `Rollout`: what the program asks for, and what other resources add."""
 
 import functools
 from typing import Any, Final, Literal
@@ -52,12 +52,12 @@ class RolloutInputs(CommonInputs, frozen=True, kw_only=True):
 
     @functools.cached_property
     def dispatcher(self) -> dict[str, Any] | None:
-        """The Job of upstream's dispatcher, where that paces."""
+        """The Job of upstream's dispatcher for installs, if it paces."""
         return yaml.safe_load(self.dispatcher_job) if self.dispatcher_job else None
 
     @functools.cached_property
     def request(self) -> InstallRequest:
-        """What the runner needs of it.
+        """What planning and runners need.
 
         Raises:
             GuardError: the approved plan cannot be read.

@@ -1,4 +1,4 @@
-"""Runs asynchronous work for one method of a provider: connects, supervises, cleans up."""
+"""Runs the asynchronous work of a provider method: connects, supervises, disconnects."""
 
 import asyncio
 import json
@@ -16,10 +16,10 @@ T = TypeVar("T")
 Work = Callable[[KubeApi], Awaitable[T]]
 
 LIFELINE_SECONDS: Final = 2.0
-"""How often the engine is asked whether it is still there."""
+"""How often to ask the engine whether it is still there."""
 _HTTP_FORBIDDEN: Final = 403
-PACED: Final = "Jobs that run go on; no further one is started"
-DISPATCHED: Final = "The dispatcher in the cluster goes on by itself"
+PACED: Final = "Running Jobs continue; no new Job is started"
+DISPATCHED: Final = "The dispatcher in the cluster continues on its own"
 _READING: Final = "Nothing was started"
 _CANCELLED: Final = "cancelled"
 _ENGINE_GONE: Final = "the Pulumi engine is gone"
@@ -27,14 +27,15 @@ _ENGINE_GONE: Final = "the Pulumi engine is gone"
 
 @dataclass(frozen=True)
 class StackCluster:
-    """The stack's `cluster` configuration: a kubeconfig context and, unless the default, its file."""
+    """The stack's `cluster` configuration."""
 
     context: str
     kubeconfig: str | None = None
+    """The path of the kubeconfig; None for the usual places."""
 
     @classmethod
     def parse(cls, config: str | Mapping[str, Any] | None) -> Self:
-        """Return it from the configuration, which the engine hands over as JSON text.
+        """Return the cluster from the configuration, which the engine passes as JSON text.
 
         Raises:
             KubeconfigError: it names no context.
@@ -53,11 +54,12 @@ class StackCluster:
 def read(cluster: StackCluster, work: Work[T]) -> T:
     """Run work that only reads.
 
-    How long it may take depends on the fleet; each request ends after a minute of silence.
+    There is no deadline, since the time depends on the fleet; each request fails after a minute of
+    silence.
 
     Raises:
-        ClusterError: the cluster could not be asked.
-        RolloutStoppedError: it ended early, as with `run`.
+        ClusterError: the cluster cannot be read.
+        RolloutStoppedError: as with `run`.
     """
 
     async def explained(api: KubeApi) -> T:
@@ -72,12 +74,12 @@ def read(cluster: StackCluster, work: Work[T]) -> T:
 
 
 def run(cluster: StackCluster, work: Work[T], *, left: str = PACED) -> T:
-    """Run work that may take hours; it ends early when the user cancels or the engine is gone.
+    """Run work that may take hours.
 
-    `left` says what then becomes of what was begun.
+    `left` tells the user what becomes of unfinished work.
 
     Raises:
-        RolloutStoppedError: it ended early.
+        RolloutStoppedError: the user cancelled, or the engine is gone.
         KataDeployError: whatever the work raises.
     """
 
@@ -96,7 +98,7 @@ def run(cluster: StackCluster, work: Work[T], *, left: str = PACED) -> T:
         if reason == _ENGINE_GONE:
             await api.aclose()
             engine.end_process()
-        msg = f"{reason}. {left}. Run the same command again to go on from here."
+        msg = f"{reason}. {left}. Run the same command again to continue."
         raise RolloutStoppedError(msg)
 
     return asyncio.run(_connected(cluster, supervised))
@@ -107,7 +109,7 @@ async def _awaited(work: Awaitable[T]) -> T:
 
 
 async def _supervise(task: asyncio.Task[Any]) -> str:
-    """Cancel `task` when it must not go on; return why."""
+    """Cancel `task` when it must stop; return why."""
     loop = asyncio.get_running_loop()
     cancelled = asyncio.Event()
     with cancellation.current.notifying(lambda: loop.call_soon_threadsafe(cancelled.set)):
@@ -124,8 +126,7 @@ async def _supervise(task: asyncio.Task[Any]) -> str:
 
 
 async def _connected(cluster: StackCluster, work: Work[T]) -> T:
-    # Imported here: the engine starts this process for check and diff as well, and on every
-    # preview.
+    # Imported here: every preview starts this process, and diff needs no client.
     from kata_components.kubernetes.connect import connect  # noqa: PLC0415 # see above
 
     api = connect(cluster.context, cluster.kubeconfig)

@@ -79,7 +79,7 @@ def test_ctrl_c_ends_quickly_and_cleanly(
     text, _ = process.communicate(timeout=60)
     assert time.monotonic() - began < 10
     assert process.returncode != 0
-    assert "cancelled. Jobs that run go on" in text
+    assert "cancelled. Running Jobs continue" in text
     assert "Traceback" not in text
     assert 'pending_operations": [' not in stack.state().replace("\n", "").replace(" ", "")
     goes_on(stack, cluster, kube, audit)

@@ -160,8 +160,6 @@ def test_target_does_not_bypass_the_guard_rails(stack: Stack, cluster: Cluster) 
     stack.configure(namespace="default")
     refused = stack.up("--target", rollout)
     assert refused.code != 0
-    assert (
-        "the guard rails have not been asked about a changed namespace: `--target`" in refused.text
-    )
+    assert "the guard rails have not checked a changed namespace: `--target`" in refused.text
     stack.configure(namespace=None)
     assert audit.writes() == []

@@ -46,7 +46,7 @@ def test_without_a_report_directory_the_refusal_asks_for_one(running: Running) -
     (refusal,) = running.installation.check(
         inputs.installation(kataVersion="3.9.0"), outputs
     ).failures
-    assert "To go on nevertheless: set rollout.reportDir and preview again" in refusal
+    assert "To proceed anyway: set rollout.reportDir and preview again" in refusal
 
 
 def test_approving_alone_is_no_change_of_the_installation(running: Running, tmp_path: Path) -> None:
@@ -159,7 +159,7 @@ def test_a_plan_never_approves_itself_by_whatever_name_it_is_called(
         running.rollout.check(inputs.rollout(**own, parallelism=1)),
     ]
     for (refusal,) in (one.failures for one in checked):
-        assert refusal.endswith("would approve whatever stands there. Approve a copy of it.")
+        assert refusal.endswith("would approve whatever it contains. Approve a copy of it.")
     assert (reports / "plan.json").read_bytes() == written
 
 
@@ -178,4 +178,4 @@ def test_a_plan_that_cannot_be_read_is_one_clear_message(running: Running, tmp_p
         running.installation.check(inputs.installation(approvedPlan=absent)).failures,
     ):
         (refusal,) = failures
-        assert refusal.startswith(f"rollout.approvedPlan: {absent} cannot be read")
+        assert refusal.startswith(f"rollout.approvedPlan: cannot read {absent} (")

@@ -175,7 +175,7 @@ def test_cancel_leaves_the_dispatcher_at_work_and_says_so(
     with pytest.raises(grpc.RpcError) as caught:
         answer.result()
     assert (
-        "cancelled. The dispatcher in the cluster goes on by itself. Run the same command again"
+        "cancelled. The dispatcher in the cluster continues on its own. Run the same command again"
         in (caught.value.details() or "")
     )
     assert "kata-deploy-install-dispatcher" in cluster.jobs

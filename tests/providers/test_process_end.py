@@ -17,9 +17,7 @@ from tests.providers.process import Engine, Provider
 Creating = Any
 """A call under way; the SDK has no types for it."""
 
-STAYS = (
-    "Jobs that run go on; no further one is started. Run the same command again to go on from here."
-)
+STAYS = "Running Jobs continue; no new Job is started. Run the same command again to continue."
 
 
 @pytest.fixture

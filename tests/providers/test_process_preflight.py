@@ -296,7 +296,7 @@ def test_an_installation_of_the_suffix_in_another_namespace_is_refused(
     assert text.endswith(
         f"remove them: `kubectl annotate nodes --all {names.mark_annotation('')}-`."
     )
-    assert "To go on nevertheless" not in text
+    assert "To proceed anyway" not in text
     # In daemonset mode nodes carry no marks.
     api.do(lambda: [node["metadata"]["annotations"].clear() for node in cluster.nodes.values()])
     put(

@@ -178,7 +178,7 @@ def test_missing_rights_are_told_together_before_anything_is_written(
 ) -> None:
     api.denied = {"patch nodes", "create jobs"}
     (failure,) = running.rollout.check(inputs.rollout()).failures
-    assert "may not patch nodes, create jobs.batch in kube-system" in failure
+    assert "is not allowed to patch nodes, create jobs.batch in kube-system" in failure
     assert "docs/operator-rbac.yaml" in failure
 
 
@@ -203,9 +203,7 @@ def test_what_the_guard_rails_were_not_asked_about_is_refused(
 ) -> None:
     """With `--target` the engine hands over what `Preflight` was at the last run."""
     (failure,) = running.rollout.check(inputs.rollout(passed=PASSED) | changes).failures
-    assert failure.startswith(
-        f"the guard rails have not been asked about a changed {says}: `--target`"
-    )
+    assert failure.startswith(f"the guard rails have not checked a changed {says}: `--target`")
     assert api.writes == []
     assert running.rollout.check(inputs.rollout(passed=PASSED)).failures == []
 

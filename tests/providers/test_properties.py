@@ -59,4 +59,4 @@ def test_names_to_abandon_may_have_spaces_around_their_commas(
 ) -> None:
     monkeypatch.setenv("KATA_DEPLOY_ABANDON_NODES", " node-a, node-b ,,")
     outputs = InstallationOutputs.of(inputs.installation() | {"installationId": "i"})
-    assert outputs.ending().abandoned == {"node-a", "node-b"}
+    assert outputs.uninstall_request().abandoned == {"node-a", "node-b"}

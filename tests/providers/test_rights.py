@@ -24,7 +24,7 @@ def test_missing_rights_are_named_as_kubectl_names_them() -> None:
     api = Asking("patch nodes", "watch jobs kata", "update leases kata kata-deploy")
     (text,) = simulate(missing_rights(api, "kata", rollout_rights("kata-deploy")))
     assert text.startswith(
-        "this identity may not patch nodes, watch jobs.batch in kata, "
+        "this identity is not allowed to patch nodes, watch jobs.batch in kata, "
         "update leases.coordination.k8s.io/kata-deploy in kata"
     )
     assert text.endswith("nothing was written.")

@@ -24,9 +24,7 @@ from tests.model.fake_api import FakeKubeApi
 from tests.providers import inputs
 from tests.providers.process import Engine
 
-STAYS = (
-    "Jobs that run go on; no further one is started. Run the same command again to go on from here."
-)
+STAYS = "Running Jobs continue; no new Job is started. Run the same command again to continue."
 WHERE = StackCluster(context=CONTEXT)
 
 
