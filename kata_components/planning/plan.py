@@ -154,7 +154,7 @@ def _is_open(
     """
     done = sum(steps[facts.name].action.is_whole and not facts.is_adopted for facts in found)
     begun = sum(steps[facts.name].is_begun for facts in found)
-    return done + begun > waves.reach(rules.sizes[:wave], (facts.node for facts in found))
+    return done + begun > waves.reach(rules.waves[:wave], (facts.node for facts in found))
 
 
 def _waves(found: Sequence[NodeState], steps: Mapping[str, Step], rules: Rules) -> Iterable[Step]:
@@ -177,10 +177,10 @@ def _waves(found: Sequence[NodeState], steps: Mapping[str, Step], rules: Rules) 
         for f, step in planned
         if step.action.pending and not (step.is_begun or step.action.writes_only)
     ]
-    canaries = waves.canaries(begun, proven) if CANARY in rules.sizes else []
+    canaries = waves.canaries(begun, proven) if CANARY in rules.waves else []
     started = len(done) + len(begun) + adopted
     cut = waves.split(
-        fresh, tried=[*proven, *begun], started=started, sizes=rules.sizes, total=len(found)
+        fresh, tried=[*proven, *begun], started=started, sizes=rules.waves, total=len(found)
     )
     first = next((number for number, nodes in enumerate(cut) if nodes), 0)
     # Of a wave that was open already nothing has to wait again, but for canaries.
@@ -188,7 +188,7 @@ def _waves(found: Sequence[NodeState], steps: Mapping[str, Step], rules: Rules) 
     for node in (*begun, *written):
         yield replace(steps[node.metadata.name], wave=wave, canary=node in canaries)
     for number, nodes in enumerate(cut):
-        canary = bool(rules.sizes) and rules.sizes[number] == CANARY
+        canary = bool(rules.waves) and rules.waves[number] == CANARY
         for node in nodes:
             yield replace(steps[node.metadata.name], wave=number, canary=canary)
 

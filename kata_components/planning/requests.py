@@ -48,8 +48,8 @@ class InstallRequest:
     job: Mapping[str, Any]
     """The template of the install Jobs."""
     parallelism: int
-    sizes: tuple[Size, ...]
-    """The sizes of the waves."""
+    waves: tuple[Size, ...]
+    """Their sizes."""
     max_failures: Size
     soak_seconds: int
     node_timeout_seconds: int
@@ -78,7 +78,7 @@ class InstallRequest:
             "rollout.notReady": self.not_ready,
             "rollout.runsIn": self.runs_in,
             "rollout.soakSeconds": self.soak_seconds,
-            "rollout.waves": [*self.sizes],
+            "rollout.waves": [*self.waves],
         }
 
     def rules(self, installed_until: str = "") -> Rules:
@@ -87,7 +87,7 @@ class InstallRequest:
             suffix=self.suffix,
             namespace=self.namespace,
             digests=host_digests(self.job, self.mounted),
-            sizes=self.sizes,
+            waves=self.waves,
             soak_seconds=self.soak_seconds,
             not_ready=self.not_ready,
             existing=self.existing,

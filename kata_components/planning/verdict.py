@@ -23,7 +23,7 @@ def _as_it_is(step: Step) -> Step:
 class Rules:
     """What the configuration says about planning.
 
-    `sizes` are the waves, `digests` as `host_digests` gives them.
+    `waves` are their sizes, `digests` as `host_digests` gives them.
 
     `suffix` and `namespace` say whose plan it is.
 
@@ -37,7 +37,7 @@ class Rules:
     suffix: str
     digests: Mapping[int, str]
     namespace: str = ""
-    sizes: Sequence[Size] = ()
+    waves: Sequence[Size] = ()
     soak_seconds: int = 0
     not_ready: Literal["skip", "attempt"] = "skip"
     existing: Literal["adopt", "install"] | None = None

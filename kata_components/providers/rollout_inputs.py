@@ -72,7 +72,7 @@ class RolloutInputs(CommonInputs, frozen=True, kw_only=True):
             mounted=self.mounted or {},
             architectures=self.architectures or {},
             parallelism=self.parallelism,
-            sizes=self.waves,
+            waves=self.waves,
             max_failures=self.max_failures,
             soak_seconds=self.soak_seconds,
             node_timeout_seconds=self.node_timeout_seconds,

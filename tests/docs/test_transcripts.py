@@ -71,7 +71,7 @@ def worker(number: int, *, installed: bool) -> Node:
 
 def plan_of(workers: int, *, installed: int) -> Plan:
     fleet = [worker(number, installed=number <= installed) for number in range(1, workers + 1)]
-    return plan(fleet, [], Rules(suffix="", digests=DIGESTS, sizes=SETTINGS.rollout.waves))
+    return plan(fleet, [], Rules(suffix="", digests=DIGESTS, waves=SETTINGS.rollout.waves))
 
 
 def shown(lines: list[str]) -> str:

@@ -58,7 +58,7 @@ def request(
         "selection": Selection(),
         "job": template("install"),
         "parallelism": parallelism,
-        "sizes": waves,
+        "waves": waves,
         "max_failures": "100%",
         "soak_seconds": 0,
         "node_timeout_seconds": 600,

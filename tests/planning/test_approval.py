@@ -59,8 +59,8 @@ def test_newcomers_wait_and_departed_nodes_are_no_problem() -> None:
 
 def test_the_canary_is_one_of_the_approved_nodes() -> None:
     waves = ("canary", "100%")
-    approval = approved(planned("b0", "b1", sizes=waves))
-    bound = planned("a0", "b0", "b1", sizes=waves, bound=approval.bound)
+    approval = approved(planned("b0", "b1", waves=waves))
+    bound = planned("a0", "b0", "b1", waves=waves, bound=approval.bound)
     assert [(step.node, step.wave, step.canary) for step in bound.pending] == [
         ("b0", 0, True),
         ("b1", 1, False),

@@ -13,7 +13,7 @@ from kata_components.planning.verdict import Rules
 from tests.planning.builders import DIGEST, mark_of, node, text_of
 
 NEEDS = Demands(distribution="k8s", containerd=("1.7", "a snapshotter of its own for a shim"))
-RULES = Rules(suffix="", digests={1: DIGEST}, sizes=("canary", "100%"), demands=NEEDS)
+RULES = Rules(suffix="", digests={1: DIGEST}, waves=("canary", "100%"), demands=NEEDS)
 
 
 def told(

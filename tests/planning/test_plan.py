@@ -136,7 +136,7 @@ def test_a_mark_of_an_older_recipe_is_compared_by_that_recipe() -> None:
 def test_one_canary_of_each_kind_comes_first() -> None:
     nodes = [node(f"x{n}") for n in range(4)] + [node(f"y{n}", arch="arm64") for n in range(4)]
     steps = plan(
-        nodes, [], Rules(suffix="", digests={1: DIGEST}, sizes=("canary", "50%", "100%"))
+        nodes, [], Rules(suffix="", digests={1: DIGEST}, waves=("canary", "50%", "100%"))
     ).steps
     assert [(s.node, s.wave, s.canary) for s in steps[:2]] == [("x0", 0, True), ("y0", 0, True)]
     assert [s.wave for s in steps[2:]] == [1, 1, 2, 2, 2, 2]
@@ -144,21 +144,21 @@ def test_one_canary_of_each_kind_comes_first() -> None:
 
 def test_a_kind_that_is_proven_needs_no_canary() -> None:
     nodes = [node("a", marked=mark_of("a")), node("b"), node("c")]
-    steps = plan(nodes, [], Rules(suffix="", digests={1: DIGEST}, sizes=("canary", "100%"))).pending
+    steps = plan(nodes, [], Rules(suffix="", digests={1: DIGEST}, waves=("canary", "100%"))).pending
     assert [(s.wave, s.canary) for s in steps] == [(1, False), (1, False)]
 
 
 def test_failed_nodes_are_tried_again_before_fresh_ones_start() -> None:
     nodes = [node("a"), node("b")]
     steps = plan(
-        nodes, [job("b", JobState.FAILED)], Rules(suffix="", digests={1: DIGEST}, sizes=("canary",))
+        nodes, [job("b", JobState.FAILED)], Rules(suffix="", digests={1: DIGEST}, waves=("canary",))
     ).steps
     assert [(s.node, s.action) for s in steps] == [("b", Action.RETRY), ("a", Action.SKIPPED)]
 
 
 @pytest.mark.parametrize("state", [JobState.FAILED, JobState.ACTIVE])
 def test_a_begun_node_is_the_canary_of_its_kind(state: JobState) -> None:
-    rules = Rules(suffix="", digests={1: DIGEST}, sizes=("canary", "100%"))
+    rules = Rules(suffix="", digests={1: DIGEST}, waves=("canary", "100%"))
     steps = plan([node("a"), node("b"), node("c", arch="arm64")], [job("b", state)], rules).steps
     assert [(s.node, s.wave, s.canary) for s in steps] == [
         ("b", 0, True),
@@ -169,7 +169,7 @@ def test_a_begun_node_is_the_canary_of_its_kind(state: JobState) -> None:
 
 def test_a_failed_node_of_a_proven_kind_is_no_canary() -> None:
     nodes = [node("a", marked=mark_of("a")), node("b")]
-    rules = Rules(suffix="", digests={1: DIGEST}, sizes=("canary", "100%"))
+    rules = Rules(suffix="", digests={1: DIGEST}, waves=("canary", "100%"))
     assert not plan(nodes, [job("b", JobState.FAILED)], rules).steps[0].canary
 
 
@@ -181,7 +181,7 @@ def test_going_back_installs_again_where_the_newer_digest_was_begun(state: JobSt
 
 def test_a_last_wave_below_the_fleet_leaves_the_rest_alone() -> None:
     steps = plan(
-        [node(str(n)) for n in range(10)], [], Rules(suffix="", digests={1: DIGEST}, sizes=("20%",))
+        [node(str(n)) for n in range(10)], [], Rules(suffix="", digests={1: DIGEST}, waves=("20%",))
     )
     assert steps.counts == {"install": 2, "skipped": 8}
 
@@ -308,7 +308,7 @@ def test_a_failure_counts_whatever_happens_to_the_node_now(
 
 def test_a_failed_node_comes_first_even_where_a_cleanup_was_begun_since() -> None:
     jobs = [job("b", JobState.FAILED), job("b", JobState.SUCCEEDED, kind="cleanup")]
-    steps = plan([node("a"), node("b")], jobs, replace(RULES, sizes=("canary", "100%"))).pending
+    steps = plan([node("a"), node("b")], jobs, replace(RULES, waves=("canary", "100%"))).pending
     assert [(s.node, s.action, s.wave, s.canary) for s in steps] == [
         ("b", Action.INSTALL, 0, True),
         ("a", Action.INSTALL, 1, False),

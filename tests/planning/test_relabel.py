@@ -108,7 +108,7 @@ def test_a_node_that_is_not_ready_can_be_labelled_since_nothing_runs_there() -> 
 
 
 def test_a_node_to_label_stands_for_its_kind_and_waits_for_no_wave() -> None:
-    rules = rules_of(sizes=("canary", "100%"), soak_seconds=3600)
+    rules = rules_of(waves=("canary", "100%"), soak_seconds=3600)
     lost, fresh = plan([installed(), node("b")], [], rules).steps
     assert (lost.action, lost.canary, fresh.action, fresh.canary) == (
         Action.RELABEL,

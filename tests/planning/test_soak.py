@@ -13,7 +13,7 @@ from kata_components.planning.verdict import Rules
 from kata_components.planning.waves import seconds_left
 from tests.planning.builders import DIGEST, job, mark_of, node
 
-RULES = Rules(suffix="", digests={1: DIGEST}, sizes=("canary", "50%", "100%"), soak_seconds=3600)
+RULES = Rules(suffix="", digests={1: DIGEST}, waves=("canary", "50%", "100%"), soak_seconds=3600)
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 TEN_MINUTES_AGO = "2026-01-01T11:50:00.000000Z"
 
@@ -110,7 +110,7 @@ def test_behind_a_canary_that_goes_on_the_whole_soak_is_waited_for() -> None:
 
 def test_adoption_is_soaked_by_nobody() -> None:
     labelled = [node(f"a{n}", labels={"katacontainers.io/kata-runtime": "true"}) for n in range(5)]
-    rules = replace(RULES, sizes=("50%", "100%"), existing="adopt")
+    rules = replace(RULES, waves=("50%", "100%"), existing="adopt")
     found = plan([*labelled, *fleet(0, 5)], [], rules, NOON)
     queue = opened(found)
     for step in found.pending[:5]:

@@ -11,7 +11,7 @@ from kata_components.planning.step import Step
 from kata_components.planning.verdict import Rules
 from tests.planning.builders import DIGEST, mark_of, node
 
-RULES = Rules(suffix="", digests={1: DIGEST}, sizes=("canary", "100%"), existing="adopt")
+RULES = Rules(suffix="", digests={1: DIGEST}, waves=("canary", "100%"), existing="adopt")
 LABELLED = {RUNTIME_LABEL: "true"}
 
 
@@ -50,7 +50,7 @@ def test_a_node_that_was_only_adopted_proves_nothing_of_its_kind_to_later_runs(
 
 def test_adopted_nodes_count_in_the_sizes_of_waves() -> None:
     nodes = [node(f"a{n}", labels=LABELLED) for n in range(5)] + [node(f"b{n}") for n in range(5)]
-    steps = plan(nodes, [], replace(RULES, sizes=("70%", "100%"))).pending
+    steps = plan(nodes, [], replace(RULES, waves=("70%", "100%"))).pending
     assert [step.node for step in steps if step.wave == 0] == [
         "a0",
         "a1",

@@ -47,7 +47,7 @@ def request(
         selection=Selection(nodes=wanted.job.nodes, selectors=tuple(install_selectors(wanted))),
         job=install_job(wanted),
         parallelism=wanted.job.parallelism,
-        sizes=(),
+        waves=(),
         max_failures="100%",
         soak_seconds=0,
         node_timeout_seconds=600,
