@@ -28,7 +28,7 @@ def connect(
     *,
     clock: Clock = time.time,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    uniform: Callable[[], float] = random.random,
+    uniform: Callable[[], float] = random.random,  # noqa: S311 - jitter, no secret
     transport: Transport | None = None,
 ) -> HttpKubeApi:
     """Return a client of the cluster that `context` names; it connects when first used.

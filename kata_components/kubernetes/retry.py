@@ -37,7 +37,7 @@ class Retry:
 
     attempts: int = 6
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    random: Callable[[], float] = random.random
+    random: Callable[[], float] = random.random  # noqa: S311 - jitter, no secret
 
     async def read(self, call: Callable[[], Awaitable[T]]) -> T:
         """Return what `call` returns, repeating it after transient failures; raise the last one."""
