@@ -1,4 +1,4 @@
-"""What the program reads of Pulumi's configuration, and which of it Pulumi keeps secret."""
+"""What the program reads from Pulumi's configuration, and what of it is secret."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What a configuration demands of nodes: no more than the node program insists on."""
+"""What a configuration demands of nodes: no more than the node program requires."""
 
 from typing import Any
 

@@ -25,10 +25,9 @@ IGNORED_BY_THE_CHART = {
     Case("4.0.0", "job-affinity"): ("affinity", "nodeSelector"),
     Case("4.0.0", "job-pod-metadata"): ("podAnnotations", "podLabels"),
 }
-"""Cases with keys that are refused here and silently ignored by the chart: compared without
-them."""
+"""Cases with keys that we refuse and the chart silently ignores: compared without them."""
 BASED_ON_NOTHING = "odd-base"
-"""A custom runtime of a case whose base is no shim, which is refused here: compared without it."""
+"""A custom runtime whose base is not a shim, which is refused here: compared without it."""
 CASES = {"4.0.0": 44, "4.1.0": 45}
 
 

@@ -1,11 +1,8 @@
-"""Whatever the suffix, every name and label that is made of it is one the API server takes.
-
-A longer one is refused.
-"""
+"""Every name and label made of an allowed suffix is valid for the API server."""
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
@@ -50,8 +47,8 @@ def everything(settings: Settings) -> Iterator[Manifest]:
         yield manifest
         for text in (v for k, v in manifest.get("data", {}).items() if k.endswith("-job.yaml")):
             job = yaml.safe_load(text)
-            for stage in ("install", "cleanup"):
-                prefix = names.job_prefix(suffix, stage)
+            for kind in get_args(names.JobKind):
+                prefix = names.job_prefix(suffix, kind)
                 labels = {**job["metadata"].get("labels", {}), names.OWNER_LABEL: prefix}
                 for node in NODES:
                     yield {
