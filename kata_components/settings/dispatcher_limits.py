@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from kata_components.settings.merge import Tree, at, merged
-from kata_components.settings.problems import shown
+from kata_components.settings.problems import Problem, shown
 
 _PACING: Final[Mapping[str, tuple[object, str]]] = {
     "waves": ([], "starts nodes in the order of their names, job.parallelism at a time"),
@@ -20,14 +20,15 @@ def runs_in_cluster(config: Mapping[str, Any]) -> bool:
     return bool(at(config, ("rollout", "runsIn")) == "cluster")
 
 
-def keys_the_dispatcher_cannot_honour(config: Mapping[str, Any]) -> Iterator[str]:
-    """Yield a line for each key set to something other than what the dispatcher does."""
+def keys_the_dispatcher_cannot_honour(config: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield a problem for each key set to something other than what the dispatcher does."""
     for key, (fixed, does) in _PACING.items() if runs_in_cluster(config) else ():
         value = config["rollout"].get(key, fixed)
         if value != fixed:
-            yield (
-                f"rollout.{key}: {shown(value)} cannot be honoured with rollout.runsIn 'cluster': "
-                f"upstream's dispatcher {does}; leave it out, or use runsIn 'pulumi'"
+            yield Problem(
+                ("rollout", key),
+                f"{shown(value)} cannot be honoured with rollout.runsIn 'cluster': "
+                f"upstream's dispatcher {does}; leave it out, or use runsIn 'pulumi'",
             )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kata_components.settings.merge import Path, Tree, layered
-from kata_components.settings.problems import dotted
+from kata_components.settings.problems import Problem
 
 _LONGEST = 60
 _HUGE = 10**_LONGEST
@@ -38,20 +38,21 @@ def nested(tree: Mapping[str, Any], flat: Mapping[str, Path]) -> Tree:
     return result
 
 
-def in_stack(key: str, path: Path, value: object) -> str:
-    """Return the line for such a key in the stack's configuration; None hides the value."""
+def in_stack(key: str, path: Path, value: object) -> Problem:
+    """Return the problem of such a key in the stack's configuration; None hides the value."""
     quoted = shlex.quote(key)
-    return (
-        f"{dotted([key])}: was set without --path, so it is a separate key, not one inside "
-        f"{path[0]}; run `pulumi config rm {quoted}` and "
-        f"`pulumi config set --path {quoted} {_as_typed(value)}`"
+    return Problem(
+        (key,),
+        f"was set without --path, so it is a separate key, not one inside {path[0]}; "
+        f"run `pulumi config rm {quoted}` and "
+        f"`pulumi config set --path {quoted} {_as_typed(value)}`",
     )
 
 
-def in_file(key: str, path: Path) -> str:
-    """Return the line for such a key in a values file."""
+def in_file(key: str, path: Path) -> Problem:
+    """Return the problem of such a key in a values file."""
     written = f"{': {'.join(path)}: …{'}' * (len(path) - 1)}"
-    return f"{dotted([key])}: is a separate key here, not one inside {path[0]}; write `{written}`"
+    return Problem((key,), f"is a separate key here, not one inside {path[0]}; write `{written}`")
 
 
 def _as_typed(value: object) -> str:

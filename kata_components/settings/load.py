@@ -15,7 +15,7 @@ from kata_components.settings.dispatcher_limits import (
 )
 from kata_components.settings.flat_keys import flat_keys, in_stack, nested
 from kata_components.settings.merge import Tree, layered, merged, without
-from kata_components.settings.problems import closest, dotted, shown, validation_problems
+from kata_components.settings.problems import Problem, closest, shown, validation_problems
 from kata_components.settings.profile import SUPPORTED_VERSIONS, Profile, load_profile
 from kata_components.settings.rules import (
     inexpressible_affinity,
@@ -29,7 +29,7 @@ from kata_components.settings.rules import (
 from kata_components.settings.secret_keys import MAY_BE_SECRET, refused_secrets
 from kata_components.settings.settings import Settings
 from kata_components.settings.values_file import read_values_file
-from kata_components.settings.values_places import is_about, misplaced_values
+from kata_components.settings.values_places import has_path, misplaced_values
 
 _PREFIX = f"{names.PROJECT}:"
 
@@ -88,41 +88,43 @@ def load_settings(config: Mapping[str, object], secrets: Collection[str] = ()) -
     meant = nested(config, flat)
     path = meant.get("valuesFile")
     settings, problems = _over_file(path, meant) if isinstance(path, str) else _validated(meant)
-    lines = list(refused_secrets(hidden))
-    lines += [
-        in_stack(key, path, None if key in hidden else config[key]) for key, path in flat.items()
+    secret_paths = [flat.get(key, (key,)) for key in hidden]
+    found = [
+        *refused_secrets(hidden),
+        *(in_stack(key, flat[key], None if key in hidden else config[key]) for key in flat),
+        *(p for p in problems if not any(p.path[: len(s)] == s for s in secret_paths)),
     ]
-    revealing = tuple(f"{dotted(flat.get(key, [key]))}{end}" for key in hidden for end in ":.")
-    lines += [line for line in problems if not line.startswith(revealing)]
-    if settings is None or lines:
-        raise SettingsError(sorted(set(lines)))
+    if settings is None or found:
+        raise SettingsError(sorted(set(map(str, found))))
     return settings
 
 
-def _over_file(path: str, config: Mapping[str, object]) -> tuple[Settings | None, list[str]]:
+def _over_file(path: str, config: Mapping[str, object]) -> tuple[Settings | None, list[Problem]]:
     _, of_stack = _validated(config)
-    try:
-        values = read_values_file(path)
-        left_out = dict(misplaced_values(values))
-        rest = {key: value for key, value in values.items() if key not in left_out}
-        settings, problems = _validated(layered(rest, config))
-    except SettingsError as error:
-        return None, [*of_stack, *error.problems]
+    values = read_values_file(path)
+    if isinstance(values, Problem):
+        return None, [*of_stack, values]
+    misplaced = list(misplaced_values(values))
+    left_out = {key for problem in misplaced for key in problem.path}
+    rest = {key: value for key, value in values.items() if key not in left_out}
+    settings, problems = _validated(layered(rest, config))
     # A problem that the stack's configuration alone does not have comes from the file, if the file
     # has the key.
-    lines = [
-        line if line in of_stack or not is_about(line, values) else f"{line} (in {path})"
-        for line in problems
+    of_file = [p for p in problems if p not in of_stack and has_path(values, p.path)]
+    others = [p for p in problems if p not in of_file]
+    return settings, [
+        *others,
+        *(p._replace(text=f"{p.text} (in {path})") for p in [*of_file, *misplaced]),
     ]
-    return settings, [*lines, *(f"{line} (in {path})" for line in left_out.values())]
 
 
-def _validated(config: Mapping[str, object]) -> tuple[Settings | None, list[str]]:
+def _validated(config: Mapping[str, object]) -> tuple[Settings | None, list[Problem]]:
     """Return the settings, or None if they are invalid, and the problems."""
-    try:
-        version = _version(config)
-    except SettingsError as error:
-        return None, list(error.problems)
+    version = config.get("kataVersion")
+    if version is None:
+        version = SUPPORTED_VERSIONS[0]
+    if not isinstance(version, str) or version not in SUPPORTED_VERSIONS:
+        return None, [_unknown_version(version)]
     profile = load_profile(version)
     tree = _tree(config, profile)
     problems = list(_rule_problems(config, profile, tree, version))
@@ -133,16 +135,10 @@ def _validated(config: Mapping[str, object]) -> tuple[Settings | None, list[str]
     return settings, [*problems, *name_problems(settings)]
 
 
-def _version(config: Mapping[str, object]) -> str:
-    """Return the version, which decides what keys are valid."""
-    version = config.get("kataVersion")
-    if version is None:
-        return SUPPORTED_VERSIONS[0]
-    if isinstance(version, str) and version in SUPPORTED_VERSIONS:
-        return version
+def _unknown_version(version: object) -> Problem:
     allowed = " or ".join(SUPPORTED_VERSIONS)
     hint = closest(version, SUPPORTED_VERSIONS)
-    raise SettingsError([f"kataVersion: must be the text {allowed}, got {shown(version)}{hint}"])
+    return Problem(("kataVersion",), f"must be the text {allowed}, got {shown(version)}{hint}")
 
 
 def _tree(config: Mapping[str, object], profile: Profile) -> Tree:
@@ -159,7 +155,7 @@ def _tree(config: Mapping[str, object], profile: Profile) -> Tree:
 
 def _rule_problems(
     config: Mapping[str, object], profile: Profile, tree: Tree, version: str
-) -> Iterator[str]:
+) -> Iterator[Problem]:
     yield from keys_the_dispatcher_cannot_honour(config)
     yield from unsupported_runner(tree, profile, version)
     yield from keys_of_another_version(config, profile, version)

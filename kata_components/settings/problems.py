@@ -4,6 +4,7 @@ import re
 import reprlib
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
+from typing import NamedTuple
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -39,6 +40,17 @@ _HOW_TO_SET = {
 }
 
 
+class Problem(NamedTuple):
+    """What is wrong in a configuration, and where."""
+
+    path: Path
+    text: str
+
+    def __str__(self) -> str:
+        """Return the line that the user sees."""
+        return f"{dotted(self.path)}: {self.text}"
+
+
 def dotted(path: Iterable[object]) -> str:
     """Return a path as the user writes it; unusual keys in a bounded form."""
     words = [str(part) for part in path]
@@ -63,31 +75,24 @@ def closest(word: object, allowed: Iterable[str]) -> str:
     return f"; did you mean {' or '.join(found)}?" if found else ""
 
 
-def unknown_key(path: Path, allowed: Iterable[str], version: str) -> str:
-    """Return the line for a key that does not exist."""
-    keys = sorted(allowed)
-    listed = f"; allowed: {', '.join(keys)}" if len(keys) <= _FEW else ""
-    return f"{dotted(path)}: no such key at {version}{closest(path[-1], keys) or listed}"
-
-
-def validation_problems(error: ValidationError, defaults: Tree, version: str) -> Iterator[str]:
-    """Yield a line for each error of a model."""
+def validation_problems(error: ValidationError, defaults: Tree, version: str) -> Iterator[Problem]:
+    """Yield each problem that a model has found."""
     for detail in error.errors(include_url=False, include_context=True):
-        yield _line(detail, defaults, version)
+        path = tuple(str(part) for part in detail["loc"] if part != "[key]")
+        yield Problem(path, _text(detail, path, defaults, version))
 
 
-def _line(detail: ErrorDetails, defaults: Tree, version: str) -> str:
-    location = tuple(str(part) for part in detail["loc"])
-    path, kind = dotted(location).removesuffix(".[key]"), detail["type"]
+def _text(detail: ErrorDetails, path: Path, defaults: Tree, version: str) -> str:
+    kind, key = detail["type"], dotted(path)
     if kind == "extra_forbidden":
-        siblings = at(defaults, location[:-1])
-        return unknown_key(
-            location, siblings if isinstance(siblings, dict) else _ITEM_KEYS, version
-        )
+        siblings = at(defaults, path[:-1])
+        allowed = sorted(siblings if isinstance(siblings, dict) else _ITEM_KEYS)
+        listed = f"; allowed: {', '.join(allowed)}" if len(allowed) <= _FEW else ""
+        return f"no such key at {version}{closest(path[-1], allowed) or listed}"
     if kind == "missing":
-        removed = "; it cannot be removed with null" if at(defaults, location) is not None else ""
-        return f"{path}: is required{f'; {_HOW_TO_SET[path]}' if path in _HOW_TO_SET else removed}"
-    return f"{path}: {refused(detail)}"
+        removed = "; it cannot be removed with null" if at(defaults, path) is not None else ""
+        return f"is required{f'; {_HOW_TO_SET[key]}' if key in _HOW_TO_SET else removed}"
+    return refused(detail)
 
 
 def refused(detail: ErrorDetails) -> str:

@@ -6,55 +6,57 @@ from typing import Any
 from pydantic import ValidationError
 
 from kata_components.settings.affinity import AS_LABEL_SELECTOR, NodeAffinity, NodeSelectorTerm
-from kata_components.settings.merge import Tree, at, differences, select
-from kata_components.settings.problems import closest, dotted, shown, unknown_key
+from kata_components.settings.merge import Path, Tree, at, differences, select
+from kata_components.settings.problems import Problem, closest, dotted, shown
 from kata_components.settings.profile import Profile
 
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 _LEAST_TTL = 60
 
 
-def unsupported_runner(tree: Tree, profile: Profile, version: str) -> Iterator[str]:
-    """Yield a line when this version does not support the runner of the rollout."""
+def unsupported_runner(tree: Tree, profile: Profile, version: str) -> Iterator[Problem]:
+    """Yield a problem when this version does not support the runner of the rollout."""
     runner = at(tree, ("rollout", "runsIn"))
     if tree.get("deploymentMode") != "job":
         return
     if runner == "pulumi" and profile.traits.dispatcher_does_node_work:
-        yield (
-            f"rollout.runsIn: 'pulumi' is not supported yet with kataVersion {version}: "
+        yield Problem(
+            ("rollout", "runsIn"),
+            f"'pulumi' is not supported yet with kataVersion {version}: "
             "its per-node Jobs leave a node's labels and taints to the dispatcher; "
-            "use 'cluster', or kataVersion 4.0.0"
+            "use 'cluster', or kataVersion 4.0.0",
         )
 
 
 def keys_of_another_version(
     config: Mapping[str, Any], profile: Profile, version: str
-) -> Iterator[str]:
-    """Yield a line for each key that only other versions have."""
+) -> Iterator[Problem]:
+    """Yield a problem for each key that only other versions have."""
     for key, instead in profile.replacements.items():
         for path, value in select(config, tuple(key.split("."))):
             if value is not None:
-                yield f"{dotted(path)}: no such key at {version}; {instead}"
+                yield Problem(path, f"no such key at {version}; {instead}")
 
 
 def keys_of_the_other_mode(
     config: Mapping[str, Any], profile: Profile, mode: object
-) -> Iterator[str]:
-    """Yield a line for each key that is set but that the deployment mode ignores."""
+) -> Iterator[Problem]:
+    """Yield a problem for each key that is set but that the deployment mode ignores."""
     ignored = profile.ignored_keys.get(mode, {}) if isinstance(mode, str) else {}
     for key, instead in ignored.items():
         if key in config and not _read_by_monitor(config, profile, key):
             for path, value in differences(config[key], profile.values[key], (key,)):
                 if dotted(path) not in profile.replacements:
-                    yield f"{dotted(path)}: {shown(value)} has no effect in {mode} mode; {instead}"
+                    yield Problem(path, f"{shown(value)} has no effect in {mode} mode; {instead}")
     rollout = config.get("rollout")
     if mode == "daemonset" and isinstance(rollout, Mapping):
         for key, value in rollout.items():
             # Adopting a Helm release concerns its objects in either mode.
             if (key, value) != ("existing", "adopt"):
-                yield (
-                    f"rollout.{key}: has no effect in daemonset mode; remove it: "
-                    "updateStrategy paces the DaemonSet"
+                yield Problem(
+                    ("rollout", key),
+                    "has no effect in daemonset mode; remove it: "
+                    "updateStrategy paces the DaemonSet",
                 )
 
 
@@ -72,32 +74,30 @@ def _read_by_monitor(config: Mapping[str, Any], profile: Profile, key: str) -> b
     )
 
 
-def inexpressible_affinity(tree: Tree, profile: Profile) -> Iterator[str]:
-    """Yield a line for empty required terms, which the API server refuses.
+def inexpressible_affinity(tree: Tree, profile: Profile) -> Iterator[Problem]:
+    """Yield a problem for empty required terms, which the API server refuses.
 
     In job mode, also for each part that a label selector cannot express (contract 2.9, F7 to F10).
     """
     install, cleanup = ("affinity", "nodeAffinity"), ("job", "cleanup", "nodeAffinity")
     terms = _required_terms(at(tree, install))
-    path = f"{dotted(install)}.{_REQUIRED}.nodeSelectorTerms"
+    path = (*install, _REQUIRED, "nodeSelectorTerms")
     if terms == ():
-        yield (
-            f"{path}: is empty, which selects no node at all; "
-            f"remove {_REQUIRED} to select every node"
+        yield Problem(
+            path, f"is empty, which selects no node at all; remove {_REQUIRED} to select every node"
         )
     if tree.get("deploymentMode") != "job" or not profile.traits.dispatcher_does_node_work:
         return
     for index, term in enumerate(terms or ()):
         if not term.match_expressions and not term.match_fields:
-            yield (
-                f"{path}.{index}: is empty, which selects no node; "
-                "remove it or give it matchExpressions"
+            yield Problem(
+                (*path, str(index)),
+                "is empty, which selects no node; remove it or give it matchExpressions",
             )
-        yield from _inexpressible(term, f"{path}.{index}", "job.nodes")
+        yield from _inexpressible(term, (*path, str(index)), "job.nodes")
     for index, term in enumerate(_required_terms(at(tree, cleanup)) or ()):
-        yield from _inexpressible(
-            term, f"{dotted(cleanup)}.{_REQUIRED}.nodeSelectorTerms.{index}", "job.cleanup.nodes"
-        )
+        of_cleanup = (*cleanup, _REQUIRED, "nodeSelectorTerms", str(index))
+        yield from _inexpressible(term, of_cleanup, "job.cleanup.nodes")
 
 
 def _required_terms(affinity: object) -> tuple[NodeSelectorTerm, ...] | None:
@@ -111,23 +111,23 @@ def _required_terms(affinity: object) -> tuple[NodeSelectorTerm, ...] | None:
     return required.node_selector_terms if required else None
 
 
-def _inexpressible(term: NodeSelectorTerm, path: str, by_name: str) -> Iterator[str]:
+def _inexpressible(term: NodeSelectorTerm, path: Path, by_name: str) -> Iterator[Problem]:
     if term.match_fields:
-        yield (
-            f"{path}.matchFields: cannot be used in job mode, which selects by labels; "
-            f"name nodes in {by_name}"
+        yield Problem(
+            (*path, "matchFields"),
+            f"cannot be used in job mode, which selects by labels; name nodes in {by_name}",
         )
     for index, requirement in enumerate(term.match_expressions):
         if requirement.operator not in AS_LABEL_SELECTOR:
-            yield (
-                f"{path}.matchExpressions.{index}.operator: must be "
-                f"{', '.join(AS_LABEL_SELECTOR[:-1])} or {AS_LABEL_SELECTOR[-1]} in job mode, "
-                f"which selects by labels, got {requirement.operator!r}"
+            yield Problem(
+                (*path, "matchExpressions", str(index), "operator"),
+                f"must be {', '.join(AS_LABEL_SELECTOR[:-1])} or {AS_LABEL_SELECTOR[-1]} "
+                f"in job mode, which selects by labels, got {requirement.operator!r}",
             )
 
 
-def retention_in_job_mode(tree: Tree, profile: Profile) -> Iterator[str]:
-    """Yield a line if Jobs may vanish before the dispatcher sees their end (contract 2.9, F11)."""
+def retention_in_job_mode(tree: Tree, profile: Profile) -> Iterator[Problem]:
+    """Yield a problem if Jobs may vanish before the dispatcher sees their end (contract 2.9, F11)."""
     seconds = at(tree, ("job", "ttlSecondsAfterFinished"))
     counts = tree.get("deploymentMode") == "job" and profile.traits.dispatcher_does_node_work
     if (
@@ -136,33 +136,36 @@ def retention_in_job_mode(tree: Tree, profile: Profile) -> Iterator[str]:
         and not isinstance(seconds, bool)
         and 0 <= seconds < _LEAST_TTL
     ):
-        yield (
-            f"job.ttlSecondsAfterFinished: must be at least {_LEAST_TTL}, got {seconds}: "
-            "the dispatcher would miss how a Job ended and count its node as failed"
+        yield Problem(
+            ("job", "ttlSecondsAfterFinished"),
+            f"must be at least {_LEAST_TTL}, got {seconds}: "
+            "the dispatcher would miss how a Job ended and count its node as failed",
         )
 
 
-def unknown_shims(config: Mapping[str, Any], profile: Profile, version: str) -> Iterator[str]:
-    """Yield a line for each key, default or base that is not a shim of the version."""
+def unknown_shims(config: Mapping[str, Any], profile: Profile, version: str) -> Iterator[Problem]:
+    """Yield a problem for each key, default or base that is not a shim of the version."""
     keys = profile.values["shims"]
     for path, shim in select(config, ("shims", "*")):
         if path[-1] not in keys:
-            line = unknown_key(path, keys, version)
-            is_off = isinstance(shim, Mapping) and shim.get("enabled") is False
-            yield line + (" Otherwise remove it" if line.endswith("?") else "; remove it") * is_off
+            hint = closest(path[-1], keys)
+            if isinstance(shim, Mapping) and shim.get("enabled") is False:
+                hint += " Otherwise remove it" if hint else "; remove it"
+            yield Problem(path, f"no such key at {version}{hint}")
     known = sorted(name for name, shim in keys.items() if isinstance(shim, Mapping))
     for path, name in select(config, ("defaultShim", "*")):
         if isinstance(name, str) and name and name not in known:
-            yield f"{dotted(path)}: {shown(name)} is not a shim of {version}{closest(name, known)}"
+            hint = closest(name, known)
+            yield Problem(path, f"{shown(name)} is not a shim of {version}{hint}")
     bases = select(config, ("customRuntimes", "runtimes", "*", "baseConfig"))
     for path, name in bases if at(config, ("customRuntimes", "enabled")) is True else ():
         if isinstance(name, str) and name not in known:
             hint = closest(name, known) or f"; allowed: {', '.join(known)}"
-            yield f"{dotted(path)}: {shown(name)} is not a shim of {version}{hint}"
+            yield Problem(path, f"{shown(name)} is not a shim of {version}{hint}")
 
 
-def no_shims(tree: Tree) -> Iterator[str]:
-    """Yield a line when no shim is enabled: the node program would then install all (contract 4.6).
+def no_shims(tree: Tree) -> Iterator[Problem]:
+    """Yield a problem when no shim is enabled: the node program would then install all (contract 4.6).
 
     With custom runtimes that is intended: their base shims have to come from somewhere.
     """
@@ -175,4 +178,6 @@ def no_shims(tree: Tree) -> Iterator[str]:
     by_default = shims.get("disableAll") is not True
     states = [shim.get("enabled") for shim in shims.values() if isinstance(shim, Mapping)]
     if not any(by_default if state is None else state for state in states):
-        yield "shims: all are disabled; enable at least one with `shims.<name>.enabled: true`"
+        yield Problem(
+            ("shims",), "all are disabled; enable at least one with `shims.<name>.enabled: true`"
+        )

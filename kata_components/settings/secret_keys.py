@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from kata_components.settings.problems import Problem
+
 MAY_BE_SECRET: Final = frozenset({"valuesFile"})
 """Keys that only the program itself reads."""
 
@@ -27,16 +29,16 @@ _INSTEAD: Final = {
 }
 
 
-def refused_secrets(keys: Iterable[str]) -> Iterator[str]:
-    """Yield a line for each key that would not remain secret. The keys are top-level ones.
+def refused_secrets(keys: Iterable[str]) -> Iterator[Problem]:
+    """Yield a problem for each key that would not remain secret. The keys are top-level ones.
 
     Pulumi reports no more than that: a secret anywhere inside a key makes the whole key secret.
     """
     for key in sorted(keys):
         top = key.partition(".")[0].partition("[")[0]
         instead = f"{_INSTEAD[top]}; " if top in _INSTEAD else ""
-        yield (
-            f"{key}: was set with --secret, but would appear in clear text "
-            f"{_WHERE.get(top, _OBJECTS)}; "
-            f"{instead}if anyone may read it there, set it again without --secret"
+        yield Problem(
+            (key,),
+            f"was set with --secret, but would appear in clear text {_WHERE.get(top, _OBJECTS)}; "
+            f"{instead}if anyone may read it there, set it again without --secret",
         )

@@ -1,14 +1,14 @@
 """Reads the Helm values file that `valuesFile` names, as Helm does: YAML that fits into JSON."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
 
-from kata_components.errors import SettingsError
 from kata_components.settings.merge import Tree
-from kata_components.settings.problems import shown
+from kata_components.settings.problems import Problem, shown
 from kata_components.settings.yaml_loading import Loader
 
 _LONGEST: Final = 200
@@ -27,62 +27,62 @@ _VALUES_IN: Final = {
 _NUMBERS: Final = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 
 
-def read_values_file(path: str) -> Tree:
-    """Return the values in a file; an empty file has none.
+def read_values_file(path: str) -> Tree | Problem:
+    """Return the values in a file, none for an empty one, or what is wrong with the file.
 
     A relative path starts at the working directory, which is the project's when Pulumi runs the
     program.
-
-    Raises:
-        SettingsError: the file cannot be read, or is not a values file.
     """
     try:
         text = Path(path).read_text(encoding="utf-8")
-        read = yaml.load_all(text, Loader=_Loader)
         # Helm goes through JSON too: keys become text, and what JSON cannot express is refused.
         documents = [
-            json.loads(json.dumps(found, allow_nan=False)) for found in read if found is not None
+            json.loads(json.dumps(found, allow_nan=False))
+            for found in yaml.load_all(text, Loader=_Loader)
+            if found is not None
         ]
     except OSError as error:
         hint = "" if Path(path).is_absolute() else f"; it is relative to the project, {Path.cwd()}"
-        raise _refusal(path, f"cannot be read: {error.strerror}{hint}") from None
+        reason = f"cannot be read: {error.strerror}{hint}"
     except yaml.MarkedYAMLError as error:
         line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise _refusal(path, f"is not valid YAML: {error.problem}{line}") from None
+        reason = f"is not valid YAML: {error.problem}{line}"
     except RecursionError:
-        raise _refusal(path, "is nested too deeply") from None
+        reason = "is nested too deeply"
     except _UNREADABLE as error:
-        reason = " ".join(str(error).split())
-        raise _refusal(path, f"cannot be parsed: {reason[:_LONGEST]}") from None
-    objects = [found for found in documents if _is_object(found)]
-    if objects:
-        kind = next(
-            (found["kind"] for found in objects if found["kind"] in _VALUES_IN), objects[0]["kind"]
-        )
+        reason = f"cannot be parsed: {' '.join(str(error).split())[:_LONGEST]}"
+    else:
+        mistake = _mistake(documents)
+        if mistake is None:
+            values: Tree = documents[0] if documents else {}
+            return values
+        reason = mistake
+    return Problem(
+        ("valuesFile",), f"{repr(path) if len(path) <= _LONGEST else shown(path)} {reason}"
+    )
+
+
+def _mistake(documents: Sequence[Any]) -> str | None:
+    """Return why documents are not one map of values; None if they are."""
+    kinds = [found["kind"] for found in documents if _is_object(found)]
+    if kinds:
+        kind = next((kind for kind in kinds if kind in _VALUES_IN), kinds[0])
         where = _VALUES_IN.get(kind)
         instead = f"only what is below {where} in it" if where else "only the values"
-        raise _refusal(
-            path,
-            f"is a Kubernetes object, {shown(kind)}, not a values file; put {instead} into a file",
+        return (
+            f"is a Kubernetes object, {shown(kind)}, not a values file; put {instead} into a file"
         )
     if len(documents) > 1:
-        raise _refusal(path, f"has {len(documents)} documents; a values file has one")
-    values = documents[0] if documents else {}
-    if not isinstance(values, dict):
-        raise _refusal(path, f"must contain a map of values, got {shown(values)}")
-    return values
+        return f"has {len(documents)} documents; a values file has one"
+    if documents and not isinstance(documents[0], dict):
+        return f"must contain a map of values, got {shown(documents[0])}"
+    return None
 
 
 def _is_object(document: object) -> bool:
     """Whether a document is a Kubernetes object."""
     return isinstance(document, dict) and all(
         isinstance(document.get(key), str) for key in ("apiVersion", "kind")
-    )
-
-
-def _refusal(path: str, what: str) -> SettingsError:
-    return SettingsError(
-        [f"valuesFile: {repr(path) if len(path) <= _LONGEST else shown(path)} {what}"]
     )
 
 

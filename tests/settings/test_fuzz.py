@@ -53,14 +53,9 @@ def check(config: dict[str, Any], secrets: Collection[str] = ()) -> None:
 
 
 def keys_in_file(config: dict[str, Any]) -> set[str]:
-    try:
-        return (
-            {*read_values_file(config["valuesFile"])}
-            if isinstance(config.get("valuesFile"), str)
-            else set()
-        )
-    except SettingsError:
-        return set()
+    path = config.get("valuesFile")
+    values = read_values_file(path) if isinstance(path, str) else {}
+    return set(values) if isinstance(values, dict) else set()
 
 
 @share(1)
