@@ -24,7 +24,7 @@ _WAIT_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Watching(Reply):
-    """An answer that goes on with the events, for ever."""
+    """A reply that streams events without end."""
 
     events: AsyncIterator[Event] | None = None
 
@@ -42,14 +42,12 @@ class _Server(FakeServer):
 
 
 class ApiServer:
-    """Serves a cluster from a thread of its own.
-
-    `denied` are the `verb resource` pairs nobody may do.
-    """
+    """Serves a cluster from its own thread."""
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
         self.denied: set[str] = set()
+        """The rights that nobody has, each as `verb resource`."""
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._server = _Server(self._script)
@@ -86,7 +84,7 @@ class ApiServer:
         path.write_text(json.dumps(kubeconfig(self._server.url)))
 
     def do(self, change: Callable[[], T]) -> T:
-        """Run something in the server's thread, where the cluster lives."""
+        """Run something in the server's thread, which owns the cluster."""
 
         async def changed() -> T:
             return change()
@@ -95,7 +93,7 @@ class ApiServer:
         return result
 
     def until(self, holds: Callable[[], bool]) -> None:
-        """Wait until it holds, looked at after each request."""
+        """Wait until a condition holds; it is checked after each request."""
 
         async def waited() -> None:
             async with asyncio.timeout(_WAIT_SECONDS):

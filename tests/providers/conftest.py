@@ -1,6 +1,6 @@
-"""Provider processes on clusters of their own.
+"""Provider processes, and a cluster for each test.
 
-One process serves a module; the kubeconfig leads it to a test's API.
+One process serves all tests: its kubeconfig leads it to the API server of the current one.
 """
 
 from collections.abc import Iterator
@@ -58,7 +58,7 @@ def _shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 @pytest.fixture
 def cluster() -> Cluster:
-    """A cluster of five nodes whose Jobs take no time worth speaking of."""
+    """A cluster of five nodes whose Jobs end almost at once."""
     made = Cluster(job_seconds=0.01)
     made.add_nodes(*(f"node-{number}" for number in range(5)))
     return made
@@ -72,7 +72,7 @@ def api(cluster: Cluster) -> Iterator[ApiServer]:
 
 @pytest.fixture
 def running(_shared: Running, api: ApiServer) -> Running:
-    """The shared provider process, on this test's cluster."""
+    """The shared provider process, on the cluster of this test."""
     api.write_kubeconfig(_shared.kubeconfig)
     _shared.engine.messages.clear()
     return _shared

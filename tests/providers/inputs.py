@@ -1,4 +1,4 @@
-"""Inputs of the dynamic resources as the program gives them, with only what a test cares about spelled out."""
+"""Inputs of the dynamic resources as the program gives them; a test names only what it changes."""
 
 from functools import cache
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from pulumi.output import Unknown
 
 from kata_components.manifests.dispatcher_job import cleanup_dispatcher_job, install_dispatcher_job
-from kata_components.manifests.job_templates import config_map
+from kata_components.manifests.job_templates import template_files
 from kata_components.manifests.yaml_text import yaml_text
 from kata_components.providers.installation_inputs import InstallationInputs
 from kata_components.providers.preflight_inputs import PreflightInputs
@@ -15,16 +15,16 @@ from kata_components.settings.load import load_settings
 from kata_components.settings.settings import Settings
 
 UNKNOWN = Unknown()  # type: ignore[no-untyped-call] # the SDK leaves it without types
-"""What a preview has in place of a value that only the update will know."""
+"""What a preview passes for a value that it does not know yet."""
 
 STACK = "kata-deploy/test"
 ROLLOUT_URN = "urn:pulumi:test::kata-deploy::t::kata-deploy-rollout"
 PREFLIGHT_URN = "urn:pulumi:test::kata-deploy::t::kata-deploy-preflight"
 INSTALLATION_URN = "urn:pulumi:test::kata-deploy::t::kata-deploy-installation"
 
-TEMPLATES: dict[str, str] = config_map(
+TEMPLATES = template_files(
     load_settings({"kataVersion": "4.0.0", "cluster": {"context": "c"}, "deploymentMode": "job"})
-)["data"]
+)
 
 
 @cache
@@ -42,23 +42,23 @@ def dispatched(version: str = "4.0.0", **changes: Any) -> dict[str, Any]:
     """Return the inputs of a `Rollout` that upstream's dispatcher paces."""
     settings = in_cluster(version)
     values = {"waves": [], "maxFailures": "100%", "notReady": "attempt", "kataVersion": version}
-    values["installJob"] = config_map(settings)["data"]["install-job.yaml"]
+    values["installJob"] = template_files(settings)["install-job.yaml"]
     values["dispatcherJob"] = yaml_text(install_dispatcher_job(settings))
     return rollout(**values | changes)
 
 
 def dispatched_installation(version: str = "4.0.0") -> dict[str, Any]:
-    """Return the inputs of the `Installation` beside it."""
+    """Return the inputs of an `Installation` that upstream's dispatcher cleans."""
     settings = in_cluster(version)
     return installation(
         kataVersion=version,
-        cleanupJob=config_map(settings)["data"]["cleanup-job.yaml"],
+        cleanupJob=template_files(settings)["cleanup-job.yaml"],
         dispatcherJob=yaml_text(cleanup_dispatcher_job(settings)),
     )
 
 
 def rollout(**changes: Any) -> dict[str, Any]:
-    """Return the inputs of a `Rollout`; keys of `changes` are as on the wire."""
+    """Return the inputs of a `Rollout`; keys of `changes` are as in the state."""
     values: dict[str, Any] = {
         "urn": ROLLOUT_URN,
         "stack": STACK,
@@ -88,12 +88,12 @@ GUARDED: dict[str, Any] = {
 
 
 def preflight(**changes: Any) -> dict[str, Any]:
-    """Return the inputs of a `Preflight`; keys of `changes` are as on the wire."""
+    """Return the inputs of a `Preflight`; keys of `changes` are as in the state."""
     return PreflightInputs.of({"urn": PREFLIGHT_URN, **GUARDED, **changes}).props()
 
 
 def installation(**changes: Any) -> dict[str, Any]:
-    """Return the inputs of an `Installation`; keys of `changes` are as on the wire."""
+    """Return the inputs of an `Installation`; keys of `changes` are as in the state."""
     values: dict[str, Any] = {
         "urn": INSTALLATION_URN,
         "parallelism": 3,

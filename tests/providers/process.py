@@ -1,7 +1,4 @@
-"""A dynamic provider as the engine runs it: a process of its own, driven over gRPC.
-
-And the engine it talks back to.
-"""
+"""A dynamic provider as the engine runs it, a process driven over gRPC; and its engine."""
 
 import json
 import os
@@ -29,16 +26,17 @@ _TIMEOUT = 20.0
 
 @dataclass(frozen=True)
 class Message:
-    """What a provider told the engine. `status` messages are replaced by the next one."""
+    """What a provider told the engine."""
 
     text: str
     urn: str
     severity: int
     status: bool
+    """Whether the next message replaces it."""
 
 
 class Engine(engine_pb2_grpc.EngineServicer):
-    """Keeps what it is told."""
+    """Records the messages of providers."""
 
     def __init__(self) -> None:
         self.messages: list[Message] = []
@@ -60,18 +58,18 @@ class Engine(engine_pb2_grpc.EngineServicer):
         self.stop()
 
     def stop(self) -> None:
-        """End as a killed engine does."""
+        """Stop as if killed."""
         self._server.stop(None).wait()
 
     def until(self, said: Callable[[Message], bool]) -> None:
-        """Wait for a message; a provider does not wait until its status has arrived."""
+        """Wait for a message: a provider sends its status without waiting for an answer."""
         with self._told:
             assert self._told.wait_for(lambda: any(map(said, self.messages)), _TIMEOUT), (
                 self.messages
             )
 
     def lines(self, urn: str) -> list[str]:
-        """Return the lines that stay on the row of a resource."""
+        """Return the lines that stay on a resource."""
         kept = [
             message.text for message in self.messages if message.urn == urn and not message.status
         ]
@@ -95,16 +93,16 @@ class Engine(engine_pb2_grpc.EngineServicer):
 
 @dataclass(frozen=True)
 class Checked:
-    """The answer of a check: the inputs to go on with, and what stands against it."""
+    """The answer of a check: the inputs to continue with, and the refusals."""
 
     inputs: dict[str, Any]
     failures: list[str]
 
 
 class Provider:
-    """A provider process, with the cluster of a kubeconfig as its stack's.
+    """A provider process for a stack whose cluster is that of a kubeconfig.
 
-    Calls raise `grpc.RpcError`.
+    Its methods raise `grpc.RpcError`.
     """
 
     def __init__(
@@ -147,7 +145,7 @@ class Provider:
         return Dynamic(self._stub, serialize_provider(provider))
 
     def ended(self) -> int:
-        """Wait for the process to end by itself; its exit code."""
+        """Wait until the process ends on its own; return its exit code."""
         return self._process.wait(_TIMEOUT)
 
     def cancel(self) -> None:
@@ -167,7 +165,7 @@ class Dynamic:
         return Checked(_dict(answer.inputs), [failure.reason for failure in answer.failures])
 
     def differs(self, news: dict[str, Any], olds: dict[str, Any]) -> bool:
-        """Ask of the resource with those outputs; an installation's id is among them."""
+        """Whether the inputs differ from those outputs, which have the id of an installation."""
         id_ = olds.get("installationId", "id")
         request = provider_pb2.DiffRequest(id=id_, olds=self._props(olds), news=self._props(news))
         answer = self.stub.Diff(request, timeout=_TIMEOUT)

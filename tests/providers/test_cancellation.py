@@ -1,4 +1,4 @@
-"""Ctrl-C reaches what runs and what begins later; an SDK that looks different is left alone."""
+"""Ctrl-C reaches work that runs and work that begins later; an unexpected SDK is left alone."""
 # ruff: noqa: N802, ARG002 - the protocol gives the names of methods and their arguments
 
 import ast
@@ -21,7 +21,7 @@ def _no_request_yet(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def plugin(monkeypatch: pytest.MonkeyPatch, servicer: Any) -> None:
-    """Let the process look like the SDK's plugin with that servicer."""
+    """Make the process look like the SDK's plugin with that servicer."""
     module = ModuleType("__main__")
     if servicer is not None:
         module.DynamicResourceProviderServicer = servicer  # type: ignore[attr-defined] # made up here
@@ -79,7 +79,7 @@ def test_an_sdk_that_looks_different_is_left_as_it_is(
 
 
 def test_the_sdk_in_use_looks_as_expected() -> None:
-    # Its module starts a server when it is imported, so its source is looked at.
+    # Importing its module starts a server, so read the source.
     spec = find_spec("pulumi.dynamic.__main__")
     assert spec is not None
     assert spec.origin is not None

@@ -97,7 +97,7 @@ def test_an_installation_with_unknown_inputs_differs() -> None:
     assert InstallationProvider().diff("i", known(), known() | {"cleanupJob": UNKNOWN}).changes
 
 
-def test_check_with_unknown_inputs_asks_no_cluster() -> None:
+def test_check_with_unknown_inputs_needs_no_cluster() -> None:
     news = {**inputs.rollout(), "__provider": "x", "installJob": UNKNOWN}
     for provider in (RolloutProvider(), InstallationProvider()):
         checked = provider.check({}, news)
@@ -105,7 +105,7 @@ def test_check_with_unknown_inputs_asks_no_cluster() -> None:
         assert checked.inputs == {key: value for key, value in news.items() if key != "__provider"}
 
 
-def test_read_of_a_rollout_gives_its_inputs_apart_from_what_came_of_them() -> None:
+def test_read_of_a_rollout_returns_its_inputs_without_its_results() -> None:
     props = rolled_out() | {"__provider": "x"}
     read = RolloutProvider().read("id", props)
     assert read.id == "id"
@@ -113,7 +113,7 @@ def test_read_of_a_rollout_gives_its_inputs_apart_from_what_came_of_them() -> No
     assert read.inputs == planned(5)
 
 
-def test_read_of_an_installation_gives_its_inputs_without_the_id() -> None:
+def test_read_of_an_installation_returns_its_inputs_without_the_id() -> None:
     read = InstallationProvider().read("i", known() | {"__provider": "x"})
     assert read.outs == known()
     assert read.inputs == inputs.installation(clusterUid="cluster-1")

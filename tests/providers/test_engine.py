@@ -1,4 +1,4 @@
-"""The engine as a provider reaches it, and what happens where it cannot be reached."""
+"""Messages to the engine, and what happens if it cannot be reached."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Whatever happens in a provider leaves it as one clean text."""
+"""Every error leaves a provider as one clean text."""
 
 import sys
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ def test_neither_errors_nor_refusals_steer_the_terminal() -> None:
 
 
 @pytest.mark.parametrize("error", [ValueError("x y"), SystemExit("x y"), KeyboardInterrupt("x y")])
-def test_unforeseen_ends_become_an_error_that_says_where_and_what(error: BaseException) -> None:
+def test_unexpected_errors_say_where_and_what(error: BaseException) -> None:
     text = str(raised(error))
     assert text.startswith(
         f"planning the rollout failed unexpectedly ({type(error).__name__}: x y). This is a bug"
@@ -51,7 +51,7 @@ def test_class_of_the_error_is_not_shown_with_a_module() -> None:
     assert ProviderError.__module__ == "builtins"
 
 
-def test_debugging_shows_the_unforeseen_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_debugging_shows_unexpected_errors_unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KATA_DEPLOY_DEBUG", "1")
     with pytest.raises(ZeroDivisionError), provider_errors("planning"):
         raise ZeroDivisionError

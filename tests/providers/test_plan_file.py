@@ -1,4 +1,4 @@
-"""The files of `rollout.reportDir`: a reader finds a whole one, whatever happens while it is written."""
+"""The files of `rollout.reportDir`: readers always find a complete one."""
 
 import json
 import stat

@@ -1,4 +1,4 @@
-"""`rollout.approvedPlan` through the real provider process: what it lets pass, and what it leaves alone."""
+"""`rollout.approvedPlan` with a real provider process: what it confirms, and what it does not."""
 
 import json
 import shutil
@@ -16,7 +16,7 @@ PLACE = Place(inputs.STACK, "cluster-1")
 
 
 def approve(reports: Path) -> str:
-    """Copy the plan a preview has written, as a person does who agrees with it."""
+    """Copy the plan that a preview has written, as someone does who agrees with it."""
     return str(shutil.copy(reports / "plan.json", reports / "approved.json"))
 
 

@@ -1,7 +1,4 @@
-"""Nodes of an architecture that the configuration does not suit are refused in both modes.
-
-Nothing is written.
-"""
+"""Nodes whose architecture the configuration does not suit are refused in both modes."""
 
 import json
 from typing import Any
@@ -24,7 +21,7 @@ DAEMONSET: dict[str, Any] = {
 
 @pytest.fixture
 def cluster(cluster: Cluster) -> Cluster:
-    """The cluster with one node that is not like the others."""
+    """The cluster, with one node unlike the others."""
     cluster.nodes["node-3"]["status"]["nodeInfo"]["architecture"] = "arm64"
     cluster.nodes["node-3"]["metadata"]["labels"]["pool"] = "arm"
     return cluster

@@ -1,4 +1,4 @@
-"""`Rollout` and `Installation` with upstream's dispatcher, as the engine drives them: a real process, over gRPC."""
+"""`Rollout` and `Installation` with upstream's dispatcher, in a real provider process."""
 
 from typing import Any
 
@@ -37,11 +37,6 @@ def up(running: Running, **changes: Any) -> dict[str, Any]:
 def command(job: str) -> list[str]:
     words: list[str] = yaml.safe_load(job)["spec"]["template"]["spec"]["containers"][0]["command"]
     return words
-
-
-def digest_of(checked: dict[str, Any]) -> str:
-    digest: str = yaml.safe_load(checked["plan"])["digest"]
-    return digest
 
 
 def test_check_shows_the_plan_and_the_job_that_will_run(running: Running, api: ApiServer) -> None:
@@ -140,8 +135,9 @@ def test_dispatcher_that_works_on_nodes_is_planned_for_from_its_command_line(
         inputs.dispatched("4.1.0", selectors=["kubernetes.io/hostname", "metal"])
     )
     assert checked.failures == []
+    digest = yaml.safe_load(checked.inputs["plan"])["digest"]
     assert running.engine.lines(ROLLOUT_URN)[:2] == [
-        f"plan: 5 of 6 selected nodes, at most 3 at a time (5 install, 1 skipped), digest {digest_of(checked.inputs)}",
+        f"plan: 5 of 6 selected nodes, at most 3 at a time (5 install, 1 skipped), digest {digest}",
         "  skipped control-plane: not tolerated by its Job: taint control-plane:NoSchedule",
     ]
     outputs = running.rollout.create(checked.inputs)[1]

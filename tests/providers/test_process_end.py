@@ -1,4 +1,4 @@
-"""How a provider process ends its work: cancelled, orphaned, or without a cluster to work on."""
+"""How a provider process stops: cancelled, orphaned, or without a cluster."""
 
 import time
 from contextlib import ExitStack
@@ -15,14 +15,14 @@ from tests.providers.conftest import Running
 from tests.providers.process import Engine, Provider
 
 Creating = Any
-"""A call under way; the SDK has no types for it."""
+"""A call in progress; the SDK has no types for it."""
 
 STAYS = "Running Jobs continue; no new Job is started. Run the same command again to continue."
 
 
 @pytest.fixture
 def rolling_out(fresh: Running, api: ApiServer, cluster: Cluster) -> Creating:
-    """A create in the middle of its first three nodes, whose Jobs do not end by themselves."""
+    """A create that waits for its first three nodes, whose Jobs hang."""
     cluster.fates.update(dict.fromkeys(cluster.nodes, "hangs"))
     fresh.installation.create(fresh.installation.check(inputs.installation()).inputs)
     creating = fresh.rollout.start_create(fresh.rollout.check(inputs.rollout(waves=[])).inputs)

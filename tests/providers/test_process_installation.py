@@ -1,4 +1,4 @@
-"""`Installation` as the engine drives it: a real provider process, over gRPC, against an API server."""
+"""`Installation` in a real provider process, against an API server."""
 
 from typing import Any
 
@@ -88,7 +88,7 @@ def test_renamed_stack_renames_the_lease_and_only_that(running: Running, cluster
         names.STACK_ANNOTATION: "kata-deploy/renamed",
     }
     assert not running.installation.differs(checked.inputs, updated)
-    # The copy of the state that still has the old name is a copy of somebody else's by now.
+    # A copy of the state with the old name is now a copy of another stack's.
     assert "belongs to the stack kata-deploy/renamed" in refusal(running, outputs)
 
 
@@ -209,6 +209,6 @@ def test_changes_that_would_orphan_nodes_are_refused_with_their_number(
 def test_installation_of_another_stack_is_refused(running: Running) -> None:
     create(running)
     assert (
-        "belongs to the stack kata-deploy/test (Lease kube-system/kata-deploy), this is kata-deploy/b"
-        in (refusal(running, stack="kata-deploy/b"))
-    )
+        "belongs to the stack kata-deploy/test (Lease kube-system/kata-deploy), "
+        "this is kata-deploy/b"
+    ) in refusal(running, stack="kata-deploy/b")

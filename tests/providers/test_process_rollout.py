@@ -1,4 +1,4 @@
-"""`Rollout` as the engine drives it: a real provider process, over gRPC, against an API server."""
+"""`Rollout` in a real provider process, against an API server."""
 
 from typing import Any
 
@@ -23,9 +23,7 @@ def up(running: Running, **changes: Any) -> dict[str, Any]:
     return running.rollout.create(checked.inputs)[1]
 
 
-def test_check_puts_the_plan_in_and_tells_it_on_the_resource(
-    running: Running, api: ApiServer
-) -> None:
+def test_check_adds_the_plan_and_shows_it_on_the_resource(running: Running, api: ApiServer) -> None:
     checked = running.rollout.check(inputs.rollout())
     assert checked.failures == []
     plan = yaml.safe_load(checked.inputs["plan"])
@@ -41,7 +39,7 @@ def test_check_puts_the_plan_in_and_tells_it_on_the_resource(
 
 
 @pytest.mark.usefixtures("installed")
-def test_what_would_meet_the_first_job_is_refused_while_something_is_pending(
+def test_what_the_first_job_would_meet_is_refused_while_something_is_pending(
     running: Running, cluster: Cluster, api: ApiServer
 ) -> None:
     outputs = up(running)
@@ -173,7 +171,7 @@ def test_empty_selection_of_an_installed_fleet_is_refused(running: Running) -> N
     )
 
 
-def test_missing_rights_are_told_together_before_anything_is_written(
+def test_missing_rights_are_named_together_before_anything_is_written(
     running: Running, api: ApiServer
 ) -> None:
     api.denied = {"patch nodes", "create jobs"}
@@ -198,10 +196,10 @@ PASSED = {
         ({"passed": PASSED | {"clusterUid": "cluster-2"}}, "clusterUid"),
     ],
 )
-def test_what_the_guard_rails_were_not_asked_about_is_refused(
+def test_what_the_guard_rails_have_not_checked_is_refused(
     running: Running, api: ApiServer, changes: dict[str, Any], says: str
 ) -> None:
-    """With `--target` the engine hands over what `Preflight` was at the last run."""
+    """With `--target` the engine passes on the last outputs of `Preflight`."""
     (failure,) = running.rollout.check(inputs.rollout(passed=PASSED) | changes).failures
     assert failure.startswith(f"the guard rails have not checked a changed {says}: `--target`")
     assert api.writes == []

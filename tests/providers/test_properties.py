@@ -1,11 +1,11 @@
-"""Properties as they cross the engine."""
+"""Resource properties, to the engine and back."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from kata_components.manifests.job_templates import config_map
+from kata_components.manifests.job_templates import template_files
 from kata_components.manifests.mounted_configs import mounted_fingerprints
 from kata_components.providers.installation_inputs import InstallationOutputs
 from kata_components.providers.properties import PropertyModel, unknowns
@@ -21,19 +21,17 @@ class Pace(PropertyModel, frozen=True, kw_only=True):
     report_dir: str | None = None
 
 
-def test_models_take_what_the_engine_makes_of_them_and_give_it_back() -> None:
-    wire = {"nodeCount": 5.0, "sizes": ["canary", 10.0], "outcome": {"from": "an older version"}}
-    assert Pace.of(wire) == Pace(node_count=5, sizes=("canary", 10))
-    assert Pace.of(wire).props() == {"nodeCount": 5, "sizes": ["canary", 10]}
+def test_models_read_what_the_engine_makes_of_them() -> None:
+    sent = {"nodeCount": 5.0, "sizes": ["canary", 10.0], "outcome": {"from": "an older version"}}
+    assert Pace.of(sent) == Pace(node_count=5, sizes=("canary", 10))
+    assert Pace.of(sent).props() == {"nodeCount": 5, "sizes": ["canary", 10]}
 
 
-def test_unknown_values_of_a_preview_are_seen() -> None:
+def test_unknown_values_of_a_preview_are_found() -> None:
     assert unknowns({"a": 1, "b": UNKNOWN, "c": None}) == {"b": UNKNOWN}
 
 
-def test_digest_of_a_rollout_changes_with_the_files_its_jobs_mount_and_with_nothing_else_of_them() -> (
-    None
-):
+def test_digest_of_a_rollout_covers_what_the_mounted_files_mean_and_not_their_text() -> None:
     def digests(drop_in: str, **values: Any) -> Mapping[int, str]:
         config = {
             "kataVersion": "4.0.0",
@@ -42,9 +40,9 @@ def test_digest_of_a_rollout_changes_with_the_files_its_jobs_mount_and_with_noth
             **values,
         }
         settings = load_settings(config | {"containerd": {"userDropIn": drop_in}})
-        job = config_map(settings)["data"]["install-job.yaml"]
-        wired = inputs.rollout(installJob=job, mounted=mounted_fingerprints(settings))
-        return RolloutInputs.of(wired).request.rules().digests
+        job = template_files(settings)["install-job.yaml"]
+        props = inputs.rollout(installJob=job, mounted=mounted_fingerprints(settings))
+        return RolloutInputs.of(props).request.rules().digests
 
     assert digests("a = 1") != digests("a = 2")
     assert (

@@ -1,4 +1,4 @@
-"""What the row of a resource shows while a run works."""
+"""What a resource shows during a run."""
 
 from dataclasses import replace
 
@@ -35,5 +35,6 @@ def test_status_ends_with_what_does_not_get_on(monkeypatch: pytest.MonkeyPatch) 
     )
     assert shown == [
         "0/5 installed, 1 running, 2 starting, 2 waiting; a: no pod of it is there; b: slow",
-        "0/5 installed, 1 running, 2 starting, 2 waiting, soaking, the next wave opens in 30s; b: slow",
+        "0/5 installed, 1 running, 2 starting, 2 waiting, soaking, "
+        "the next wave opens in 30s; b: slow",
     ]

@@ -1,4 +1,4 @@
-"""What an identity may not do is said in one text, as `kubectl` names it."""
+"""Missing rights are one text, in the words of `kubectl`."""
 # ruff: noqa: ARG002 - the protocol gives the arguments of methods
 
 from kata_components.providers.rights import missing_rights, rollout_rights
@@ -7,7 +7,7 @@ from tests.model.fake_api import FakeKubeApi
 from tests.model.virtual_loop import simulate
 
 
-class Asking(FakeKubeApi):
+class Denying(FakeKubeApi):
     """Denies some rights."""
 
     def __init__(self, *denied: str) -> None:
@@ -21,7 +21,7 @@ class Asking(FakeKubeApi):
 
 
 def test_missing_rights_are_named_as_kubectl_names_them() -> None:
-    api = Asking("patch nodes", "watch jobs kata", "update leases kata kata-deploy")
+    api = Denying("patch nodes", "watch jobs kata", "update leases kata kata-deploy")
     (text,) = simulate(missing_rights(api, "kata", rollout_rights("kata-deploy")))
     assert text.startswith(
         "this identity is not allowed to patch nodes, watch jobs.batch in kata, "
@@ -31,4 +31,4 @@ def test_missing_rights_are_named_as_kubectl_names_them() -> None:
 
 
 def test_with_all_rights_there_is_nothing_to_say() -> None:
-    assert simulate(missing_rights(Asking(), "kata", rollout_rights("kata-deploy"))) == []
+    assert simulate(missing_rights(Denying(), "kata", rollout_rights("kata-deploy"))) == []

@@ -1,4 +1,4 @@
-"""Work for a provider's method: connected to the stack's cluster, supervised, ended in time."""
+"""The work of a provider method: connected to the stack's cluster, and stopped in time."""
 
 import asyncio
 import functools
@@ -45,7 +45,7 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Closing:
     return made
 
 
-async def for_ever(_: KubeApi) -> NoReturn:
+async def forever(_: KubeApi) -> NoReturn:
     await asyncio.Event().wait()
     raise AssertionError("nothing sets the event")
 
@@ -89,7 +89,7 @@ def test_errors_of_the_work_pass_through(api: Closing, method: Callable[..., Any
 def test_cancelled_work_ends_as_stopped(api: Closing) -> None:
     async def cancelled(given: KubeApi) -> None:
         asyncio.get_running_loop().call_soon(cancellation.current.request)
-        await for_ever(given)
+        await forever(given)
 
     with pytest.raises(RolloutStoppedError, match=f"^cancelled. {STAYS}$"):
         session.run(WHERE, cancelled)
@@ -103,7 +103,7 @@ def test_work_without_an_engine_ends_as_stopped(
     answers = iter([False, False, True])
     monkeypatch.setattr(engine, "is_gone", lambda: next(answers))
     with pytest.raises(RolloutStoppedError, match=f"^the Pulumi engine is gone. {STAYS}$"):
-        session.run(WHERE, for_ever)
+        session.run(WHERE, forever)
     assert api.closed
 
 
@@ -114,7 +114,7 @@ def test_work_that_cleans_up_while_it_is_stopped_is_waited_for() -> None:
     async def cancelled(given: KubeApi) -> None:
         cancellation.current.request()
         try:
-            await for_ever(given)
+            await forever(given)
         finally:
             await asyncio.sleep(0)
             cleaned.append("released")
@@ -137,7 +137,7 @@ def test_listener_leaves_with_the_work() -> None:
 def test_reading_ends_with_a_cancellation_too(api: Closing) -> None:
     async def cancelled(given: KubeApi) -> None:
         asyncio.get_running_loop().call_soon(cancellation.current.request)
-        await for_ever(given)
+        await forever(given)
 
     with pytest.raises(RolloutStoppedError, match=r"^cancelled\. Nothing was started\."):
         session.read(WHERE, cancelled)
@@ -156,7 +156,7 @@ def test_a_cluster_that_does_not_answer_is_one_failure_of_the_check(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with Engine() as was_there:
-        # A port that is certainly nobody's API server: it has just been given back.
+        # No API server listens on a port that has just been closed.
         closed = was_there.address
     path = tmp_path / "kubeconfig"
     path.write_text(json.dumps(kubeconfig(f"http://{closed}")))
