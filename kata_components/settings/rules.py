@@ -127,7 +127,7 @@ def _inexpressible(term: NodeSelectorTerm, path: Path, by_name: str) -> Iterator
 
 
 def retention_in_job_mode(tree: Tree, profile: Profile) -> Iterator[Problem]:
-    """Yield a problem if Jobs may vanish before the dispatcher sees their end (contract 2.9, F11)."""
+    """Yield a problem if Jobs vanish before the dispatcher sees their end (contract 2.9, F11)."""
     seconds = at(tree, ("job", "ttlSecondsAfterFinished"))
     counts = tree.get("deploymentMode") == "job" and profile.traits.dispatcher_does_node_work
     if (
@@ -165,7 +165,7 @@ def unknown_shims(config: Mapping[str, Any], profile: Profile, version: str) -> 
 
 
 def no_shims(tree: Tree) -> Iterator[Problem]:
-    """Yield a problem when no shim is enabled: the node program would then install all (contract 4.6).
+    """Yield a problem when no shim is enabled: the node program would install all (contract 4.6).
 
     With custom runtimes that is intended: their base shims have to come from somewhere.
     """
