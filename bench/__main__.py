@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bench import control_plane
-from bench.fleet import Requests, add_images, fleet, label, rest
+from bench.fleet import Requests, add_images, fleet, rest
 from bench.stack import Stack
 from sandbox.paths import CHECKOUT
 
@@ -113,7 +113,7 @@ def sizes(nodes: int, large: int) -> Figures:
             rest()
             figures[f"preview_seconds_{size}"] = round(stack.previews(_PREVIEWS), 2)
             if size in {_FEW, large}:
-                label(cluster)
+                cluster.add_kata(cluster.workers())
                 figures[f"peak_mb_{size}"] = round(stack.up().usage.peak_mb, 1)
                 figures[f"state_bytes_{size}"] = len(stack.state())
     few, many = figures[f"preview_seconds_{_FEW}"], figures[f"preview_seconds_{large}"]

@@ -80,13 +80,6 @@ def add_images(cluster: Cluster) -> int:
         return len(json.dumps(kube.get(f"{_NODES}/{names[0]}")))
 
 
-def label(cluster: Cluster) -> None:
-    """Label every worker as if something else had installed Kata there."""
-    patch = {"metadata": {"labels": {"katacontainers.io/kata-runtime": "true"}}}
-    with cluster.connect() as kube:
-        in_parallel(lambda name: kube.merge(f"{_NODES}/{name}", patch), cluster.workers())
-
-
 class Requests:
     """Our requests since this object was made, including those of Pulumi's Kubernetes provider."""
 

@@ -80,6 +80,38 @@ def _add_behave(parser: argparse.ArgumentParser) -> None:
         "--not-ready", action="store_const", const="true", help="the kubelet reports nothing"
     )
     parser.add_argument("--seconds", metavar="S", help="how long a pod takes")
+    parser.add_argument(
+        "--handlers-after",
+        metavar="S",
+        help="publish handlers so long after the restart of the container runtime, or never",
+    )
+    parser.add_argument(
+        "--handlers-gone-after", metavar="S", help="the handlers vanish so long after that restart"
+    )
+    parser.add_argument(
+        "--no-handlers",
+        action="store_const",
+        const="true",
+        help="the kubelet has no status.runtimeHandlers",
+    )
+    parser.add_argument(
+        "--not-ready-seconds", metavar="S", help="NotReady for so long from that restart on"
+    )
+    parser.add_argument(
+        "--labels-again-after",
+        metavar="S",
+        help="Kata's labels are registered as false so long after that restart",
+    )
+    parser.add_argument(
+        "--unreported",
+        metavar="S",
+        nargs="?",
+        const="true",
+        help="machine ID and container runtime version are not reported (for S seconds)",
+    )
+    parser.add_argument(
+        "--distribution", choices=("k3s", "rke2"), help="whose kubelet the node seems to have"
+    )
 
 
 def _tools(_: Cluster, __: argparse.Namespace) -> None:

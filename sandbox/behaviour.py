@@ -4,18 +4,38 @@ The files in `stages/` say what happens when; this module adds what kwok's own f
 in every entry.
 """
 
+import json
+import re
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 import yaml
+
+from sandbox.nodes import RUNC
 
 STAGES = Path(__file__).parent / "stages"
 PREFIX = "sandbox.kata-deploy"
 _SECONDS = '.metadata.annotations["sandbox.kata-deploy/seconds"] // "1.5" | tonumber'
 """How long a simulated pod takes from start to end, all containers together; 1.5 by default."""
 
-SWITCHES = ("fail", "fail-times", "never-finishes", "not-ready", "seconds")
-"""What a label `sandbox.kata-deploy/<switch>` on a node can set."""
+_AFTER_RESTART = (
+    '(({seconds}) // "0" | tonumber) - now'
+    ' + (.metadata.annotations["sandbox.kata-deploy/restarted"] // "0" | tonumber / 1000)'
+)
+"""Seconds from now until so long after the last restart of the node's container runtime."""
+
+POD_SWITCHES = (
+    *("fail", "fail-times", "never-finishes", "not-ready", "seconds"),
+    *("handlers-after", "handlers-gone-after", "no-handlers", "labels-again-after"),
+    "not-ready-seconds",
+)
+"""What a label `sandbox.kata-deploy/<switch>` on a node sets for its pods."""
+
+NODE_SWITCHES = ("unreported", "distribution")
+"""What such a label sets for the node alone."""
+
+SWITCHES = (*POD_SWITCHES, *NODE_SWITCHES)
 
 Manifest = dict[str, Any]
 
@@ -43,13 +63,17 @@ def logs() -> Manifest:
 
 def policies() -> list[Manifest]:
     """Return the admission policies with their bindings."""
-    return [*_entries("policies"), *(_binding(name) for name in SWITCHES)]
+    return [*_entries("policies"), *(_binding(name) for name in POD_SWITCHES)]
 
 
 def _entries(name: str) -> list[Manifest]:
-    text = (STAGES / f"{name}.yaml").read_text(encoding="utf-8")
-    entries: list[Manifest] = yaml.safe_load(text.replace("(SECONDS)", f"({_SECONDS})"))
+    entries: list[Manifest] = yaml.safe_load(_text(f"{name}.yaml"))
     return entries
+
+
+def _text(file: str) -> str:
+    text = (STAGES / file).read_text(encoding="utf-8").replace("(SECONDS)", f"({_SECONDS})")
+    return re.sub(r"( *)\(RUNC\)", lambda found: indent(yaml.safe_dump(RUNC), found[1]), text)
 
 
 def _stage(entry: Manifest) -> Manifest:
@@ -59,10 +83,8 @@ def _stage(entry: Manifest) -> Manifest:
         "weight": entry.get("weight", 0),
         "steps": _steps(entry),
     }
-    if "seconds" in entry:
-        spec["delay"] = {
-            "durationFrom": {"jq": {"expression": f'({entry["seconds"]}) | tostring + "s"'}}
-        }
+    if seconds := _seconds(entry):
+        spec["delay"] = {"durationFrom": {"jq": {"expression": f'({seconds}) | tostring + "s"'}}}
     return {
         "apiVersion": "kwok.x-k8s.io/v1alpha1",
         "kind": "Stage",
@@ -71,32 +93,38 @@ def _stage(entry: Manifest) -> Manifest:
     }
 
 
+def _seconds(entry: Manifest) -> str:
+    if "secondsAfterRestart" in entry:
+        return _AFTER_RESTART.format(seconds=entry["secondsAfterRestart"])
+    return str(entry.get("seconds", ""))
+
+
 def _steps(entry: Manifest) -> list[Manifest]:
     steps: list[Manifest] = []
-    if "nodeLabels" in entry:
-        steps.append(
-            {
-                "apply": {
-                    "subresource": "status",
-                    "type": "merge",
-                    "template": _node(entry["nodeLabels"]),
-                }
-            }
-        )
+    if "nodeLabels" in entry or "restartsRuntime" in entry:
+        steps.append({"apply": _patch(_of_the_node(entry)) | {"type": "strategic"}})
+    if "node" in entry:
+        steps.append({"patch": _patch(entry["node"])})
     if "status" in entry:
-        steps.append(
-            {"patch": {"subresource": "status", "root": "status", "template": entry["status"]}}
-        )
+        steps.append({"patch": _patch(entry["status"]) | {"root": "status"}})
     if entry.get("delete"):
         steps.append({"delete": True})
     return steps
 
 
-def _node(labels: dict[str, str | None]) -> str:
-    """Return a patch for the pod's node.
+def _patch(template: str) -> Manifest:
+    """Return a patch of `status`, which may change labels and annotations as well.
 
-    It goes to `status`: otherwise kwok would try to create the node first.
+    Patching the node of a pod otherwise, kwok would try to create it first.
     """
+    return {"subresource": "status", "template": template}
+
+
+def _of_the_node(entry: Manifest) -> str:
+    """Return the template of a patch of the pod's node."""
+    labels = entry.get("nodeLabels", {})
+    if "restartsRuntime" in entry:
+        return _text("runtime-restart.gotpl").replace("(LABELS)", json.dumps(labels))
     metadata = {"name": "{{ .spec.nodeName }}", "labels": labels}
     return yaml.safe_dump({"apiVersion": "v1", "kind": "Node", "metadata": metadata})
 

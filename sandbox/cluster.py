@@ -6,7 +6,7 @@ objects, `behaviour` is what a kubelet does.
 
 import itertools
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -24,6 +24,13 @@ _SECONDS_TO_BE_READY = 60.0
 _POLL_EVERY = 0.05
 _NODES = "/api/v1/nodes"
 _ADMISSION = "/apis/admissionregistration.k8s.io/v1"
+
+_SHOWN: dict[str, Callable[[Manifest], bool]] = {
+    "no-handlers": lambda status: "runtimeHandlers" not in status,
+    "unreported": lambda status: not status["nodeInfo"]["machineID"],
+    "distribution": lambda status: "+" in status["nodeInfo"]["kubeletVersion"],
+}
+"""Whether the status of a node shows a switch, of those that change it at once."""
 
 
 class Cluster:
@@ -143,7 +150,8 @@ class Cluster:
     def behave(self, node: str, **switches: str | None) -> None:
         """Set switches of a node (`fail_times="2"`), or clear them (None), for pods created later.
 
-        A node that becomes ready again also starts the pods that are waiting on it.
+        Those that change what the node reports have done so on return. A node that becomes ready
+        again also starts the pods that are waiting on it.
 
         Raises:
             SandboxError: There is no such switch or node.
@@ -154,11 +162,31 @@ class Cluster:
                 f"no such switch: {', '.join(unknown)}; choose from {', '.join(behaviour.SWITCHES)}"
             )
         labels = {behaviour.switch(name): value for name, value in chosen.items()}
+        of_pods = {
+            key: labels[key]
+            for key in map(behaviour.switch, behaviour.POD_SWITCHES)
+            if key in labels
+        }
         with self.connect() as kube:
-            kube.merge(f"{_NODES}/{node}", {"metadata": {"labels": labels}})
-            _wait_until_pods_see(kube, node, labels)
+            # A switch of an earlier pod that is still to take effect is an annotation of that name.
+            patch = {"labels": labels, "annotations": dict.fromkeys(labels)}
+            kube.merge(f"{_NODES}/{node}", {"metadata": patch})
+            _wait_until_pods_see(kube, node, of_pods)
+            _wait_until_node_shows(kube, node, chosen)
             if chosen.get("not-ready", "true") != "true":
                 self._start_waiting_pods(kube, node)
+
+    def add_kata(self, names: Sequence[str]) -> None:
+        """Make nodes look as if Kata had been installed on them by other means."""
+        patch = {
+            "metadata": {
+                "labels": {"katacontainers.io/kata-runtime": "true"},
+                "annotations": {f"{behaviour.PREFIX}/handlers.default": "kata-qemu"},
+            },
+            "status": {"runtimeHandlers": [*nodes.RUNC, {"name": "kata-qemu"}]},
+        }
+        with self.connect() as kube:
+            in_parallel(lambda name: kube.merge(f"{_NODES}/{name}/status", patch), names)
 
     def pod_seconds(self, seconds: float | None, namespace: str = "kube-system") -> None:
         """Set how long each pod of a namespace takes from now on; None means the default."""
@@ -247,4 +275,17 @@ def _wait_until_pods_see(kube: Kube, node: str, switches: Mapping[str, str | Non
             raise SandboxError(
                 f"pods on {node} do not see {switches} after {_SECONDS_TO_LEARN} s: {seen}"
             )
+        time.sleep(_POLL_EVERY)
+
+
+def _wait_until_node_shows(kube: Kube, node: str, switches: Mapping[str, str | None]) -> None:
+    """Wait until the kubelet reports what these switches ask for."""
+    expected = {name: value is not None for name, value in switches.items() if name in _SHOWN}
+    deadline = time.monotonic() + _SECONDS_TO_LEARN
+    while True:
+        status = kube.get(f"{_NODES}/{node}")["status"] if expected else {}
+        if all(_SHOWN[name](status) == value for name, value in expected.items()):
+            return
+        if time.monotonic() > deadline:
+            raise SandboxError(f"{node} does not show {switches} after {_SECONDS_TO_LEARN} s")
         time.sleep(_POLL_EVERY)

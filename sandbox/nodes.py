@@ -8,6 +8,12 @@ from typing import Any
 from sandbox.tools.catalog import KUBERNETES_VERSION
 
 CONTROL_PLANES = 3
+RUNC = [
+    {"name": name, "features": {"recursiveReadOnlyMounts": True, "userNamespaces": True}}
+    for name in ("", "runc")
+]
+"""`status.runtimeHandlers` of a node without Kata; the default handler has no name."""
+
 _ZONES = ("a", "b", "c")
 _REGION = "local-1"
 _CONTROL_PLANE_ROLE = "node-role.kubernetes.io/control-plane"
@@ -104,4 +110,5 @@ def _status(architecture: str, system: System) -> dict[str, Any]:
             "osImage": system.os_image,
             "systemUUID": str(uuid.uuid4()),
         },
+        "runtimeHandlers": RUNC,
     }

@@ -19,6 +19,8 @@ from tests.e2e.stack import CHECKOUT, NAME, Stack
 
 WORKERS = 24
 POD_SECONDS = 0.5
+_OF_KATA = ("katacontainers.io/", "sandbox.kata-deploy/handlers.")
+"""In labels and annotations of a node with Kata: ours and upstream's, and the sandbox's own."""
 
 
 @pytest.fixture(scope="session")
@@ -105,10 +107,9 @@ def fresh_fleet(cluster: Cluster) -> None:
 
 def _forget_kata(kube: Kube, metadata: dict[str, Any]) -> None:
     """Remove what a failed test has left on a node, so that the next test does not fail too."""
-    kinds = ("labels", "annotations")
     left = {
-        kind: {key: None for key in metadata.get(kind, {}) if "katacontainers.io/" in key}
-        for kind in kinds
+        kind: {key: None for key in metadata.get(kind, {}) if any(part in key for part in _OF_KATA)}
+        for kind in ("labels", "annotations")
     }
     if any(left.values()):
         kube.merge(f"/api/v1/nodes/{metadata['name']}", {"metadata": left})

@@ -106,8 +106,7 @@ def test_a_release_of_job_mode(
 ) -> None:
     before = everything(kube)
     taken = [path for path in helm_install(stack.config) if "dispatcher" not in path]
-    for node in cluster.workers():
-        kube.merge(f"/api/v1/nodes/{node}", {"metadata": {"labels": {LABEL: "true"}}})
+    cluster.add_kata(cluster.workers())
 
     refused = stack.preview()
     assert refused.code != 0

@@ -15,7 +15,7 @@ from kata_components.manifests.objects import kept_objects
 from kata_components.settings.load import load_settings
 from sandbox.cluster import Cluster
 from sandbox.control_plane import ADMIN
-from sandbox.kube import Kube
+from sandbox.kube import Kube, in_parallel
 from tests.e2e.conftest import path_of
 from tests.e2e.observe import Audit, everything
 from tests.e2e.stack import Stack
@@ -89,6 +89,7 @@ def test_nodes_of_job_mode_are_adopted_where_a_controller_applied_the_templates(
     apply: Apply, stack: Stack, cluster: Cluster, kube: Kube
 ) -> None:
     workers = cluster.workers()
+    in_parallel(lambda node: cluster.behave(node, no_handlers="true"), workers)
     for node in workers:
         kube.merge(f"/api/v1/nodes/{node}", {"metadata": {"labels": {names.RUNTIME_LABEL: "true"}}})
     stack.configure(rollout={"existing": "adopt"})

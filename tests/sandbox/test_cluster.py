@@ -1,7 +1,7 @@
 """The simulated kubelet, on a cluster of its own."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,66 +11,16 @@ from sandbox.cluster import Cluster
 from sandbox.control_plane import OPERATOR
 from sandbox.errors import SandboxError
 from sandbox.kube import Kube
+from sandbox.nodes import worker_name
+from tests.sandbox.jobs import JOBS, condition, pods_of
 from tests.sandbox.waiting import until
 
 pytestmark = pytest.mark.e2e
 
-JOBS = "/apis/batch/v1/namespaces/default/jobs"
-PODS = "/api/v1/namespaces/default/pods"
 DAEMON_SETS = "/apis/apps/v1/namespaces/default/daemonsets"
 LABEL = "katacontainers.io/kata-runtime"
 INSTALL = ["host-check", "artifacts", "cri", "label"]
 CLEANUP = ["unlabel", "revert-cri", "remove-artifacts"]
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    cluster = Cluster("sandbox-tests", tmp_path_factory.mktemp("sandbox"))
-    cluster.start(8)
-    cluster.pod_seconds(0.4, namespace="default")
-    yield cluster
-    cluster.delete()
-
-
-@pytest.fixture
-def kube(cluster: Cluster) -> Iterator[Kube]:
-    with cluster.connect() as kube:
-        yield kube
-
-
-@pytest.fixture
-def run(kube: Kube, request: pytest.FixtureRequest) -> Callable[[str, list[str]], str]:
-    """Start a Job with one pod on a node and return the Job's name."""
-
-    def start(node: str, containers: list[str], **spec: Any) -> str:
-        *init, main = [{"name": name, "image": "none"} for name in containers]
-        pod = {
-            "restartPolicy": "Never",
-            "nodeName": node,
-            "initContainers": init,
-            "containers": [main],
-        }
-        name = f"{node}-{abs(hash(request.node.name)) % 10**8}-{len(containers)}"
-        job = {
-            "metadata": {"name": name},
-            "spec": {"backoffLimit": 0, **spec, "template": {"spec": pod}},
-        }
-        kube.create(JOBS, {"apiVersion": "batch/v1", "kind": "Job", **job})
-        return name
-
-    return start
-
-
-def condition(kube: Kube, job: str) -> str:
-    conditions = kube.get(f"{JOBS}/{job}")["status"].get("conditions", [])
-    return next(
-        (entry["type"] for entry in conditions if entry["type"] in ("Complete", "Failed")), ""
-    )
-
-
-def pods_of(kube: Kube, job: str) -> list[dict[str, Any]]:
-    items: list[dict[str, Any]] = kube.get(PODS, labelSelector=f"job-name={job}")["items"]
-    return items
 
 
 def label_of(kube: Kube, node: str) -> str | None:
@@ -221,21 +171,24 @@ def test_daemon_pods_label_their_nodes_while_they_live(kube: Kube) -> None:
 
 
 def test_nodes_come_go_and_are_replaced(cluster: Cluster, kube: Kube) -> None:
-    assert cluster.add_nodes(2) == ["worker-0009", "worker-0010"]
-    before = kube.get("/api/v1/nodes/worker-0009")
-    cluster.replace_node("worker-0009")
-    after = kube.get("/api/v1/nodes/worker-0009")
+    names = cluster.workers()
+    added = cluster.add_nodes(2)
+    assert added == [worker_name(len(names) + 1), worker_name(len(names) + 2)]
+    before = kube.get(f"/api/v1/nodes/{added[0]}")
+    cluster.replace_node(added[0])
+    after = kube.get(f"/api/v1/nodes/{added[0]}")
     assert before["metadata"]["uid"] != after["metadata"]["uid"]
     assert before["status"]["nodeInfo"]["machineID"] != after["status"]["nodeInfo"]["machineID"]
-    cluster.remove_nodes(["worker-0009", "worker-0010"])
-    assert len(cluster.workers()) == 8
+    cluster.remove_nodes(added)
+    assert cluster.workers() == names
 
 
 def test_a_killed_api_server_comes_back_with_everything(cluster: Cluster, kube: Kube) -> None:
+    names = cluster.workers()
     cluster.kill_apiserver()
     assert not kube.answers()
     cluster.start_apiserver()
-    assert len(cluster.workers()) == 8
+    assert cluster.workers() == names
 
 
 def test_a_stopped_cluster_starts_again_as_it_was(cluster: Cluster) -> None:
