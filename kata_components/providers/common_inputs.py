@@ -41,6 +41,10 @@ class CommonInputs(PropertyModel, frozen=True, kw_only=True):
         """The name of the Lease in the cluster."""
         return names.base(self.suffix)
 
+    def resource_id(self, kind: str) -> str:
+        """Return the id of a resource that represents nothing in the cluster."""
+        return f"{self.namespace}/{kind}{self.suffix and '-' + self.suffix}"
+
     def to_pass(self, cluster_uid: str) -> Passed:
         """Return what the guard rails must let pass on that cluster."""
         return Passed(

@@ -111,12 +111,12 @@ async def _restore(api: KubeApi, inputs: InstallationInputs, identity: str) -> N
 
 
 async def _take_over(api: KubeApi, inputs: InstallationInputs) -> None:
-    if inputs.released and await evidence.is_of_another_installer(
+    if inputs.to_adopt and await evidence.is_of_another_installer(
         api, inputs.namespace, inputs.suffix
     ):
         # First, since nothing else shows afterwards that there was a release.
         await installation.note_takeover(api, inputs.namespace, inputs.lease_name)
-    done = await adoption.adopt(api, inputs.released)
+    done = await adoption.adopt(api, inputs.to_adopt)
     if done:
         engine.warning(done, inputs.urn)
 

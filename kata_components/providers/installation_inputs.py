@@ -31,7 +31,7 @@ class InstallationInputs(GuardedInputs, frozen=True, kw_only=True):
         return structs.replace(super().lasting, lease=None)
 
     @property
-    def released(self) -> tuple[ObjectName, ...]:
+    def to_adopt(self) -> tuple[ObjectName, ...]:
         """The objects to take over if a Helm release has them."""
         return tuple(map(ObjectName.parse, self.objects)) if self.existing == "adopt" else ()
 

@@ -49,16 +49,13 @@ class PreflightProvider(ClusterProvider):
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Store what was checked."""
         with provider_errors("storing what was checked"):
-            checked = PreflightInputs.of(props)
-            return CreateResult(
-                f"{checked.namespace}/preflight{checked.suffix and '-' + checked.suffix}",
-                _kept(props),
-            )
+            inputs = PreflightInputs.of(props)
+            return CreateResult(inputs.resource_id("preflight"), inputs.lasting.props())
 
     def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
         """Store what was checked."""
         with provider_errors("storing what was checked"):
-            return UpdateResult(_kept(news))
+            return UpdateResult(PreflightInputs.of(news).lasting.props())
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """Return what is known: there is nothing in the cluster to read."""
@@ -69,14 +66,11 @@ class PreflightProvider(ClusterProvider):
         """Do nothing: there is nothing in the cluster to delete."""
 
 
-def _kept(props: dict[str, Any]) -> dict[str, Any]:
-    return PreflightInputs.of(props).lasting.props()
-
-
 class Preflight(Resource, module="kata", name="Preflight"):
     """What was checked before anything changed."""
 
     passed: pulumi.Output[dict[str, Any]]
+    """What `Rollout` is told, as `Passed`."""
 
     def __init__(
         self, name: str, inputs: PreflightInputs, opts: pulumi.ResourceOptions | None = None

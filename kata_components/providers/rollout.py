@@ -64,10 +64,7 @@ class RolloutProvider(ClusterProvider):
         An error saves nothing; the next up resumes from what the cluster holds.
         """
         inputs = RolloutInputs.of(props)
-        return CreateResult(
-            f"{inputs.namespace}/rollout{inputs.suffix and '-' + inputs.suffix}",
-            self._rollout(inputs),
-        )
+        return CreateResult(inputs.resource_id("rollout"), self._rollout(inputs))
 
     def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
         """Run the next rollout; an error keeps the old outputs."""
