@@ -1,15 +1,16 @@
 """The part of the Kubernetes API that this project uses, as protocols for client and doubles."""
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Final, Protocol
 
-from kata_components.kubernetes.nodes import AnnotatedNode, Node
+from kata_components.kubernetes.nodes import AnnotatedNode, Node, Taint
 from kata_components.kubernetes.objects import (
     Job,
     JobEvent,
     JobList,
     Lease,
+    MetadataEvent,
     ObjectMetadata,
     OwnedObject,
 )
@@ -31,6 +32,25 @@ class NodeApi(Protocol):
 
     async def get_node(self, name: str) -> Node:
         """Return one node."""
+
+    async def patch_node(
+        self,
+        name: str,
+        uid: str,
+        *,
+        annotations: Mapping[str, str | None],
+        labels: Mapping[str, str | None],
+        taints: Sequence[Taint] | None = None,
+        resource_version: str = "",
+    ) -> Node:
+        """Set annotations and labels of the node with that UID, and return it; None removes one.
+
+        `taints` replaces all its taints. 409 when the node of that name has another UID, or when
+        its version is not the one given.
+
+        Raises:
+            ValueError: there are taints but no version, so those set meanwhile would be lost.
+        """
 
     async def annotate_node(
         self,
@@ -61,6 +81,16 @@ class KubeApi(NodeApi, Protocol):
 
     async def list_node_metadata(self, selector: str = "") -> list[AnnotatedNode]:
         """Return names and annotations of matching nodes, for a fraction of the bytes."""
+
+    def watch_node_metadata(
+        self, resource_version: str = ""
+    ) -> AsyncGenerator[MetadataEvent, None]:
+        """Yield the metadata of nodes that change after a version, reconnecting as needed.
+
+        Without a version, an ADDED event of each node comes first. These may come more than once,
+        and the deletion of a node may be missed when they do. `ExpiredError`: start again without a
+        version. Close it (`aclose`) when it is not read to its end.
+        """
 
     async def list_jobs(self, namespace: str, selector: str) -> JobList:
         """Return the Jobs that a label selector matches, and the position to watch from."""

@@ -1,11 +1,13 @@
-"""Decodes the bodies of answers, and makes those of deletions."""
+"""Decodes the bodies of answers, and makes those of deletions and patches."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
 
 from kata_components.errors import ClusterError
 from kata_components.foreign import bounded
+from kata_components.kubernetes.nodes import Taint
 
 T = TypeVar("T")
 
@@ -33,3 +35,29 @@ def deletion(uid: str = "") -> dict[str, Any]:
         "propagationPolicy": "Background",
     }
     return options | {"preconditions": {"uid": uid}} if uid else options
+
+
+def node_patch(
+    uid: str,
+    annotations: Mapping[str, str | None],
+    labels: Mapping[str, str | None],
+    taints: Sequence[Taint] | None,
+    resource_version: str,
+) -> dict[str, Any]:
+    """Return the body of a merge patch of a node, limited to a UID and (if given) a version.
+
+    Raises:
+        ValueError: there are taints but no version.
+    """
+    metadata: dict[str, Any] = {"uid": uid}
+    if resource_version:
+        metadata["resourceVersion"] = resource_version
+    if annotations:
+        metadata["annotations"] = dict(annotations)
+    if labels:
+        metadata["labels"] = dict(labels)
+    if taints is None:
+        return {"metadata": metadata}
+    if not resource_version:
+        raise ValueError("a patch of taints replaces all of them: it needs the node's version")
+    return {"metadata": metadata, "spec": {"taints": list(taints)}}

@@ -1,13 +1,13 @@
 # ruff: noqa: D102 - the methods are documented in `KubeApi`
 """The real implementation of `KubeApi`: paths, media types and records, over one `Connection`.
 
-Reads are repeated after transient failures, writes are one attempt. Writes ask for metadata alone
-(`PartialObjectMetadata`) as their answer: nothing else of it is used, and a deletecollection would
-send back every object.
+Reads are repeated after transient failures, writes are one attempt. Where nothing else of a write's
+answer is used, it asks for metadata alone (`PartialObjectMetadata`): a deletecollection would send
+back every object.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, contextmanager
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -16,12 +16,13 @@ from kata_components.errors import ApiError
 from kata_components.kubernetes import bodies, paths
 from kata_components.kubernetes.api import KubeApi, Manifest
 from kata_components.kubernetes.connection import Call, Connection
-from kata_components.kubernetes.nodes import AnnotatedNode, Node
+from kata_components.kubernetes.nodes import AnnotatedNode, Node, Taint
 from kata_components.kubernetes.objects import (
     Job,
     JobEvent,
     JobList,
     Lease,
+    MetadataEvent,
     ObjectMetadata,
     OwnedObject,
     Page,
@@ -31,7 +32,7 @@ from kata_components.kubernetes.pods import Event, Pod
 from kata_components.kubernetes.retry import Retry
 from kata_components.kubernetes.reviews import AccessReview, access_review
 from kata_components.kubernetes.transport import Allowed, always
-from kata_components.kubernetes.watch import JobWatcher
+from kata_components.kubernetes.watch import Watches
 
 _PAGE_SIZE: Final = 500
 _NODE_PAGE_SIZE: Final = 300
@@ -69,8 +70,7 @@ class HttpKubeApi(KubeApi):
     ) -> None:
         self._connection = connection
         self._retry = retry
-        self._idle_limit = idle_limit
-        self._watchers: dict[tuple[str, str], JobWatcher] = {}
+        self._watches = Watches(connection, retry, idle_limit)
         self._allowed: Allowed = always
 
     @contextmanager
@@ -90,6 +90,21 @@ class HttpKubeApi(KubeApi):
     async def get_node(self, name: str) -> Node:
         return await self._get(paths.item(_CORE, "nodes", name), Node)
 
+    async def patch_node(
+        self,
+        name: str,
+        uid: str,
+        *,
+        annotations: Mapping[str, str | None],
+        labels: Mapping[str, str | None],
+        taints: Sequence[Taint] | None = None,
+        resource_version: str = "",
+    ) -> Node:
+        patch = bodies.node_patch(uid, annotations, labels, taints, resource_version)
+        path = paths.item(_CORE, "nodes", name)
+        answer = await self._write("PATCH", path, patch, accept=_JSON, content_type=_MERGE_PATCH)
+        return bodies.decode(answer, Node)
+
     async def annotate_node(
         self,
         name: str,
@@ -97,10 +112,13 @@ class HttpKubeApi(KubeApi):
         annotations: Mapping[str, str | None],
         labels: Mapping[str, str | None] | None = None,
     ) -> None:
-        metadata: dict[str, Any] = {"uid": uid, "annotations": dict(annotations)}
-        if labels:
-            metadata["labels"] = dict(labels)
-        await self._patch(paths.item(_CORE, "nodes", name), metadata)
+        await self.patch_node(name, uid, annotations=annotations, labels=labels or {})
+
+    def watch_node_metadata(
+        self, resource_version: str = ""
+    ) -> AsyncGenerator[MetadataEvent, None]:
+        watcher = self._watches.of(_NODES, ObjectMetadata, "nodes", accept=_METADATA)
+        return watcher.events(resource_version)
 
     async def list_jobs(self, namespace: str, selector: str) -> JobList:
         path = paths.collection(_BATCH, "jobs", namespace)
@@ -110,19 +128,8 @@ class HttpKubeApi(KubeApi):
     def watch_jobs(
         self, namespace: str, selector: str, resource_version: str
     ) -> AsyncGenerator[JobEvent, None]:
-        watcher = self._watchers.get((namespace, selector))
-        if watcher is None:
-            path = paths.collection(_BATCH, "jobs", namespace)
-
-            def open_watch(
-                query: Mapping[str, str],
-            ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
-                url = paths.with_query(path, {**query, "labelSelector": selector})
-                # Uncompressed: compressing a stream may hold events back.
-                return self._connection.stream(Call(path=url, compressed=False), self._idle_limit)
-
-            watcher = self._watchers[namespace, selector] = JobWatcher(open_watch, self._retry)
-        return watcher.events(resource_version)
+        path = paths.collection(_BATCH, "jobs", namespace)
+        return self._watches.of(path, Job, "Jobs", selector=selector).events(resource_version)
 
     async def create_job(self, namespace: str, manifest: Manifest) -> Job:
         path = paths.collection(_BATCH, "jobs", namespace)

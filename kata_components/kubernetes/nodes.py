@@ -49,12 +49,13 @@ class NodeStatus(ApiRecord):
     runtime_handlers: list[RuntimeHandler] | None = None
 
 
-class Taint(ApiRecord):
-    """One entry of `spec.taints`."""
+class Taint(ApiRecord, omit_defaults=True):
+    """One entry of `spec.taints`, with all its fields: it may be written back."""
 
     key: str
     effect: str
     value: str | None = None
+    time_added: str | None = None
 
 
 class NodeSpec(ApiRecord):

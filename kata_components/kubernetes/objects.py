@@ -122,13 +122,6 @@ class JobList(ApiRecord):
     resource_version: str
 
 
-class JobEvent(ApiRecord):
-    """One event of a watch on Jobs."""
-
-    type: Literal["ADDED", "MODIFIED", "DELETED"]
-    object: Job
-
-
 class LeaseSpec(ApiRecord):
     """`spec` of a Lease; times are RFC 3339 with microseconds."""
 
@@ -173,6 +166,17 @@ class DaemonSet(ApiRecord):
 
 
 T = TypeVar("T")
+
+
+class WatchEvent(ApiRecord, Generic[T]):
+    """One event of a watch."""
+
+    type: Literal["ADDED", "MODIFIED", "DELETED"]
+    object: T
+
+
+JobEvent = WatchEvent[Job]
+MetadataEvent = WatchEvent[ObjectMetadata]
 
 
 class ListMetadata(ApiRecord):

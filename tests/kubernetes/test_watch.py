@@ -134,7 +134,7 @@ async def test_half_a_line_at_the_end_is_dropped(wired: Wire) -> None:
 
 async def test_a_line_that_is_not_an_event_is_an_error(wired: Wire) -> None:
     wire = wired(in_turn(stream(b"<html>\n")))
-    with pytest.raises(ClusterError, match="not an event"):
+    with pytest.raises(ClusterError, match="the watch on Jobs sent a line that is not an event"):
         await anext(wire.api.watch_jobs("ns", "", "5"))
 
 

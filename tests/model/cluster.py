@@ -6,20 +6,22 @@ through sockets.
 
 import asyncio
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from kata_components import names
 from tests.model import pods
 from tests.model.dispatcher import DispatcherModel, is_dispatcher
-from tests.model.store import HOME, Namespace, Object, RefusedError, Store, merged
+from tests.model.history import Object, RefusedError
+from tests.model.nodes import Nodes
+from tests.model.store import HOME, Namespace
 
 Fate = Literal["succeeds", "fails", "hangs"]
 
 
 @dataclass
-class Cluster(Store):
+class Cluster(Nodes):
     """Jobs, pods and nodes; what must never happen is recorded, not prevented."""
 
     job_seconds: float = 4.0
@@ -49,33 +51,6 @@ class Cluster(Store):
     """The log of every failed stage."""
 
     # What tests set up and inspect.
-
-    def add_nodes(
-        self,
-        *node_names: str,
-        ready: bool = True,
-        labels: dict[str, str] | None = None,
-        taints: Sequence[Object] = (),
-    ) -> None:
-        for name in node_names:
-            status = "True" if ready else "Unknown"
-            self.nodes[name] = {
-                "metadata": {
-                    "name": name,
-                    "uid": f"uid-{name}",
-                    "labels": {"kubernetes.io/hostname": name, **(labels or {})},
-                    "annotations": {},
-                },
-                "spec": {"taints": list(taints)},
-                "status": {
-                    "conditions": [{"type": "Ready", "status": status}],
-                    "nodeInfo": {"machineID": f"machine-{name}", "architecture": "amd64"},
-                },
-            }
-
-    def marked(self, suffix: str = "") -> list[str]:
-        key = names.mark_annotation(suffix)
-        return sorted(n for n, node in self.nodes.items() if key in node["metadata"]["annotations"])
 
     @property
     def active(self) -> list[Object]:
@@ -214,19 +189,6 @@ class Cluster(Store):
         for job in self.list_objects(self.namespaces[namespace].jobs, selector)[0]:
             if not succeeded_only or job["status"].get("succeeded") == 1:
                 self.delete_job(job["metadata"]["name"], None, namespace=namespace)
-
-    def annotate_node(
-        self,
-        name: str,
-        uid: str,
-        annotations: Mapping[str, str | None],
-        labels: Mapping[str, str | None] | None = None,
-    ) -> None:
-        metadata = self.find(self.nodes, name)["metadata"]
-        if metadata["uid"] != uid:
-            raise RefusedError(409, "Conflict", "the node has another UID")
-        for kind, changes in (("annotations", annotations), ("labels", labels or {})):
-            self.nodes[name]["metadata"][kind] = merged(metadata[kind], dict(changes))
 
     # How Jobs and pods progress.
 

@@ -6,25 +6,27 @@ import contextlib
 import copy
 import functools
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
 
 from kata_components.errors import ApiError, ExpiredError, UnreachableError
 from kata_components.kubernetes.api import Manifest
-from kata_components.kubernetes.nodes import AnnotatedNode, Node
+from kata_components.kubernetes.nodes import AnnotatedNode, Node, Taint
 from kata_components.kubernetes.objects import (
     Job,
     JobEvent,
     JobList,
     Lease,
+    MetadataEvent,
     ObjectMetadata,
     OwnedObject,
 )
 from kata_components.kubernetes.pods import Event, Pod
 from tests.model.cluster import Cluster
-from tests.model.store import Namespace, RefusedError
+from tests.model.history import RefusedError
+from tests.model.store import Namespace
 from tests.model.virtual_loop import now
 
 T = TypeVar("T")
@@ -86,6 +88,29 @@ class FakeKubeApi:
     async def get_node(self, name: str) -> Node:
         return await self._get("get_node", self.cluster.nodes, name, Node)
 
+    async def patch_node(
+        self,
+        name: str,
+        uid: str,
+        *,
+        annotations: Mapping[str, str | None],
+        labels: Mapping[str, str | None],
+        taints: Sequence[Taint] | None = None,
+        resource_version: str = "",
+    ) -> Node:
+        def patched() -> Node:
+            node = self.cluster.patch_node(
+                name,
+                uid,
+                annotations=annotations,
+                labels=labels,
+                taints=None if taints is None else msgspec.to_builtins(taints),
+                resource_version=resource_version,
+            )
+            return msgspec.convert(node, Node)
+
+        return await self._call("patch_node", patched)
+
     async def annotate_node(
         self,
         name: str,
@@ -95,8 +120,22 @@ class FakeKubeApi:
     ) -> None:
         await self._call(
             "annotate_node",
-            lambda: self.cluster.annotate_node(name, uid, dict(annotations), labels),
+            lambda: self.cluster.patch_node(
+                name, uid, annotations=annotations, labels=labels or {}
+            ),
         )
+
+    async def watch_node_metadata(
+        self, resource_version: str = ""
+    ) -> AsyncGenerator[MetadataEvent, None]:
+        await self._call("watch_node_metadata", lambda: None)
+        try:
+            async for event in self.cluster.follow_nodes(resource_version):
+                await self._reach()
+                node = msgspec.convert(event.object, ObjectMetadata)
+                yield MetadataEvent(type=event.type, object=node)
+        except RefusedError as error:
+            raise ExpiredError(error.status, error.reason, str(error)) from None
 
     async def list_jobs(self, namespace: str, selector: str) -> JobList:
         def listed() -> JobList:

@@ -1,32 +1,16 @@
 """An API server's work on any objects: it stores, versions and finds them and reports changes."""
 
-import asyncio
 import copy
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Literal
 
+from tests.model.history import Change, Event, History, Object, RefusedError
 from tests.model.selectors import matches
 
-Object = dict[str, Any]
 Kept = dict[str, Object]
 """Objects of one kind by name."""
-
-
-class RefusedError(Exception):
-    """Raised when the API server refuses a request."""
-
-    def __init__(self, status: int, reason: str, message: str = "") -> None:
-        super().__init__(message or reason)
-        self.status = status
-        self.reason = reason
-
-
-class Event(NamedTuple):
-    version: int
-    type: Literal["ADDED", "MODIFIED", "DELETED"]
-    object: Object
 
 
 @dataclass
@@ -50,17 +34,13 @@ class Store:
     `jobs`, `pods` and `leases` are those of `HOME`, where most tests have all of them.
     """
 
-    nodes: Kept = field(default_factory=dict)
     objects: Kept = field(default_factory=dict)
     """Other objects by their path after the API version: `namespaces/kube-system`."""
-    forgotten: int = 0
-    """A watch from an earlier version than this gets the answer that it is too old."""
 
     def __post_init__(self) -> None:
         self.namespaces: dict[str, Namespace] = defaultdict(Namespace)
         self._version = 0
-        self._events: list[Event] = []
-        self._followers: list[asyncio.Event] = []
+        self.job_history = History()
         self.objects[f"namespaces/{HOME}"] = {"metadata": {"name": HOME, "uid": "cluster-1"}}
 
     @property
@@ -166,40 +146,17 @@ class Store:
         self, namespace: str, selector: str, resource_version: str
     ) -> AsyncIterator[Event]:
         """Yield the changes of a namespace's Jobs after a version, forever."""
-        position = int(resource_version)
-        news = asyncio.Event()
-        self._followers.append(news)
-        while True:
-            news.clear()
-            if position < self.forgotten:
-                raise RefusedError(410, "Expired", "too old resource version")
-            for event in self.events_after(position):
-                position = event.version
-                if is_seen(event, namespace, selector):
-                    yield event
-            await news.wait()
-
-    def events_after(self, version: int) -> list[Event]:
-        found = []
-        for event in reversed(self._events):
-            if event.version <= version:
-                break
-            found.append(event)
-        return found[::-1]
+        async for event in self.job_history.follow(int(resource_version)):
+            if is_seen(event, namespace, selector):
+                yield event
 
     def forget(self) -> None:
         """Compact the history: every watch has to list again."""
-        self.forgotten = int(self._next_version())
-        self._wake()
+        self.job_history.forget(int(self._next_version()))
 
-    def _tell(self, kind: Literal["ADDED", "MODIFIED", "DELETED"], job: Object) -> None:
+    def _tell(self, kind: Change, job: Object) -> None:
         job["metadata"]["resourceVersion"] = self._next_version()
-        self._events.append(Event(self._version, kind, copy.deepcopy(job)))
-        self._wake()
-
-    def _wake(self) -> None:
-        for follower in self._followers:
-            follower.set()
+        self.job_history.add(self._version, kind, job)
 
     def _next_version(self) -> str:
         self._version += 1

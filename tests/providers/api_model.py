@@ -14,7 +14,7 @@ from typing import Any, Self, TypeVar
 from tests.kubernetes.fake_server import FakeServer, ReceivedRequest, Reply, ok, refused
 from tests.kubernetes.support import kubeconfig
 from tests.model.cluster import Cluster
-from tests.model.store import Event, RefusedError
+from tests.model.history import Event, RefusedError
 
 T = TypeVar("T")
 
@@ -162,10 +162,20 @@ class ApiServer:
     def _delete_lease(self, request: ReceivedRequest, namespace: str, name: str) -> None:
         self.cluster.delete_lease(namespace, name, request.json["preconditions"]["uid"])
 
-    def _annotate(self, request: ReceivedRequest, node: str) -> None:
+    def _nodes(self, request: ReceivedRequest) -> Reply:
+        if "watch" not in request.query:
+            return ok(self._list(self.cluster.nodes, request))
+        return Watching(events=self.cluster.follow_nodes(request.query.get("resourceVersion", "")))
+
+    def _patch_node(self, request: ReceivedRequest, name: str) -> dict[str, Any]:
         metadata = request.json["metadata"]
-        self.cluster.annotate_node(
-            node, metadata["uid"], metadata["annotations"], metadata.get("labels")
+        return self.cluster.patch_node(
+            name,
+            metadata["uid"],
+            annotations=metadata.get("annotations", {}),
+            labels=metadata.get("labels", {}),
+            taints=request.json.get("spec", {}).get("taints"),
+            resource_version=metadata.get("resourceVersion", ""),
         )
 
     def _patch(self, request: ReceivedRequest, path: str) -> None:
@@ -185,9 +195,9 @@ class ApiServer:
 
 _IN_NAMESPACE = rf"{_PREFIX}/namespaces/([^/]+)"
 _ROUTES: list[tuple[str, Callable[..., Any]]] = [
-    (rf"GET {_PREFIX}/nodes", lambda s, request: s._list(s.cluster.nodes, request)),
+    (rf"GET {_PREFIX}/nodes", lambda s, request: s._nodes(request)),
     (rf"GET {_PREFIX}/nodes/([^/]+)", lambda s, _, name: s.cluster.find(s.cluster.nodes, name)),
-    (rf"PATCH {_PREFIX}/nodes/([^/]+)", lambda s, request, name: s._annotate(request, name)),
+    (rf"PATCH {_PREFIX}/nodes/([^/]+)", lambda s, request, name: s._patch_node(request, name)),
     (rf"GET {_IN_NAMESPACE}/jobs", lambda s, request, namespace: s._jobs(request, namespace)),
     (
         rf"POST {_IN_NAMESPACE}/jobs",

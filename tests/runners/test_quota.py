@@ -8,8 +8,8 @@ import pytest
 from kata_components.errors import RolloutStoppedError
 from tests.model.cluster import Cluster
 from tests.model.fake_api import FakeKubeApi
+from tests.model.history import RefusedError
 from tests.model.installation import Told, cluster, request, roll_out
-from tests.model.store import RefusedError
 from tests.model.virtual_loop import simulate
 
 

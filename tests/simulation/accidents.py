@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from tests.model.cluster import is_active
-from tests.model.store import Object
+from tests.model.history import Object
 
 if TYPE_CHECKING:
     from tests.simulation.world import World

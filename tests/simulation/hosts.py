@@ -155,7 +155,7 @@ class Hosts(Cluster):
             machine.unlabelled = True
 
     def remove_node(self, name: str) -> None:
-        self.nodes.pop(name, None)
+        super().remove_node(name)
         for promises in self.promises.values():
             if gone := promises.machines.pop(name, None):
                 gone.gone = True

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from kata_components import names
-from tests.model.store import Object
+from tests.model.history import Object
 
 
 @dataclass

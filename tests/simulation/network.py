@@ -20,7 +20,7 @@ from kata_components.kubernetes.objects import Job, JobEvent
 from kata_components.kubernetes.retry import is_transient
 from tests.model.cluster import node_of
 from tests.model.fake_api import FakeKubeApi, server_error, unreachable
-from tests.model.store import RefusedError
+from tests.model.history import RefusedError
 from tests.simulation.processes import Process
 from tests.simulation.watch import Watch
 from tests.simulation.world import World
@@ -31,7 +31,7 @@ LANDS_WITHIN = 2.9
 HOSTNAME = "kubernetes.io/hostname"
 _READ_TIMEOUT = 60.0
 _FATAL = ("create_job", "delete_job")
-_WRITES = ("annotate", "create", "replace", "delete")
+_WRITES = ("annotate", "patch_node", "create", "replace", "delete")
 
 
 class _Request:
@@ -154,7 +154,7 @@ class NetworkApi(FakeKubeApi):
             ), 0.2
         if chance(faults.server_error):
             return server_error(), 0.2
-        if name == "annotate_node" and chance(faults.busy_object):
+        if name in {"annotate_node", "patch_node"} and chance(faults.busy_object):
             return ApiError(409, "Conflict", "the object has been modified"), 0.2
         if chance(faults.silent):
             if writes and world.rng.random() < 0.5:

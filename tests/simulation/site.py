@@ -9,12 +9,12 @@ from kata_components import names
 from kata_components.planning import node_mark
 from tests.model import pods
 from tests.model.cluster import is_active, node_of
-from tests.model.store import HOME, Object, RefusedError
+from tests.model.history import Object, RefusedError
+from tests.model.store import HOME
 from tests.simulation.hosts import Hosts, handler_of
 from tests.simulation.promises import LOOKED_SECONDS, Promises
 
 if TYPE_CHECKING:
-    from tests.simulation.watch import Watch
     from tests.simulation.world import World
 
 BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
@@ -34,7 +34,6 @@ class Site(Hosts):
         """Names of Jobs that are taken by something that no list shows."""
         self.refused_until: dict[str, tuple[float, RefusedError]] = {}
         """Names of Jobs that admission refuses."""
-        self.watches: list[Watch] = []
         self.serving: Promises
         """The promises to the installation whose request is being served."""
         self.grace_seconds = world.setting.grace_seconds
@@ -169,19 +168,16 @@ class Site(Hosts):
         ended = (job for job in self.kept("jobs") if not is_active(job))
         return frozenset(job["metadata"]["uid"] for job in ended if not job["status"]["succeeded"])
 
-    def annotate_node(
-        self,
-        name: str,
-        uid: str,
-        annotations: Mapping[str, str | None],
-        labels: Mapping[str, str | None] | None = None,
-    ) -> None:
+    def patch_node(
+        self, name: str, uid: str, *, annotations: Mapping[str, str | None], **changes: Any
+    ) -> Object:
         before = dict(self.nodes[name]["metadata"]["annotations"]) if name in self.nodes else {}
-        super().annotate_node(name, uid, annotations, labels)
+        patched = super().patch_node(name, uid, annotations=annotations, **changes)
         for key, value in annotations.items():
             if names.is_mark_annotation(key):
                 self.serving.may_mark(name, key, node_mark.parse(before.get(key)))
                 self.serving.marked(name, node_mark.parse(value))
+        return patched
 
     # How Jobs end.
 
@@ -288,10 +284,6 @@ class Site(Hosts):
 
     def _revive(self, node: str) -> None:
         self.set_ready(node, ready=True)
-
-    def _wake(self) -> None:
-        for watch in list(self.watches):
-            watch.catch_up()
 
 
 WEBHOOK_SAYS_NO = RefusedError(

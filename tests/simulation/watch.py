@@ -5,7 +5,8 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from kata_components.errors import ExpiredError
-from tests.model.store import Event, is_seen
+from tests.model.history import Event
+from tests.model.store import is_seen
 from tests.simulation.processes import Process
 
 if TYPE_CHECKING:
@@ -29,21 +30,22 @@ class Watch:
         self._arrived: deque[Event | Exception] = deque()
         self._waiter: asyncio.Future[None] | None = None
         self._last = world.now
-        world.site.watches.append(self)
+        world.site.job_history.followers.append(self.catch_up)
         self.catch_up()
 
     def close(self) -> None:
-        if self in self._world.site.watches:
-            self._world.site.watches.remove(self)
+        followers = self._world.site.job_history.followers
+        if self.catch_up in followers:
+            followers.remove(self.catch_up)
 
     def catch_up(self) -> None:
         """Send what has changed since the last time."""
-        world = self._world
-        if self._position < world.site.forgotten or world.chance(world.faults.watch_expires):
+        world, history = self._world, self._world.site.job_history
+        if self._position < history.forgotten or world.chance(world.faults.watch_expires):
             self.close()
             self._send(ExpiredError(410, "Expired", "too old resource version"))
             return
-        for event in world.site.events_after(self._position):
+        for event in history.after(self._position):
             self._position = event.version
             if is_seen(event, self._namespace, self._selector) and not world.chance(
                 world.faults.event_lost
