@@ -156,11 +156,7 @@ class Cluster:
         Raises:
             SandboxError: There is no such switch or node.
         """
-        chosen = {name.replace("_", "-"): value for name, value in switches.items()}
-        if unknown := sorted(set(chosen) - set(behaviour.SWITCHES)):
-            raise SandboxError(
-                f"no such switch: {', '.join(unknown)}; choose from {', '.join(behaviour.SWITCHES)}"
-            )
+        chosen = _chosen(switches)
         labels = {behaviour.switch(name): value for name, value in chosen.items()}
         of_pods = {
             key: labels[key]
@@ -168,7 +164,7 @@ class Cluster:
             if key in labels
         }
         with self.connect() as kube:
-            # A switch of an earlier pod that is still to take effect is an annotation of that name.
+            # What an earlier pod has made of these switches is in annotations of the same names.
             patch = {"labels": labels, "annotations": dict.fromkeys(labels)}
             kube.merge(f"{_NODES}/{node}", {"metadata": patch})
             _wait_until_pods_see(kube, node, of_pods)
@@ -188,12 +184,18 @@ class Cluster:
         with self.connect() as kube:
             in_parallel(lambda name: kube.merge(f"{_NODES}/{name}/status", patch), names)
 
+    def behave_all(self, namespace: str = "kube-system", **switches: str | None) -> None:
+        """Set switches for all new pods of a namespace, on all nodes, or clear them (None)."""
+        chosen = _chosen(switches, behaviour.POD_SWITCHES)
+        annotations = {behaviour.switch(name): value for name, value in chosen.items()}
+        with self.connect() as kube:
+            kube.merge(
+                f"/api/v1/namespaces/{namespace}", {"metadata": {"annotations": annotations}}
+            )
+
     def pod_seconds(self, seconds: float | None, namespace: str = "kube-system") -> None:
         """Set how long each pod of a namespace takes from now on; None means the default."""
-        text = None if seconds is None else str(seconds)
-        patch = {"metadata": {"annotations": {behaviour.switch("seconds"): text}}}
-        with self.connect() as kube:
-            kube.merge(f"/api/v1/namespaces/{namespace}", patch)
+        self.behave_all(namespace, seconds=None if seconds is None else str(seconds))
 
     def _set_up(self) -> None:
         with self.connect() as kube:
@@ -239,6 +241,15 @@ class Cluster:
         patch = {"metadata": {"annotations": {behaviour.switch("not-ready"): None}}}
         for pod in (pod["metadata"] for pod in pods):
             kube.merge(f"/api/v1/namespaces/{pod['namespace']}/pods/{pod['name']}", patch)
+
+
+def _chosen(
+    switches: Mapping[str, str | None], known: Sequence[str] = behaviour.SWITCHES
+) -> dict[str, str | None]:
+    chosen = {name.replace("_", "-"): value for name, value in switches.items()}
+    if unknown := sorted(set(chosen) - set(known)):
+        raise SandboxError(f"no such switch: {', '.join(unknown)}; choose from {', '.join(known)}")
+    return chosen
 
 
 def _is_ready(node: Manifest) -> bool:

@@ -109,6 +109,16 @@ def test_handlers_come_and_go_late(machine: Machine) -> None:
     assert machine.seconds_until(lambda: machine.handlers == RUNC) > 2
 
 
+def test_a_switch_of_the_namespace_applies_to_all_nodes(cluster: Cluster, machine: Machine) -> None:
+    cluster.behave_all("default", handlers_after="2")
+    try:
+        machine.done(INSTALL)
+        assert machine.handlers == RUNC
+        assert machine.seconds_until(lambda: machine.handlers == KATA) > 2
+    finally:
+        cluster.behave_all("default", handlers_after=None)
+
+
 def test_handlers_never_come(machine: Machine) -> None:
     machine.done(INSTALL)
     machine.behave(handlers_after="never")
