@@ -12,7 +12,7 @@ from kata_components.kubernetes.api import KubeApi
 from kata_components.operations import report
 from kata_components.operations.claim import Claim
 from kata_components.operations.preview import preview, still_deselected
-from kata_components.pacing.failure_budget import Budget
+from kata_components.pacing.limits import FailureBudget
 from kata_components.pacing.node_run import Phase
 from kata_components.pacing.pacer import Pacer
 from kata_components.pacing.progress import Failure, Progress
@@ -180,7 +180,7 @@ def _pacer(request: InstallRequest, planned: Plan) -> Pacer:
         kind="install",
         digest=planned.digest,
         parallelism=request.parallelism,
-        budget=Budget(allowed, earlier=earlier),
+        budget=FailureBudget(allowed, earlier=earlier),
         soak_seconds=request.soak_seconds,
         opens_in=planned.opens_in,
         node_timeout_seconds=request.node_timeout_seconds,

@@ -1,1 +1,1 @@
-"""When each planned node starts, and what its Jobs mean for the next ones: a state machine. Pure."""
+"""When each planned node starts, and what its Job means for the others: a state machine. Pure."""

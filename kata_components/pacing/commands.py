@@ -13,7 +13,7 @@ from kata_components.planning.step import Step
 class CreateJob:
     """Create the node's Job.
 
-    Where it `replaces` one, by its UID, only when no pod of that one works any more.
+    Where it `replaces` one, given by UID, only once no pod of that one is at work any more.
     """
 
     step: Step
@@ -22,7 +22,7 @@ class CreateJob:
 
 @dataclass(frozen=True)
 class DeleteJob:
-    """Delete a finished Job that stands in the way of the node's next one."""
+    """Delete a finished Job that is in the way of the node's next one."""
 
     step: Step
     job: NodeJob
@@ -37,9 +37,9 @@ class WriteMark:
 
 @dataclass(frozen=True)
 class Diagnose:
-    """Leave a trace of a failed Job on its node; find out why, and if the node is still there.
+    """Leave a trace of a failed Job on its node; find out why, and if the node still exists.
 
-    `job` is None where it vanished too often.
+    `job` is None if it vanished too often.
     """
 
     step: Step
@@ -48,16 +48,16 @@ class Diagnose:
 
 @dataclass(frozen=True)
 class ListJobs:
-    """List all per-node Jobs; `epoch` says how old the answer is when it comes back."""
+    """List all per-node Jobs; `epoch` says how old the answer is when it arrives."""
 
     epoch: int
 
 
 @dataclass(frozen=True)
 class RemoveJobs:
-    """Remove the succeeded Jobs of nodes that are done.
+    """Remove the succeeded Jobs of these nodes, which are done.
 
-    Failing is no failure, and nothing waits for it.
+    Nothing waits for it, and it may fail.
     """
 
     nodes: tuple[str, ...]
@@ -72,9 +72,9 @@ class CommandStatus(Enum):
 
     DONE = "done"
     CONFLICT = "conflict"
-    """An object of that name or UID stands against it (HTTP 409)."""
+    """An object with that name or another UID is in the way (HTTP 409)."""
     GONE = "gone"
-    """What it was about is not there any more (HTTP 404)."""
+    """Its object does not exist any more (HTTP 404)."""
     THROTTLED = "throttled"
     """The server asked to wait (HTTP 429); nothing was applied."""
     FULL = "full"
@@ -82,24 +82,24 @@ class CommandStatus(Enum):
     UNKNOWN = "unknown"
     """No answer, or a 5xx: it may have been applied."""
     DEPARTED = "departed"
-    """The node is gone, or another machine has its name by now, so nothing was done."""
+    """The node is gone, or another machine has its name, so nothing was done."""
     SKIPPED = "skipped"
-    """The node is not to be worked on now, so nothing was done; the text says why."""
+    """The node is to be left out as it is now, so nothing was done; the text says why."""
     REJECTED = "rejected"
     """The server will never accept it; the text says why."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """The end of a command.
-
-    `uid` is the created Job's; `retry_after` is in seconds; `text` explains a failure.
-    """
+    """The end of a command."""
 
     code: CommandStatus
     uid: str = ""
+    """The UID of the created Job."""
     text: str = ""
+    """Explains a failure."""
     retry_after: float = 0.0
+    """How many seconds the server asked to wait."""
 
 
 _CODES: Final = {404: CommandStatus.GONE, 409: CommandStatus.CONFLICT, 429: CommandStatus.THROTTLED}
@@ -107,11 +107,11 @@ _SERVER_ERROR: Final = 500
 
 
 def status_of(error: ApiError, *, creates: bool = False) -> CommandStatus:
-    """Return how a command has ended that was answered with an error."""
+    """Return how a command ended that was answered with an error."""
     if error.over_quota:
         return CommandStatus.FULL
     if error.status >= _SERVER_ERROR or error.rbac_denied:
         return CommandStatus.UNKNOWN
     code = _CODES.get(error.status, CommandStatus.REJECTED)
-    # A create is about nothing that could be gone: its 404 means that the namespace is not there.
+    # What is created cannot be gone: the 404 of a create means that the namespace does not exist.
     return CommandStatus.REJECTED if code is CommandStatus.GONE and creates else code

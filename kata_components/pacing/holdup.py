@@ -1,4 +1,4 @@
-"""What holds up a Job at work: from what its pods, their making and its node say to one short text.
+"""What holds up a running Job, as one short text from what its pods, their events and its node say.
 
 Pure.
 """
@@ -14,29 +14,29 @@ from kata_components.planning.node_jobs import NodeJob
 from kata_components.planning.taints import Toleration, evicting
 
 _MOST: Final = 3
-"""So many kinds of trouble are told at once."""
+"""How many kinds of trouble are shown at once."""
 _DETAIL: Final = 200
-"""Characters of a cluster's own words on the row; a failure text has all of them."""
+"""How many characters of a cluster's own words the row shows; a failure text has all of them."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Holdup:
-    """Why the Job of a node does not get on.
-
-    `what` is alike on all nodes of the same trouble, `detail` has the cluster's own words.
-    `attempt` is empty in the first one. `podless`: nothing works on the node. `unwell`: the node
-    itself is in trouble since its Job began.
-    """
+    """Why the Job of a node does not progress."""
 
     what: str
+    """The same text on all nodes with the same trouble."""
     detail: str = ""
+    """The cluster's own words."""
     attempt: str = ""
+    """Which attempt of the Job it is, empty for the first."""
     podless: bool = False
+    """Whether no pod is at work on the node."""
     unwell: bool = False
+    """Whether the node itself is in trouble."""
 
     @property
     def trouble(self) -> str:
-        """What it is, without the cluster's words."""
+        """What it is, without the cluster's own words."""
         return f"{self.what}{self.attempt and f' ({self.attempt})'}"
 
     def __str__(self) -> str:
@@ -44,15 +44,15 @@ class Holdup:
         return ": ".join(filter(None, (self.trouble, self.detail)))
 
 
-def told_by_events(job: NodeJob, pods: Sequence[Pod]) -> str:
-    """Return the UID of what only events tell of, empty where pods say enough.
+def explained_by_events(job: NodeJob, pods: Sequence[Pod]) -> str:
+    """Return the UID of the object that only events explain, empty where the pods say enough.
 
-    That is a Job no pod of which can be made, or a pod whose sandbox or volumes cannot.
+    It is a Job whose pods cannot be created, or a pod whose sandbox or volumes cannot.
     """
     if not pods:
         return job.uid
     live = _live(pods)
-    return _newest(live).metadata.uid if live and not _said_by(_newest(live)) else ""
+    return _newest(live).metadata.uid if live and not _stage_trouble(_newest(live)) else ""
 
 
 def holdup(
@@ -62,10 +62,9 @@ def holdup(
     tolerations: Sequence[Toleration],
     events: Sequence[Event],
 ) -> Holdup:
-    """Return what holds up a Job that has gone on for a while.
+    """Return what holds up a Job that has been running for a while.
 
-    `events` are the warnings about what `told_by_events` names. A `node` that is not known says
-    nothing.
+    `events` are the warnings about the object of `explained_by_events`; `node` is None if unknown.
     """
     attempt = f"attempt {job.failed_pods + 1} of {job.attempts}" if job.failed_pods else ""
     live = _live(pods)
@@ -79,10 +78,10 @@ def holdup(
     warning = max(events, key=lambda event: event.time, default=None)
     warned = bounded(warning.message or "") if warning else ""
     if live:
-        what, detail = _said_by(_newest(live)) or (_unstarted(_newest(live)), warned)
+        what, detail = _stage_trouble(_newest(live)) or (_unstarted(_newest(live)), warned)
         return Holdup(what=what, detail=detail, attempt=attempt)
     if not pods:
-        return Holdup(what="no pod of it is there", detail=warned, attempt=attempt, podless=True)
+        return Holdup(what="the Job has no pod", detail=warned, attempt=attempt, podless=True)
     what, detail = _failed(_newest(pods))
     return Holdup(
         what=what,
@@ -92,16 +91,16 @@ def holdup(
     )
 
 
-def told(found: Mapping[str, Holdup]) -> tuple[str, ...]:
-    """Return what holds nodes up, for the row: a short text for each kind of trouble, the most common ones first."""
+def summarized(found: Mapping[str, Holdup]) -> tuple[str, ...]:
+    """Return what holds up nodes, for the row: one short text per kind of trouble, by frequency."""
     kinds: dict[str, list[str]] = {}
     for node, held in sorted(found.items()):
         kinds.setdefault(held.trouble, []).append(node)
     ordered = sorted(kinds.items(), key=lambda kind: -len(kind[1]))
-    return tuple(_told(trouble, nodes, found) for trouble, nodes in ordered[:_MOST])
+    return tuple(_line(trouble, nodes, found) for trouble, nodes in ordered[:_MOST])
 
 
-def _told(trouble: str, nodes: Sequence[str], found: Mapping[str, Holdup]) -> str:
+def _line(trouble: str, nodes: Sequence[str], found: Mapping[str, Holdup]) -> str:
     whose = nodes[0] if len(nodes) == 1 else f"{nodes[0]} and {len(nodes) - 1} more"
     return ": ".join(filter(None, (whose, trouble, bounded(found[nodes[0]].detail, _DETAIL))))
 
@@ -111,13 +110,11 @@ def _newest(pods: Iterable[Pod]) -> Pod:
 
 
 def _live(pods: Iterable[Pod]) -> list[Pod]:
-    return [
-        pod for pod in pods if pod.status is None or pod.status.phase not in {"Failed", "Succeeded"}
-    ]
+    return [pod for pod in pods if not pod.has_ended]
 
 
-def _said_by(pod: Pod) -> tuple[str, str] | None:
-    """Return what the stages of a pod say, None while none of them has come so far."""
+def _stage_trouble(pod: Pod) -> tuple[str, str] | None:
+    """Return what the stages of a pod say, None while none of them has started."""
     if pod.stuck:
         stage, waiting = pod.stuck
         return f"stage {stage} cannot start", bounded(
@@ -127,7 +124,7 @@ def _said_by(pod: Pod) -> tuple[str, str] | None:
 
 
 def _unstarted(pod: Pod) -> str:
-    return "its pod is being started" if pod.stages else "the kubelet has not taken up its pod"
+    return "its pod is being started" if pod.stages else "the kubelet has not picked up its pod"
 
 
 def _failed(pod: Pod) -> tuple[str, str]:
@@ -143,28 +140,26 @@ def _failed(pod: Pod) -> tuple[str, str]:
 
 
 LINES: Final = 30
-"""So many lines of a log are worth reading: a chain of causes has up to eight."""
+"""How many lines of a log are read: a chain of causes has up to eight."""
 _LAST_LINES: Final = 3
-"""So many are told of a log that tells of no error of the program's own."""
+"""How many lines are quoted if the log has no error of the node program."""
 _MAX_TEXT: Final = 400
 _ERROR: Final = "Error:"
-"""How the node program begins its last words: a chain of causes, one a line, the most general one
+"""How the node program's last message begins: a chain of causes, one per line, the most general
 first."""
 
 
 def last_words(log: str) -> str:
-    """Return the last error of a log and its causes, less the middle where that is too long.
+    """Return the last error of a log and its causes, without the middle if that is too long.
 
-    The deepest cause tells most, and stands at the end.
+    The deepest cause says most, and comes last.
     """
     lines = [line.strip() for line in printable(log).splitlines() if line.strip()]
     begin = max(
         (number for number, line in enumerate(lines) if line.startswith(_ERROR)),
         default=-_LAST_LINES,
     )
-    told = " | ".join(lines[begin:]).removeprefix(_ERROR).strip()
-    return (
-        told
-        if len(told) <= _MAX_TEXT
-        else f"{told[: _MAX_TEXT // 4 - 3]} … {told[-_MAX_TEXT * 3 // 4 :]}"
-    )
+    words = " | ".join(lines[begin:]).removeprefix(_ERROR).strip()
+    if len(words) <= _MAX_TEXT:
+        return words
+    return f"{words[: _MAX_TEXT // 4 - 3]} … {words[-_MAX_TEXT * 3 // 4 :]}"

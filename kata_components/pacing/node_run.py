@@ -1,4 +1,4 @@
-"""Where each node is in a rollout, and the counts of all of them."""
+"""The phase of each node in a rollout, and the counts of all of them. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -6,56 +6,58 @@ from enum import Enum, auto
 from typing import Final
 
 from kata_components.kubernetes.backoff import Attempts
-from kata_components.pacing.holdup import Holdup, told
+from kata_components.pacing.holdup import Holdup, summarized
 from kata_components.pacing.progress import Failure, Progress
 from kata_components.planning.step import Step
 
 
 class Phase(Enum):
-    """The phases of a node; `pacer` draws how they follow each other."""
+    """The phases of a node; `pacer` shows how they follow each other."""
 
     QUEUED = auto()
     DELETING = auto()
     CREATING = auto()
     RUNNING = auto()
-    INSPECTING = auto()
-    RECORDING = auto()
+    DIAGNOSING = auto()
+    MARKING = auto()
     DONE = auto()
     FAILED = auto()
     DEPARTED = auto()
     SKIPPED = auto()
 
 
-_MAX_RECORDING: Final = 100
+_MAX_MARKING: Final = 100
+"""How many nodes may wait for their mark before further ones are held back."""
 HOLDS_SLOT = (Phase.DELETING, Phase.CREATING, Phase.RUNNING)
 
 
 @dataclass
 class NodeRun:
-    """One node of a rollout.
-
-    `busy`: a command about it is under way. `attempts`: of the command of its phase. `vanished`: Jobs
-    that were deleted under it. `touched`: the epoch of its last command or answer; an older list
-    says nothing of its absence. `holdup`: the newest reason why its Job does not get on, or did
-    not; it outlives what it tells of. `replaces`: the UID of the Job of it that was there before.
-    `failure` is also why it was skipped.
-    """
+    """One node of a rollout."""
 
     step: Step
     phase: Phase = Phase.QUEUED
     job_uid: str = ""
     busy: bool = False
+    """Whether a command about it is under way."""
     attempts: Attempts = field(default_factory=Attempts)
+    """How often the command of its phase was tried."""
     vanished: int = 0
+    """How many of its Jobs were deleted while they ran."""
     touched: int = 0
+    """The epoch of its last command or answer: a list from before says nothing about its Job."""
     holdup: Holdup | None = None
+    """The latest reason why its Job does not progress; kept when that is over."""
     replaces: str = ""
+    """The UID of its previous Job."""
     failure: str = ""
+    """Why it failed or was skipped."""
 
     @property
     def overdue(self) -> str:
         """The failure of a node whose Job is active long after its deadline."""
-        return f"its Job did not end in time{f': {self.holdup}' if self.holdup else '; is the node alive?'}"
+        why = f": {self.holdup}" if self.holdup else "; is the node alive?"
+        return f"its Job did not end in time{why}"
 
 
 class NodeRuns:
@@ -72,7 +74,7 @@ class NodeRuns:
         return self._runs[node]
 
     def get(self, node: str) -> NodeRun | None:
-        """Return the run of a node, None when it is not in the plan."""
+        """Return the run of a node, None if the plan does not have it."""
         return self._runs.get(node)
 
     def enter(self, run: NodeRun, phase: Phase) -> None:
@@ -88,14 +90,14 @@ class NodeRuns:
             self._holders.pop(run.step.node, None)
 
     def hold_up(self, found: Mapping[str, Holdup]) -> None:
-        """Take what holds up Jobs at work, by node; it replaces what was told before."""
+        """Replace what holds up running Jobs, by node."""
         self._held_up = found
         for node, holdup in found.items():
             self._runs[node].holdup = holdup
 
     @property
     def held_up(self) -> dict[str, Holdup]:
-        """What holds up the Jobs that are at work still."""
+        """What holds up the Jobs that are still running."""
         return {
             node: holdup
             for node, holdup in self._held_up.items()
@@ -110,25 +112,25 @@ class NodeRuns:
     @property
     def idle(self) -> bool:
         """Whether every node is settled or has not started."""
-        progress = self.progress
-        return progress.running + progress.finishing == 0
+        counts = self.counts
+        return counts.running + counts.finishing == 0
 
     @property
     def congested(self) -> bool:
         """Whether no further node should start for a while.
 
-        So many wait for their mark, all that adopted ones need; or one has become NotReady in its
-        own Job, and until it is Ready again or its Job has ended, nobody knows whether the next
-        ones would too.
+        Either many wait for their mark, which is all that adopted ones need; or one has become
+        NotReady during its own Job, and until it is Ready again or the Job has ended, nobody knows
+        whether the next ones would too.
         """
-        crowded = self._counts[Phase.RECORDING] >= _MAX_RECORDING
+        crowded = self._counts[Phase.MARKING] >= _MAX_MARKING
         return crowded or any(
             held.unwell and self._runs[node].step.ready for node, held in self.held_up.items()
         )
 
     @property
-    def progress(self) -> Progress:
-        """The counts of this moment."""
+    def counts(self) -> Progress:
+        """The current counts."""
         counts = self._counts
         return Progress(
             total=len(self._runs),
@@ -138,15 +140,15 @@ class NodeRuns:
             skipped=counts[Phase.SKIPPED],
             running=sum(counts[phase] for phase in HOLDS_SLOT),
             starting=counts[Phase.DELETING] + counts[Phase.CREATING],
-            finishing=counts[Phase.RECORDING] + counts[Phase.INSPECTING],
+            finishing=counts[Phase.MARKING] + counts[Phase.DIAGNOSING],
         )
 
     @property
-    def told(self) -> Progress:
-        """The counts of this moment, and what holds up the Jobs at work."""
-        counts, held = self.progress, self.held_up
+    def progress(self) -> Progress:
+        """The current counts, and what holds up the running Jobs."""
+        counts, held = self.counts, self.held_up
         starting = counts.starting + sum(holdup.podless for holdup in held.values())
-        return replace(counts, starting=starting, holdups=told(held))
+        return replace(counts, starting=starting, holdups=summarized(held))
 
     @property
     def failures(self) -> list[Failure]:
@@ -155,7 +157,7 @@ class NodeRuns:
 
     @property
     def skipped(self) -> list[Failure]:
-        """The nodes that were left out in this run, though planned, and why."""
+        """The nodes that were planned and left out in this run, and why."""
         return self._ended(Phase.SKIPPED)
 
     def _ended(self, phase: Phase) -> list[Failure]:

@@ -1,20 +1,19 @@
 """The pacer: when to start which node.
 
-A state machine without I/O; events go in, commands come out.
+A state machine without I/O: events go in, commands come out. Time is an argument, in seconds of
+any monotonic clock. The truth is in the cluster, in Jobs and marks: after a crash, a new pacer
+continues where the old one was.
 
-Time is an argument (seconds of any clock that only goes forward). The truth is in the cluster, Jobs
-and marks: after a crash, a new pacer goes on where the old one was.
-
-    QUEUED ──► DELETING ──► CREATING ──► RUNNING ──► RECORDING ──► DONE
+    QUEUED ──► DELETING ──► CREATING ──► RUNNING ──► MARKING ────► DONE
        │      (a finished Job of the        │
-       │       same name)                   └──────► INSPECTING ──► FAILED | DEPARTED
+       │       same name)                   └──────► DIAGNOSING ──► FAILED | DEPARTED
        └── waits for a slot, its wave, the budget, and for any other Job on its node
 
-Right before its Job a node is looked at once more: gone, it is DEPARTED; not to be worked on now,
-SKIPPED.
+A node is read once more right before its Job: if it is gone, it is DEPARTED; if it is to be left
+out as it is now, SKIPPED.
 
 A slot is held from DELETING to the end of the Job. An unknown outcome keeps its slot until the
-repeated command or a list settles it. Jobs are told apart by UID, since names are used again.
+repeated command or a list settles it. Jobs are distinguished by UID, since names are reused.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -23,7 +22,6 @@ from math import inf
 from typing import Final
 
 from kata_components.kubernetes.backoff import retry_after_seconds
-from kata_components.pacing.brake import Brake
 from kata_components.pacing.commands import (
     Command,
     CommandStatus,
@@ -36,29 +34,29 @@ from kata_components.pacing.commands import (
     Result,
     WriteMark,
 )
-from kata_components.pacing.failure_budget import Budget
 from kata_components.pacing.job_tracker import JobTracker
+from kata_components.pacing.limits import FailureBudget, QuotaBackoff
 from kata_components.pacing.node_run import NodeRun, Phase
 from kata_components.pacing.progress import Progress
+from kata_components.pacing.queues import WaveQueue
 from kata_components.pacing.transitions import Transitions
-from kata_components.pacing.wave_queue import WaveQueue
 from kata_components.planning.node_jobs import JobKind, NodeJob
 from kata_components.planning.step import Step
 
 RELIST_SECONDS: Final = 300.0
-"""A list this often repairs what a watch lost."""
+"""How often to list, which makes up for events that a watch has lost."""
 _LIST_PAUSE_SECONDS: Final = 1.0
 
 _UNMADE: Final = {CommandStatus.DEPARTED: Phase.DEPARTED, CommandStatus.SKIPPED: Phase.SKIPPED}
-"""What becomes of a node whose Job was not made, where that is no failure."""
+"""What becomes of a node whose Job was not created, where that is not a failure."""
 
 
 class Pacer:
     """Paces the pending steps of one plan.
 
     `kind` and `digest` say which Jobs are ours; others on the same node are waited for, never
-    deleted while active. At most `parallelism` per-node Jobs are in flight, those of other runs
-    included. `nodes` and `jobs` tell the state.
+    deleted while active. At most `parallelism` per-node Jobs are in flight, including those of
+    other runs. `nodes` and `jobs` are the current state.
     """
 
     def __init__(
@@ -68,7 +66,7 @@ class Pacer:
         kind: JobKind,
         digest: str,
         parallelism: int,
-        budget: Budget,
+        budget: FailureBudget,
         soak_seconds: float = 0.0,
         opens_in: float = 0.0,
         node_timeout_seconds: float = inf,
@@ -80,10 +78,10 @@ class Pacer:
         self._transitions = Transitions(steps, self.jobs, self._queue, budget)
         self.nodes = self._transitions.nodes
         self._due = self._transitions.due
-        self._brake = Brake()
+        self._quota = QuotaBackoff()
         self._paused_until = 0.0
         self._relist_at = 0.0
-        self._asked_at = -inf
+        self._listed_at = -inf
         self._listing = False
         self._listed = False
 
@@ -97,23 +95,23 @@ class Pacer:
             return commands
         if not self._listing and now >= self._list_due:
             self._listing = True
-            self._asked_at = now
+            self._listed_at = now
             self._transitions.epoch += 1
             commands.append(ListJobs(self._transitions.epoch))
         if self._listed:
             commands.extend(self._repeats(now))
             commands.extend(self._starts(now))
-            if spent := self._transitions.spent.take(
-                at_once=self._brake.is_on or self._queue.opens_at is not None
-            ):
-                commands.append(RemoveJobs(spent))
+            # A used-up quota needs the room now, and while a wave soaks, no batch fills up.
+            partial = self._quota.is_active or self._queue.opens_at is not None
+            if nodes := self._transitions.removals.pop_batch(partial=partial):
+                commands.append(RemoveJobs(nodes))
         return commands
 
     def wakeup(self, now: float) -> float:
-        """Return the time at which `poll` has something new to say, if no event comes before."""
+        """Return when `poll` has something new to say if no event comes before."""
         if self.finished:
             return now
-        times = [now + RELIST_SECONDS, self._due.next, self._brake.next(now)]
+        times = [now + RELIST_SECONDS, self._due.next_due, self._quota.next_try(now)]
         if not self._listing:
             times.append(self._list_due)
         if self._queue.opens_at is not None:
@@ -122,9 +120,9 @@ class Pacer:
 
     @property
     def _list_due(self) -> float:
-        """When to list again. A Job that seems overdue may have ended unseen: only a list tells."""
+        """When to list again; only a list shows whether a Job that seems overdue has ended."""
         return min(
-            self._relist_at, max(self.jobs.next_overdue, self._asked_at + _LIST_PAUSE_SECONDS)
+            self._relist_at, max(self.jobs.next_overdue, self._listed_at + _LIST_PAUSE_SECONDS)
         )
 
     @property
@@ -135,30 +133,27 @@ class Pacer:
         return not any(self.budget.allows(node) for node in self._queue)
 
     def progress(self, now: float) -> Progress:
-        """Return how far the nodes are, which slots Jobs of earlier runs take, and how long it still soaks."""
+        """Return how far the nodes are, how many slots other Jobs take, and how long it soaks."""
         opens_in = max(0.0, (self._queue.opens_at or now) - now)
         return replace(
-            self.nodes.told, others=self.jobs.elsewhere(self.nodes.holders), opens_in=opens_in
+            self.nodes.progress, others=self.jobs.elsewhere(self.nodes.holders), opens_in=opens_in
         )
 
     def on_list(self, now: float, command: ListJobs, jobs: Iterable[NodeJob] | None) -> None:
-        """Take a complete list of the installation's Jobs, newer than any change told before.
-
-        None: not to be had.
-        """
+        """Process a complete list of the Jobs, newer than any change before; None if it failed."""
         self._listing = False
         self._relist_at = now + (RELIST_SECONDS if jobs is not None else _LIST_PAUSE_SECONDS)
         if jobs is None:
             return
         self._listed = True
         seen = list(jobs)
-        self.jobs.replace(now, seen, self._asked_at)
+        self.jobs.replace(now, seen, self._listed_at)
         for job in seen:
             self._transitions.advance(now, job)
         self._transitions.vanish_all_but(now, {job.uid for job in seen}, command.epoch)
 
     def on_job(self, now: float, job: NodeJob, *, deleted: bool = False) -> None:
-        """Take one change of a Job."""
+        """Process one change of a Job."""
         if not deleted:
             self.jobs.put(now, job)
             self._transitions.advance(now, job)
@@ -168,15 +163,15 @@ class Pacer:
         if run and run.phase is Phase.RUNNING and run.job_uid == job.uid:
             self._transitions.vanish(now, run)
         elif run and run.phase is Phase.CREATING:
-            # The answer to the create is still under way, so this may be that very Job.
+            # The create has not been answered yet, so this may be that very Job.
             self._relist_at = min(self._relist_at, now + 1.0)
 
     def on_expired(self, now: float) -> None:
-        """Take note that changes were missed: only a list helps."""
+        """Process the end of a watch: changes may have been missed, which only a list shows."""
         self._relist_at = now
 
     def on_result(self, now: float, command: NodeCommand, result: Result) -> None:
-        """Take the end of a command about a node."""
+        """Process the end of a command about a node."""
         run = self.nodes[command.step.node]
         run.busy = False
         self._transitions.touch(run)
@@ -187,11 +182,11 @@ class Pacer:
             self._due.add_at(self._paused_until, run.step.node)
             return
         if result.code is CommandStatus.FULL and run.phase is Phase.CREATING:
-            self._brake.refused(now)
+            self._quota.refused(now)
             self._transitions.give_back(run)
             return
-        # The name is taken: by our own Job when an answer got lost, or by another one; a list
-        # tells, if it knows it.
+        # The name is taken: by our own Job, whose answer was lost, or by another one. A list shows
+        # which, unless it does not know it.
         taken = (
             result.code is CommandStatus.CONFLICT
             and isinstance(command, CreateJob)
@@ -220,20 +215,20 @@ class Pacer:
                 CommandStatus.GONE,
                 CommandStatus.CONFLICT,
             }:
-                # The node is gone or another machine has its name: no success, but no failure of
-                # this rollout either.
+                # The node is gone or another machine has its name: neither a success nor a failure
+                # of this rollout.
                 self._transitions.settle(run, Phase.DEPARTED)
             case _:
                 self._transitions.settle(run, Phase.FAILED, result.text)
 
     def _created(self, now: float, run: NodeRun, result: Result) -> None:
         if run.phase is not Phase.CREATING:
-            # The watch was faster and has moved the node on; what that calls for had to wait for
-            # this answer.
+            # The watch was faster and has moved the node on. Its next command had to wait for this
+            # answer.
             self._due.add_at(now, run.step.node)
             return
         if result.code is CommandStatus.DONE:
-            self._brake.taken()
+            self._quota.accepted()
             self._transitions.run(run, result.uid)
         else:
             self._transitions.settle(run, _UNMADE.get(result.code, Phase.FAILED), result.text)
@@ -247,8 +242,6 @@ class Pacer:
         self._transitions.enter(run, Phase.CREATING)
         self._due.add_at(now, run.step.node)
 
-    # What to start and to repeat.
-
     def _repeats(self, now: float) -> Iterator[Command]:
         for node in self._due.pop_due(now):
             run = self.nodes[node]
@@ -259,13 +252,13 @@ class Pacer:
         self._transitions.give_up_on_dead_nodes()
         self._queue.open_waves(now)
         while self.jobs.in_flight(self.nodes.holders) < self._parallelism:
-            held = self.nodes.congested or self._brake.holds(now, self.nodes.progress.starting)
-            node = None if held else self._queue.take(self._startable)
+            held = self.nodes.congested or self._quota.holds(now, self.nodes.counts.starting)
+            node = None if held else self._queue.pop_first(self._startable)
             if node is None:
                 return
             run = self.nodes[node]
             self._transitions.enter(
-                run, Phase.RECORDING if run.step.action.writes_only else Phase.CREATING
+                run, Phase.MARKING if run.step.action.writes_only else Phase.CREATING
             )
             yield from self._commands(run)
 
@@ -280,7 +273,7 @@ class Pacer:
         node = run.step.node
         finished = self.jobs.finished_on(node)
         if run.phase is Phase.CREATING and self.jobs.is_active_on(node):
-            # Another Job works on this host: give the slot back and wait for its end.
+            # Another Job is active on this host: give back the slot and wait for its end.
             self._transitions.give_back(run)
             return None
         if run.phase in {Phase.CREATING, Phase.DELETING} and finished:
@@ -290,9 +283,9 @@ class Pacer:
             case Phase.CREATING | Phase.DELETING:
                 self._transitions.enter(run, Phase.CREATING)
                 return CreateJob(run.step, run.replaces)
-            case Phase.RECORDING:
+            case Phase.MARKING:
                 return WriteMark(run.step)
-            case Phase.INSPECTING:
+            case Phase.DIAGNOSING:
                 return Diagnose(run.step, finished)
             case _:
                 return None

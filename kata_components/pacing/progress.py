@@ -1,15 +1,15 @@
-"""How far a run is: counts of nodes at one moment, and the nodes that failed. Pure."""
+"""How far a run is: the number of nodes in each state, and the nodes that failed. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from kata_components.pacing.holdup import Holdup, told
+from kata_components.pacing.holdup import Holdup, summarized
 from kata_components.planning.node_jobs import JobKind, JobState, NodeJob
 
 
 @dataclass(frozen=True)
 class Failure:
-    """A node that failed in this run, or was left out, and why."""
+    """A node that failed in this run or was left out, and why."""
 
     node: str
     text: str
@@ -17,31 +17,30 @@ class Failure:
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """Counts of nodes at one moment.
-
-    `running` hold a slot; `finishing` have no Job any more but are not settled.
-
-    `starting` are those of the running nodes on which, as far as is known, nothing works yet.
-    `others` are Jobs that hold a slot too, though no node of this run works in them; `opens_in` is
-    for how many seconds it still soaks before the next wave. `holdups` say in short texts what does
-    not get on.
-    """
+    """How many nodes are in which state at one moment."""
 
     total: int
     done: int
     running: int
+    """Hold a slot."""
     finishing: int
+    """Have no Job any more but are not settled."""
     failed: int
     departed: int
+    """Have left the cluster."""
     starting: int = 0
+    """Running nodes on which, as far as is known, no pod is at work yet."""
     skipped: int = 0
     others: int = 0
+    """Jobs that hold a slot as well, though they are not for a node of this run."""
     opens_in: float = 0.0
+    """For how many more seconds it soaks before the next wave."""
     holdups: tuple[str, ...] = ()
+    """Short texts that say what does not progress."""
 
     @property
     def remaining(self) -> int:
-        """Nodes that have not started."""
+        """How many nodes have not started."""
         settled = self.done + self.failed + self.departed + self.skipped
         return self.total - settled - self.running - self.finishing
 
@@ -52,7 +51,7 @@ def progress(
     kind: JobKind,
     held_up: Mapping[str, Holdup] | None = None,
 ) -> Progress:
-    """Return how far a run over these nodes is, given the newest Job of each, and what holds some up."""
+    """Return how far these nodes are, given the newest Job of each and what holds some up."""
     wanted = list(nodes)
     states = [jobs[node].state for node in wanted if node in jobs and jobs[node].kind == kind]
     held = {
@@ -66,5 +65,5 @@ def progress(
         failed=states.count(JobState.FAILED),
         departed=0,
         starting=sum(holdup.podless for holdup in held.values()),
-        holdups=told(held),
+        holdups=summarized(held),
     )

@@ -1,115 +1,107 @@
-"""The transitions of nodes from phase to phase: what Jobs bring about, and who has to know of each."""
+"""How nodes move from phase to phase as their Jobs change, and what is kept in step. Pure."""
 
 from collections.abc import Collection, Sequence
 from typing import Final
 
-from kata_components.pacing.delay_queue import DelayQueue
-from kata_components.pacing.failure_budget import Budget
-from kata_components.pacing.finished_jobs import Spent
 from kata_components.pacing.job_tracker import JobTracker
+from kata_components.pacing.limits import FailureBudget
 from kata_components.pacing.node_run import NodeRun, NodeRuns, Phase
-from kata_components.pacing.wave_queue import WaveQueue
+from kata_components.pacing.queues import DelayQueue, RemovalQueue, WaveQueue
 from kata_components.planning.node_jobs import JobState, NodeJob
 from kata_components.planning.step import Step
 
 _MAX_VANISHED: Final = 3
-"""So often a Job may disappear from under a node before the node counts as failed."""
+"""How often the Job of a node may vanish before the node counts as failed."""
 
 
 class Transitions:
-    """Moves the nodes of one rollout on, and keeps queue, budget, due and the list of spent Jobs in step with them.
+    """Moves the nodes of one rollout from phase to phase, and keeps queues and budget in step.
 
-    `epoch` grows with whatever happens: a list of Jobs that was asked for in an earlier one may be
-    older than that.
+    `epoch` grows with every event: a list of Jobs requested in an earlier epoch may not show it.
     """
 
     def __init__(
-        self, steps: Sequence[Step], jobs: JobTracker, queue: WaveQueue, budget: Budget
+        self, steps: Sequence[Step], jobs: JobTracker, queue: WaveQueue, budget: FailureBudget
     ) -> None:
         self.nodes = NodeRuns(steps)
         self.due = DelayQueue()
-        self.spent = Spent(step.node for step in steps)
+        self.removals = RemovalQueue(step.node for step in steps)
         self.epoch = 0
         self._jobs = jobs
         self._queue = queue
         self._budget = budget
 
     def touch(self, run: NodeRun) -> None:
-        """Take note that something has happened to a node."""
+        """Note that something has happened to a node."""
         self.epoch += 1
         run.touched = self.epoch
 
     def enter(self, run: NodeRun, phase: Phase) -> None:
-        """Move a node into a phase in which it is not settled yet."""
-        if phase in {Phase.INSPECTING, Phase.FAILED}:
-            # Before it is known why: until then the next nodes would fail too.
+        """Move a node into a phase."""
+        if phase in {Phase.DIAGNOSING, Phase.FAILED}:
+            # Before the reason is known: until then the next nodes would fail too.
             self._budget.failed(run.step.node, canary=run.step.canary)
         self.nodes.enter(run, phase)
         self.touch(run)
 
     def run(self, run: NodeRun, job_uid: str) -> None:
-        """Have a node wait for the end of that Job."""
+        """Make a node wait for the end of that Job."""
         run.job_uid = job_uid
         self.enter(run, Phase.RUNNING)
 
     def settle(self, run: NodeRun, phase: Phase, text: str = "") -> None:
-        """Move a node into a phase that is the end of it.
-
-        `text` says why it failed or was left out.
-        """
+        """Move a node into its last phase; `text` says why it failed or was left out."""
         run.failure = text
         self.enter(run, phase)
         if phase is Phase.DONE:
             self._budget.recovered(run.step.node)
             if run.job_uid:
-                self.spent.add(run.step.node)
+                self.removals.add(run.step.node)
         elif phase is Phase.DEPARTED:
             self._budget.departed(run.step.node, canary=run.step.canary)
         elif phase is Phase.SKIPPED:
-            # One that failed before is as it was.
+            # A node that failed before still counts as failed.
             self._budget.left_out(run.step.node, text, canary=run.step.canary)
         self._queue.settled(run.step)
 
     def give_back(self, run: NodeRun) -> None:
-        """Give the slot of a node back that cannot be worked on yet."""
+        """Give back the slot of a node that cannot be worked on yet."""
         self.enter(run, Phase.QUEUED)
         self._queue.put_back(run.step)
 
     def advance(self, now: float, job: NodeJob) -> None:
-        """Move the node of a Job on as far as that Job is, if it is one of this run."""
+        """Move the node of a Job to where the Job is, if it is a node of this run."""
         run = self.nodes.get(job.node)
         if run is None or self._jobs.is_deleted(job) or not self._jobs.is_ours(job, run.step):
             return
-        # A Job that ended before this run took the node up is its own unless the plan knew that it
-        # is stale.
+        # A Job that ended before this run started the node counts, unless the plan knew it to be
+        # stale.
         if run.phase is Phase.QUEUED and job.uid != run.step.stale_job:
             self._queue.remove(run.step)
             self.enter(run, Phase.CREATING)
         if run.phase is Phase.CREATING:
             self.run(run, job.uid)
         if run.phase is Phase.RUNNING and run.job_uid == job.uid and not job.active:
-            self.enter(
-                run, Phase.RECORDING if job.state is JobState.SUCCEEDED else Phase.INSPECTING
-            )
+            self.enter(run, Phase.MARKING if job.state is JobState.SUCCEEDED else Phase.DIAGNOSING)
             self.due.add_at(now, run.step.node)
 
     def vanish(self, now: float, run: NodeRun) -> None:
-        """Have a node whose Job was deleted under it begin again, a few times."""
+        """Restart a node whose Job was deleted while it ran, a few times."""
         run.vanished += 1
         run.replaces = run.job_uid
-        self.enter(run, Phase.INSPECTING if run.vanished >= _MAX_VANISHED else Phase.CREATING)
+        self.enter(run, Phase.DIAGNOSING if run.vanished >= _MAX_VANISHED else Phase.CREATING)
         self.due.add_at(now, run.step.node)
 
     def vanish_all_but(self, now: float, uids: Collection[str], epoch: int) -> None:
-        """Do so with every node whose Job is not among those that a list of that epoch has shown."""
+        """Restart every node whose Job is not among those in a list of that epoch."""
         for node in list(self.nodes.holders):
             run = self.nodes[node]
-            # A list sent before the node was last touched may be older than its Job.
+            # A list requested before the node was last touched may be older than its Job.
             if run.phase is Phase.RUNNING and run.job_uid not in uids and run.touched < epoch:
                 self.vanish(now, run)
 
     def give_up_on_dead_nodes(self) -> None:
-        """Kubernetes ends no Job whose pod hangs on a dead node. It keeps its host."""
+        """Kubernetes never ends a Job whose pod hangs on a dead node; it stays tied to its host."""
         for job in self._jobs.overdue():
             run = self.nodes.get(job.node)
             if run and run.phase is Phase.RUNNING and run.job_uid == job.uid:

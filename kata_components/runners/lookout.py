@@ -11,7 +11,7 @@ from kata_components.errors import ClusterError
 from kata_components.kubernetes.api import KubeApi
 from kata_components.kubernetes.nodes import Node
 from kata_components.kubernetes.pods import Event, Pod
-from kata_components.pacing.holdup import Holdup, holdup, told_by_events
+from kata_components.pacing.holdup import Holdup, explained_by_events, holdup
 from kata_components.planning import node_jobs
 from kata_components.planning.node_jobs import NodeJob
 from kata_components.planning.taints import Toleration
@@ -95,7 +95,7 @@ class Lookout:
             for owner in pod.metadata.owner_references or []:
                 of_job[owner.uid].append(pod)
         events = await self._warnings(
-            {job.uid: told_by_events(job, of_job.get(job.uid, ())) for job in slow}
+            {job.uid: explained_by_events(job, of_job.get(job.uid, ())) for job in slow}
         )
         return {
             job.node: holdup(

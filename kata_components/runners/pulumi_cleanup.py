@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from kata_components.kubernetes.api import KubeApi
-from kata_components.pacing.failure_budget import Budget
+from kata_components.pacing.limits import FailureBudget
 from kata_components.pacing.node_run import Phase
 from kata_components.pacing.pacer import Pacer
 from kata_components.pacing.progress import Failure, Progress
@@ -48,7 +48,7 @@ async def pace(
         kind="cleanup",
         digest=planned.digest,
         parallelism=request.parallelism,
-        budget=Budget(),
+        budget=FailureBudget(),
         node_timeout_seconds=request.node_timeout_seconds,
     )
     loop = asyncio.get_running_loop()

@@ -8,7 +8,7 @@ import pytest
 from kata_components.kubernetes.nodes import Taint
 from kata_components.kubernetes.objects import Metadata
 from kata_components.kubernetes.pods import Event, Pod
-from kata_components.pacing.holdup import Holdup, holdup, told
+from kata_components.pacing.holdup import Holdup, holdup, summarized
 from tests.planning.builders import job, node
 
 STAGES = ("host-check", "artifacts", "cri")
@@ -38,7 +38,7 @@ WAITS: dict[str, Any] = {"waiting": {"reason": "PodInitializing"}}
     [
         ([pod(DONE, RUNS, WAITS)], "stage artifacts is running"),
         ([pod(WAITS, WAITS)], "its pod is being started"),
-        ([pod(phase="Pending")], "the kubelet has not taken up its pod"),
+        ([pod(phase="Pending")], "the kubelet has not picked up its pod"),
         ([pod(FAILED, phase="Failed")], "stage host-check has failed: exit code 3: top | deep"),
         ([pod(FAILED, phase="Failed"), pod(DONE, RUNS)], "stage artifacts is running"),
         (
@@ -48,7 +48,7 @@ WAITS: dict[str, Any] = {"waiting": {"reason": "PodInitializing"}}
             ],
             "stage artifacts has failed: exit code 3: top | deep",
         ),
-        ([], "no pod of it is there"),
+        ([], "the Job has no pod"),
     ],
 )
 def test_the_newest_pod_at_work_tells(pods: list[Pod], says: str) -> None:
@@ -62,7 +62,7 @@ def test_the_newest_refusal_of_a_pod_tells() -> None:
         )
 
     events = [refused("new\nest", "2026-01-01T00:02:00Z"), refused("old", "2026-01-01T00:01:00Z")]
-    assert str(holdup(job("a"), [], node("a"), (), events)) == "no pod of it is there: new est"
+    assert str(holdup(job("a"), [], node("a"), (), events)) == "the Job has no pod: new est"
 
 
 def test_taints_that_a_job_tolerates_evict_nothing() -> None:
@@ -75,13 +75,13 @@ def test_taints_that_a_job_tolerates_evict_nothing() -> None:
     )
     assert str(holdup(job("a"), [], on, (), ())) == "the taint gpu=x:NoExecute evicts its pods"
     tolerated = [{"key": "gpu", "operator": "Exists"}]
-    assert str(holdup(job("a"), [], on, tolerated, ())) == "no pod of it is there"
+    assert str(holdup(job("a"), [], on, tolerated, ())) == "the Job has no pod"
 
 
 def test_the_row_has_a_short_text_for_each_kind_of_trouble_and_few_kinds() -> None:
     pull = {name: Holdup(what="stage cri cannot start", detail="x" * 1000) for name in "abc"}
     others = {str(number): Holdup(what=f"trouble {number}") for number in range(9)}
-    texts = told(others | pull)
+    texts = summarized(others | pull)
     assert texts[0].startswith("a and 2 more: stage cri cannot start: xxx")
     assert len(texts) == 3
     assert max(map(len, texts)) < 250

@@ -18,7 +18,7 @@ from kata_components.pacing.commands import (
     Result,
     WriteMark,
 )
-from kata_components.pacing.failure_budget import Budget
+from kata_components.pacing.limits import FailureBudget
 from kata_components.pacing.node_run import Phase
 from kata_components.pacing.pacer import Pacer
 from kata_components.planning.node_jobs import JobState, NodeJob
@@ -46,7 +46,10 @@ def pacer(
     earlier: tuple[str, ...] = (),
 ) -> Pacer:
     return paced(
-        [step(node) for node in nodes], parallelism, timeout, Budget(allowed, earlier=earlier)
+        [step(node) for node in nodes],
+        parallelism,
+        timeout,
+        FailureBudget(allowed, earlier=earlier),
     )
 
 
@@ -54,7 +57,7 @@ def paced(
     steps: list[Step],
     parallelism: int,
     timeout: float,
-    budget: Budget,
+    budget: FailureBudget,
     *,
     jobs: Sequence[NodeJob] = (),
 ) -> Pacer:
@@ -88,9 +91,7 @@ LATE = 60.0 + 120.0 + 2.0
 """A Job that was seen at 1.0 is overdue then."""
 
 
-def test_a_job_that_never_ends_fails_its_node_and_holds_its_slot_until_its_deadline_is_long_over() -> (
-    None
-):
+def test_a_job_that_never_ends_holds_its_slot_until_long_after_its_deadline() -> None:
     made = pacer("a", "b")
     made.on_result(1.0, create(made, 1.0), Result(code=CommandStatus.DONE, uid="job-a"))
     made.on_job(1.0, job("a"))
@@ -178,7 +179,7 @@ def test_progress_counts_the_jobs_of_earlier_runs_until_they_end() -> None:
 
 @pytest.mark.parametrize("command_type", [CreateJob, DeleteJob])
 def test_an_error_that_the_server_repeats_fails_the_node_with_its_text(command_type: type) -> None:
-    made = paced([replace(step("a"), stale_job="job-a")], 1, 60.0, Budget())
+    made = paced([replace(step("a"), stale_job="job-a")], 1, 60.0, FailureBudget())
     stale = [job("a", JobState.FAILED)] if command_type is DeleteJob else []
     for old in stale:
         made.on_job(0.0, old)
@@ -235,7 +236,7 @@ def test_a_name_that_is_taken_for_good_fails_the_node_after_a_few_tries() -> Non
 
 def test_a_deleted_job_that_does_not_go_fails_the_node() -> None:
     held = job("a", JobState.FAILED, digest="bbbbbbbbbbbb")
-    made = paced([replace(step("a"), stale_job=held.uid)], 1, 60.0, Budget(), jobs=[held])
+    made = paced([replace(step("a"), stale_job=held.uid)], 1, 60.0, FailureBudget(), jobs=[held])
     creates, _ = conflicts(made, [held])
     assert creates == 11
     assert [failure.node for failure in made.nodes.failures] == ["a"]
@@ -284,7 +285,7 @@ def test_a_server_that_asks_for_an_hour_is_waited_for_a_minute() -> None:
 def test_a_job_that_fails_before_the_first_list_counts_and_is_explained() -> None:
     failed = job("a", JobState.FAILED)
     steps = [step("a", canary=True), step("b", wave=1)]
-    made = paced(steps, 1, 60.0, Budget(0), jobs=[failed])
+    made = paced(steps, 1, 60.0, FailureBudget(0), jobs=[failed])
     assert made.budget.stop_reason == "canary a failed"
     [inspect] = made.poll(1.0)
     assert inspect == Diagnose(steps[0], failed)
@@ -296,7 +297,7 @@ def test_a_job_that_fails_before_the_first_list_counts_and_is_explained() -> Non
 def test_a_failure_that_the_plan_knew_is_tried_again() -> None:
     known = replace(step("a"), action=Action.RETRY, stale_job="job-a", failed_before=True)
     failed = job("a", JobState.FAILED)
-    made = paced([known], 1, 60.0, Budget(0, earlier=["a"]), jobs=[failed])
+    made = paced([known], 1, 60.0, FailureBudget(0, earlier=["a"]), jobs=[failed])
     assert made.poll(1.0) == [DeleteJob(known, failed)]
 
 
@@ -311,7 +312,7 @@ def test_a_failure_counts_before_it_is_explained() -> None:
 
 
 def test_a_canary_that_is_gone_has_proven_nothing() -> None:
-    made = paced([step("a", canary=True), step("b", wave=1)], 1, 60.0, Budget())
+    made = paced([step("a", canary=True), step("b", wave=1)], 1, 60.0, FailureBudget())
     made.on_result(1.0, create(made, 1.0), Result(code=CommandStatus.DONE, uid="job-a"))
     made.on_job(2.0, job("a", JobState.FAILED))
     [inspect] = made.poll(2.0)
@@ -323,7 +324,10 @@ def test_a_canary_that_is_gone_has_proven_nothing() -> None:
 
 def test_fresh_nodes_wait_for_a_failed_one_that_is_tried_again_until_it_recovers() -> None:
     made = paced(
-        [replace(step("a"), action=Action.RESUME), step("b")], 2, 60.0, Budget(0, earlier=["a"])
+        [replace(step("a"), action=Action.RESUME), step("b")],
+        2,
+        60.0,
+        FailureBudget(0, earlier=["a"]),
     )
     made.on_job(1.0, job("a"))
     assert made.poll(1.0) == []
@@ -336,14 +340,14 @@ def test_fresh_nodes_wait_for_a_failed_one_that_is_tried_again_until_it_recovers
 
 
 def test_a_wave_that_can_never_open_is_not_waited_for() -> None:
-    made = paced([step("a"), step("b", wave=1)], 1, 60.0, Budget(0, earlier=["b"]))
+    made = paced([step("a"), step("b", wave=1)], 1, 60.0, FailureBudget(0, earlier=["b"]))
     assert [c for c in made.poll(1.0) if isinstance(c, CreateJob)] == []
     assert made.finished
 
 
 def test_of_thousands_of_adopted_nodes_few_wait_for_their_mark_at_once() -> None:
     adopted = [replace(step(f"n{number}"), action=Action.ADOPT) for number in range(350)]
-    made = paced(adopted, 1, 60.0, Budget())
+    made = paced(adopted, 1, 60.0, FailureBudget())
     rounds = []
     while not made.finished:
         records = made.poll(1.0)
@@ -357,7 +361,12 @@ def test_of_thousands_of_adopted_nodes_few_wait_for_their_mark_at_once() -> None
 def test_a_soak_is_told_with_the_time_that_is_left() -> None:
     steps = [step("a", canary=True), step("b", wave=1)]
     made = Pacer(
-        steps, kind="install", digest=DIGEST, parallelism=1, budget=Budget(), soak_seconds=600.0
+        steps,
+        kind="install",
+        digest=DIGEST,
+        parallelism=1,
+        budget=FailureBudget(),
+        soak_seconds=600.0,
     )
     [listing] = made.poll(0.0)
     assert isinstance(listing, ListJobs)

@@ -7,7 +7,7 @@ import pytest
 
 from kata_components.kubernetes.nodes import Node
 from kata_components.operations.report import plan_summary
-from kata_components.pacing.wave_queue import WaveQueue
+from kata_components.pacing.queues import WaveQueue
 from kata_components.planning.plan import Plan, plan
 from kata_components.planning.verdict import Rules
 from kata_components.planning.waves import seconds_left
@@ -76,9 +76,9 @@ def test_what_is_left_of_a_soak(times: list[str], left: float) -> None:
 def test_the_queue_opens_the_first_wave_with_nodes_then() -> None:
     queue = WaveQueue(planned(fleet(1, 9)).pending, soak_seconds=3600, opens_in=3000)
     queue.open_waves(100.0)
-    assert (queue.opens_at, queue.take(lambda _: True)) == (3100.0, None)
+    assert (queue.opens_at, queue.pop_first(lambda _: True)) == (3100.0, None)
     queue.open_waves(3100.0)
-    assert queue.take(lambda _: True) == "b0"
+    assert queue.pop_first(lambda _: True) == "b0"
 
 
 def test_the_plan_says_that_it_soaks() -> None:
@@ -96,13 +96,13 @@ def opened(found: Plan) -> WaveQueue:
 
 def test_what_goes_on_in_a_wave_that_was_open_keeps_the_rest_of_it_waiting_for_nothing() -> None:
     queue = opened(plan(fleet(6, 4), [job("b0")], RULES, NOON))
-    assert [queue.take(lambda _: True) for _ in range(5)] == ["b0", "b1", "b2", "b3", None]
+    assert [queue.pop_first(lambda _: True) for _ in range(5)] == ["b0", "b1", "b2", "b3", None]
 
 
 def test_behind_a_canary_that_goes_on_the_whole_soak_is_waited_for() -> None:
     found = plan(fleet(0, 10), [job("b0")], RULES, NOON)
     queue = opened(found)
-    assert [queue.take(lambda _: True) for _ in range(2)] == ["b0", None]
+    assert [queue.pop_first(lambda _: True) for _ in range(2)] == ["b0", None]
     queue.settled(found.pending[0])
     queue.open_waves(60.0)
     assert queue.opens_at == 3660.0
@@ -114,7 +114,7 @@ def test_adoption_is_soaked_by_nobody() -> None:
     found = plan([*labelled, *fleet(0, 5)], [], rules, NOON)
     queue = opened(found)
     for step in found.pending[:5]:
-        assert queue.take(lambda _: True) == step.node
+        assert queue.pop_first(lambda _: True) == step.node
         queue.settled(step)
     queue.open_waves(1.0)
-    assert queue.take(lambda _: True) == "b0"
+    assert queue.pop_first(lambda _: True) == "b0"

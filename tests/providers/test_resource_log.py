@@ -28,13 +28,13 @@ def test_status_ends_with_what_does_not_get_on(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(engine, "status", lambda text, _: shown.append(text))
     counts = Progress(total=5, done=0, running=3, finishing=0, failed=0, departed=0, starting=2)
     ResourceLog("urn:rollout").on_progress(
-        "install", replace(counts, holdups=("a: no pod of it is there", "b: slow")), 60.0
+        "install", replace(counts, holdups=("a: the Job has no pod", "b: slow")), 60.0
     )
     ResourceLog("urn:rollout").on_progress(
         "install", replace(counts, opens_in=30.0, holdups=("b: slow",)), 60.0
     )
     assert shown == [
-        "0/5 installed, 1 running, 2 starting, 2 waiting; a: no pod of it is there; b: slow",
+        "0/5 installed, 1 running, 2 starting, 2 waiting; a: the Job has no pod; b: slow",
         "0/5 installed, 1 running, 2 starting, 2 waiting, soaking, "
         "the next wave opens in 30s; b: slow",
     ]

@@ -12,7 +12,7 @@ from kata_components.kubernetes.objects import JobList
 from kata_components.operations import installation
 from kata_components.operations.install import Installed
 from kata_components.operations.preview import preview
-from kata_components.pacing.finished_jobs import BATCH
+from kata_components.pacing.queues import REMOVAL_BATCH
 from kata_components.planning.step import Action
 from tests.model import fake_api
 from tests.model.cluster import Cluster
@@ -134,7 +134,7 @@ def test_removal_of_all_jobs_that_is_refused_for_good_leaves_the_lease() -> None
     assert on.leases
 
 
-@pytest.mark.parametrize("old", [2, BATCH + 10])
+@pytest.mark.parametrize("old", [2, REMOVAL_BATCH + 10])
 def test_the_install_job_of_a_clean_node_goes_before_the_job_that_cleaned_it(old: int) -> None:
     on = cluster(10 * old)
     on.add_nodes(*(f"old-{number}" for number in range(old)), labels={"pool": "old"})

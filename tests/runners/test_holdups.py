@@ -69,11 +69,11 @@ def test_a_job_of_which_no_pod_can_be_made_says_why() -> None:
     on, told = stuck(no_pods_on={"node-00": REFUSED}), Told()
     done = rolled_out(on, expire(on), told=told)
     assert row(told, 58).startswith(
-        "0/1 installed, 0 running, 1 starting, 0 waiting; node-00: no pod of it is there: "
+        "0/1 installed, 0 running, 1 starting, 0 waiting; node-00: the Job has no pod: "
     )
     assert 'violates PodSecurity "baseline:latest"' in row(told, 58)
     assert (
-        f"node-00: no pod of it is there: {REFUSED}, until it ended: DeadlineExceeded: Job was active"
+        f"node-00: the Job has no pod: {REFUSED}, until it ended: DeadlineExceeded: Job was active"
         in done.failure
     )
 

@@ -5,7 +5,7 @@ from collections import Counter
 from itertools import pairwise
 from typing import Any
 
-from kata_components.pacing.finished_jobs import BATCH
+from kata_components.pacing.queues import REMOVAL_BATCH
 from kata_components.runners.holder import DURATION_SECONDS
 from tests.model.fake_api import FakeKubeApi
 from tests.model.installation import cluster, request, roll_out
@@ -13,7 +13,7 @@ from tests.model.virtual_loop import now, simulate
 
 
 def test_succeeded_jobs_are_removed_on_the_way_many_with_one_request() -> None:
-    on = cluster(4 * BATCH)
+    on = cluster(4 * REMOVAL_BATCH)
     most = 0
 
     class Counting(FakeKubeApi):
@@ -25,12 +25,12 @@ def test_succeeded_jobs_are_removed_on_the_way_many_with_one_request() -> None:
     api = Counting(on)
     done = simulate(roll_out(api, request(10)))
     asked = Counter(api.asked)
-    assert (done.outcome.installed, on.jobs) == (4 * BATCH, {})
-    assert most < BATCH + 2 * 10
+    assert (done.outcome.installed, on.jobs) == (4 * REMOVAL_BATCH, {})
+    assert most < REMOVAL_BATCH + 2 * 10
     assert asked["delete_jobs"] <= 5
     assert asked["delete_job"] == 0
     asked.pop("replace_lease")
-    assert sum(asked.values()) <= 3.1 * 4 * BATCH
+    assert sum(asked.values()) <= 3.1 * 4 * REMOVAL_BATCH
 
 
 def test_a_soak_keeps_no_finished_jobs() -> None:
@@ -46,7 +46,7 @@ def test_a_soak_keeps_no_finished_jobs() -> None:
 
 
 def test_the_lease_is_kept_while_jobs_are_removed_behind_the_last_node() -> None:
-    on, renewed = cluster(BATCH + 2), []
+    on, renewed = cluster(REMOVAL_BATCH + 2), []
 
     class Busy(FakeKubeApi):
         async def delete_jobs(self, *call: Any, **fields: Any) -> None:
@@ -58,5 +58,5 @@ def test_the_lease_is_kept_while_jobs_are_removed_behind_the_last_node() -> None
             return await super().replace_lease(*call)
 
     done = simulate(roll_out(Busy(on), request(10)))
-    assert done.outcome.installed == BATCH + 2
+    assert done.outcome.installed == REMOVAL_BATCH + 2
     assert max(later - earlier for earlier, later in pairwise(renewed)) < DURATION_SECONDS

@@ -7,7 +7,7 @@ from typing import Any
 from unittest import mock
 from weakref import WeakKeyDictionary
 
-from kata_components.pacing.wave_queue import WaveQueue
+from kata_components.pacing.queues import WaveQueue
 from kata_components.planning import waves
 from kata_components.planning.demands import Demands
 from kata_components.planning.node_mark import Mark
@@ -67,7 +67,7 @@ def wave_opens_when_the_one_before_has_begun() -> Patch:
         original(queue, steps, **soaks)
         waiting[queue] = {step.node: step for step in steps}
 
-    def take(original: Any, queue: WaveQueue, allowed: Callable[[str], bool]) -> str | None:
+    def pop_first(original: Any, queue: WaveQueue, allowed: Callable[[str], bool]) -> str | None:
         node: str | None = original(queue, allowed)
         begun(queue, node)
         return node
@@ -78,7 +78,7 @@ def wave_opens_when_the_one_before_has_begun() -> Patch:
 
     patches = contextlib.ExitStack()
     patches.enter_context(around(WaveQueue, "__init__", init))
-    patches.enter_context(around(WaveQueue, "take", take))
+    patches.enter_context(around(WaveQueue, "pop_first", pop_first))
     patches.enter_context(around(WaveQueue, "remove", remove))
     patches.enter_context(mock.patch.object(WaveQueue, "settled"))
     return patches

@@ -9,10 +9,9 @@ from unittest import mock
 from kata_components.kubernetes import backoff
 from kata_components.operations import install
 from kata_components.pacing import pacer
-from kata_components.pacing.brake import Brake
 from kata_components.pacing.commands import CommandStatus, CreateJob, Result
-from kata_components.pacing.failure_budget import Budget
 from kata_components.pacing.job_tracker import JobTracker
+from kata_components.pacing.limits import FailureBudget, QuotaBackoff
 from kata_components.pacing.node_run import Phase
 from kata_components.pacing.pacer import Pacer
 from kata_components.pacing.transitions import Transitions
@@ -33,7 +32,7 @@ def slot_is_freed_when_no_answer_comes() -> Patch:
 
     patches = contextlib.ExitStack()
     patches.enter_context(around(Pacer, "on_result", on_result))
-    patches.enter_context(mock.patch.object(Brake, "refused"))
+    patches.enter_context(mock.patch.object(QuotaBackoff, "refused"))
     return patches
 
 
@@ -86,8 +85,8 @@ def jobs_of_others_are_not_counted() -> Patch:
 def failure_counts_only_once_it_is_explained() -> Patch:
     def failed(original: Any, made: Transitions, run: Any, phase: Phase) -> None:
         counted = (
-            mock.patch.object(Budget, "failed")
-            if phase is Phase.INSPECTING
+            mock.patch.object(FailureBudget, "failed")
+            if phase is Phase.DIAGNOSING
             else contextlib.nullcontext()
         )
         with counted:
@@ -98,13 +97,17 @@ def failure_counts_only_once_it_is_explained() -> Patch:
 
 @bug(job_fails=0.5)
 def earlier_failures_are_forgotten() -> Patch:
-    return mock.patch.object(install, "Budget", lambda allowed, earlier: Budget(allowed))  # noqa: ARG005 - its keyword
+    def forgetful(allowed: float, *, earlier: Any) -> FailureBudget:
+        del earlier
+        return FailureBudget(allowed)
+
+    return mock.patch.object(install, "FailureBudget", forgetful)
 
 
 @bug(node_deleted=0.3)
 def canary_that_departs_is_no_reason_to_stop() -> Patch:
     return mock.patch.object(
-        Budget,
+        FailureBudget,
         "departed",
         lambda budget, node, canary: budget.recovered(node),  # noqa: ARG005
     )
