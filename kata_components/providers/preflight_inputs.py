@@ -1,25 +1,13 @@
 """The inputs of `Preflight`: what the guard rails need to know of the program."""
 
 import json
-from collections.abc import Mapping
-from typing import Any, Final, Self
+from typing import Self
 
 from msgspec import structs
 
 from kata_components.operations.adoption import AdoptionRequest
 from kata_components.operations.objects_there import ObjectName
 from kata_components.providers.common_inputs import GuardedInputs, Passed
-
-_NOTHING: Final[Mapping[str, Any]] = {
-    "objects": (),
-    "pod_template": None,
-    "contents": None,
-    "former_stack": None,
-    "architectures": None,
-    "selectors": None,
-    "tolerations": None,
-}
-"""Inputs that check needs and the state does not keep."""
 
 
 class PreflightInputs(GuardedInputs, frozen=True, kw_only=True):
@@ -43,7 +31,16 @@ class PreflightInputs(GuardedInputs, frozen=True, kw_only=True):
     @property
     def lasting(self) -> Self:
         """What other resources read; check compares the rest with the last checked inputs."""
-        return structs.replace(super().lasting, **_NOTHING)
+        return structs.replace(
+            super().lasting,
+            objects=(),
+            pod_template=None,
+            contents=None,
+            architectures=None,
+            selectors=None,
+            tolerations=None,
+            former_stack=None,
+        )
 
     def stacks(self, before: "PreflightInputs | None") -> frozenset[str]:
         """Return the names of this stack that its objects may bear: it may have been renamed."""
