@@ -1,10 +1,11 @@
-"""`rollout.runsIn: cluster`: how upstream's dispatcher paces, and the keys it cannot honour."""
+"""`rollout.runsIn`: the keys that upstream's dispatcher cannot honour, and those only it reads."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from kata_components.settings.merge import Tree, at, merged
+from kata_components.settings.merge import Tree, at, differences, merged
 from kata_components.settings.problems import Problem, shown
+from kata_components.settings.profile import Profile
 
 _PACING: Final[Mapping[str, tuple[object, str]]] = {
     "waves": ([], "starts nodes in the order of their names, job.parallelism at a time"),
@@ -13,6 +14,17 @@ _PACING: Final[Mapping[str, tuple[object, str]]] = {
     "notReady": ("attempt", "attempts NotReady nodes as well"),
 }
 """How the dispatcher behaves: as the value of the key, and in words."""
+
+_NO_DISPATCHER: Final = "no dispatcher runs in the cluster"
+_NO_WAIT: Final = "`pulumi up` works on the nodes that are there, and the next one on later nodes"
+_ONLY_THE_DISPATCHER_READS: Final[Mapping[str, str]] = {
+    "dispatcherImage": _NO_DISPATCHER,
+    "dispatcherNodeSelector": _NO_DISPATCHER,
+    "dispatcherTolerations": _NO_DISPATCHER,
+    "waitForNodesSeconds": _NO_WAIT,
+    "nodeSettleSeconds": _NO_WAIT,
+}
+"""Keys of `job`, and why they have no effect without the dispatcher."""
 
 
 def runs_in_cluster(config: Mapping[str, Any]) -> bool:
@@ -30,6 +42,31 @@ def keys_the_dispatcher_cannot_honour(config: Mapping[str, Any]) -> Iterator[Pro
                 f"{shown(value)} cannot be honoured with rollout.runsIn 'cluster': "
                 f"upstream's dispatcher {does}; leave it out, or use runsIn 'pulumi'",
             )
+
+
+def keys_only_the_dispatcher_reads(
+    config: Mapping[str, Any], tree: Tree, profile: Profile
+) -> Iterator[Problem]:
+    """Yield a problem for each key that is set although no dispatcher runs.
+
+    Only where the version's Jobs have no token: 4.0.0 has always ignored them.
+    """
+    if (
+        tree.get("deploymentMode") != "job"
+        or at(tree, ("rollout", "runsIn")) != "pulumi"
+        or not profile.traits.dispatcher_does_node_work
+    ):
+        return
+    for key, why in _ONLY_THE_DISPATCHER_READS.items():
+        path = ("job", key)
+        value = at(config, path)
+        for place, different in differences(value, profile.values["job"][key], path):
+            if value is not None:
+                yield Problem(
+                    place,
+                    f"{shown(different)} has no effect with rollout.runsIn 'pulumi': {why}; "
+                    "remove it, or use runsIn 'cluster'",
+                )
 
 
 def dispatched_defaults(defaults: Tree, config: Mapping[str, Any]) -> Tree:

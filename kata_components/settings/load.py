@@ -11,6 +11,7 @@ from kata_components.errors import SettingsError
 from kata_components.settings.derived_names import name_problems
 from kata_components.settings.dispatcher_limits import (
     dispatched_defaults,
+    keys_only_the_dispatcher_reads,
     keys_the_dispatcher_cannot_honour,
 )
 from kata_components.settings.flat_keys import flat_keys, in_stack, nested
@@ -25,6 +26,7 @@ from kata_components.settings.rules import (
     retention_in_job_mode,
     unknown_shims,
     unsupported_runner,
+    untolerated_startup_taints,
 )
 from kata_components.settings.secret_keys import MAY_BE_SECRET, refused_secrets
 from kata_components.settings.settings import Settings
@@ -157,10 +159,12 @@ def _rule_problems(
     config: Mapping[str, object], profile: Profile, tree: Tree, version: str
 ) -> Iterator[Problem]:
     yield from keys_the_dispatcher_cannot_honour(config)
+    yield from keys_only_the_dispatcher_reads(config, tree, profile)
     yield from unsupported_runner(tree, profile, version)
     yield from keys_of_another_version(config, profile, version)
     yield from keys_of_the_other_mode(config, profile, tree.get("deploymentMode"))
     yield from inexpressible_affinity(tree, profile)
     yield from retention_in_job_mode(tree, profile)
+    yield from untolerated_startup_taints(tree, profile)
     yield from unknown_shims(config, profile, version)
     yield from no_shims(tree)

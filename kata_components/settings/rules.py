@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from kata_components.settings.affinity import AS_LABEL_SELECTOR, NodeAffinity, NodeSelectorTerm
+from kata_components.settings.implied_tolerations import IMPLIED_TOLERATIONS
 from kata_components.settings.merge import Path, Tree, at, differences, select
 from kata_components.settings.problems import Problem, closest, dotted, shown
 from kata_components.settings.profile import Profile
@@ -141,6 +142,38 @@ def retention_in_job_mode(tree: Tree, profile: Profile) -> Iterator[Problem]:
             f"must be at least {_LEAST_TTL}, got {seconds}: "
             "the dispatcher would miss how a Job ended and count its node as failed",
         )
+
+
+def untolerated_startup_taints(tree: Tree, profile: Profile) -> Iterator[Problem]:
+    """Yield a problem for each startup taint that keeps Jobs off the node it is to be lifted from.
+
+    Jobs without a token heed taints (contract 5.2, D8), except on nodes given by name.
+    """
+    counts = tree.get("deploymentMode") == "job" and profile.traits.dispatcher_does_node_work
+    taints, tolerations = tree.get("startupTaints"), tree.get("tolerations")
+    if not counts or at(tree, ("job", "nodes")) or not isinstance(taints, list):
+        return
+    own = tolerations if isinstance(tolerations, list) else []
+    known = [t for t in (*own, *IMPLIED_TOLERATIONS) if isinstance(t, Mapping)]
+    for index, taint in enumerate(taints):
+        key, _, effect = taint.partition(":") if isinstance(taint, str) else ("", "", "")
+        if key and not any(_may_tolerate(toleration, key, effect) for toleration in known):
+            yield Problem(
+                ("startupTaints", str(index)),
+                f"{shown(taint)} is not tolerated by the per-node Jobs, so nodes with it would be "
+                f"skipped for ever; add {{key: {shown(key)}, operator: Exists}} to tolerations",
+            )
+
+
+def _may_tolerate(toleration: Mapping[str, Any], key: str, effect: str) -> bool:
+    """Whether a taint with this key may be tolerated: `startupTaints` leaves its value open.
+
+    Without an effect, it stands for all of them. PreferNoSchedule keeps no Job off a node.
+    """
+    effects = (None, "", effect) if effect else (None, "", "NoSchedule", "NoExecute")
+    return effect == "PreferNoSchedule" or (
+        toleration.get("key") in (None, "", key) and toleration.get("effect") in effects
+    )
 
 
 def unknown_shims(config: Mapping[str, Any], profile: Profile, version: str) -> Iterator[Problem]:

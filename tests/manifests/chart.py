@@ -60,10 +60,16 @@ class Case(NamedTuple):
         config = self.config
         for key in less:
             config = without(config, tuple(key.split(".")))
+        changed: dict[str, Any] = {}
+        if self.job_mode and "startupTaints" in config and "tolerations" not in config:
+            # We refuse startup taints that Jobs do not tolerate; the chart does not.
+            config, changed = (
+                config | {"tolerations": [{"operator": "Exists"}]},
+                {"tolerations": ()},
+            )
         settings = load_settings(config)
-        return settings.model_copy(
-            update={"rollout": settings.rollout.model_copy(update={"runs_in": "cluster"})}
-        )
+        rollout = settings.rollout.model_copy(update={"runs_in": "cluster"})
+        return settings.model_copy(update={"rollout": rollout, **changed})
 
     def refusals(self) -> tuple[str, ...]:
         """Return the problems for which the values are refused."""

@@ -171,6 +171,108 @@ def test_zero_means_the_default_of_a_time_limit_as_in_the_chart(
 
 
 @pytest.mark.parametrize(
+    ("key", "value", "place", "why"),
+    [
+        (
+            "dispatcherImage",
+            {"reference": "example.com/dispatcher"},
+            "job.dispatcherImage.reference: 'example.com/dispatcher'",
+            "no dispatcher runs in the cluster",
+        ),
+        (
+            "dispatcherNodeSelector",
+            {"pool": "system"},
+            "job.dispatcherNodeSelector: {'pool': 'system'}",
+            "no dispatcher runs in the cluster",
+        ),
+        (
+            "dispatcherTolerations",
+            [{"operator": "Exists"}],
+            "job.dispatcherTolerations: [{'operator': 'Exists'}]",
+            "no dispatcher runs in the cluster",
+        ),
+        (
+            "waitForNodesSeconds",
+            0,
+            "job.waitForNodesSeconds: 0",
+            "`pulumi up` works on the nodes that are there, and the next one on later nodes",
+        ),
+        (
+            "nodeSettleSeconds",
+            1,
+            "job.nodeSettleSeconds: 1",
+            "`pulumi up` works on the nodes that are there, and the next one on later nodes",
+        ),
+    ],
+)
+def test_what_only_the_dispatcher_reads_is_refused_without_it(
+    key: str, value: Any, place: str, why: str
+) -> None:
+    line = (
+        f"{place} has no effect with rollout.runsIn 'pulumi': {why}; "
+        "remove it, or use runsIn 'cluster'"
+    )
+    found = problems(deploymentMode="job", job={key: value})
+    assert [text for text in found if text.startswith("job.")] == [line]
+    load(deploymentMode="job", job={key: value}, rollout={"runsIn": "cluster"})
+
+
+def test_defaults_of_what_only_the_dispatcher_reads_are_accepted() -> None:
+    job = load_profile("4.1.0").values["job"]
+    found = problems(deploymentMode="job", job={key: job[key] for key in job if key != "cleanup"})
+    assert [line for line in found if line.startswith("job.")] == []
+
+
+def test_at_4_0_0_an_image_of_the_dispatcher_is_accepted_with_either_runner() -> None:
+    image = {"reference": "example.com/dispatcher"}
+    load("4.0.0", deploymentMode="job", job={"dispatcherImage": image})
+
+
+@pytest.mark.parametrize("runner", ["pulumi", "cluster"])
+@pytest.mark.parametrize(
+    ("taint", "key"),
+    [("a/b:NoSchedule", "a/b"), ("a/b", "a/b"), ("c:NoExecute", "c")],
+)
+def test_startup_taint_that_keeps_jobs_off_for_ever_is_refused(
+    runner: str, taint: str, key: str
+) -> None:
+    others = [
+        {"key": "other", "operator": "Exists"},
+        {"key": key, "operator": "Exists", "effect": "PreferNoSchedule"},
+    ]
+    found = problems(
+        deploymentMode="job",
+        rollout={"runsIn": runner},
+        startupTaints=["node.kubernetes.io/not-ready:NoExecute", taint],
+        tolerations=others,
+    )
+    assert [line for line in found if line.startswith("startupTaints")] == [
+        f"startupTaints.1: {taint!r} is not tolerated by the per-node Jobs, so nodes with it would "
+        f"be skipped for ever; add {{key: {key!r}, operator: Exists}} to tolerations"
+    ]
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"tolerations": [{"key": "a/b", "operator": "Exists"}]},
+        {"tolerations": [{"key": "a/b", "value": "new", "effect": "NoSchedule"}]},
+        {"tolerations": [{"operator": "Exists"}]},
+        {"job": {"nodes": ["n"]}},
+        {"startupTaints": ["a/b:PreferNoSchedule"]},
+        {"deploymentMode": "daemonset", "rollout": {}},
+    ],
+)
+def test_startup_taint_that_a_job_may_tolerate_is_accepted(config: dict[str, Any]) -> None:
+    usual = {"deploymentMode": "job", "rollout": {"runsIn": "cluster"}}
+    load(**usual | {"startupTaints": ["a/b:NoSchedule"]} | config)
+
+
+def test_at_4_0_0_jobs_do_not_heed_startup_taints() -> None:
+    load("4.0.0", deploymentMode="job", startupTaints=["a/b:NoSchedule"])
+
+
+@pytest.mark.parametrize(
     ("config", "refused"),
     [
         ({"logLevel": "info"}, ["logLevel"]),
