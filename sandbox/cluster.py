@@ -158,17 +158,18 @@ class Cluster:
         """
         chosen = _chosen(switches)
         labels = {behaviour.switch(name): value for name, value in chosen.items()}
-        of_pods = {
-            key: labels[key]
-            for key in map(behaviour.switch, behaviour.POD_SWITCHES)
-            if key in labels
-        }
         with self.connect() as kube:
+            before = kube.get(f"{_NODES}/{node}")["metadata"]["labels"]
             # What an earlier pod has made of these switches is in annotations of the same names.
             patch = {"labels": labels, "annotations": dict.fromkeys(labels)}
             kube.merge(f"{_NODES}/{node}", {"metadata": patch})
-            _wait_until_pods_see(kube, node, of_pods)
-            _wait_until_node_shows(kube, node, chosen)
+            changed = {
+                name: value
+                for name, value in chosen.items()
+                if before.get(behaviour.switch(name)) != value
+            }
+            _wait_until_pods_see(kube, node, changed)
+            _wait_until_node_shows(kube, node, changed)
             if chosen.get("not-ready", "true") != "true":
                 self._start_waiting_pods(kube, node)
 
@@ -265,6 +266,10 @@ def _is_off(node: Manifest) -> bool:
 
 def _wait_until_pods_see(kube: Kube, node: str, switches: Mapping[str, str | None]) -> None:
     """Wait until the admission policy copies these switches: it sees a new label with a delay."""
+    namespace = "/api/v1/namespaces/kube-system"
+    general = kube.get(namespace)["metadata"].get("annotations", {})
+    keys = {name: behaviour.switch(name) for name in switches if name in behaviour.POD_SWITCHES}
+    expected = {key: switches[name] or general.get(key) for name, key in keys.items()}
     container = {"name": "probe", "image": "none"}
     probe = {
         "apiVersion": "v1",
@@ -278,9 +283,9 @@ def _wait_until_pods_see(kube: Kube, node: str, switches: Mapping[str, str | Non
     }
     deadline = time.monotonic() + _SECONDS_TO_LEARN
     while True:
-        made = kube.create("/api/v1/namespaces/kube-system/pods", probe, dryRun="All")
+        made = kube.create(f"{namespace}/pods", probe, dryRun="All")
         seen = made["metadata"].get("annotations", {})
-        if all(seen.get(key) == value for key, value in switches.items()):
+        if all(seen.get(key) == value for key, value in expected.items()):
             return
         if time.monotonic() > deadline:
             raise SandboxError(

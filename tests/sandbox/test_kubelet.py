@@ -119,6 +119,17 @@ def test_a_switch_of_the_namespace_applies_to_all_nodes(cluster: Cluster, machin
         cluster.behave_all("default", handlers_after=None)
 
 
+def test_a_node_without_switches_falls_back_to_those_of_the_namespace(
+    cluster: Cluster, machine: Machine
+) -> None:
+    cluster.pod_seconds(0.3)
+    try:
+        machine.behave(seconds="9")
+        machine.behave(seconds=None, no_handlers=None)
+    finally:
+        cluster.pod_seconds(None)
+
+
 def test_handlers_never_come(machine: Machine) -> None:
     machine.done(INSTALL)
     machine.behave(handlers_after="never")
