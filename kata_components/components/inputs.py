@@ -70,17 +70,25 @@ def rollout_inputs(name: str, settings: Settings) -> RolloutInputs:
         install_job=yaml_text(install_job(settings)),
         mounted=mounted_fingerprints(settings) or None,
         architectures=dict(architecture_problems(settings)),
-        demands=Demands(
-            labels=tuple(required_labels(settings)),
-            handlers=tuple(handlers(settings)),
-            distribution=distribution(settings),
-            containerd=containerd_version(settings),
-        ),
+        demands=_demands(settings),
         cleanup_job=yaml_text(cleanup_job(settings)) if cleans else None,
         dispatcher_job=yaml_text(install_dispatcher_job(settings)) if dispatched else None,
         cleanup_dispatcher_job=yaml_text(cleanup_dispatcher_job(settings))
         if cleans and dispatched
         else None,
+    )
+
+
+def _demands(settings: Settings) -> Demands:
+    """Return what the settings imply for every node."""
+    of_runner = settings.traits.token_free_jobs
+    return Demands(
+        labels=tuple(required_labels(settings)),
+        handlers=tuple(handlers(settings)),
+        distribution=distribution(settings),
+        containerd=containerd_version(settings),
+        startup_taints=settings.startup_taints if of_runner else (),
+        ready_seconds=settings.job.wait_node_ready_seconds if of_runner else 0,
     )
 
 

@@ -70,7 +70,7 @@ def _job(settings: Settings, kind: names.JobKind, flags: Iterable[str]) -> Manif
 def _install_flags(settings: Settings) -> Iterator[str]:
     job = settings.job
     yield from _selection_flags(job, install_selectors(settings))
-    if not settings.traits.dispatcher_does_node_work:
+    if not settings.traits.token_free_jobs:
         return
     yield f"--cleanup-job-template={_TEMPLATES}/cleanup-job.yaml"
     if not job.nodes:
@@ -90,7 +90,7 @@ def _install_flags(settings: Settings) -> Iterator[str]:
 
 def _cleanup_flags(settings: Settings) -> Iterator[str]:
     yield from _selection_flags(settings.job.cleanup, cleanup_selectors(settings))
-    if settings.traits.dispatcher_does_node_work:
+    if settings.traits.token_free_jobs:
         yield from _suffix_flag(settings)
         yield "--remove-node-label"
         yield "--ignore-node-taints"

@@ -42,7 +42,7 @@ def warns_of_kubelet_timeouts(settings: Settings) -> bool:
         runtime.crio.pull_type == "guest-pull"
         for runtime in settings.custom_runtimes.active.values()
     )
-    return settings.traits.dispatcher_does_node_work and (
+    return settings.traits.token_free_jobs and (
         in_guest or custom or "erofs" in settings.snapshotter.setup
     )
 

@@ -50,7 +50,7 @@ def _job(settings: Settings, kind: names.JobKind, stages: tuple[Stage, ...]) -> 
         "backoffLimit": job.backoff_limit,
         "ttlSecondsAfterFinished": job.ttl_seconds_after_finished,
     }
-    if settings.traits.dispatcher_does_node_work:
+    if settings.traits.token_free_jobs:
         limits["activeDeadlineSeconds"] = job.active_deadline_seconds
     return {
         "apiVersion": "batch/v1",
@@ -84,7 +84,7 @@ def _pod(settings: Settings, kind: names.JobKind, stages: tuple[Stage, ...]) -> 
         "initContainers": before,
         "containers": [last],
     }
-    if settings.traits.dispatcher_does_node_work:
+    if settings.traits.token_free_jobs:
         pod["tolerations"] = _tolerations(settings, kind)
     return pod
 

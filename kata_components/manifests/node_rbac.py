@@ -23,7 +23,7 @@ def service_account_name(settings: Settings) -> str:
 
 def has_node_rights(settings: Settings) -> bool:
     """Whether the pods on the nodes talk to the API server."""
-    return settings.deployment_mode == "daemonset" or not settings.traits.dispatcher_does_node_work
+    return settings.deployment_mode == "daemonset" or not settings.traits.token_free_jobs
 
 
 def node_rbac(settings: Settings) -> list[Manifest]:

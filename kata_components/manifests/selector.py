@@ -21,7 +21,7 @@ _FORMATS = {
 
 def install_selectors(settings: Settings) -> list[str]:
     """Return the selectors of the nodes to install on."""
-    if not settings.traits.dispatcher_does_node_work:
+    if not settings.traits.token_free_jobs:
         return _all_or(_selector(settings.job, settings.job.node_selector_expressions))
     terms = virtualization_terms(settings, settings.affinity.required_terms)
     return _selectors(Selection(nodes=(), nodeSelector=settings.node_selector), terms)
@@ -52,7 +52,7 @@ def _is_expressible(term: NodeSelectorTerm) -> bool:
 def cleanup_selectors(settings: Settings) -> list[str]:
     """Return the selectors of the nodes that the cleanup dispatcher works on."""
     cleanup: CleanupSelection = settings.job.cleanup
-    if not settings.traits.dispatcher_does_node_work:
+    if not settings.traits.token_free_jobs:
         return _all_or(_selector(cleanup, cleanup.node_selector_expressions))
     return _selectors(cleanup, cleanup.required_terms)
 

@@ -10,18 +10,23 @@ from kata_components.kubernetes.nodes import Node
 
 
 class Demands(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
-    """What the configuration implies for every node.
-
-    `labels` are those by which its RuntimeClasses select nodes, all with the value `true`;
-    `handlers` the CRI runtime handlers that its pods ask for. `distribution` is that of Kubernetes,
-    whose configuration files are written; `containerd` is the oldest version that will do, and what
-    needs it.
-    """
+    """What the configuration implies for every node."""
 
     labels: tuple[str, ...] = (names.RUNTIME_LABEL,)
+    """The labels by which its RuntimeClasses select nodes, all with the value `true`."""
     handlers: tuple[str, ...] = ()
+    """The CRI runtime handlers that its pods ask for."""
     distribution: str = ""
+    """The distribution of Kubernetes whose configuration files are written; empty for any."""
     containerd: tuple[str, str] = ("", "")
+    """The oldest sufficient version of containerd, and what needs it."""
+    startup_taints: tuple[str, ...] = ()
+    """The taints that are lifted from an installed node, as `key` or `key:effect`.
+
+    Empty if its Job does that.
+    """
+    ready_seconds: int = 0
+    """How long a node may take to become Ready after its Job (`job.waitNodeReadySeconds`)."""
 
     def missing_labels(self, node: Node) -> list[str]:
         """Return the labels without which no pod is scheduled to the node."""

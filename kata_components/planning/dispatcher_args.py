@@ -23,7 +23,6 @@ _SELECTOR: Final = "--node-selector="
 _WAITING: Final = ("--wait-for-nodes-secs=", "--node-settle-secs=")
 """For nodes that a selector does not match yet. All of them come with selectors only."""
 _READY: Final = "--wait-node-ready-secs="
-_LABEL: Final = "--node-label="
 _TEMPLATE: Final = "--job-template="
 _UNLABEL: Final = "--remove-node-label"
 _NOT_TOLD: Final = (
@@ -71,11 +70,6 @@ def selectors_of(job: Mapping[str, Any]) -> Selectors:
     return tuple(
         word.removeprefix(_SELECTOR) for word in command if word.startswith(_SELECTOR)
     ) or ("",)
-
-
-def does_node_work(job: Mapping[str, Any]) -> bool:
-    """Return whether an install dispatcher labels nodes and heeds their taints itself, as from 4.1.0 on."""
-    return any(word.startswith(_LABEL) for word in _container(job)["command"])
 
 
 def releases_labels(job: Mapping[str, Any]) -> bool:

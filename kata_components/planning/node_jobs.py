@@ -4,10 +4,10 @@ A Job is recognised by the labels and annotations with which `job_stamp`, or ups
 has stamped it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from kata_components import names
 from kata_components.foreign import bounded
@@ -113,6 +113,14 @@ def observed(job: Job) -> NodeJob:
         failed_pods=status.failed or 0,
         attempts=1 + retries,
     )
+
+
+def is_token_free(template: Mapping[str, Any]) -> bool:
+    """Return whether a per-node Job cannot talk to the API server.
+
+    Then, labels and taints of its node are left to whoever paces, as from 4.1.0 on.
+    """
+    return template["spec"]["template"]["spec"].get("automountServiceAccountToken") is False
 
 
 def identified(jobs: Iterable[NodeJob], nodes: Iterable[Node]) -> list[NodeJob]:

@@ -8,6 +8,7 @@ from kata_components.planning import demands
 from kata_components.planning.approval import PARALLELISM, Approval, Pace
 from kata_components.planning.demands import Demands
 from kata_components.planning.host_digest import Contents, current, host_digests
+from kata_components.planning.node_jobs import is_token_free
 from kata_components.planning.ownership import Owner
 from kata_components.planning.selection import Selection
 from kata_components.planning.verdict import Rules
@@ -61,8 +62,6 @@ class InstallRequest:
     """With it, nodes that carry the mark and are no longer selected are cleaned."""
     approval: Approval | None = None
     """Binds the plan."""
-    heeds_taints: bool = False
-    """Whether a node with a taint that the Jobs do not tolerate gets no Job."""
     demands: Demands = demands.NONE
     architectures: Mapping[str, str] = field(default_factory=dict)
     """By architecture with shims: what the node program would refuse there, empty if nothing."""
@@ -94,7 +93,7 @@ class InstallRequest:
             demands=self.demands,
             installed_until=installed_until,
             tolerations=self.job["spec"]["template"]["spec"].get("tolerations", ())
-            if self.heeds_taints
+            if is_token_free(self.job)
             else None,
         )
         return replace(rules, bound=self.approval.bound) if self.approval else rules

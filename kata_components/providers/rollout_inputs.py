@@ -5,7 +5,7 @@ from typing import Any, Final, Literal
 
 import yaml
 
-from kata_components.planning import demands, dispatcher_args
+from kata_components.planning import demands
 from kata_components.planning.demands import Demands
 from kata_components.planning.ownership import Owner
 from kata_components.planning.requests import CleanupRequest, InstallRequest
@@ -82,8 +82,6 @@ class RolloutInputs(CommonInputs, frozen=True, kw_only=True):
             demands=self.demands,
             approval=plan_file.approval(self.approved_plan, self.report_dir),
             runs_in="cluster" if self.dispatcher else "pulumi",
-            heeds_taints=self.dispatcher is not None
-            and dispatcher_args.does_node_work(self.dispatcher),
         )
 
     @property

@@ -54,7 +54,7 @@ def keys_only_the_dispatcher_reads(
     if (
         tree.get("deploymentMode") != "job"
         or at(tree, ("rollout", "runsIn")) != "pulumi"
-        or not profile.traits.dispatcher_does_node_work
+        or not profile.traits.token_free_jobs
     ):
         return
     for key, why in _ONLY_THE_DISPATCHER_READS.items():

@@ -20,7 +20,7 @@ def unsupported_runner(tree: Tree, profile: Profile, version: str) -> Iterator[P
     runner = at(tree, ("rollout", "runsIn"))
     if tree.get("deploymentMode") != "job":
         return
-    if runner == "pulumi" and profile.traits.dispatcher_does_node_work:
+    if runner == "pulumi" and profile.traits.token_free_jobs:
         yield Problem(
             ("rollout", "runsIn"),
             f"'pulumi' is not supported yet with kataVersion {version}: "
@@ -87,7 +87,7 @@ def inexpressible_affinity(tree: Tree, profile: Profile) -> Iterator[Problem]:
         yield Problem(
             path, f"is empty, which selects no node at all; remove {_REQUIRED} to select every node"
         )
-    if tree.get("deploymentMode") != "job" or not profile.traits.dispatcher_does_node_work:
+    if tree.get("deploymentMode") != "job" or not profile.traits.token_free_jobs:
         return
     for index, term in enumerate(terms or ()):
         if not term.match_expressions and not term.match_fields:
@@ -130,7 +130,7 @@ def _inexpressible(term: NodeSelectorTerm, path: Path, by_name: str) -> Iterator
 def retention_in_job_mode(tree: Tree, profile: Profile) -> Iterator[Problem]:
     """Yield a problem if Jobs vanish before the dispatcher sees their end (contract 2.9, F11)."""
     seconds = at(tree, ("job", "ttlSecondsAfterFinished"))
-    counts = tree.get("deploymentMode") == "job" and profile.traits.dispatcher_does_node_work
+    counts = tree.get("deploymentMode") == "job" and profile.traits.token_free_jobs
     if (
         counts
         and isinstance(seconds, int)
@@ -149,7 +149,7 @@ def untolerated_startup_taints(tree: Tree, profile: Profile) -> Iterator[Problem
 
     Jobs without a token heed taints (contract 5.2, D8), except on nodes given by name.
     """
-    counts = tree.get("deploymentMode") == "job" and profile.traits.dispatcher_does_node_work
+    counts = tree.get("deploymentMode") == "job" and profile.traits.token_free_jobs
     taints, tolerations = tree.get("startupTaints"), tree.get("tolerations")
     if not counts or at(tree, ("job", "nodes")) or not isinstance(taints, list):
         return

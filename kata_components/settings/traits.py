@@ -53,10 +53,10 @@ class Traits(Model):
     dispatcher_node_rules: Many[Rule]
     dispatcher_job_rules: Many[Rule]
 
-    dispatcher_does_node_work: bool
-    """Whether the dispatcher of job mode labels and checks nodes, selected as by the DaemonSet.
+    token_free_jobs: bool
+    """Whether per-node Jobs have no token: whoever paces them labels and checks their nodes.
 
-    The per-node Jobs then need no token. Otherwise, they label their nodes themselves.
+    These are selected as by the DaemonSet. Otherwise, the Jobs label their nodes themselves.
     """
 
     pod_metadata_in_jobs: bool

@@ -6,6 +6,7 @@ from typing import Any
 import pulumi
 import pytest
 import yaml
+from msgspec import structs
 
 from kata_components.components import tokens
 from kata_components.components.custom_runtimes import CustomRuntimes
@@ -25,10 +26,12 @@ from kata_components.components.runtime_classes import RuntimeClasses
 from kata_components.components.state import State
 from kata_components.components.verification import Verification, VerificationArgs
 from kata_components.manifests.objects import all_objects
-from kata_components.names import DIGEST_ANNOTATION
+from kata_components.names import DIGEST_ANNOTATION, RUNTIME_LABEL, instance_label
 from kata_components.settings.load import load_settings
 from kata_components.settings.settings import Settings
 from tests.components.recorder import Recorder, run, stack_of
+
+BOTH_LABELS = (RUNTIME_LABEL, instance_label(""))
 
 
 def settings(mode: str, **values: object) -> Settings:
@@ -194,6 +197,39 @@ def test_verification_is_another_job_when_what_it_verifies_changes(recorder: Rec
     }
     assert digests["a"] == digests["same"]
     assert len(set(digests.values())) == 4
+
+
+@pytest.mark.parametrize(
+    ("version", "demanded"),
+    [("4.0.0", ((RUNTIME_LABEL,), (), 0)), ("4.1.0", (BOTH_LABELS, ("a:NoSchedule",), 60))],
+)
+def test_what_jobs_without_a_token_leave_to_the_runner_is_demanded_of_nodes(
+    version: str, demanded: tuple[object, ...], recorder: Recorder
+) -> None:
+    del recorder
+    job = {"waitNodeReadySeconds": 60} if version == "4.1.0" else {}
+    args = settings(
+        "job",
+        kataVersion=version,
+        job=job,
+        startupTaints=["a:NoSchedule"],
+        tolerations=[{"key": "a", "operator": "Exists"}],
+        rollout={"runsIn": "cluster"},
+    )
+    demands = rollout_inputs("rollout", args).demands
+    assert (demands.labels, demands.startup_taints, demands.ready_seconds) == demanded
+
+
+@pytest.mark.parametrize(("version", "heeded"), [("4.0.0", False), ("4.1.0", True)])
+def test_jobs_without_a_token_heed_taints_whoever_paces_them(
+    version: str, heeded: bool, recorder: Recorder
+) -> None:
+    del recorder
+    args = settings("job", kataVersion=version, rollout={"runsIn": "cluster"})
+    by_dispatcher = rollout_inputs("rollout", args)
+    by_us = structs.replace(by_dispatcher, dispatcher_job=None)
+    for inputs in (by_dispatcher, by_us):
+        assert (inputs.request.rules().tolerations is not None) is heeded
 
 
 def test_type_tokens_belong_to_one_package() -> None:

@@ -176,13 +176,10 @@ def test_of_two_time_limits_the_shorter_one_counts(own: int, timeout: int, limit
 
 def test_what_a_dispatcher_does_itself_is_told_by_its_command_line() -> None:
     asked = [
-        (
-            dispatcher_args.does_node_work(install_dispatcher_job(wanted)),
-            dispatcher_args.releases_labels(cleanup_dispatcher_job(wanted)),
-        )
+        dispatcher_args.releases_labels(cleanup_dispatcher_job(wanted))
         for wanted in (settings(), of_4_1_0())
     ]
-    assert asked == [(False, False), (True, True)]
+    assert asked == [False, True]
 
 
 def test_what_a_dispatcher_is_told_to_wait_for_adds_up() -> None:

@@ -19,6 +19,7 @@ OUTCOME = {
     "failedNodes": [],
     "digest": DIGEST,
 }
+DEMANDS = {"labels": ["a"], "startupTaints": ["b:NoSchedule"], "readySeconds": 300}
 
 
 def planned(pending: int, digest: str = DIGEST, **counts: int) -> dict[str, Any]:
@@ -41,6 +42,7 @@ def rolled_out(**outcome: Any) -> dict[str, Any]:
         (rolled_out(failed=1.0), planned(0), True),
         (rolled_out(remaining=3.0), planned(0), True),
         (rolled_out(), planned(0) | {"parallelism": 50, "soakSeconds": 9}, False),
+        (rolled_out(demands={"labels": ["a"]}), planned(0) | {"demands": DEMANDS}, False),
         (rolled_out(), planned(0) | {"installJob": UNKNOWN}, True),
         (rolled_out(), planned(0) | {"installationId": UNKNOWN, "passed": UNKNOWN}, False),
         (planned(5), planned(0), True),
@@ -54,6 +56,7 @@ def rolled_out(**outcome: Any) -> dict[str, Any]:
         "failed before",
         "not started before",
         "pace alone",
+        "demands that an older checkout did not know",
         "unknown template",
         "an installation that changes too",
         "no outcome known",

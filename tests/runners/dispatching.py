@@ -10,7 +10,7 @@ from kata_components.manifests.job_templates import cleanup_job, install_job
 from kata_components.manifests.selector import install_selectors
 from kata_components.operations import installation
 from kata_components.operations.install import Installed
-from kata_components.planning.dispatcher_args import does_node_work, node_template
+from kata_components.planning.dispatcher_args import node_template
 from kata_components.planning.requests import CleanupRequest, InstallRequest
 from kata_components.planning.selection import Selection
 from kata_components.runners import cluster_install
@@ -53,7 +53,6 @@ def request(
         node_timeout_seconds=600,
         not_ready="attempt",
         existing=existing,
-        heeds_taints=does_node_work(install_dispatcher_job(wanted)),
     )
 
 
