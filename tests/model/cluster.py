@@ -4,16 +4,17 @@ It knows no transport: `FakeKubeApi` calls it in virtual time, the server of the
 through sockets.
 """
 
-import asyncio
 import copy
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from kata_components import names
 from tests.model import pods
 from tests.model.dispatcher import DispatcherModel, is_dispatcher
 from tests.model.history import Object, RefusedError
+from tests.model.node_jobs import handlers_of, installs, is_active, is_token_free, node_of
 from tests.model.nodes import Nodes
 from tests.model.store import HOME, Namespace
 
@@ -36,6 +37,11 @@ class Cluster(Nodes):
     """Nodes whose first stage is in a special state, as in `initContainerStatuses`."""
     templates: dict[str, Object] = field(default_factory=dict)
     """The Jobs that a dispatcher reads, by file name."""
+    unlabels_after: float | None = None
+    """How long after its creation a cleanup Job with a token takes the label of its node away.
+
+    None: at its end.
+    """
     dispatchers: list[list[str]] = field(default_factory=list)
     """The command lines of all dispatchers that were started, in order."""
     dispatcher_fate: Literal["works", "waits", "crashes"] = "works"
@@ -69,7 +75,8 @@ class Cluster(Nodes):
                 pods.end(pod, ok=fate == "succeeds")
         if fate == "succeeds":
             self._conclude(job, {"type": "Complete", "status": "True"})
-            self._label_node(job)
+            if not is_dispatcher(job):
+                self._change_node(job)
             return
         reason = "BackoffLimitExceeded"
         message = "Job has reached the specified backoff limit"
@@ -172,6 +179,9 @@ class Cluster(Nodes):
         self._tell("ADDED", job)
         self._add_pod(job)
         self._end_later(job)
+        if self.unlabels_after is not None and not (is_token_free(job) or installs(job)):
+            unlabel = functools.partial(self._label_node, job)
+            self._later(self.unlabels_after, self._if_there, job, unlabel)
         return copy.deepcopy(job)
 
     def delete_job(self, name: str, uid: str | None, *, namespace: str = HOME) -> None:
@@ -202,19 +212,17 @@ class Cluster(Nodes):
         """Return the pods that must have ended before a Job's next one starts."""
         return self.at_work(node_of(job))
 
-    def _later(self, seconds: float, happen: Callable[..., None], *arguments: Any) -> None:
-        """Schedule an event; simulated histories override this with a clock of their own."""
-        asyncio.get_running_loop().call_later(seconds, happen, *arguments)
-
     def _end_later(self, job: Object) -> None:
         fate = self.fates.get(node_of(job), "succeeds")
         if fate != "hangs":
-            self._later(self.job_seconds, self._end_if_there, job, fate)
+            name, namespace = job["metadata"]["name"], job["metadata"]["namespace"]
+            end = functools.partial(self.end_job, name, fate, namespace=namespace)
+            self._later(self.job_seconds, self._if_there, job, end)
 
-    def _end_if_there(self, job: Object, fate: Fate) -> None:
+    def _if_there(self, job: Object, happen: Callable[[], None]) -> None:
         name, namespace = job["metadata"]["name"], job["metadata"]["namespace"]
         if self.namespaces[namespace].jobs.get(name) is job:
-            self.end_job(name, fate, namespace=namespace)
+            happen()
 
     def _add_pod(self, job: Object) -> None:
         """Create the next pod of a Job. Two at work on one host must never happen."""
@@ -256,26 +264,20 @@ class Cluster(Nodes):
         job["status"] = {"conditions": [condition], "succeeded": succeeded}
         self._tell("MODIFIED", job)
 
+    def _change_node(self, job: Object) -> None:
+        """Do what a succeeded Job has done to its node by then."""
+        node = node_of(job)
+        if node not in self.nodes:
+            return
+        if not is_token_free(job) and (installs(job) or self.unlabels_after is None):
+            self._label_node(job)
+        self._restart_runtime(node, handlers_of(job), kata=installs(job))
+
     def _label_node(self, job: Object) -> None:
-        node = None if is_dispatcher(job) else self.nodes.get(node_of(job))
-        if node and _labels_its_node(job):
+        """Let a Job label its node, which one without a token cannot."""
+        if node := self.nodes.get(node_of(job)):
             labels = node["metadata"]["labels"]
             labels.pop(names.RUNTIME_LABEL, None)
-            if job["metadata"]["labels"][names.STAGE_LABEL] == "install":
+            if installs(job):
                 labels[names.RUNTIME_LABEL] = "true"
-
-
-def _labels_its_node(job: Object) -> bool:
-    """Return whether the Job can label its node; without a token the dispatcher does it."""
-    return job["spec"]["template"]["spec"].get("automountServiceAccountToken") is not False
-
-
-def is_active(job: Object) -> bool:
-    """Return whether a Job has not ended."""
-    ends = {"Complete", "Failed"}
-    return not any(condition["type"] in ends for condition in job["status"].get("conditions", ()))
-
-
-def node_of(job: Object) -> str:
-    node: str = job["metadata"]["annotations"][names.NODE_NAME_ANNOTATION]
-    return node
+            self.node_changed(node_of(job))

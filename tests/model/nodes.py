@@ -1,11 +1,15 @@
 """The nodes of a cluster: who may change what of them, and who hears of it."""
 
+import asyncio
 import copy
-from collections.abc import AsyncIterator, Mapping, Sequence
+import functools
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from kata_components import names
 from tests.model.history import Change, Event, History, Object, RefusedError
+from tests.model.kubelet import NEVER, Kubelet
 from tests.model.store import Kept, Store, merged
 
 
@@ -14,10 +18,13 @@ class Nodes(Store):
     """Nodes; tests that change one while somebody watches call `node_changed`."""
 
     nodes: Kept = field(default_factory=dict)
+    kubelet: Kubelet = field(default_factory=Kubelet)
+    """How the kubelets behave that `set_kubelet` does not change."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.node_history = History()
+        self._kubelets: dict[str, Kubelet] = {}
 
     def add_nodes(
         self,
@@ -27,7 +34,6 @@ class Nodes(Store):
         taints: Sequence[Object] = (),
     ) -> None:
         for name in node_names:
-            status = "True" if ready else "Unknown"
             self.nodes[name] = {
                 "metadata": {
                     "name": name,
@@ -36,10 +42,7 @@ class Nodes(Store):
                     "annotations": {},
                 },
                 "spec": {"taints": list(taints)},
-                "status": {
-                    "conditions": [{"type": "Ready", "status": status}],
-                    "nodeInfo": {"machineID": f"machine-{name}", "architecture": "amd64"},
-                },
+                "status": self._kubelet_of(name).status(name, ready=ready),
             }
             self.node_changed(name, "ADDED")
 
@@ -48,6 +51,22 @@ class Nodes(Store):
         if name in self.nodes:
             self.node_changed(name, "DELETED")
             del self.nodes[name]
+
+    def set_kubelet(self, name: str, kubelet: Kubelet) -> None:
+        """Change the behaviour of a node's kubelet, before anything has happened on the node."""
+        self._kubelets[name] = kubelet
+        self.nodes[name]["status"] = kubelet.status(name)
+        self.node_changed(name)
+
+    def report(self, name: str) -> None:
+        """Let a node's kubelet report what it did not report yet."""
+        self.nodes[name]["status"]["nodeInfo"] |= Kubelet.facts(name)
+        self.node_changed(name)
+
+    def set_ready(self, name: str, *, ready: bool) -> None:
+        status = "True" if ready else "Unknown"
+        self.nodes[name]["status"]["conditions"] = [{"type": "Ready", "status": status}]
+        self.node_changed(name)
 
     def marked(self, suffix: str = "") -> list[str]:
         key = names.mark_annotation(suffix)
@@ -95,3 +114,51 @@ class Nodes(Store):
                 yield Event(version, "ADDED", node)
         async for event in self.node_history.follow(version):
             yield event
+
+    # What kubelets do.
+
+    def _kubelet_of(self, name: str) -> Kubelet:
+        return self._kubelets.get(name, self.kubelet)
+
+    def _restart_runtime(self, name: str, handlers: Collection[str], *, kata: bool) -> None:
+        """Let a node's container runtime serve the handlers of Kata, or not any more."""
+        node, kubelet = self.nodes[name], self._kubelet_of(name)
+        if kubelet.not_ready_seconds:
+            self.set_ready(name, ready=False)
+            ready = functools.partial(self.set_ready, name, ready=True)
+            self._after(kubelet.not_ready_seconds, node, ready)
+        if kubelet.handlers_after is not None:
+            served = handlers if kata and kubelet.serves else ()
+            publish = functools.partial(self._publish, name, handlers, served)
+            self._after(kubelet.handlers_after, node, publish)
+        labels = {k: v for k, v in node["metadata"]["labels"].items() if _is_of_kata(k)}
+        for seconds in kubelet.labels_again_after if kata else ():
+            self._after(seconds, node, functools.partial(self._register, name, labels))
+
+    def _publish(self, name: str, handlers: Collection[str], served: Collection[str]) -> None:
+        status = self.nodes[name]["status"]
+        others = [h for h in status["runtimeHandlers"] if h["name"] not in handlers]
+        status["runtimeHandlers"] = others + [{"name": handler} for handler in sorted(served)]
+        self.node_changed(name)
+
+    def _register(self, name: str, labels: Mapping[str, str]) -> None:
+        self.nodes[name]["metadata"]["labels"] |= labels
+        self.node_changed(name)
+
+    def _after(self, seconds: float, node: Object, happen: Callable[[], None]) -> None:
+        def if_there() -> None:
+            if self.nodes.get(node["metadata"]["name"]) is node:
+                happen()
+
+        if seconds <= 0.0:
+            happen()
+        elif seconds < NEVER:
+            self._later(seconds, if_there)
+
+    def _later(self, seconds: float, happen: Callable[..., None], *arguments: Any) -> None:
+        """Schedule an event; simulated histories override this with a clock of their own."""
+        asyncio.get_running_loop().call_later(seconds, happen, *arguments)
+
+
+def _is_of_kata(label: str) -> bool:
+    return label == names.RUNTIME_LABEL or label.startswith(f"{names.ANNOTATION_PREFIX}/")

@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from tests.model.cluster import is_active
 from tests.model.history import Object
+from tests.model.node_jobs import is_active
 
 if TYPE_CHECKING:
     from tests.simulation.world import World

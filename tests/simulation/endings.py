@@ -2,7 +2,7 @@
 
 from kata_components import names
 from kata_components.planning import node_mark
-from tests.model.cluster import node_of
+from tests.model.node_jobs import node_of
 from tests.simulation.broken import BrokenPromiseError
 from tests.simulation.promises import Promises
 from tests.simulation.site import Site

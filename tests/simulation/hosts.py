@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from kata_components import names
-from tests.model.cluster import Cluster, node_of
+from tests.model.cluster import Cluster
+from tests.model.node_jobs import node_of
 from tests.simulation.machine import Machine
 from tests.simulation.promises import Promises
 
@@ -97,8 +98,7 @@ class Hosts(Cluster):
     def set_ready(self, name: str, *, ready: bool) -> None:
         if name not in self.nodes:
             return
-        status = "True" if ready else "Unknown"
-        self.nodes[name]["status"]["conditions"] = [{"type": "Ready", "status": status}]
+        super().set_ready(name, ready=ready)
         for machine in self.machines(name):
             machine.was_down |= not ready
             if ready:

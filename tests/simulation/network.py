@@ -18,9 +18,9 @@ from kata_components.kubernetes.api import Manifest
 from kata_components.kubernetes.nodes import Node
 from kata_components.kubernetes.objects import Job, JobEvent
 from kata_components.kubernetes.retry import is_transient
-from tests.model.cluster import node_of
 from tests.model.fake_api import FakeKubeApi, server_error, unreachable
 from tests.model.history import RefusedError
+from tests.model.node_jobs import node_of
 from tests.simulation.processes import Process
 from tests.simulation.watch import Watch
 from tests.simulation.world import World

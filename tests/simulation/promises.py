@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from kata_components import names
 from kata_components.planning.node_mark import Mark
-from tests.model.cluster import node_of
 from tests.model.history import Object
+from tests.model.node_jobs import node_of
 from tests.simulation.broken import BrokenPromiseError
 from tests.simulation.machine import Machine, digest_of, is_of, stage_of
 from tests.simulation.pace import Pace

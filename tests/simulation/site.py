@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from kata_components import names
 from kata_components.planning import node_mark
 from tests.model import pods
-from tests.model.cluster import is_active, node_of
 from tests.model.history import Object, RefusedError
+from tests.model.node_jobs import is_active, node_of
 from tests.model.store import HOME
 from tests.simulation.hosts import Hosts, handler_of
 from tests.simulation.promises import LOOKED_SECONDS, Promises
