@@ -6,10 +6,10 @@ import sys
 from collections.abc import Callable, Sequence
 
 from sandbox import shell
-from sandbox.behaviour import SWITCHES
 from sandbox.cluster import DEFAULT_NAME, Cluster
 from sandbox.errors import SandboxError
 from sandbox.paths import cache_dir
+from sandbox.switches import SWITCHES
 from sandbox.tools import ensure_tools
 
 Verb = Callable[[Cluster, argparse.Namespace], None]

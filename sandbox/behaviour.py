@@ -13,9 +13,9 @@ from typing import Any
 import yaml
 
 from sandbox.nodes import RUNC
+from sandbox.switches import POD_SWITCHES, key
 
 STAGES = Path(__file__).parent / "stages"
-PREFIX = "sandbox.kata-deploy"
 _SECONDS = '.metadata.annotations["sandbox.kata-deploy/seconds"] // "1.5" | tonumber'
 """How long a simulated pod takes from start to end, all containers together; 1.5 by default."""
 
@@ -25,24 +25,7 @@ _AFTER_RESTART = (
 )
 """Seconds from now until so long after the last restart of the node's container runtime."""
 
-POD_SWITCHES = (
-    *("fail", "fail-times", "never-finishes", "not-ready", "seconds"),
-    *("handlers-after", "handlers-gone-after", "no-handlers", "labels-again-after"),
-    "not-ready-seconds",
-)
-"""What a label `sandbox.kata-deploy/<switch>` on a node sets for its pods."""
-
-NODE_SWITCHES = ("unreported", "distribution")
-"""What such a label sets for the node alone."""
-
-SWITCHES = (*POD_SWITCHES, *NODE_SWITCHES)
-
 Manifest = dict[str, Any]
-
-
-def switch(name: str) -> str:
-    """Return the key of the label that sets a switch."""
-    return f"{PREFIX}/{name}"
 
 
 def stages() -> list[Manifest]:
@@ -138,7 +121,7 @@ def _binding(name: str) -> Manifest:
             "policyName": "sandbox-node-labels",
             "paramRef": {
                 "parameterNotFoundAction": "Allow",
-                "selector": {"matchExpressions": [{"key": switch(name), "operator": "Exists"}]},
+                "selector": {"matchExpressions": [{"key": key(name), "operator": "Exists"}]},
             },
         },
     }

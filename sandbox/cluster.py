@@ -1,12 +1,12 @@
 """The local cluster: a real control plane with simulated nodes, to be changed at will.
 
 Owns the nodes and their behaviour. `control_plane` runs the processes, `nodes` makes the Node
-objects, `behaviour` is what a kubelet does.
+objects, `behaviour` is what a kubelet does, `switches` what can be set about that.
 """
 
 import itertools
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -15,22 +15,15 @@ from sandbox.control_plane import ADMIN, ControlPlane
 from sandbox.errors import SandboxError
 from sandbox.kube import Kube, Manifest, in_parallel
 from sandbox.paths import cache_dir
+from sandbox.switches import POD_SWITCHES, is_off, key, known, set_on_node
 
 DEFAULT_NAME = "kata-deploy"
 DEFAULT_WORKERS = 24
 MAX_WORKERS = 9999
-_SECONDS_TO_LEARN = 20.0
 _SECONDS_TO_BE_READY = 60.0
 _POLL_EVERY = 0.05
 _NODES = "/api/v1/nodes"
 _ADMISSION = "/apis/admissionregistration.k8s.io/v1"
-
-_SHOWN: dict[str, Callable[[Manifest], bool]] = {
-    "no-handlers": lambda status: "runtimeHandlers" not in status,
-    "unreported": lambda status: not status["nodeInfo"]["machineID"],
-    "distribution": lambda status: "+" in status["nodeInfo"]["kubeletVersion"],
-}
-"""Whether the status of a node shows a switch, of those that change it at once."""
 
 
 class Cluster:
@@ -156,29 +149,16 @@ class Cluster:
         Raises:
             SandboxError: There is no such switch or node.
         """
-        chosen = _chosen(switches)
-        labels = {behaviour.switch(name): value for name, value in chosen.items()}
+        chosen = known(switches)
         with self.connect() as kube:
-            before = kube.get(f"{_NODES}/{node}")["metadata"]["labels"]
-            # What an earlier pod has made of these switches is in annotations of the same names.
-            patch = {"labels": labels, "annotations": dict.fromkeys(labels)}
-            kube.merge(f"{_NODES}/{node}", {"metadata": patch})
-            changed = {
-                name: value
-                for name, value in chosen.items()
-                if before.get(behaviour.switch(name)) != value
-            }
-            _wait_until_pods_see(kube, node, changed)
-            _wait_until_node_shows(kube, node, changed)
-            if chosen.get("not-ready", "true") != "true":
-                self._start_waiting_pods(kube, node)
+            set_on_node(kube, node, chosen)
 
     def add_kata(self, names: Sequence[str]) -> None:
         """Make nodes look as if Kata had been installed on them by other means."""
         patch = {
             "metadata": {
                 "labels": {"katacontainers.io/kata-runtime": "true"},
-                "annotations": {f"{behaviour.PREFIX}/handlers.default": "kata-qemu"},
+                "annotations": {key("handlers.default"): "kata-qemu"},
             },
             "status": {"runtimeHandlers": [*nodes.RUNC, {"name": "kata-qemu"}]},
         }
@@ -187,8 +167,8 @@ class Cluster:
 
     def behave_all(self, namespace: str = "kube-system", **switches: str | None) -> None:
         """Set switches for all new pods of a namespace, on all nodes, or clear them (None)."""
-        chosen = _chosen(switches, behaviour.POD_SWITCHES)
-        annotations = {behaviour.switch(name): value for name, value in chosen.items()}
+        chosen = known(switches, POD_SWITCHES)
+        annotations = {key(name): value for name, value in chosen.items()}
         with self.connect() as kube:
             kube.merge(
                 f"/api/v1/namespaces/{namespace}", {"metadata": {"annotations": annotations}}
@@ -219,7 +199,7 @@ class Cluster:
                 waiting = [
                     node["metadata"]["name"]
                     for node in present
-                    if not (_is_ready(node) or _is_off(node))
+                    if not (_is_ready(node) or is_off(node))
                 ]
                 if not waiting:
                     return
@@ -234,74 +214,9 @@ class Cluster:
         self.remove_nodes(present[workers:])
         self.add_nodes(max(0, workers - len(present)))
 
-    @staticmethod
-    def _start_waiting_pods(kube: Kube, node: str) -> None:
-        pods: list[Manifest] = kube.get("/api/v1/pods", fieldSelector=f"spec.nodeName={node}")[
-            "items"
-        ]
-        patch = {"metadata": {"annotations": {behaviour.switch("not-ready"): None}}}
-        for pod in (pod["metadata"] for pod in pods):
-            kube.merge(f"/api/v1/namespaces/{pod['namespace']}/pods/{pod['name']}", patch)
-
-
-def _chosen(
-    switches: Mapping[str, str | None], known: Sequence[str] = behaviour.SWITCHES
-) -> dict[str, str | None]:
-    chosen = {name.replace("_", "-"): value for name, value in switches.items()}
-    if unknown := sorted(set(chosen) - set(known)):
-        raise SandboxError(f"no such switch: {', '.join(unknown)}; choose from {', '.join(known)}")
-    return chosen
-
 
 def _is_ready(node: Manifest) -> bool:
     conditions = node.get("status", {}).get("conditions", [])
     return any(
         condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions
     )
-
-
-def _is_off(node: Manifest) -> bool:
-    return bool(node["metadata"].get("labels", {}).get(behaviour.switch("not-ready")) == "true")
-
-
-def _wait_until_pods_see(kube: Kube, node: str, switches: Mapping[str, str | None]) -> None:
-    """Wait until the admission policy copies these switches: it sees a new label with a delay."""
-    namespace = "/api/v1/namespaces/kube-system"
-    general = kube.get(namespace)["metadata"].get("annotations", {})
-    keys = {name: behaviour.switch(name) for name in switches if name in behaviour.POD_SWITCHES}
-    expected = {key: switches[name] or general.get(key) for name, key in keys.items()}
-    container = {"name": "probe", "image": "none"}
-    probe = {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": "sandbox-probe"},
-        "spec": {
-            "nodeName": node,
-            "automountServiceAccountToken": False,
-            "containers": [container],
-        },
-    }
-    deadline = time.monotonic() + _SECONDS_TO_LEARN
-    while True:
-        made = kube.create(f"{namespace}/pods", probe, dryRun="All")
-        seen = made["metadata"].get("annotations", {})
-        if all(seen.get(key) == value for key, value in expected.items()):
-            return
-        if time.monotonic() > deadline:
-            raise SandboxError(
-                f"pods on {node} do not see {switches} after {_SECONDS_TO_LEARN} s: {seen}"
-            )
-        time.sleep(_POLL_EVERY)
-
-
-def _wait_until_node_shows(kube: Kube, node: str, switches: Mapping[str, str | None]) -> None:
-    """Wait until the kubelet reports what these switches ask for."""
-    expected = {name: value is not None for name, value in switches.items() if name in _SHOWN}
-    deadline = time.monotonic() + _SECONDS_TO_LEARN
-    while True:
-        status = kube.get(f"{_NODES}/{node}")["status"] if expected else {}
-        if all(_SHOWN[name](status) == value for name, value in expected.items()):
-            return
-        if time.monotonic() > deadline:
-            raise SandboxError(f"{node} does not show {switches} after {_SECONDS_TO_LEARN} s")
-        time.sleep(_POLL_EVERY)
