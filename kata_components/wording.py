@@ -1,4 +1,4 @@
-"""Words that messages share: how many nodes, which ones, for how long."""
+"""Phrases that messages share: how many nodes, which ones, for how long."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -19,7 +19,7 @@ def nodes(count: int) -> str:
 
 
 def some(items: Sequence[str], most: int = 5) -> str:
-    """Return the first items with how many more there are: `a, b and 3 more`."""
+    """Return the first items and how many more there are: `a, b and 3 more`."""
     shown = ", ".join(items[:most])
     return f"{shown} and {len(items) - most} more" if len(items) > most else shown
 

@@ -10,7 +10,7 @@ from kata_components.kubernetes.api import CALLS_AT_ONCE, KubeApi, Manifest
 from kata_components.kubernetes.concurrency import run_bounded
 from kata_components.operations import fleet, report
 from kata_components.operations.objects_there import ObjectName, look, metadata, released
-from kata_components.planning import guardrails, helm, ownership
+from kata_components.planning import helm, ownership
 from kata_components.planning.guardrails import Refusal
 from kata_components.planning.helm import Release
 from kata_components.planning.noop_apply import is_noop_apply
@@ -81,10 +81,10 @@ async def check(api: KubeApi, request: AdoptionRequest) -> AdoptionCheck:
         ownership.other_mode(other, request.mode),
     ]
     if not request.adopt:
-        found.append(guardrails.foreign_objects([*map(str, helms)], set(helms.values())))
+        found.append(ownership.foreign_objects([*map(str, helms)], set(helms.values())))
         found.append(ownership.strangers([*map(str, strangers)]))
     else:
-        found.append(guardrails.takeover(set(helms.values()), request.namespace))
+        found.append(ownership.takeover(set(helms.values()), request.namespace))
         found.append(
             ownership.differing(
                 [str(name) for name in strangers if not await _is_alike(api, name, request)]

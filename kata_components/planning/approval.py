@@ -1,10 +1,8 @@
-"""The plan document and what an approved one binds (`rollout.approvedPlan`).
-
-Pure: texts in, decisions out.
+"""The plan document, and what an approved one binds (`rollout.approvedPlan`). Pure.
 
 A preview writes the document; a person approves it by naming the file; `up` of that stack on that
-cluster then touches the nodes in it and no others, in the way and at the pace it says. It is also
-the confirmation of the guard rails it lists.
+cluster then touches only the nodes in it, in the way and at the pace it says. It also confirms the
+guard rails it lists.
 """
 
 import json
@@ -24,28 +22,30 @@ from kata_components.wording import some
 _SCHEMA: Final = 2
 _WAITS: Final = "waits for approval"
 _JOBS: Final = (Action.INSTALL, Action.UPGRADE, Action.REBUILT, Action.RETRY, Action.RESUME)
-"""Actions that mean an install Job of the digest: which of them it is may change while the approved
-work goes on."""
+"""Actions that stand for an install Job of the digest: which one may change while the approved work
+continues."""
 
 
 PARALLELISM: Final = "job.parallelism"
-"""The one key of a pace that may be lower than it was approved."""
+"""The one key of a pace that may be lower than approved."""
 
 Pace = Mapping[str, object]
-"""How a rollout advances: the values of the configuration that say so, by their keys."""
+"""How a rollout advances: the values of the configuration that determine it, by their keys."""
 
 
 class Place(NamedTuple):
-    """Where a plan is for: the stack, as `project/stack`, and the cluster, by the UID of its kube-system namespace."""
+    """What a plan is for."""
 
     stack: str
+    """`project/stack`."""
     cluster_uid: str
+    """The UID of the cluster's kube-system namespace."""
 
 
 def document(
     plan: Plan, *, place: Place, pace: Pace, cleanup: Plan, guards: Iterable[str]
 ) -> dict[str, Any]:
-    """Return what is written to plan.json: every node with its action, and the guard rails that had to be confirmed."""
+    """Return the content of plan.json: each node with its action, and guard rails to confirm."""
     steps = sorted([*plan.steps, *cleanup.steps], key=lambda step: step.node)
     return guards_only(guards, place) | {
         "digest": plan.digest,
@@ -65,7 +65,7 @@ def document(
 
 
 def guards_only(guards: Iterable[str], place: Place) -> dict[str, Any]:
-    """Return the document of a preview that a guard rail stopped before it could plan."""
+    """Return the document of a preview that a guard rail stopped before planning."""
     return {
         "schema": _SCHEMA,
         "stack": place.stack,
@@ -95,38 +95,36 @@ class _Document(msgspec.Struct, rename="camel"):
 
 @dataclass(frozen=True, kw_only=True)
 class Approval:
-    """What was approved.
-
-    `nodes` maps each node to its UID and action; None: guard rails alone, no plan yet.
-    """
+    """What was approved."""
 
     path: str
+    """The file of the document."""
     place: Place
     guards: frozenset[str]
+    """The guard rails it confirms."""
     digest: str = ""
     pace: Pace = field(default_factory=dict)
     nodes: Mapping[str, tuple[str, Action]] | None = None
+    """Each node with its UID and action; None if only guard rails were approved, without a plan."""
 
     @classmethod
     def parse(cls, text: str, path: str) -> Self:
-        """Return the approval that a plan document is.
+        """Return the approval in a plan document.
 
         Raises:
-            GuardError: it is no plan document of a preview, or one of another version.
+            GuardError: it is not a plan document, or one of another version.
         """
         try:
             schema = msgspec.json.decode(text, type=_Versioned).schema
             if schema != _SCHEMA:
                 raise GuardError(
-                    f"rollout.approvedPlan: {path} was written by another version of this program (schema {schema}, "
-                    f"this one reads {_SCHEMA}). Take rollout.approvedPlan out, run `pulumi preview` again, review "
-                    "the new plan.json and approve that."
+                    f"rollout.approvedPlan: {path} was written by another version of this program "
+                    f"(schema {schema}, this one reads {_SCHEMA}). Remove rollout.approvedPlan, "
+                    "run `pulumi preview` again, review the new plan.json and approve that."
                 )
             found = msgspec.json.decode(text, type=_Document)
         except msgspec.DecodeError as error:
-            msg = (
-                f"rollout.approvedPlan: {path} is no plan.json that a preview has written ({error})"
-            )
+            msg = f"rollout.approvedPlan: {path} is not a plan.json written by a preview ({error})"
             raise GuardError(msg) from None
         return cls(
             path=path,
@@ -138,23 +136,23 @@ class Approval:
         )
 
     def confirmed(self, place: Place) -> frozenset[str]:
-        """Return the guards it confirms there."""
+        """Return the guard rails it confirms for a stack and cluster."""
         return self.guards if place == self.place else frozenset()
 
     def bound(self, step: Step) -> Step:
-        """Return the step, skipped where it would touch a node that was not approved."""
+        """Return the step, skipped if it would touch a node that was not approved."""
         return step if self.nodes is None or self._approves(step) else step.skipped(_WAITS)
 
     def cleans(self, cleanup: Plan) -> bool:
-        """Whether a bound cleanup takes only nodes that were approved as such, however many are left of them."""
+        """Whether a bound cleanup only has nodes approved for it, however many are left."""
         return self.nodes is not None and all(map(self._alike, cleanup.pending))
 
     def misplaced(self, place: Place) -> Refusal | None:
-        """Refuse to take it for another stack or cluster than it was made for."""
+        """Refuse it for any other stack or cluster than its own."""
         return self._refusal(self._elsewhere(place))
 
     def departure(self, plan: Plan, cleanup: Plan, pace: Pace, place: Place) -> Refusal | None:
-        """Refuse bound plans that are other or wider than what was approved."""
+        """Refuse bound plans that differ from what was approved or go beyond it."""
         found = self._elsewhere(place)
         if self.nodes is not None:
             found += _changed("digest", self.digest, plan.digest)
@@ -192,26 +190,23 @@ class Approval:
         if not departures:
             return None
         text = (
-            f"rollout.approvedPlan {self.path} does not cover this run. Nothing was written. Run `pulumi preview` "
-            "without rollout.approvedPlan, review the new plan.json and approve that. What was approved → what is "
-            "wanted:"
+            f"rollout.approvedPlan {self.path} does not cover this run. Nothing was written. Run "
+            "`pulumi preview` without rollout.approvedPlan, review the new plan.json and approve "
+            "that. What was approved → what is wanted:"
         )
         return Refusal("\n  ".join([text, *departures]))
 
 
 def _changed(key: str, approved: object, wanted: object) -> list[str]:
-    """Return the line that tells a value that is not as approved, as a list of one.
-
-    None where it is.
-    """
+    """Return the line about a value that is not as approved; an empty list if it is."""
     narrower = (
         key == PARALLELISM
         and isinstance(approved, int)
         and isinstance(wanted, int)
         and wanted < approved
     )
-    return [] if approved == wanted or narrower else [f"{key} {_told(approved)} → {_told(wanted)}"]
+    return [] if approved == wanted or narrower else [f"{key} {_text(approved)} → {_text(wanted)}"]
 
 
-def _told(value: object) -> str:
+def _text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""The guard rail of architectures: no work on nodes where the node program would refuse its configuration. Pure."""
+"""The guard rail against nodes whose architecture the node program would refuse. Pure."""
 
 from collections.abc import Iterable, Mapping
 
@@ -9,17 +9,16 @@ from kata_components.wording import some
 
 
 def worked_on(plan: Plan, nodes: Iterable[Node]) -> list[Node]:
-    """Return the nodes for which the plan has a Job made."""
+    """Return the nodes that get a Job by the plan."""
     names = {step.node for step in plan.pending if step.needs_job}
     return [node for node in nodes if node.metadata.name in names]
 
 
 def unfit(nodes: Iterable[Node], problems: Mapping[str, str]) -> Refusal | None:
-    """Refuse to work on nodes of an architecture that has a problem, or that is not among those known.
+    """Refuse to work on nodes whose architecture has a problem or is unknown.
 
-    `problems` has a text, perhaps empty, for each architecture there are shims for. Nodes that have
-    not told theirs yet are let pass. Nothing but a change of the configuration or of the selection
-    helps.
+    `problems` has a text, perhaps empty, for each architecture with shims. Nodes that have not
+    reported theirs yet pass. Only a change of the configuration or the selection helps.
     """
     found: dict[str, list[str]] = {}
     for node in nodes:
@@ -30,7 +29,8 @@ def unfit(nodes: Iterable[Node], problems: Mapping[str, str]) -> Refusal | None:
         return None
     lines = (_line(arch, names, problems) for arch, names in sorted(found.items()))
     return Refusal(
-        f"{'. '.join(lines)}. Or leave these nodes out of the selection, by their label `kubernetes.io/arch`."
+        f"{'. '.join(lines)}. Or exclude these nodes from the selection, by their label "
+        "`kubernetes.io/arch`."
     )
 
 

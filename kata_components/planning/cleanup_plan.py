@@ -1,4 +1,4 @@
-"""The plan of a cleanup: which nodes may have something of this installation, and what has to happen there. Pure."""
+"""The plan of a cleanup: which nodes may have something of this installation. Pure."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
@@ -12,7 +12,7 @@ from kata_components.planning.plan import Plan
 from kata_components.planning.step import Action, Step, step_of
 from kata_components.planning.verdict import Rules
 
-DESELECTED: Final = "carries our mark, is not selected any more"
+DESELECTED: Final = "carries our mark, is no longer selected"
 
 
 def cleanup_plan(
@@ -24,14 +24,14 @@ def cleanup_plan(
     namespace: str = "",
     claimed: Collection[str] = (),
 ) -> Plan:
-    """Return the plan that takes this installation off every node that may have something of it.
+    """Return the plan that removes this installation from every node that may have some of it.
 
     That is every node with our mark, whatever machine it was written for; every node with an
-    install Job of ours, since one that failed or was cut off may have left half an installation;
-    and every `claimed` node with Kata's label, unless the mark of another installation explains it.
-    What an installation in another namespace has marked is left to that one. `claimed` are the
-    nodes this installation was given: there the label is ours even if mark and Job were deleted.
-    NotReady nodes are skipped: nothing runs there.
+    install Job of ours, since one that failed or was interrupted may have left half an
+    installation; and every `claimed` node with Kata's label, unless the mark of another
+    installation explains it. Nodes marked by an installation in another namespace are left to that
+    one. `claimed` are the nodes this installation was given: there the label is ours even if mark
+    and Job were deleted. NotReady nodes are skipped: nothing runs there.
     """
     known = list(jobs)
     touched = {job.node for job in known if job.kind == "install"}
@@ -46,8 +46,7 @@ def cleanup_plan(
         if reason:
             verdict = (Action.CLEANUP, reason) if node.ready else (Action.SKIPPED, node.not_ready)
             job = cleanups.get(name)
-            # A Job that cleaned the node as it is now only waits for the mark to be removed, so it
-            # is not stale.
+            # A Job that has cleaned the node only waits for the mark to be removed: not stale.
             fits = name not in touched and _cleaned(node, job, suffix, digest)
             step = step_of(node, *verdict, None if fits else job)
             shared = node_mark.others_are_whole(node, suffix)
@@ -58,10 +57,9 @@ def cleanup_plan(
 def deselected_plan(
     nodes: Sequence[Node], jobs: Iterable[NodeJob], digest: str, rules: Rules
 ) -> Plan:
-    """Return the plan that cleans `nodes`, which all carry our mark and are not selected any more.
+    """Return the plan that cleans `nodes`, which all carry our mark and are no longer selected.
 
-    `digest` is that of the cleanup; of the rules only whose they are counts, and which steps may be
-    taken.
+    `digest` is that of the cleanup. Of the rules, only the installation and the approval count.
     """
     planned = cleanup_plan(nodes, jobs, rules.suffix, digest, namespace=rules.namespace)
     return Plan(
@@ -89,13 +87,13 @@ def _reason(node: Node, *, marked: bool, touched: bool, claimed: bool) -> str:
 
 
 def _half_cleaned(node: Node, job: NodeJob | None) -> bool:
-    """Return whether that Job has failed on this machine, and not before it took the label, which goes first."""
+    """Whether that Job failed on this machine after removing the label, which it does first."""
     failed = job is not None and job.state is JobState.FAILED and job.is_of(node)
     return failed and node.metadata.label(names.RUNTIME_LABEL) is None
 
 
 def _cleaned(node: Node, job: NodeJob | None, suffix: str, digest: str) -> bool:
-    """Return whether that cleanup Job is of this machine, succeeded, and no install has succeeded since."""
+    """Whether that cleanup Job succeeded on this machine, and no install has succeeded since."""
     if job is None or job.digest != digest or not job.is_of(node):
         return False
     labels = [

@@ -1,4 +1,4 @@
-"""What an installation demands of its nodes, and what they say of themselves. Pure."""
+"""What an installation demands of its nodes, and what they report about themselves. Pure."""
 
 import re
 from typing import Final
@@ -33,17 +33,17 @@ class Demands(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
         return [label for label in self.labels if node.metadata.label(label) != "true"]
 
     def is_served_by(self, node: Node) -> bool | None:
-        """Whether the node's container runtime serves a handler of ours; None where the node does not say.
+        """Whether the node's container runtime serves a handler of ours; None if not reported.
 
-        Kubernetes publishes them from 1.30 on, with container runtimes that tell (contract D47).
+        Kubernetes publishes them from 1.30 on, if the container runtime does (contract D47).
         """
         served = node.handlers
         return None if served is None else not served.isdisjoint(self.handlers)
 
     def is_installed_on(self, node: Node, until: str) -> bool:
-        """Whether something shows that Kata is on a node that no Job of ours has worked on.
+        """Whether something shows that Kata is on a node on which no Job of ours has run.
 
-        Where the node does not say, one made up to the time `until` may have it of something else.
+        If the node does not report handlers, it may have Kata if it was created up to `until`.
         """
         served = self.is_served_by(node)
         if served is None:
@@ -51,23 +51,23 @@ class Demands(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
         return served
 
     def unfit(self, node: Node) -> str:
-        """Return why Kata cannot be installed on a node, whatever the configuration.
-
-        Empty when it can.
-        """
+        """Return why a node cannot run Kata as configured, empty if it can."""
         if node.info.operating_system == "windows":
             return "runs Windows, Kata needs Linux"
         least, why = self.containerd
         version = _CONTAINERD.match(node.info.container_runtime_version)
         if least and version and _numbers(version[1]) < _numbers(least):
-            return f"has containerd {version[1]}; {why} needs {least}: upgrade it, or leave the node out"
+            return (
+                f"has containerd {version[1]}; {why} needs {least}: "
+                "upgrade it, or leave the node out"
+            )
         return ""
 
     def other_distribution(self, node: Node) -> str:
-        """Return the distribution that a node names where it is another one than configured, else nothing.
+        """Return the distribution that a node reports if it is not the configured one, else "".
 
-        The node program would write where no container runtime reads. CRI-O is configured alike
-        everywhere.
+        The node program would write where no container runtime reads. CRI-O is configured in the
+        same way everywhere.
         """
         if not self.distribution or node.info.container_runtime_version.startswith("cri-o"):
             return ""
@@ -90,4 +90,4 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 NONE: Final = Demands()
-"""Those of an installation of which nothing but upstream's label is known."""
+"""Those of an installation about which only upstream's label is known."""

@@ -1,8 +1,7 @@
-"""How upstream's dispatcher is told what to do, and what is asked of it beyond its contract (section 3.4). Pure.
+"""The command line of upstream's dispatcher, and its Job (contract, section 3.4). Pure.
 
-The dispatcher runs a Job on every node it is told of, finished or not. So it is told of the nodes
-that need one, and of no others: by a label selector where one matches exactly these, by name where
-none does.
+The dispatcher runs a Job on every node it is given, finished or not. So it is given exactly the
+nodes that need one: by a label selector if one matches exactly these, otherwise by name.
 """
 
 import json
@@ -16,41 +15,37 @@ from kata_components.planning.host_digest import Contents, current, host_digests
 from kata_components.planning.job_stamp import POD_REPLACEMENT, with_termination_messages
 
 MAX_NAMES: Final = 100
-"""So many nodes are named to one dispatcher: its Job must not grow with the fleet."""
+"""How many nodes one dispatcher is given by name: its Job must not grow with the fleet."""
 
 _NODES: Final = "--nodes="
 _SELECTOR: Final = "--node-selector="
 _WAITING: Final = ("--wait-for-nodes-secs=", "--node-settle-secs=")
-"""For nodes that a selector does not match yet. All of them come with selectors only."""
+"""For nodes that a selector does not match yet; these flags come with selectors only."""
 _READY: Final = "--wait-node-ready-secs="
 _TEMPLATE: Final = "--job-template="
 _UNLABEL: Final = "--remove-node-label"
-_NOT_TOLD: Final = (
-    # With an owner, the per-node Jobs go with the dispatcher's Job: deleting it would cut them off
-    # in mid-work.
+_DROPPED: Final = (
+    # With an owner, the per-node Jobs are deleted with the dispatcher's Job, while they run.
     "--owner-job-name=",
-    # From 4.1.0: clean what is installed and not selected. In a narrowed selection that is every
-    # finished node.
+    # From 4.1.0: cleans what is installed and not selected. With a narrowed selection that would be
+    # every finished node.
     "--cleanup-job-template=",
 )
 
 Selectors = tuple[str, ...]
-"""Label selectors of which a node matches any; the empty one is every node's."""
+"""Label selectors, of which a node matches any; the empty one matches every node."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """The nodes of one dispatcher run.
-
-    Told by `selectors`, which match exactly these, or without them by name.
-    """
+    """The nodes of one dispatcher run, given by selectors that match exactly these, or by name."""
 
     nodes: tuple[str, ...]
     selectors: Selectors = ()
 
     @property
     def flags(self) -> list[str]:
-        """Return how the command line says it."""
+        """Return the flags of the command line."""
         if not self.selectors:
             return [f"{_NODES}{','.join(self.nodes)}"]
         return [f"{_SELECTOR}{selector}" for selector in self.selectors if selector]
@@ -63,7 +58,7 @@ class Batch:
 
 
 def selectors_of(job: Mapping[str, Any]) -> Selectors:
-    """Return the selectors in the command line of a dispatcher Job; none when it names nodes."""
+    """Return the selectors in the command line of a dispatcher Job; none if it names nodes."""
     command = _container(job)["command"]
     if any(word.startswith(_NODES) for word in command):
         return ()
@@ -73,12 +68,12 @@ def selectors_of(job: Mapping[str, Any]) -> Selectors:
 
 
 def releases_labels(job: Mapping[str, Any]) -> bool:
-    """Return whether a cleanup dispatcher takes the labels off nodes itself, after their Jobs."""
+    """Return whether a cleanup dispatcher itself removes the labels of nodes, after their Jobs."""
     return _UNLABEL in _container(job)["command"]
 
 
 def waiting_seconds(job: Mapping[str, Any]) -> int:
-    """Return how long a dispatcher is told to wait at most, before its first Job and behind its last."""
+    """Return how long a dispatcher may wait in all, before its first Job and after its last."""
     flags = (*_WAITING, _READY)
     return sum(
         int(word.partition("=")[2]) for word in _container(job)["command"] if word.startswith(flags)
@@ -86,7 +81,7 @@ def waiting_seconds(job: Mapping[str, Any]) -> int:
 
 
 def without_installed(selectors: Selectors) -> Selectors:
-    """Return selectors of the same nodes, less those that carry the label of an installed node."""
+    """Return selectors of the same nodes, except those with the label of an installed node."""
     return tuple(
         ",".join(filter(None, (selector, f"{names.RUNTIME_LABEL}!=true"))) for selector in selectors
     )
@@ -97,8 +92,8 @@ def batches(
 ) -> list[Batch]:
     """Return the dispatcher runs for the wanted nodes, one after another.
 
-    `found` says which nodes each selection matches that may be used, in order of preference;
-    `named` is how many nodes the user has named, which may all stand in one command line.
+    `found` has the nodes that each usable selection matches, in order of preference; `named` is how
+    many nodes the user has named, which may all be in one command line.
     """
     nodes = tuple(sorted(wanted))
     if not nodes:
@@ -113,37 +108,37 @@ def batches(
 def dispatcher_job(
     job: Mapping[str, Any], batch: Batch, per_node: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return the dispatcher Job for one batch; `per_node` is the template of its Jobs, as `node_template` makes it.
+    """Return the dispatcher Job for one batch; `per_node` is the result of `node_template`.
 
-    It brings that along, in place of the ConfigMap: that may be gone by now, or another
-    configuration's. Its annotation says which digest it installs.
+    It carries that template itself, instead of the ConfigMap, which may be gone or belong to
+    another configuration. An annotation says which digest it installs.
     """
     container = _container(job)
-    dropped = (_NODES, _SELECTOR, *_NOT_TOLD, *(() if batch.selectors else _WAITING))
-    told = [word for word in container["command"] if not word.startswith(dropped)]
+    dropped = (_NODES, _SELECTOR, *_DROPPED, *(() if batch.selectors else _WAITING))
+    command = [word for word in container["command"] if not word.startswith(dropped)]
     template = job["spec"]["template"]
     pod = template["spec"] | {
-        "containers": [container | {"command": [*told, *batch.flags]}],
+        "containers": [container | {"command": [*command, *batch.flags]}],
         "volumes": [
             _own_template(volume["name"], container["command"])
             for volume in template["spec"]["volumes"]
         ],
     }
-    brought = {names.TEMPLATE_ANNOTATION: json.dumps(per_node, ensure_ascii=False)}
-    told_template = template | {"metadata": _annotated(template["metadata"], brought), "spec": pod}
+    carried = {names.TEMPLATE_ANNOTATION: json.dumps(per_node, ensure_ascii=False)}
+    template = template | {"metadata": _annotated(template["metadata"], carried), "spec": pod}
     digest = {names.DIGEST_ANNOTATION: per_node["metadata"]["annotations"][names.DIGEST_ANNOTATION]}
-    spec = job["spec"] | {"template": told_template}
+    spec = job["spec"] | {"template": template}
     return dict(job) | {"metadata": _annotated(job["metadata"], digest), "spec": spec}
 
 
 def node_template(
     job: Mapping[str, Any], node_timeout_seconds: int, mounted: Contents
 ) -> dict[str, Any]:
-    """Return the template of a per-node Job as the dispatcher is given it, which adds name, node and labels.
+    """Return the template of a per-node Job for the dispatcher, which adds name, node and labels.
 
-    No TTL, and the digest as annotation: a Job that ends while nobody follows is all that tells
-    what was done. Of two time limits, the shorter one counts. `mounted` stands for the contents of
-    the ConfigMaps that the Job mounts.
+    It has no TTL, and the digest as annotation: a Job that ends while nobody watches is all that
+    shows what was done. Of two time limits, the shorter one counts. `mounted` stands for the
+    contents of the ConfigMaps that the Job mounts.
     """
     kept = {key: value for key, value in job["spec"].items() if key != "ttlSecondsAfterFinished"}
     limit = min(node_timeout_seconds, kept.get("activeDeadlineSeconds", node_timeout_seconds))
@@ -155,7 +150,7 @@ def node_template(
 
 
 def family(job: Mapping[str, Any]) -> str:
-    """Return the label selector of all Jobs of an installation, per-node ones and dispatchers, given one of them."""
+    """Return the label selector of all Jobs of an installation, given one of them."""
     own = {names.DISPATCHER_LABEL, names.STAGE_LABEL}
     labels = sorted(
         (key, value) for key, value in job["metadata"]["labels"].items() if key not in own
@@ -164,15 +159,13 @@ def family(job: Mapping[str, Any]) -> str:
 
 
 def summary(runs: Sequence[Batch], pending: int) -> str:
-    """Return the line that says how the dispatcher will be told.
-
-    Empty when it has nothing to do.
-    """
+    """Return the line that says how the dispatcher is given its nodes; empty if it has none."""
     if not runs:
-        return "  no Job is needed: what is pending only has to be recorded" if pending else ""
+        return "  no Job is needed: pending nodes only need their mark" if pending else ""
     if len(runs) > 1:
-        return f"  the dispatcher is told them by name, in {len(runs)} runs of at most {wording.nodes(MAX_NAMES)}"
-    return f"  the dispatcher is told them {runs[0]}"
+        most = wording.nodes(MAX_NAMES)
+        return f"  the dispatcher gets them by name, in {len(runs)} runs of at most {most}"
+    return f"  the dispatcher gets them {runs[0]}"
 
 
 def _container(job: Mapping[str, Any]) -> dict[str, Any]:
@@ -185,7 +178,7 @@ def _annotated(metadata: Mapping[str, Any], annotations: Mapping[str, str]) -> d
 
 
 def _own_template(volume: str, command: Sequence[str]) -> dict[str, Any]:
-    """Return the volume with the template as the pod's own annotation has it, under the name the command gives."""
+    """Return the volume with the template from the pod's own annotation, at the command's path."""
     (path,) = (word.removeprefix(_TEMPLATE) for word in command if word.startswith(_TEMPLATE))
     source = {"fieldRef": {"fieldPath": f"metadata.annotations['{names.TEMPLATE_ANNOTATION}']"}}
     return {

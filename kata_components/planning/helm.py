@@ -1,8 +1,8 @@
-"""Helm's traces on Kubernetes objects: whose release they are, and what to remove so that Helm lets go of them.
+"""Helm's traces on Kubernetes objects: their release, and what to remove to release them. Pure.
 
 Helm labels and annotates what it applies, and the API server notes it as manager of every field it
-set. As long as it is noted, a field that our manifests no longer have stays on the object:
-server-side apply removes only what nobody else set. So letting go means both. Pure.
+set. While it is noted, a field that our manifests no longer have stays on the object: server-side
+apply removes only what nobody else has set. So both have to go.
 """
 
 from typing import Any, Final, NamedTuple
@@ -17,7 +17,7 @@ _ONLY_HELM_READS: Final = ("helm.sh/", "meta.helm.sh/")
 
 
 class Release(NamedTuple):
-    """A Helm release; `namespace` is empty where an object does not say it."""
+    """A Helm release; `namespace` is empty if an object does not name it."""
 
     name: str
     namespace: str
@@ -28,15 +28,15 @@ class Release(NamedTuple):
 
     @property
     def forget(self) -> str:
-        """The command that makes Helm forget the release: deletes its Secrets `sh.helm.release.v1.<name>.v*` alone."""
+        """The command that makes Helm forget the release: it deletes only its Secrets."""
         return f"kubectl -n {self.namespace} delete secret -l owner=helm,name={self.name}"
 
 
 def release_of(metadata: Metadata) -> Release | None:
-    """Return the release an object belongs to, None when Helm does not manage it.
+    """Return the release an object belongs to, None if Helm does not manage it.
 
-    Helm notes the release on everything it applies. Its label alone is the chart's own: it stands
-    in `helm template`'s output too, which Argo CD and others apply.
+    Helm notes the release on everything it applies. The label alone comes from the chart: it is in
+    the output of `helm template` as well, which Argo CD and others apply.
     """
     name = metadata.annotation(_RELEASE_NAME)
     return (
@@ -47,11 +47,11 @@ def release_of(metadata: Metadata) -> Release | None:
 
 
 def letting_go(metadata: OwnedMetadata) -> dict[str, Any]:
-    """Return the patch of the metadata that takes an object out of Helm's hands.
+    """Return the patch of the metadata that releases an object from Helm.
 
-    It names the version it was made from, so that it never undoes what another manager wrote
-    meanwhile. An object that only Helm has written keeps its managers: with none at all, the API
-    server would make up one that owns everything.
+    It names the version it is based on, so that it never undoes what another manager has written
+    meanwhile. An object that only Helm has written keeps its managers: without any, the API server
+    would invent one that owns everything.
     """
     managers = metadata.managed_fields or []
     others = [entry for entry in managers if not _set_by_helm(entry)]
@@ -74,6 +74,6 @@ def _is_helms(key: str, value: str) -> bool:
 
 
 def _set_by_helm(entry: dict[str, Any]) -> bool:
-    """Whether a manager is Helm, or a program that has Helm inside: it has noted the release on the object."""
+    """Whether a manager is Helm, or a program that embeds it: it has set the release annotation."""
     annotations = entry.get("fieldsV1", {}).get("f:metadata", {}).get("f:annotations", {})
     return f"f:{_RELEASE_NAME}" in annotations

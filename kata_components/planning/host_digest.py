@@ -1,7 +1,7 @@
 """The host digest: a fingerprint of what a per-node Job does to its host, and of nothing else.
 
-Covered: images, stages in order, commands, environment, mounts, host privileges, and the content of
-mounted ConfigMaps. Left out: whatever only Kubernetes sees (TTL, labels, tolerations, pull secrets,
+It covers images, stages in order, commands, environment, mounts, host privileges, and the content
+of mounted ConfigMaps. It omits what only Kubernetes sees (TTL, labels, tolerations, pull secrets,
 pull policy), because changing those must not restart a container runtime (upstream issue #12761).
 """
 
@@ -15,11 +15,11 @@ from kata_components.planning.node_mark import SCHEMA
 _LENGTH: Final = 12
 
 Contents = Mapping[str, Mapping[str, str]]
-"""What ConfigMaps hold, by name and file: the text itself, or a fingerprint that stands for it."""
+"""What ConfigMaps hold, by name and file: the text itself, or a fingerprint of it."""
 
 
 def host_digests(job: Mapping[str, Any], contents: Contents | None = None) -> dict[int, str]:
-    """Return the digest of a Job by each recipe that marks in the field may carry, keyed by the mark's schema."""
+    """Return a Job's digest by each recipe that existing marks may have, keyed by mark schema."""
     pod = job["spec"]["template"]["spec"]
     return {1: _sha256(_recipe_1(pod, contents or {}))}
 
@@ -56,7 +56,7 @@ def _volume(volume: Mapping[str, Any], contents: Contents) -> dict[str, Any]:
     config_map = volume.get("configMap")
     if config_map is None:
         return dict(volume)
-    # A ConfigMap reaches the host by its content: renaming it changes nothing there.
+    # Only the content of a ConfigMap reaches the host: renaming it changes nothing there.
     return {"name": volume["name"], "content": dict(contents.get(config_map["name"], {}))}
 
 

@@ -17,14 +17,14 @@ from kata_components.kubernetes.objects import Job, JobSpec, JobStatus
 JobKind = Literal["install", "cleanup"]
 JOB_KINDS: Final[tuple[JobKind, ...]] = ("install", "cleanup")
 """In the order in which their Jobs are removed from a clean node: an install Job that is left alone
-looks as if Kata were there, where another installation has labelled the node since.
+looks as if Kata were there, if another installation has labelled the node since.
 """
 _DEFAULT_RETRIES: Final = 6
 """The `backoffLimit` that the API server sets where a Job has none."""
 
 
 class JobState(Enum):
-    """How far a Job is."""
+    """The state of a Job."""
 
     ACTIVE = "active"
     SUCCEEDED = "succeeded"
@@ -33,29 +33,28 @@ class JobState(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class NodeJob:
-    """A per-node Job as it was last seen.
-
-    `failure` is the Job controller's own reason when it failed.
-
-    `node_uid` is empty where it was not stamped, by upstream's dispatcher; `created` is RFC 3339,
-    UTC; `deadline_seconds` is its own activeDeadlineSeconds, 0 when it has none. `foreign`: another
-    installation made it, which only matters while it is active. Of at most `attempts` pods,
-    `failed_pods` have failed.
-    """
+    """A per-node Job as it was last seen."""
 
     name: str
     uid: str
     node: str
     node_uid: str
+    """Empty if upstream's dispatcher created it, which does not stamp it."""
     machine_id: str
+    """Empty likewise."""
     kind: str
     digest: str
     state: JobState
     failure: str = ""
+    """The Job controller's reason if it failed."""
     created: str = ""
+    """RFC 3339, UTC."""
     deadline_seconds: int = 0
+    """Its activeDeadlineSeconds, 0 if it has none."""
     foreign: bool = False
+    """Whether another installation created it, which only matters while it is active."""
     failed_pods: int = 0
+    """How many of at most `attempts` pods have failed."""
     attempts: int = 1
 
     @property
@@ -64,13 +63,13 @@ class NodeJob:
         return self.state is JobState.ACTIVE
 
     def is_of(self, node: Node) -> bool:
-        """Whether it was stamped for this very machine, not for one that had the name before."""
+        """Whether it was stamped for this very machine, not for a previous one with that name."""
         return self.node_uid == node.metadata.uid and self.machine_id == node.info.machine_id
 
     def may_be_of(self, node_uid: str, machine_id: str) -> bool:
-        """Whether nothing says that it was made for another machine of that name.
+        """Whether nothing says that it was created for another machine with that name.
 
-        Planning has looked closer.
+        Planning has looked more closely.
         """
         return (self.node_uid, self.machine_id) in {("", ""), (node_uid, machine_id)}
 
@@ -80,19 +79,19 @@ ANYBODYS: Final = names.OWNER_LABEL
 
 
 def selector(suffix: str, *kinds: JobKind) -> str:
-    """Return the label selector of an installation's per-node Jobs, of all kinds when none is named."""
+    """Return the label selector of an installation's per-node Jobs, of all kinds by default."""
     owners = ",".join(names.job_prefix(suffix, kind) for kind in kinds or JOB_KINDS)
     return f"{names.OWNER_LABEL} in ({owners})"
 
 
 def seen_by(suffix: str, job: Job) -> NodeJob:
-    """Return what a Job means to an installation: one of another is `foreign`."""
+    """Return what a Job means to an installation: that of another one is `foreign`."""
     owners = {names.job_prefix(suffix, kind) for kind in JOB_KINDS}
     return replace(observed(job), foreign=job.metadata.label(names.OWNER_LABEL) not in owners)
 
 
 def observed(job: Job) -> NodeJob:
-    """Return what a Job of the cluster means."""
+    """Return what a Job in the cluster means."""
     metadata = job.metadata
     state, failure = _state(job)
     spec, status = job.spec or JobSpec(), job.status or JobStatus()
@@ -124,10 +123,10 @@ def is_token_free(template: Mapping[str, Any]) -> bool:
 
 
 def identified(jobs: Iterable[NodeJob], nodes: Iterable[Node]) -> list[NodeJob]:
-    """Return the Jobs with UID and machine ID of their node where only its name is known.
+    """Return the Jobs with UID and machine ID of their node, where only its name is known.
 
-    Upstream's dispatcher stamps neither. A Job that is not older than the node of its name was made
-    for that very node.
+    Upstream's dispatcher stamps neither. A Job that is not older than the node with its name was
+    created for that very node.
     """
     by_name = {node.metadata.name: node for node in nodes}
 
@@ -146,5 +145,5 @@ def _state(job: Job) -> tuple[JobState, str]:
     failed = job.condition("Failed")
     if failed:
         return JobState.FAILED, bounded(": ".join(filter(None, (failed.reason, failed.message))))
-    # SuccessCriteriaMet and FailureTarget come earlier, while pods still run: not an end yet.
+    # SuccessCriteriaMet and FailureTarget come earlier, while pods still run: not the end yet.
     return JobState.ACTIVE, ""

@@ -1,11 +1,11 @@
-"""The mark on a node: an annotation that says what this installation put there, and on which machine.
+"""The mark on a node: an annotation that says what is installed there, and on which machine. Pure.
 
-Written after the node's Job succeeded, removed by cleanup. Its schema number also versions the
-recipe of the host digest: a newer recipe compares with the recipe the mark was made by, so that it
-never re-installs by itself.
+It is written after the node's Job succeeded, and removed by cleanup. Its schema number also
+versions the recipe of the host digest: digests are compared by the recipe of the mark, so that a
+newer recipe alone never re-installs.
 
-Whoever may write to a node may write a mark, the node's kubelet too: what it holds is checked
-before it is believed or shown.
+Everyone who may write to a node can write a mark, the node's kubelet included: its content is
+checked before it is believed or shown.
 """
 
 import json
@@ -22,36 +22,38 @@ SCHEMA: Final = 1
 
 @dataclass(frozen=True, kw_only=True)
 class Mark:
-    """What was installed (`digest`: 12 hex digits) on which machine, and when (`time`: RFC 3339, UTC).
+    """What was installed on which machine, and when.
 
-    Without a digest: an install was begun and is not whole. Written before a finished Job makes
-    room for the next of its name, since otherwise nothing would tell of the node in between;
-    `failed` is the digest at which that one failed, empty when it did not. `adopted`: nothing was
-    installed, the node was marked as it was found. `namespace` is the installation's, empty in the
-    marks of checkouts that did not write it yet.
+    A mark without a digest says that an install was begun and is incomplete. It is written before a
+    finished Job makes room for the next one of its name: in between, nothing else would show it.
     """
 
     kata_version: str
     digest: str
+    """12 hex digits, or empty."""
     node_uid: str
     machine_id: str
     time: str
+    """RFC 3339, UTC."""
     failed: str = ""
+    """The digest at which the last Job failed, empty if it did not."""
     adopted: bool = False
+    """Whether nothing was installed: the node was marked as it was found."""
     namespace: str = ""
+    """The installation's namespace, empty in the marks of older checkouts."""
     schema: int = SCHEMA
 
     def is_of(self, node: Node) -> bool:
-        """Whether the mark was written for this very machine, not for one that had the name before."""
+        """Whether it was written for this very machine, not for a previous one with that name."""
         return self.node_uid == node.metadata.uid and self.machine_id == node.info.machine_id
 
     def is_of_another(self, namespace: str) -> bool:
-        """Whether an installation of the same suffix in another namespace has written it."""
+        """Whether an installation with the same suffix in another namespace has written it."""
         return self.namespace not in ("", namespace)
 
     @property
     def is_newer(self) -> bool:
-        """Whether a newer checkout has written it, of which this one knows neither fields nor digest."""
+        """Whether a newer checkout has written it, with fields and a digest unknown here."""
         return self.schema > SCHEMA
 
 
@@ -64,13 +66,13 @@ _WIRE: Final = {
     "time": "time",
 }
 _FAILED: Final = "failed"
-"""Only in the marks of installs that are not whole."""
+"""Only in the marks of incomplete installs."""
 _ADOPTED: Final = "adopted"
 """Only in the marks of adopted nodes."""
 _NAMESPACE: Final = "namespace"
 _DIGEST: Final = re.compile(r"([0-9a-f]{12})?")
 _LONGEST: Final = 253
-"""Characters of a text in a mark; no name of Kubernetes is longer."""
+"""How long a text in a mark may be; no name in Kubernetes is longer."""
 
 
 def render(mark: Mark) -> str:
@@ -83,9 +85,9 @@ def render(mark: Mark) -> str:
 
 
 def parse(value: str | None) -> Mark | None:
-    """Return the mark an annotation holds; None when there is none or it cannot be read (then: install).
+    """Return the mark in an annotation; None if there is none or it cannot be read.
 
-    Of a newer schema only the number is certain: what else cannot be read is left empty.
+    Of a newer schema only the number is certain: other fields that cannot be read are left empty.
     """
     try:
         wire: Any = json.loads(value or "")
@@ -110,7 +112,7 @@ def parse(value: str | None) -> Mark | None:
 def has_ours(metadata: AnnotatedMetadata, namespace: str, suffix: str) -> bool:
     """Whether a node carries the mark of this installation.
 
-    One that cannot be read counts: nobody else has the key.
+    A mark that cannot be read counts, since nobody else has the key.
     """
     value = metadata.annotation(names.mark_annotation(suffix))
     if value is None:
@@ -120,7 +122,7 @@ def has_ours(metadata: AnnotatedMetadata, namespace: str, suffix: str) -> bool:
 
 
 def others_are_whole(node: Node, suffix: str) -> bool:
-    """Whether an installation of another suffix is on the node as well, in full."""
+    """Whether an installation with another suffix is on the node as well, complete."""
     ours = names.mark_annotation(suffix)
     annotations = (node.metadata.annotations or {}).items()
     marks = [

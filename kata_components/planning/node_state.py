@@ -1,7 +1,4 @@
-"""What the cluster says about one node: its labels, its mark, and the Jobs that were made for it.
-
-Pure.
-"""
+"""What the cluster says about one node: its labels, its mark, and the Jobs created for it. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,27 +13,27 @@ from kata_components.planning.node_jobs import JobState, NodeJob
 from kata_components.planning.node_mark import Mark
 
 _TO_THE_SECOND: Final = len("2026-01-01T00:00:00")
-"""Characters of a time; the API server writes no more, marks do."""
+"""How many characters of a time to compare: the API server writes no more, marks do."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class NodeState:
-    """A node as an installation finds it: `namespace` and `suffix` are its own, `digests` what it installs.
-
-    These are as `host_digests` gives them.
-
-    `job` and `cleanup` are the install Job and the cleanup Job under the node's name, of whatever
-    run and machine. `has_neighbour`: a Job of another installation is there, at work or finished.
-    """
+    """A node as an installation finds it."""
 
     node: Node
     job: NodeJob | None
+    """The install Job for the node's name, of whatever run and machine."""
     cleanup: NodeJob | None
+    """The cleanup Job likewise."""
     suffix: str
+    """The suffix of the installation."""
     namespace: str
+    """The namespace of the installation."""
     digests: Mapping[int, str]
+    """What is to be installed, as `host_digests` returns it."""
     demands: Demands
     has_neighbour: bool = False
+    """Whether another installation has a Job there, running or finished."""
 
     @property
     def name(self) -> str:
@@ -45,16 +42,13 @@ class NodeState:
 
     @cached_property
     def mark(self) -> Mark | None:
-        """The mark, whatever machine it was written for.
-
-        That of an installation elsewhere is not ours.
-        """
+        """Our mark, whatever machine it was written for."""
         written = self._written
         return None if written is None or written.is_of_another(self.namespace) else written
 
     @property
     def other_namespace(self) -> str:
-        """The namespace of another installation of that suffix that has marked the node, empty if none has."""
+        """The namespace of another installation with that suffix that has marked the node."""
         return self._written.namespace if self._written is not None and self.mark is None else ""
 
     @cached_property
@@ -67,12 +61,12 @@ class NodeState:
 
     @property
     def has_unreadable_mark(self) -> bool:
-        """Whether the node carries a mark that is none."""
+        """Whether the node carries a mark that cannot be read."""
         return self._value is not None and self._written is None
 
     @property
     def own_mark(self) -> Mark | None:
-        """The mark, if it was written for this machine."""
+        """Our mark, if it was written for this machine."""
         return self.mark if self.mark is not None and self.mark.is_of(self.node) else None
 
     @property
@@ -84,7 +78,7 @@ class NodeState:
     def is_whole(self) -> bool:
         """Whether the mark says that the digest is on this machine, and no Job contradicts it.
 
-        Pods are scheduled there only if the node has its labels, too.
+        Pods are only scheduled there if the node also has its labels.
         """
         if self.own_mark is None or not self.is_marked_current:
             return False
@@ -92,22 +86,22 @@ class NodeState:
 
     @property
     def is_marked_current(self) -> bool:
-        """Whether the mark has the digest, by the recipe the mark was made by."""
+        """Whether the mark has the digest, by the recipe of the mark."""
         return self.mark is not None and self.digests.get(self.mark.schema) == self.mark.digest
 
     @property
     def has_worked_since(self) -> bool:
-        """Whether a Job is on this machine that is not the one the mark was written for."""
+        """Whether this machine has a Job other than the one the mark was written for."""
         if self.mark is None or self.job is None or not self.job.is_of(self.node):
             return False
         if self.is_adopted and self.job.created[:_TO_THE_SECOND] <= self.mark.time[:_TO_THE_SECOND]:
-            # Whatever had worked there when the node was adopted was adopted with it.
+            # What was done there before the node was adopted was adopted with it.
             return False
         return (self.job.digest, self.job.state) != (self.mark.digest, JobState.SUCCEEDED)
 
     @property
     def is_undone(self) -> bool:
-        """Whether a cleanup has begun on this machine: it runs, or has taken the label or the handlers."""
+        """Whether a cleanup has begun on this machine: it runs or has removed label or handlers."""
         if self.cleanup is None or not self.cleanup.is_of(self.node):
             return False
         if self.cleanup.active or not self.is_labelled or self._is_cleaned_under_another:
@@ -116,7 +110,7 @@ class NodeState:
 
     @property
     def _is_cleaned_under_another(self) -> bool:
-        """Whether another installation may have put the label back since: then the order of things has to tell."""
+        """Whether the cleanup is newer, where another installation may have restored the label."""
         shared = self.has_neighbour or node_mark.others_are_whole(self.node, self.suffix)
         if self.cleanup is None or not shared:
             return False
@@ -128,9 +122,8 @@ class NodeState:
     def is_labelled(self) -> bool:
         """Whether the node is labelled as installed.
 
-        From 4.1.0 on an installation has a label of its own beside the one that all share. Either
-        is `false` from the beginning of an install to its end, and from the beginning of a cleanup
-        on.
+        From 4.1.0 on an installation has its own label beside the one that all share. Both are
+        `false` while an install runs and once a cleanup has begun.
         """
         own = self.node.metadata.label(names.instance_label(self.suffix))
         return self.node.metadata.label(names.RUNTIME_LABEL) == "true" and own in {None, "true"}
@@ -145,31 +138,28 @@ class NodeState:
     def is_installed(self) -> bool:
         """Whether its own Job has succeeded, and nothing has cleaned since.
 
-        Such a node needs no Job any more, so it does not matter whether it is Ready.
+        Such a node needs no further Job, so it does not matter whether it is Ready.
         """
         succeeded = self.own_job is not None and self.own_job.state is JobState.SUCCEEDED
         return succeeded and self.is_labelled and not self.is_undone
 
     @property
     def has_failed(self) -> bool:
-        """Whether its own Job has failed, or one before it had when it was to be tried again, which the mark tells."""
+        """Whether its own Job has failed, or the mark says that a previous one has."""
         if self.own_mark is not None and self.own_mark.failed == self.digest:
             return True
         return self.own_job is not None and self.own_job.state is JobState.FAILED
 
     @property
     def failed_at(self) -> str:
-        """The digest, this one or another, at which its last Job has failed or the mark says so.
-
-        Empty if neither.
-        """
+        """The digest, this one or another, at which its last Job failed or the mark says so."""
         if self.job is not None and self.job.is_of(self.node) and self.job.state is JobState.FAILED:
             return self.job.digest
         return self.own_mark.failed if self.own_mark is not None else ""
 
     @property
     def is_worked_on(self) -> bool:
-        """Whether any Job works under the node's name."""
+        """Whether any Job is active for the node's name."""
         return any(job is not None and job.active for job in (self.job, self.cleanup))
 
     @property

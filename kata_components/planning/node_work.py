@@ -73,7 +73,7 @@ class InstallWork:
     def objection(self, node: Node) -> str:
         """A node is left out that is deselected, NotReady or unfit now."""
         if not self.request.selection.includes(node):
-            return "is not selected any more"
+            return "is no longer selected"
         if not node.ready and self.request.not_ready == "skip":
             return node.not_ready
         demands = self.request.demands

@@ -1,4 +1,4 @@
-"""Whether applying a manifest would change a live object."""
+"""Whether applying a manifest would leave a live object unchanged. Pure."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -6,11 +6,10 @@ from decimal import Decimal
 from typing import Any, Final
 
 _KEYS: Final = ("name", "mountPath")
-"""By what server-side apply tells apart the items of a list in a pod: containers, env, volumes;
-volume mounts."""
+"""The merge keys of lists in a pod: of containers, env and volumes; of volume mounts."""
 
 _QUANTITIES: Final = {"limits", "requests", "podFixed"}
-"""The fields that hold amounts of resources by their names."""
+"""The fields that hold quantities by resource name."""
 _QUANTITY: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)(m|[kMGTPE]|[KMGTPE]i)?")
 _SUFFIXES: Final[dict[str | None, Decimal]] = {
     None: Decimal(1),
@@ -21,9 +20,9 @@ _SUFFIXES: Final[dict[str | None, Decimal]] = {
 
 
 def is_noop_apply(live: Any, wanted: Any) -> bool:  # noqa: ANN401 - any part of a Kubernetes object
-    """Return whether a live object has every field of a manifest already; it may have more, such as defaults.
+    """Return whether a live object has every field of a manifest; it may have more, as defaults.
 
-    Absent and empty are the same: the API server leaves out what is empty.
+    Absent and empty are the same: the API server omits what is empty.
     """
     if live is None:
         return not wanted
@@ -37,7 +36,7 @@ def is_noop_apply(live: Any, wanted: Any) -> bool:  # noqa: ANN401 - any part of
 
 
 def _covers(key: str, live: Any, wanted: Any) -> bool:  # noqa: ANN401 # as above
-    """Return the same of a field; quantities of resources are compared by what they amount to."""
+    """Return the same for a field; quantities of resources are compared by value."""
     if key not in _QUANTITIES or not isinstance(live, Mapping) or not isinstance(wanted, Mapping):
         return is_noop_apply(live, wanted)
     return is_noop_apply(
@@ -46,7 +45,7 @@ def _covers(key: str, live: Any, wanted: Any) -> bool:  # noqa: ANN401 # as abov
 
 
 def _amount(quantity: object) -> object:
-    """Return what a quantity amounts to: the API server writes `2048Mi` as `2Gi`, and `1.0` as `1`."""
+    """Return the value of a quantity: the API server writes `2048Mi` as `2Gi`, and `1.0` as `1`."""
     found = _QUANTITY.fullmatch(str(quantity))
     if found is None:
         return quantity

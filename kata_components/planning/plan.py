@@ -1,6 +1,6 @@
 """The plan: what the next rollout does to each selected node, and why.
 
-Pure; the same facts give the same plan.
+Pure: the same cluster gives the same plan.
 """
 
 from collections import Counter
@@ -20,18 +20,17 @@ from kata_components.settings.wave_sizes import CANARY
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """All selected nodes in the order they are taken, the pending ones first.
-
-    `opens_in` is how many seconds of a soak are left that an earlier run was cut off in. `installs`
-    are the nodes whose install Job has succeeded, `cleanups` those, selected or not, whose cleanup
-    Job is not needed any more once the plan is carried out.
-    """
+    """What happens to all selected nodes."""
 
     digest: str
     steps: tuple[Step, ...]
+    """In the order of the rollout, the pending ones first."""
     opens_in: float = 0.0
+    """How many seconds are left of a soak in which an earlier run was interrupted."""
     installs: frozenset[str] = frozenset()
+    """The nodes whose install Job has succeeded."""
     cleanups: frozenset[str] = frozenset()
+    """The nodes, selected or not, whose cleanup Job is obsolete once the plan is carried out."""
 
     @property
     def pending(self) -> tuple[Step, ...]:
@@ -39,32 +38,29 @@ class Plan:
         return tuple(step for step in self.steps if step.action.pending)
 
     def within(self, nodes: Collection[str]) -> Self:
-        """Return the plan with none but these nodes."""
+        """Return the plan restricted to these nodes."""
         wanted = set(nodes)
         return replace(self, steps=tuple(step for step in self.steps if step.node in wanted))
 
     def behind(self, *barriers: Barrier) -> list[Step]:
-        """Return the steps that any of these barriers keeps from being taken."""
+        """Return the steps that any of these barriers blocks."""
         return [step for step in self.steps if step.barrier in barriers]
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many nodes each action has, in the order of the actions.
-
-        Those with none are left out.
-        """
+        """How many nodes each action has, in the order of the actions, without empty ones."""
         counted = Counter(step.action for step in self.steps)
         return {action.value: counted[action] for action in Action if counted[action]}
 
     @property
     def leftover(self) -> int:
-        """How many nodes that need nothing have a succeeded Job: a run was cut off before it removed them."""
+        """How many nodes that need nothing still have a succeeded Job, from an interrupted run."""
         done = {step.node for step in self.steps if step.action is Action.UP_TO_DATE}
         return len(done & (self.installs | self.cleanups)) + len(self.cleaned)
 
     @property
     def cleaned(self) -> frozenset[str]:
-        """The nodes that are not selected and have a cleanup Job that is not needed any more."""
+        """The nodes that are not selected and have an obsolete cleanup Job."""
         return self.cleanups.difference(step.node for step in self.steps)
 
 
@@ -82,10 +78,10 @@ def plan(
 ) -> Plan:
     """Return the plan for the selected nodes, given the per-node Jobs the cluster holds.
 
-    `now` is the time of day, which only says how long a soak still takes; without it none is waited
-    for. `deselected` are the other nodes with our mark: a cleanup Job there tells that only the
-    mark is left to remove. `foreign` are the Jobs of other installations: where one is at work, no
-    other may be.
+    `now` is the time of day, which only says how long a soak still takes; without it there is none.
+    `deselected` are the other nodes with our mark: a cleanup Job there shows that only the mark is
+    left to remove. `foreign` are the Jobs of other installations: where one is active, no other may
+    be.
     """
     foreign = list(foreign)
     busy = {job.node for job in foreign if job.active}
@@ -105,7 +101,7 @@ def plan(
         for node in waves.interleaved(nodes)
     ]
     steps = {
-        facts.name: rules.bound(_step(facts, rules, is_busy=facts.name in busy)) for facts in found
+        state.name: rules.bound(_step(state, rules, is_busy=state.name in busy)) for state in found
     }
     pending = list(_waves(found, steps, rules))
     placed = {step.node for step in pending}
@@ -115,7 +111,7 @@ def plan(
         if step.node not in placed
     ]
     finished = {place for place, job in known.items() if job.state is JobState.SUCCEEDED}
-    # One that still runs has ended when the node is installed.
+    # A Job that still runs has ended by the time the node is installed.
     ending = {(job.node, job.kind) for job in known.values() if job.active and job.node in steps}
     return Plan(
         digest=rules.digest,
@@ -135,42 +131,42 @@ def _soak_left(
     rules: Rules,
     now: datetime,
 ) -> float:
-    """Return how many seconds the first wave with Jobs has still to wait: none if it was open already."""
+    """Return how many seconds the first wave with Jobs still waits, 0 if it was open already."""
     first = min((step.wave for step in pending if not step.action.writes_only), default=0)
     if _is_open(first, found, steps, rules):
         return 0.0
-    done = [facts for facts in found if steps[facts.name].action.is_whole and not facts.is_adopted]
+    done = [state for state in found if steps[state.name].action.is_whole and not state.is_adopted]
     return waves.seconds_left(
-        (facts.mark.time for facts in done if facts.mark), rules.soak_seconds, now
+        (state.mark.time for state in done if state.mark), rules.soak_seconds, now
     )
 
 
 def _is_open(
     wave: int, found: Sequence[NodeState], steps: Mapping[str, Step], rules: Rules
 ) -> bool:
-    """Whether a wave was open before: more nodes are done or begun than the waves before it let in.
+    """Whether a wave was open before: more nodes are done or begun than the earlier waves allow.
 
-    Newcomers of a finished fleet are of such a wave.
+    New nodes in a finished fleet are in such a wave.
     """
-    done = sum(steps[facts.name].action.is_whole and not facts.is_adopted for facts in found)
-    begun = sum(steps[facts.name].is_begun for facts in found)
-    return done + begun > waves.reach(rules.waves[:wave], (facts.node for facts in found))
+    done = sum(steps[state.name].action.is_whole and not state.is_adopted for state in found)
+    begun = sum(steps[state.name].is_begun for state in found)
+    return done + begun > waves.reach(rules.waves[:wave], (state.node for state in found))
 
 
 def _waves(found: Sequence[NodeState], steps: Mapping[str, Step], rules: Rules) -> Iterable[Step]:
-    """Return the pending steps that the waves let in, in order.
+    """Return the pending steps that the waves allow, in order.
 
-    Nodes in the middle of things come before fresh ones, whatever the wave: a running Job is waited
-    for, and a failed node is known to the budget already, so trying it again costs nothing new.
-    Where no node of their kind is done, they are its canaries: running `up` again must not break
-    one node more each time. Nodes that need no Job come with them. Those to adopt are no canaries,
-    then or later: they prove nothing of their kind. Those to label are done otherwise.
+    Nodes that were begun come before fresh ones, whatever the wave: a running Job is waited for,
+    and the budget already counts a failed node, so retrying it costs nothing more. Where no node of
+    their kind is done, they are its canaries: running `up` again must not break another node each
+    time. Nodes that need no Job come with them. Nodes to adopt are never canaries, since they prove
+    nothing about their kind. Nodes that only lack labels are otherwise done.
     """
-    planned = [(facts, steps[facts.name]) for facts in found]
-    done = [facts for facts, step in planned if step.action.is_whole]
-    proven = [facts.node for facts in done if not facts.is_adopted]
-    begun = [facts.node for facts, step in planned if step.is_begun]
-    written = [facts.node for facts, step in planned if step.action.writes_only]
+    planned = [(state, steps[state.name]) for state in found]
+    done = [state for state, step in planned if step.action.is_whole]
+    proven = [state.node for state in done if not state.is_adopted]
+    begun = [state.node for state, step in planned if step.is_begun]
+    written = [state.node for state, step in planned if step.action.writes_only]
     adopted = sum(step.action is Action.ADOPT for _, step in planned)
     fresh = [
         f.node
@@ -183,7 +179,7 @@ def _waves(found: Sequence[NodeState], steps: Mapping[str, Step], rules: Rules) 
         fresh, tried=[*proven, *begun], started=started, sizes=rules.waves, total=len(found)
     )
     first = next((number for number, nodes in enumerate(cut) if nodes), 0)
-    # Of a wave that was open already nothing has to wait again, but for canaries.
+    # In a wave that was open already only canaries make the others wait again.
     wave = first if _is_open(first, found, steps, rules) and not canaries else 0
     for node in (*begun, *written):
         yield replace(steps[node.metadata.name], wave=wave, canary=node in canaries)
@@ -193,14 +189,14 @@ def _waves(found: Sequence[NodeState], steps: Mapping[str, Step], rules: Rules) 
             yield replace(steps[node.metadata.name], wave=number, canary=canary)
 
 
-def _step(facts: NodeState, rules: Rules, *, is_busy: bool) -> Step:
-    found = verdict(facts, rules)
+def _step(state: NodeState, rules: Rules, *, is_busy: bool) -> Step:
+    found = verdict(state, rules)
     reason = found.reason
-    if found.action.pending and found.action is not Action.RESUME and facts.is_worked_on:
-        reason += "; waits for the Job that runs there now"
+    if found.action.pending and found.action is not Action.RESUME and state.is_worked_on:
+        reason += "; waits for the Job that is running there"
     elif found.action.pending and is_busy:
-        reason += "; waits for the Job of another installation that runs there now"
-    step = step_of(facts.node, found.action, reason, facts.job)
+        reason += "; waits for another installation's Job that is running there"
+    step = step_of(state.node, found.action, reason, state.job)
     return replace(
-        step, barrier=found.barrier, failed_before=facts.has_failed, failed_at=facts.failed_at
+        step, barrier=found.barrier, failed_before=state.has_failed, failed_at=state.failed_at
     )

@@ -1,7 +1,7 @@
 """Which nodes are selected, and label selectors evaluated on the labels of one node. Pure.
 
-Lists are selected by the API server; the evaluation is for a node that was read alone. It knows what
-selections are made of: equality, In, NotIn, Exists and DoesNotExist.
+The API server filters lists; the evaluation here is for a node that was read alone. It supports
+what selections use: equality, In, NotIn, Exists and DoesNotExist.
 """
 
 import re
@@ -14,7 +14,7 @@ from kata_components.kubernetes.nodes import Node
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """Which nodes: exact names if there are any, else those that any of the label selectors matches.
+    """Which nodes: exact names if there are any, else those that any label selector matches.
 
     Without a selector, or with an empty one, every node.
     """
@@ -24,9 +24,9 @@ class Selection:
 
     @property
     def asked(self) -> tuple[str, ...]:
-        """The selectors the API server is asked with, one list each.
+        """The selectors to list nodes with, one request each.
 
-        The one of every node makes others idle.
+        An empty selector matches every node and makes the others redundant.
         """
         return self.selectors if self.selectors and all(self.selectors) else ("",)
 
@@ -47,13 +47,13 @@ class Selection:
 
 
 _COMMA: Final = re.compile(r",(?![^(]*\))")
-"""Between requirements; those in parentheses are between values."""
+"""Separates requirements; a comma in parentheses separates values."""
 _SET: Final = re.compile(r"(\S+)\s+(in|notin)\s+\((.*)\)")
 _EQUALITY: Final = re.compile(r"([^\s=!]+)\s*(!?=)=?\s*(\S*)")
 
 
 def matches(selector: str, labels: Mapping[str, str]) -> bool:
-    """Return whether labels fit a selector; the empty one fits all."""
+    """Return whether labels match a selector; the empty one matches all."""
     return all(_fits(part.strip(), labels) for part in _COMMA.split(selector) if part.strip())
 
 

@@ -1,7 +1,7 @@
-"""Which taints keep per-node Jobs off a node: in upstream's dispatcher, from 4.1.0 on (contract 5.2, D8, D9). Pure.
+"""Which taints keep per-node Jobs off a node, for upstream's dispatcher from 4.1.0 on. Pure.
 
-The dispatcher pins a Job to its node, past the scheduler, and looks at taints itself, as for the
-pods of a DaemonSet.
+The dispatcher pins a Job to its node, bypassing the scheduler, and evaluates taints itself, as for
+the pods of a DaemonSet (contract 5.2, D8, D9).
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,10 +17,7 @@ _BLOCKING: Final = frozenset({"NoSchedule", "NoExecute"})
 
 
 def blocking(node: Node, tolerations: Sequence[Toleration]) -> str:
-    """Return the first taint that keeps a Job off the node, as `kubectl taint` writes it.
-
-    Empty when none does.
-    """
+    """Return the first taint that keeps a Job off the node, as `kubectl taint` writes it, or ""."""
     return next(
         (
             _text(taint)
@@ -32,9 +29,9 @@ def blocking(node: Node, tolerations: Sequence[Toleration]) -> str:
 
 
 def evicting(node: Node, tolerations: Sequence[Toleration]) -> str:
-    """Return the first taint that ends a Job's pods on the node, written alike; empty when none does.
+    """Return the first taint that evicts a Job's pods from the node, in the same form, or "".
 
-    Those by which Kubernetes says that a node is NotReady say nothing that its condition does not.
+    Those with which Kubernetes marks a NotReady node are left out: its condition says the same.
     """
     ending = (taint for taint in node.taints if taint.effect == "NoExecute")
     return next(

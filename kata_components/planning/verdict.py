@@ -1,4 +1,4 @@
-"""What a rollout does with one node, and why: decided from the facts about it alone. Pure."""
+"""What a rollout does with one node, and why: decided from the state of that node. Pure."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,36 +15,33 @@ from kata_components.planning.taints import Toleration, blocking
 from kata_components.settings.wave_sizes import Size
 
 
-def _as_it_is(step: Step) -> Step:
+def _unbound(step: Step) -> Step:
     return step
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rules:
-    """What the configuration says about planning.
-
-    `waves` are their sizes, `digests` as `host_digests` gives them.
-
-    `suffix` and `namespace` say whose plan it is.
-
-    `installed_until`: of the nodes that do not say what their container runtime serves, those made
-    up to then may have Kata of something else (RFC 3339, UTC; empty: none). `tolerations` are those
-    of the per-node Jobs where taints keep them off nodes, None where they do not. `bound` turns a
-    step into the one that may be taken, before waves and canaries are chosen: an approval skips
-    what it lacks.
-    """
+    """What the configuration says about planning."""
 
     suffix: str
+    """The suffix of the installation."""
     digests: Mapping[int, str]
+    """What is to be installed, as `host_digests` returns it."""
     namespace: str = ""
+    """The namespace of the installation."""
     waves: Sequence[Size] = ()
+    """The sizes of the waves."""
     soak_seconds: int = 0
     not_ready: Literal["skip", "attempt"] = "skip"
     existing: Literal["adopt", "install"] | None = None
     tolerations: Sequence[Toleration] | None = None
+    """Those of the per-node Jobs, None if taints do not keep Jobs off nodes."""
     demands: Demands = demands.NONE
     installed_until: str = "9999"
-    bound: Callable[[Step], Step] = _as_it_is
+    """Nodes created up to then may have Kata from something else if they do not report what their
+    container runtime serves (RFC 3339, UTC; empty: none)."""
+    bound: Callable[[Step], Step] = _unbound
+    """Restricts a step to what was approved, before waves and canaries are chosen."""
 
     @property
     def digest(self) -> str:
@@ -53,124 +50,124 @@ class Rules:
 
 
 class Verdict(NamedTuple):
-    """What to do with a node and why.
-
-    `barrier` is what keeps a skipped one from being worked on.
-    """
+    """What to do with a node and why."""
 
     action: Action
     reason: str
     barrier: Barrier | None = None
+    """What keeps a skipped node from being worked on."""
 
 
-def verdict(facts: NodeState, rules: Rules) -> Verdict:
-    """Return what to do with one node and why, waves aside."""
+def verdict(state: NodeState, rules: Rules) -> Verdict:
+    """Return what to do with one node and why, apart from waves."""
     return (
-        _not_ours(facts)
-        or _done(facts, rules)
-        or _barred(facts, rules)
-        or _of_cleanup(facts)
-        or _of_job(facts)
-        or _unserved(facts, rules)
-        or _of_trace(facts)
-        or _of_mark(facts)
-        or _of_label(facts, rules)
+        _not_ours(state)
+        or _done(state, rules)
+        or _barred(state, rules)
+        or _of_cleanup(state)
+        or _of_job(state)
+        or _unserved(state, rules)
+        or _of_trace(state)
+        or _of_mark(state)
+        or _of_label(state, rules)
     )
 
 
-def _not_ours(facts: NodeState) -> Verdict | None:
-    if facts.other_namespace:
-        reason = f"carries the mark of the installation in namespace {facts.other_namespace}"
+def _not_ours(state: NodeState) -> Verdict | None:
+    if state.other_namespace:
+        reason = f"carries the mark of the installation in namespace {state.other_namespace}"
         return Verdict(Action.SKIPPED, reason, Barrier.MARKED_ELSEWHERE)
-    if facts.mark and facts.mark.is_newer:
-        reason = f"carries a mark of a newer version of this program (schema {facts.mark.schema})"
+    if state.mark and state.mark.is_newer:
+        reason = f"carries a mark of a newer version of this program (schema {state.mark.schema})"
         return Verdict(Action.SKIPPED, reason, Barrier.MARKED_NEWER)
     return None
 
 
-def _done(facts: NodeState, rules: Rules) -> Verdict | None:
-    if facts.mark and facts.is_whole:
-        if _is_mistaken(facts, rules):
+def _done(state: NodeState, rules: Rules) -> Verdict | None:
+    if state.mark and state.is_whole:
+        if _is_mistaken(state, rules):
             return None
-        missing = rules.demands.missing_labels(facts.node)
+        missing = rules.demands.missing_labels(state.node)
         if not missing:
-            return Verdict(Action.UP_TO_DATE, f"installed {facts.mark.time}")
-        if rules.demands.is_served_by(facts.node) is not False:
-            return Verdict(Action.RELABEL, f"installed {facts.mark.time}, but {_untrue(missing)}")
-    if facts.is_installed:
-        return Verdict(Action.RESUME, "its Job succeeded, the mark is missing")
+            return Verdict(Action.UP_TO_DATE, f"installed {state.mark.time}")
+        if rules.demands.is_served_by(state.node) is not False:
+            return Verdict(Action.RELABEL, f"installed {state.mark.time}, but {_untrue(missing)}")
+    if state.is_installed:
+        return Verdict(Action.RESUME, "its Job succeeded, but the mark is missing")
     return None
 
 
-def _barred(facts: NodeState, rules: Rules) -> Verdict | None:
-    """Return why no Job can run on the node now."""
-    if unfit := rules.demands.unfit(facts.node):
+def _barred(state: NodeState, rules: Rules) -> Verdict | None:
+    """Decide on a node on which no Job can run now."""
+    if unfit := rules.demands.unfit(state.node):
         return Verdict(Action.SKIPPED, unfit, Barrier.UNFIT)
-    if distribution := rules.demands.other_distribution(facts.node):
+    if distribution := rules.demands.other_distribution(state.node):
         return Verdict(Action.SKIPPED, f"is a node of {distribution}", Barrier.OTHER_DISTRIBUTION)
-    if not facts.node.ready and rules.not_ready == "skip":
-        return Verdict(Action.SKIPPED, facts.node.not_ready, Barrier.NOT_READY)
-    if rules.tolerations is not None and (taint := blocking(facts.node, rules.tolerations)):
-        return Verdict(Action.SKIPPED, f"not tolerated by its Job: taint {taint}", Barrier.TAINT)
+    if not state.node.ready and rules.not_ready == "skip":
+        return Verdict(Action.SKIPPED, state.node.not_ready, Barrier.NOT_READY)
+    if rules.tolerations is not None and (taint := blocking(state.node, rules.tolerations)):
+        return Verdict(
+            Action.SKIPPED, f"its Job does not tolerate the taint {taint}", Barrier.TAINT
+        )
     return None
 
 
-def _of_cleanup(facts: NodeState) -> Verdict | None:
-    return Verdict(Action.INSTALL, "its cleanup was begun") if facts.is_undone else None
+def _of_cleanup(state: NodeState) -> Verdict | None:
+    return Verdict(Action.INSTALL, "its cleanup was begun") if state.is_undone else None
 
 
-def _of_job(facts: NodeState) -> Verdict | None:
-    job = facts.own_job
+def _of_job(state: NodeState) -> Verdict | None:
+    job = state.own_job
     if job is None:
         return None
     if job.state is JobState.FAILED:
         return Verdict(Action.RETRY, f"failed before: {job.failure or 'no reason given'}")
-    # One that succeeded and was cleaned since says nothing of the host any more.
+    # A Job that succeeded and was cleaned since says nothing about the host any more.
     return Verdict(Action.RESUME, "its Job is running") if job.active else None
 
 
-def _unserved(facts: NodeState, rules: Rules) -> Verdict | None:
-    """Return what becomes of a node whose mark is whole, but neither its labels nor its container runtime agree."""
-    if not facts.is_whole:
+def _unserved(state: NodeState, rules: Rules) -> Verdict | None:
+    """Decide on a node with a whole mark that neither labels nor container runtime confirm."""
+    if not state.is_whole:
         return None
-    if _is_mistaken(facts, rules):
+    if _is_mistaken(state, rules):
         return Verdict(Action.INSTALL, "was adopted, but nothing shows that Kata is there")
-    missing = _untrue(rules.demands.missing_labels(facts.node))
+    missing = _untrue(rules.demands.missing_labels(state.node))
     return Verdict(
-        Action.INSTALL, f"{missing}, and its container runtime serves no handler of ours"
+        Action.INSTALL, f"{missing}, and its container runtime serves none of our handlers"
     )
 
 
-def _of_trace(facts: NodeState) -> Verdict | None:
-    """Return what becomes of a node on which something was begun and is not whole."""
-    mark = facts.own_mark
+def _of_trace(state: NodeState) -> Verdict | None:
+    """Decide on a node on which something was begun and is incomplete."""
+    mark = state.own_mark
     if mark is None:
         return None
-    if mark.failed == facts.digest:
+    if mark.failed == state.digest:
         return Verdict(Action.RETRY, "failed before, and its Job is gone")
     if mark.failed:
         return Verdict(Action.INSTALL, f"an install of digest {mark.failed} failed")
     if not mark.digest:
         return Verdict(
             Action.INSTALL,
-            f"{'an earlier install' if mark.kata_version else 'its cleanup'} was cut off",
+            f"{'an earlier install' if mark.kata_version else 'its cleanup'} was interrupted",
         )
     return None
 
 
-def _of_mark(facts: NodeState) -> Verdict | None:
-    mark = facts.mark
+def _of_mark(state: NodeState) -> Verdict | None:
+    mark = state.mark
     if mark is None:
-        unreadable = facts.has_unreadable_mark
+        unreadable = state.has_unreadable_mark
         return Verdict(Action.INSTALL, "its mark cannot be read") if unreadable else None
-    if not mark.is_of(facts.node):
+    if not mark.is_of(state.node):
         return Verdict(
-            Action.REBUILT, f"the machine marked {mark.time} is gone, this is another one"
+            Action.REBUILT, f"the machine marked {mark.time} is gone, this is a different one"
         )
-    if facts.job and facts.is_marked_current:
+    if state.job and state.is_marked_current:
         return Verdict(
             Action.UPGRADE,
-            f"a Job of digest {facts.job.digest} has worked on it since it was installed",
+            f"a Job of digest {state.job.digest} has worked on it since it was installed",
         )
     return Verdict(Action.UPGRADE, f"kata {mark.kata_version} digest {mark.digest} is installed")
 
@@ -182,22 +179,22 @@ def _untrue(labels: Sequence[str]) -> str:
     )
 
 
-def _of_label(facts: NodeState, rules: Rules) -> Verdict:
-    node, job = facts.node, facts.job
+def _of_label(state: NodeState, rules: Rules) -> Verdict:
+    node, job = state.node, state.job
     value = node.metadata.label(names.RUNTIME_LABEL)
     if job is not None and job.digest and job.is_of(node):
         return Verdict(Action.INSTALL, f"a Job of digest {job.digest} was begun")
-    # Also with a Job stamped for the machine before: when that was replaced in mid-work, its Job
-    # labelled this one.
+    # Also with a Job stamped for the previous machine: if that was replaced while the Job ran, the
+    # Job has labelled this one.
     if value is None or (job is not None and job.digest):
         return Verdict(Action.INSTALL, "new node")
     if node.metadata.label(names.instance_label(rules.suffix)) == "false":
-        return Verdict(Action.INSTALL, "an earlier install was cut off")
+        return Verdict(Action.INSTALL, "an earlier install was interrupted")
     return _of_foreign_label(node, value, rules)
 
 
 def _of_foreign_label(node: Node, value: str, rules: Rules) -> Verdict:
-    """Return what becomes of a node with Kata's label on which nothing of ours has been."""
+    """Decide on a node with Kata's label on which nothing of ours has ever been."""
     if rules.existing is None:
         return Verdict(
             Action.SKIPPED, "carries Kata's label without a mark of ours", Barrier.UNCLAIMED
@@ -211,8 +208,8 @@ def _of_foreign_label(node: Node, value: str, rules: Rules) -> Verdict:
     return Verdict(Action.SKIPPED, f"{found}, and {advice}", Barrier.UNPROVEN)
 
 
-def _is_mistaken(facts: NodeState, rules: Rules) -> bool:
-    """Whether a node was adopted for a label that it may have been born with, and is to be installed after all."""
-    if not facts.is_adopted or rules.existing != "install":
+def _is_mistaken(state: NodeState, rules: Rules) -> bool:
+    """Whether a node was adopted for a label it may have been created with, and is to install."""
+    if not state.is_adopted or rules.existing != "install":
         return False
-    return not rules.demands.is_installed_on(facts.node, rules.installed_until)
+    return not rules.demands.is_installed_on(state.node, rules.installed_until)

@@ -1,8 +1,7 @@
-"""Waves: in which order and how many at a time nodes are let in, as `rollout.waves` asks.
+"""Waves: the order in which nodes are taken, and how many at a time (`rollout.waves`). Pure.
 
 A wave is a cumulative size: `canary` (one node of each kind), a number, or a percentage of the
-selected nodes. Nodes already done at this digest count. Deterministic: the same fleet gives the
-same waves.
+selected nodes. Nodes already done at this digest count. The same fleet always gives the same waves.
 """
 
 import math
@@ -21,7 +20,7 @@ ZONE_LABEL: Final = "topology.kubernetes.io/zone"
 
 
 class Kind(NamedTuple):
-    """What makes nodes alike for a canary: a failure on one of a kind says something about the others."""
+    """What makes nodes alike for a canary: a failure on one says something about the others."""
 
     architecture: str
     os_image: str
@@ -30,10 +29,7 @@ class Kind(NamedTuple):
 
 
 def kind_of(node: Node) -> Kind:
-    """Return the kind of a node.
-
-    The kernel counts by its minor version (`6.8` of `6.8.0-31-generic`).
-    """
+    """Return the kind of a node; of its kernel, only the minor version counts (`6.8`)."""
     info = node.info
     minor = re.match(r"\d+\.\d+", info.kernel_version)
     kernel = minor.group() if minor else info.kernel_version
@@ -41,15 +37,12 @@ def kind_of(node: Node) -> Kind:
 
 
 def share(size: Size, total: int) -> int:
-    """Return how many of `total` nodes a wave of that size lets in; percentages are rounded up."""
+    """Return how many of `total` nodes a wave of that size allows; percentages are rounded up."""
     return math.ceil(_exact(size, total))
 
 
 def allowed(failures: Size, total: int) -> int:
-    """Return how many of `total` nodes may fail.
-
-    Percentages are rounded down, since a budget is not to be exceeded.
-    """
+    """Return how many of `total` nodes may fail; percentages are rounded down."""
     return math.floor(_exact(failures, total))
 
 
@@ -59,7 +52,7 @@ def _exact(size: Size, total: int) -> Fraction:
 
 
 def reach(sizes: Iterable[Size], nodes: Iterable[Node]) -> int:
-    """Return up to how many of all selected nodes the waves of these sizes go."""
+    """Return how many of all selected nodes the waves of these sizes reach."""
     selected = list(nodes)
     kinds = len(set(map(kind_of, selected)))
     return max(
@@ -68,7 +61,7 @@ def reach(sizes: Iterable[Size], nodes: Iterable[Node]) -> int:
 
 
 def interleaved(nodes: Iterable[Node]) -> list[Node]:
-    """Return nodes taken round-robin from their zones, by name inside a zone: no zone is hit alone."""
+    """Return nodes round-robin by zone, by name within a zone: no zone is hit alone."""
     zones: dict[str, list[Node]] = defaultdict(list)
     for node in sorted(nodes, key=lambda node: node.metadata.name):
         zones[node.metadata.label(ZONE_LABEL) or ""].append(node)
@@ -77,7 +70,7 @@ def interleaved(nodes: Iterable[Node]) -> list[Node]:
 
 
 def canaries(waiting: Sequence[Node], tried: Iterable[Node]) -> list[Node]:
-    """Return the first waiting node of each kind of which none was tried yet."""
+    """Return the first waiting node of each kind that has not been tried yet."""
     proven = {kind_of(node) for node in tried}
     chosen: dict[Kind, Node] = {}
     for node in waiting:
@@ -94,12 +87,12 @@ def split(
     sizes: Sequence[Size],
     total: int,
 ) -> list[list[Node]]:
-    """Return `waiting` cut into waves; a last wave smaller than the fleet leaves the rest out.
+    """Return `waiting` split into waves; a last wave smaller than the fleet omits the rest.
 
-    `tried` nodes stand for their kind, so that it needs no canary. `started` is how many nodes come
-    before those that wait, `total` what percentages are of: all selected nodes. No sizes means one
-    wave with everything. Waves that have nothing left to do are empty lists, so that a wave keeps
-    its number over a resumed rollout.
+    The kind of a `tried` node needs no canary. `started` is how many nodes come before the waiting
+    ones, `total` how many are selected, which percentages refer to. Without sizes there is one wave
+    with everything. Waves with nothing left to do are empty lists, so that a wave keeps its number
+    in a resumed rollout.
     """
     if not sizes:
         return [list(waiting)]
@@ -119,10 +112,10 @@ def split(
 
 
 def seconds_left(marked: Iterable[str], soak_seconds: float, now: datetime) -> float:
-    """Return how many seconds of the soak are left behind the newest of the times in marks (RFC 3339, UTC).
+    """Return how many seconds of the soak are left after the newest time in marks (RFC 3339, UTC).
 
-    Never more than the whole soak, whatever the clocks say that wrote them. Times that cannot be
-    read do not count.
+    It is never more than the whole soak, however wrong the clocks were. Times that cannot be read
+    do not count.
     """
     times = [time for text in marked if (time := _parsed(text))]
     if not times or not soak_seconds:

@@ -76,7 +76,7 @@ def other_stack(
     """Refuse an installation of another stack; `stacks` are the names this one has or had."""
     owner = ownership.stack_of(lease.metadata) if lease else None
     where = f"{wanted.namespace}/{wanted.lease_name}"
-    return None if owner in stacks else guardrails.other_stack(owner, wanted.stack, where)
+    return None if owner in stacks else ownership.other_stack(owner, wanted.stack, where)
 
 
 async def _changes(

@@ -114,7 +114,7 @@ def test_from_the_first_preview_to_the_last_destroy(
     preview = stack.preview("--diff")
     assert preview.ok, preview.text
     assert f"plan: {WORKERS} of {WORKERS} selected nodes, at most 10 at a time" in preview.text
-    assert "the dispatcher is told them by --node-selector=" in preview.text
+    assert "the dispatcher gets them by --node-selector=" in preview.text
     assert "kata-deploy-install-dispatcher" in preview.text
     assert whole.writes() == []
 

@@ -61,7 +61,7 @@ def test_objects_that_a_controller_applied(
 
     for run in (stack.preview(), stack.up()):
         assert run.code != 0
-        objects = f"{len(paths)} objects of this installation are there already"
+        objects = f"{len(paths)} objects of this installation exist already"
         assert f"{objects}, and no stack has made them" in run.text
     assert audit.writes() == []
 
@@ -124,7 +124,7 @@ def test_a_runtime_class_of_another_team(
     stack.configure(rollout={"existing": "adopt"})
     refused = stack.up()
     assert refused.code != 0
-    assert "not as this configuration has it (runtimeclasses/kata-qemu)" in refused.text
+    assert "differs from this configuration (runtimeclasses/kata-qemu)" in refused.text
     assert (audit.writes(), kube.get(CLASS)) == ([], theirs)
 
 

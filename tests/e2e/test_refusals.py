@@ -145,7 +145,7 @@ def test_another_cluster_under_the_same_stack(stack: Stack, cluster: Cluster) ->
     changed.write_text(json.dumps(exported))
     stack.run("stack", "import", "--file", str(changed), config=False)
     here = Audit(cluster.audit_log)
-    refused(stack, here, "is another cluster than the one this stack installed on")
+    refused(stack, here, "is a different cluster from the one this stack installed on")
     destroyed = stack.destroy()
     assert destroyed.code != 0
     assert "not the cluster the stack installed on" in destroyed.text

@@ -184,7 +184,7 @@ def test_objects_that_nobody_says_are_his_are_refused_unless_told_to_adopt_them(
     on = with_pods(put(put(Cluster(), DAEMON_SET), ACCOUNT), "i:0")
     text = refusal(check(on, dataclasses.replace(DAEMONSET, adopt=False)))
     assert text.startswith(
-        "2 objects of this installation are there already, and no stack has made them ("
+        "2 objects of this installation exist already, not created by any stack ("
     )
     assert "daemonsets/kube-system/kata-deploy" in text
     assert "rollout.existing adopt" in text
@@ -204,7 +204,7 @@ def test_whoever_may_annotate_objects_forges_no_line(key: str) -> None:
 
 def test_helms_label_alone_is_that_of_a_rendered_chart() -> None:
     on = cluster(ACCOUNT, note={})
-    assert "no stack has made it (" in refusal(check(on, dataclasses.replace(JOB, adopt=False)))
+    assert "not created by any stack (" in refusal(check(on, dataclasses.replace(JOB, adopt=False)))
     assert announcement(check(on, JOB)).startswith("takes over 1 object that exists already (")
 
 
@@ -224,9 +224,9 @@ def test_objects_of_the_whole_cluster_are_adopted_where_they_are_equal() -> None
 def test_objects_of_another_team_are_never_adopted(content: dict[str, Any]) -> None:
     text = refusal(check(put(Cluster(), CLASS, content, labels={"team": "b"}), JOB))
     assert text.startswith(
-        "1 object of the whole cluster is there already and not as this configuration has it ("
+        "1 object of the whole cluster exists already and differs from this configuration ("
     )
-    assert "Nobody else's is ever overwritten or deleted" in text
+    assert "Other people's objects are never overwritten or deleted" in text
 
 
 def test_objects_of_an_older_version_are_known_by_who_applied_them_where_an_installation_is_there() -> (

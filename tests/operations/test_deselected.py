@@ -1,4 +1,4 @@
-"""Nodes that are not selected any more: kept and told, or cleaned after all installs."""
+"""Nodes that are no longer selected: kept and told, or cleaned after all installs."""
 
 from dataclasses import replace
 from itertools import groupby
@@ -74,9 +74,7 @@ def test_cleaning_more_than_a_tenth_needs_an_approved_plan() -> None:
     wanted = deselecting()
     found = simulate(preview(FakeKubeApi(on), wanted))
     assert found.guards == ["cleaning 2 of 7 nodes"]
-    assert (
-        "2 nodes are not selected any more and would be cleaned (old-0, old-1)" in found.refusals[0]
-    )
+    assert "2 nodes are no longer selected and would be cleaned (old-0, old-1)" in found.refusals[0]
     assert simulate(roll_out(FakeKubeApi(on), approved(found, wanted))).outcome.cleaned == 2
 
 

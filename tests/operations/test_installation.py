@@ -218,7 +218,7 @@ def test_half_cleaned_node_is_installed_again_when_its_next_try_is_cut_off() -> 
     assert on.jobs == {}
     planned = simulate(preview(FakeKubeApi(on), request())).plan
     assert [(step.action, step.reason) for step in planned.steps] == [
-        (Action.INSTALL, "its cleanup was cut off")
+        (Action.INSTALL, "its cleanup was interrupted")
     ]
 
 

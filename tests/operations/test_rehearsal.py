@@ -66,7 +66,7 @@ def test_what_passes_is_not_refused() -> None:
 def test_what_the_api_server_would_answer_to_a_job_is_the_refusal(error: ApiError) -> None:
     (text,) = refusals(cluster(1), error)
     assert text.startswith(
-        f"the API server would not take the Job kata-deploy-install-node-00: {error}. That was a dry run"
+        f"the API server would not accept the Job kata-deploy-install-node-00: {error}. That was a dry run"
     )
 
 

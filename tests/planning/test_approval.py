@@ -175,5 +175,5 @@ def test_document_of_another_version_asks_for_a_new_preview(schema: int) -> None
     "text", ["", "[]", "{}", '{"schema": 2, "guards": []}', '{"schema": "2", "guards": []}']
 )
 def test_anything_else_is_no_approval(text: str) -> None:
-    with pytest.raises(GuardError, match=r"rollout.approvedPlan: p.json is no plan.json"):
+    with pytest.raises(GuardError, match=r"rollout.approvedPlan: p.json is not a plan.json"):
         Approval.parse(text, "p.json")

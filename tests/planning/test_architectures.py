@@ -19,7 +19,7 @@ def test_architectures_are_named_with_their_nodes_and_the_key_to_set() -> None:
     assert text_of(unfit(nodes, PROBLEMS)) == (
         "2 nodes are amd64 (a, b): defaultShim.amd64 is qemu; set `defaultShim.amd64: clh`. "
         "1 node is s390x (d): no shim is enabled. "
-        "Or leave these nodes out of the selection, by their label `kubernetes.io/arch`."
+        "Or exclude these nodes from the selection, by their label `kubernetes.io/arch`."
     )
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from kata_components.planning import guardrails
+from kata_components.planning import guardrails, ownership
 from kata_components.planning.helm import Release
 from kata_components.planning.step import Action, step_of
 from tests.planning.builders import node, text_of
@@ -52,14 +52,14 @@ def test_long_lists_are_cut() -> None:
 
 
 def test_the_stack_that_made_the_installation_may_go_on() -> None:
-    assert guardrails.other_stack(None, "p/a", "l") is None
-    assert guardrails.other_stack("p/a", "p/a", "l") is None
-    assert "p/b" in text_of(guardrails.other_stack("p/b", "p/a", "l"))
+    assert ownership.other_stack(None, "p/a", "l") is None
+    assert ownership.other_stack("p/a", "p/a", "l") is None
+    assert "p/b" in text_of(ownership.other_stack("p/b", "p/a", "l"))
 
 
 def test_nothing_found_is_nothing_refused() -> None:
     assert guardrails.unclaimed([]) is None
-    assert guardrails.foreign_objects([], set()) is None
+    assert ownership.foreign_objects([], set()) is None
     assert guardrails.unknown_nodes([]) is None
 
 
@@ -67,7 +67,7 @@ def test_cleaning_more_than_a_tenth_is_refused() -> None:
     assert guardrails.cleaning([], 0) is None
     assert guardrails.cleaning(["a"], 10) is None
     text = text_of(guardrails.cleaning(["a", "b"], 10))
-    assert "2 nodes are not selected any more" in text
+    assert "2 nodes are no longer selected" in text
     assert "rollout.cleanupDeselected" in text
 
 
@@ -105,7 +105,7 @@ KATA = Release("kata", "kube-system")
 
 
 def test_objects_of_a_release_are_named_with_it_and_the_way_to_take_it_over() -> None:
-    text = text_of(guardrails.foreign_objects(["daemonsets/kube-system/kata-deploy"], {KATA}))
+    text = text_of(ownership.foreign_objects(["daemonsets/kube-system/kata-deploy"], {KATA}))
     assert text.startswith(
         "1 object of this installation belongs to the Helm release kata in namespace kube-system "
         "(daemonsets/kube-system/kata-deploy)."
@@ -115,10 +115,10 @@ def test_objects_of_a_release_are_named_with_it_and_the_way_to_take_it_over() ->
 
 
 def test_one_release_of_the_same_namespace_and_mode_can_be_taken_over() -> None:
-    assert guardrails.takeover({KATA}, "kube-system") is None
+    assert ownership.takeover({KATA}, "kube-system") is None
 
 
 def test_what_cannot_be_taken_over_is_refused_with_what_to_set() -> None:
-    two = text_of(guardrails.takeover({KATA, Release("b", "kube-system")}, "kube-system"))
+    two = text_of(ownership.takeover({KATA, Release("b", "kube-system")}, "kube-system"))
     assert "the Helm releases b in namespace kube-system, kata in namespace kube-system" in two
-    assert "Set `namespace` to kube-system" in text_of(guardrails.takeover({KATA}, "kata"))
+    assert "Set `namespace` to kube-system" in text_of(ownership.takeover({KATA}, "kata"))

@@ -318,7 +318,7 @@ def test_a_failed_node_comes_first_even_where_a_cleanup_was_begun_since() -> Non
 OTHER = "bbbbbbbbbbbb"
 BEGUN = f"a Job of digest {OTHER} was begun"
 INSTALLED = f"kata 4.0.0 digest {OTHER} is installed"
-WAITS = "; waits for the Job that runs there now"
+WAITS = "; waits for the Job that is running there"
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ def test_what_the_container_runtime_serves_says_whether_kata_is_still_there(
     step = step_of(serving(installed(), *handlers), rules_of())
     assert step.action is action
     assert action is Action.RELABEL or step.reason.endswith(
-        "its container runtime serves no handler of ours"
+        "its container runtime serves none of our handlers"
     )
 
 

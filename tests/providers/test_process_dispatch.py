@@ -48,9 +48,7 @@ def test_check_shows_the_plan_and_the_job_that_will_run(running: Running, api: A
     )
     lines = running.engine.lines(ROLLOUT_URN)
     assert lines[0].startswith("plan: 5 of 5 selected nodes, at most 3 at a time (5 install)")
-    assert (
-        lines[-1] == f"  the dispatcher is told them by --node-selector={names.RUNTIME_LABEL}!=true"
-    )
+    assert lines[-1] == f"  the dispatcher gets them by --node-selector={names.RUNTIME_LABEL}!=true"
     assert api.writes == []
 
 
@@ -138,7 +136,7 @@ def test_dispatcher_that_works_on_nodes_is_planned_for_from_its_command_line(
     digest = yaml.safe_load(checked.inputs["plan"])["digest"]
     assert running.engine.lines(ROLLOUT_URN)[:2] == [
         f"plan: 5 of 6 selected nodes, at most 3 at a time (5 install, 1 skipped), digest {digest}",
-        "  skipped control-plane: not tolerated by its Job: taint control-plane:NoSchedule",
+        "  skipped control-plane: its Job does not tolerate the taint control-plane:NoSchedule",
     ]
     outputs = running.rollout.create(checked.inputs)[1]
     assert (outputs["outcome"]["installed"], outputs["outcome"]["skipped"], outputs["failure"]) == (

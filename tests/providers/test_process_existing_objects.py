@@ -110,14 +110,14 @@ def test_objects_that_somebody_else_applied_are_refused_before_anything_changes(
     put(cluster, "runtimeclasses/kata-qemu", handler="kata-qemu")
     text = refusal(running)
     assert text.startswith(
-        "2 objects of this installation are there already, and no stack has made them ("
+        "2 objects of this installation exist already, not created by any stack ("
     )
     contents = {QEMU: {"metadata": {"name": "kata-qemu"}, "handler": "kata-qemu"}}
     checked(running, existing="adopt", contents=json.dumps(contents))
     (line, *_) = running.engine.lines(PREFLIGHT_URN)
     assert line.startswith("takes over 2 objects that exist already (")
     contents[QEMU]["overhead"] = {"podFixed": {"cpu": "1"}}
-    assert "not as this configuration has it (runtimeclasses/kata-qemu)" in (
+    assert "differs from this configuration (runtimeclasses/kata-qemu)" in (
         refusal(running, existing="adopt", contents=json.dumps(contents))
     )
     assert api.writes == []

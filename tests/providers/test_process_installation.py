@@ -181,7 +181,7 @@ def test_read_never_loses_the_anchor(running: Running, api: ApiServer, cluster: 
 def test_another_cluster_is_refused(running: Running, cluster: Cluster) -> None:
     _, outputs = create(running)
     cluster.objects["namespaces/kube-system"]["metadata"]["uid"] = "cluster-2"
-    assert "context prod is another cluster than the one this stack installed on" in refusal(
+    assert "context prod is a different cluster from the one this stack installed on" in refusal(
         running, outputs
     )
 

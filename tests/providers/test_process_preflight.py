@@ -53,7 +53,7 @@ def test_changes_that_would_orphan_nodes_are_refused(
 def test_another_cluster_is_refused(running: Running, cluster: Cluster) -> None:
     before = checked(running)
     cluster.objects["namespaces/kube-system"]["metadata"]["uid"] = "cluster-2"
-    assert "context prod is another cluster than the one this stack installed on" in refusal(
+    assert "context prod is a different cluster from the one this stack installed on" in refusal(
         running, before
     )
 
@@ -176,7 +176,7 @@ def test_nodes_marked_by_an_older_version_whose_lease_and_state_are_lost_can_be_
     }
     checked(running, **approved)
     put(cluster, "runtimeclasses/kata-qemu")
-    assert "no stack has made it (runtimeclasses/kata-qemu)" in refusal(running, **approved)
+    assert "not created by any stack (runtimeclasses/kata-qemu)" in refusal(running, **approved)
 
 
 def test_marks_of_this_namespace_and_known_installations_are_no_reason_to_refuse(

@@ -33,7 +33,7 @@ def leftover(on: Cluster) -> int:
 
 
 def cleaned_without_removal(on: Cluster, error: Exception, told: Told) -> Installed:
-    """Clean the nodes that are not selected any more; their Jobs cannot be removed."""
+    """Clean the nodes that are no longer selected; their Jobs cannot be removed."""
     api = FakeKubeApi(on)
     api.refuse("delete_job", *[error] * 10)
     return simulate(roll_out(api, deselecting(), told))

@@ -113,7 +113,7 @@ def test_a_cleanup_that_failed_leaves_a_node_of_which_nothing_is_whole() -> None
         )
     on.jobs.clear()
     [step] = simulate(preview(FakeKubeApi(on), request())).plan.steps
-    assert (step.action, step.reason) == (Action.INSTALL, "its cleanup was cut off")
+    assert (step.action, step.reason) == (Action.INSTALL, "its cleanup was interrupted")
 
 
 def test_a_cleanup_that_was_killed_before_the_mark_went_is_known_though_something_removed_its_job() -> (
@@ -137,7 +137,7 @@ def test_a_cleanup_that_was_killed_before_the_mark_went_is_known_though_somethin
     on.jobs.clear()
     assert on.marked() == ["node-00"]
     [step] = simulate(preview(FakeKubeApi(on), request())).plan.steps
-    assert (step.action, step.reason) == (Action.INSTALL, "its cleanup was cut off")
+    assert (step.action, step.reason) == (Action.INSTALL, "its cleanup was interrupted")
 
 
 def test_a_server_that_refuses_the_trace_does_not_hide_why_the_job_failed() -> None:
