@@ -51,8 +51,6 @@ class Cluster(Nodes):
     """The nodes of all Jobs that were created, in order."""
     most_active: int = 0
     """The largest number of per-node Jobs at a time."""
-    violations: list[str] = field(default_factory=list)
-    """What must never happen, and did."""
     log: str = "unpacking\nno space left on device\n"
     """The log of every failed stage."""
 
@@ -75,8 +73,6 @@ class Cluster(Nodes):
                 pods.end(pod, ok=fate == "succeeds")
         if fate == "succeeds":
             self._conclude(job, {"type": "Complete", "status": "True"})
-            if not is_dispatcher(job):
-                self._change_node(job)
             return
         reason = "BackoffLimitExceeded"
         message = "Job has reached the specified backoff limit"
@@ -176,6 +172,8 @@ class Cluster(Nodes):
             self.violations.append(f"two Jobs on {node}")
         self.starts.append(node)
         self.most_active = max(self.most_active, len(self.active))
+        if node in self.nodes:
+            self.ordering.job_created(job, self.nodes[node])
         self._tell("ADDED", job)
         self._add_pod(job)
         self._end_later(job)
@@ -263,15 +261,17 @@ class Cluster(Nodes):
         succeeded = int(condition["type"] == "Complete")
         job["status"] = {"conditions": [condition], "succeeded": succeeded}
         self._tell("MODIFIED", job)
+        if not is_dispatcher(job) and node_of(job) in self.nodes:
+            self._change_node(job, succeeded=bool(succeeded))
 
-    def _change_node(self, job: Object) -> None:
-        """Do what a succeeded Job has done to its node by then."""
+    def _change_node(self, job: Object, *, succeeded: bool) -> None:
+        """Do what a Job has done to its node once it has ended."""
         node = node_of(job)
-        if node not in self.nodes:
-            return
-        if not is_token_free(job) and (installs(job) or self.unlabels_after is None):
+        if succeeded and not is_token_free(job) and (installs(job) or self.unlabels_after is None):
             self._label_node(job)
-        self._restart_runtime(node, handlers_of(job), kata=installs(job))
+        if succeeded:
+            self._restart_runtime(node, handlers_of(job), kata=installs(job))
+        self.ordering.job_ended(job, self.nodes[node], succeeded=succeeded)
 
     def _label_node(self, job: Object) -> None:
         """Let a Job label its node, which one without a token cannot."""

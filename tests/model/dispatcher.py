@@ -11,6 +11,8 @@ import yaml
 from kata_components import names
 from sandbox.dispatcher.arguments import parse
 from sandbox.dispatcher.taints import blocker
+from tests.model import kubelet
+from tests.model.node_jobs import handlers_of
 from tests.model.selectors import matches
 
 if TYPE_CHECKING:
@@ -20,6 +22,8 @@ Object = dict[str, Any]
 
 FINISHING_POLLS = 3
 """Polls that the work on a node takes after its Job, from 4.1.0 on."""
+LONGEST_FINISHING = 24
+"""After so many polls, 120 seconds, without a handler the node has failed."""
 START_SECONDS = 2.0
 POLL_SECONDS = 5.0
 """The default of the program."""
@@ -53,6 +57,7 @@ class DispatcherModel:
         self._template = _template(cluster, job, self._arguments.job_template)
         self._in_flight: dict[str, str] = {}
         self._finishing: dict[str, int] = {}
+        self._jobs: dict[str, Object] = {}
         self._failed: list[str] = []
         owners = [{"kind": "Job", "name": self._name, "uid": self._uid}]
         metadata = {
@@ -111,7 +116,7 @@ class DispatcherModel:
                 if condition["type"] == "Failed":
                     self._failed.append(node)
                 elif self._arguments.node_label:
-                    self._finishing[node] = FINISHING_POLLS
+                    self._finishing[node] = 0
                 elif self._arguments.remove_node_label:
                     self._release(node)
         self._finish()
@@ -126,13 +131,19 @@ class DispatcherModel:
 
     def _finish(self) -> None:
         for node in list(self._finishing):
-            self._finishing[node] -= 1
-            if self._finishing[node] == 0:
+            self._finishing[node] += 1
+            polls = self._finishing[node]
+            if node in self._cluster.out_of_service:
+                done, serves = polls >= FINISHING_POLLS, False
+            else:
+                serves = kubelet.serves(self._cluster.nodes[node], handlers_of(self._jobs[node]))
+                done = polls >= (FINISHING_POLLS if serves else LONGEST_FINISHING)
+            if done:
                 del self._finishing[node]
-                if node in self._cluster.out_of_service:
-                    self._failed.append(node)
-                else:
+                if serves:
                     self._label(node, str(self._arguments.node_label))
+                else:
+                    self._failed.append(node)
 
     def _release(self, node: str) -> None:
         if node in self._cluster.out_of_service:
@@ -141,13 +152,12 @@ class DispatcherModel:
             self._label(node, None)
 
     def _label(self, node: str, value: str | None, *, over: bool = True) -> None:
-        labels = self._cluster.nodes[node]["metadata"]["labels"]
+        metadata = self._cluster.nodes[node]["metadata"]
         own = names.instance_label(self._arguments.multi_install_suffix)
-        for key in (names.RUNTIME_LABEL, own):
-            if value is None:
-                labels.pop(key, None)
-            elif over or key not in labels:
-                labels[key] = value
+        keys = [key for key in (names.RUNTIME_LABEL, own) if over or key not in metadata["labels"]]
+        self._cluster.patch_node(
+            node, metadata["uid"], annotations={}, labels=dict.fromkeys(keys, value)
+        )
 
     def _create(self, node: str) -> str:
         if self._arguments.claim_node_pending or self._arguments.remove_node_label:
@@ -162,6 +172,7 @@ class DispatcherModel:
         metadata["annotations"] = metadata.get("annotations", {}) | {
             names.NODE_NAME_ANNOTATION: node
         }
+        self._jobs[node] = job
         if metadata["name"] not in self._cluster.jobs:
             self._cluster.create_job("kube-system", job)
         else:

@@ -28,14 +28,29 @@ OWNER = Owner(INSTALLATION, STACK)
 SINCE = "2026-01-01T00:00:00.000000Z"
 
 
-def template(stage: str, image: str = "kata:4.0.0") -> dict[str, Any]:
+def template(stage: str, image: str = "kata:4.0.0", *, token: bool = True) -> dict[str, Any]:
+    """Return the template of a Job; one without a token is like those of 4.1.0."""
     container = {"name": "cri", "image": image, "command": [f"{stage}-stage-cri"]}
+    pod = {"containers": [container], **({} if token else {"automountServiceAccountToken": False})}
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": {"labels": {names.STAGE_LABEL: stage}},
-        "spec": {"ttlSecondsAfterFinished": 60, "template": {"spec": {"containers": [container]}}},
+        "spec": {"ttlSecondsAfterFinished": 60, "template": {"spec": pod}},
     }
+
+
+def node_job(
+    node: str, kind: JobKind = "install", suffix: str = "", *, token: bool = True
+) -> dict[str, Any]:
+    """Return the Job of a node, as whoever paces Jobs creates it."""
+    made, prefix = template(kind, token=token), names.job_prefix(suffix, kind)
+    made["metadata"] = {
+        "name": names.job_name(prefix, node),
+        "annotations": {names.NODE_NAME_ANNOTATION: node},
+        "labels": {names.STAGE_LABEL: kind, names.OWNER_LABEL: prefix},
+    }
+    return made
 
 
 CLEANUP = CleanupRequest(

@@ -1,5 +1,6 @@
 """How kubelets behave: what they report, and what follows a Job that changed the runtime."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from math import inf
 
@@ -51,3 +52,14 @@ class Kubelet:
             "machineID": f"machine-{name}",
             "containerRuntimeVersion": "containerd://2.1.4",
         }
+
+
+def serves(node: Object, handlers: Collection[str]) -> bool:
+    """Return whether a node is Ready and publishes one of the handlers, or none at all."""
+    status = node["status"]
+    ready = {"type": "Ready", "status": "True"}
+    is_ready = any(ready.items() <= condition.items() for condition in status["conditions"])
+    published = status.get("runtimeHandlers")
+    return is_ready and (
+        published is None or any(handler["name"] in handlers for handler in published)
+    )

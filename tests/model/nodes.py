@@ -10,6 +10,7 @@ from typing import Any
 from kata_components import names
 from tests.model.history import Change, Event, History, Object, RefusedError
 from tests.model.kubelet import NEVER, Kubelet
+from tests.model.ordering import Ordering
 from tests.model.store import Kept, Store, merged
 
 
@@ -20,10 +21,13 @@ class Nodes(Store):
     nodes: Kept = field(default_factory=dict)
     kubelet: Kubelet = field(default_factory=Kubelet)
     """How the kubelets behave that `set_kubelet` does not change."""
+    violations: list[str] = field(default_factory=list)
+    """What must never happen, and did."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.node_history = History()
+        self.ordering = Ordering(self.violations, self._now)
         self._kubelets: dict[str, Kubelet] = {}
 
     def add_nodes(
@@ -83,7 +87,8 @@ class Nodes(Store):
         resource_version: str = "",
     ) -> Object:
         """Apply a merge patch to a node, and return it."""
-        known = self.find(self.nodes, name)["metadata"]
+        before = self.find(self.nodes, name)
+        known = before["metadata"]
         if known["uid"] != uid:
             raise RefusedError(409, "Conflict", "the node has another UID")
         if resource_version not in {"", known["resourceVersion"]}:
@@ -93,6 +98,7 @@ class Nodes(Store):
             node["metadata"][kind] = merged(known[kind], dict(changes))
         if taints is not None:
             node["spec"]["taints"] = list(taints)
+        self.ordering.patched(before, node)
         self.node_changed(name)
         return copy.deepcopy(node)
 
@@ -101,6 +107,7 @@ class Nodes(Store):
         node = self.nodes[name]
         node["metadata"]["resourceVersion"] = self._next_version()
         self.node_history.add(self._version, kind, node)
+        self.ordering.observe(node)
 
     def forget(self) -> None:
         super().forget()
@@ -158,6 +165,13 @@ class Nodes(Store):
     def _later(self, seconds: float, happen: Callable[..., None], *arguments: Any) -> None:
         """Schedule an event; simulated histories override this with a clock of their own."""
         asyncio.get_running_loop().call_later(seconds, happen, *arguments)
+
+    def _now(self) -> float:
+        """Return the time, 0 before anything has begun to happen."""
+        try:
+            return asyncio.get_running_loop().time()
+        except RuntimeError:
+            return 0.0
 
 
 def _is_of_kata(label: str) -> bool:

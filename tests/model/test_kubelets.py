@@ -7,9 +7,10 @@ import pytest
 
 from kata_components import names
 from kata_components.kubernetes.nodes import Node
+from kata_components.names import JobKind
 from tests.model.cluster import Cluster
 from tests.model.fake_api import FakeKubeApi
-from tests.model.installation import NAMESPACE, cluster, template
+from tests.model.installation import NAMESPACE, cluster, node_job
 from tests.model.kubelet import NEVER, Kubelet
 from tests.model.node_jobs import handlers_of, suffix_of
 from tests.model.virtual_loop import simulate
@@ -19,16 +20,8 @@ OWN = names.instance_label("")
 LABELS = {names.RUNTIME_LABEL: "false", OWN: "false"}
 
 
-def job(stage: Any = "install", suffix: str = "", *, token: bool = False) -> dict[str, Any]:
-    made = template(stage)
-    prefix = names.job_prefix(suffix, stage)
-    made["metadata"] |= {
-        "name": names.job_name(prefix, NODE),
-        "annotations": {names.NODE_NAME_ANNOTATION: NODE},
-        "labels": {names.STAGE_LABEL: stage, names.OWNER_LABEL: prefix},
-    }
-    made["spec"]["template"]["spec"]["automountServiceAccountToken"] = token
-    return made
+def job(kind: JobKind = "install", suffix: str = "") -> dict[str, Any]:
+    return node_job(NODE, kind, suffix, token=False)
 
 
 def seen(on: Cluster, *seconds: float, jobs: tuple[dict[str, Any], ...] = (job(),)) -> list[Node]:
@@ -143,7 +136,7 @@ def test_a_cleanup_with_a_token_takes_the_label_away_at_its_end_or_in_the_middle
     after: float | None, kept: list[bool]
 ) -> None:
     async def story() -> list[bool]:
-        on.create_job(NAMESPACE, job("cleanup", token=True))
+        on.create_job(NAMESPACE, node_job(NODE, "cleanup"))
         found = []
         for _ in range(2):
             await asyncio.sleep(3.0)

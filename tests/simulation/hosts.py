@@ -168,3 +168,6 @@ class Hosts(Cluster):
 
     def _later(self, seconds: float, happen: Callable[..., None], *arguments: Any) -> None:
         self._world.after(seconds, happen, *arguments)
+
+    def _now(self) -> float:
+        return self._world.now
