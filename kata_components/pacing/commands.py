@@ -13,7 +13,7 @@ from kata_components.planning.step import Step
 class CreateJob:
     """Create the node's Job.
 
-    Where it `replaces` one, given by UID, only once no pod of that one is at work any more.
+    Where it `replaces` one, given by UID, only once none of its pods is at work.
     """
 
     step: Step
@@ -74,7 +74,7 @@ class CommandStatus(Enum):
     CONFLICT = "conflict"
     """An object with that name or another UID is in the way (HTTP 409)."""
     GONE = "gone"
-    """Its object does not exist any more (HTTP 404)."""
+    """Its object no longer exists (HTTP 404)."""
     THROTTLED = "throttled"
     """The server asked to wait (HTTP 429); nothing was applied."""
     FULL = "full"

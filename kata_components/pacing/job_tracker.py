@@ -19,7 +19,7 @@ class JobTracker:
 
     `kind` and `digest` are those of the Jobs that this run creates, `node_timeout_seconds` is their
     deadline. A Job that is still active long after its deadline, counted from when it was first
-    seen, is overdue: nothing of it runs any more, but its node is dead and cannot report it. The
+    seen, is overdue: nothing of it still runs, but its node is dead and cannot report it. The
     run that created it may have given it more time than this one does. Only a list requested after
     that time proves it: a watch may have missed the Job's end.
     """

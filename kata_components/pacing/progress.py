@@ -24,7 +24,7 @@ class Progress:
     running: int
     """Hold a slot."""
     finishing: int
-    """Have no Job any more but are not settled."""
+    """Their Job has ended but they are not settled."""
     failed: int
     departed: int
     """Have left the cluster."""

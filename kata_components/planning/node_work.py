@@ -1,4 +1,4 @@
-"""The work on one node: its Job, and what is written on the node around it. Pure."""
+"""The work on one node: its Job, and what is written on the node before and after it. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ Changes = Mapping[str, str | None]
 
 
 class NodeWork(Protocol):
-    """What is done to a node, and when what is written on it.
+    """What is done to a node, and what is written on it at which point.
 
     `now` is the time of day (RFC 3339, UTC).
     """
@@ -80,7 +80,7 @@ class InstallWork:
         return demands.unfit(node) or demands.other_distribution(node)
 
     def begun_annotations(self, step: Step, node: Node, now: str) -> Changes:
-        """Nothing: the Job itself tells of it."""
+        """Nothing: the Job itself shows it."""
         del step, node, now
         return {}
 
@@ -144,8 +144,8 @@ class CleanupWork:
     def begun_annotations(self, step: Step, node: Node, now: str) -> Changes:
         """The mark without a digest, where there is a whole one.
 
-        Once the Job has taken Kata off, only the Job would tell: whoever removes it must not leave
-        a whole mark behind.
+        Once the Job has removed Kata, only the Job would show it: if somebody deletes that, no
+        whole mark must be left.
         """
         found = node_mark.parse(node.metadata.annotation(self._key))
         return self._broken_mark(step, now) if found and found.digest else {}
@@ -155,7 +155,7 @@ class CleanupWork:
         return self._broken_mark(step, now) if step.failed_before else {}
 
     def failed_annotations(self, step: Step, now: str) -> Changes:
-        """The mark without a digest: nothing is whole any more."""
+        """The mark without a digest: nothing is whole there now."""
         return self._broken_mark(step, now)
 
     def done_annotations(self, step: Step, now: str) -> Changes:
@@ -166,7 +166,7 @@ class CleanupWork:
     def done_labels(self, step: Step) -> Changes:
         """The label that all installations share.
 
-        The cleanup of 4.0.0 takes it off even where another installation needs it.
+        The cleanup of 4.0.0 removes it even if another installation needs it.
         """
         return {names.RUNTIME_LABEL: "true"} if step.keeps_label else {}
 

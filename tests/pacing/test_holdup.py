@@ -51,11 +51,11 @@ WAITS: dict[str, Any] = {"waiting": {"reason": "PodInitializing"}}
         ([], "the Job has no pod"),
     ],
 )
-def test_the_newest_pod_at_work_tells(pods: list[Pod], says: str) -> None:
+def test_the_newest_running_pod_counts(pods: list[Pod], says: str) -> None:
     assert str(holdup(job("a"), pods, node("a"), (), ())) == says
 
 
-def test_the_newest_refusal_of_a_pod_tells() -> None:
+def test_the_newest_refusal_of_a_pod_counts() -> None:
     def refused(message: str, time: str) -> Event:
         return Event(
             metadata=Metadata(name="e"), reason="FailedCreate", message=message, last_timestamp=time

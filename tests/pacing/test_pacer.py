@@ -1,4 +1,4 @@
-"""What the pacer does in the few cases that no crash or fault brings about by chance."""
+"""What the pacer does in the few cases that the simulation does not reach by chance."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -82,7 +82,7 @@ def create(made: Pacer, now: float) -> CreateJob:
 
 
 def relisted(made: Pacer, now: float, *jobs: NodeJob) -> None:
-    """Answer the list that is due by now."""
+    """Answer the list that is due now."""
     [listing] = [command for command in made.poll(now) if isinstance(command, ListJobs)]
     made.on_list(now, listing, jobs)
 
@@ -118,7 +118,7 @@ def test_a_node_is_given_up_only_when_a_list_still_has_its_overdue_job_at_work()
     assert isinstance(command, Diagnose)
 
 
-def test_job_of_another_run_on_a_dead_node_does_not_block_the_rollout_for_ever() -> None:
+def test_a_job_of_another_run_on_a_dead_node_does_not_block_the_rollout_forever() -> None:
     made = pacer("a", "b")
     made.on_job(1.0, job("x", uid="foreign-x"))
     made.on_job(1.0, job("a", digest="bbbbbbbbbbbb", uid="foreign-a"))
@@ -153,7 +153,7 @@ def test_a_job_whose_own_time_is_shorter_has_that_of_this_run() -> None:
     assert made.nodes.failures == []
 
 
-def test_the_end_of_the_last_node_is_not_slept_through() -> None:
+def test_the_end_of_the_last_node_ends_the_run_at_once() -> None:
     made = pacer("a")
     made.on_job(1.0, job("a"))
     relisted(made, LATE, job("a"))
@@ -249,7 +249,7 @@ def test_a_name_that_is_taken_by_our_own_job_is_no_error() -> None:
     assert made.nodes.within(Phase.DONE) == ["a"]
 
 
-def test_an_outage_takes_no_tries_from_a_name_that_is_taken() -> None:
+def test_an_outage_does_not_count_as_tries_for_a_taken_name() -> None:
     made = pacer("a")
     now = 1.0
     for _ in range(30):
@@ -263,7 +263,7 @@ def test_an_outage_takes_no_tries_from_a_name_that_is_taken() -> None:
     assert made.nodes.within(Phase.CREATING) == ["a"]
 
 
-def test_no_answer_is_asked_again_for_as_long_as_it_takes() -> None:
+def test_a_missing_answer_is_retried_for_as_long_as_it_takes() -> None:
     made = pacer("a")
     now = 1.0
     command = create(made, now)
@@ -294,7 +294,7 @@ def test_a_job_that_fails_before_the_first_list_counts_and_is_explained() -> Non
     assert [failure.text for failure in made.nodes.failures] == ["no space left on device"]
 
 
-def test_a_failure_that_the_plan_knew_is_tried_again() -> None:
+def test_a_failure_known_to_the_plan_is_retried() -> None:
     known = replace(step("a"), action=Action.RETRY, stale_job="job-a", failed_before=True)
     failed = job("a", JobState.FAILED)
     made = paced([known], 1, 60.0, FailureBudget(0, earlier=["a"]), jobs=[failed])
@@ -345,7 +345,7 @@ def test_a_wave_that_can_never_open_is_not_waited_for() -> None:
     assert made.finished
 
 
-def test_of_thousands_of_adopted_nodes_few_wait_for_their_mark_at_once() -> None:
+def test_few_of_thousands_of_adopted_nodes_wait_for_their_mark_at_once() -> None:
     adopted = [replace(step(f"n{number}"), action=Action.ADOPT) for number in range(350)]
     made = paced(adopted, 1, 60.0, FailureBudget())
     rounds = []
@@ -358,7 +358,7 @@ def test_of_thousands_of_adopted_nodes_few_wait_for_their_mark_at_once() -> None
     assert rounds == [100, 100, 100, 50]
 
 
-def test_a_soak_is_told_with_the_time_that_is_left() -> None:
+def test_a_soak_is_shown_with_the_time_left() -> None:
     steps = [step("a", canary=True), step("b", wave=1)]
     made = Pacer(
         steps,

@@ -1,4 +1,4 @@
-"""What an approved plan binds: the nodes in it, in the way it says, and the guard rails it lists."""
+"""What an approved plan binds: its nodes, their actions, and the guard rails it lists."""
 
 import json
 from dataclasses import replace
@@ -74,14 +74,14 @@ def test_another_machine_under_an_approved_name_waits() -> None:
     assert step.action is Action.SKIPPED
 
 
-def test_node_that_was_up_to_date_when_approved_waits_when_it_is_not_any_more() -> None:
+def test_a_node_approved_as_up_to_date_waits_when_it_no_longer_is() -> None:
     approval = approved(plan([node("a", marked=mark_of("a"))], [], RULES))
     (step,) = planned("a", bound=approval.bound).steps
     assert step.action is Action.SKIPPED
 
 
 @pytest.mark.parametrize("state", [JobState.ACTIVE, JobState.FAILED])
-def test_approved_work_that_was_cut_off_goes_on(state: JobState) -> None:
+def test_interrupted_approved_work_continues(state: JobState) -> None:
     approval = approved(planned("a"))
     resumed = plan([node("a")], [job("a", state)], RULES)
     assert plan([node("a")], [job("a", state)], replace(RULES, bound=approval.bound)) == resumed
@@ -97,16 +97,16 @@ CHANGED: list[tuple[str, object, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("key", "value", "told"), CHANGED)
-def test_another_pace_is_refused_by_its_key(key: str, value: object, told: str) -> None:
-    assert departures(approved(planned("a")), planned("a"), {**PACE, key: value}) == [told]
+@pytest.mark.parametrize(("key", "value", "line"), CHANGED)
+def test_another_pace_is_refused_by_its_key(key: str, value: object, line: str) -> None:
+    assert departures(approved(planned("a")), planned("a"), {**PACE, key: value}) == [line]
 
 
 def test_fewer_nodes_at_a_time_than_approved_are_covered() -> None:
     assert departures(approved(planned("a")), planned("a"), {**PACE, "job.parallelism": 4}) == []
 
 
-def test_all_that_is_not_as_approved_is_told_at_once() -> None:
+def test_all_departures_are_reported_at_once() -> None:
     other = replace(planned("a"), digest="bbbbbbbbbbbb")
     approval = approved(planned("a"))
     found = departures(
@@ -133,7 +133,7 @@ def test_other_action_is_refused() -> None:
     assert departures(approval, now) == ["nodes a adopt → install"]
 
 
-def test_a_label_that_was_lost_since_is_written_again_where_an_install_was_approved() -> None:
+def test_a_label_lost_since_is_written_again_if_an_install_was_approved() -> None:
     approval = approved(planned("a"))
     unlabelled = plan(
         [node("a", marked=mark_of("a"), labels={})], [], replace(RULES, bound=approval.bound)
@@ -164,7 +164,7 @@ def test_guard_rails_can_be_approved_before_there_is_a_plan() -> None:
 
 
 @pytest.mark.parametrize("schema", [1, 3])
-def test_document_of_another_version_asks_for_a_new_preview(schema: int) -> None:
+def test_a_document_of_another_version_needs_a_new_preview(schema: int) -> None:
     with pytest.raises(
         GuardError, match=rf"\(schema {schema}, this one reads 2\).* run `pulumi preview` again"
     ):
@@ -174,6 +174,6 @@ def test_document_of_another_version_asks_for_a_new_preview(schema: int) -> None
 @pytest.mark.parametrize(
     "text", ["", "[]", "{}", '{"schema": 2, "guards": []}', '{"schema": "2", "guards": []}']
 )
-def test_anything_else_is_no_approval(text: str) -> None:
+def test_anything_else_is_not_an_approval(text: str) -> None:
     with pytest.raises(GuardError, match=r"rollout.approvedPlan: p.json is not a plan.json"):
         Approval.parse(text, "p.json")

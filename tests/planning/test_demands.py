@@ -1,4 +1,4 @@
-"""What nodes say of themselves that tells whether Kata can be installed there."""
+"""What nodes report about themselves, and whether Kata can be installed there."""
 
 from dataclasses import replace
 
@@ -16,7 +16,7 @@ NEEDS = Demands(distribution="k8s", containerd=("1.7", "a snapshotter of its own
 RULES = Rules(suffix="", digests={1: DIGEST}, waves=("canary", "100%"), demands=NEEDS)
 
 
-def told(
+def reporting(
     name: str = "a",
     *,
     system: str = "linux",
@@ -46,7 +46,9 @@ def test_a_containerd_that_is_too_old_is_skipped_with_what_needs_a_newer_one(
     runtime: str, fits: bool
 ) -> None:
     [step] = plan(
-        [told(runtime=runtime)], [], replace(RULES, demands=Demands(containerd=NEEDS.containerd))
+        [reporting(runtime=runtime)],
+        [],
+        replace(RULES, demands=Demands(containerd=NEEDS.containerd)),
     ).steps
     assert step.action is (Action.INSTALL if fits else Action.SKIPPED)
     assert fits or (step.barrier, step.reason.split(";")[1]) == (
@@ -55,8 +57,8 @@ def test_a_containerd_that_is_too_old_is_skipped_with_what_needs_a_newer_one(
     )
 
 
-def test_windows_nodes_are_skipped_and_no_canaries() -> None:
-    windows, linux = told("a", system="windows"), told("b")
+def test_windows_nodes_are_skipped_and_are_not_canaries() -> None:
+    windows, linux = reporting("a", system="windows"), reporting("b")
     steps = {step.node: step for step in plan([windows, linux], [], RULES).steps}
     assert (steps["a"].action, steps["a"].reason) == (
         Action.SKIPPED,
@@ -80,11 +82,11 @@ def test_windows_nodes_are_skipped_and_no_canaries() -> None:
         ("k8s", "containerd://2.1.4", "v1.34.1-eks-1234", ""),
     ],
 )
-def test_a_node_that_names_another_distribution_is_refused(
+def test_a_node_that_reports_another_distribution_is_refused(
     configured: str, runtime: str, kubelet: str, other: str
 ) -> None:
     rules = replace(RULES, demands=Demands(distribution=configured))
-    planned = plan([told(runtime=runtime, kubelet=kubelet)], [], rules)
+    planned = plan([reporting(runtime=runtime, kubelet=kubelet)], [], rules)
     barred = planned.behind(Barrier.OTHER_DISTRIBUTION)
     assert bool(barred) is bool(other)
     if other:
@@ -95,7 +97,7 @@ def test_a_node_that_names_another_distribution_is_refused(
         assert "pulumi config set kata-deploy:k8sDistribution" in text
 
 
-def test_what_is_installed_stays_up_to_date_whatever_the_node_names() -> None:
+def test_an_installed_node_stays_up_to_date_whatever_it_reports() -> None:
     done = node("a", marked=mark_of("a"))
     done.info.container_runtime_version = "containerd://1.6.9-k3s1"
     assert plan([done], [], RULES).steps[0].action is Action.UP_TO_DATE

@@ -1,4 +1,4 @@
-"""What upstream's dispatcher is told: exactly the nodes that need a Job, in a command line that does not grow."""
+"""Upstream's dispatcher gets exactly the nodes that need a Job, in a bounded command line."""
 
 from typing import Any
 
@@ -59,7 +59,7 @@ def test_nodes_without_the_label_are_preferred_to_all_nodes() -> None:
     assert run.selectors == OPEN
 
 
-def test_nodes_that_the_user_has_named_stand_in_one_command_line() -> None:
+def test_nodes_named_by_the_user_are_in_one_command_line() -> None:
     [run] = dispatcher_args.batches([f"n{number}" for number in range(250)], {}, named=300)
     assert len(run.nodes) == 250
     assert len(run.flags) == 1
@@ -76,45 +76,45 @@ def test_the_dispatchers_job_is_as_large_for_5000_nodes_as_for_24(narrowed: bool
     assert made(24) == made(5000)
 
 
-def test_command_line_is_the_charts_but_for_the_selection_and_what_endangers_nodes() -> None:
+def test_the_command_line_is_the_charts_except_for_selection_and_dangerous_flags() -> None:
     charts = install_dispatcher_job(settings())
-    told = dispatcher_args.dispatcher_job(charts, Batch(nodes=("a", "b")), TEMPLATE)
-    assert set(command(charts)) - set(command(told)) == {
+    narrowed = dispatcher_args.dispatcher_job(charts, Batch(nodes=("a", "b")), TEMPLATE)
+    assert set(command(charts)) - set(command(narrowed)) == {
         "--owner-job-name=kata-deploy-install-dispatcher",
         "--node-selector=!node-role.kubernetes.io/control-plane,!node-role.kubernetes.io/master",
     }
-    assert set(command(told)) - set(command(charts)) == {"--nodes=a,b"}
-    assert told["metadata"]["annotations"] == {names.DIGEST_ANNOTATION: DIGEST}
-    told["metadata"].pop("annotations")
-    pods = told["spec"]["template"]
+    assert set(command(narrowed)) - set(command(charts)) == {"--nodes=a,b"}
+    assert narrowed["metadata"]["annotations"] == {names.DIGEST_ANNOTATION: DIGEST}
+    narrowed["metadata"].pop("annotations")
+    pods = narrowed["spec"]["template"]
     pods["metadata"].pop("annotations")
     pods["spec"]["containers"][0]["command"] = command(charts)
     pods["spec"]["volumes"] = charts["spec"]["template"]["spec"]["volumes"]
-    assert told == charts
+    assert narrowed == charts
 
 
-def test_the_dispatcher_reads_the_template_it_brings_along_where_it_looks_for_the_charts() -> None:
-    told = dispatcher_args.dispatcher_job(
+def test_the_dispatcher_finds_its_own_template_where_it_looks_for_the_charts() -> None:
+    narrowed = dispatcher_args.dispatcher_job(
         install_dispatcher_job(settings()), Batch(nodes=("a",)), TEMPLATE
     )
-    pods = told["spec"]["template"]
+    pods = narrowed["spec"]["template"]
     (volume,) = pods["spec"]["volumes"]
     (item,) = volume["downwardAPI"]["items"]
     (mount,) = pods["spec"]["containers"][0]["volumeMounts"]
     assert mount["name"] == volume["name"]
-    assert f"--job-template={mount['mountPath']}/{item['path']}" in command(told)
+    assert f"--job-template={mount['mountPath']}/{item['path']}" in command(narrowed)
     assert item["fieldRef"]["fieldPath"] == f"metadata.annotations['{names.TEMPLATE_ANNOTATION}']"
     assert yaml.safe_load(pods["metadata"]["annotations"][names.TEMPLATE_ANNOTATION]) == TEMPLATE
 
 
-def test_removed_node_pass_is_never_asked_for() -> None:
+def test_the_pass_over_removed_nodes_is_never_requested() -> None:
     charts = install_dispatcher_job(of_4_1_0())
     assert "--cleanup-job-template=/etc/kata-job/cleanup-job.yaml" in command(charts)
-    told = dispatcher_args.dispatcher_job(charts, Batch(nodes=("a",)), TEMPLATE)
-    assert not [word for word in command(told) if word.startswith("--cleanup")]
+    narrowed = dispatcher_args.dispatcher_job(charts, Batch(nodes=("a",)), TEMPLATE)
+    assert not [word for word in command(narrowed) if word.startswith("--cleanup")]
 
 
-def test_being_told_twice_is_being_told_once() -> None:
+def test_a_second_narrowing_replaces_the_first() -> None:
     charts = install_dispatcher_job(settings())
     first = dispatcher_args.dispatcher_job(charts, Batch(nodes=("a",)), TEMPLATE)
     batch = Batch(nodes=("b",), selectors=("x", "y"))
@@ -145,14 +145,14 @@ def test_selectors_of_a_command_line(selection: dict[str, Any], selectors: tuple
     )
 
 
-def test_every_node_less_the_installed_ones_has_a_selector() -> None:
+def test_every_node_except_installed_ones_has_a_selector() -> None:
     assert dispatcher_args.without_installed(("", "a=b")) == (
         "katacontainers.io/kata-runtime!=true",
         "a=b,katacontainers.io/kata-runtime!=true",
     )
 
 
-def test_template_carries_digest_and_limit_and_is_never_removed_by_itself() -> None:
+def test_the_template_carries_digest_and_limit_and_has_no_ttl() -> None:
     template = install_job(settings())
     stamped = dispatcher_args.node_template(template, 60, {})
     assert stamped["metadata"]["annotations"][names.DIGEST_ANNOTATION] == current(
@@ -174,7 +174,7 @@ def test_of_two_time_limits_the_shorter_one_counts(own: int, timeout: int, limit
     )
 
 
-def test_what_a_dispatcher_does_itself_is_told_by_its_command_line() -> None:
+def test_the_command_line_shows_what_a_dispatcher_does_itself() -> None:
     asked = [
         dispatcher_args.releases_labels(cleanup_dispatcher_job(wanted))
         for wanted in (settings(), of_4_1_0())
@@ -182,13 +182,13 @@ def test_what_a_dispatcher_does_itself_is_told_by_its_command_line() -> None:
     assert asked == [False, True]
 
 
-def test_what_a_dispatcher_is_told_to_wait_for_adds_up() -> None:
+def test_the_waits_of_a_dispatcher_add_up() -> None:
     waits = {"waitForNodesSeconds": 1, "nodeSettleSeconds": 20, "waitNodeReadySeconds": 300}
     assert dispatcher_args.waiting_seconds(install_dispatcher_job(of_4_1_0(job=waits))) == 321
     assert dispatcher_args.waiting_seconds(install_dispatcher_job(settings())) == 0
 
 
-def test_nodes_told_by_name_are_not_waited_for() -> None:
+def test_nodes_given_by_name_are_not_waited_for() -> None:
     charts = install_dispatcher_job(of_4_1_0())
     by_name, by_selector = (
         dispatcher_args.dispatcher_job(charts, Batch(nodes=("a",), selectors=selectors), TEMPLATE)
@@ -225,9 +225,7 @@ def test_progress_counts_the_jobs_of_the_run() -> None:
 @pytest.mark.parametrize(
     ("created", "uid"), [("2026-01-02T00:00:00Z", "uid-a"), ("2026-01-01T00:00:00Z", "")]
 )
-def test_job_without_a_uid_is_of_the_machine_that_was_there_when_it_was_made(
-    created: str, uid: str
-) -> None:
+def test_a_job_without_a_uid_is_of_the_machine_at_its_creation(created: str, uid: str) -> None:
     machine = node("a")
     machine.metadata.creation_timestamp = "2026-01-01T12:00:00Z"
     unstamped = job("a")

@@ -42,7 +42,7 @@ def test_release_of_an_object(fields: dict[str, Any], release: Release | None) -
     assert helm.release_of(metadata(**fields)) == release
 
 
-def test_letting_go_removes_helms_keys_and_helm_as_manager_and_nothing_else() -> None:
+def test_a_release_removes_helms_keys_and_helm_as_manager_and_nothing_else() -> None:
     patch = helm.letting_go(
         metadata(
             labels={
@@ -66,7 +66,7 @@ def test_letting_go_removes_helms_keys_and_helm_as_manager_and_nothing_else() ->
     }
 
 
-def test_a_label_that_says_another_manager_stays() -> None:
+def test_a_label_that_names_another_manager_stays() -> None:
     patch = helm.letting_go(
         metadata(labels={"app.kubernetes.io/managed-by": "kata-deploy"}, annotations=NOTE)
     )
@@ -81,7 +81,7 @@ def test_managers_stay_when_no_other_would_be_left(managers: list[dict[str, Any]
     )
 
 
-def test_command_that_makes_helm_forget_touches_its_records_alone() -> None:
+def test_the_command_that_makes_helm_forget_only_touches_its_records() -> None:
     assert (
         Release("kata", "kube-system").forget
         == "kubectl -n kube-system delete secret -l owner=helm,name=kata"

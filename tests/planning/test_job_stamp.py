@@ -7,7 +7,7 @@ from tests.model.installation import template
 from tests.planning.builders import node
 
 
-def test_a_stage_that_fails_leaves_its_last_words_in_the_status_of_its_pod() -> None:
+def test_a_stage_that_fails_leaves_the_end_of_its_log_in_the_pod_status() -> None:
     job = template("install")
     digest = current(host_digests(job))
     stamp = JobStamp(

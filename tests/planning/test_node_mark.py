@@ -1,4 +1,4 @@
-"""The mark on a node, as others may read it."""
+"""The mark on a node, as others can read it."""
 
 import json
 from dataclasses import replace
@@ -26,7 +26,7 @@ def test_a_rendered_mark_is_read_back() -> None:
     assert node_mark.parse(node_mark.render(mark_of("a"))) == mark_of("a")
 
 
-def test_a_begun_install_tells_at_which_digest_it_failed() -> None:
+def test_the_mark_of_a_begun_install_has_the_digest_at_which_it_failed() -> None:
     begun = replace(mark_of("a", digest=""), failed="bbbbbbbbbbbb")
     assert json.loads(node_mark.render(begun))["failed"] == "bbbbbbbbbbbb"
     assert node_mark.parse(node_mark.render(begun)) == begun
@@ -47,7 +47,7 @@ json_values = st.recursive(
 
 
 @given(st.none() | st.text() | json_values.map(json.dumps))
-def test_anything_else_is_no_mark(value: str | None) -> None:
+def test_anything_else_is_not_a_mark(value: str | None) -> None:
     assert node_mark.parse(value) is None
 
 
@@ -69,7 +69,7 @@ KEYS = [
         st.sampled_from(KEYS), json_values | st.just("a" * 12) | st.just(1) | st.just(2)
     )
 )
-def test_what_is_read_of_a_mark_is_short_printable_and_of_its_type(
+def test_what_is_read_from_a_mark_is_short_printable_and_of_its_type(
     fields: dict[str, object],
 ) -> None:
     parsed = node_mark.parse(json.dumps(fields))
@@ -97,7 +97,7 @@ def test_what_is_read_of_a_mark_is_short_printable_and_of_its_type(
         {"schema": "1"},
     ],
 )
-def test_a_mark_that_a_node_may_have_forged_is_no_mark(forged: dict[str, object]) -> None:
+def test_a_mark_that_a_node_may_have_forged_is_not_a_mark(forged: dict[str, object]) -> None:
     fields = json.loads(node_mark.render(mark_of("a")))
     assert node_mark.parse(json.dumps(fields)) == mark_of("a")
     assert node_mark.parse(json.dumps(fields | forged)) is None
@@ -111,7 +111,7 @@ def test_a_mark_of_a_newer_schema_is_known_as_such_whatever_else_it_holds() -> N
     assert (parsed.is_newer, parsed.digest, parsed.time) == (True, "", "")
 
 
-def test_a_mark_says_whose_it_is_and_an_old_one_is_of_whoever_asks() -> None:
+def test_a_mark_says_whose_it_is_and_an_old_one_belongs_to_anyone() -> None:
     ours = replace(mark_of("a"), namespace="kata")
     assert json.loads(node_mark.render(ours))["namespace"] == "kata"
     assert node_mark.parse(node_mark.render(ours)) == ours

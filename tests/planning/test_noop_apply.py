@@ -38,7 +38,7 @@ def live() -> dict[str, Any]:
     return template
 
 
-def test_defaults_additions_and_order_are_no_change() -> None:
+def test_defaults_additions_and_order_are_not_a_change() -> None:
     assert is_noop_apply(live(), TEMPLATE)
     assert is_noop_apply(TEMPLATE, TEMPLATE)
 
@@ -89,7 +89,7 @@ def test_any_two_values_can_be_compared(one: Any, other: Any) -> None:
         ("odd", "1", False),
     ],
 )
-def test_quantities_are_compared_by_what_they_amount_to(live: str, wanted: str, same: bool) -> None:
+def test_quantities_are_compared_by_value(live: str, wanted: str, same: bool) -> None:
     assert is_noop_apply({"podFixed": {"memory": live}}, {"podFixed": {"memory": wanted}}) is same
 
 

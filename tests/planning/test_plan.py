@@ -1,4 +1,4 @@
-"""What the plan says of each node, and why."""
+"""What the plan says about each node, and why."""
 
 from dataclasses import replace
 
@@ -49,7 +49,7 @@ def test_an_unreadable_mark_means_install() -> None:
 @pytest.mark.parametrize(
     ("state", "expected"), [(JobState.FAILED, Action.RETRY), (JobState.ACTIVE, Action.RESUME)]
 )
-def test_a_job_of_this_digest_is_gone_on_with(state: JobState, expected: Action) -> None:
+def test_a_job_of_this_digest_is_continued(state: JobState, expected: Action) -> None:
     assert action_of(node("a"), [job("a", state)]) is expected
 
 
@@ -71,7 +71,7 @@ def test_a_node_on_which_work_was_begun_and_no_job_is_left_is_installed() -> Non
 
 
 @pytest.mark.parametrize("state", [JobState.FAILED, JobState.SUCCEEDED])
-def test_a_node_whose_cleanup_was_cut_off_is_installed_again_though_it_has_its_mark(
+def test_a_node_with_an_interrupted_cleanup_is_installed_again_despite_its_mark(
     state: JobState,
 ) -> None:
     demoted = node(
@@ -98,7 +98,7 @@ def test_a_node_that_is_not_ready_follows_the_rule(rule: str, expected: Action) 
     assert action_of(node("a", ready=False), rules=rules) is expected
 
 
-def test_a_node_that_is_not_ready_is_skipped_with_the_words_of_its_condition() -> None:
+def test_a_node_that_is_not_ready_is_skipped_with_the_text_of_its_condition() -> None:
     down = node("a", ready=False)
     assert down.status is not None
     down.status.conditions = [
@@ -148,7 +148,7 @@ def test_a_kind_that_is_proven_needs_no_canary() -> None:
     assert [(s.wave, s.canary) for s in steps] == [(1, False), (1, False)]
 
 
-def test_failed_nodes_are_tried_again_before_fresh_ones_start() -> None:
+def test_failed_nodes_are_retried_before_fresh_ones_start() -> None:
     nodes = [node("a"), node("b")]
     steps = plan(
         nodes, [job("b", JobState.FAILED)], Rules(suffix="", digests={1: DIGEST}, waves=("canary",))
@@ -167,7 +167,7 @@ def test_a_begun_node_is_the_canary_of_its_kind(state: JobState) -> None:
     ]
 
 
-def test_a_failed_node_of_a_proven_kind_is_no_canary() -> None:
+def test_a_failed_node_of_a_proven_kind_is_not_a_canary() -> None:
     nodes = [node("a", marked=mark_of("a")), node("b")]
     rules = Rules(suffix="", digests={1: DIGEST}, waves=("canary", "100%"))
     assert not plan(nodes, [job("b", JobState.FAILED)], rules).steps[0].canary
@@ -196,7 +196,7 @@ def test_the_order_of_the_input_does_not_matter() -> None:
     assert plan(nodes, [], RULES) == plan(nodes[::-1], [], RULES)
 
 
-def test_cleanup_takes_marked_nodes_and_those_an_install_was_begun_on() -> None:
+def test_cleanup_covers_marked_nodes_and_those_with_a_begun_install() -> None:
     nodes = [
         node("a", marked=mark_of("a")),
         node("b"),
@@ -253,14 +253,12 @@ def test_a_job_that_ended_on_the_machine_before_may_have_labelled_this_one() -> 
         (JobState.SUCCEEDED, Action.UP_TO_DATE),
     ],
 )
-def test_a_mark_counts_only_as_far_as_no_later_job_has_worked(
-    state: JobState, action: Action
-) -> None:
+def test_a_mark_only_counts_if_no_later_job_has_run(state: JobState, action: Action) -> None:
     installed = node("a", marked=mark_of("a"), labels=LABELLED)
     assert action_of(installed, [job("a", state)]) is action
 
 
-def test_a_job_from_before_a_reinstallation_says_nothing_of_the_machine() -> None:
+def test_a_job_from_before_a_reinstallation_says_nothing_about_the_machine() -> None:
     reinstalled = node("a", machine="new", labels=LABELLED, marked=mark_of("a"))
     assert action_of(reinstalled, [job("a", JobState.SUCCEEDED)]) is Action.REBUILT
 
@@ -355,7 +353,7 @@ def test_the_reason_names_a_job_of_another_run_and_that_it_is_waited_for(
         ("2026-01-02T00:00:00Z", JobState.SUCCEEDED, Action.UPGRADE),
     ],
 )
-def test_what_had_worked_on_a_node_was_adopted_with_it(
+def test_what_was_done_to_a_node_before_was_adopted_with_it(
     created: str, state: JobState, action: Action
 ) -> None:
     helms = replace(job("a", state, digest=""), created=created)

@@ -39,7 +39,7 @@ def step_of(on: Node, rules: Rules) -> Step:
 
 
 @pytest.mark.parametrize("labels", [{}, {RUNTIME_LABEL: "false"}])
-def test_a_lost_label_is_put_back_without_a_job(labels: dict[str, str]) -> None:
+def test_a_lost_label_is_restored_without_a_job(labels: dict[str, str]) -> None:
     step = step_of(installed(labels=labels), rules_of())
     assert step.action is Action.RELABEL
     assert (
@@ -72,7 +72,7 @@ def test_a_labelled_node_is_up_to_date_whatever_its_runtime_says() -> None:
     )
 
 
-def test_where_classes_select_by_the_own_label_too_it_counts_as_well() -> None:
+def test_the_own_label_counts_where_classes_select_by_it() -> None:
     assert step_of(installed(labels={RUNTIME_LABEL: "true"}), rules_of(OWN)).reason.endswith(
         f"but the label {names.instance_label('')} is not true"
     )
@@ -122,7 +122,7 @@ def test_a_node_to_label_stands_for_its_kind_and_waits_for_no_wave() -> None:
     ("created", "action"),
     [("2025-12-31T00:00:00Z", Action.UP_TO_DATE), ("2026-01-02T00:00:00Z", Action.INSTALL)],
 )
-def test_a_label_that_another_installation_has_put_back_does_not_make_up_for_a_cleanup(
+def test_a_label_restored_by_another_installation_does_not_undo_a_cleanup(
     created: str, action: Action
 ) -> None:
     on = installed(labels={RUNTIME_LABEL: "true"})
@@ -145,7 +145,7 @@ def test_the_job_of_another_installation_explains_the_label_before_its_mark_does
     assert step.action is (Action.INSTALL if neighbours else Action.UP_TO_DATE)
 
 
-def test_after_a_cleanup_the_handlers_tell_that_the_label_is_of_somebody_else() -> None:
+def test_after_a_cleanup_the_handlers_show_that_the_label_is_somebody_elses() -> None:
     cleanup = job("a", JobState.SUCCEEDED, kind="cleanup")
     [step] = plan(
         [serving(installed(labels={RUNTIME_LABEL: "true"}), "kata-qemu-b")], [cleanup], rules_of()

@@ -37,5 +37,5 @@ LABELS = {"pool": "kata", "zone": "a", "empty": ""}
         ("!node-role.kubernetes.io/control-plane,!node-role.kubernetes.io/master", True),
     ],
 )
-def test_a_selector_fits_labels_as_kubernetes_says(selector: str, fits: bool) -> None:
+def test_a_selector_matches_labels_as_kubernetes_says(selector: str, fits: bool) -> None:
     assert matches(selector, LABELS) is fits

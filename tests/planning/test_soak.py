@@ -1,4 +1,4 @@
-"""A soak that a run was cut off in goes on in the next."""
+"""A soak in which a run was interrupted continues in the next."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -35,12 +35,12 @@ def test_the_next_wave_opens_when_the_soak_behind_the_last_mark_is_over(done: in
     assert planned(fleet(done, 10 - done)).opens_in == 50 * 60
 
 
-def test_a_wave_that_was_open_already_goes_on_at_once() -> None:
+def test_a_wave_that_was_open_already_continues_at_once() -> None:
     assert planned(fleet(2, 8)).opens_in == 0, "the canary and one more"
     assert planned(fleet(9, 1)).opens_in == 0, "a newcomer of a finished fleet"
 
 
-def test_a_kind_without_a_canary_is_not_kept_waiting() -> None:
+def test_a_kind_without_a_canary_does_not_wait() -> None:
     assert planned([*fleet(1, 0), node("c", arch="arm64"), node("d", arch="arm64")]).opens_in == 0
 
 
@@ -94,12 +94,12 @@ def opened(found: Plan) -> WaveQueue:
     return queue
 
 
-def test_what_goes_on_in_a_wave_that_was_open_keeps_the_rest_of_it_waiting_for_nothing() -> None:
+def test_the_rest_of_an_open_wave_does_not_wait_for_what_continues_in_it() -> None:
     queue = opened(plan(fleet(6, 4), [job("b0")], RULES, NOON))
     assert [queue.pop_first(lambda _: True) for _ in range(5)] == ["b0", "b1", "b2", "b3", None]
 
 
-def test_behind_a_canary_that_goes_on_the_whole_soak_is_waited_for() -> None:
+def test_after_a_canary_that_continues_the_whole_soak_is_waited_for() -> None:
     found = plan(fleet(0, 10), [job("b0")], RULES, NOON)
     queue = opened(found)
     assert [queue.pop_first(lambda _: True) for _ in range(2)] == ["b0", None]
@@ -108,7 +108,7 @@ def test_behind_a_canary_that_goes_on_the_whole_soak_is_waited_for() -> None:
     assert queue.opens_at == 3660.0
 
 
-def test_adoption_is_soaked_by_nobody() -> None:
+def test_nothing_soaks_after_an_adoption() -> None:
     labelled = [node(f"a{n}", labels={"katacontainers.io/kata-runtime": "true"}) for n in range(5)]
     rules = replace(RULES, waves=("50%", "100%"), existing="adopt")
     found = plan([*labelled, *fleet(0, 5)], [], rules, NOON)

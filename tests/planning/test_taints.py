@@ -1,4 +1,4 @@
-"""Taints and tolerations as Kubernetes matches them, for the Jobs that a dispatcher pins to nodes."""
+"""Taints and tolerations as Kubernetes matches them, for Jobs pinned to nodes."""
 
 from typing import Any
 
@@ -112,7 +112,7 @@ def test_tainted_nodes_are_left_alone_where_taints_count(
     )
 
 
-def test_node_that_is_done_stays_done_when_it_is_tainted() -> None:
+def test_a_node_that_is_done_stays_done_when_it_is_tainted() -> None:
     done = node("a", marked=mark_of("a"), taints=[GPU])
     [step] = plan([done], [], Rules(suffix="", digests={1: DIGEST}, tolerations=[])).steps
     assert step.action is Action.UP_TO_DATE

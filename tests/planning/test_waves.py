@@ -29,14 +29,14 @@ def test_percentages_of_waves_are_rounded_up_and_those_of_budgets_down(
     assert (waves.share(size, total), waves.allowed(size, total)) == (let_in, may_fail)
 
 
-def test_adopted_nodes_come_first_and_are_no_canaries_of_their_kind() -> None:
+def test_adopted_nodes_come_first_and_are_not_canaries_of_their_kind() -> None:
     nodes = [node("a1", labels=LABELLED), node("a2", labels=LABELLED), node("b1"), node("b2")]
     steps = plan(nodes, [], RULES).pending
     assert placed(steps) == [("a1", 0, False), ("a2", 0, False), ("b1", 0, True), ("b2", 1, False)]
 
 
 @pytest.mark.parametrize(("adopted", "canary"), [(True, True), (False, False)])
-def test_a_node_that_was_only_adopted_proves_nothing_of_its_kind_to_later_runs(
+def test_an_adopted_node_proves_nothing_about_its_kind_to_later_runs(
     adopted: bool, canary: bool
 ) -> None:
     nodes = [
