@@ -29,7 +29,7 @@ from kata_components.runners.finished_jobs import (
     leaving_what_cannot_be_removed,
     remove_succeeded,
 )
-from kata_components.runners.lease import HeldLease, held
+from kata_components.runners.lease import HeldLease, hold_lease
 from kata_components.runners.progress import OnProgress, Say
 from kata_components.runners.pulumi_cleanup import NONE_CLEANED, Cleaned, pace
 
@@ -86,7 +86,7 @@ async def install(
     loop = asyncio.get_running_loop()
     began = loop.time()
     async with (
-        held(
+        hold_lease(
             api, request.namespace, names.base(request.suffix), owner=request.owner, say=say
         ) as lease,
         retired(api, request.namespace, request.suffix, request.job, lease, say),
@@ -109,7 +109,7 @@ async def install(
                 # The pacer does not keep the finished Jobs of cleanups.
                 known = pacer.jobs.all if whole and not planned.cleanups else None
                 done = pacer.nodes.within(Phase.DONE)
-                await lease.kept(tidy(api, request, planned, done, lease, say, known))
+                await tidy(api, request, planned, done, lease, say, known)
             return _worked_off(planned, pacer)
 
         async def clean(cleanup: CleanupRequest, planned: Plan) -> Cleaned:
@@ -137,7 +137,7 @@ async def carried_out(
     Raises:
         GuardError: a guard rail stands against the plan; nothing was started.
     """
-    found = await lease.kept(preview(api, request))
+    found = await preview(api, request)
     if found.refusals:
         raise GuardError("\n".join(found.refusals))
     lease.claim(Claim.of(request.selection).render())
@@ -148,12 +148,10 @@ async def carried_out(
     cleaned = NONE_CLEANED
     if request.cleanup and found.cleanup.pending and worked.whole:
         # Hours may lie between: what is selected again by now stays.
-        cleaning = found.cleanup.within(await lease.kept(still_deselected(api, request)))
+        cleaning = found.cleanup.within(await still_deselected(api, request))
         say(f"cleanup: {wording.counts(cleaning.counts)}")
         cleaned = await clean(replace(request.cleanup, spared=request.selection), cleaning)
-        await lease.kept(
-            drop_jobs(api, request.namespace, request.suffix, cleaned.nodes, lease, say)
-        )
+        await drop_jobs(api, request.namespace, request.suffix, cleaned.nodes, lease, say)
     return _installed(found.plan, worked, cleaned, asyncio.get_running_loop().time() - began)
 
 

@@ -11,7 +11,6 @@ from kata_components import names
 from kata_components.errors import ApiError, GuardError
 from kata_components.kubernetes.api import KubeApi
 from kata_components.kubernetes.objects import Lease, ObjectMetadata
-from kata_components.kubernetes.retry import until_answered
 from kata_components.operations import fleet
 from kata_components.operations.claim import Claim
 from kata_components.operations.uninstall import Uninstall
@@ -22,7 +21,7 @@ from kata_components.planning.requests import CleanupRequest
 from kata_components.runners import cluster_cleanup, pulumi_cleanup
 from kata_components.runners.clock import timestamp
 from kata_components.runners.dispatcher import retired
-from kata_components.runners.lease import held, lease_manifest
+from kata_components.runners.lease import hold_lease, lease_manifest
 from kata_components.runners.progress import OnProgress, Say
 
 _CLUSTER_NAMESPACE: Final = "kube-system"
@@ -186,7 +185,7 @@ async def end(api: KubeApi, ending: UninstallRequest, *, say: Say, on_progress: 
     if await _is_replaced(api, ending, lease):
         say("a newer Installation of this stack has taken over; no node is touched")
         return
-    async with held(api, ending.namespace, name, owner=owner, say=say) as lock:
+    async with hold_lease(api, ending.namespace, name, owner=owner, say=say) as lock:
         if ending.cleanup:
             claim = Claim.parse(lease.metadata.annotation(names.CLAIM_ANNOTATION))
             follows = ending.cleanup.dispatcher_job is not None
@@ -200,7 +199,7 @@ async def end(api: KubeApi, ending: UninstallRequest, *, say: Say, on_progress: 
             kind: JobKind | None = "cleanup" if follows else None
             async with retired(api, ending.namespace, ending.suffix, like, lock, say, follows=kind):
                 await uninstall.run(api, lock, say=say, on_progress=on_progress)
-        await until_answered(lock.delete)
+        lock.ends = True
 
 
 async def _is_replaced(api: KubeApi, ending: UninstallRequest, lease: Lease) -> bool:

@@ -86,11 +86,11 @@ class Uninstall:
         """
         loop = asyncio.get_running_loop()
         began = loop.time()
-        await lease.kept(self._refuse_unknown(api))
-        planned = await lease.kept(self._plan(api))
+        await self._refuse_unknown(api)
+        planned = await self._plan(api)
         at_most = f", at most {self.request.parallelism} at a time" if planned.pending else ""
         say(f"cleanup: {wording.counts(planned.counts)}{at_most}")
-        await lease.kept(self._rehearse(api, planned))
+        await self._rehearse(api, planned)
         clean = functools.partial(self._clean, api, lease, say, on_progress)
         cleaned = await clean(planned)
         done, deadline = {*cleaned.nodes}, loop.time() + DEAD_NODE_SECONDS
@@ -99,13 +99,13 @@ class Uninstall:
                 f"waiting {DEAD_NODE_SECONDS:.0f}s for nodes that are NotReady: {wording.some(dead)}"
             )
         while self._dead(planned, cleaned) and not cleaned.failures and loop.time() < deadline:
-            await lease.kept(asyncio.sleep(_LOOK_SECONDS))
-            planned = await lease.kept(until_answered(functools.partial(self._plan, api, done)))
+            await asyncio.sleep(_LOOK_SECONDS)
+            planned = await until_answered(functools.partial(self._plan, api, done))
             cleaned = await clean(planned) if planned.pending else NONE_CLEANED
             done |= {*cleaned.nodes}
         _refuse_leftovers(cleaned.failures, self._dead(planned, cleaned))
-        await lease.kept(self._abandon(api, _left_out(planned, cleaned), lease))
-        await lease.kept(delete_all(api, self.request.namespace, self.request.suffix, lease))
+        await self._abandon(api, _left_out(planned, cleaned), lease)
+        await delete_all(api, self.request.namespace, self.request.suffix, lease)
         say(f"cleaned {wording.nodes(len(done))} in {wording.duration(loop.time() - began)}")
 
     async def _refuse_unknown(self, api: KubeApi) -> None:
@@ -148,9 +148,7 @@ class Uninstall:
         if cleaned.failures or self._dead(planned, cleaned):
             namespace, suffix = self.request.namespace, self.request.suffix
             # An install Job, as one that failed leaves it, asks for a cleanup.
-            await lease.kept(
-                drop_jobs(api, namespace, suffix, cleaned.nodes, lease, say, "install")
-            )
+            await drop_jobs(api, namespace, suffix, cleaned.nodes, lease, say, "install")
         return cleaned
 
     async def _plan(self, api: KubeApi, done: Collection[str] = ()) -> Plan:

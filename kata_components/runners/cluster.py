@@ -69,11 +69,11 @@ class Dispatching:
     async def settle(self) -> Seen:
         """Wait until nothing works any more, stopping what does something else than this run."""
         async with self._shown(lambda: [job.node for job in self.dispatcher.seen.jobs(self.kind)]):
-            return await self.lease.kept(self.dispatcher.settle(self.kind, self.digest))
+            return await self.dispatcher.settle(self.kind, self.digest)
 
     async def run(self, runs: Sequence[Batch]) -> Seen:
         """Run the dispatcher for each batch; return the Jobs there are at the end."""
-        return await self.lease.kept(self._run(runs))
+        return await self._run(runs)
 
     async def leave_traces(
         self, steps: Sequence[Step], traces: Callable[[Step, str], Changes]
@@ -101,14 +101,14 @@ class Dispatching:
             if step.node in known and known[step.node].state is JobState.FAILED
         ]
         with contextlib.suppress(ApiError):
-            await self.lease.kept(self.leave_traces(failed, notes))
+            await self.leave_traces(failed, notes)
 
     async def failures(self, steps: Sequence[Step], seen: Seen) -> list[Failure]:
         """Return why these nodes are not done, in words for the first ones.
 
         Less those that have left the cluster.
         """
-        return await self.lease.kept(self._failures(steps, seen))
+        return await self._failures(steps, seen)
 
     async def complaint(self, seen: Seen) -> str:
         """Return why the dispatcher has failed, empty when it has not.
@@ -120,9 +120,7 @@ class Dispatching:
 
     async def labelled(self) -> set[str]:
         """Return the nodes with the label by which the dispatcher itself marks this installation's nodes."""
-        nodes = await self.lease.kept(
-            self.api.list_node_metadata(names.instance_label(self.suffix))
-        )
+        nodes = await self.api.list_node_metadata(names.instance_label(self.suffix))
         return {node.metadata.name for node in nodes}
 
     async def _run(self, runs: Sequence[Batch]) -> Seen:

@@ -46,11 +46,9 @@ async def pace(
     # What an interrupted run has cleaned and not recorded needs no Job.
     _, todo = settled(planned.pending, seen, "cleanup", planned.digest)
     own = [dispatcher_args.selectors_of(request.dispatcher_job)] if todo else []
-    runs = dispatcher_args.batches(
-        [step.node for step in todo], await work.lease.kept(matched(api, own))
-    )
-    await work.lease.kept(
-        work.leave_traces([step for step in todo if step.stale_job], wanted.superseded_annotations)
+    runs = dispatcher_args.batches([step.node for step in todo], await matched(api, own))
+    await work.leave_traces(
+        [step for step in todo if step.stale_job], wanted.superseded_annotations
     )
     seen = await work.run(runs) if runs else seen
     labelled = (
@@ -59,7 +57,7 @@ async def pace(
         else frozenset()
     )
     done, left = settled(planned.pending, seen, "cleanup", planned.digest, unfinished=labelled)
-    recorded = await lease.kept(record(api, lease, done, wanted))
+    recorded = await record(api, lease, done, wanted)
     await work.note_failures(left, seen, wanted.failed_annotations)
     failures = [*recorded.failures, *await work.failures(left, seen)]
     return Cleaned(nodes=recorded.done, failures=failures, skipped=[])

@@ -21,7 +21,7 @@ from kata_components.planning.step import Action, Barrier, Step
 from kata_components.runners import cluster_cleanup
 from kata_components.runners.cluster import Dispatching, matched
 from kata_components.runners.dispatcher import Dispatcher
-from kata_components.runners.lease import held
+from kata_components.runners.lease import hold_lease
 from kata_components.runners.marking import record
 from kata_components.runners.progress import OnProgress, Say
 from kata_components.runners.pulumi_cleanup import Cleaned
@@ -67,7 +67,7 @@ async def install(
         ClusterError: the API server refuses for good to be asked.
     """
     began = asyncio.get_running_loop().time()
-    async with held(
+    async with hold_lease(
         api, request.namespace, names.base(request.suffix), owner=request.owner, say=say
     ) as lease:
         work = Dispatching(
@@ -94,22 +94,22 @@ async def install(
             api, request, lease, work_off=work_off, clean=clean, say=say, began=began
         )
         if not done.failure:
-            await lease.kept(_remove(work.dispatcher, say))
+            await _remove(work.dispatcher, say)
     return done
 
 
 async def _work_off(work: Dispatching, request: InstallRequest, planned: Plan) -> InstallResult:
     """Run the dispatcher for the plan, then mark what has succeeded."""
-    runs = await work.lease.kept(install_runs(work.api, request.selection, planned))
+    runs = await install_runs(work.api, request.selection, planned)
     if runs:
         work.say(dispatcher_args.summary(runs, len(planned.pending)).strip())
     wanted = InstallWork(request)
     stale = [step for step in planned.pending if step.needs_job and step.stale_job]
-    await work.lease.kept(work.leave_traces(stale, wanted.superseded_annotations))
-    seen = await work.run(runs) if runs else await work.lease.kept(work.dispatcher.listed())
-    after = (await work.lease.kept(until_answered(lambda: preview(work.api, request)))).plan
+    await work.leave_traces(stale, wanted.superseded_annotations)
+    seen = await work.run(runs) if runs else await work.dispatcher.listed()
+    after = (await until_answered(lambda: preview(work.api, request))).plan
     ready = [step for step in after.pending if _only_needs_its_mark(step, after)]
-    recorded = await work.lease.kept(record(work.api, work.lease, ready, wanted))
+    recorded = await record(work.api, work.lease, ready, wanted)
     # Skipped by now: a taint came in between. Nodes that have left the cluster are in neither plan.
     settled = {step.node for step in ready} | {
         s.node for s in after.steps if s.action is Action.UP_TO_DATE
@@ -118,11 +118,9 @@ async def _work_off(work: Dispatching, request: InstallRequest, planned: Plan) -
     left = [step for step in planned.pending if step.node in behind]
     await work.note_failures(left, seen, wanted.failed_annotations)
     failures = [*recorded.failures, *await work.failures(left, seen)]
-    await work.lease.kept(tidy(work.api, request, after, recorded.done, work.lease, work.say))
+    await tidy(work.api, request, after, recorded.done, work.lease, work.say)
     stayed = {step.node for step in planned.pending} <= {step.node for step in after.steps}
-    complaint = (
-        await work.lease.kept(work.complaint(seen)) if runs and stayed and not failures else ""
-    )
+    complaint = await work.complaint(seen) if runs and stayed and not failures else ""
     # A node whose cleanup was cut off still had the mark.
     done = {s.node for s in after.steps if s.action is Action.UP_TO_DATE} & {
         s.node for s in planned.pending

@@ -215,7 +215,7 @@ class Dispatcher:
     async def remove(self) -> None:
         """Remove the dispatchers."""
         for job in (await self.listed()).dispatchers.values():
-            await delete_job(self._api, self._namespace, job)
+            await self._lease.when_fresh(delete_job(self._api, self._namespace, job))
 
     async def _quiet(self) -> Seen:
         """Wait until no dispatcher and no per-node Job runs."""
@@ -302,10 +302,10 @@ async def retired(
     Those of the kind that the work itself `follows` are left to it, and removed in the end.
     """
     dispatcher = Dispatcher(api, namespace, suffix, like, lease, say)
-    found = (await lease.kept(dispatcher.listed())).dispatchers
+    found = (await dispatcher.listed()).dispatchers
     for kind, job in found.items():
         if job.active and kind != follows:
-            await lease.kept(dispatcher.stop(kind, job))
+            await dispatcher.stop(kind, job)
     yield
     if found or follows:
-        await lease.kept(until_answered(dispatcher.remove))
+        await until_answered(dispatcher.remove)

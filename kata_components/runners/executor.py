@@ -107,11 +107,10 @@ class Executor:
         try:
             async with asyncio.TaskGroup() as background:
                 tasks = [
-                    background.create_task(self._lease.keep()),
                     background.create_task(every(self._tell_progress)),
                     background.create_task(lookout.watch(self._at_work, self._hold_up)),
                 ]
-                # The Lease is kept until the last request has its answer.
+                # Progress is shown until the last request has its answer.
                 async with asyncio.TaskGroup() as group:
                     await self._pace(group)
                     self._closing = True

@@ -17,8 +17,9 @@ from kata_components import names
 from kata_components.errors import ApiError, ClusterError, RolloutStoppedError
 from kata_components.foreign import bounded
 from kata_components.kubernetes.api import KubeApi
+from kata_components.kubernetes.concurrency import first
 from kata_components.kubernetes.objects import Lease
-from kata_components.kubernetes.retry import RetryWindow
+from kata_components.kubernetes.retry import RetryWindow, until_answered
 from kata_components.planning import ownership
 from kata_components.planning.ownership import Owner
 from kata_components.runners.clock import elapsed, hour_before, timestamp
@@ -29,10 +30,10 @@ RENEW_SECONDS: Final = 7.0
 _RETRY_SECONDS: Final = 1.0
 _ANSWER_SECONDS: Final = 3.0
 _MARGIN_SECONDS: Final = 3.0
-"""A Lease this close to its end is not fresh enough to start something on."""
+"""Nothing is started on a Lease that expires sooner than this."""
 _GIVE_UP_SECONDS: Final = 300.0
-"""So long awake the API server may be out of reach before a run stops; until then it starts nothing
-and waits."""
+"""How long the API server may be unreachable, time asleep apart, before a run stops. Until then the
+run waits and starts nothing."""
 
 T = TypeVar("T")
 
@@ -78,13 +79,13 @@ def lease_manifest(
     }
 
 
-@dataclass
+@dataclass(kw_only=True)
 class HeldLease:
-    """The lock of an installation, while it is held.
+    """The lock of an installation while a run holds it; `hold_lease` renews it in the background.
 
-    `fresh` must be asked before anything is started: it is False when the last renewal is too old,
-    also after the machine slept. It becomes True again by a renewal that shows that nobody took it
-    in between.
+    `fresh` must be asked before anything is written: it is False when the last renewal is too old,
+    also after the machine slept. The next renewal, which proves that nobody took the Lease in
+    between, makes it True again.
     """
 
     api: KubeApi
@@ -92,10 +93,13 @@ class HeldLease:
     name: str
     lease: Lease
     clock: Callable[[], float]
+    ends: bool = False
+    """Set to delete the Lease, and with it the installation, at the end instead of releasing it."""
     _renewed: float
     _claim: Mapping[str, str] = field(default_factory=dict)
     _unanswered: float = -math.inf
     _deleted: bool = False
+    _lost: RolloutStoppedError | None = None
     _failing_since: float | None = None
     _failing: str = ""
     _window: RetryWindow = field(default_factory=RetryWindow)
@@ -109,7 +113,7 @@ class HeldLease:
 
     @property
     def remaining(self) -> float:
-        """For how many seconds nobody else can have taken it, less a margin."""
+        """How many seconds it surely stays ours, less a margin."""
         return DURATION_SECONDS - _MARGIN_SECONDS - (self.clock() - self._renewed)
 
     @property
@@ -128,28 +132,16 @@ class HeldLease:
         """Take note that a request that writes was given up: it may land a little later."""
         self._unanswered = self.clock()
 
-    async def kept(self, work: Coroutine[Any, Any, T]) -> T:
-        """Await work while renewing; it begins when the Lease is fresh, and losing the Lease ends it.
+    async def when_fresh(self, work: Coroutine[Any, Any, T]) -> T:
+        """Await work that writes; it begins once the Lease is fresh.
 
         Raises:
-            RolloutStoppedError: the Lease could not be kept.
-        """
-        keeper, task = asyncio.create_task(self.keep()), asyncio.create_task(self.when_fresh(work))
-        try:
-            await asyncio.wait({keeper, task}, return_when=asyncio.FIRST_COMPLETED)
-            return task.result() if task.done() else keeper.result()
-        finally:
-            for either in (keeper, task):
-                either.cancel()
-            await asyncio.gather(keeper, task, return_exceptions=True)
-
-    async def when_fresh(self, work: Coroutine[Any, Any, T]) -> T:
-        """Await work that begins when the Lease is fresh.
-
-        Whoever calls sees to it that it is renewed meanwhile.
+            RolloutStoppedError: the Lease is lost.
         """
         try:
             while not self.fresh:
+                if self._lost:
+                    raise self._lost
                 self._renewal.clear()
                 await self._renewal.wait()
             return await work
@@ -164,13 +156,22 @@ class HeldLease:
         await self._renewal.wait()
 
     async def keep(self) -> NoReturn:
-        """Renew for ever.
+        """Renew until cancelled.
 
         Raises:
             RolloutStoppedError: somebody else took the Lease, the API server refuses for good to
                 renew it, or no renewal got through for minutes.
         """
-        # Works follow each other, and the Lease must not wait anew with each.
+        try:
+            await self._renew_regularly()
+        except RolloutStoppedError as error:
+            # Work that outlives its cancellation must find it stale, and not wait for a renewal.
+            self._lost, self._renewed = error, -math.inf
+            self._renewal.set()
+            raise
+
+    async def _renew_regularly(self) -> NoReturn:
+        # Acquiring it may have taken a while.
         pause = max(0.0, RENEW_SECONDS - (self.clock() - self._renewed))
         while True:
             with contextlib.suppress(TimeoutError):
@@ -273,7 +274,7 @@ class HeldLease:
 
 
 @contextlib.asynccontextmanager
-async def held(
+async def hold_lease(
     api: KubeApi,
     namespace: str,
     name: str,
@@ -282,26 +283,35 @@ async def held(
     say: Say,
     clock: Callable[[], float] = elapsed,
 ) -> AsyncIterator[HeldLease]:
-    """Hold the lock of an installation; its Lease exists already.
+    """Hold the lock of an installation, whose Lease exists already, and renew it for the whole block.
 
-    Inside, nothing is written on a stale Lease.
+    Inside, nothing is written on a stale Lease. A Lease that is lost cancels the block.
 
     Raises:
         GuardError: it is the Lease of another owner.
         LeaseHeldError: another run holds it and is alive.
+        RolloutStoppedError: it was lost.
     """
     free = await when_free(api, namespace, name, say)
     ownership.insist(free, owner)
     # As with renewals: counted from before the request.
     asked = clock()
+    taken = await _acquire(api, namespace, name, free)
     lease = HeldLease(
-        api, namespace, name, await _acquire(api, namespace, name, free), clock, asked
+        api=api, namespace=namespace, name=name, lease=taken, clock=clock, _renewed=asked
     )
     try:
-        # Whoever writes has asked before, but a connection or a login may take long, and the
+        # Writes check for freshness before, but a connection or a login may take long, and the
         # machine may sleep over it.
         with api.writing_while(lambda: lease.fresh):
-            yield lease
+            async with asyncio.TaskGroup() as group:
+                keeper = group.create_task(lease.keep())
+                yield lease
+                keeper.cancel()
+        if lease.ends:
+            await until_answered(lease.delete)
+    except ExceptionGroup as group_error:
+        raise first(group_error) from None
     finally:
         await lease.release()
 

@@ -105,7 +105,7 @@ def cluster(nodes: int, *, kind: type[Cluster] = Cluster, **settings: Any) -> Cl
     return made
 
 
-def hold_lease(on: Cluster, holder: str, duration: int = 15) -> None:
+def take_lease(on: Cluster, holder: str, duration: int = 15) -> None:
     """Take the Lease, or renew it."""
     lease = on.leases[LEASE]
     spec = {

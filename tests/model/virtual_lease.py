@@ -1,12 +1,18 @@
 """Leases in virtual time."""
 
 import functools
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
+from typing import Any
 
 import pytest
 
+from kata_components.errors import RolloutStoppedError
+from kata_components.kubernetes.api import KubeApi
 from kata_components.operations import install, installation
 from kata_components.runners import cluster_install
-from kata_components.runners.lease import held
+from kata_components.runners.lease import HeldLease, hold_lease
+from tests.model.installation import LEASE, NAMESPACE, OWNER
 from tests.model.virtual_loop import now
 
 
@@ -14,4 +20,18 @@ from tests.model.virtual_loop import now
 def virtual_lease(monkeypatch: pytest.MonkeyPatch) -> None:
     """Judge Leases by the clock of the virtual loop."""
     for module in (install, cluster_install, installation):
-        monkeypatch.setattr(module, "held", functools.partial(held, clock=now))
+        monkeypatch.setattr(module, "hold_lease", functools.partial(hold_lease, clock=now))
+
+
+def holding(
+    api: KubeApi, *, clock: Callable[[], float] = now, say: Callable[[str], None] = print
+) -> AbstractAsyncContextManager[HeldLease]:
+    """Hold the Lease of the model's installation, as a run does."""
+    return hold_lease(api, NAMESPACE, LEASE, owner=OWNER, say=say, clock=clock)
+
+
+async def stopped(run: Coroutine[Any, Any, Any]) -> tuple[str, float]:
+    """Await a run that is stopped; return with which words, and when."""
+    with pytest.raises(RolloutStoppedError) as caught:
+        await run
+    return str(caught.value), now()

@@ -24,9 +24,9 @@ from tests.model.installation import (
     STACK,
     Told,
     cluster,
-    hold_lease,
     request,
     roll_out,
+    take_lease,
 )
 from tests.model.virtual_loop import simulate
 
@@ -293,7 +293,7 @@ def test_nothing_is_installed_under_the_lease_of_another(owner: Owner, says: str
 
 def test_restore_gives_the_lease_the_new_name_of_a_renamed_stack_and_its_holder_stays() -> None:
     on = cluster(0)
-    hold_lease(on, "ben@laptop (pid 7)")
+    take_lease(on, "ben@laptop (pid 7)")
     again = "kata-deploy/renamed"
     simulate(
         installation.restore(

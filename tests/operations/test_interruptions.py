@@ -10,7 +10,7 @@ from kata_components.errors import ApiError, LeaseHeldError, RolloutStoppedError
 from kata_components.operations.preview import preview
 from tests.model import fake_api
 from tests.model.fake_api import FakeKubeApi
-from tests.model.installation import LEASE, Told, cluster, hold_lease, request, roll_out
+from tests.model.installation import LEASE, Told, cluster, request, roll_out, take_lease
 from tests.model.virtual_loop import now, simulate
 
 
@@ -225,7 +225,7 @@ def test_stolen_lease_stops_the_run() -> None:
     async def stolen() -> tuple[int, float]:
         task = asyncio.create_task(roll_out(FakeKubeApi(on), request()))
         await asyncio.sleep(6.0)
-        hold_lease(on, "ben@laptop (pid 7)")
+        take_lease(on, "ben@laptop (pid 7)")
         with pytest.raises(
             RolloutStoppedError, match=r"ben@laptop \(pid 7\) has taken it.*Run `pulumi up` again"
         ):

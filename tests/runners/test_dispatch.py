@@ -19,10 +19,10 @@ from kata_components.planning.node_jobs import JobState
 from kata_components.planning.step import Action, Step
 from kata_components.runners.cluster import settled
 from kata_components.runners.dispatcher import Dispatcher, Seen
-from kata_components.runners.lease import held
 from tests.model.fake_api import FakeKubeApi, unreachable
-from tests.model.installation import LEASE, NAMESPACE, OWNER, Told, cluster, roll_out
-from tests.model.virtual_loop import now, simulate
+from tests.model.installation import NAMESPACE, Told, cluster, roll_out
+from tests.model.virtual_lease import holding
+from tests.model.virtual_loop import simulate
 from tests.runners.dispatching import (
     DISPATCHER,
     NARROWED,
@@ -284,11 +284,11 @@ def test_job_that_still_works_is_waited_for_before_a_dispatcher_gets_its_node() 
     async def story() -> Seen:
         api = FakeKubeApi(on)
         job = dispatcher_job(install_dispatcher_job(wanted), batch, template)
-        async with held(api, NAMESPACE, LEASE, owner=OWNER, say=Told().say, clock=now) as lease:
+        async with holding(api) as lease:
             # Between two batches of one run, or by hand.
             on.create_job(NAMESPACE, template | {"metadata": working})
             made = Dispatcher(api, NAMESPACE, "", job, lease, Told().say)
-            return await lease.kept(made.run("install", job, batch))
+            return await made.run("install", job, batch)
 
     seen = simulate(story())
     assert on.violations == []

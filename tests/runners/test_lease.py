@@ -1,18 +1,15 @@
 """The Lease: who may work on an installation, for how long, and what stays of it."""
 
 import asyncio
-import re
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from kata_components import names
-from kata_components.errors import ApiError, RolloutStoppedError
+from kata_components.errors import ApiError
 from kata_components.runners import lease as leases
 from kata_components.runners.holder import holder_identity
-from kata_components.runners.lease import HeldLease, held
 from tests.model import fake_api
 from tests.model.cluster import Cluster
 from tests.model.fake_api import FakeKubeApi
@@ -20,25 +17,23 @@ from tests.model.installation import (
     INSTALLATION,
     LEASE,
     NAMESPACE,
-    OWNER,
     STACK,
     cluster,
-    hold_lease,
+    take_lease,
 )
+from tests.model.virtual_lease import holding, stopped
 from tests.model.virtual_loop import now, simulate
 
 
-@asynccontextmanager
-async def kept(
-    api: FakeKubeApi, clock: Callable[[], float] = now, say: Callable[[str], None] = print
-) -> AsyncIterator[tuple[HeldLease, asyncio.Task[None]]]:
-    """Hold the Lease and renew it, as a run does."""
-    async with held(api, NAMESPACE, LEASE, owner=OWNER, say=say, clock=clock) as lock:
-        keeping = asyncio.create_task(lock.keep())
-        try:
-            yield lock, keeping
-        finally:
-            keeping.cancel()
+async def lost(api: FakeKubeApi, happen: Callable[[], object]) -> tuple[str, float]:
+    """Hold the Lease while something happens to it; return how the run is stopped, and when."""
+
+    async def run() -> None:
+        async with holding(api):
+            happen()
+            await asyncio.sleep(1000.0)
+
+    return await stopped(run())
 
 
 def spec(on: Cluster) -> dict[str, Any]:
@@ -50,7 +45,7 @@ def test_holder_is_in_the_lease_while_it_is_held_and_only_then() -> None:
     on = cluster(0)
 
     async def hold() -> None:
-        async with kept(FakeKubeApi(on)) as (lock, _):
+        async with holding(FakeKubeApi(on)) as lock:
             assert spec(on)["holderIdentity"] == holder_identity()
             assert spec(on)["leaseDurationSeconds"] == 15
             assert lock.fresh
@@ -64,7 +59,7 @@ def test_release_keeps_what_the_installation_is_found_by() -> None:
     uid = on.leases[LEASE]["metadata"]["uid"]
 
     async def hold() -> None:
-        async with kept(FakeKubeApi(on)):
+        async with holding(FakeKubeApi(on)):
             await asyncio.sleep(20.0)
 
     simulate(hold())
@@ -80,7 +75,7 @@ def test_renewals_keep_the_time_of_acquisition() -> None:
     on = cluster(0)
 
     async def hold() -> tuple[dict[str, Any], dict[str, Any]]:
-        async with kept(FakeKubeApi(on)):
+        async with holding(FakeKubeApi(on)):
             first = spec(on)
             await asyncio.sleep(20.0)
             return first, spec(on)
@@ -94,7 +89,8 @@ def test_lease_is_fresh_until_shortly_before_its_end() -> None:
     api = FakeKubeApi(cluster(0))
 
     async def without_renewal() -> list[bool]:
-        async with held(api, NAMESPACE, LEASE, owner=OWNER, say=print, clock=now) as lock:
+        async with holding(api) as lock:
+            api.down_until = 100.0
             await asyncio.sleep(11.9)
             shortly_before = lock.fresh
             await asyncio.sleep(0.2)
@@ -109,9 +105,7 @@ def test_freshness_counts_from_before_the_request_that_took_it(
     monkeypatch.setattr(fake_api, "LATENCY", 9.0)
 
     async def slow() -> bool:
-        async with held(
-            FakeKubeApi(cluster(0)), NAMESPACE, LEASE, owner=OWNER, say=print, clock=now
-        ) as lock:
+        async with holding(FakeKubeApi(cluster(0))) as lock:
             await asyncio.sleep(4.0)
             return lock.fresh
 
@@ -122,7 +116,7 @@ def test_one_renewal_without_an_answer_stops_nothing() -> None:
     api = FakeKubeApi(cluster(0))
 
     async def seconds() -> list[bool]:
-        async with kept(api) as (lock, _):
+        async with holding(api) as lock:
             api.lose_answer("replace_lease", fake_api.unreachable())
             fresh = []
             for _ in range(60):
@@ -142,7 +136,7 @@ def test_a_machine_that_slept_starts_nothing_until_it_has_renewed() -> None:
 
     async def sleep() -> list[bool]:
         nonlocal asleep
-        async with kept(api, clock) as (lock, _):
+        async with holding(api, clock=clock) as lock:
             await asyncio.sleep(5.0)
             fresh = [lock.fresh]
             asleep = 3600.0
@@ -158,10 +152,10 @@ def test_renewal_whose_answer_got_lost_is_no_theft() -> None:
     api = FakeKubeApi(on)
 
     async def lost() -> bool:
-        async with kept(api) as (lock, keeping):
+        async with holding(api) as lock:
             api.lose_answer("replace_lease", fake_api.unreachable(), fake_api.server_error())
             await asyncio.sleep(30.0)
-            return lock.fresh and not keeping.done()
+            return lock.fresh
 
     assert simulate(lost())
 
@@ -170,7 +164,7 @@ def test_lease_is_given_back_even_when_a_renewal_lands_after_its_run() -> None:
     on = cluster(0)
 
     async def hold() -> None:
-        async with kept(FakeKubeApi(on)):
+        async with holding(FakeKubeApi(on)):
             await asyncio.sleep(1.0)
             on.replace_lease(NAMESPACE, LEASE, on.leases[LEASE])
 
@@ -178,19 +172,10 @@ def test_lease_is_given_back_even_when_a_renewal_lands_after_its_run() -> None:
     assert spec(on) == {}
 
 
-def test_taken_lease_ends_the_keeping_with_the_name_of_the_taker() -> None:
+def test_taken_lease_ends_the_run_with_the_name_of_the_taker() -> None:
     on, thief = cluster(0), "ben@laptop (pid 7)"
-
-    async def stolen() -> str:
-        async with kept(FakeKubeApi(on)) as (_, keeping):
-            hold_lease(on, thief)
-            with pytest.raises(RolloutStoppedError) as caught:
-                await keeping
-            return str(caught.value)
-
-    assert f"({thief} has taken it). Jobs that run go on; no further one is started" in simulate(
-        stolen()
-    )
+    text, _ = simulate(lost(FakeKubeApi(on), lambda: take_lease(on, thief)))
+    assert f"({thief} has taken it). Jobs that run go on; no further one is started" in text
     assert spec(on)["holderIdentity"] == thief
 
 
@@ -204,73 +189,54 @@ def test_taken_lease_ends_the_keeping_with_the_name_of_the_taker() -> None:
         ApiError(400, "BadRequest", "unknown field"),
     ],
 )
-def test_renewal_that_is_refused_for_good_ends_the_keeping_at_once_with_the_servers_words(
+def test_renewal_that_is_refused_for_good_ends_the_run_at_once_with_the_servers_words(
     refusal: ApiError,
 ) -> None:
     api = FakeKubeApi(cluster(0))
-
-    async def refused() -> float:
-        async with kept(api) as (_, keeping):
-            api.refuse("replace_lease", *[refusal] * 1000)
-            with pytest.raises(
-                RolloutStoppedError, match=re.escape(f"could not be kept ({refusal})")
-            ):
-                await keeping
-            return now()
-
-    assert simulate(refused()) < 10.0
+    text, end = simulate(lost(api, lambda: api.refuse("replace_lease", *[refusal] * 1000)))
+    assert f"could not be kept ({refusal})" in text
+    assert end < 10.0
 
 
 def test_renewal_that_a_starting_api_server_refuses_is_tried_again_for_a_minute() -> None:
     api = FakeKubeApi(cluster(0))
+    refusal = fake_api.forbidden("update leases")
 
-    async def refused(times: int) -> tuple[bool, float]:
-        async with kept(api) as (lock, keeping):
-            api.refuse("replace_lease", *[fake_api.forbidden("update leases")] * times)
-            await asyncio.wait({keeping}, timeout=200.0)
-            return lock.fresh, now()
+    async def refused_for_a_while() -> bool:
+        async with holding(api) as lock:
+            api.refuse("replace_lease", *[refusal] * 30)
+            await asyncio.sleep(200.0)
+            return lock.fresh
 
-    fresh, end = simulate(refused(30))
-    assert fresh
-    assert end > 200.0
-    fresh, end = simulate(refused(1000))
-    assert not fresh
+    assert simulate(refused_for_a_while())
+    _, end = simulate(lost(api, lambda: api.refuse("replace_lease", *[refusal] * 1000)))
     assert 60.0 < end < 75.0
 
 
-def test_deleted_lease_is_not_made_again_and_ends_the_keeping() -> None:
+def test_deleted_lease_is_not_made_again_and_ends_the_run() -> None:
     on = cluster(0)
-
-    async def deleted() -> float:
-        async with kept(FakeKubeApi(on)) as (_, keeping):
-            del on.leases[LEASE]
-            with pytest.raises(RolloutStoppedError, match="kata-deploy not found"):
-                await keeping
-            return now()
-
-    assert simulate(deleted()) < 10.0
+    text, end = simulate(lost(FakeKubeApi(on), lambda: on.leases.pop(LEASE)))
+    assert "kata-deploy not found" in text
+    assert end < 10.0
     assert on.leases == {}
 
 
 def test_deleted_and_remade_lease_is_not_taken_for_ours() -> None:
     on = cluster(0)
 
-    async def remade() -> None:
-        async with kept(FakeKubeApi(on)) as (_, keeping):
-            del on.leases[LEASE]
-            on.create_lease(
-                NAMESPACE, leases.lease_manifest(LEASE, installation="other", stack="other/stack")
-            )
-            with pytest.raises(RolloutStoppedError, match="somebody has taken it"):
-                await keeping
+    def remake() -> None:
+        del on.leases[LEASE]
+        other = leases.lease_manifest(LEASE, installation="other", stack="other/stack")
+        on.create_lease(NAMESPACE, other)
 
-    simulate(remade())
+    text, _ = simulate(lost(FakeKubeApi(on), remake))
+    assert "somebody has taken it" in text
     assert on.leases[LEASE]["metadata"]["annotations"][names.INSTALLATION_ANNOTATION] == "other"
 
 
 def test_lease_that_is_not_there_is_an_error_of_the_server() -> None:
     async def absent() -> None:
-        async with kept(FakeKubeApi(Cluster())):
+        async with holding(FakeKubeApi(Cluster())):
             pass
 
     with pytest.raises(ApiError, match="kata-deploy not found"):

@@ -14,10 +14,11 @@ from kata_components.kubernetes.connection import Connection
 from kata_components.kubernetes.credentials import Credential, CredentialSource
 from kata_components.kubernetes.kubeconfig import load
 from kata_components.kubernetes.retry import Retry
-from kata_components.runners.lease import HeldLease, held, lease_manifest
+from kata_components.runners.lease import HeldLease, lease_manifest
 from tests.kubernetes.fake_server import InProcess, ReceivedRequest, Reply, ok
 from tests.kubernetes.support import CONTEXT, kubeconfig
-from tests.model.installation import INSTALLATION, LEASE, NAMESPACE, OWNER, STACK
+from tests.model.installation import INSTALLATION, LEASE, NAMESPACE, STACK
+from tests.model.virtual_lease import holding
 from tests.model.virtual_loop import now, simulate
 
 
@@ -82,8 +83,8 @@ async def watched(login: Login, seconds: float, server: OneLease) -> list[float]
             await asyncio.sleep(1.0)
 
     try:
-        async with held(api, NAMESPACE, LEASE, owner=OWNER, say=print, clock=now) as lock:
-            await lock.kept(look(lock))
+        async with holding(api) as lock:
+            await look(lock)
     finally:
         await api.aclose()
     return stale
@@ -145,12 +146,12 @@ def test_a_write_that_waits_for_its_connection_when_the_machine_falls_asleep_is_
 
     async def written() -> list[str]:
         api = client(Login(), lid)
-        async with held(api, NAMESPACE, LEASE, owner=OWNER, say=print, clock=lid.clock) as lock:
+        async with holding(api, clock=lid.clock) as lock:
             lid.closing = True
             with pytest.raises(UnreachableError):
                 await lock.when_fresh(api.create_job(NAMESPACE, {}))
             methods = [request.method for request in lid.received]
-            await lock.kept(api.create_job(NAMESPACE, {}))
+            await lock.when_fresh(api.create_job(NAMESPACE, {}))
         await api.aclose()
         return methods
 

@@ -9,13 +9,13 @@ from kata_components.errors import ApiError, ClusterError, RolloutStoppedError
 from kata_components.planning import node_mark
 from kata_components.planning.node_work import InstallWork
 from kata_components.planning.step import Action, Step
-from kata_components.runners.lease import held
 from kata_components.runners.marking import Recorded, record
 from tests.model import fake_api
 from tests.model.cluster import Cluster
 from tests.model.fake_api import FakeKubeApi, forbidden, server_error, unreachable
-from tests.model.installation import LEASE, NAMESPACE, OWNER, Told, cluster, hold_lease, request
-from tests.model.virtual_loop import now, simulate
+from tests.model.installation import cluster, request, take_lease
+from tests.model.virtual_lease import holding
+from tests.model.virtual_loop import simulate
 
 WORK = InstallWork(request())
 CONFLICT = ApiError(409, "Conflict", "the object has been modified")
@@ -29,8 +29,8 @@ def step(node: str) -> Step:
 
 def recorded(api: FakeKubeApi, *nodes: str) -> Recorded:
     async def story() -> Recorded:
-        async with held(api, NAMESPACE, LEASE, owner=OWNER, say=Told().say, clock=now) as lease:
-            return await lease.kept(record(api, lease, [step(node) for node in nodes], WORK))
+        async with holding(api) as lease:
+            return await record(api, lease, [step(node) for node in nodes], WORK)
 
     return simulate(story())
 
@@ -61,11 +61,9 @@ def test_api_server_out_of_reach_for_minutes_costs_no_node() -> None:
     api = FakeKubeApi(cluster(40))
 
     async def story() -> Recorded:
-        async with held(api, NAMESPACE, LEASE, owner=OWNER, say=Told().say, clock=now) as lease:
+        async with holding(api) as lease:
             api.down_until = 240.0
-            return await lease.kept(
-                record(api, lease, [step(node) for node in api.cluster.nodes], WORK)
-            )
+            return await record(api, lease, [step(node) for node in api.cluster.nodes], WORK)
 
     assert len(simulate(story()).done) == len(written(api.cluster)) == 40
 
@@ -110,10 +108,11 @@ def test_nothing_is_written_once_somebody_else_has_the_lease() -> None:
     api = FakeKubeApi(cluster(1))
 
     async def story() -> Recorded:
-        async with held(api, NAMESPACE, LEASE, owner=OWNER, say=Told().say, clock=now) as lease:
+        async with holding(api) as lease:
+            api.down_until = 20.0
             await asyncio.sleep(20.0)
-            hold_lease(api.cluster, "ben@laptop (pid 7)")
-            return await lease.kept(record(api, lease, [step("node-00")], WORK))
+            take_lease(api.cluster, "ben@laptop (pid 7)")
+            return await record(api, lease, [step("node-00")], WORK)
 
     with pytest.raises(RolloutStoppedError, match=r"ben@laptop \(pid 7\) has taken it"):
         simulate(story())

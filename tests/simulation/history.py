@@ -47,11 +47,11 @@ def simulated() -> Iterator[None]:
     def name_of_run() -> str:
         return CURRENT.get().name
 
-    held = functools.partial(lease.held, clock=elapsed)
+    hold_lease = functools.partial(lease.hold_lease, clock=elapsed)
     with (
         mock.patch.object(clock, "time_of_day", time_of_day),
-        mock.patch.object(install, "held", held),
-        mock.patch.object(installation, "held", held),
+        mock.patch.object(install, "hold_lease", hold_lease),
+        mock.patch.object(installation, "hold_lease", hold_lease),
         mock.patch.object(lease, "holder_identity", name_of_run),
     ):
         yield
