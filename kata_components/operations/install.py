@@ -1,7 +1,6 @@
 """Installs: carries a plan out, and says how it ended."""
 
 import asyncio
-import functools
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
@@ -15,23 +14,24 @@ from kata_components.operations.preview import preview, still_deselected
 from kata_components.pacing.limits import FailureBudget
 from kata_components.pacing.node_run import Phase
 from kata_components.pacing.pacer import Pacer
-from kata_components.pacing.progress import Failure, Progress
+from kata_components.pacing.progress import Failure
 from kata_components.planning import node_jobs, waves
 from kata_components.planning.node_jobs import NodeJob
 from kata_components.planning.node_work import InstallWork
 from kata_components.planning.plan import Plan
 from kata_components.planning.requests import CleanupRequest, InstallRequest
 from kata_components.planning.step import Action
-from kata_components.runners.dispatcher import retired
+from kata_components.runners.dispatcher import stop_old_dispatchers
 from kata_components.runners.executor import Executor
 from kata_components.runners.finished_jobs import (
     drop_jobs,
     leaving_what_cannot_be_removed,
     remove_succeeded,
 )
-from kata_components.runners.lease import HeldLease, hold_lease
-from kata_components.runners.progress import OnProgress, Say
+from kata_components.runners.lease import hold_lease
+from kata_components.runners.progress import Reporter
 from kata_components.runners.pulumi_cleanup import NONE_CLEANED, Cleaned, pace
+from kata_components.runners.run import Run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,9 +68,7 @@ class InstallResult:
 async def install(
     api: KubeApi,
     request: InstallRequest,
-    *,
-    say: Say,
-    on_progress: OnProgress,
+    reporter: Reporter,
 ) -> Installed:
     """Plan and carry the plan out, paced, holding the Lease; return when nothing is left that may be started.
 
@@ -83,51 +81,45 @@ async def install(
         RolloutStoppedError: the Lease was lost on the way.
         ClusterError: the API server refuses for good to be asked.
     """
-    loop = asyncio.get_running_loop()
-    began = loop.time()
-    async with (
-        hold_lease(
-            api, request.namespace, names.base(request.suffix), owner=request.owner, say=say
-        ) as lease,
-        retired(api, request.namespace, request.suffix, request.job, lease, say),
-    ):
+    began = asyncio.get_running_loop().time()
+    name = names.base(request.suffix)
+    async with hold_lease(
+        api, request.namespace, name, owner=request.owner, reporter=reporter
+    ) as lease:
+        run = Run(
+            api=api,
+            namespace=request.namespace,
+            suffix=request.suffix,
+            lease=lease,
+            reporter=reporter,
+        )
 
         async def work_off(planned: Plan) -> InstallResult:
             pacer = _pacer(request, planned)
             if planned.pending:
-
-                def show(progress: Progress) -> None:
-                    on_progress("install", progress, loop.time() - began)
-
-                await Executor(
-                    api, pacer, InstallWork(request), lease, say=say, on_progress=show
-                ).run()
+                await Executor(run, pacer, InstallWork(request)).run()
             if planned.pending or planned.leftover:
                 whole = planned.pending and len(pacer.nodes.within(Phase.DONE)) == len(
                     planned.pending
                 )
                 # The pacer does not keep the finished Jobs of cleanups.
                 known = pacer.jobs.all if whole and not planned.cleanups else None
-                done = pacer.nodes.within(Phase.DONE)
-                await tidy(api, request, planned, done, lease, say, known)
+                await tidy(run, planned, pacer.nodes.within(Phase.DONE), known)
             return _worked_off(planned, pacer)
 
         async def clean(cleanup: CleanupRequest, planned: Plan) -> Cleaned:
-            return await pace(api, cleanup, planned, lease, say, on_progress)
+            return await pace(run, cleanup, planned)
 
-        return await carried_out(
-            api, request, lease, work_off=work_off, clean=clean, say=say, began=began
-        )
+        async with stop_old_dispatchers(run, request.job):
+            return await carried_out(run, request, work_off=work_off, clean=clean, began=began)
 
 
 async def carried_out(
-    api: KubeApi,
+    run: Run,
     request: InstallRequest,
-    lease: HeldLease,
     *,
     work_off: Callable[[Plan], Awaitable[InstallResult]],
     clean: Callable[[CleanupRequest, Plan], Awaitable[Cleaned]],
-    say: Say,
     began: float,
 ) -> Installed:
     """Plan under the Lease, have the installs worked off and then deselected nodes cleaned, and sum it up.
@@ -137,21 +129,21 @@ async def carried_out(
     Raises:
         GuardError: a guard rail stands against the plan; nothing was started.
     """
-    found = await preview(api, request)
+    found = await preview(run.api, request)
     if found.refusals:
         raise GuardError("\n".join(found.refusals))
-    lease.claim(Claim.of(request.selection).render())
-    say(report.plan_summary(found.plan, request.parallelism))
+    run.lease.claim(Claim.of(request.selection).render())
+    run.reporter.message(report.plan_summary(found.plan, request.parallelism))
     worked = await work_off(found.plan)
     if worked.skipped:
-        say(report.left_out(worked.skipped))
+        run.reporter.message(report.left_out(worked.skipped))
     cleaned = NONE_CLEANED
     if request.cleanup and found.cleanup.pending and worked.whole:
         # Hours may lie between: what is selected again by now stays.
-        cleaning = found.cleanup.within(await still_deselected(api, request))
-        say(f"cleanup: {wording.counts(cleaning.counts)}")
+        cleaning = found.cleanup.within(await still_deselected(run.api, request))
+        run.reporter.message(f"cleanup: {wording.counts(cleaning.counts)}")
         cleaned = await clean(replace(request.cleanup, spared=request.selection), cleaning)
-        await drop_jobs(api, request.namespace, request.suffix, cleaned.nodes, lease, say)
+        await drop_jobs(run, cleaned.nodes)
     return _installed(found.plan, worked, cleaned, asyncio.get_running_loop().time() - began)
 
 
@@ -186,28 +178,19 @@ def _pacer(request: InstallRequest, planned: Plan) -> Pacer:
 
 
 async def tidy(
-    api: KubeApi,
-    request: InstallRequest,
-    planned: Plan,
-    done: Collection[str],
-    lease: HeldLease,
-    say: Say,
-    known: Sequence[NodeJob] | None = None,
+    run: Run, planned: Plan, done: Collection[str], known: Sequence[NodeJob] | None = None
 ) -> None:
     """Remove the succeeded Jobs of marked nodes, `done` ones among them, and the cleanup Jobs of nodes that are clean.
 
     `known` are the Jobs where it is sure which there are; otherwise they are listed.
     """
     marked = {*done, *(s.node for s in planned.steps if s.action is Action.UP_TO_DATE)}
-    with leaving_what_cannot_be_removed(say):
+    with leaving_what_cannot_be_removed(run.reporter):
         if known is None:
-            listed = await api.list_jobs(request.namespace, node_jobs.selector(request.suffix))
+            listed = await run.api.list_jobs(run.namespace, node_jobs.selector(run.suffix))
             known = [node_jobs.observed(job) for job in listed.items]
-        remove = functools.partial(
-            remove_succeeded, api, request.namespace, request.suffix, lease=lease, found=known
-        )
-        await remove("install", done=marked)
-        await remove("cleanup", done=marked | planned.cleaned)
+        await remove_succeeded(run, "install", known, marked)
+        await remove_succeeded(run, "cleanup", known, marked | planned.cleaned)
 
 
 def _installed(planned: Plan, worked: InstallResult, cleaned: Cleaned, seconds: float) -> Installed:

@@ -20,9 +20,10 @@ from kata_components.planning.ownership import Owner
 from kata_components.planning.requests import CleanupRequest
 from kata_components.runners import cluster_cleanup, pulumi_cleanup
 from kata_components.runners.clock import timestamp
-from kata_components.runners.dispatcher import retired
+from kata_components.runners.dispatcher import stop_old_dispatchers
 from kata_components.runners.lease import hold_lease, lease_manifest
-from kata_components.runners.progress import OnProgress, Say
+from kata_components.runners.progress import Reporter
+from kata_components.runners.run import Run
 
 _CLUSTER_NAMESPACE: Final = "kube-system"
 _MOST_PREVIOUS: Final = 8
@@ -160,7 +161,7 @@ class UninstallRequest:
     abandoned: frozenset[str] = frozenset()
 
 
-async def end(api: KubeApi, ending: UninstallRequest, *, say: Say, on_progress: OnProgress) -> None:
+async def end(api: KubeApi, ending: UninstallRequest, reporter: Reporter) -> None:
     """Clean the nodes, then remove the Lease. Can be run again after any interruption.
 
     Raises:
@@ -183,9 +184,9 @@ async def end(api: KubeApi, ending: UninstallRequest, *, say: Say, on_progress: 
         return
     owner = Owner(ending.installation, ending.stack)
     if await _is_replaced(api, ending, lease):
-        say("a newer Installation of this stack has taken over; no node is touched")
+        reporter.message("a newer Installation of this stack has taken over; no node is touched")
         return
-    async with hold_lease(api, ending.namespace, name, owner=owner, say=say) as lock:
+    async with hold_lease(api, ending.namespace, name, owner=owner, reporter=reporter) as lock:
         if ending.cleanup:
             claim = Claim.parse(lease.metadata.annotation(names.CLAIM_ANNOTATION))
             follows = ending.cleanup.dispatcher_job is not None
@@ -197,8 +198,15 @@ async def end(api: KubeApi, ending: UninstallRequest, *, say: Say, on_progress: 
                 pace=cluster_cleanup.pace if follows else pulumi_cleanup.pace,
             )
             kind: JobKind | None = "cleanup" if follows else None
-            async with retired(api, ending.namespace, ending.suffix, like, lock, say, follows=kind):
-                await uninstall.run(api, lock, say=say, on_progress=on_progress)
+            run = Run(
+                api=api,
+                namespace=ending.namespace,
+                suffix=ending.suffix,
+                lease=lock,
+                reporter=reporter,
+            )
+            async with stop_old_dispatchers(run, like, follows=kind):
+                await uninstall.carry_out(run)
         lock.ends = True
 
 

@@ -23,10 +23,9 @@ from kata_components.planning.step import Action, Step
 from kata_components.runners import pulumi_cleanup
 from kata_components.runners.clock import timestamp
 from kata_components.runners.finished_jobs import delete_all, drop_jobs
-from kata_components.runners.lease import HeldLease
 from kata_components.runners.marking import written
-from kata_components.runners.progress import OnProgress, Say
 from kata_components.runners.pulumi_cleanup import NONE_CLEANED, Cleaned
+from kata_components.runners.run import Run
 
 DEAD_NODE_SECONDS: Final = 60.0
 """So long the end of an installation waits for nodes that are NotReady."""
@@ -39,15 +38,7 @@ of the last up."""
 class Pace(Protocol):
     """Carries out a cleanup plan, as `pulumi_cleanup.pace` does."""
 
-    async def __call__(
-        self,
-        api: KubeApi,
-        request: CleanupRequest,
-        planned: Plan,
-        lease: HeldLease,
-        say: Say,
-        on_progress: OnProgress,
-    ) -> Cleaned:
+    async def __call__(self, run: Run, request: CleanupRequest, planned: Plan) -> Cleaned:
         """Return when every node of the plan is settled."""
 
 
@@ -64,14 +55,7 @@ class Uninstall:
     abandoned: Collection[str] = ()
     pace: Pace = pulumi_cleanup.pace
 
-    async def run(
-        self,
-        api: KubeApi,
-        lease: HeldLease,
-        *,
-        say: Say,
-        on_progress: OnProgress,
-    ) -> None:
+    async def carry_out(self, run: Run) -> None:
         """Clean every node that has something of this installation, then remove all its per-node Jobs.
 
         Nodes that are NotReady are waited for, `DEAD_NODE_SECONDS` after all others are clean.
@@ -86,27 +70,29 @@ class Uninstall:
         """
         loop = asyncio.get_running_loop()
         began = loop.time()
-        await self._refuse_unknown(api)
-        planned = await self._plan(api)
+        await self._refuse_unknown(run.api)
+        planned = await self._plan(run.api)
         at_most = f", at most {self.request.parallelism} at a time" if planned.pending else ""
-        say(f"cleanup: {wording.counts(planned.counts)}{at_most}")
-        await self._rehearse(api, planned)
-        clean = functools.partial(self._clean, api, lease, say, on_progress)
+        run.reporter.message(f"cleanup: {wording.counts(planned.counts)}{at_most}")
+        await self._rehearse(run.api, planned)
+        clean = functools.partial(self._clean, run)
         cleaned = await clean(planned)
         done, deadline = {*cleaned.nodes}, loop.time() + DEAD_NODE_SECONDS
         if dead := self._dead(planned, cleaned):
-            say(
+            run.reporter.message(
                 f"waiting {DEAD_NODE_SECONDS:.0f}s for nodes that are NotReady: {wording.some(dead)}"
             )
         while self._dead(planned, cleaned) and not cleaned.failures and loop.time() < deadline:
             await asyncio.sleep(_LOOK_SECONDS)
-            planned = await until_answered(functools.partial(self._plan, api, done))
+            planned = await until_answered(functools.partial(self._plan, run.api, done))
             cleaned = await clean(planned) if planned.pending else NONE_CLEANED
             done |= {*cleaned.nodes}
         _refuse_leftovers(cleaned.failures, self._dead(planned, cleaned))
-        await self._abandon(api, _left_out(planned, cleaned), lease)
-        await delete_all(api, self.request.namespace, self.request.suffix, lease)
-        say(f"cleaned {wording.nodes(len(done))} in {wording.duration(loop.time() - began)}")
+        await self._abandon(run, _left_out(planned, cleaned))
+        await delete_all(run)
+        run.reporter.message(
+            f"cleaned {wording.nodes(len(done))} in {wording.duration(loop.time() - began)}"
+        )
 
     async def _refuse_unknown(self, api: KubeApi) -> None:
         """Refuse names to abandon that are no nodes: a typo would be waited for, and read about, all over again."""
@@ -132,23 +118,15 @@ class Uninstall:
         if refusals:
             raise GuardError("\n".join(refusals))
 
-    async def _clean(
-        self,
-        api: KubeApi,
-        lease: HeldLease,
-        say: Say,
-        on_progress: OnProgress,
-        planned: Plan,
-    ) -> Cleaned:
+    async def _clean(self, run: Run, planned: Plan) -> Cleaned:
         """Carry the plan out.
 
         If another one will follow, in this run or the next, it must not do these nodes again.
         """
-        cleaned = await self.pace(api, self.request, planned, lease, say, on_progress)
+        cleaned = await self.pace(run, self.request, planned)
         if cleaned.failures or self._dead(planned, cleaned):
-            namespace, suffix = self.request.namespace, self.request.suffix
             # An install Job, as one that failed leaves it, asks for a cleanup.
-            await drop_jobs(api, namespace, suffix, cleaned.nodes, lease, say, "install")
+            await drop_jobs(run, cleaned.nodes, "install")
         return cleaned
 
     async def _plan(self, api: KubeApi, done: Collection[str] = ()) -> Plan:
@@ -172,13 +150,14 @@ class Uninstall:
             step.node for step in _left_out(planned, cleaned) if step.node not in self.abandoned
         ]
 
-    async def _abandon(self, api: KubeApi, steps: Sequence[Step], lease: HeldLease) -> None:
+    async def _abandon(self, run: Run, steps: Sequence[Step]) -> None:
         work = CleanupWork(self.request)
         own = names.instance_label(self.request.suffix)
 
         async def release(step: Step) -> None:
             labels = {own: None} if step.keeps_label else {own: None, names.RUNTIME_LABEL: None}
-            await written(api, lease, step, work.done_annotations(step, timestamp()), labels)
+            marks = work.done_annotations(step, timestamp())
+            await written(run.api, run.lease, step, marks, labels)
 
         await run_bounded(CALLS_AT_ONCE, map(release, steps))
 

@@ -84,9 +84,7 @@ class InstallationProvider(ClusterProvider):
             log = ResourceLog(known.urn)
             session.run(
                 self.cluster,
-                lambda api: installation.end(
-                    api, known.uninstall_request(), say=log.say, on_progress=log.on_progress
-                ),
+                lambda api: installation.end(api, known.uninstall_request(), log),
                 left=session.DISPATCHED if known.dispatcher_job else session.PACED,
             )
 

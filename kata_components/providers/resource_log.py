@@ -14,17 +14,14 @@ _DONE: Final[Mapping[JobKind, str]] = {"install": "installed", "cleanup": "clean
 
 @dataclass(frozen=True)
 class ResourceLog:
-    """Messages and progress of the resource with that URN.
-
-    Its methods are what a run calls `say` and `on_progress`.
-    """
+    """The `Reporter` of a run on the resource with that URN."""
 
     urn: str
 
-    def say(self, text: str) -> None:
+    def message(self, text: str) -> None:
         """Show a message that stays."""
         engine.info(text, self.urn)
 
-    def on_progress(self, kind: JobKind, progress: Progress, seconds: float) -> None:
+    def progress(self, kind: JobKind, progress: Progress, seconds: float) -> None:
         """Show the progress of the run; the next call replaces it."""
         engine.status(report.progress_line(_DONE[kind], progress, seconds), self.urn)

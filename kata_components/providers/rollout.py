@@ -83,14 +83,10 @@ class RolloutProvider(ClusterProvider):
         """Plan again and carry the plan out; return the outputs."""
         log = ResourceLog(inputs.urn)
         with provider_errors("the rollout"):
-            work = functools.partial(
-                install, request=inputs.request, say=log.say, on_progress=log.on_progress
-            )
+            work = functools.partial(install, request=inputs.request, reporter=log)
             if inputs.dispatcher:
                 dispatched = functools.partial(cluster_install.install, job=inputs.dispatcher)
-                work = functools.partial(
-                    dispatched, request=inputs.request, say=log.say, on_progress=log.on_progress
-                )
+                work = functools.partial(dispatched, request=inputs.request, reporter=log)
             left = session.DISPATCHED if inputs.dispatcher else session.PACED
             done = session.run(self.cluster, work, left=left)
             failure = printable(done.failure)

@@ -26,10 +26,10 @@ from kata_components.planning.step import Step
 from kata_components.runners.clock import timestamp
 from kata_components.runners.diagnosis import explain, inspect
 from kata_components.runners.dispatcher import Dispatcher, Seen
-from kata_components.runners.lease import HeldLease
 from kata_components.runners.lookout import Lookout
 from kata_components.runners.marking import written
-from kata_components.runners.progress import OnProgress, Say, every
+from kata_components.runners.progress import every
+from kata_components.runners.run import Run
 
 
 async def matched(api: KubeApi, candidates: Iterable[Selectors]) -> dict[Selectors, set[str]]:
@@ -49,31 +49,22 @@ class Dispatching:
     makes it. `held_up` is the newest reason why the Job of a node does not get on, or did not.
     """
 
-    api: KubeApi
-    lease: HeldLease
-    namespace: str
-    suffix: str
+    run: Run
     kind: JobKind
     digest: str
     job: Mapping[str, Any]
     template: Mapping[str, Any]
-    say: Say
-    on_progress: OnProgress
     held_up: dict[str, Holdup] = field(default_factory=dict)
 
     @cached_property
     def dispatcher(self) -> Dispatcher:
         """The dispatchers of the installation."""
-        return Dispatcher(self.api, self.namespace, self.suffix, self.job, self.lease, self.say)
+        return Dispatcher(self.run, self.job)
 
     async def settle(self) -> Seen:
         """Wait until nothing works any more, stopping what does something else than this run."""
         async with self._shown(lambda: [job.node for job in self.dispatcher.seen.jobs(self.kind)]):
             return await self.dispatcher.settle(self.kind, self.digest)
-
-    async def run(self, runs: Sequence[Batch]) -> Seen:
-        """Run the dispatcher for each batch; return the Jobs there are at the end."""
-        return await self._run(runs)
 
     async def leave_traces(
         self, steps: Sequence[Step], traces: Callable[[Step, str], Changes]
@@ -83,7 +74,7 @@ class Dispatching:
         async def leave(step: Step) -> None:
             if left := traces(step, timestamp()):
                 # Gone, or another machine by now: its next plan starts afresh.
-                await written(self.api, self.lease, step, left)
+                await written(self.run.api, self.run.lease, step, left)
 
         await run_bounded(CALLS_AT_ONCE, map(leave, steps))
 
@@ -108,7 +99,16 @@ class Dispatching:
 
         Less those that have left the cluster.
         """
-        return await self._failures(steps, seen)
+        own_words = await self._own_words(seen)
+        known = seen.by_node(self.kind)
+        found = await asyncio.gather(
+            *(
+                self._failure(step, known.get(step.node), own_words)
+                for step in steps[: wording.SHOWN_NODES]
+            )
+        )
+        hidden = [Failure(step.node, "") for step in steps[wording.SHOWN_NODES :]]
+        return [failure for failure in found if failure] + hidden
 
     async def complaint(self, seen: Seen) -> str:
         """Return why the dispatcher has failed, empty when it has not.
@@ -120,10 +120,11 @@ class Dispatching:
 
     async def labelled(self) -> set[str]:
         """Return the nodes with the label by which the dispatcher itself marks this installation's nodes."""
-        nodes = await self.api.list_node_metadata(names.instance_label(self.suffix))
+        nodes = await self.run.api.list_node_metadata(names.instance_label(self.run.suffix))
         return {node.metadata.name for node in nodes}
 
-    async def _run(self, runs: Sequence[Batch]) -> Seen:
+    async def work_off(self, runs: Sequence[Batch]) -> Seen:
+        """Run the dispatcher for each batch; return the Jobs there are at the end."""
         nodes = [node for batch in runs for node in batch.nodes]
         async with self._shown(lambda: nodes) as show:
             for batch in runs:
@@ -146,15 +147,17 @@ class Dispatching:
 
         def show() -> None:
             counts = progress(nodes(), seen.seen.by_node(self.kind), self.kind, held)
-            notes = [note for note in (self.lease.trouble, *seen.notes) if note]
+            notes = [note for note in (self.run.lease.trouble, *seen.notes) if note]
             counts = replace(counts, holdups=(*notes, *counts.holdups))
-            self.on_progress(self.kind, counts, loop.time() - began)
+            self.run.reporter.progress(self.kind, counts, loop.time() - began)
 
         def at_work() -> list[NodeJob]:
             return [job for job in seen.seen.jobs(self.kind) if job.active]
 
         limit = self.template["spec"]["activeDeadlineSeconds"]
-        lookout = Lookout.of_node_jobs(self.api, self.namespace, self.suffix, self.template, limit)
+        lookout = Lookout.of_node_jobs(
+            self.run.api, self.run.namespace, self.run.suffix, self.template, limit
+        )
         tasks = [
             asyncio.create_task(every(show)),
             asyncio.create_task(lookout.watch(at_work, take)),
@@ -165,18 +168,6 @@ class Dispatching:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def _failures(self, steps: Sequence[Step], seen: Seen) -> list[Failure]:
-        own_words = await self._own_words(seen)
-        known = seen.by_node(self.kind)
-        found = await asyncio.gather(
-            *(
-                self._failure(step, known.get(step.node), own_words)
-                for step in steps[: wording.SHOWN_NODES]
-            )
-        )
-        hidden = [Failure(step.node, "") for step in steps[wording.SHOWN_NODES :]]
-        return [failure for failure in found if failure] + hidden
 
     async def _failure(self, step: Step, job: NodeJob | None, own_words: str) -> Failure | None:
         if job is None:
@@ -195,7 +186,7 @@ class Dispatching:
             )
         try:
             held_up = self.held_up.get(step.node)
-            result = await inspect(self.api, self.namespace, step, job, held_up)
+            result = await inspect(self.run.api, self.run.namespace, step, job, held_up)
         except ClusterError as error:
             return Failure(step.node, f"{job.failure}; {error}")
         return None if result.code is CommandStatus.GONE else Failure(step.node, result.text)
@@ -204,7 +195,7 @@ class Dispatching:
         ended = seen.dispatchers.get(self.kind)
         if ended is None or ended.state is not JobState.FAILED:
             return ""
-        words = await explain(self.api, self.namespace, ended.name) or ended.failure
+        words = await explain(self.run.api, self.run.namespace, ended.name) or ended.failure
         return f"; the dispatcher has failed: {words}"
 
 

@@ -23,8 +23,9 @@ from kata_components.runners.cluster import Dispatching, matched
 from kata_components.runners.dispatcher import Dispatcher
 from kata_components.runners.lease import hold_lease
 from kata_components.runners.marking import record
-from kata_components.runners.progress import OnProgress, Say
+from kata_components.runners.progress import Reporter
 from kata_components.runners.pulumi_cleanup import Cleaned
+from kata_components.runners.run import Run
 
 
 async def install_runs(api: KubeApi, selection: Selection, planned: Plan) -> list[Batch]:
@@ -49,9 +50,7 @@ async def install(
     api: KubeApi,
     request: InstallRequest,
     job: Mapping[str, Any],
-    *,
-    say: Say,
-    on_progress: OnProgress,
+    reporter: Reporter,
 ) -> Installed:
     """Plan and carry the plan out through the dispatcher, holding the Lease; return when it has ended.
 
@@ -68,48 +67,49 @@ async def install(
     """
     began = asyncio.get_running_loop().time()
     async with hold_lease(
-        api, request.namespace, names.base(request.suffix), owner=request.owner, say=say
+        api, request.namespace, names.base(request.suffix), owner=request.owner, reporter=reporter
     ) as lease:
-        work = Dispatching(
+        run = Run(
             api=api,
-            lease=lease,
             namespace=request.namespace,
             suffix=request.suffix,
+            lease=lease,
+            reporter=reporter,
+        )
+        work = Dispatching(
+            run=run,
             kind="install",
             digest=request.rules().digest,
             job=job,
             template=dispatcher_args.node_template(
                 request.job, request.node_timeout_seconds, request.mounted
             ),
-            say=say,
-            on_progress=on_progress,
         )
         await work.settle()
 
         async def clean(cleanup: CleanupRequest, planned: Plan) -> Cleaned:
-            return await cluster_cleanup.pace(api, cleanup, planned, lease, say, on_progress)
+            return await cluster_cleanup.pace(run, cleanup, planned)
 
         work_off = functools.partial(_work_off, work, request)
-        done = await carried_out(
-            api, request, lease, work_off=work_off, clean=clean, say=say, began=began
-        )
+        done = await carried_out(run, request, work_off=work_off, clean=clean, began=began)
         if not done.failure:
-            await _remove(work.dispatcher, say)
+            await _remove(work.dispatcher, reporter)
     return done
 
 
 async def _work_off(work: Dispatching, request: InstallRequest, planned: Plan) -> InstallResult:
     """Run the dispatcher for the plan, then mark what has succeeded."""
-    runs = await install_runs(work.api, request.selection, planned)
+    run = work.run
+    runs = await install_runs(run.api, request.selection, planned)
     if runs:
-        work.say(dispatcher_args.summary(runs, len(planned.pending)).strip())
+        run.reporter.message(dispatcher_args.summary(runs, len(planned.pending)).strip())
     wanted = InstallWork(request)
     stale = [step for step in planned.pending if step.needs_job and step.stale_job]
     await work.leave_traces(stale, wanted.superseded_annotations)
-    seen = await work.run(runs) if runs else await work.dispatcher.listed()
-    after = (await until_answered(lambda: preview(work.api, request))).plan
+    seen = await work.work_off(runs) if runs else await work.dispatcher.listed()
+    after = (await until_answered(lambda: preview(run.api, request))).plan
     ready = [step for step in after.pending if _only_needs_its_mark(step, after)]
-    recorded = await record(work.api, work.lease, ready, wanted)
+    recorded = await record(run.api, run.lease, ready, wanted)
     # Skipped by now: a taint came in between. Nodes that have left the cluster are in neither plan.
     settled = {step.node for step in ready} | {
         s.node for s in after.steps if s.action is Action.UP_TO_DATE
@@ -118,7 +118,7 @@ async def _work_off(work: Dispatching, request: InstallRequest, planned: Plan) -
     left = [step for step in planned.pending if step.node in behind]
     await work.note_failures(left, seen, wanted.failed_annotations)
     failures = [*recorded.failures, *await work.failures(left, seen)]
-    await tidy(work.api, request, after, recorded.done, work.lease, work.say)
+    await tidy(run, after, recorded.done)
     stayed = {step.node for step in planned.pending} <= {step.node for step in after.steps}
     complaint = await work.complaint(seen) if runs and stayed and not failures else ""
     # A node whose cleanup was cut off still had the mark.
@@ -138,9 +138,11 @@ def _only_needs_its_mark(step: Step, planned: Plan) -> bool:
     )
 
 
-async def _remove(dispatcher: Dispatcher, say: Say) -> None:
+async def _remove(dispatcher: Dispatcher, reporter: Reporter) -> None:
     """Remove what has done its work; failing is no failure of the rollout."""
     try:
         await dispatcher.remove()
     except ClusterError as error:
-        say(f"the dispatcher's Job could not be removed, the next rollout does it: {error}")
+        reporter.message(
+            f"the dispatcher's Job could not be removed, the next rollout does it: {error}"
+        )

@@ -5,11 +5,10 @@ from typing import Final
 
 from kata_components import names
 from kata_components.errors import ApiError
-from kata_components.kubernetes.api import KubeApi
 from kata_components.pacing.commands import CommandStatus, CreateJob, Result
 from kata_components.planning import node_jobs
 from kata_components.planning.node_work import NodeWork
-from kata_components.runners.lease import HeldLease
+from kata_components.runners.run import Run
 from kata_components.runners.traces import Traces
 
 _SERVER_ERROR: Final = 500
@@ -28,10 +27,10 @@ class Creator:
     repeated: the Job may be there, so that it is too late to leave it out.
     """
 
-    def __init__(self, api: KubeApi, work: NodeWork, lease: HeldLease, traces: Traces) -> None:
-        self._api = api
+    def __init__(self, run: Run, work: NodeWork, traces: Traces) -> None:
+        self._api = run.api
+        self._lease = run.lease
         self._work = work
-        self._lease = lease
         self._traces = traces
         self._unsure: set[CreateJob] = set()
         self._suspects: set[str] | None = None

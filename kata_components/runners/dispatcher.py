@@ -7,7 +7,6 @@ from typing import Any, Final
 
 from kata_components import names
 from kata_components.errors import ApiError, ClusterError, RolloutStoppedError, UnreachableError
-from kata_components.kubernetes.api import KubeApi
 from kata_components.kubernetes.objects import Job
 from kata_components.kubernetes.retry import RetryWindow, until_answered
 from kata_components.planning import node_jobs
@@ -15,9 +14,8 @@ from kata_components.planning.dispatcher_args import Batch, family, waiting_seco
 from kata_components.planning.node_jobs import JOB_KINDS, JobKind, NodeJob
 from kata_components.runners.diagnosis import explain
 from kata_components.runners.finished_jobs import delete_job, delete_jobs
-from kata_components.runners.lease import HeldLease
 from kata_components.runners.lookout import Lookout
-from kata_components.runners.progress import Say
+from kata_components.runners.run import Run
 from kata_components.runners.standstill import Standstill
 
 _TRIES: Final = 30
@@ -83,26 +81,18 @@ class Dispatcher:
     `seen` is what the last list showed, kept up to date while something is followed.
     """
 
-    def __init__(
-        self,
-        api: KubeApi,
-        namespace: str,
-        suffix: str,
-        like: Mapping[str, Any],
-        lease: HeldLease,
-        say: Say,
-    ) -> None:
-        self._api = api
-        self._lease = lease
-        self._namespace = namespace
-        self._suffix = suffix
+    def __init__(self, run: Run, like: Mapping[str, Any]) -> None:
+        self._run = run
+        self._api = run.api
+        self._lease = run.lease
+        self._namespace = run.namespace
+        self._suffix = run.suffix
         self._selector = family(like)
         self._stall_seconds = _STALLED_SECONDS + waiting_seconds(like)
-        self._say = say
         self._api_window = RetryWindow()
-        self._standstill = Standstill(say, lambda: lease.fresh)
+        self._standstill = Standstill(run)
         self._waiting = ""
-        self.seen = Seen(suffix)
+        self.seen = Seen(run.suffix)
 
     @property
     def notes(self) -> list[str]:
@@ -129,7 +119,7 @@ class Dispatcher:
 
     async def stop(self, kind: JobKind, job: NodeJob) -> None:
         """End a dispatcher at work: it starts nothing more, and the Jobs that run go on."""
-        self._say(
+        self._run.reporter.message(
             f"stopping the {kind} dispatcher of digest {job.digest or 'unknown'}; Jobs that run go on"
         )
         await until_answered(
@@ -262,7 +252,7 @@ class Dispatcher:
             left += [job for its_kind, job in seen.dispatchers.items() if its_kind == kind]
             if not left:
                 return
-            await delete_jobs(self._api, self._namespace, self._lease, left)
+            await delete_jobs(self._run, left)
         raise self._stopped("Jobs of an earlier run are not gone")
 
     async def _create(self, manifest: Mapping[str, Any]) -> None:
@@ -287,21 +277,14 @@ class Dispatcher:
 
 
 @contextlib.asynccontextmanager
-async def retired(
-    api: KubeApi,
-    namespace: str,
-    suffix: str,
-    like: Mapping[str, Any],
-    lease: HeldLease,
-    say: Say,
-    *,
-    follows: JobKind | None = None,
+async def stop_old_dispatchers(
+    run: Run, like: Mapping[str, Any], *, follows: JobKind | None = None
 ) -> AsyncIterator[None]:
     """Stop the dispatchers that an earlier run has left at work, and remove them when the work inside has gone well.
 
     Those of the kind that the work itself `follows` are left to it, and removed in the end.
     """
-    dispatcher = Dispatcher(api, namespace, suffix, like, lease, say)
+    dispatcher = Dispatcher(run, like)
     found = (await dispatcher.listed()).dispatchers
     for kind, job in found.items():
         if job.active and kind != follows:

@@ -5,13 +5,13 @@ It decides nothing: commands become calls, answers and events go back.
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
 from kata_components import names
 from kata_components.errors import ApiError, ClusterError, UnreachableError
-from kata_components.kubernetes.api import CALLS_AT_ONCE, KubeApi
+from kata_components.kubernetes.api import CALLS_AT_ONCE
 from kata_components.kubernetes.concurrency import first
 from kata_components.kubernetes.retry import RetryWindow
 from kata_components.pacing.commands import (
@@ -30,17 +30,16 @@ from kata_components.pacing.commands import (
 from kata_components.pacing.holdup import Holdup
 from kata_components.pacing.node_run import Phase
 from kata_components.pacing.pacer import Pacer
-from kata_components.pacing.progress import Progress
 from kata_components.planning import node_jobs
 from kata_components.planning.node_jobs import NodeJob
 from kata_components.planning.node_work import NodeWork
 from kata_components.runners.clock import timestamp
 from kata_components.runners.creating import Creator
 from kata_components.runners.diagnosis import inspect, name_taken
-from kata_components.runners.lease import HeldLease
 from kata_components.runners.lookout import Lookout
 from kata_components.runners.marking import is_still_there
-from kata_components.runners.progress import Say, every
+from kata_components.runners.progress import every
+from kata_components.runners.run import Run
 from kata_components.runners.standstill import Standstill
 from kata_components.runners.traces import Traces
 
@@ -59,31 +58,28 @@ _DOING: Final[Mapping[type[Command], str]] = {
 
 
 class Executor:
-    """One run of one pacer. `on_progress` is called again and again while it runs."""
+    """Carries out the commands of one pacer."""
 
     def __init__(
         self,
-        api: KubeApi,
+        run: Run,
         pacer: Pacer,
         work: NodeWork,
-        lease: HeldLease,
-        *,
-        say: Say,
-        on_progress: Callable[[Progress], None],
     ) -> None:
-        self._api = api
+        self._run = run
+        self._api = run.api
         self._pacer = pacer
         self._work = work
-        self._lease = lease
-        self._on_progress = on_progress
-        self._traces = Traces(api, work)
-        self._creator = Creator(api, work, lease, self._traces)
+        self._lease = run.lease
+        self._traces = Traces(run.api, work)
+        self._creator = Creator(run, work, self._traces)
+        self._began = asyncio.get_running_loop().time()
         self._changed = asyncio.Event()
         self._watch: asyncio.Task[None] | None = None
         self._window = RetryWindow()
         self._calls_window = RetryWindow()
         self._watch_window = RetryWindow()
-        self._standstill = Standstill(say, lambda: lease.fresh)
+        self._standstill = Standstill(run)
         self._closing = False
         # The renewal of the Lease must not queue behind writes that an admission webhook holds up.
         self._calls = asyncio.Semaphore(CALLS_AT_ONCE)
@@ -133,9 +129,11 @@ class Executor:
                     await self._changed.wait()
 
     def _tell_progress(self) -> None:
-        progress = self._pacer.progress(asyncio.get_running_loop().time())
+        now = asyncio.get_running_loop().time()
+        progress = self._pacer.progress(now)
         notes = [note for note in (self._lease.trouble, *self._standstill.notes) if note]
-        self._on_progress(replace(progress, holdups=(*notes, *progress.holdups)))
+        shown = replace(progress, holdups=(*notes, *progress.holdups))
+        self._run.reporter.progress(self._work.stamp.kind, shown, now - self._began)
 
     def _at_work(self) -> list[NodeJob]:
         """Return the Jobs in which nodes of this run are."""

@@ -13,8 +13,8 @@ from kata_components.kubernetes.concurrency import run_bounded
 from kata_components.kubernetes.retry import until_answered
 from kata_components.planning import node_jobs
 from kata_components.planning.node_jobs import JobKind, JobState, NodeJob
-from kata_components.runners.lease import HeldLease
-from kata_components.runners.progress import Say
+from kata_components.runners.progress import Reporter
+from kata_components.runners.run import Run
 
 
 async def delete_job(api: KubeApi, namespace: str, job: NodeJob) -> None:
@@ -26,46 +26,38 @@ async def delete_job(api: KubeApi, namespace: str, job: NodeJob) -> None:
             raise
 
 
-async def delete_jobs(
-    api: KubeApi, namespace: str, lease: HeldLease, doomed: Iterable[NodeJob]
-) -> None:
-    """Delete those very Jobs, less those that still run; the caller keeps the Lease."""
+async def delete_jobs(run: Run, doomed: Iterable[NodeJob]) -> None:
+    """Delete those very Jobs, less those that still run."""
     finished = (job for job in doomed if not job.active)
     await run_bounded(
-        CALLS_AT_ONCE, (lease.when_fresh(delete_job(api, namespace, job)) for job in finished)
+        CALLS_AT_ONCE,
+        (run.lease.when_fresh(delete_job(run.api, run.namespace, job)) for job in finished),
     )
 
 
-async def delete_all(api: KubeApi, namespace: str, suffix: str, lease: HeldLease) -> None:
-    """Delete all per-node Jobs of an installation; the caller keeps the Lease.
+async def delete_all(run: Run) -> None:
+    """Delete all per-node Jobs of an installation.
 
     One request may take longer than an API server gives it, and the next goes on from there.
 
     Raises:
         ClusterError: the API server goes on refusing it.
     """
-    await until_answered(
-        lambda: lease.when_fresh(api.delete_jobs(namespace, node_jobs.selector(suffix)))
-    )
+    every = node_jobs.selector(run.suffix)
+    await until_answered(lambda: run.lease.when_fresh(run.api.delete_jobs(run.namespace, every)))
 
 
 @contextlib.contextmanager
-def leaving_what_cannot_be_removed(say: Say) -> Iterator[None]:
-    """Tell that removing Jobs has failed, and go on."""
+def leaving_what_cannot_be_removed(reporter: Reporter) -> Iterator[None]:
+    """Report that removing Jobs has failed, and go on."""
     try:
         yield
     except ClusterError as error:
-        say(f"finished Jobs could not be removed, the next run does it: {error}")
+        reporter.message(f"finished Jobs could not be removed, the next run does it: {error}")
 
 
 async def remove_succeeded(
-    api: KubeApi,
-    namespace: str,
-    suffix: str,
-    kind: JobKind,
-    lease: HeldLease,
-    found: Iterable[NodeJob],
-    done: Set[str],
+    run: Run, kind: JobKind, found: Iterable[NodeJob], done: Set[str]
 ) -> None:
     """Remove the succeeded Jobs of a kind from the nodes that are `done`, with one request as a rule.
 
@@ -77,27 +69,19 @@ async def remove_succeeded(
     # One that still runs may succeed before the request below: then its node must keep it.
     alone = all(job.node in done or job.state is JobState.FAILED for job in of_kind)
     if finished and alone:
-        selector = node_jobs.selector(suffix, kind)
-        await lease.when_fresh(
-            api.delete_jobs(namespace, selector, field_selector="status.successful=1")
+        selector = node_jobs.selector(run.suffix, kind)
+        await run.lease.when_fresh(
+            run.api.delete_jobs(run.namespace, selector, field_selector="status.successful=1")
         )
     else:
-        await delete_jobs(api, namespace, lease, finished)
+        await delete_jobs(run, finished)
 
 
-async def drop_jobs(
-    api: KubeApi,
-    namespace: str,
-    suffix: str,
-    nodes: Collection[str],
-    lease: HeldLease,
-    say: Say,
-    *kinds: JobKind,
-) -> None:
+async def drop_jobs(run: Run, nodes: Collection[str], *kinds: JobKind) -> None:
     """Remove the finished Jobs of nodes that were cleaned, of all kinds when none is named: nothing is to explain."""
     cleaned = set(nodes)
-    with leaving_what_cannot_be_removed(say):
-        listed = await api.list_jobs(namespace, node_jobs.selector(suffix, *kinds))
+    with leaving_what_cannot_be_removed(run.reporter):
+        listed = await run.api.list_jobs(run.namespace, node_jobs.selector(run.suffix, *kinds))
         found = [job for job in map(node_jobs.observed, listed.items) if job.node in cleaned]
         for kind in node_jobs.JOB_KINDS:
-            await delete_jobs(api, namespace, lease, [job for job in found if job.kind == kind])
+            await delete_jobs(run, [job for job in found if job.kind == kind])

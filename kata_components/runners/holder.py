@@ -11,7 +11,7 @@ from kata_components.errors import LeaseHeldError
 from kata_components.foreign import bounded
 from kata_components.kubernetes.api import KubeApi
 from kata_components.kubernetes.objects import Lease
-from kata_components.runners.progress import Say
+from kata_components.runners.progress import Reporter
 
 DURATION_SECONDS: Final = 15
 """So long a run that renews its Lease no more is believed to be alive."""
@@ -32,7 +32,7 @@ def holder_identity() -> str:
     return f"{user}@{socket.gethostname()} (pid {os.getpid()}, run {_RUN})"
 
 
-async def when_free(api: KubeApi, namespace: str, name: str, say: Say) -> Lease:
+async def when_free(api: KubeApi, namespace: str, name: str, reporter: Reporter) -> Lease:
     """Return the Lease once nobody holds it: at once, or when its holder has not renewed it for its duration.
 
     Raises:
@@ -45,7 +45,7 @@ async def when_free(api: KubeApi, namespace: str, name: str, say: Say) -> Lease:
     seconds = min(
         (lease.spec and lease.spec.lease_duration_seconds) or DURATION_SECONDS, _LONGEST_SECONDS
     )
-    say(
+    reporter.message(
         f"the Lease {namespace}/{name} is held by {_holding(lease)}; waiting {seconds} s to see whether that run is "
         "alive"
     )

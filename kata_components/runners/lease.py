@@ -24,7 +24,7 @@ from kata_components.planning import ownership
 from kata_components.planning.ownership import Owner
 from kata_components.runners.clock import elapsed, hour_before, timestamp
 from kata_components.runners.holder import DURATION_SECONDS, alive, holder_identity, when_free
-from kata_components.runners.progress import Say
+from kata_components.runners.progress import Reporter
 
 RENEW_SECONDS: Final = 7.0
 _RETRY_SECONDS: Final = 1.0
@@ -280,7 +280,7 @@ async def hold_lease(
     name: str,
     *,
     owner: Owner,
-    say: Say,
+    reporter: Reporter,
     clock: Callable[[], float] = elapsed,
 ) -> AsyncIterator[HeldLease]:
     """Hold the lock of an installation, whose Lease exists already, and renew it for the whole block.
@@ -292,7 +292,7 @@ async def hold_lease(
         LeaseHeldError: another run holds it and is alive.
         RolloutStoppedError: it was lost.
     """
-    free = await when_free(api, namespace, name, say)
+    free = await when_free(api, namespace, name, reporter)
     ownership.insist(free, owner)
     # As with renewals: counted from before the request.
     asked = clock()

@@ -1,26 +1,29 @@
-"""What a run tells the one who started it."""
+"""What a run reports to whoever started it."""
 
 import asyncio
 from collections.abc import Callable
-from typing import Final, NoReturn
+from typing import Final, NoReturn, Protocol
 
 from kata_components.pacing.progress import Progress
 from kata_components.planning.node_jobs import JobKind
-
-Say = Callable[[str], None]
-"""Takes a message: one or more complete lines that stay."""
-
-OnProgress = Callable[[JobKind, Progress, float], None]
-"""Takes what is done to nodes, how far they are and for how many seconds it has gone on; called
-again and again."""
 
 _OFTEN_SECONDS: Final = 1.0
 _SELDOM_SECONDS: Final = 10.0
 _YOUNG_SECONDS: Final = 60.0
 
 
+class Reporter(Protocol):
+    """Shows messages and progress to the user."""
+
+    def message(self, text: str) -> None:
+        """Show a message that stays: one or more complete lines."""
+
+    def progress(self, kind: JobKind, progress: Progress, seconds: float) -> None:
+        """Show how far the Jobs of a kind are after these seconds; called periodically."""
+
+
 async def every(tell: Callable[[], None]) -> NoReturn:
-    """Tell every second at first, then every ten: where the output is no terminal, each time is a line of a log."""
+    """Call every second for the first minute, then every ten: without a terminal, each call is a line in a log."""
     clock = asyncio.get_running_loop().time
     began = clock()
     while True:

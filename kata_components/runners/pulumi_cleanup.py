@@ -1,20 +1,17 @@
 """Cleanup: takes an installation off nodes, paced."""
 
-import asyncio
 from dataclasses import dataclass
 from typing import Final
 
-from kata_components.kubernetes.api import KubeApi
 from kata_components.pacing.limits import FailureBudget
 from kata_components.pacing.node_run import Phase
 from kata_components.pacing.pacer import Pacer
-from kata_components.pacing.progress import Failure, Progress
+from kata_components.pacing.progress import Failure
 from kata_components.planning.node_work import CleanupWork
 from kata_components.planning.plan import Plan
 from kata_components.planning.requests import CleanupRequest
 from kata_components.runners.executor import Executor
-from kata_components.runners.lease import HeldLease
-from kata_components.runners.progress import OnProgress, Say
+from kata_components.runners.run import Run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,14 +26,7 @@ class Cleaned:
 NONE_CLEANED: Final = Cleaned(nodes=[], failures=[], skipped=[])
 
 
-async def pace(
-    api: KubeApi,
-    request: CleanupRequest,
-    planned: Plan,
-    lease: HeldLease,
-    say: Say,
-    on_progress: OnProgress,
-) -> Cleaned:
+async def pace(run: Run, request: CleanupRequest, planned: Plan) -> Cleaned:
     """Carry out a cleanup plan; return when every node of it is settled.
 
     Raises:
@@ -51,13 +41,7 @@ async def pace(
         budget=FailureBudget(),
         node_timeout_seconds=request.node_timeout_seconds,
     )
-    loop = asyncio.get_running_loop()
-    began = loop.time()
-
-    def show(progress: Progress) -> None:
-        on_progress("cleanup", progress, loop.time() - began)
-
-    await Executor(api, pacer, CleanupWork(request), lease, say=say, on_progress=show).run()
+    await Executor(run, pacer, CleanupWork(request)).run()
     return Cleaned(
         nodes=pacer.nodes.within(Phase.DONE),
         failures=pacer.nodes.failures,

@@ -1,12 +1,11 @@
 """Requests of one kind that get nowhere although the API server answers others: said, and in the end given up."""
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
 from kata_components.errors import RolloutStoppedError
-from kata_components.runners.progress import Say
+from kata_components.runners.run import Run
 from kata_components.wording import duration
 
 SAY_SECONDS: Final = 60.0
@@ -28,12 +27,11 @@ class _Failing:
 class Standstill:
     """The kinds of requests of one run that fail, each since its last success.
 
-    `is_awake` says whether the Lease is renewed: while it is not, the API server is out of reach,
-    and who keeps the Lease sees to that.
+    While the Lease is stale the API server is out of reach: then nothing counts, and the Lease ends
+    the run.
     """
 
-    say: Say
-    is_awake: Callable[[], bool]
+    run: Run
     _kinds: dict[str, _Failing] = field(default_factory=dict)
     _moved: float = field(default_factory=lambda: asyncio.get_running_loop().time())
 
@@ -44,7 +42,7 @@ class Standstill:
             RolloutStoppedError: none of its kind, and nothing else, has got on for minutes.
         """
         now = asyncio.get_running_loop().time()
-        if not self.is_awake():
+        if not self.run.lease.fresh:
             self._kinds.pop(kind, None)
             return
         known = self._kinds.get(kind)
@@ -53,7 +51,7 @@ class Standstill:
         known.last, known.text = now, text
         if now - known.since >= SAY_SECONDS and not known.said:
             known.said = True
-            self.say(
+            self.run.reporter.message(
                 f"{self._told(kind, known)}; it is tried again, and given up after {duration(GIVE_UP_SECONDS)}"
             )
         if now - max(known.since, self._moved) >= GIVE_UP_SECONDS:

@@ -119,20 +119,20 @@ def take_lease(on: Cluster, holder: str, duration: int = 15) -> None:
 
 @dataclass
 class Told:
-    """What a run said and how far it was, second by second."""
+    """The reporter of a run: what it said, and how far it was second by second."""
 
     lines: list[str] = field(default_factory=list)
-    progress: list[Progress] = field(default_factory=list)
+    shown: list[Progress] = field(default_factory=list)
     stages: list[JobKind] = field(default_factory=list)
     """Which stage each of these is about."""
     seconds: float = 0.0
 
-    def say(self, text: str) -> None:
+    def message(self, text: str) -> None:
         self.lines.append(text)
 
-    def on_progress(self, stage: JobKind, progress: Progress, seconds: float) -> None:
-        self.stages.append(stage)
-        self.progress.append(progress)
+    def progress(self, kind: JobKind, progress: Progress, seconds: float) -> None:
+        self.stages.append(kind)
+        self.shown.append(progress)
         self.seconds = seconds
 
 
@@ -145,6 +145,6 @@ async def roll_out(api: FakeKubeApi, wanted: InstallRequest, told: Told | None =
     found = await preview(api, wanted)
     assert not found.refusals
     try:
-        return await install(api, wanted, say=told.say, on_progress=told.on_progress)
+        return await install(api, wanted, told)
     finally:
         assert not api.cluster.violations

@@ -12,7 +12,8 @@ from kata_components.kubernetes.api import KubeApi
 from kata_components.operations import install, installation
 from kata_components.runners import cluster_install
 from kata_components.runners.lease import HeldLease, hold_lease
-from tests.model.installation import LEASE, NAMESPACE, OWNER
+from kata_components.runners.progress import Reporter
+from tests.model.installation import LEASE, NAMESPACE, OWNER, Told
 from tests.model.virtual_loop import now
 
 
@@ -24,10 +25,10 @@ def virtual_lease(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def holding(
-    api: KubeApi, *, clock: Callable[[], float] = now, say: Callable[[str], None] = print
+    api: KubeApi, *, clock: Callable[[], float] = now, reporter: Reporter | None = None
 ) -> AbstractAsyncContextManager[HeldLease]:
     """Hold the Lease of the model's installation, as a run does."""
-    return hold_lease(api, NAMESPACE, LEASE, owner=OWNER, say=say, clock=clock)
+    return hold_lease(api, NAMESPACE, LEASE, owner=OWNER, reporter=reporter or Told(), clock=clock)
 
 
 async def stopped(run: Coroutine[Any, Any, Any]) -> tuple[str, float]:

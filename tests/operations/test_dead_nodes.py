@@ -34,7 +34,7 @@ def set_ready(on: Cluster, status: str) -> None:
 
 async def end(api: FakeKubeApi, told: Told | None = None) -> None:
     told = told or Told()
-    await installation.end(api, ENDING, say=told.say, on_progress=told.on_progress)
+    await installation.end(api, ENDING, told)
 
 
 @pytest.mark.parametrize(("call", "failures"), [("", 0), ("list_jobs", 1), ("delete_job", 1)])

@@ -47,7 +47,7 @@ def test_progress_says_what_is_done_to_the_nodes() -> None:
     on.add_nodes("node-new")
     simulate(roll_out(FakeKubeApi(on), deselecting(), told))
     assert [stage for stage, _ in groupby(told.stages)] == ["install", "cleanup"]
-    assert told.progress[-1].total == 2
+    assert told.shown[-1].total == 2
 
 
 def test_deselected_nodes_wait_while_an_install_has_failed() -> None:

@@ -182,15 +182,15 @@ def test_a_name_that_a_foreign_job_has_fails_the_node_and_says_where_to_look() -
 def test_progress_is_told_every_second_and_ends_complete() -> None:
     told = Told()
     done = simulate(roll_out(FakeKubeApi(cluster(6)), request(), told))
-    assert len(told.progress) >= int(done.outcome.seconds)
-    assert (told.progress[-1].done, told.progress[-1].remaining) == (6, 0)
-    assert [p.done for p in told.progress] == sorted(p.done for p in told.progress)
+    assert len(told.shown) >= int(done.outcome.seconds)
+    assert (told.shown[-1].done, told.shown[-1].remaining) == (6, 0)
+    assert [p.done for p in told.shown] == sorted(p.done for p in told.shown)
 
 
 def test_progress_of_a_long_rollout_is_told_less_often() -> None:
     told = Told()
     simulate(roll_out(FakeKubeApi(cluster(1, job_seconds=600.0)), request(), told))
-    assert 60 + 54 <= len(told.progress) <= 60 + 58
+    assert 60 + 54 <= len(told.shown) <= 60 + 58
 
 
 def test_adopted_nodes_are_marked_without_a_job() -> None:

@@ -51,7 +51,7 @@ async def end(
     on: Cluster, ending: UninstallRequest = ENDING, told: Told | None = None
 ) -> FakeKubeApi:
     api, told = FakeKubeApi(on), told or Told()
-    await installation.end(api, ending, say=told.say, on_progress=told.on_progress)
+    await installation.end(api, ending, told)
     assert on.violations == []
     return api
 
@@ -179,9 +179,7 @@ def test_end_goes_on_after_a_kill() -> None:
 
     async def killed_and_again() -> None:
         first = FakeKubeApi(on)
-        task = asyncio.create_task(
-            installation.end(first, ENDING, say=Told().say, on_progress=Told().on_progress)
-        )
+        task = asyncio.create_task(installation.end(first, ENDING, Told()))
         await asyncio.sleep(6.0)
         first.dead = True
         await end(on)
@@ -207,9 +205,7 @@ def test_half_cleaned_node_is_installed_again_when_its_next_try_is_cut_off() -> 
             await end(on)
         # Its Job takes the label first, and has failed later.
         del on.nodes[node]["metadata"]["labels"][names.RUNTIME_LABEL]
-        second = installation.end(
-            KilledBetweenTheJobs(on), ENDING, say=Told().say, on_progress=Told().on_progress
-        )
+        second = installation.end(KilledBetweenTheJobs(on), ENDING, Told())
         task = asyncio.create_task(second)
         await asyncio.sleep(60.0)
         task.cancel()

@@ -94,10 +94,6 @@ def test_a_destroy_whose_pods_could_not_be_made_begins_nothing() -> None:
     on.starts.clear()
     enforce(on, "baseline")
     with pytest.raises(GuardError, match="enforces the Pod Security Standard baseline"):
-        simulate(
-            installation.end(
-                FakeKubeApi(on), ENDING, say=Told().say, on_progress=Told().on_progress
-            )
-        )
+        simulate(installation.end(FakeKubeApi(on), ENDING, Told()))
     assert on.starts == []
     assert len(on.marked()) == 3

@@ -71,7 +71,7 @@ def test_cleaning_one_leaves_the_label_that_the_other_needs() -> None:
     ending: UninstallRequest = replace(
         ENDING, suffix="b", installation=OTHER, cleanup=replace(CLEANUP, suffix="b", parallelism=4)
     )
-    simulate(installation.end(FakeKubeApi(on), ending, say=told.say, on_progress=told.on_progress))
+    simulate(installation.end(FakeKubeApi(on), ending, told))
     assert on.marked("b") == []
     labelled = [
         name for name, node in on.nodes.items() if names.RUNTIME_LABEL in node["metadata"]["labels"]

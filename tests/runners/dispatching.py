@@ -80,8 +80,7 @@ async def up(
             api,
             replace(request(wanted, existing), cleanup=cleanup),
             job,
-            say=told.say,
-            on_progress=told.on_progress,
+            told,
         )
     finally:
         assert not api.cluster.violations
@@ -111,7 +110,7 @@ async def destroy(
         cleanup=cleanup_request(wanted),
     )
     try:
-        await installation.end(api, ending, say=told.say, on_progress=told.on_progress)
+        await installation.end(api, ending, told)
     finally:
         assert not api.cluster.violations
 

@@ -19,6 +19,7 @@ from kata_components.planning.node_jobs import JobState
 from kata_components.planning.step import Action, Step
 from kata_components.runners.cluster import settled
 from kata_components.runners.dispatcher import Dispatcher, Seen
+from kata_components.runners.run import Run
 from tests.model.fake_api import FakeKubeApi, unreachable
 from tests.model.installation import NAMESPACE, Told, cluster, roll_out
 from tests.model.virtual_lease import holding
@@ -43,7 +44,7 @@ def test_every_node_gets_one_job_and_its_mark_and_nothing_is_left() -> None:
     assert told_nodes(on) == [f"{NARROWED},katacontainers.io/kata-runtime!=true"]
     assert on.most_active == 3
     assert on.jobs == {}
-    assert (told.progress[-1].done, told.progress[-1].total) == (7, 7)
+    assert (told.shown[-1].done, told.shown[-1].total) == (7, 7)
 
 
 def test_only_newcomers_get_a_job() -> None:
@@ -287,7 +288,8 @@ def test_job_that_still_works_is_waited_for_before_a_dispatcher_gets_its_node() 
         async with holding(api) as lease:
             # Between two batches of one run, or by hand.
             on.create_job(NAMESPACE, template | {"metadata": working})
-            made = Dispatcher(api, NAMESPACE, "", job, lease, Told().say)
+            run = Run(api=api, namespace=NAMESPACE, suffix="", lease=lease, reporter=Told())
+            made = Dispatcher(run, job)
             return await made.run("install", job, batch)
 
     seen = simulate(story())

@@ -29,7 +29,7 @@ def first_told(told: Told, text: str) -> int:
     """
     return next(
         second
-        for second, progress in enumerate(told.progress, 1)
+        for second, progress in enumerate(told.shown, 1)
         if text in " ".join(progress.holdups)
     )
 

@@ -120,7 +120,7 @@ def test_removal_of_all_jobs_in_the_end_is_asked_for_again_when_the_server_takes
         ApiError(504, "Timeout", "request did not complete within 60s"),
         fake_api.unreachable(),
     )
-    simulate(installation.end(api, ENDING, say=told.say, on_progress=told.on_progress))
+    simulate(installation.end(api, ENDING, told))
     assert (on.jobs, on.leases) == ({}, {})
     assert told.lines[-1].startswith("cleaned 3 nodes in ")
 
@@ -130,7 +130,7 @@ def test_removal_of_all_jobs_that_is_refused_for_good_leaves_the_lease() -> None
     api, told = FakeKubeApi(on), Told()
     api.refuse("delete_jobs", fake_api.denied_by_admission())
     with pytest.raises(ApiError, match="denied the request"):
-        simulate(installation.end(api, ENDING, say=told.say, on_progress=told.on_progress))
+        simulate(installation.end(api, ENDING, told))
     assert on.leases
 
 

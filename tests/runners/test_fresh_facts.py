@@ -51,7 +51,7 @@ def test_nodes_that_turn_not_ready_before_their_turn_are_left_out_and_are_no_fai
     )
     assert not set(lost) & set(on.starts)
     assert told.seconds < 60
-    assert told.progress[-1].skipped == 6
+    assert told.shown[-1].skipped == 6
     assert any("node-20 (node is NotReady)" in line for line in told.lines)
     set_ready(on, "True", *lost)
     assert simulate(roll_out(FakeKubeApi(on), request())).outcome.installed == 6
@@ -143,7 +143,7 @@ def test_a_node_that_dies_while_others_are_cleaned_is_waited_for(back: bool) -> 
         loop.call_later(2.0, set_ready, on, "Unknown", "node-05")
         if back:
             loop.call_later(30.0, set_ready, on, "True", "node-05")
-        await installation.end(FakeKubeApi(on), ENDING, say=told.say, on_progress=told.on_progress)
+        await installation.end(FakeKubeApi(on), ENDING, told)
 
     if back:
         simulate(story())
@@ -156,9 +156,7 @@ def test_a_node_that_dies_while_others_are_cleaned_is_waited_for(back: bool) -> 
             simulate(story())
         assert on.marked() == ["node-05"]
         gives_up = replace(ENDING, abandoned=frozenset({"node-05"}))
-        simulate(
-            installation.end(FakeKubeApi(on), gives_up, say=told.say, on_progress=told.on_progress)
-        )
+        simulate(installation.end(FakeKubeApi(on), gives_up, told))
         assert (on.marked(), on.leases) == ([], {})
 
 
@@ -225,9 +223,7 @@ def test_the_next_run_waits_for_a_pod_that_ends_behind_its_failed_job(stage: str
         if stage == "install":
             await roll_out(FakeKubeApi(on), request())
         else:
-            await installation.end(
-                FakeKubeApi(on), ENDING, say=Told().say, on_progress=Told().on_progress
-            )
+            await installation.end(FakeKubeApi(on), ENDING, Told())
 
     simulate(story())
     assert (len(on.starts), beside) == (2, [])

@@ -36,7 +36,7 @@ def test_dead_holder_is_replaced_after_one_duration_without_renewal() -> None:
     take_lease(on, "ben@laptop (pid 7)")
 
     async def take_over() -> float:
-        async with holding(FakeKubeApi(on), say=told.say):
+        async with holding(FakeKubeApi(on), reporter=told):
             assert on.leases[LEASE]["spec"]["holderIdentity"] == holder_identity()
             return now()
 

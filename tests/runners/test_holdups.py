@@ -57,7 +57,7 @@ def expire(on: Cluster) -> tuple[float, Happening]:
 
 def row(told: Told, at: float) -> str:
     """Return what the row showed at a second of the run: it is told once a second in the first minute."""
-    return report.progress_line("installed", told.progress[round(at) - 1], at)
+    return report.progress_line("installed", told.shown[round(at) - 1], at)
 
 
 def set_ready(on: Cluster, status: str, message: str = "") -> None:
@@ -179,7 +179,7 @@ def test_a_node_that_was_not_ready_when_it_was_to_be_attempted_holds_nothing_up(
     set_ready(on, "False", "container runtime is down")
     rolled_out(on, (600.0, lambda: on.end_job(JOB)), told=told, wanted=request(not_ready="attempt"))
     assert "node-00: the node is NotReady: container runtime is down" in row(told, 58)
-    assert sum(progress.done == 5 for progress in told.progress) > 30
+    assert sum(progress.done == 5 for progress in told.shown) > 30
 
 
 def test_a_taint_that_evicts_the_pods_of_a_job_is_named() -> None:
@@ -244,7 +244,7 @@ def test_an_api_server_that_is_out_of_reach_is_told_on_the_row() -> None:
     rolled_out(on, (8.0, gone), told=told, api=api)
     assert "the API server has been out of reach since " in row(told, 40)
     assert "connection refused" in row(told, 40)
-    assert "out of reach" not in report.progress_line("installed", told.progress[-1], 1.0)
+    assert "out of reach" not in report.progress_line("installed", told.shown[-1], 1.0)
 
 
 def test_a_cleanup_that_is_stuck_says_so_too() -> None:
@@ -255,12 +255,12 @@ def test_a_cleanup_that_is_stuck_says_so_too() -> None:
     async def story() -> None:
         job = "kata-deploy-cleanup-node-00"
         asyncio.get_running_loop().call_later(80.0, on.end_job, job)
-        await installation.end(FakeKubeApi(on), ENDING, say=told.say, on_progress=told.on_progress)
+        await installation.end(FakeKubeApi(on), ENDING, told)
 
     simulate(story())
     assert any(
         "stage artifacts cannot start: ImagePullBackOff" in text
-        for p in told.progress
+        for p in told.shown
         for text in p.holdups
     )
 

@@ -24,7 +24,7 @@ Run = Callable[[FakeKubeApi], Coroutine[Any, Any, Any]]
 
 async def end(api: FakeKubeApi) -> None:
     told = Told()
-    await installation.end(api, ENDING, say=told.say, on_progress=told.on_progress)
+    await installation.end(api, ENDING, told)
 
 
 def empty() -> Cluster:

@@ -106,9 +106,7 @@ def test_what_never_succeeds_ends_as_a_stop_that_can_be_resumed(
     assert len(said) == 1
     assert re.search(r" for 1m[0-4]\ds: ", said[0])
     assert any(
-        f"not let this run {doing}" in text
-        for progress in told.progress
-        for text in progress.holdups
+        f"not let this run {doing}" in text for progress in told.shown for text in progress.holdups
     )
     assert len(api.asked) < 3000
 
@@ -118,7 +116,7 @@ def test_what_succeeds_again_goes_on(call: str, error: Exception, doing: str) ->
     told, api = Told(), failing(call, error, until=200.0)
     assert simulate(rolled_out(api, told)).outcome.installed == 6
     assert any(doing in line for line in told.lines)
-    assert not told.progress[-1].holdups
+    assert not told.shown[-1].holdups
 
 
 def test_refusals_are_waited_for_while_jobs_are_at_work_whose_end_may_help() -> None:

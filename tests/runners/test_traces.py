@@ -108,9 +108,7 @@ def test_a_cleanup_that_failed_leaves_a_node_of_which_nothing_is_whole() -> None
     simulate(roll_out(FakeKubeApi(on), request()))
     on.fates["node-00"] = "fails"
     with pytest.raises(RolloutFailedError):
-        simulate(
-            installation.end(FakeKubeApi(on), ENDING, say=told.say, on_progress=told.on_progress)
-        )
+        simulate(installation.end(FakeKubeApi(on), ENDING, told))
     on.jobs.clear()
     [step] = simulate(preview(FakeKubeApi(on), request())).plan.steps
     assert (step.action, step.reason) == (Action.INSTALL, "its cleanup was interrupted")
@@ -124,9 +122,7 @@ def test_a_cleanup_that_was_killed_before_the_mark_went_is_known_though_somethin
 
     async def killed_before_the_mark_goes() -> None:
         first = FakeKubeApi(on)
-        task = asyncio.create_task(
-            installation.end(first, ENDING, say=told.say, on_progress=told.on_progress)
-        )
+        task = asyncio.create_task(installation.end(first, ENDING, told))
         await asyncio.sleep(2.0)
         assert list(on.jobs) == ["kata-deploy-cleanup-node-00"]
         first.dead = True

@@ -26,6 +26,7 @@ from kata_components.runners import lease
 from kata_components.runners.clock import timestamp
 from kata_components.runners.executor import Executor
 from kata_components.runners.lease import HeldLease
+from kata_components.runners.run import Run
 from kata_components.runners.traces import Traces
 from tests.simulation.network import NetworkApi
 from tests.simulation.planting import Patch, around, bug
@@ -142,10 +143,9 @@ def lists_may_be_stale() -> Patch:
 
 @bug(node_replaced=0.3)
 def unmarked_nodes_lose_their_jobs_at_the_end() -> Patch:
-    async def tidy(_: Any, api: KubeApi, request: Any, *__: Any) -> None:
-        await api.delete_jobs(
-            request.namespace, node_jobs.selector(request.suffix, "install"), "status.successful=1"
-        )
+    async def tidy(_: Any, run: Run, *__: Any) -> None:
+        selector = node_jobs.selector(run.suffix, "install")
+        await run.api.delete_jobs(run.namespace, selector, "status.successful=1")
 
     return around(install, "tidy", tidy)
 

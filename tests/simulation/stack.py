@@ -1,7 +1,6 @@
 """One Pulumi stack of a simulated history: what its state holds between runs, and what its runs do."""
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 from kata_components import names
 from kata_components.errors import GuardError
@@ -9,10 +8,12 @@ from kata_components.operations import install, installation
 from kata_components.operations.install import Installed
 from kata_components.operations.installation import UninstallRequest
 from kata_components.operations.preview import preview
+from kata_components.pacing.progress import Progress
 from kata_components.planning import node_mark
 from kata_components.planning.approval import Approval
 from kata_components.planning.demands import Demands
 from kata_components.planning.host_digest import current, host_digests
+from kata_components.planning.node_jobs import JobKind
 from kata_components.planning.ownership import Owner
 from kata_components.planning.requests import CleanupRequest, InstallRequest
 from kata_components.planning.selection import Selection
@@ -81,7 +82,7 @@ class Stack:
         if found.refusals:
             raise GuardError("\n".join(found.refusals))
         if found.plan.pending or found.plan.leftover or found.cleanup.pending:
-            self._check(await install.install(api, wanted, say=_nothing, on_progress=_nothing))
+            self._check(await install.install(api, wanted, Silent()))
 
     def _check(self, installed: Installed) -> None:
         """Check that a node counts as failed only for what befell it, and that not only its Job tells of it."""
@@ -137,11 +138,17 @@ class Stack:
         )
         runs = self.runs
         alone = all(run.ended or run is CURRENT.get() for run in self.world.processes)
-        await installation.end(api, ending, say=_nothing, on_progress=_nothing)
+        await installation.end(api, ending, Silent())
         self.installation = ""
         if alone and self.runs == runs:
             nothing_left(self.world.site, self.promises)
 
 
-def _nothing(*_: Any) -> None:
-    """Stand for what shows messages and progress."""
+class Silent:
+    """A reporter that nobody listens to."""
+
+    def message(self, text: str) -> None:
+        pass
+
+    def progress(self, kind: JobKind, progress: Progress, seconds: float) -> None:
+        pass
