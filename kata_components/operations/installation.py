@@ -1,29 +1,19 @@
-"""The anchor of an installation in the cluster: which cluster this is, who made the installation, and its end."""
+"""The identity of an installation in the cluster: which cluster this is, and the Lease that names it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 from uuid import uuid4
 
 import msgspec
 
 from kata_components import names
-from kata_components.errors import ApiError, GuardError
+from kata_components.errors import ApiError
 from kata_components.kubernetes.api import KubeApi
 from kata_components.kubernetes.objects import Lease, ObjectMetadata
-from kata_components.operations import fleet
-from kata_components.operations.claim import Claim
-from kata_components.operations.uninstall import Uninstall
-from kata_components.planning import node_jobs, ownership
-from kata_components.planning.node_jobs import JobKind
+from kata_components.planning import ownership
 from kata_components.planning.ownership import Owner
-from kata_components.planning.requests import CleanupRequest
-from kata_components.runners import cluster_cleanup, pulumi_cleanup
 from kata_components.runners.clock import timestamp
-from kata_components.runners.dispatcher import stop_old_dispatchers
-from kata_components.runners.lease import hold_lease, lease_manifest
-from kata_components.runners.progress import Reporter
-from kata_components.runners.run import Run
+from kata_components.runners.lease import lease_manifest
 
 _CLUSTER_NAMESPACE: Final = "kube-system"
 _MOST_PREVIOUS: Final = 8
@@ -143,97 +133,19 @@ def _renamed(
     return manifest
 
 
-@dataclass(frozen=True, kw_only=True)
-class UninstallRequest:
-    """What is to end: the installation as the stack's state knows it.
+async def forget_replaced(
+    api: KubeApi, namespace: str, lease: Lease, *, stack: str, installation: str
+) -> bool:
+    """Return whether a newer installation of this stack has taken this one's place, and forget this one.
 
-    Without `cleanup` there are no nodes to clean.
-
-    `abandoned` names nodes to give up if they are dead.
-    """
-
-    namespace: str
-    suffix: str
-    stack: str
-    installation: str
-    cluster_uid: str
-    cleanup: CleanupRequest | None
-    abandoned: frozenset[str] = frozenset()
-
-
-async def end(api: KubeApi, ending: UninstallRequest, reporter: Reporter) -> None:
-    """Clean the nodes, then remove the Lease. Can be run again after any interruption.
-
-    Raises:
-        GuardError: this is another cluster, or the installation is not the one the state knows.
-        RolloutFailedError: some nodes could not be cleaned.
-        RolloutStoppedError: interrupted.
-    """
-    live_uid = await cluster_uid(api)
-    if live_uid != ending.cluster_uid:
-        msg = (
-            f"this is not the cluster the stack installed on (kube-system UID {live_uid}, expected "
-            f"{ending.cluster_uid}); nothing was cleaned. Set kata-deploy:cluster back. If that cluster is gone for "
-            "good, `pulumi state delete` the Installation."
-        )
-        raise GuardError(msg)
-    name = names.base(ending.suffix)
-    lease = await find_lease(api, ending.namespace, name)
-    if lease is None:
-        await _refuse_without_lease(api, ending, name)
-        return
-    owner = Owner(ending.installation, ending.stack)
-    if await _is_replaced(api, ending, lease):
-        reporter.message("a newer Installation of this stack has taken over; no node is touched")
-        return
-    async with hold_lease(api, ending.namespace, name, owner=owner, reporter=reporter) as lock:
-        if ending.cleanup:
-            claim = Claim.parse(lease.metadata.annotation(names.CLAIM_ANNOTATION))
-            follows = ending.cleanup.dispatcher_job is not None
-            like = ending.cleanup.dispatcher_job or ending.cleanup.job
-            uninstall = Uninstall(
-                request=ending.cleanup,
-                claim=claim,
-                abandoned=ending.abandoned,
-                pace=cluster_cleanup.pace if follows else pulumi_cleanup.pace,
-            )
-            kind: JobKind | None = "cleanup" if follows else None
-            run = Run(
-                api=api,
-                namespace=ending.namespace,
-                suffix=ending.suffix,
-                lease=lock,
-                reporter=reporter,
-            )
-            async with stop_old_dispatchers(run, like, follows=kind):
-                await uninstall.carry_out(run)
-        lock.ends = True
-
-
-async def _is_replaced(api: KubeApi, ending: UninstallRequest, lease: Lease) -> bool:
-    """Whether another installation of this stack has taken the place of the one that ends; said once of each.
-
-    An older state that is brought back later must not end what it does not know.
+    That is said once of each: an older state that is brought back later must not end what it does
+    not know.
     """
     previous = ownership.previous(lease)
-    if ownership.stack_of(lease.metadata) != ending.stack or ending.installation not in previous:
+    if ownership.stack_of(lease.metadata) != stack or installation not in previous:
         return False
-    kept = [one for one in previous if one != ending.installation]
+    kept = [one for one in previous if one != installation]
     newer = lease.metadata.annotation(names.INSTALLATION_ANNOTATION) or ""
-    manifest = _renamed(lease, installation=newer, stack=ending.stack, previous=kept)
-    await api.replace_lease(ending.namespace, lease.metadata.name, manifest)
+    manifest = _renamed(lease, installation=newer, stack=stack, previous=kept)
+    await api.replace_lease(namespace, lease.metadata.name, manifest)
     return True
-
-
-async def _refuse_without_lease(api: KubeApi, ending: UninstallRequest, name: str) -> None:
-    if ending.cleanup is None:
-        return
-    touched = set(await fleet.marked_nodes(api, ending.namespace, ending.suffix))
-    listed = await api.list_jobs(ending.namespace, node_jobs.selector(ending.suffix))
-    touched |= {node_jobs.observed(job).node for job in listed.items}
-    if touched:
-        msg = (
-            f"the Lease {ending.namespace}/{name}, which identifies this installation, was deleted, but {len(touched)} "
-            "nodes still carry its mark or have its Jobs. Run `pulumi up` to restore the Lease, then `pulumi destroy`."
-        )
-        raise GuardError(msg)

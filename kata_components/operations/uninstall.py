@@ -1,190 +1,102 @@
-"""The cleanup at the end of an installation, off all nodes: what is left on any is said, and can be cleaned later."""
+"""`pulumi destroy` in job mode, or a switch to daemonset mode: the end of an installation."""
 
-import asyncio
-import functools
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
-from typing import Final, Protocol
+from dataclasses import dataclass
 
-from kata_components import names, wording
-from kata_components.errors import GuardError, RolloutFailedError
-from kata_components.kubernetes.api import CALLS_AT_ONCE, KubeApi
-from kata_components.kubernetes.concurrency import run_bounded
+from kata_components import names
+from kata_components.errors import GuardError
+from kata_components.kubernetes.api import KubeApi
 from kata_components.kubernetes.retry import until_answered
-from kata_components.operations import fleet, rehearsal, report
+from kata_components.operations import fleet, installation
 from kata_components.operations.claim import Claim
-from kata_components.pacing.progress import Failure
-from kata_components.planning.cleanup_plan import cleanup_plan
-from kata_components.planning.node_work import CleanupWork
-from kata_components.planning.plan import Plan
+from kata_components.operations.cleanup import Cleanup
+from kata_components.planning import node_jobs
+from kata_components.planning.ownership import Owner
 from kata_components.planning.requests import CleanupRequest
-from kata_components.planning.selection import Selection
-from kata_components.planning.step import Action, Step
-from kata_components.runners import pulumi_cleanup
-from kata_components.runners.clock import timestamp
-from kata_components.runners.finished_jobs import delete_all, drop_jobs
-from kata_components.runners.marking import written
-from kata_components.runners.pulumi_cleanup import NONE_CLEANED, Cleaned
+from kata_components.runners.lease import hold_lease
+from kata_components.runners.progress import Reporter
 from kata_components.runners.run import Run
-
-DEAD_NODE_SECONDS: Final = 60.0
-"""So long the end of an installation waits for nodes that are NotReady."""
-_LOOK_SECONDS: Final = 5.0
-ABANDON_VARIABLE: Final = "KATA_DEPLOY_ABANDON_NODES"
-"""The environment variable that names nodes to give up, by commas: a destroy sees the configuration
-of the last up."""
-
-
-class Pace(Protocol):
-    """Carries out a cleanup plan, as `pulumi_cleanup.pace` does."""
-
-    async def __call__(self, run: Run, request: CleanupRequest, planned: Plan) -> Cleaned:
-        """Return when every node of the plan is settled."""
+from kata_components.runners.runner import RunnerOf
 
 
 @dataclass(frozen=True, kw_only=True)
-class Uninstall:
-    """The cleanup at the end of an installation, paced by `pace`.
+class UninstallRequest:
+    """What is to end: the installation as the stack's state knows it."""
 
-    `claim` are the nodes it was given (None: unknown); `abandoned` names nodes that need not be
-    cleaned when they are NotReady: their mark and label go, what is on their disks stays.
+    namespace: str
+    suffix: str
+    stack: str
+    installation: str
+    """Its id."""
+    cluster_uid: str
+    cleanup: CleanupRequest | None
+    """None if there are no nodes to clean."""
+    abandoned: frozenset[str] = frozenset()
+    """Names of nodes to give up if they are NotReady."""
+
+
+async def uninstall(
+    api: KubeApi, request: UninstallRequest, runner_of: RunnerOf, reporter: Reporter
+) -> None:
+    """Clean the nodes, then remove the Lease. Can be run again after any interruption.
+
+    Raises:
+        GuardError: this is another cluster, or the installation is not the one the state knows.
+        LeaseHeldError: another run works on this installation; nothing was cleaned.
+        RolloutFailedError: some nodes could not be cleaned.
+        RolloutStoppedError: interrupted.
     """
-
-    request: CleanupRequest
-    claim: Claim | None
-    abandoned: Collection[str] = ()
-    pace: Pace = pulumi_cleanup.pace
-
-    async def carry_out(self, run: Run) -> None:
-        """Clean every node that has something of this installation, then remove all its per-node Jobs.
-
-        Nodes that are NotReady are waited for, `DEAD_NODE_SECONDS` after all others are clean.
-
-        Raises:
-            GuardError: the API server would not take its Jobs, or no pod of theirs, or no node has
-                an abandoned name; nothing was started.
-            RolloutFailedError: some nodes could not be cleaned; what they need is still there, so
-                it can be run again.
-            RolloutStoppedError: the Lease was lost on the way.
-            ClusterError: the API server refuses for good to be asked.
-        """
-        loop = asyncio.get_running_loop()
-        began = loop.time()
-        await self._refuse_unknown(run.api)
-        planned = await self._plan(run.api)
-        at_most = f", at most {self.request.parallelism} at a time" if planned.pending else ""
-        run.reporter.message(f"cleanup: {wording.counts(planned.counts)}{at_most}")
-        await self._rehearse(run.api, planned)
-        clean = functools.partial(self._clean, run)
-        cleaned = await clean(planned)
-        done, deadline = {*cleaned.nodes}, loop.time() + DEAD_NODE_SECONDS
-        if dead := self._dead(planned, cleaned):
-            run.reporter.message(
-                f"waiting {DEAD_NODE_SECONDS:.0f}s for nodes that are NotReady: {wording.some(dead)}"
+    live_uid = await installation.cluster_uid(api)
+    if live_uid != request.cluster_uid:
+        msg = (
+            f"this is not the cluster the stack installed on (kube-system UID {live_uid}, expected "
+            f"{request.cluster_uid}); nothing was cleaned. Set kata-deploy:cluster back. If that "
+            "cluster is gone for good, `pulumi state delete` the Installation."
+        )
+        raise GuardError(msg)
+    name = names.base(request.suffix)
+    lease = await installation.find_lease(api, request.namespace, name)
+    if lease is None:
+        await _refuse_without_lease(api, request, name)
+        return
+    if await installation.forget_replaced(
+        api, request.namespace, lease, stack=request.stack, installation=request.installation
+    ):
+        reporter.message("a newer Installation of this stack has taken over; no node is touched")
+        return
+    owner = Owner(request.installation, request.stack)
+    async with hold_lease(api, request.namespace, name, owner=owner, reporter=reporter) as lock:
+        if request.cleanup:
+            run = Run(
+                api=api,
+                namespace=request.namespace,
+                suffix=request.suffix,
+                lease=lock,
+                reporter=reporter,
             )
-        while self._dead(planned, cleaned) and not cleaned.failures and loop.time() < deadline:
-            await asyncio.sleep(_LOOK_SECONDS)
-            planned = await until_answered(functools.partial(self._plan, run.api, done))
-            cleaned = await clean(planned) if planned.pending else NONE_CLEANED
-            done |= {*cleaned.nodes}
-        _refuse_leftovers(cleaned.failures, self._dead(planned, cleaned))
-        await self._abandon(run, _left_out(planned, cleaned))
-        await delete_all(run)
-        run.reporter.message(
-            f"cleaned {wording.nodes(len(done))} in {wording.duration(loop.time() - began)}"
-        )
-
-    async def _refuse_unknown(self, api: KubeApi) -> None:
-        """Refuse names to abandon that are no nodes: a typo would be waited for, and read about, all over again."""
-        if not self.abandoned:
-            return
-        known = {node.metadata.name for node in await api.list_node_metadata()}
-        unknown = sorted({*self.abandoned} - known)
-        if unknown:
-            msg = (
-                f"{ABANDON_VARIABLE} names {wording.some(unknown)}, which the cluster does not have: see `kubectl get "
-                "nodes`. A node that was removed needs no giving up. Nothing was cleaned."
+            runner = runner_of(run)
+            await runner.stop_old_dispatchers(request.cleanup)
+            cleanup = Cleanup(
+                run=run,
+                runner=runner,
+                request=request.cleanup,
+                claim=Claim.parse(lease.metadata.annotation(names.CLAIM_ANNOTATION)),
+                abandoned=request.abandoned,
             )
-            raise GuardError(msg)
+            await cleanup.carry_out()
+            await until_answered(runner.remove_dispatchers)
+        lock.ends = True
 
-    async def _rehearse(self, api: KubeApi, planned: Plan) -> None:
-        """Refuse to begin what could not be carried out."""
-        job = rehearsal.first_job(CleanupWork(self.request).stamp, planned.pending)
-        refusals = (
-            await rehearsal.refusals(api, self.request.namespace, self.request.suffix, job)
-            if job
-            else []
+
+async def _refuse_without_lease(api: KubeApi, request: UninstallRequest, name: str) -> None:
+    if request.cleanup is None:
+        return
+    touched = set(await fleet.marked_nodes(api, request.namespace, request.suffix))
+    listed = await api.list_jobs(request.namespace, node_jobs.selector(request.suffix))
+    touched |= {node_jobs.observed(job).node for job in listed.items}
+    if touched:
+        msg = (
+            f"the Lease {request.namespace}/{name}, which identifies this installation, was deleted, "
+            f"but {len(touched)} nodes still carry its mark or have its Jobs. Run `pulumi up` to "
+            "restore the Lease, then `pulumi destroy`."
         )
-        if refusals:
-            raise GuardError("\n".join(refusals))
-
-    async def _clean(self, run: Run, planned: Plan) -> Cleaned:
-        """Carry the plan out.
-
-        If another one will follow, in this run or the next, it must not do these nodes again.
-        """
-        cleaned = await self.pace(run, self.request, planned)
-        if cleaned.failures or self._dead(planned, cleaned):
-            # An install Job, as one that failed leaves it, asks for a cleanup.
-            await drop_jobs(run, cleaned.nodes, "install")
-        return cleaned
-
-    async def _plan(self, api: KubeApi, done: Collection[str] = ()) -> Plan:
-        request = self.request
-        now = await fleet.read(api, request.namespace, request.suffix, Selection())
-        claimed = await self.claim.nodes(api) if self.claim else ()
-        planned = cleanup_plan(
-            now.nodes,
-            now.jobs,
-            request.suffix,
-            request.digest,
-            namespace=request.namespace,
-            claimed=claimed,
-        )
-        return replace(
-            planned, steps=tuple(step for step in planned.steps if step.node not in done)
-        )
-
-    def _dead(self, planned: Plan, cleaned: Cleaned) -> list[str]:
-        return [
-            step.node for step in _left_out(planned, cleaned) if step.node not in self.abandoned
-        ]
-
-    async def _abandon(self, run: Run, steps: Sequence[Step]) -> None:
-        work = CleanupWork(self.request)
-        own = names.instance_label(self.request.suffix)
-
-        async def release(step: Step) -> None:
-            labels = {own: None} if step.keeps_label else {own: None, names.RUNTIME_LABEL: None}
-            marks = work.done_annotations(step, timestamp())
-            await written(run.api, run.lease, step, marks, labels)
-
-        await run_bounded(CALLS_AT_ONCE, map(release, steps))
-
-
-def _left_out(planned: Plan, cleaned: Cleaned) -> list[Step]:
-    """Return the steps of nodes that nothing could run on: NotReady in the plan, or by the time of their Job."""
-    late = {node.node for node in cleaned.skipped}
-    return [step for step in planned.steps if step.action is Action.SKIPPED or step.node in late]
-
-
-def _refuse_leftovers(failures: Sequence[Failure], dead: Sequence[str]) -> None:
-    problems = []
-    if failures:
-        problems.append(
-            report.failure_text(
-                "cleaned", failures, failed=len(failures), remaining=0, stop_reason=""
-            )
-        )
-    if dead:
-        problems.append(
-            f"NotReady, so still carrying the installation: {wording.nodes(len(dead))} ({wording.some(dead)}). Bring "
-            "them back and run `pulumi destroy` again. If they never come back, remove them from the cluster (`kubectl "
-            f"delete node <name>`) or give them up: `{ABANDON_VARIABLE}={','.join(dead[: wording.SHOWN_NODES])} pulumi "
-            "destroy` takes mark and label off them and leaves their disks as they are."
-        )
-    if problems:
-        msg = "\n".join(
-            [*problems, "Everything else is kept so that `pulumi destroy` can be run again."]
-        )
-        raise RolloutFailedError(msg)
+        raise GuardError(msg)

@@ -21,6 +21,7 @@ from pulumi.dynamic import (
 
 from kata_components.kubernetes.api import KubeApi
 from kata_components.operations import adoption, evidence, installation
+from kata_components.operations.uninstall import uninstall
 from kata_components.providers import engine, session
 from kata_components.providers.cluster_provider import ClusterProvider
 from kata_components.providers.errors import provider_errors
@@ -28,6 +29,8 @@ from kata_components.providers.installation_check import check
 from kata_components.providers.installation_inputs import InstallationInputs, InstallationOutputs
 from kata_components.providers.properties import unknowns, without_provider
 from kata_components.providers.resource_log import ResourceLog
+from kata_components.runners.cluster import ClusterRunner
+from kata_components.runners.pulumi import PulumiRunner
 
 
 class InstallationProvider(ClusterProvider):
@@ -81,10 +84,12 @@ class InstallationProvider(ClusterProvider):
         """
         with provider_errors("cleaning the nodes"):
             known = InstallationOutputs.of(props)
-            log = ResourceLog(known.urn)
+            log, request = ResourceLog(known.urn), known.uninstall_request()
+            job = request.cleanup and request.cleanup.dispatcher_job
+            runner = functools.partial(ClusterRunner, job=job) if job else PulumiRunner
             session.run(
                 self.cluster,
-                lambda api: installation.end(api, known.uninstall_request(), log),
+                lambda api: uninstall(api, request, runner, log),
                 left=session.DISPATCHED if known.dispatcher_job else session.PACED,
             )
 

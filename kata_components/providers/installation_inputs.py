@@ -6,9 +6,9 @@ from typing import Self
 import yaml
 from msgspec import structs
 
-from kata_components.operations.installation import UninstallRequest
+from kata_components.operations.cleanup import ABANDON_VARIABLE
 from kata_components.operations.objects_there import ObjectName
-from kata_components.operations.uninstall import ABANDON_VARIABLE
+from kata_components.operations.uninstall import UninstallRequest
 from kata_components.planning.requests import CleanupRequest
 from kata_components.providers.common_inputs import GuardedInputs
 

@@ -28,7 +28,8 @@ from kata_components.providers.properties import unknowns, without_provider
 from kata_components.providers.resource_log import ResourceLog
 from kata_components.providers.rollout_check import check
 from kata_components.providers.rollout_inputs import FROM_OTHER_RESOURCES, RolloutInputs
-from kata_components.runners import cluster_install
+from kata_components.runners.cluster import ClusterRunner
+from kata_components.runners.pulumi import PulumiRunner
 
 
 class RolloutProvider(ClusterProvider):
@@ -83,11 +84,12 @@ class RolloutProvider(ClusterProvider):
         """Plan again and carry the plan out; return the outputs."""
         log = ResourceLog(inputs.urn)
         with provider_errors("the rollout"):
-            work = functools.partial(install, request=inputs.request, reporter=log)
-            if inputs.dispatcher:
-                dispatched = functools.partial(cluster_install.install, job=inputs.dispatcher)
-                work = functools.partial(dispatched, request=inputs.request, reporter=log)
-            left = session.DISPATCHED if inputs.dispatcher else session.PACED
+            job = inputs.dispatcher
+            runner = functools.partial(ClusterRunner, job=job) if job else PulumiRunner
+            work = functools.partial(
+                install, request=inputs.request, runner_of=runner, reporter=log
+            )
+            left = session.DISPATCHED if job else session.PACED
             done = session.run(self.cluster, work, left=left)
             failure = printable(done.failure)
             outcome = done.outcome.output() | {"failure": failure}

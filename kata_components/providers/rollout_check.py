@@ -18,7 +18,7 @@ from kata_components.planning.ownership import Owner
 from kata_components.providers import engine, plan_file
 from kata_components.providers.rights import missing_rights, rollout_rights
 from kata_components.providers.rollout_inputs import RolloutInputs
-from kata_components.runners.cluster_install import install_runs
+from kata_components.runners.cluster import install_batches
 
 _ONE_LINE: Final = 1_000_000
 """Columns; so wide that no text of a manifest is broken."""
@@ -105,7 +105,9 @@ async def _plan(api: KubeApi, wanted: RolloutInputs) -> _Planned:
     rights = rollout_rights(wanted.lease_name)
     obstacles = await missing_rights(api, wanted.namespace, rights)
     batches = (
-        await install_runs(api, wanted.request.selection, found.plan) if wanted.dispatcher else []
+        await install_batches(api, wanted.request.selection, found.plan)
+        if wanted.dispatcher
+        else []
     )
     planned = _Planned(inputs=wanted, found=found, batches=batches)
     if not found.refusals and (job := planned.first_job):

@@ -1,38 +1,140 @@
-"""What installing and cleaning through upstream's dispatcher have in common: runs of it, one after another.
-
-The dispatcher writes no marks. Once it has ended, the Jobs in the cluster say what became of each
-node, whoever has seen it happen.
-"""
+"""Jobs that upstream's dispatcher creates and paces in the cluster (`rollout.runsIn: cluster`)."""
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
-from kata_components import names, wording
-from kata_components.errors import ApiError, ClusterError
-from kata_components.kubernetes.api import CALLS_AT_ONCE, KubeApi
-from kata_components.kubernetes.concurrency import run_bounded
-from kata_components.pacing.commands import CommandStatus
+from kata_components.kubernetes.api import KubeApi
 from kata_components.pacing.holdup import Holdup
-from kata_components.pacing.progress import Failure, progress
 from kata_components.planning import dispatcher_args
 from kata_components.planning.dispatcher_args import Batch, Selectors
-from kata_components.planning.node_jobs import JobKind, JobState, NodeJob
-from kata_components.planning.node_work import Changes
-from kata_components.planning.step import Step
-from kata_components.runners.clock import timestamp
-from kata_components.runners.diagnosis import explain, inspect
-from kata_components.runners.dispatcher import Dispatcher, Seen
-from kata_components.runners.lookout import Lookout
-from kata_components.runners.marking import written
-from kata_components.runners.progress import every
+from kata_components.planning.node_jobs import JobKind
+from kata_components.planning.node_work import CleanupWork, InstallWork
+from kata_components.planning.plan import Plan
+from kata_components.planning.requests import CleanupRequest, InstallRequest
+from kata_components.planning.selection import Selection
+from kata_components.planning.step import Action, Barrier, Step
+from kata_components.runners.dispatcher import Dispatcher
+from kata_components.runners.dispatching import Dispatching, settled
+from kata_components.runners.finished_jobs import remove_finished_jobs
+from kata_components.runners.marking import record
 from kata_components.runners.run import Run
+from kata_components.runners.runner import Cleaned, InstallResult
 
 
-async def matched(api: KubeApi, candidates: Iterable[Selectors]) -> dict[Selectors, set[str]]:
+class ClusterRunner:
+    """Starts the dispatcher and follows it; `job` is the dispatcher's Job as the contract has it.
+
+    A dispatcher that an interrupted run has left at work is followed first.
+    """
+
+    def __init__(self, run: Run, job: Mapping[str, Any]) -> None:
+        self._run = run
+        self._job = job
+        self._holdups: dict[JobKind, dict[str, Holdup]] = {"install": {}, "cleanup": {}}
+
+    async def stop_old_dispatchers(self, request: InstallRequest | CleanupRequest) -> None:
+        """Before installs, also wait until nothing works any more; `clean` does that by itself."""
+        if isinstance(request, InstallRequest):
+            await self._installing(request).settle()
+        else:
+            await Dispatcher(self._run, self._job).stop_all(but="cleanup")
+
+    async def install(
+        self, request: InstallRequest, planned: Plan, replan: Callable[[], Awaitable[Plan]]
+    ) -> InstallResult:
+        """Run the dispatcher for the plan, then mark the nodes whose Jobs have succeeded."""
+        run, work, dispatching = self._run, InstallWork(request), self._installing(request)
+        batches = await install_batches(run.api, request.selection, planned)
+        if batches:
+            summary = dispatcher_args.summary(batches, len(planned.pending))
+            run.reporter.message(summary.strip())
+        stale = [step for step in planned.pending if step.needs_job and step.stale_job]
+        await dispatching.leave_traces(stale, work.superseded_annotations)
+        seen = await (dispatching.work_off(batches) if batches else dispatching.dispatcher.listed())
+        after = await replan()
+        ready = [step for step in after.pending if _only_needs_its_mark(step, after)]
+        recorded = await record(run.api, run.lease, ready, work)
+        up_to_date = {step.node for step in after.steps if step.action is Action.UP_TO_DATE}
+        # A node may be skipped now because it was tainted since; one that has left the cluster is
+        # not in the new plan.
+        behind = {step.node for step in after.steps} - up_to_date - {step.node for step in ready}
+        left = [step for step in planned.pending if step.node in behind]
+        await dispatching.note_failures(left, seen, work.failed_annotations)
+        failures = [*recorded.failures, *await dispatching.failures(left, seen)]
+        await remove_finished_jobs(run, after, recorded.done)
+        pending = {step.node for step in planned.pending}
+        stayed = pending <= {step.node for step in after.steps}
+        warning = await dispatching.warning(seen) if batches and stayed and not failures else ""
+        # A node whose cleanup was cut off still had the mark.
+        done = (up_to_date & pending) | {*recorded.done}
+        return InstallResult(done=done, failures=failures, warning=warning)
+
+    async def clean(self, request: CleanupRequest, planned: Plan) -> Cleaned:
+        """Run the dispatcher for the plan, then take the marks off the nodes that are clean."""
+        assert request.dispatcher_job is not None, "who asks for the dispatcher has its Job"
+        run, work, job = self._run, CleanupWork(request), request.dispatcher_job
+        dispatching = Dispatching(
+            run=run,
+            work=work,
+            job=job,
+            template=dispatcher_args.node_template(request.job, request.node_timeout_seconds, {}),
+            holdups=self._holdups["cleanup"],
+        )
+        seen = await dispatching.settle()
+        # What an interrupted run has cleaned and not recorded needs no Job.
+        _, todo = settled(planned.pending, seen, "cleanup", planned.digest)
+        own = [dispatcher_args.selectors_of(job)] if todo else []
+        batches = dispatcher_args.batches(
+            [step.node for step in todo], await _match_nodes(run.api, own)
+        )
+        stale = [step for step in todo if step.stale_job]
+        await dispatching.leave_traces(stale, work.superseded_annotations)
+        seen = await dispatching.work_off(batches) if batches else seen
+        labelled = (
+            await dispatching.labelled() if dispatcher_args.releases_labels(job) else frozenset()
+        )
+        done, left = settled(planned.pending, seen, "cleanup", planned.digest, unfinished=labelled)
+        recorded = await record(run.api, run.lease, done, work)
+        await dispatching.note_failures(left, seen, work.failed_annotations)
+        failures = [*recorded.failures, *await dispatching.failures(left, seen)]
+        return Cleaned(nodes=recorded.done, failures=failures, skipped=[])
+
+    async def remove_dispatchers(self) -> None:
+        """Remove all."""
+        await Dispatcher(self._run, self._job).remove()
+
+    def _installing(self, request: InstallRequest) -> Dispatching:
+        template = dispatcher_args.node_template(
+            request.job, request.node_timeout_seconds, request.mounted
+        )
+        return Dispatching(
+            run=self._run,
+            work=InstallWork(request),
+            job=self._job,
+            template=template,
+            holdups=self._holdups["install"],
+        )
+
+
+async def install_batches(api: KubeApi, selection: Selection, planned: Plan) -> list[Batch]:
+    """Return the dispatcher runs that a plan needs, as the cluster is now.
+
+    Fresh and failed nodes do not carry the label of an installed one, so a selector tells them
+    apart from the others.
+    """
+    wanted = [step.node for step in planned.pending if step.needs_job]
+    if not wanted or selection.nodes:
+        return dispatcher_args.batches(wanted, {}, named=len(selection.nodes))
+    candidates = [dispatcher_args.without_installed(selection.asked), selection.asked]
+    found = await _match_nodes(api, candidates)
+    left_out = {step.node for step in planned.behind(Barrier.TAINT)}
+    return dispatcher_args.batches(
+        wanted, {selectors: nodes - left_out for selectors, nodes in found.items()}
+    )
+
+
+async def _match_nodes(api: KubeApi, candidates: Iterable[Selectors]) -> dict[Selectors, set[str]]:
     """Return which nodes each selection matches now, as the API server will tell the dispatcher."""
     found = {}
     for selectors in filter(None, candidates):
@@ -41,183 +143,11 @@ async def matched(api: KubeApi, candidates: Iterable[Selectors]) -> dict[Selecto
     return found
 
 
-@dataclass(frozen=True, kw_only=True)
-class Dispatching:
-    """One `up` or `destroy` that works through the dispatcher, under the Lease.
+def _only_needs_its_mark(step: Step, planned: Plan) -> bool:
+    """Return whether nothing has to run on a node any more.
 
-    `job` is the dispatcher's Job, `template` that of its per-node Jobs as `dispatcher_args.node_template`
-    makes it. `held_up` is the newest reason why the Job of a node does not get on, or did not.
+    One whose Job still runs is resumed as well.
     """
-
-    run: Run
-    kind: JobKind
-    digest: str
-    job: Mapping[str, Any]
-    template: Mapping[str, Any]
-    held_up: dict[str, Holdup] = field(default_factory=dict)
-
-    @cached_property
-    def dispatcher(self) -> Dispatcher:
-        """The dispatchers of the installation."""
-        return Dispatcher(self.run, self.job)
-
-    async def settle(self) -> Seen:
-        """Wait until nothing works any more, stopping what does something else than this run."""
-        async with self._shown(lambda: [job.node for job in self.dispatcher.seen.jobs(self.kind)]):
-            return await self.dispatcher.settle(self.kind, self.digest)
-
-    async def leave_traces(
-        self, steps: Sequence[Step], traces: Callable[[Step, str], Changes]
-    ) -> None:
-        """Mark nodes of which otherwise only a finished Job tells, which may go or makes room for the next."""
-
-        async def leave(step: Step) -> None:
-            if left := traces(step, timestamp()):
-                # Gone, or another machine by now: its next plan starts afresh.
-                await written(self.run.api, self.run.lease, step, left)
-
-        await run_bounded(CALLS_AT_ONCE, map(leave, steps))
-
-    async def note_failures(
-        self, steps: Sequence[Step], seen: Seen, notes: Callable[[Step, str], Changes]
-    ) -> None:
-        """Leave on nodes what tells of their failed Jobs.
-
-        A server that refuses it does not hide why they failed.
-        """
-        known = seen.by_node(self.kind)
-        failed = [
-            step
-            for step in steps
-            if step.node in known and known[step.node].state is JobState.FAILED
-        ]
-        with contextlib.suppress(ApiError):
-            await self.leave_traces(failed, notes)
-
-    async def failures(self, steps: Sequence[Step], seen: Seen) -> list[Failure]:
-        """Return why these nodes are not done, in words for the first ones.
-
-        Less those that have left the cluster.
-        """
-        own_words = await self._own_words(seen)
-        known = seen.by_node(self.kind)
-        found = await asyncio.gather(
-            *(
-                self._failure(step, known.get(step.node), own_words)
-                for step in steps[: wording.SHOWN_NODES]
-            )
-        )
-        hidden = [Failure(step.node, "") for step in steps[wording.SHOWN_NODES :]]
-        return [failure for failure in found if failure] + hidden
-
-    async def complaint(self, seen: Seen) -> str:
-        """Return why the dispatcher has failed, empty when it has not.
-
-        From 4.1.0 on that may be a node that is not Ready behind its Job, or does not serve Kata.
-        """
-        words = await self._own_words(seen)
-        return f"every Job has succeeded, but look at the nodes{words}" if words else ""
-
-    async def labelled(self) -> set[str]:
-        """Return the nodes with the label by which the dispatcher itself marks this installation's nodes."""
-        nodes = await self.run.api.list_node_metadata(names.instance_label(self.run.suffix))
-        return {node.metadata.name for node in nodes}
-
-    async def work_off(self, runs: Sequence[Batch]) -> Seen:
-        """Run the dispatcher for each batch; return the Jobs there are at the end."""
-        nodes = [node for batch in runs for node in batch.nodes]
-        async with self._shown(lambda: nodes) as show:
-            for batch in runs:
-                manifest = dispatcher_args.dispatcher_job(self.job, batch, self.template)
-                await self.dispatcher.run(self.kind, manifest, batch)
-            show()
-        return self.dispatcher.seen
-
-    @contextlib.asynccontextmanager
-    async def _shown(self, nodes: Callable[[], Sequence[str]]) -> AsyncIterator[Callable[[], None]]:
-        """Show how far the Jobs on these nodes are, and what holds them up, while the work inside goes on."""
-        loop, seen = asyncio.get_running_loop(), self.dispatcher
-        began = loop.time()
-        held: dict[str, Holdup] = {}
-
-        def take(found: Mapping[str, Holdup]) -> None:
-            held.clear()
-            held.update(found)
-            self.held_up.update(found)
-
-        def show() -> None:
-            counts = progress(nodes(), seen.seen.by_node(self.kind), self.kind, held)
-            notes = [note for note in (self.run.lease.trouble, *seen.notes) if note]
-            counts = replace(counts, holdups=(*notes, *counts.holdups))
-            self.run.reporter.progress(self.kind, counts, loop.time() - began)
-
-        def at_work() -> list[NodeJob]:
-            return [job for job in seen.seen.jobs(self.kind) if job.active]
-
-        limit = self.template["spec"]["activeDeadlineSeconds"]
-        lookout = Lookout.of_node_jobs(
-            self.run.api, self.run.namespace, self.run.suffix, self.template, limit
-        )
-        tasks = [
-            asyncio.create_task(every(show)),
-            asyncio.create_task(lookout.watch(at_work, take)),
-        ]
-        try:
-            yield show
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def _failure(self, step: Step, job: NodeJob | None, own_words: str) -> Failure | None:
-        if job is None:
-            return Failure(step.node, f"no Job was made for it, or it was deleted{own_words}")
-        if job.active:
-            return Failure(step.node, f"its Job {job.name} still runs")
-        if job.digest != self.digest:
-            other = job.digest or "unknown"
-            return Failure(
-                step.node, f"its Job {job.name} is of digest {other}, not of {self.digest}"
-            )
-        if job.state is not JobState.FAILED:
-            still = "still set" if self.kind == "cleanup" else "not set"
-            return Failure(
-                step.node, f"its Job {job.name} succeeded, but its label is {still}{own_words}"
-            )
-        try:
-            held_up = self.held_up.get(step.node)
-            result = await inspect(self.run.api, self.run.namespace, step, job, held_up)
-        except ClusterError as error:
-            return Failure(step.node, f"{job.failure}; {error}")
-        return None if result.code is CommandStatus.GONE else Failure(step.node, result.text)
-
-    async def _own_words(self, seen: Seen) -> str:
-        ended = seen.dispatchers.get(self.kind)
-        if ended is None or ended.state is not JobState.FAILED:
-            return ""
-        words = await explain(self.run.api, self.run.namespace, ended.name) or ended.failure
-        return f"; the dispatcher has failed: {words}"
-
-
-def settled(
-    steps: Sequence[Step],
-    seen: Seen,
-    kind: JobKind,
-    digest: str,
-    unfinished: Set[str] = frozenset(),
-) -> tuple[list[Step], list[Step]]:
-    """Split steps into those whose Job of the digest has succeeded, less the stale ones, and the others.
-
-    On `unfinished` nodes something had to follow the Job, and has not.
-    """
-    known = seen.by_node(kind)
-    done: list[Step] = []
-    left: list[Step] = []
-    for step in steps:
-        job = known.get(step.node)
-        served = (
-            job is not None and job.uid != step.stale_job and step.is_served_by(job, kind, digest)
-        )
-        succeeded = served and job is not None and job.state is JobState.SUCCEEDED
-        (done if succeeded and step.node not in unfinished else left).append(step)
-    return done, left
+    return step.action.writes_only or (
+        step.action is Action.RESUME and step.node in planned.installs
+    )

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from kata_components import names
@@ -116,6 +116,14 @@ class Dispatcher:
             if job is not followed:
                 await self.stop(its_kind, job)
         return await (self._followed_to_its_end(kind) if followed else self._quiet())
+
+    async def stop_all(self, *, but: JobKind | None = None) -> bool:
+        """Stop the dispatchers at work, `but` not this kind; return whether there are any, ended or not."""
+        found = (await self.listed()).dispatchers
+        for kind, job in found.items():
+            if job.active and kind != but:
+                await self.stop(kind, job)
+        return bool(found)
 
     async def stop(self, kind: JobKind, job: NodeJob) -> None:
         """End a dispatcher at work: it starts nothing more, and the Jobs that run go on."""
@@ -274,21 +282,3 @@ class Dispatcher:
         return RolloutStoppedError(
             f"stopped: {reason} (namespace {self._namespace}). No further Job is started; run the same command again."
         )
-
-
-@contextlib.asynccontextmanager
-async def stop_old_dispatchers(
-    run: Run, like: Mapping[str, Any], *, follows: JobKind | None = None
-) -> AsyncIterator[None]:
-    """Stop the dispatchers that an earlier run has left at work, and remove them when the work inside has gone well.
-
-    Those of the kind that the work itself `follows` are left to it, and removed in the end.
-    """
-    dispatcher = Dispatcher(run, like)
-    found = (await dispatcher.listed()).dispatchers
-    for kind, job in found.items():
-        if job.active and kind != follows:
-            await dispatcher.stop(kind, job)
-    yield
-    if found or follows:
-        await until_answered(dispatcher.remove)

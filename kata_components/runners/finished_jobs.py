@@ -5,7 +5,7 @@ next one.
 """
 
 import contextlib
-from collections.abc import Collection, Iterable, Iterator, Set
+from collections.abc import Collection, Iterable, Iterator, Sequence, Set
 
 from kata_components.errors import ApiError, ClusterError
 from kata_components.kubernetes.api import CALLS_AT_ONCE, KubeApi
@@ -13,6 +13,8 @@ from kata_components.kubernetes.concurrency import run_bounded
 from kata_components.kubernetes.retry import until_answered
 from kata_components.planning import node_jobs
 from kata_components.planning.node_jobs import JobKind, JobState, NodeJob
+from kata_components.planning.plan import Plan
+from kata_components.planning.step import Action
 from kata_components.runners.progress import Reporter
 from kata_components.runners.run import Run
 
@@ -75,6 +77,23 @@ async def remove_succeeded(
         )
     else:
         await delete_jobs(run, finished)
+
+
+async def remove_finished_jobs(
+    run: Run, planned: Plan, done: Collection[str], known: Sequence[NodeJob] | None = None
+) -> None:
+    """Remove the succeeded Jobs of marked nodes, and the cleanup Jobs of nodes that are clean.
+
+    `done` are nodes that were marked since they were planned. `known` are the Jobs there are; None
+    lists them.
+    """
+    marked = {*done, *(s.node for s in planned.steps if s.action is Action.UP_TO_DATE)}
+    with leaving_what_cannot_be_removed(run.reporter):
+        if known is None:
+            listed = await run.api.list_jobs(run.namespace, node_jobs.selector(run.suffix))
+            known = [node_jobs.observed(job) for job in listed.items]
+        await remove_succeeded(run, "install", known, marked)
+        await remove_succeeded(run, "cleanup", known, marked | planned.cleaned)
 
 
 async def drop_jobs(run: Run, nodes: Collection[str], *kinds: JobKind) -> None:

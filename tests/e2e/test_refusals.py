@@ -84,7 +84,7 @@ def test_a_credential_that_expired(stack: Stack, audit: Audit) -> None:
     [("clusterroles", "nodes", "nodes"), ("namespaces/kube-system/roles", "jobs", "jobs")],
 )
 def test_a_missing_right(
-    stack: Stack, audit: Audit, kube: Kube, kind: str, resource: str, word: str
+    stack: Stack, audit: Audit, kube: Kube, *, kind: str, resource: str, word: str
 ) -> None:
     path = f"/apis/rbac.authorization.k8s.io/v1/{kind}/kata-deploy-operator"
     role = kube.get(path)

@@ -16,6 +16,7 @@ from kata_components.planning.requests import CleanupRequest, InstallRequest
 from kata_components.planning.selection import Selection
 from kata_components.runners.clock import timestamp
 from kata_components.runners.lease import lease_manifest
+from kata_components.runners.pulumi import PulumiRunner
 from kata_components.settings.wave_sizes import Size
 from tests.model.cluster import Cluster
 from tests.model.fake_api import FakeKubeApi
@@ -145,6 +146,6 @@ async def roll_out(api: FakeKubeApi, wanted: InstallRequest, told: Told | None =
     found = await preview(api, wanted)
     assert not found.refusals
     try:
-        return await install(api, wanted, told)
+        return await install(api, wanted, PulumiRunner, told)
     finally:
         assert not api.cluster.violations

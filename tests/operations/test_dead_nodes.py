@@ -6,8 +6,9 @@ from collections import Counter
 import pytest
 
 from kata_components.errors import LeaseHeldError, RolloutFailedError
-from kata_components.operations import installation
+from kata_components.operations.uninstall import uninstall
 from kata_components.runners import lease
+from kata_components.runners.pulumi import PulumiRunner
 from tests.model import fake_api
 from tests.model.cluster import Cluster
 from tests.model.fake_api import FakeKubeApi
@@ -34,7 +35,7 @@ def set_ready(on: Cluster, status: str) -> None:
 
 async def end(api: FakeKubeApi, told: Told | None = None) -> None:
     told = told or Told()
-    await installation.end(api, ENDING, told)
+    await uninstall(api, ENDING, PulumiRunner, told)
 
 
 @pytest.mark.parametrize(("call", "failures"), [("", 0), ("list_jobs", 1), ("delete_job", 1)])

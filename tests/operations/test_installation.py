@@ -8,11 +8,12 @@ import pytest
 from kata_components import names
 from kata_components.errors import ApiError, GuardError, RolloutFailedError
 from kata_components.operations import installation
-from kata_components.operations.installation import UninstallRequest
 from kata_components.operations.preview import preview
+from kata_components.operations.uninstall import UninstallRequest, uninstall
 from kata_components.planning.ownership import Owner
 from kata_components.planning.selection import Selection
 from kata_components.planning.step import Action
+from kata_components.runners.pulumi import PulumiRunner
 from tests.model import fake_api
 from tests.model.cluster import Cluster
 from tests.model.fake_api import FakeKubeApi
@@ -51,7 +52,7 @@ async def end(
     on: Cluster, ending: UninstallRequest = ENDING, told: Told | None = None
 ) -> FakeKubeApi:
     api, told = FakeKubeApi(on), told or Told()
-    await installation.end(api, ending, told)
+    await uninstall(api, ending, PulumiRunner, told)
     assert on.violations == []
     return api
 
@@ -179,7 +180,7 @@ def test_end_goes_on_after_a_kill() -> None:
 
     async def killed_and_again() -> None:
         first = FakeKubeApi(on)
-        task = asyncio.create_task(installation.end(first, ENDING, Told()))
+        task = asyncio.create_task(uninstall(first, ENDING, PulumiRunner, Told()))
         await asyncio.sleep(6.0)
         first.dead = True
         await end(on)
@@ -205,7 +206,7 @@ def test_half_cleaned_node_is_installed_again_when_its_next_try_is_cut_off() -> 
             await end(on)
         # Its Job takes the label first, and has failed later.
         del on.nodes[node]["metadata"]["labels"][names.RUNTIME_LABEL]
-        second = installation.end(KilledBetweenTheJobs(on), ENDING, Told())
+        second = uninstall(KilledBetweenTheJobs(on), ENDING, PulumiRunner, Told())
         task = asyncio.create_task(second)
         await asyncio.sleep(60.0)
         task.cancel()

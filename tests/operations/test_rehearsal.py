@@ -3,7 +3,9 @@
 import pytest
 
 from kata_components.errors import ApiError, GuardError
-from kata_components.operations import installation, rehearsal
+from kata_components.operations import rehearsal
+from kata_components.operations.uninstall import uninstall
+from kata_components.runners.pulumi import PulumiRunner
 from tests.model import fake_api
 from tests.model.cluster import Cluster
 from tests.model.fake_api import FakeKubeApi
@@ -94,6 +96,6 @@ def test_a_destroy_whose_pods_could_not_be_made_begins_nothing() -> None:
     on.starts.clear()
     enforce(on, "baseline")
     with pytest.raises(GuardError, match="enforces the Pod Security Standard baseline"):
-        simulate(installation.end(FakeKubeApi(on), ENDING, Told()))
+        simulate(uninstall(FakeKubeApi(on), ENDING, PulumiRunner, Told()))
     assert on.starts == []
     assert len(on.marked()) == 3

@@ -5,13 +5,13 @@ from dataclasses import replace
 from typing import Any
 
 from kata_components import names
-from kata_components.operations import installation
 from kata_components.operations.install import Installed
-from kata_components.operations.installation import UninstallRequest
 from kata_components.operations.preview import preview
+from kata_components.operations.uninstall import UninstallRequest, uninstall
 from kata_components.planning.ownership import Owner
 from kata_components.planning.step import Action
 from kata_components.runners.lease import lease_manifest
+from kata_components.runners.pulumi import PulumiRunner
 from tests.model.cluster import Cluster
 from tests.model.fake_api import FakeKubeApi
 from tests.model.installation import CLEANUP, NAMESPACE, STACK, Told, cluster, request, roll_out
@@ -71,7 +71,7 @@ def test_cleaning_one_leaves_the_label_that_the_other_needs() -> None:
     ending: UninstallRequest = replace(
         ENDING, suffix="b", installation=OTHER, cleanup=replace(CLEANUP, suffix="b", parallelism=4)
     )
-    simulate(installation.end(FakeKubeApi(on), ending, told))
+    simulate(uninstall(FakeKubeApi(on), ending, PulumiRunner, told))
     assert on.marked("b") == []
     labelled = [
         name for name, node in on.nodes.items() if names.RUNTIME_LABEL in node["metadata"]["labels"]

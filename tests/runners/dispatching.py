@@ -8,12 +8,12 @@ from typing import Any, Literal
 from kata_components.manifests.dispatcher_job import cleanup_dispatcher_job, install_dispatcher_job
 from kata_components.manifests.job_templates import cleanup_job, install_job
 from kata_components.manifests.selector import install_selectors
-from kata_components.operations import installation
-from kata_components.operations.install import Installed
+from kata_components.operations.install import Installed, install
+from kata_components.operations.uninstall import UninstallRequest, uninstall
 from kata_components.planning.dispatcher_args import node_template
 from kata_components.planning.requests import CleanupRequest, InstallRequest
 from kata_components.planning.selection import Selection
-from kata_components.runners import cluster_install
+from kata_components.runners.cluster import ClusterRunner
 from kata_components.settings.load import load_settings
 from kata_components.settings.settings import Settings
 from tests.model.cluster import Cluster
@@ -76,12 +76,8 @@ async def up(
     wanted, told = wanted or settings(), told or Told()
     try:
         job = install_dispatcher_job(wanted)
-        return await cluster_install.install(
-            api,
-            replace(request(wanted, existing), cleanup=cleanup),
-            job,
-            told,
-        )
+        asked = replace(request(wanted, existing), cleanup=cleanup)
+        return await install(api, asked, functools.partial(ClusterRunner, job=job), told)
     finally:
         assert not api.cluster.violations
 
@@ -101,16 +97,18 @@ async def destroy(
     api: FakeKubeApi, wanted: Settings | None = None, told: Told | None = None
 ) -> None:
     wanted, told = wanted or settings(), told or Told()
-    ending = installation.UninstallRequest(
+    cleanup = cleanup_request(wanted)
+    ending = UninstallRequest(
         namespace=NAMESPACE,
         suffix="",
         stack=STACK,
         installation=INSTALLATION,
         cluster_uid="cluster-1",
-        cleanup=cleanup_request(wanted),
+        cleanup=cleanup,
     )
     try:
-        await installation.end(api, ending, told)
+        runner = functools.partial(ClusterRunner, job=cleanup_dispatcher_job(wanted))
+        await uninstall(api, ending, runner, told)
     finally:
         assert not api.cluster.violations
 

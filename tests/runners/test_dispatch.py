@@ -17,8 +17,8 @@ from kata_components.operations.preview import preview
 from kata_components.planning.dispatcher_args import Batch, dispatcher_job, node_template
 from kata_components.planning.node_jobs import JobState
 from kata_components.planning.step import Action, Step
-from kata_components.runners.cluster import settled
 from kata_components.runners.dispatcher import Dispatcher, Seen
+from kata_components.runners.dispatching import settled
 from kata_components.runners.run import Run
 from tests.model.fake_api import FakeKubeApi, unreachable
 from tests.model.installation import NAMESPACE, Told, cluster, roll_out

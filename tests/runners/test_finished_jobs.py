@@ -9,11 +9,12 @@ import pytest
 
 from kata_components.errors import ApiError
 from kata_components.kubernetes.objects import JobList
-from kata_components.operations import installation
 from kata_components.operations.install import Installed
 from kata_components.operations.preview import preview
+from kata_components.operations.uninstall import uninstall
 from kata_components.pacing.queues import REMOVAL_BATCH
 from kata_components.planning.step import Action
+from kata_components.runners.pulumi import PulumiRunner
 from tests.model import fake_api
 from tests.model.cluster import Cluster
 from tests.model.fake_api import FakeKubeApi
@@ -120,7 +121,7 @@ def test_removal_of_all_jobs_in_the_end_is_asked_for_again_when_the_server_takes
         ApiError(504, "Timeout", "request did not complete within 60s"),
         fake_api.unreachable(),
     )
-    simulate(installation.end(api, ENDING, told))
+    simulate(uninstall(api, ENDING, PulumiRunner, told))
     assert (on.jobs, on.leases) == ({}, {})
     assert told.lines[-1].startswith("cleaned 3 nodes in ")
 
@@ -130,7 +131,7 @@ def test_removal_of_all_jobs_that_is_refused_for_good_leaves_the_lease() -> None
     api, told = FakeKubeApi(on), Told()
     api.refuse("delete_jobs", fake_api.denied_by_admission())
     with pytest.raises(ApiError, match="denied the request"):
-        simulate(installation.end(api, ENDING, told))
+        simulate(uninstall(api, ENDING, PulumiRunner, told))
     assert on.leases
 
 

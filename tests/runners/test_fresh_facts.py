@@ -9,10 +9,11 @@ import pytest
 
 from kata_components import names
 from kata_components.errors import RolloutFailedError
-from kata_components.operations import installation
 from kata_components.operations.install import Installed
 from kata_components.operations.preview import preview
+from kata_components.operations.uninstall import uninstall
 from kata_components.planning.selection import Selection
+from kata_components.runners.pulumi import PulumiRunner
 from tests.model.cluster import Cluster
 from tests.model.fake_api import FakeKubeApi
 from tests.model.installation import CLEANUP, Told, cluster, request, roll_out
@@ -143,7 +144,7 @@ def test_a_node_that_dies_while_others_are_cleaned_is_waited_for(back: bool) -> 
         loop.call_later(2.0, set_ready, on, "Unknown", "node-05")
         if back:
             loop.call_later(30.0, set_ready, on, "True", "node-05")
-        await installation.end(FakeKubeApi(on), ENDING, told)
+        await uninstall(FakeKubeApi(on), ENDING, PulumiRunner, told)
 
     if back:
         simulate(story())
@@ -156,7 +157,7 @@ def test_a_node_that_dies_while_others_are_cleaned_is_waited_for(back: bool) -> 
             simulate(story())
         assert on.marked() == ["node-05"]
         gives_up = replace(ENDING, abandoned=frozenset({"node-05"}))
-        simulate(installation.end(FakeKubeApi(on), gives_up, told))
+        simulate(uninstall(FakeKubeApi(on), gives_up, PulumiRunner, told))
         assert (on.marked(), on.leases) == ([], {})
 
 
@@ -223,7 +224,7 @@ def test_the_next_run_waits_for_a_pod_that_ends_behind_its_failed_job(stage: str
         if stage == "install":
             await roll_out(FakeKubeApi(on), request())
         else:
-            await installation.end(FakeKubeApi(on), ENDING, Told())
+            await uninstall(FakeKubeApi(on), ENDING, PulumiRunner, Told())
 
     simulate(story())
     assert (len(on.starts), beside) == (2, [])

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
-from kata_components.operations import installation, report
+from kata_components.operations import report
 from kata_components.operations.install import Installed
+from kata_components.operations.uninstall import uninstall
 from kata_components.planning.requests import InstallRequest
+from kata_components.runners.pulumi import PulumiRunner
 from tests.model import fake_api
 from tests.model.cluster import Cluster
 from tests.model.fake_api import FakeKubeApi
@@ -255,7 +257,7 @@ def test_a_cleanup_that_is_stuck_says_so_too() -> None:
     async def story() -> None:
         job = "kata-deploy-cleanup-node-00"
         asyncio.get_running_loop().call_later(80.0, on.end_job, job)
-        await installation.end(FakeKubeApi(on), ENDING, told)
+        await uninstall(FakeKubeApi(on), ENDING, PulumiRunner, told)
 
     simulate(story())
     assert any(

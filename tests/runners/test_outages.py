@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from kata_components.operations import installation
+from kata_components.operations.uninstall import uninstall
+from kata_components.runners.pulumi import PulumiRunner
 from tests.model.cluster import Cluster
 from tests.model.fake_api import FakeKubeApi
 from tests.model.installation import Told, cluster, request, roll_out
@@ -24,7 +25,7 @@ Run = Callable[[FakeKubeApi], Coroutine[Any, Any, Any]]
 
 async def end(api: FakeKubeApi) -> None:
     told = Told()
-    await installation.end(api, ENDING, told)
+    await uninstall(api, ENDING, PulumiRunner, told)
 
 
 def empty() -> Cluster:

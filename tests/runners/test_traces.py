@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from kata_components.errors import RolloutFailedError
-from kata_components.operations import installation
 from kata_components.operations.preview import preview
+from kata_components.operations.uninstall import uninstall
 from kata_components.planning.step import Action
+from kata_components.runners.pulumi import PulumiRunner
 from tests.model import fake_api
 from tests.model.fake_api import FakeKubeApi
 from tests.model.installation import Told, cluster, request, roll_out, template
@@ -108,7 +109,7 @@ def test_a_cleanup_that_failed_leaves_a_node_of_which_nothing_is_whole() -> None
     simulate(roll_out(FakeKubeApi(on), request()))
     on.fates["node-00"] = "fails"
     with pytest.raises(RolloutFailedError):
-        simulate(installation.end(FakeKubeApi(on), ENDING, told))
+        simulate(uninstall(FakeKubeApi(on), ENDING, PulumiRunner, told))
     on.jobs.clear()
     [step] = simulate(preview(FakeKubeApi(on), request())).plan.steps
     assert (step.action, step.reason) == (Action.INSTALL, "its cleanup was interrupted")
@@ -122,7 +123,7 @@ def test_a_cleanup_that_was_killed_before_the_mark_went_is_known_though_somethin
 
     async def killed_before_the_mark_goes() -> None:
         first = FakeKubeApi(on)
-        task = asyncio.create_task(installation.end(first, ENDING, told))
+        task = asyncio.create_task(uninstall(first, ENDING, PulumiRunner, told))
         await asyncio.sleep(2.0)
         assert list(on.jobs) == ["kata-deploy-cleanup-node-00"]
         first.dead = True

@@ -13,8 +13,8 @@ from unittest import mock
 from kata_components.kubernetes.api import KubeApi
 from kata_components.kubernetes.nodes import Node
 from kata_components.kubernetes.objects import JobList, Lease
-from kata_components.operations import install, installation, preview, uninstall
-from kata_components.operations.uninstall import Uninstall
+from kata_components.operations import cleanup, preview, uninstall
+from kata_components.operations.cleanup import Cleanup
 from kata_components.pacing.commands import CommandStatus, CreateJob, Result, WriteMark
 from kata_components.pacing.job_tracker import JobTracker
 from kata_components.planning import node_jobs
@@ -22,7 +22,7 @@ from kata_components.planning.node_jobs import NodeJob
 from kata_components.planning.node_state import NodeState
 from kata_components.planning.plan import Plan, plan
 from kata_components.planning.step import Action, Step
-from kata_components.runners import lease
+from kata_components.runners import lease, pulumi
 from kata_components.runners.clock import timestamp
 from kata_components.runners.executor import Executor
 from kata_components.runners.lease import HeldLease
@@ -85,7 +85,7 @@ def only_marked_nodes_are_cleaned() -> Patch:
     ) -> Plan:
         return original(nodes, [job for job in known if job.kind == "cleanup"], *rest, **keywords)  # type: ignore[no-any-return] # as the original
 
-    return around(uninstall, "cleanup_plan", of_marked)
+    return around(cleanup, "cleanup_plan", of_marked)
 
 
 # Executor and runs.
@@ -143,11 +143,11 @@ def lists_may_be_stale() -> Patch:
 
 @bug(node_replaced=0.3)
 def unmarked_nodes_lose_their_jobs_at_the_end() -> Patch:
-    async def tidy(_: Any, run: Run, *__: Any) -> None:
+    async def remove(_: Any, run: Run, *__: Any) -> None:
         selector = node_jobs.selector(run.suffix, "install")
         await run.api.delete_jobs(run.namespace, selector, "status.successful=1")
 
-    return around(install, "tidy", tidy)
+    return around(pulumi, "remove_finished_jobs", remove)
 
 
 @bug(killed=0.9)
@@ -157,7 +157,7 @@ def jobs_are_removed_by_the_run_that_made_them_or_never() -> Patch:
 
 @bug(destroys=0.7, job_fails=0.5)
 def destroy_ignores_nodes_that_could_not_be_cleaned() -> Patch:
-    return mock.patch.object(uninstall, "_refuse_leftovers")
+    return mock.patch.object(cleanup, "_refuse_leftovers")
 
 
 @bug(destroys=0.5, lease_deleted=0.9)
@@ -165,21 +165,21 @@ def destroy_without_a_lease_looks_at_nothing() -> Patch:
     async def accept(*_: Any) -> None:
         await asyncio.sleep(0)
 
-    return mock.patch.object(installation, "_refuse_without_lease", accept)
+    return mock.patch.object(uninstall, "_refuse_without_lease", accept)
 
 
 @bug(destroys=0.9, job_fails=0.5, node_not_ready=0.3)
 def cleaned_nodes_are_planned_again_while_a_dead_one_is_waited_for() -> Patch:
-    async def plan_all(original: Any, made: Uninstall, api: KubeApi, _done: Any = ()) -> Plan:
-        found: Plan = await original(made, api)
+    async def plan_all(original: Any, made: Cleanup, _done: Any = ()) -> Plan:
+        found: Plan = await original(made)
         return found
 
     async def keep(*_: Any) -> None:
         await asyncio.sleep(0)
 
     patches = contextlib.ExitStack()
-    patches.enter_context(around(Uninstall, "_plan", plan_all))
-    patches.enter_context(mock.patch.object(uninstall, "drop_jobs", keep))
+    patches.enter_context(around(Cleanup, "_plan", plan_all))
+    patches.enter_context(mock.patch.object(cleanup, "drop_jobs", keep))
     return patches
 
 

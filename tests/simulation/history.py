@@ -12,7 +12,7 @@ from unittest import mock
 
 from kata_components import names
 from kata_components.errors import GuardError
-from kata_components.operations import install, installation
+from kata_components.operations import install, uninstall
 from kata_components.runners import clock, lease
 from tests.model.installation import STACK
 from tests.model.store import HOME
@@ -51,7 +51,7 @@ def simulated() -> Iterator[None]:
     with (
         mock.patch.object(clock, "time_of_day", time_of_day),
         mock.patch.object(install, "hold_lease", hold_lease),
-        mock.patch.object(installation, "hold_lease", hold_lease),
+        mock.patch.object(uninstall, "hold_lease", hold_lease),
         mock.patch.object(lease, "holder_identity", name_of_run),
     ):
         yield

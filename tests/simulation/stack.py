@@ -6,8 +6,8 @@ from kata_components import names
 from kata_components.errors import GuardError
 from kata_components.operations import install, installation
 from kata_components.operations.install import Installed
-from kata_components.operations.installation import UninstallRequest
 from kata_components.operations.preview import preview
+from kata_components.operations.uninstall import UninstallRequest, uninstall
 from kata_components.pacing.progress import Progress
 from kata_components.planning import node_mark
 from kata_components.planning.approval import Approval
@@ -17,6 +17,7 @@ from kata_components.planning.node_jobs import JobKind
 from kata_components.planning.ownership import Owner
 from kata_components.planning.requests import CleanupRequest, InstallRequest
 from kata_components.planning.selection import Selection
+from kata_components.runners.pulumi import PulumiRunner
 from tests.model.installation import request, template
 from tests.simulation.broken import BrokenPromiseError
 from tests.simulation.endings import nothing_left
@@ -82,7 +83,7 @@ class Stack:
         if found.refusals:
             raise GuardError("\n".join(found.refusals))
         if found.plan.pending or found.plan.leftover or found.cleanup.pending:
-            self._check(await install.install(api, wanted, Silent()))
+            self._check(await install.install(api, wanted, PulumiRunner, Silent()))
 
     def _check(self, installed: Installed) -> None:
         """Check that a node counts as failed only for what befell it, and that not only its Job tells of it."""
@@ -138,7 +139,7 @@ class Stack:
         )
         runs = self.runs
         alone = all(run.ended or run is CURRENT.get() for run in self.world.processes)
-        await installation.end(api, ending, Silent())
+        await uninstall(api, ending, PulumiRunner, Silent())
         self.installation = ""
         if alone and self.runs == runs:
             nothing_left(self.world.site, self.promises)

@@ -1,0 +1,78 @@
+"""What carries plans out: this process, or upstream's dispatcher in the cluster (`rollout.runsIn`)."""
+
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from kata_components.pacing.progress import Failure
+from kata_components.planning.plan import Plan
+from kata_components.planning.requests import CleanupRequest, InstallRequest
+from kata_components.runners.run import Run
+
+
+@dataclass(frozen=True, kw_only=True)
+class InstallResult:
+    """What became of the installs of a plan. Nodes are given by name."""
+
+    done: Collection[str]
+    failures: Sequence[Failure]
+    skipped: Sequence[Failure] = ()
+    """Left out, because they are no longer as planned."""
+    untried: Sequence[str] = ()
+    """Failed in an earlier run and not tried again."""
+    remaining: int = 0
+    """How many others were not started."""
+    stop_reason: str = ""
+    """Why they were not."""
+    warning: str = ""
+    """What went wrong and is not the failure of a node."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing of the plan is left, as far as nodes tell."""
+        return not (self.failures or self.untried or self.remaining)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cleaned:
+    """What became of the cleanups of a plan."""
+
+    nodes: Sequence[str]
+    failures: Sequence[Failure]
+    skipped: Sequence[Failure]
+    """Left out, because they are no longer as planned."""
+
+
+NONE_CLEANED: Final = Cleaned(nodes=[], failures=[], skipped=[])
+
+
+class Runner(Protocol):
+    """Carries plans out while a run holds the Lease.
+
+    Raises `RolloutStoppedError` when the Lease is lost or the Jobs get nowhere, and `ClusterError`
+    when the API server refuses for good.
+    """
+
+    async def stop_old_dispatchers(self, request: InstallRequest | CleanupRequest) -> None:
+        """Stop the dispatchers that earlier runs left at work, before the request is planned.
+
+        A dispatcher that does what is requested is followed instead, by a runner that uses it.
+        """
+
+    async def install(
+        self, request: InstallRequest, planned: Plan, replan: Callable[[], Awaitable[Plan]]
+    ) -> InstallResult:
+        """Carry out a plan; return when nothing is left that may be started.
+
+        `replan` plans the request once more, on the cluster as it is then.
+        """
+
+    async def clean(self, request: CleanupRequest, planned: Plan) -> Cleaned:
+        """Carry out a cleanup plan; return when every node of it is settled."""
+
+    async def remove_dispatchers(self) -> None:
+        """Remove dispatchers that have ended."""
+
+
+RunnerOf = Callable[[Run], Runner]
+"""Makes the runner of a run."""
