@@ -13,7 +13,7 @@ from kata_components.kubernetes.objects import Lease, ObjectMetadata
 from kata_components.planning import ownership
 from kata_components.planning.ownership import Owner
 from kata_components.runners.clock import timestamp
-from kata_components.runners.lease import lease_manifest
+from kata_components.runners.lease_manifest import lease_manifest
 
 _CLUSTER_NAMESPACE: Final = "kube-system"
 _MOST_PREVIOUS: Final = 8

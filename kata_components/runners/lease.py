@@ -1,9 +1,7 @@
-"""The Lease of an installation: the identity it is found by, and the lock that keeps a second run away.
+"""The Lease of an installation, as the lock that keeps a second run away (docs/adr/0007).
 
-One object serves both: its annotations name the installation and the stack for as long as the
-installation exists; its holder is set while a run works. Whether a holder is alive is judged by
-watching for a renewal for one Lease duration on our own clock, never by comparing clocks of two
-machines.
+The same object is the identity of the installation: its annotations name installation and stack as
+long as the installation exists, and its holder is set while a run works.
 """
 
 import asyncio
@@ -22,8 +20,9 @@ from kata_components.kubernetes.objects import Lease
 from kata_components.kubernetes.retry import RetryWindow, until_answered
 from kata_components.planning import ownership
 from kata_components.planning.ownership import Owner
-from kata_components.runners.clock import elapsed, hour_before, timestamp
-from kata_components.runners.holder import DURATION_SECONDS, alive, holder_identity, when_free
+from kata_components.runners.clock import elapsed, hour_before
+from kata_components.runners.holder import alive, when_free
+from kata_components.runners.lease_manifest import DURATION_SECONDS, held_by, holder_identity
 from kata_components.runners.progress import Reporter
 
 RENEW_SECONDS: Final = 7.0
@@ -36,47 +35,6 @@ _GIVE_UP_SECONDS: Final = 300.0
 run waits and starts nothing."""
 
 T = TypeVar("T")
-
-
-def lease_manifest(
-    name: str,
-    *,
-    installation: str,
-    stack: str,
-    holder: str | None = None,
-    previous: Lease | None = None,
-) -> dict[str, Any]:
-    """Return a Lease; without `holder` it only names the installation.
-
-    `previous` makes it a guarded replacement.
-    """
-    ours = {names.INSTALLATION_ANNOTATION: installation, names.STACK_ANNOTATION: stack}
-    kept = (previous.metadata.annotations or {}) if previous else {}
-    metadata: dict[str, Any] = {"name": name, "annotations": kept | ours}
-    if previous:
-        # The UID too: a PUT on a Lease that was deleted would make it again.
-        metadata |= {
-            "resourceVersion": previous.metadata.resource_version,
-            "uid": previous.metadata.uid,
-        }
-    spec: dict[str, Any] = {}
-    if holder:
-        now = timestamp()
-        spec = {
-            "holderIdentity": holder,
-            "leaseDurationSeconds": DURATION_SECONDS,
-            "renewTime": now,
-        }
-        held_before = previous and previous.spec and previous.spec.holder_identity == holder
-        spec["acquireTime"] = (
-            previous.spec.acquire_time if held_before and previous and previous.spec else now
-        )
-    return {
-        "apiVersion": "coordination.k8s.io/v1",
-        "kind": "Lease",
-        "metadata": metadata,
-        "spec": spec,
-    }
 
 
 @dataclass(kw_only=True)
@@ -118,18 +76,21 @@ class HeldLease:
 
     @property
     def trouble(self) -> str:
-        """Since when it could not be renewed, and why; empty while it can."""
+        """Since when it could not be renewed, and why; empty if the last renewal succeeded."""
         if self._failing_since is None:
             return ""
         since = hour_before(asyncio.get_running_loop().time() - self._failing_since)
-        return f"the API server has been out of reach since {since}, nothing is started: {self._failing}"
+        return (
+            f"the API server has been unreachable since {since}, nothing is started: "
+            f"{self._failing}"
+        )
 
     def claim(self, selection: str) -> None:
-        """Note which nodes the installation is given; the next renewal or the release writes it."""
+        """Record which nodes the installation is given; the next renewal or the release writes it."""
         self._claim = {names.CLAIM_ANNOTATION: selection}
 
     def unanswered(self) -> None:
-        """Take note that a request that writes was given up: it may land a little later."""
+        """Take note that a write was given up: the server may still apply it a little later."""
         self._unanswered = self.clock()
 
     async def when_fresh(self, work: Coroutine[Any, Any, T]) -> T:
@@ -150,7 +111,7 @@ class HeldLease:
             work.close()
 
     async def renewed(self) -> None:
-        """Return once it has just been renewed, so that what follows has most of its time."""
+        """Renew it now and return, so that what follows has most of its time."""
         self._renewal.clear()
         self._wanted.set()
         await self._renewal.wait()
@@ -198,7 +159,7 @@ class HeldLease:
             raise self._stopped(reason)
 
     async def _renew(self) -> bool:
-        """Return whether it was renewed; if not, it is still ours and the next try may succeed."""
+        """Return whether it was renewed; if not, it is still ours and the next attempt may succeed."""
         sent = self.clock()
         try:
             self.lease = await self._put(
@@ -207,10 +168,10 @@ class HeldLease:
         except ApiError as error:
             if not error.conflict:
                 raise
-            # Our own renewal whose answer got lost changes the version too: look who holds it.
+            # A renewal of ours whose answer was lost also changes the version: see who holds it.
             await self._check_holder()
             return False
-        # Counted from before the request: the server may have applied it at any time since.
+        # Counted from before the request: the server may have applied it at any moment since.
         self._renewed = sent
         self._failing_since = None
         self._window.reset()
@@ -226,20 +187,20 @@ class HeldLease:
         self.lease = current
 
     async def _put(self, lease: Lease, holder: str | None) -> Lease:
-        manifest = _again(self.name, lease, holder)
+        manifest = held_by(lease, holder)
         manifest["metadata"]["annotations"] |= self._claim
         return await self.api.replace_lease(self.namespace, self.name, manifest)
 
     def _stopped(self, reason: str) -> RolloutStoppedError:
         return RolloutStoppedError(
-            f"stopped: the Lease {self.namespace}/{self.name} could not be kept ({reason}). Jobs that run go on; "
-            "no further one is started. Run `pulumi up` again to go on from here."
+            f"stopped: the Lease {self.namespace}/{self.name} could not be kept ({reason}). Running "
+            "Jobs continue; no new Job is started. Run the same command again to continue."
         )
 
     async def delete(self) -> None:
-        """Remove the Lease itself: the end of the installation.
+        """Delete the Lease itself, at the end of the installation.
 
-        It may be gone already, by a request without an answer.
+        A request without an answer may have deleted it already.
 
         Raises:
             RolloutStoppedError: somebody else has taken it.
@@ -253,11 +214,10 @@ class HeldLease:
         self._deleted = True
 
     async def release(self) -> None:
-        """Give the lock back, keeping the identity.
+        """Give the lock back and keep the identity.
 
-        Failing is harmless: the Lease runs out, or was deleted.
-
-        It is left to run out when the next run could meet a late request of this one.
+        Failures are harmless: the Lease expires, or was deleted. It is left to expire if the next
+        run could otherwise meet a late request of this one.
         """
         if self._deleted or self.clock() - self._unanswered < _MARGIN_SECONDS:
             return
@@ -268,7 +228,7 @@ class HeldLease:
                 except ApiError as error:
                     if not error.conflict:
                         raise
-                    # A renewal that was cut off with the work may have landed since.
+                    # A renewal that was cancelled with the work may have landed since.
                     await self._check_holder()
                     await self._put(self.lease, None)
 
@@ -318,18 +278,8 @@ async def hold_lease(
 
 async def _acquire(api: KubeApi, namespace: str, name: str, lease: Lease) -> Lease:
     try:
-        return await api.replace_lease(namespace, name, _again(name, lease, holder_identity()))
+        return await api.replace_lease(namespace, name, held_by(lease, holder_identity()))
     except ApiError as error:
         if not error.conflict:
             raise
         raise alive(await api.get_lease(namespace, name)) from None
-
-
-def _again(name: str, lease: Lease, holder: str | None) -> dict[str, Any]:
-    return lease_manifest(
-        name,
-        installation=lease.metadata.annotation(names.INSTALLATION_ANNOTATION) or "",
-        stack=lease.metadata.annotation(names.STACK_ANNOTATION) or "",
-        holder=holder,
-        previous=lease,
-    )

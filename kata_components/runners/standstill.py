@@ -1,4 +1,4 @@
-"""Requests of one kind that get nowhere although the API server answers others: said, and in the end given up."""
+"""Requests of one kind that keep failing while others are answered: reported, then given up."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -10,9 +10,9 @@ from kata_components.wording import duration
 
 SAY_SECONDS: Final = 60.0
 GIVE_UP_SECONDS: Final = 300.0
-"""As long as a Lease is tried to be kept."""
+"""The same as for the renewal of the Lease."""
 _FORGET_SECONDS: Final = 90.0
-"""Whatever fails is tried again sooner: one that is not is not tried any more."""
+"""Whatever fails is repeated sooner than this, or is no longer needed."""
 
 
 @dataclass
@@ -27,8 +27,8 @@ class _Failing:
 class Standstill:
     """The kinds of requests of one run that fail, each since its last success.
 
-    While the Lease is stale the API server is out of reach: then nothing counts, and the Lease ends
-    the run.
+    Nothing counts while the Lease is stale: then the API server is unreachable, and the Lease ends
+    the run if that lasts.
     """
 
     run: Run
@@ -36,10 +36,11 @@ class Standstill:
     _moved: float = field(default_factory=lambda: asyncio.get_running_loop().time())
 
     def failed(self, kind: str, text: str) -> None:
-        """Take note that a request has settled nothing and will be repeated; `kind` says what it does: `create Jobs`.
+        """Take note that a request failed and will be repeated; `kind` is what it does: `create Jobs`.
 
         Raises:
-            RolloutStoppedError: none of its kind, and nothing else, has got on for minutes.
+            RolloutStoppedError: requests of its kind have failed for minutes, and no node has made
+                progress.
         """
         now = asyncio.get_running_loop().time()
         if not self.run.lease.fresh:
@@ -52,36 +53,36 @@ class Standstill:
         if now - known.since >= SAY_SECONDS and not known.said:
             known.said = True
             self.run.reporter.message(
-                f"{self._told(kind, known)}; it is tried again, and given up after {duration(GIVE_UP_SECONDS)}"
+                f"{self._text(kind, known)}; this is repeated for up to {duration(GIVE_UP_SECONDS)}"
             )
         if now - max(known.since, self._moved) >= GIVE_UP_SECONDS:
             raise RolloutStoppedError(
-                f"stopped: {self._told(kind, known)}. Jobs that run go on; no further one is started. "
-                "Run the same command again to go on from here."
+                f"stopped: {self._text(kind, known)}. Running Jobs continue; no new Job is started. "
+                "Run the same command again to continue."
             )
 
     def succeeded(self, kind: str) -> None:
-        """Take note that a request has settled something."""
+        """Take note that a request succeeded."""
         self._kinds.pop(kind, None)
 
     def moved(self) -> None:
-        """Take note that a node has got on: whatever fails, not everything does."""
+        """Take note that a node has made progress: not everything fails."""
         self._moved = asyncio.get_running_loop().time()
 
     @property
     def notes(self) -> list[str]:
-        """What to show on the row."""
+        """What to show with the progress."""
         now = asyncio.get_running_loop().time()
         lasting = {
             kind: known for kind, known in self._kinds.items() if now - known.since >= SAY_SECONDS
         }
         return [
-            self._told(kind, known)
+            self._text(kind, known)
             for kind, known in lasting.items()
             if now - known.last <= _FORGET_SECONDS
         ]
 
     @staticmethod
-    def _told(kind: str, known: _Failing) -> str:
+    def _text(kind: str, known: _Failing) -> str:
         seconds = asyncio.get_running_loop().time() - known.since
         return f"the API server has not let this run {kind} for {duration(seconds)}: {known.text}"

@@ -15,7 +15,7 @@ from kata_components.planning.ownership import Owner
 from kata_components.planning.requests import CleanupRequest, InstallRequest
 from kata_components.planning.selection import Selection
 from kata_components.runners.clock import timestamp
-from kata_components.runners.lease import lease_manifest
+from kata_components.runners.lease_manifest import lease_manifest
 from kata_components.runners.pulumi import PulumiRunner
 from kata_components.settings.wave_sizes import Size
 from tests.model.cluster import Cluster

@@ -10,7 +10,7 @@ from kata_components.operations.preview import preview
 from kata_components.operations.uninstall import UninstallRequest, uninstall
 from kata_components.planning.ownership import Owner
 from kata_components.planning.step import Action
-from kata_components.runners.lease import lease_manifest
+from kata_components.runners.lease_manifest import lease_manifest
 from kata_components.runners.pulumi import PulumiRunner
 from tests.model.cluster import Cluster
 from tests.model.fake_api import FakeKubeApi

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from kata_components.errors import LeaseHeldError
-from kata_components.runners.holder import holder_identity
+from kata_components.runners.lease_manifest import holder_identity
 from tests.model.fake_api import FakeKubeApi
 from tests.model.installation import LEASE, NAMESPACE, SINCE, Told, cluster, take_lease
 from tests.model.virtual_lease import holding

@@ -244,9 +244,9 @@ def test_an_api_server_that_is_out_of_reach_is_told_on_the_row() -> None:
         api.down_until = now() + 50.0
 
     rolled_out(on, (8.0, gone), told=told, api=api)
-    assert "the API server has been out of reach since " in row(told, 40)
+    assert "the API server has been unreachable since " in row(told, 40)
     assert "connection refused" in row(told, 40)
-    assert "out of reach" not in report.progress_line("installed", told.shown[-1], 1.0)
+    assert "unreachable" not in report.progress_line("installed", told.shown[-1], 1.0)
 
 
 def test_a_cleanup_that_is_stuck_says_so_too() -> None:

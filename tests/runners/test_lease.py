@@ -9,7 +9,7 @@ import pytest
 from kata_components import names
 from kata_components.errors import ApiError
 from kata_components.runners import lease as leases
-from kata_components.runners.holder import holder_identity
+from kata_components.runners.lease_manifest import holder_identity, lease_manifest
 from tests.model import fake_api
 from tests.model.cluster import Cluster
 from tests.model.fake_api import FakeKubeApi
@@ -175,7 +175,7 @@ def test_lease_is_given_back_even_when_a_renewal_lands_after_its_run() -> None:
 def test_taken_lease_ends_the_run_with_the_name_of_the_taker() -> None:
     on, thief = cluster(0), "ben@laptop (pid 7)"
     text, _ = simulate(lost(FakeKubeApi(on), lambda: take_lease(on, thief)))
-    assert f"({thief} has taken it). Jobs that run go on; no further one is started" in text
+    assert f"({thief} has taken it). Running Jobs continue; no new Job is started" in text
     assert spec(on)["holderIdentity"] == thief
 
 
@@ -226,7 +226,7 @@ def test_deleted_and_remade_lease_is_not_taken_for_ours() -> None:
 
     def remake() -> None:
         del on.leases[LEASE]
-        other = leases.lease_manifest(LEASE, installation="other", stack="other/stack")
+        other = lease_manifest(LEASE, installation="other", stack="other/stack")
         on.create_lease(NAMESPACE, other)
 
     text, _ = simulate(lost(FakeKubeApi(on), remake))

@@ -14,7 +14,8 @@ from kata_components.kubernetes.connection import Connection
 from kata_components.kubernetes.credentials import Credential, CredentialSource
 from kata_components.kubernetes.kubeconfig import load
 from kata_components.kubernetes.retry import Retry
-from kata_components.runners.lease import HeldLease, lease_manifest
+from kata_components.runners.lease import HeldLease
+from kata_components.runners.lease_manifest import lease_manifest
 from tests.kubernetes.fake_server import InProcess, ReceivedRequest, Reply, ok
 from tests.kubernetes.support import CONTEXT, kubeconfig
 from tests.model.installation import INSTALLATION, LEASE, NAMESPACE, STACK

@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 from kata_components.pacing.queues import REMOVAL_BATCH
-from kata_components.runners.holder import DURATION_SECONDS
+from kata_components.runners.lease_manifest import DURATION_SECONDS
 from tests.model.fake_api import FakeKubeApi
 from tests.model.installation import cluster, request, roll_out
 from tests.model.virtual_loop import now, simulate
