@@ -1,4 +1,4 @@
-"""Objects of others under the names of an installation: refused, or taken over where told to (docs/adr/0009)."""
+"""Objects of others under the names of an installation: refused, or adopted (docs/adr/0009)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,20 +20,21 @@ _TRIES: Final = 5
 
 @dataclass(frozen=True, kw_only=True)
 class AdoptionRequest:
-    """The objects of an installation, and whether those of others may be taken over.
-
-    Those that name one of `stacks` are ours; `established` is as in `look`. `contents` are the
-    manifests of what must be equal to be taken over, and of the DaemonSet.
-    """
+    """The objects of an installation, and whether those of others may be taken over."""
 
     objects: tuple[ObjectName, ...]
     stacks: frozenset[str]
+    """Objects that name one of these stacks are ours."""
     established: bool
+    """Whether this stack already has an installation; see `look`."""
     adopt: bool
+    """Whether objects of others may be taken over."""
     mode: str
+    """The deployment mode."""
     namespace: str
     suffix: str
     contents: Mapping[ObjectName, Manifest] = field(default_factory=dict)
+    """The manifests of the DaemonSet and of what must be equal to be taken over."""
 
     @property
     def daemon_set(self) -> ObjectName:
@@ -52,22 +53,20 @@ class AdoptionRequest:
 
 
 class AdoptionCheck(NamedTuple):
-    """What a preview has to say of the objects that are there.
-
-    `stacks` are all that some object names.
-    """
+    """What a preview says about the objects that exist."""
 
     refusals: Sequence[Refusal] = ()
     announcements: Sequence[str] = ()
     stacks: frozenset[str] = frozenset()
+    """All stacks that some object names."""
 
 
 async def check(api: KubeApi, request: AdoptionRequest) -> AdoptionCheck:
     """Look for objects of others; reads only.
 
-    What another stack has is refused, and what works on nodes in the other mode. What a Helm
-    release has, or nobody who says so, is refused or, with `adopt`, announced. Objects of the whole
-    cluster are taken over only where they are as this configuration has them: they may be another
+    Objects of another stack are refused, and so is what works on nodes in the other mode. Objects
+    of a Helm release, or without an owner, are refused or, with `adopt`, announced. Cluster-scoped
+    objects are taken over only if they equal what this configuration makes: they may be another
     team's.
     """
     asked = (*request.objects, request.of_other_mode)
@@ -117,9 +116,9 @@ async def _announcements(
 
 
 async def adopt(api: KubeApi, objects: Sequence[ObjectName]) -> str | None:
-    """Take the objects out of Helm's hands that are in them; their specs stay.
+    """Take those objects that Helm owns away from it; their specs stay.
 
-    Return what is left to do, if any.
+    Return what is left for the user to do, if anything.
     """
     found = await released(api, objects)
     await run_bounded(CALLS_AT_ONCE, (_release_from_helm(api, name) for name in found))
@@ -127,7 +126,7 @@ async def adopt(api: KubeApi, objects: Sequence[ObjectName]) -> str | None:
 
 
 async def _is_alike(api: KubeApi, name: ObjectName, request: AdoptionRequest) -> bool:
-    """Whether an object of the whole cluster is what this configuration would make, but for its metadata."""
+    """Whether a cluster-scoped object equals what this configuration would make, metadata apart."""
     if name.namespace:
         return True
     live = _content(await api.get_object(name.api_version, name.plural, name.namespace, name.name))
@@ -144,7 +143,7 @@ def _content(manifest: Manifest | None) -> dict[str, Any]:
 
 
 async def _restarted_pods(api: KubeApi, request: AdoptionRequest) -> int | None:
-    """Return how many pods of the DaemonSet restart when it becomes this stack's, None when there is none."""
+    """Return how many pods restart when the DaemonSet becomes this stack's, None without one."""
     live = await fleet.daemon_set(api, request.namespace, request.daemon_set.name)
     if live is None:
         return None
@@ -153,7 +152,7 @@ async def _restarted_pods(api: KubeApi, request: AdoptionRequest) -> int | None:
 
 
 async def _release_from_helm(api: KubeApi, name: ObjectName) -> None:
-    """Remove Helm's traces from one object; again when another manager wrote to it in between."""
+    """Remove Helm's traces from one object; repeat if another manager writes to it meanwhile."""
     for tries_left in reversed(range(_TRIES)):
         owned = await metadata(api, name)
         if owned is None or helm.release_of(owned) is None:

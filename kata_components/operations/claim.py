@@ -1,7 +1,7 @@
-"""The claim on the Lease: which nodes an installation was given by its last rollout, for the end of it to know them by.
+"""The claim on the Lease: which nodes the last rollout selected, for `pulumi destroy` to know.
 
-Names stand as fingerprints: all annotations of an object together may have 256 KiB, and thousands
-of names do not fit.
+Names are stored as fingerprints: thousands of names do not fit into the 256 KiB that all
+annotations of an object may have together.
 """
 
 import asyncio
@@ -14,13 +14,12 @@ from kata_components.kubernetes.api import KubeApi
 from kata_components.planning.selection import Selection
 
 _HEX_DIGITS: Final = 10
-"""So 5,000 names leave a node that is none of them a chance of 5 in a thousand million to count as
-one."""
+"""With 5,000 names, another node's name collides with a probability of 5 in a billion."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """Which nodes: those whose names have these fingerprints if there are any, else those of the selectors."""
+    """Nodes by the fingerprints of their names if there are any, otherwise by selectors."""
 
     fingerprints: frozenset[str] = frozenset()
     selectors: tuple[str, ...] = ()
@@ -58,7 +57,7 @@ class Claim:
         return json.dumps(wire, separators=(",", ":"))
 
     async def nodes(self, api: KubeApi) -> frozenset[str]:
-        """Return the names of the nodes it means now."""
+        """Return the names of the nodes that it matches now."""
         if self.fingerprints:
             listed = await api.list_node_metadata()
             found = (node.metadata.name for node in listed)

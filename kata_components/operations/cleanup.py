@@ -27,11 +27,13 @@ from kata_components.runners.run import Run
 from kata_components.runners.runner import NONE_CLEANED, Cleaned, Runner
 
 DEAD_NODE_SECONDS: Final = 60.0
-"""So long the end of an installation waits for nodes that are NotReady."""
+"""How long `pulumi destroy` waits for NotReady nodes."""
 _LOOK_SECONDS: Final = 5.0
 ABANDON_VARIABLE: Final = "KATA_DEPLOY_ABANDON_NODES"
-"""The environment variable that names nodes to give up, by commas: a destroy sees the configuration
-of the last up."""
+"""The environment variable with the nodes to give up, separated by commas.
+
+An environment variable, because `pulumi destroy` sees the configuration of the last `up`.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +75,8 @@ class Cleanup:
         done, deadline = {*cleaned.nodes}, loop.time() + DEAD_NODE_SECONDS
         if dead := self._dead(planned, cleaned):
             self.run.reporter.message(
-                f"waiting {DEAD_NODE_SECONDS:.0f}s for nodes that are NotReady: {wording.some(dead)}"
+                f"waiting {DEAD_NODE_SECONDS:.0f}s for nodes that are NotReady: "
+                f"{wording.some(dead)}"
             )
         while self._dead(planned, cleaned) and not cleaned.failures and loop.time() < deadline:
             await asyncio.sleep(_LOOK_SECONDS)
@@ -88,20 +91,21 @@ class Cleanup:
         )
 
     async def _refuse_unknown(self) -> None:
-        """Refuse names to abandon that are no nodes: a typo would be waited for, and read about, all over again."""
+        """Refuse names to abandon that are not nodes: the wait would be in vain."""
         if not self.abandoned:
             return
         known = {node.metadata.name for node in await self.run.api.list_node_metadata()}
         unknown = sorted({*self.abandoned} - known)
         if unknown:
             msg = (
-                f"{ABANDON_VARIABLE} names {wording.some(unknown)}, which the cluster does not have: see `kubectl get "
-                "nodes`. A node that was removed needs no giving up. Nothing was cleaned."
+                f"{ABANDON_VARIABLE} names {wording.some(unknown)}, which the cluster does not "
+                "have: see `kubectl get nodes`. A node that was removed needs no giving up. "
+                "Nothing was cleaned."
             )
             raise GuardError(msg)
 
     async def _rehearse(self, planned: Plan) -> None:
-        """Refuse to begin what could not be carried out."""
+        """Refuse to start what the API server would not accept."""
         job = rehearsal.first_job(CleanupWork(self.request).stamp, planned.pending)
         refusals = (
             await rehearsal.refusals(self.run.api, self.request.namespace, self.request.suffix, job)
@@ -112,9 +116,9 @@ class Cleanup:
             raise GuardError("\n".join(refusals))
 
     async def _clean(self, planned: Plan) -> Cleaned:
-        """Carry the plan out.
+        """Carry out a plan.
 
-        If another one will follow, in this run or the next, it must not do these nodes again.
+        Another plan that follows, in this run or the next, must not do these nodes again.
         """
         cleaned = await self.runner.clean(self.request, planned)
         if cleaned.failures or self._dead(planned, cleaned):
@@ -156,7 +160,7 @@ class Cleanup:
 
 
 def _left_out(planned: Plan, cleaned: Cleaned) -> list[Step]:
-    """Return the steps of nodes that nothing could run on: NotReady in the plan, or by the time of their Job."""
+    """Return the steps of nodes that were NotReady in the plan or when their turn came."""
     late = {node.node for node in cleaned.skipped}
     return [step for step in planned.steps if step.action is Action.SKIPPED or step.node in late]
 
@@ -171,10 +175,11 @@ def _refuse_leftovers(failures: Sequence[Failure], dead: Sequence[str]) -> None:
         )
     if dead:
         problems.append(
-            f"NotReady, so still carrying the installation: {wording.nodes(len(dead))} ({wording.some(dead)}). Bring "
-            "them back and run `pulumi destroy` again. If they never come back, remove them from the cluster (`kubectl "
-            f"delete node <name>`) or give them up: `{ABANDON_VARIABLE}={','.join(dead[: wording.SHOWN_NODES])} pulumi "
-            "destroy` takes mark and label off them and leaves their disks as they are."
+            f"NotReady, so still carrying the installation: {wording.nodes(len(dead))} "
+            f"({wording.some(dead)}). Bring them back and run `pulumi destroy` again. If they "
+            "never come back, remove them from the cluster (`kubectl delete node <name>`) or give "
+            f"them up: `{ABANDON_VARIABLE}={','.join(dead[: wording.SHOWN_NODES])} pulumi destroy` "
+            "takes mark and label off them and leaves their disks as they are."
         )
     if problems:
         msg = "\n".join(

@@ -16,26 +16,27 @@ from kata_components.planning.selection import Selection
 
 @dataclass(frozen=True, kw_only=True)
 class Fleet:
-    """What is there: the selected nodes, names asked for that do not exist, the Jobs of the installation.
-
-    `marked` is how many nodes of the whole cluster carry the installation's mark, `deselected`
-    those of them that are not selected; `foreign` are the Jobs of other installations in the
-    namespace.
-    """
+    """What the cluster has of one installation."""
 
     nodes: list[Node]
+    """The selected nodes."""
     missing: list[str]
+    """Names that are selected and do not exist."""
     jobs: list[NodeJob]
+    """The installation's per-node Jobs."""
     marked: int
+    """How many nodes of the whole cluster carry the installation's mark."""
     deselected: list[str]
+    """Those of them that are not selected."""
     foreign: Sequence[NodeJob] = ()
+    """The Jobs of other installations in the namespace."""
 
 
 async def read(api: KubeApi, namespace: str, suffix: str, selection: Selection) -> Fleet:
     """Return the fleet as it is now, from consistent reads.
 
     Raises:
-        ClusterError: the cluster could not be asked.
+        ClusterError: the cluster could not be read.
     """
     # Jobs first: one that ended must be seen with what it did to its node, or it looks as if that
     # was undone since.

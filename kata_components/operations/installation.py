@@ -1,4 +1,4 @@
-"""The identity of an installation in the cluster: which cluster this is, and the Lease that names it."""
+"""The identity of an installation: which cluster this is, and the Lease that names it."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -17,8 +17,7 @@ from kata_components.runners.lease_manifest import lease_manifest
 
 _CLUSTER_NAMESPACE: Final = "kube-system"
 _MOST_PREVIOUS: Final = 8
-"""So many ids are kept: one is added with each replacement, or with a create whose answer was
-lost."""
+"""How many ids are kept; each replacement adds one, and so does a create whose answer was lost."""
 
 
 async def cluster_uid(api: KubeApi) -> str:
@@ -75,7 +74,10 @@ async def establish(api: KubeApi, namespace: str, name: str, *, stack: str) -> s
 
 
 async def note_takeover(api: KubeApi, namespace: str, name: str) -> None:
-    """Note on the Lease, once, that another installer was taken over now: nodes made before may have Kata of it."""
+    """Note on the Lease, once, that another installer was taken over now.
+
+    Nodes created before may have Kata from it.
+    """
     lease = await api.get_lease(namespace, name)
     if lease.metadata.annotation(names.ADOPTED_ANNOTATION):
         return
@@ -92,10 +94,9 @@ async def note_takeover(api: KubeApi, namespace: str, name: str) -> None:
 async def restore(
     api: KubeApi, namespace: str, name: str, *, stack: str, installation: str
 ) -> None:
-    """Write the Lease of a known installation again if somebody deleted it; a renamed stack gives it its new name.
+    """Restore the Lease of a known installation if it was deleted; a renamed stack renames it.
 
-    A run may have held it, and works on for as long as it may believe so: the new one has a holder
-    that never renews.
+    A run may still believe it holds the deleted Lease: the new one has a holder that never renews.
 
     Raises:
         GuardError: the Lease is that of another installation.
@@ -136,10 +137,10 @@ def _renamed(
 async def forget_replaced(
     api: KubeApi, namespace: str, lease: Lease, *, stack: str, installation: str
 ) -> bool:
-    """Return whether a newer installation of this stack has taken this one's place, and forget this one.
+    """Return whether a newer installation of this stack replaced this one, and forget this one.
 
-    That is said once of each: an older state that is brought back later must not end what it does
-    not know.
+    Each is reported as replaced only once: an older state that is restored later must not end an
+    installation that it does not know.
     """
     previous = ownership.previous(lease)
     if ownership.stack_of(lease.metadata) != stack or installation not in previous:

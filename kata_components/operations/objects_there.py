@@ -1,4 +1,4 @@
-"""Whose the Kubernetes objects are that stand under the names of an installation; reads only."""
+"""Who owns the Kubernetes objects under the names of an installation; reads only."""
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
@@ -42,18 +42,19 @@ class ObjectName:
 
 @dataclass(frozen=True, kw_only=True)
 class There:
-    """The objects that are there, by whose they are; `strangers` are those that say nothing of it.
-
-    `stacks` are all that some object names; `unnamed` are ours, made by an older version that did
-    not name the stack.
-    """
+    """The objects that exist, by owner."""
 
     present: Collection[ObjectName]
     stacks: frozenset[str]
+    """All stacks that some object names."""
     of_stacks: Mapping[ObjectName, str]
+    """Those of other stacks."""
     released: Mapping[ObjectName, Release]
+    """Those of a Helm release."""
     strangers: Sequence[ObjectName]
+    """Those without an owner."""
     unnamed: Collection[ObjectName]
+    """Ours, made by an older version that did not name the stack."""
 
 
 async def look(
@@ -86,7 +87,7 @@ async def look(
 
 
 async def released(api: KubeApi, objects: Sequence[ObjectName]) -> dict[ObjectName, Release]:
-    """Return those of the objects that exist and carry the traces of a Helm release, whoever has them."""
+    """Return those of the objects that carry the traces of a Helm release, whoever owns them."""
     there = {
         name: helm.release_of(metadata)
         for name, metadata in (await _metadata(api, objects)).items()

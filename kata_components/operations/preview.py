@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from kata_components import names
 from kata_components.kubernetes.api import KubeApi
-from kata_components.operations import evidence, fleet
+from kata_components.operations import fleet, other_installers
 from kata_components.operations.fleet import Fleet
 from kata_components.operations.installation import cluster_uid
 from kata_components.planning import architectures, guardrails, node_jobs
@@ -42,7 +42,7 @@ async def preview(api: KubeApi, request: InstallRequest) -> Preview:
     place = Place(request.owner.stack, await cluster_uid(api))
     now = await fleet.read(api, request.namespace, request.suffix, request.selection)
     known = (
-        await evidence.installed_until(api, request.namespace, request.suffix)
+        await other_installers.installed_until(api, request.namespace, request.suffix)
         if request.existing
         else ""
     )

@@ -1,7 +1,8 @@
-"""What the API server would answer to the first Job of a plan: a dry run, and what it says of the pods. Reads only.
+"""Whether the API server would accept the first Job of a plan, by a dry run; reads only.
 
-Pods are made by the Job controller, with rights that whoever runs this has not: how admission would
-judge them cannot be tried, but for Pod Security, which the namespace's label tells.
+Its pods are created by the Job controller, with rights that this identity does not have: how
+admission would judge them cannot be tried, except for Pod Security, which the namespace's label
+tells.
 """
 
 from collections.abc import Sequence

@@ -57,27 +57,27 @@ class Outcome:
 
 
 def resumed(lease: str) -> str:
-    """Return what creating an installation means where this stack has one.
-
-    `lease` is `namespace/name`.
-    """
+    """Return what creating an installation means if this stack has one with this Lease."""
     return (
-        f"this stack has an installation on the cluster already (Lease {lease}), as when its state was lost: this run "
-        "goes on with it. Whoever has an older state, or another stack of the same name, cannot change it any more"
+        f"this stack already has an installation on the cluster (Lease {lease}), for example "
+        "because its state was lost: this run continues with it. An older state, or another stack "
+        "of the same name, can no longer change it"
     )
 
 
 def takeover_plan(objects: int, release: Release, restarted: int | None) -> str:
     """Return what taking over a Helm release means.
 
-    `restarted` is how many pods of its DaemonSet, None without one.
+    `restarted` is how many pods of its DaemonSet restart, None without one.
     """
     lines = [
-        f"takes over {_objects(objects)} of the Helm release {release}; they stay, Helm's labels on them go"
+        f"takes over {_objects(objects)} of the Helm release {release}; they stay, and Helm's "
+        "labels are removed from them"
     ]
     lines += _restarts("its", restarted, "of the release")
     lines.append(
-        "from then on never run `helm uninstall` or `helm upgrade` on it: they would remove or change them"
+        "afterwards never run `helm uninstall` or `helm upgrade` on it: they would remove or "
+        "change them"
     )
     lines.append(f"after `pulumi up`, make Helm forget the release: `{release.forget}`")
     return "\n  ".join(lines)
@@ -89,12 +89,13 @@ def adoption_plan(objects: Sequence[str], restarted: int | None) -> str:
         ("exists", "it is", "it") if len(objects) == 1 else ("exist", "they are", "them")
     )
     lines = [
-        f"takes over {_objects(len(objects))} that {exist} already ({some(objects)}); from then on {they_are} "
-        "this stack's"
+        f"takes over {_objects(len(objects))} that already {exist} ({some(objects)}); afterwards "
+        f"{they_are} this stack's"
     ]
     lines += _restarts("the", restarted, "it was made from")
     lines.append(
-        f"whoever applied {them} (kubectl, Argo CD, Flux) must not do so again; `pulumi destroy` will delete {them}"
+        f"whatever applied {them} (kubectl, Argo CD, Flux) must not do so again; `pulumi destroy` "
+        f"will delete {them}"
     )
     return "\n  ".join(lines)
 
@@ -102,8 +103,8 @@ def adoption_plan(objects: Sequence[str], restarted: int | None) -> str:
 def naming_plan(objects: int) -> str:
     """Return what becomes of objects of this stack that an older version of the program made."""
     return (
-        f"{_objects(objects)} of this stack, made by an older version of this program, will be annotated with the "
-        "stack's name; nothing else about them changes for that, and no node is touched"
+        f"{_objects(objects)} of this stack, made by an older version of this program, will be "
+        "annotated with the stack's name; nothing else about them changes, and no node is touched"
     )
 
 
@@ -114,15 +115,18 @@ def _restarts(whose: str, restarted: int | None, values: str) -> list[str]:
     if restarted == 0:
         return [f"{whose} DaemonSet has the pods of this configuration already: none restarts"]
     return [
-        f"{whose} DaemonSet has other pods than this configuration: they restart on {nodes(restarted)}, and each "
-        "removes Kata, installs it again and restarts the node's container runtime. To avoid that, use the values "
-        f"{values}"
+        f"{whose} DaemonSet has other pods than this configuration: they restart on "
+        f"{nodes(restarted)}, and each removes Kata, installs it again and restarts the node's "
+        f"container runtime. To avoid that, use the values {values}"
     ]
 
 
 def taken_over(objects: int, release: Release) -> str:
     """Return what is left to do after a Helm release was taken over."""
-    return f"took over {_objects(objects)} of the Helm release {release}. Now make Helm forget it: `{release.forget}`"
+    return (
+        f"took over {_objects(objects)} of the Helm release {release}. Now make Helm forget it: "
+        f"`{release.forget}`"
+    )
 
 
 def _objects(count: int) -> str:
@@ -133,7 +137,10 @@ def plan_summary(plan: Plan, parallelism: int) -> str:
     """Return the one line that names what will happen."""
     total = len(plan.steps)
     if not plan.pending:
-        return f"plan: nothing to do on {total} selected nodes ({counts(plan.counts)}), digest {plan.digest}"
+        return (
+            f"plan: nothing to do on {total} selected nodes ({counts(plan.counts)}), "
+            f"digest {plan.digest}"
+        )
     sizes = [len(list(group)) for _, group in groupby(sorted(step.wave for step in plan.pending))]
     waves = f" in waves of {', '.join(map(str, sizes))}" if len(sizes) > 1 else ""
     soak = (
@@ -142,14 +149,17 @@ def plan_summary(plan: Plan, parallelism: int) -> str:
         else ""
     )
     return (
-        f"plan: {len(plan.pending)} of {total} selected nodes{waves}, at most {parallelism} at a time "
-        f"({counts(plan.counts)}), digest {plan.digest}{soak}"
+        f"plan: {len(plan.pending)} of {total} selected nodes{waves}, at most {parallelism} at a "
+        f"time ({counts(plan.counts)}), digest {plan.digest}{soak}"
     )
 
 
 def nothing_selected(selection: str) -> str:
-    """Return what a plan without nodes most probably means."""
-    return f"no node of the cluster matches {selection}: label the nodes (`kubectl label node`), or correct the selection"
+    """Return what a plan without nodes most likely means."""
+    return (
+        f"no node of the cluster matches {selection}: label the nodes (`kubectl label node`), or "
+        "correct the selection"
+    )
 
 
 def plan_lines(
@@ -187,7 +197,7 @@ def _leftover(plan: Plan) -> list[str]:
 
 
 def _deselected(cleanup: Plan, deselected: Sequence[str]) -> list[str]:
-    """Return what happens to nodes that carry the mark and are not selected: they are never just forgotten."""
+    """Return what happens to nodes that carry the mark and are not selected."""
     if cleanup.steps:
         return [f"then cleanup of nodes that are not selected any more: {counts(cleanup.counts)}"]
     if not deselected:
@@ -216,7 +226,7 @@ def left_out(nodes_left: Sequence[Failure]) -> str:
 
 
 def progress_line(verb: str, progress: Progress, seconds: float) -> str:
-    """Return the status of a running rollout: counts, rate and the time left at that rate, and what does not get on."""
+    """Return the status of a running rollout: counts, rate, time left, and what is held up."""
     parts = [
         f"{progress.done}/{progress.total} {verb}",
         f"{progress.running - progress.starting} running",
@@ -249,7 +259,7 @@ def progress_line(verb: str, progress: Progress, seconds: float) -> str:
 def failure_text(
     verb: str, failures: Sequence[Failure], *, failed: int, remaining: int, stop_reason: str
 ) -> str:
-    """Return the complete text of a rollout that did not get everywhere: summary first, then a line per node."""
+    """Return the complete text of an incomplete rollout: a summary, then a line per node."""
     head = f"{nodes(failed)} could not be {verb}"
     if stop_reason:
         head += f", {remaining} {'was' if remaining == 1 else 'were'} not started ({stop_reason})"

@@ -95,8 +95,8 @@ async def _refuse_without_lease(api: KubeApi, request: UninstallRequest, name: s
     touched |= {node_jobs.observed(job).node for job in listed.items}
     if touched:
         msg = (
-            f"the Lease {request.namespace}/{name}, which identifies this installation, was deleted, "
-            f"but {len(touched)} nodes still carry its mark or have its Jobs. Run `pulumi up` to "
-            "restore the Lease, then `pulumi destroy`."
+            f"the Lease {request.namespace}/{name}, which identifies this installation, was "
+            f"deleted, but {len(touched)} nodes still carry its mark or have its Jobs. Run `pulumi "
+            "up` to restore the Lease, then `pulumi destroy`."
         )
         raise GuardError(msg)

@@ -20,7 +20,7 @@ from pulumi.dynamic import (
 )
 
 from kata_components.kubernetes.api import KubeApi
-from kata_components.operations import adoption, evidence, installation
+from kata_components.operations import adoption, installation, other_installers
 from kata_components.operations.uninstall import uninstall
 from kata_components.providers import engine, session
 from kata_components.providers.cluster_provider import ClusterProvider
@@ -114,7 +114,7 @@ async def _restore(api: KubeApi, inputs: InstallationInputs, identity: str) -> N
 
 
 async def _take_over(api: KubeApi, inputs: InstallationInputs) -> None:
-    if inputs.to_adopt and await evidence.is_of_another_installer(
+    if inputs.to_adopt and await other_installers.is_of_another_installer(
         api, inputs.namespace, inputs.suffix
     ):
         # First, since nothing else shows afterwards that there was a release.

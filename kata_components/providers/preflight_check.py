@@ -10,7 +10,7 @@ from msgspec import structs
 from kata_components.kubernetes.api import KubeApi
 from kata_components.operations import adoption, fleet, installation
 from kata_components.operations.adoption import AdoptionCheck
-from kata_components.operations.elsewhere import elsewhere
+from kata_components.operations.other_installers import elsewhere
 from kata_components.planning import architectures, guardrails, ownership
 from kata_components.planning.guardrails import Refusal
 from kata_components.planning.selection import Selection

@@ -1,4 +1,4 @@
-"""Why a node's Job failed: the stage, its exit code and reason, and what it said of its error."""
+"""Why a node's Job failed: the stage, its exit code and reason, and its last output."""
 
 import asyncio
 import contextlib
@@ -89,7 +89,8 @@ async def _stage_failure(
         with contextlib.suppress(ClusterError, TimeoutError):
             async with asyncio.timeout(_LOG_SECONDS):
                 words = await api.pod_log(namespace, pod.metadata.name, stage, LINES)
-    return f"stage {stage} ended with exit code {ended.exit_code}, {_joined(ended.reason, last_words(words))}"
+    reason = _joined(ended.reason, last_words(words))
+    return f"stage {stage} ended with exit code {ended.exit_code}, {reason}"
 
 
 def _joined(reason: str | None, message: str | None) -> str:

@@ -1,4 +1,4 @@
-"""Upstream's dispatcher in the cluster: waits for it, makes way for it, starts it, follows it, removes it."""
+"""Upstream's dispatcher in the cluster: starts it, follows it, stops it, removes it."""
 
 import asyncio
 import contextlib
@@ -21,20 +21,19 @@ from kata_components.runners.standstill import Standstill
 _TRIES: Final = 30
 _PAUSE_SECONDS: Final = 1.0
 _END_TRIES: Final = 120
-"""The program does not listen to the signal that asks it to end, so the kubelet kills it after half
-a minute."""
+"""The program ignores SIGTERM, so the kubelet kills it after half a minute."""
 _LOOK_SECONDS: Final = 10.0
 _START_LOOKS: Final = 60
-"""Ten minutes for an image pull; upstream waits for ever."""
+"""Ten minutes for an image pull; upstream waits forever."""
 _STALLED_SECONDS: Final = 900.0
-"""So long nothing may happen, beside what the dispatcher is told to wait for: it also checks and
+"""How long nothing may happen, beyond what the dispatcher is told to wait for: it also checks and
 labels nodes."""
 _FOLLOW: Final = "list Jobs"
 _ENDED: Final = {"Succeeded", "Failed"}
 
 
 class Seen:
-    """The Jobs of one installation as a list and a watch have shown them: its dispatchers, and the per-node Jobs."""
+    """The Jobs of one installation, from a list and a watch: dispatchers and per-node Jobs."""
 
     def __init__(self, suffix: str) -> None:
         self._owners = {names.job_prefix(suffix, kind) for kind in JOB_KINDS}
@@ -43,7 +42,7 @@ class Seen:
         self.dispatchers: dict[JobKind, NodeJob] = {}
 
     def put(self, job: Job) -> None:
-        """Take one Job as it is now; one of another installation is ignored."""
+        """Take a Job as it is now; Jobs of other installations are ignored."""
         observed = node_jobs.observed(job)
         if job.metadata.label(names.OWNER_LABEL) in self._owners:
             self._nodes[observed.uid] = observed
@@ -51,7 +50,7 @@ class Seen:
             self.dispatchers[self._names[observed.name]] = observed
 
     def remove(self, job: Job) -> None:
-        """Take the deletion of a Job. What a per-node Job came to stays known."""
+        """Take the deletion of a Job. How a per-node Job ended stays known."""
         kind = self._names.get(job.metadata.name)
         if kind:
             self.dispatchers.pop(kind, None)
@@ -76,9 +75,9 @@ class Seen:
 
 
 class Dispatcher:
-    """The dispatchers of one installation. `like` is any Job of it: its labels say which those are.
+    """The dispatchers of one installation; `like` is any Job of it, whose labels identify them.
 
-    `seen` is what the last list showed, kept up to date while something is followed.
+    `seen` is what the last list showed, updated while something is followed.
     """
 
     def __init__(self, run: Run, like: Mapping[str, Any]) -> None:
@@ -96,17 +95,17 @@ class Dispatcher:
 
     @property
     def notes(self) -> list[str]:
-        """What to show on the row: why the dispatcher does not start, and requests that get nowhere."""
+        """What to show with the progress: why the dispatcher does not start, requests that fail."""
         return [note for note in (self._waiting, *self._standstill.notes) if note]
 
     async def listed(self) -> Seen:
-        """Return what there is now."""
+        """Return the Jobs there are now."""
         return (await self._list())[0]
 
     async def settle(self, kind: JobKind, digest: str) -> Seen:
-        """Wait until nothing of an earlier run works; return what there is then.
+        """Wait until nothing of an earlier run works; return the Jobs there are then.
 
-        A dispatcher that does what this run is about to do is followed to its end, any other is
+        A dispatcher that does what this run is about to do is followed to its end; others are
         stopped.
         """
         working = {its: job for its, job in (await self.listed()).dispatchers.items() if job.active}
@@ -118,7 +117,7 @@ class Dispatcher:
         return await (self._followed_to_its_end(kind) if followed else self._quiet())
 
     async def stop_all(self, *, but: JobKind | None = None) -> bool:
-        """Stop the dispatchers at work, `but` not this kind; return whether there are any, ended or not."""
+        """Stop dispatchers at work, `but` this kind; return whether there are any, even ended."""
         found = (await self.listed()).dispatchers
         for kind, job in found.items():
             if job.active and kind != but:
@@ -126,9 +125,10 @@ class Dispatcher:
         return bool(found)
 
     async def stop(self, kind: JobKind, job: NodeJob) -> None:
-        """End a dispatcher at work: it starts nothing more, and the Jobs that run go on."""
+        """End a dispatcher at work: it starts nothing more, and running Jobs continue."""
         self._run.reporter.message(
-            f"stopping the {kind} dispatcher of digest {job.digest or 'unknown'}; Jobs that run go on"
+            f"stopping the {kind} dispatcher of digest {job.digest or 'unknown'}; "
+            "running Jobs continue"
         )
         await until_answered(
             lambda: self._lease.when_fresh(delete_job(self._api, self._namespace, job))
@@ -136,10 +136,10 @@ class Dispatcher:
         await self._wait_for_end(job.name)
 
     async def run(self, kind: JobKind, manifest: Mapping[str, Any], batch: Batch) -> Seen:
-        """Start a dispatcher and return what there is at its end; before, what earlier runs left has to go.
+        """Start a dispatcher and return what there is at its end.
 
-        4.0.0 takes a finished Job of a node for its own success. Whatever works still is waited
-        for.
+        What earlier runs left is waited for and removed first: 4.0.0 takes a finished Job of a node
+        for its own success.
 
         Raises:
             RolloutStoppedError: it cannot be started.
@@ -165,7 +165,7 @@ class Dispatcher:
             await asyncio.gather(working, guarding, return_exceptions=True)
 
     async def _guard(self, kind: JobKind) -> None:
-        """Stop a dispatcher that waits for nothing: 4.0.0 waits for ever for a per-node Job that was deleted."""
+        """Stop a dispatcher that waits in vain: 4.0.0 waits forever for a Job that was deleted."""
         await self._wait_for_start(kind)
         self._waiting = ""
         loop = asyncio.get_running_loop()
@@ -180,7 +180,7 @@ class Dispatcher:
             await self.stop(kind, stalled)
 
     async def _wait_for_end(self, job: str) -> None:
-        """Return when no pod of a dispatcher works any more, also of one whose Job is gone already."""
+        """Return when no pod of a dispatcher works any more, even if its Job is gone already."""
         for _ in range(_END_TRIES):
             pods = await until_answered(
                 lambda: self._api.list_pods(self._namespace, f"job-name={job}")
@@ -266,7 +266,7 @@ class Dispatcher:
     async def _create(self, manifest: Mapping[str, Any]) -> None:
         """Create the Job.
 
-        A lost answer is asked for again, and then the Job that stands there is that one.
+        After a lost answer it is repeated, and an existing Job is the one that was created.
         """
 
         async def create() -> None:
@@ -280,5 +280,6 @@ class Dispatcher:
 
     def _stopped(self, reason: str) -> RolloutStoppedError:
         return RolloutStoppedError(
-            f"stopped: {reason} (namespace {self._namespace}). No further Job is started; run the same command again."
+            f"stopped: {reason} (namespace {self._namespace}). No new Job is started; run the same "
+            "command again."
         )

@@ -1,7 +1,7 @@
 """Runs of upstream's dispatcher, one after another: what installing and cleaning have in common.
 
-The dispatcher writes no marks. Once it has ended, the Jobs in the cluster say what became of each
-node, whoever has seen it happen.
+The dispatcher writes no marks. Once it has ended, the Jobs in the cluster tell what became of each
+node, even if this run did not watch them.
 """
 
 import asyncio
@@ -68,7 +68,7 @@ class Dispatching:
     async def leave_traces(
         self, steps: Sequence[Step], traces: Callable[[Step, str], Changes]
     ) -> None:
-        """Mark nodes of which otherwise only a finished Job tells, which may go or makes room for the next."""
+        """Mark nodes of which otherwise only a finished Job tells: Jobs may be removed."""
 
         async def leave(step: Step) -> None:
             if left := traces(step, timestamp()):
@@ -80,9 +80,9 @@ class Dispatching:
     async def note_failures(
         self, steps: Sequence[Step], seen: Seen, notes: Callable[[Step, str], Changes]
     ) -> None:
-        """Leave on nodes what tells of their failed Jobs.
+        """Write on nodes that their Jobs have failed.
 
-        A server that refuses it does not hide why they failed.
+        If the server refuses that, the reason of the failure is reported all the same.
         """
         known = seen.by_node(self.kind)
         failed = [
@@ -94,9 +94,9 @@ class Dispatching:
             await self.leave_traces(failed, notes)
 
     async def failures(self, steps: Sequence[Step], seen: Seen) -> list[Failure]:
-        """Return why these nodes are not done, in words for the first ones.
+        """Return why these nodes are not done, with a text for the first ones.
 
-        Less those that have left the cluster.
+        Nodes that have left the cluster are not among them.
         """
         own_words = await self._own_words(seen)
         known = seen.by_node(self.kind)
@@ -112,13 +112,13 @@ class Dispatching:
     async def warning(self, seen: Seen) -> str:
         """Return why the dispatcher has failed, empty when it has not.
 
-        From 4.1.0 on that may be a node that is not Ready behind its Job, or does not serve Kata.
+        From 4.1.0 on, maybe a node is not Ready after its Job, or does not serve Kata.
         """
         words = await self._own_words(seen)
         return f"every Job has succeeded, but look at the nodes{words}" if words else ""
 
     async def labelled(self) -> set[str]:
-        """Return the nodes with the label by which the dispatcher itself marks this installation's nodes."""
+        """Return the nodes that carry the dispatcher's own label of this installation."""
         nodes = await self.run.api.list_node_metadata(names.instance_label(self.run.suffix))
         return {node.metadata.name for node in nodes}
 
@@ -134,7 +134,7 @@ class Dispatching:
 
     @contextlib.asynccontextmanager
     async def _shown(self, nodes: Callable[[], Sequence[str]]) -> AsyncIterator[Callable[[], None]]:
-        """Show how far the Jobs on these nodes are, and what holds them up, while the work inside goes on."""
+        """Show, during the block, how far the Jobs on these nodes are and what holds them up."""
         loop, seen = asyncio.get_running_loop(), self.dispatcher
         began = loop.time()
         held: dict[str, Holdup] = {}
@@ -205,9 +205,10 @@ def settled(
     digest: str,
     unfinished: Set[str] = frozenset(),
 ) -> tuple[list[Step], list[Step]]:
-    """Split steps into those whose Job of the digest has succeeded, less the stale ones, and the others.
+    """Split steps into those whose Job of the digest has succeeded, and the others.
 
-    On `unfinished` nodes something had to follow the Job, and has not.
+    A stale Job does not count, nor does one of an `unfinished` node, where something should have
+    followed it and has not.
     """
     known = seen.by_node(kind)
     done: list[Step] = []

@@ -210,7 +210,7 @@ class Executor:
         self._standstill.failed(_DOING[type(command)], text)
 
     def _unauthenticated(self, error: ApiError) -> Result:
-        """Return that the command is to be repeated: no node is to blame for the credential of this run."""
+        """Have the command repeated: no node is to blame for this run's credential."""
         if not self._calls_window.allows(error):
             raise error
         return Result(code=CommandStatus.UNKNOWN)

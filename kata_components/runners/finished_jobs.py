@@ -1,7 +1,7 @@
 """Removes per-node Jobs that have done their work: never on a stale Lease, and a few at a time.
 
-But for the end of an installation failing is no failure of the run: what is left is seen by the
-next one.
+Except at the end of an installation, failing here does not fail the run: the next one sees what is
+left.
 """
 
 import contextlib
@@ -40,7 +40,7 @@ async def delete_jobs(run: Run, doomed: Iterable[NodeJob]) -> None:
 async def delete_all(run: Run) -> None:
     """Delete all per-node Jobs of an installation.
 
-    One request may take longer than an API server gives it, and the next goes on from there.
+    One request may take longer than an API server allows, and the next continues from there.
 
     Raises:
         ClusterError: the API server goes on refusing it.
@@ -61,10 +61,10 @@ def leaving_what_cannot_be_removed(reporter: Reporter) -> Iterator[None]:
 async def remove_succeeded(
     run: Run, kind: JobKind, found: Iterable[NodeJob], done: Set[str]
 ) -> None:
-    """Remove the succeeded Jobs of a kind from the nodes that are `done`, with one request as a rule.
+    """Remove the succeeded Jobs of a kind from the nodes that are `done`, usually in one request.
 
-    `found` are the Jobs there are. Failed ones stay for diagnosis; those of other nodes are all the
-    trace there is.
+    `found` are the Jobs there are. Failed ones stay for diagnosis, and those of other nodes because
+    they are the only trace.
     """
     of_kind = [job for job in found if job.kind == kind]
     finished = [job for job in of_kind if job.state is JobState.SUCCEEDED and job.node in done]
@@ -97,7 +97,7 @@ async def remove_finished_jobs(
 
 
 async def drop_jobs(run: Run, nodes: Collection[str], *kinds: JobKind) -> None:
-    """Remove the finished Jobs of nodes that were cleaned, of all kinds when none is named: nothing is to explain."""
+    """Remove the finished Jobs of nodes that were cleaned; without `kinds`, those of all kinds."""
     cleaned = set(nodes)
     with leaving_what_cannot_be_removed(run.reporter):
         listed = await run.api.list_jobs(run.namespace, node_jobs.selector(run.suffix, *kinds))

@@ -1,4 +1,4 @@
-"""Whether the holder of a Lease is alive: judged by watching for a renewal, never by comparing clocks."""
+"""Whether the holder of a Lease is alive: it is watched for a renewal, clocks are not compared."""
 
 import asyncio
 from typing import Final

@@ -86,7 +86,7 @@ class HeldLease:
         )
 
     def claim(self, selection: str) -> None:
-        """Record which nodes the installation is given; the next renewal or the release writes it."""
+        """Record which nodes the installation is given; the next renewal or release writes it."""
         self._claim = {names.CLAIM_ANNOTATION: selection}
 
     def unanswered(self) -> None:
@@ -159,7 +159,7 @@ class HeldLease:
             raise self._stopped(reason)
 
     async def _renew(self) -> bool:
-        """Return whether it was renewed; if not, it is still ours and the next attempt may succeed."""
+        """Return whether it was renewed; if not, it is still ours and the next try may succeed."""
         sent = self.clock()
         try:
             self.lease = await self._put(
@@ -193,8 +193,8 @@ class HeldLease:
 
     def _stopped(self, reason: str) -> RolloutStoppedError:
         return RolloutStoppedError(
-            f"stopped: the Lease {self.namespace}/{self.name} could not be kept ({reason}). Running "
-            "Jobs continue; no new Job is started. Run the same command again to continue."
+            f"stopped: the Lease {self.namespace}/{self.name} could not be kept ({reason}). "
+            "Running Jobs continue; no new Job is started. Run the same command again to continue."
         )
 
     async def delete(self) -> None:
@@ -243,9 +243,9 @@ async def hold_lease(
     reporter: Reporter,
     clock: Callable[[], float] = elapsed,
 ) -> AsyncIterator[HeldLease]:
-    """Hold the lock of an installation, whose Lease exists already, and renew it for the whole block.
+    """Hold the lock of an installation and renew it for the whole block; its Lease exists already.
 
-    Inside, nothing is written on a stale Lease. A Lease that is lost cancels the block.
+    Nothing is written on a stale Lease. Losing the Lease cancels the block.
 
     Raises:
         GuardError: it is the Lease of another owner.

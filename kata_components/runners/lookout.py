@@ -1,4 +1,4 @@
-"""Looks at Jobs that take long: what their pods, the making of these and their nodes say of what holds them up."""
+"""Looks at slow Jobs: what their pods, events and nodes tell of what holds them up."""
 
 import asyncio
 import contextlib
@@ -17,16 +17,18 @@ from kata_components.planning.node_jobs import NodeJob
 from kata_components.planning.taints import Toleration
 
 _LOOK_SECONDS: Final = 20.0
-"""Between two looks at most. A Job that was at work at the last one takes long: quick rollouts cost
-nothing."""
+"""The longest pause between two looks.
+
+A Job that was at work at the last look is slow; rollouts of quick Jobs cost nothing.
+"""
 _LOOKS: Final = 4
-"""So many looks fit into the time that a Job has: what is there at its deadline goes with it."""
+"""How many looks fit into the time limit of a Job: at its deadline, its pods are removed."""
 _ANSWER_SECONDS: Final = 10.0
 _NODES_AT_ONCE: Final = 100
-"""So many nodes are read in one look; a full Node has 20 KB."""
+"""How many nodes are read in one look; a full Node has 20 KB."""
 _EVENTS_AT_ONCE: Final = 5
-"""Of so many Jobs whose pods say nothing the reason is asked for; the others most probably have the
-same."""
+"""For how many Jobs whose pods tell nothing the events are read; the others most likely have the
+same reason."""
 _HOSTNAME: Final = "kubernetes.io/hostname"
 """Nodes cannot be listed by name. Where this label differs from it, the node is not looked at."""
 _MAX_LABEL: Final = 63
@@ -38,7 +40,7 @@ T = TypeVar("T")
 class Lookout:
     """Looks at Jobs whose pods `selector` matches and have these tolerations.
 
-    It helps to understand a run and is no need of it: errors are no news.
+    It only helps to understand a run, so its errors are ignored.
     """
 
     api: KubeApi
@@ -56,7 +58,7 @@ class Lookout:
         template: Mapping[str, Any],
         time_limit: float,
     ) -> Self:
-        """Return the one for the per-node Jobs of an installation, made from a template, which may take so long."""
+        """Return the one for per-node Jobs made from a template, which may take `time_limit`."""
         return cls(
             api=api,
             namespace=namespace,
@@ -68,9 +70,9 @@ class Lookout:
     async def watch(
         self, at_work: Callable[[], Iterable[NodeJob]], tell: Callable[[Mapping[str, Holdup]], None]
     ) -> NoReturn:
-        """Tell again and again, by node, what holds up those Jobs at work that take long.
+        """Tell periodically, by node, what holds up the slow ones of the Jobs at work.
 
-        Nothing once none does.
+        Nothing once none is slow.
         """
         before: set[str] = set()
         while True:
@@ -83,7 +85,7 @@ class Lookout:
                 tell(seen)
 
     async def look(self, slow: Sequence[NodeJob]) -> dict[str, Holdup] | None:
-        """Return by node what holds these Jobs up, None when that cannot be said."""
+        """Return by node what holds these Jobs up, None if the API server gives no answer."""
         pods = await _answered(
             self.api.list_pods(self.namespace, self.selector, "status.phase!=Succeeded")
         )

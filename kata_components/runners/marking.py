@@ -65,9 +65,9 @@ async def record(
 async def written(
     api: NodeApi, lease: HeldLease, step: Step, annotations: Changes, labels: Changes | None = None
 ) -> bool:
-    """Write annotations and labels of the step's machine; return False when it is gone, or another has its name.
+    """Write annotations and labels on the step's machine; return False if it is gone or replaced.
 
-    The caller keeps the Lease. It is fresh for every try, so what goes on failing is no outage.
+    The Lease is fresh for every attempt, so what keeps failing is not an outage.
 
     Raises:
         ClusterError: the API server refuses it, or cannot be asked any more.
@@ -96,7 +96,7 @@ async def written(
 
 
 async def is_still_there(api: NodeApi, step: Step) -> bool:
-    """Return whether a conflict was only about a busy object: the node of that name is the one of the plan."""
+    """Return whether a conflict was only about a busy object: the node is still the planned one."""
     try:
         node = await api.get_node(step.node)
     except ClusterError as error:

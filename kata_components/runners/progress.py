@@ -23,7 +23,7 @@ class Reporter(Protocol):
 
 
 async def every(tell: Callable[[], None]) -> NoReturn:
-    """Call every second for the first minute, then every ten: without a terminal, each call is a line in a log."""
+    """Call every second for a minute, then every ten: each may be a line of a log."""
     clock = asyncio.get_running_loop().time
     began = clock()
     while True:

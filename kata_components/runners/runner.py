@@ -1,4 +1,4 @@
-"""What carries plans out: this process, or upstream's dispatcher in the cluster (`rollout.runsIn`)."""
+"""What carries plans out (`rollout.runsIn`): this process, or upstream's dispatcher."""
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass

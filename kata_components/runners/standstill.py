@@ -36,7 +36,7 @@ class Standstill:
     _moved: float = field(default_factory=lambda: asyncio.get_running_loop().time())
 
     def failed(self, kind: str, text: str) -> None:
-        """Take note that a request failed and will be repeated; `kind` is what it does: `create Jobs`.
+        """Take note that a request failed and will be repeated; `kind` says what it does.
 
         Raises:
             RolloutStoppedError: requests of its kind have failed for minutes, and no node has made
@@ -57,8 +57,8 @@ class Standstill:
             )
         if now - max(known.since, self._moved) >= GIVE_UP_SECONDS:
             raise RolloutStoppedError(
-                f"stopped: {self._text(kind, known)}. Running Jobs continue; no new Job is started. "
-                "Run the same command again to continue."
+                f"stopped: {self._text(kind, known)}. Running Jobs continue; no new Job is "
+                "started. Run the same command again to continue."
             )
 
     def succeeded(self, kind: str) -> None:

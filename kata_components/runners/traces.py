@@ -1,4 +1,4 @@
-"""Leaves on nodes what tells of Jobs that have ended: these are removed, by a run itself or by anybody."""
+"""Writes on nodes what tells of Jobs that have ended, since these are removed."""
 
 from kata_components.errors import ApiError
 from kata_components.kubernetes.api import NodeApi
@@ -20,7 +20,7 @@ class Traces:
         """The nodes on which nothing has to be written any more about their failure."""
 
     async def before_job(self, step: Step, node: Node) -> CommandStatus | None:
-        """Leave a trace of a Job that is about to be made; return why it has to wait, None when it may be made.
+        """Leave a trace of a Job about to be created; return why it must wait, None if not.
 
         Raises:
             ClusterError: the trace could not be written.
@@ -39,9 +39,9 @@ class Traces:
         return await self._unwritten(step, self._work.superseded_annotations(step, timestamp()))
 
     async def of_failure(self, step: Step) -> bool:
-        """Leave what tells of a failed Job; return whether that is settled, otherwise it is to be tried again.
+        """Leave a trace of a failed Job; return whether that is settled and need not be repeated.
 
-        A server that refuses it for good does not keep the reason of the failure from being told.
+        If the server refuses it for good, the reason of the failure is reported all the same.
 
         Raises:
             ClusterError: it could not be written, and may be later.

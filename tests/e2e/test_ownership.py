@@ -68,7 +68,7 @@ def test_objects_that_a_controller_applied(
     stack.configure(rollout={"existing": "adopt"})
     up = stack.run("up", "--yes")
     assert up.ok, up.text
-    assert f"takes over {len(paths)} objects that exist already" in up.text
+    assert f"takes over {len(paths)} objects that already exist" in up.text
     assert "none restarts" in up.text
     assert pod_uids(kube) == pods
     assert all(

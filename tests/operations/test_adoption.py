@@ -125,8 +125,10 @@ def test_without_adopt_the_release_is_refused() -> None:
 
 def test_with_adopt_the_release_is_announced_with_what_to_do_about_helm() -> None:
     assert announcement(check(cluster(ACCOUNT, CLASS), JOB)) == (
-        "takes over 2 objects of the Helm release kata in namespace kube-system; they stay, Helm's labels on them go\n"
-        "  from then on never run `helm uninstall` or `helm upgrade` on it: they would remove or change them\n"
+        "takes over 2 objects of the Helm release kata in namespace kube-system; they stay, and "
+        "Helm's labels are removed from them\n"
+        "  afterwards never run `helm uninstall` or `helm upgrade` on it: they would remove or "
+        "change them\n"
         f"  after `pulumi up`, make Helm forget the release: {FORGET}"
     )
 
@@ -189,7 +191,7 @@ def test_objects_that_nobody_says_are_his_are_refused_unless_told_to_adopt_them(
     assert "daemonsets/kube-system/kata-deploy" in text
     assert "rollout.existing adopt" in text
     said = announcement(check(on, DAEMONSET))
-    assert said.startswith("takes over 2 objects that exist already (")
+    assert said.startswith("takes over 2 objects that already exist (")
     assert "they restart on 5 nodes" in said
     assert "`pulumi destroy` will delete them" in said
 
@@ -205,7 +207,7 @@ def test_whoever_may_annotate_objects_forges_no_line(key: str) -> None:
 def test_helms_label_alone_is_that_of_a_rendered_chart() -> None:
     on = cluster(ACCOUNT, note={})
     assert "not created by any stack (" in refusal(check(on, dataclasses.replace(JOB, adopt=False)))
-    assert announcement(check(on, JOB)).startswith("takes over 1 object that exists already (")
+    assert announcement(check(on, JOB)).startswith("takes over 1 object that already exists (")
 
 
 def test_objects_of_the_whole_cluster_are_adopted_where_they_are_equal() -> None:
@@ -229,9 +231,7 @@ def test_objects_of_another_team_are_never_adopted(content: dict[str, Any]) -> N
     assert "Other people's objects are never overwritten or deleted" in text
 
 
-def test_objects_of_an_older_version_are_known_by_who_applied_them_where_an_installation_is_there() -> (
-    None
-):
+def test_objects_of_an_older_version_are_known_by_who_applied_them() -> None:
     fields = [{"manager": "pulumi-kubernetes-2b4c0d6e"}, {"manager": "kube-controller-manager"}]
     on = put(
         put(Cluster(), CLASS, managedFields=fields), ACCOUNT, managedFields=[{"manager": "kubectl"}]
@@ -244,7 +244,8 @@ def test_objects_of_an_older_version_are_known_by_who_applied_them_where_an_inst
     known = check(put(on, ACCOUNT, managedFields=None), asked)
     assert known.refusals == []
     assert known.announcements == [
-        "2 objects of this stack, made by an older version of this program, will be annotated with the stack's name; "
+        "2 objects of this stack, made by an older version of this program, will be annotated "
+        "with the stack's name; "
         "nothing else about them changes for that, and no node is touched"
     ]
 
@@ -253,8 +254,8 @@ def test_taking_over_removes_helms_traces_and_says_what_is_left_to_do() -> None:
     on = cluster(ACCOUNT, CLASS)
     said = simulate(adoption.adopt(FakeKubeApi(on), JOB.objects))
     assert (
-        said
-        == f"took over 2 objects of the Helm release kata in namespace kube-system. Now make Helm forget it: {FORGET}"
+        said == "took over 2 objects of the Helm release kata in namespace kube-system. "
+        f"Now make Helm forget it: {FORGET}"
     )
     for path in (
         "namespaces/kube-system/serviceaccounts/kata-deploy-sa",

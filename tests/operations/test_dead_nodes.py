@@ -1,4 +1,4 @@
-"""The wait for nodes that are NotReady at the end of an installation: the others are clean, and are left alone."""
+"""NotReady nodes at the end of an installation: the others are clean, and are left alone."""
 
 import asyncio
 from collections import Counter

@@ -1,4 +1,4 @@
-"""A rollout whose run, Lease, answers or API server fail: no node is lost or done twice, and it says why it ends."""
+"""Run, Lease, answers or API server fail: no node is lost or done twice, and the end is explained."""
 
 import asyncio
 import contextlib
@@ -227,7 +227,8 @@ def test_stolen_lease_stops_the_run() -> None:
         await asyncio.sleep(6.0)
         take_lease(on, "ben@laptop (pid 7)")
         with pytest.raises(
-            RolloutStoppedError, match=r"ben@laptop \(pid 7\) has taken it.*Run `pulumi up` again"
+            RolloutStoppedError,
+            match=r"ben@laptop \(pid 7\) has taken it.*Run the same command again",
         ):
             await task
         return len(on.starts), now()

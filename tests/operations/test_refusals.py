@@ -1,4 +1,4 @@
-"""An API server that refuses what a run needs: it is asked again for a while, and then the run ends with its words."""
+"""An API server that refuses what a run needs: repeated for a while, then reported word for word."""
 
 import asyncio
 from collections import Counter

@@ -115,7 +115,7 @@ def test_objects_that_somebody_else_applied_are_refused_before_anything_changes(
     contents = {QEMU: {"metadata": {"name": "kata-qemu"}, "handler": "kata-qemu"}}
     checked(running, existing="adopt", contents=json.dumps(contents))
     (line, *_) = running.engine.lines(PREFLIGHT_URN)
-    assert line.startswith("takes over 2 objects that exist already (")
+    assert line.startswith("takes over 2 objects that already exist (")
     contents[QEMU]["overhead"] = {"podFixed": {"cpu": "1"}}
     assert "differs from this configuration (runtimeclasses/kata-qemu)" in (
         refusal(running, existing="adopt", contents=json.dumps(contents))

@@ -99,7 +99,7 @@ def test_going_on_with_what_a_lost_state_knew_is_said(running: Running) -> None:
     running.installation.check(inputs.installation())
     (line,) = running.engine.lines(INSTALLATION_URN)
     assert line.startswith(
-        "this stack has an installation on the cluster already (Lease kube-system/kata-deploy)"
+        "this stack already has an installation on the cluster (Lease kube-system/kata-deploy)"
     )
 
 

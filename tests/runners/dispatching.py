@@ -1,4 +1,4 @@
-"""What the tests of the dispatcher share: real manifests, and an `up` and a `destroy` through the dispatcher."""
+"""What the tests of the dispatcher share: real manifests, an `up` and a `destroy` through it."""
 
 import asyncio
 import functools

@@ -1,4 +1,4 @@
-"""Nodes with Kata's label where nothing of ours has worked: born with it, or installed by something else."""
+"""Nodes with Kata's label that are not ours: born with it, or installed by something else."""
 
 from typing import Any, Literal
 

@@ -1,4 +1,4 @@
-"""What holds up a run of upstream's dispatcher, its Jobs or itself, is on the row too, and lasts until the failure."""
+"""What holds up the dispatcher or its Jobs is shown, and is part of the failure text."""
 
 import asyncio
 

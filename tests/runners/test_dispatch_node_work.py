@@ -1,4 +1,4 @@
-"""Rollouts and cleanups through a dispatcher that labels and checks nodes itself, as from 4.1.0 on."""
+"""Rollouts through a dispatcher that labels and checks nodes itself, as from 4.1.0 on."""
 
 import asyncio
 from collections import Counter
@@ -112,9 +112,7 @@ def test_node_that_is_not_ready_behind_its_job_has_failed_and_is_tried_again() -
     assert (second.outcome.installed, second.failure, on.starts) == (1, "", ["node-01"])
 
 
-def test_dispatcher_that_fails_though_all_jobs_succeed_is_told_and_nodes_that_keep_their_label_are_done() -> (
-    None
-):
+def test_dispatcher_that_fails_though_all_jobs_succeed_is_reported_and_the_nodes_are_done() -> None:
     on = cluster(3)
 
     async def story() -> Installed:

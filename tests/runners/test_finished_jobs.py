@@ -1,4 +1,4 @@
-"""What becomes of Jobs that have done their work, also where removing them fails or a run is cut off before."""
+"""What becomes of finished Jobs, also if removing them fails or the run is interrupted before."""
 
 import asyncio
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Nodes are worked on as they are when their turn comes, not as they were when the plan was made."""
+"""Nodes are worked on as they are when their turn comes, not as they were when planned."""
 
 import asyncio
 from collections.abc import Callable

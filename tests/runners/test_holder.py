@@ -1,4 +1,4 @@
-"""Whose the Lease is, and whether that one is alive: nobody is robbed, and nobody waits for the dead for ever."""
+"""Who holds the Lease and whether it is alive: nobody is robbed, nobody waits forever."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""What holds a Job up is on the row within a minute, and its reason lasts until the failure text."""
+"""What holds a Job up is shown within a minute, and is part of the failure text."""
 
 import asyncio
 from collections.abc import Callable
@@ -58,7 +58,7 @@ def expire(on: Cluster) -> tuple[float, Happening]:
 
 
 def row(told: Told, at: float) -> str:
-    """Return what the row showed at a second of the run: it is told once a second in the first minute."""
+    """Return what was shown at a second of the run, in its first minute."""
     return report.progress_line("installed", told.shown[round(at) - 1], at)
 
 

@@ -1,4 +1,4 @@
-"""The Lease on the real client, whose credential plugin is slow or fails while a run is under way."""
+"""The Lease on the real client, whose credential plugin is slow or fails during a run."""
 
 import asyncio
 from collections.abc import Callable
@@ -140,9 +140,7 @@ class Lid(InProcess):
         return now() + self.asleep
 
 
-def test_a_write_that_waits_for_its_connection_when_the_machine_falls_asleep_is_not_sent_on_waking() -> (
-    None
-):
+def test_a_write_that_waits_for_its_connection_during_sleep_is_not_sent_on_waking() -> None:
     lid = Lid(OneLease())
 
     async def written() -> list[str]:

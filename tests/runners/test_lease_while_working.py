@@ -1,4 +1,4 @@
-"""The Lease during work: renewed however short its pieces are, and nothing is done on one that may be lost."""
+"""The Lease during work: always renewed, and nothing is done on one that may be lost."""
 
 import asyncio
 import contextlib

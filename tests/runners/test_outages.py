@@ -1,4 +1,4 @@
-"""An API server that is away for a minute, whenever in a run that is: once it holds its Lease, the run goes on."""
+"""An API server that is away for a minute at any moment: a run that holds its Lease continues."""
 
 import asyncio
 from collections.abc import Callable, Coroutine

@@ -1,4 +1,4 @@
-"""A quota on Jobs counts the finished ones too: it slows a rollout down, and no node is to blame for it."""
+"""A quota on Jobs counts finished ones too: it slows a rollout down, and no node is to blame."""
 
 import asyncio
 from typing import Any

@@ -31,7 +31,7 @@ LISTS_OF_PLANNING = 3
 
 
 class Failing(FakeKubeApi):
-    """After some calls, one kind of request does not succeed: slow, or answered with an error, until some second."""
+    """After some calls, one kind of request is slow or fails until some second."""
 
     def __init__(self, call: str, error: Exception, *, spared: int = 0, until: float = 1e9) -> None:
         super().__init__(cluster(6))

@@ -55,13 +55,11 @@ def test_a_failure_is_remembered_when_an_attempt_at_another_digest_is_cut_off() 
     assert (step.action, step.failed_before) == (Action.RETRY, True)
 
 
-def test_the_job_that_has_labelled_a_machine_in_anothers_place_stays_until_that_one_is_planned() -> (
-    None
-):
+def test_the_job_that_labelled_a_machine_in_anothers_place_stays_until_that_is_planned() -> None:
     on = cluster(1)
 
     class Replacing(FakeKubeApi):
-        """The machine is replaced between plan and first write, and the end of the old one's Job labels the new one."""
+        """The machine is replaced after planning, and the end of the old one's Job labels the new one."""
 
         async def annotate_node(self, *call: Any, **labels: Any) -> None:
             on.nodes["node-00"]["metadata"] |= {"uid": "uid-new", "annotations": {}}
@@ -115,9 +113,7 @@ def test_a_cleanup_that_failed_leaves_a_node_of_which_nothing_is_whole() -> None
     assert (step.action, step.reason) == (Action.INSTALL, "its cleanup was interrupted")
 
 
-def test_a_cleanup_that_was_killed_before_the_mark_went_is_known_though_something_removed_its_job() -> (
-    None
-):
+def test_a_cleanup_killed_before_the_mark_went_is_known_though_something_removed_its_job() -> None:
     on, told = cluster(1), Told()
     simulate(roll_out(FakeKubeApi(on), request()))
 
