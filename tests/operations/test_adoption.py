@@ -246,7 +246,7 @@ def test_objects_of_an_older_version_are_known_by_who_applied_them() -> None:
     assert known.announcements == [
         "2 objects of this stack, made by an older version of this program, will be annotated "
         "with the stack's name; "
-        "nothing else about them changes for that, and no node is touched"
+        "nothing else about them changes, and no node is touched"
     ]
 
 

@@ -192,14 +192,22 @@ def lease_counts_as_fresh_for_ever() -> Patch:
 
 
 @bug(
-    sleeps=0.5,
-    company=0.9,
+    sleeps=1.0,
+    company=1.0,
     survives_sleep=1.0,
-    slow=0.4,
+    slow=0.6,
     killed=0.0,
+    interrupted=0.0,
+    destroys=0.0,
+    job_fails=0.0,
     lease_deleted=0.0,
     outage=0.0,
     denied=0.0,
+    lost_request=0.0,
+    lost_answer=0.0,
+    server_error=0.0,
+    throttled=0.0,
+    silent=0.0,
 )
 def what_waits_for_a_connection_is_sent_after_a_sleep() -> Patch:
     return mock.patch.object(NetworkApi, "writing_while", return_value=contextlib.nullcontext())

@@ -55,11 +55,11 @@ FOUND_AT = {
     "events_are_told_apart_by_name": 181,
     "lease_of_another_run_is_taken_at_once": 195,
     "jobs_of_others_are_not_counted": 199,
+    "what_waits_for_a_connection_is_sent_after_a_sleep": 239,
     "soak_that_was_cut_off_is_forgotten": 313,
     "slot_is_freed_when_no_answer_comes": 437,
     "cleaned_nodes_are_planned_again_while_a_dead_one_is_waited_for": 713,
     "lease_taken_by_another_is_taken_back": 721,
-    "what_waits_for_a_connection_is_sent_after_a_sleep": 949,
     "lease_counts_as_fresh_for_ever": 985,
 }
 
