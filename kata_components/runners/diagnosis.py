@@ -16,7 +16,7 @@ from kata_components.planning.step import Step
 _LOG_SECONDS: Final = 3.0
 
 
-async def inspect(
+async def diagnose(
     api: KubeApi, namespace: str, step: Step, job: NodeJob | None, held_up: Holdup | None = None
 ) -> Result:
     """Return why the Job of a node failed; GONE when the node is not that node any more.

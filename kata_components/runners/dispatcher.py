@@ -32,7 +32,7 @@ _FOLLOW: Final = "list Jobs"
 _ENDED: Final = {"Succeeded", "Failed"}
 
 
-class Seen:
+class DispatchedJobs:
     """The Jobs of one installation, from a list and a watch: dispatchers and per-node Jobs."""
 
     def __init__(self, suffix: str) -> None:
@@ -63,7 +63,7 @@ class Seen:
         """Whether a dispatcher or a per-node Job runs."""
         return any(job.active for job in (*self.dispatchers.values(), *self._nodes.values()))
 
-    def jobs(self, kind: JobKind) -> list[NodeJob]:
+    def of_kind(self, kind: JobKind) -> list[NodeJob]:
         """Return the per-node Jobs of a kind, older ones first."""
         return sorted(
             (job for job in self._nodes.values() if job.kind == kind), key=lambda job: job.created
@@ -71,13 +71,13 @@ class Seen:
 
     def by_node(self, kind: JobKind) -> dict[str, NodeJob]:
         """Return the newest Job of a kind for each node."""
-        return {job.node: job for job in self.jobs(kind)}
+        return {job.node: job for job in self.of_kind(kind)}
 
 
 class Dispatcher:
     """The dispatchers of one installation; `like` is any Job of it, whose labels identify them.
 
-    `seen` is what the last list showed, updated while something is followed.
+    `jobs` are what the last list showed, updated while something is followed.
     """
 
     def __init__(self, run: Run, like: Mapping[str, Any]) -> None:
@@ -91,18 +91,18 @@ class Dispatcher:
         self._api_window = RetryWindow()
         self._standstill = Standstill(run)
         self._waiting = ""
-        self.seen = Seen(run.suffix)
+        self.jobs = DispatchedJobs(run.suffix)
 
     @property
     def notes(self) -> list[str]:
         """What to show with the progress: why the dispatcher does not start, requests that fail."""
         return [note for note in (self._waiting, *self._standstill.notes) if note]
 
-    async def listed(self) -> Seen:
+    async def listed(self) -> DispatchedJobs:
         """Return the Jobs there are now."""
         return (await self._list())[0]
 
-    async def settle(self, kind: JobKind, digest: str) -> Seen:
+    async def settle(self, kind: JobKind, digest: str) -> DispatchedJobs:
         """Wait until nothing of an earlier run works; return the Jobs there are then.
 
         A dispatcher that does what this run is about to do is followed to its end; others are
@@ -135,7 +135,7 @@ class Dispatcher:
         )
         await self._wait_for_end(job.name)
 
-    async def run(self, kind: JobKind, manifest: Mapping[str, Any], batch: Batch) -> Seen:
+    async def run(self, kind: JobKind, manifest: Mapping[str, Any], batch: Batch) -> DispatchedJobs:
         """Start a dispatcher and return what there is at its end.
 
         What earlier runs left is waited for and removed first: 4.0.0 takes a finished Job of a node
@@ -149,7 +149,7 @@ class Dispatcher:
         await self._create(manifest)
         return await self._followed_to_its_end(kind)
 
-    async def _followed_to_its_end(self, kind: JobKind) -> Seen:
+    async def _followed_to_its_end(self, kind: JobKind) -> DispatchedJobs:
         working, guarding = (
             asyncio.create_task(self._quiet()),
             asyncio.create_task(self._guard(kind)),
@@ -169,13 +169,13 @@ class Dispatcher:
         await self._wait_for_start(kind)
         self._waiting = ""
         loop = asyncio.get_running_loop()
-        moved, jobs_then = loop.time(), self.seen.jobs(kind)
+        moved, jobs_then = loop.time(), self.jobs.of_kind(kind)
         while loop.time() - moved < self._stall_seconds:
             await asyncio.sleep(_LOOK_SECONDS)
-            jobs_now = self.seen.jobs(kind)
+            jobs_now = self.jobs.of_kind(kind)
             if jobs_now != jobs_then or any(job.active for job in jobs_now):
                 moved, jobs_then = loop.time(), jobs_now
-        stalled = self.seen.dispatchers.get(kind)
+        stalled = self.jobs.dispatchers.get(kind)
         if stalled:
             await self.stop(kind, stalled)
 
@@ -200,7 +200,7 @@ class Dispatcher:
                 if any(pod.status and pod.status.phase not in {None, "Pending"} for pod in pods):
                     return
             await asyncio.sleep(_LOOK_SECONDS)
-            waiting = self.seen.dispatchers.get(kind)
+            waiting = self.jobs.dispatchers.get(kind)
             found = await lookout.look([waiting]) if waiting else None
             self._waiting = next(
                 (f"the dispatcher {job}: {held}" for held in (found or {}).values()), self._waiting
@@ -215,7 +215,7 @@ class Dispatcher:
         for job in (await self.listed()).dispatchers.values():
             await self._lease.when_fresh(delete_job(self._api, self._namespace, job))
 
-    async def _quiet(self) -> Seen:
+    async def _quiet(self) -> DispatchedJobs:
         """Wait until no dispatcher and no per-node Job runs."""
         while True:
             try:
@@ -226,18 +226,18 @@ class Dispatcher:
                 self._standstill.failed(_FOLLOW, str(error))
             await asyncio.sleep(_PAUSE_SECONDS)
 
-    async def _list(self) -> tuple[Seen, str]:
-        seen = Seen(self._suffix)
+    async def _list(self) -> tuple[DispatchedJobs, str]:
+        seen = DispatchedJobs(self._suffix)
         found = await self._api.list_jobs(self._namespace, self._selector)
         for job in found.items:
             seen.put(job)
         return seen, found.resource_version
 
-    async def _followed(self) -> Seen:
-        self.seen, position = await self._list()
+    async def _followed(self) -> DispatchedJobs:
+        self.jobs, position = await self._list()
         self._standstill.succeeded(_FOLLOW)
-        if not self.seen.active:
-            return self.seen
+        if not self.jobs.active:
+            return self.jobs
         async with contextlib.aclosing(
             self._api.watch_jobs(self._namespace, self._selector, position)
         ) as events:
@@ -245,18 +245,18 @@ class Dispatcher:
                 self._api_window.reset()
                 self._standstill.moved()
                 if event.type == "DELETED":
-                    self.seen.remove(event.object)
+                    self.jobs.remove(event.object)
                 else:
-                    self.seen.put(event.object)
-                if not self.seen.active:
+                    self.jobs.put(event.object)
+                if not self.jobs.active:
                     break
-        return self.seen
+        return self.jobs
 
     async def _clear(self, kind: JobKind, nodes: set[str]) -> None:
         for attempt in range(_TRIES):
             await asyncio.sleep(_PAUSE_SECONDS if attempt > 1 else 0.0)
             seen = await self._quiet()
-            left = [job for job in seen.jobs(kind) if job.node in nodes]
+            left = [job for job in seen.of_kind(kind) if job.node in nodes]
             left += [job for its_kind, job in seen.dispatchers.items() if its_kind == kind]
             if not left:
                 return

@@ -24,8 +24,8 @@ from kata_components.planning.node_jobs import JobKind, JobState, NodeJob
 from kata_components.planning.node_work import Changes, NodeWork
 from kata_components.planning.step import Step
 from kata_components.runners.clock import timestamp
-from kata_components.runners.diagnosis import explain, inspect
-from kata_components.runners.dispatcher import Dispatcher, Seen
+from kata_components.runners.diagnosis import diagnose, explain
+from kata_components.runners.dispatcher import DispatchedJobs, Dispatcher
 from kata_components.runners.lookout import Lookout
 from kata_components.runners.marking import written
 from kata_components.runners.progress import every
@@ -60,9 +60,11 @@ class Dispatching:
         """The dispatchers of the installation."""
         return Dispatcher(self.run, self.job)
 
-    async def settle(self) -> Seen:
+    async def settle(self) -> DispatchedJobs:
         """Wait until nothing works any more, stopping what does something else than this run."""
-        async with self._shown(lambda: [job.node for job in self.dispatcher.seen.jobs(self.kind)]):
+        async with self._shown(
+            lambda: [job.node for job in self.dispatcher.jobs.of_kind(self.kind)]
+        ):
             return await self.dispatcher.settle(self.kind, self.digest)
 
     async def leave_traces(
@@ -78,7 +80,7 @@ class Dispatching:
         await run_bounded(CALLS_AT_ONCE, map(leave, steps))
 
     async def note_failures(
-        self, steps: Sequence[Step], seen: Seen, notes: Callable[[Step, str], Changes]
+        self, steps: Sequence[Step], seen: DispatchedJobs, notes: Callable[[Step, str], Changes]
     ) -> None:
         """Write on nodes that their Jobs have failed.
 
@@ -93,7 +95,7 @@ class Dispatching:
         with contextlib.suppress(ApiError):
             await self.leave_traces(failed, notes)
 
-    async def failures(self, steps: Sequence[Step], seen: Seen) -> list[Failure]:
+    async def failures(self, steps: Sequence[Step], seen: DispatchedJobs) -> list[Failure]:
         """Return why these nodes are not done, with a text for the first ones.
 
         Nodes that have left the cluster are not among them.
@@ -109,7 +111,7 @@ class Dispatching:
         hidden = [Failure(step.node, "") for step in steps[wording.SHOWN_NODES :]]
         return [failure for failure in found if failure] + hidden
 
-    async def warning(self, seen: Seen) -> str:
+    async def warning(self, seen: DispatchedJobs) -> str:
         """Return why the dispatcher has failed, empty when it has not.
 
         From 4.1.0 on, maybe a node is not Ready after its Job, or does not serve Kata.
@@ -122,7 +124,7 @@ class Dispatching:
         nodes = await self.run.api.list_node_metadata(names.instance_label(self.run.suffix))
         return {node.metadata.name for node in nodes}
 
-    async def work_off(self, runs: Sequence[Batch]) -> Seen:
+    async def work_off(self, runs: Sequence[Batch]) -> DispatchedJobs:
         """Run the dispatcher for each batch; return the Jobs there are at the end."""
         nodes = [node for batch in runs for node in batch.nodes]
         async with self._shown(lambda: nodes) as show:
@@ -130,12 +132,12 @@ class Dispatching:
                 manifest = dispatcher_args.dispatcher_job(self.job, batch, self.template)
                 await self.dispatcher.run(self.kind, manifest, batch)
             show()
-        return self.dispatcher.seen
+        return self.dispatcher.jobs
 
     @contextlib.asynccontextmanager
     async def _shown(self, nodes: Callable[[], Sequence[str]]) -> AsyncIterator[Callable[[], None]]:
         """Show, during the block, how far the Jobs on these nodes are and what holds them up."""
-        loop, seen = asyncio.get_running_loop(), self.dispatcher
+        loop, dispatcher = asyncio.get_running_loop(), self.dispatcher
         began = loop.time()
         held: dict[str, Holdup] = {}
 
@@ -145,13 +147,13 @@ class Dispatching:
             self.holdups.update(found)
 
         def show() -> None:
-            counts = progress(nodes(), seen.seen.by_node(self.kind), self.kind, held)
-            notes = [note for note in (self.run.lease.trouble, *seen.notes) if note]
+            counts = progress(nodes(), dispatcher.jobs.by_node(self.kind), self.kind, held)
+            notes = [note for note in (self.run.lease.trouble, *dispatcher.notes) if note]
             counts = replace(counts, holdups=(*notes, *counts.holdups))
             self.run.reporter.progress(self.kind, counts, loop.time() - began)
 
         def at_work() -> list[NodeJob]:
-            return [job for job in seen.seen.jobs(self.kind) if job.active]
+            return [job for job in dispatcher.jobs.of_kind(self.kind) if job.active]
 
         limit = self.template["spec"]["activeDeadlineSeconds"]
         lookout = Lookout.of_node_jobs(
@@ -185,12 +187,12 @@ class Dispatching:
             )
         try:
             held_up = self.holdups.get(step.node)
-            result = await inspect(self.run.api, self.run.namespace, step, job, held_up)
+            result = await diagnose(self.run.api, self.run.namespace, step, job, held_up)
         except ClusterError as error:
             return Failure(step.node, f"{job.failure}; {error}")
         return None if result.code is CommandStatus.GONE else Failure(step.node, result.text)
 
-    async def _own_words(self, seen: Seen) -> str:
+    async def _own_words(self, seen: DispatchedJobs) -> str:
         ended = seen.dispatchers.get(self.kind)
         if ended is None or ended.state is not JobState.FAILED:
             return ""
@@ -200,7 +202,7 @@ class Dispatching:
 
 def settled(
     steps: Sequence[Step],
-    seen: Seen,
+    seen: DispatchedJobs,
     kind: JobKind,
     digest: str,
     unfinished: Set[str] = frozenset(),

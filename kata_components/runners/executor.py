@@ -35,7 +35,7 @@ from kata_components.planning.node_jobs import NodeJob
 from kata_components.planning.node_work import NodeWork
 from kata_components.runners.clock import timestamp
 from kata_components.runners.creating import Creator
-from kata_components.runners.diagnosis import inspect, name_taken
+from kata_components.runners.diagnosis import diagnose, name_taken
 from kata_components.runners.lookout import Lookout
 from kata_components.runners.marking import is_still_there
 from kata_components.runners.progress import every
@@ -247,7 +247,7 @@ class Executor:
                 return Result(code=CommandStatus.UNKNOWN)
             case Diagnose():
                 held_up = self._pacer.nodes[step.node].holdup
-                return await inspect(self._api, work.request.namespace, step, command.job, held_up)
+                return await diagnose(self._api, work.request.namespace, step, command.job, held_up)
         return Result(code=CommandStatus.DONE)
 
     async def _remove(self, command: RemoveJobs) -> None:

@@ -9,7 +9,7 @@ from kata_components.errors import ApiError, UnreachableError
 from kata_components.pacing.commands import CommandStatus, Result
 from kata_components.planning.node_jobs import JobState
 from kata_components.planning.step import Action, Step
-from kata_components.runners.diagnosis import inspect
+from kata_components.runners.diagnosis import diagnose
 from tests.model import fake_api
 from tests.model.cluster import Cluster
 from tests.model.fake_api import FakeKubeApi
@@ -54,7 +54,7 @@ def with_pods(*pods: dict[str, Any]) -> Cluster:
 def why(on: Cluster | FakeKubeApi, failure: str = "", *, vanished: bool = False) -> Result:
     api = on if isinstance(on, FakeKubeApi) else FakeKubeApi(on)
     found = replace(job("node-00", JobState.FAILED), failure=failure)
-    return simulate(inspect(api, NAMESPACE, STEP, None if vanished else found))
+    return simulate(diagnose(api, NAMESPACE, STEP, None if vanished else found))
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from kata_components.operations.preview import preview
 from kata_components.planning.dispatcher_args import Batch, dispatcher_job, node_template
 from kata_components.planning.node_jobs import JobState
 from kata_components.planning.step import Action, Step
-from kata_components.runners.dispatcher import Dispatcher, Seen
+from kata_components.runners.dispatcher import DispatchedJobs, Dispatcher
 from kata_components.runners.dispatching import settled
 from kata_components.runners.run import Run
 from tests.model.fake_api import FakeKubeApi, unreachable
@@ -282,7 +282,7 @@ def test_job_that_still_works_is_waited_for_before_a_dispatcher_gets_its_node() 
     working["labels"] = working["labels"] | {names.OWNER_LABEL: "kata-deploy-install"}
     working["annotations"] = working["annotations"] | {names.NODE_NAME_ANNOTATION: "node-01"}
 
-    async def story() -> Seen:
+    async def story() -> DispatchedJobs:
         api = FakeKubeApi(on)
         job = dispatcher_job(install_dispatcher_job(wanted), batch, template)
         async with holding(api) as lease:
@@ -295,7 +295,7 @@ def test_job_that_still_works_is_waited_for_before_a_dispatcher_gets_its_node() 
     seen = simulate(story())
     assert on.violations == []
     assert on.starts == ["node-01", "node-00", "node-01"]
-    assert {job.state for job in seen.jobs("install")} == {JobState.SUCCEEDED}
+    assert {job.state for job in seen.of_kind("install")} == {JobState.SUCCEEDED}
 
 
 def test_a_failure_is_remembered_though_something_removes_the_failed_job() -> None:
@@ -348,7 +348,7 @@ def test_rollout_without_the_dispatcher_stops_one_that_is_at_work() -> None:
 def test_nodes_that_are_done_are_told_from_the_others_without_comparing_each_with_each(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    seen = Seen("")
+    seen = DispatchedJobs("")
     steps = [
         Step(node=str(number), node_uid="", machine_id="", action=Action.INSTALL, reason="")
         for number in range(4)
