@@ -7,7 +7,6 @@ from typing import Any
 from unittest import mock
 
 from kata_components.kubernetes import backoff
-from kata_components.operations import install
 from kata_components.pacing import pacer
 from kata_components.pacing.commands import CommandStatus, CreateJob, Result
 from kata_components.pacing.job_tracker import JobTracker
@@ -16,6 +15,7 @@ from kata_components.pacing.node_run import Phase
 from kata_components.pacing.pacer import Pacer
 from kata_components.pacing.transitions import Transitions
 from kata_components.planning.node_jobs import NodeJob
+from kata_components.runners import pulumi
 from tests.simulation.planting import Patch, around, bug
 
 
@@ -97,11 +97,11 @@ def failure_counts_only_once_it_is_explained() -> Patch:
 
 @bug(job_fails=0.5)
 def earlier_failures_are_forgotten() -> Patch:
-    def forgetful(allowed: float, *, earlier: Any) -> FailureBudget:
+    def forgetful(*allowed: float, earlier: Any = ()) -> FailureBudget:
         del earlier
-        return FailureBudget(allowed)
+        return FailureBudget(*allowed)
 
-    return mock.patch.object(install, "FailureBudget", forgetful)
+    return mock.patch.object(pulumi, "FailureBudget", forgetful)
 
 
 @bug(node_deleted=0.3)
