@@ -1,8 +1,8 @@
-"""The way between runs and API server: requests and answers take time, get lost, come late, and watches break.
+"""The network between runs and API server: requests and answers are slow, lost or late.
 
 A request whose sender has given up or died may still be applied, at most `LANDS_WITHIN` seconds
-later. That bound is what the margin of the Lease is made for; no client can be safe from a request
-that the network keeps for longer.
+later. The margin of the Lease is made for that bound; no client is safe from a request that the
+network holds for longer.
 """
 
 import asyncio
@@ -35,12 +35,13 @@ _WRITES = ("annotate", "patch_node", "create", "replace", "delete")
 
 
 class _Request:
-    """One request on its way; `given_up` once nobody waits for the answer."""
+    """One request on its way."""
 
     def __init__(self, answer: "asyncio.Future[Any]") -> None:
         self.answer = answer
         self.arrived = False
         self.given_up = False
+        """Whether nobody waits for the answer any longer."""
 
 
 class NetworkApi(FakeKubeApi):
@@ -74,7 +75,7 @@ class NetworkApi(FakeKubeApi):
         waits_for_webhook = name == "create_job" and world.now < world.weather.slow_until
         if waits_for_webhook:
             delay += world.weather.slow_seconds
-        # Its own, since a process that ends gives up its requests in no order.
+        # A generator of its own, since a process that ends gives up its requests in any order.
         fate = random.Random(delay)
 
         def arrive() -> None:
@@ -88,7 +89,7 @@ class NetworkApi(FakeKubeApi):
                 request.given_up = True
                 late = fate.uniform(0.0, LANDS_WITHIN)
                 if waits_for_webhook or fate.random() < 0.5:
-                    # The API server gives up with its client, before a webhook has said yes.
+                    # The API server gives up with its client, before a webhook has admitted it.
                     request.arrived = True
                 else:
                     world.after(min(late, sent + delay - world.now), arrive)
@@ -106,7 +107,7 @@ class NetworkApi(FakeKubeApi):
             self._may_write = None
 
     def _send_after_sleep(self, name: str, apply: Callable[[], Any], request: _Request) -> None:
-        """Send what had waited for its connection when the machine fell asleep."""
+        """Send a request that was waiting for its connection when the machine fell asleep."""
         process, world = self._process, self.world
         if process.ended or request.given_up:
             return
@@ -143,7 +144,7 @@ class NetworkApi(FakeKubeApi):
         self._deliver(request, result, world.rng.uniform(0.001, 0.3))
 
     def _fault(self, name: str, apply: Callable[[], Any]) -> tuple[Exception, float] | None:
-        """Return the error that a request is answered with instead, and after how long."""
+        """Return the error that answers a request instead, and after how long."""
         world, faults, chance = self.world, self.world.faults, self.world.chance
         writes = name.startswith(_WRITES)
         if self._is_asleep or world.now < world.weather.down_until or chance(faults.lost_request):
@@ -164,7 +165,7 @@ class NetworkApi(FakeKubeApi):
 
     @property
     def _is_asleep(self) -> bool:
-        """Whether its machine sleeps for longer than a request may be on its way."""
+        """Whether its machine has slept for longer than a request may be on its way."""
         return (
             bool(self._process.asleep_until) and self.world.now > self._process.now + LANDS_WITHIN
         )
@@ -181,7 +182,7 @@ class NetworkApi(FakeKubeApi):
             self.world.check()
 
     def _note_plan(self, name: str) -> None:
-        """Note what a plan is made from: Jobs, then nodes."""
+        """Take note of what a plan is made from: Jobs, then nodes."""
         site = self.world.site
         if name == "list_jobs":
             self._seen_failed = site.failed_jobs
@@ -192,7 +193,7 @@ class NetworkApi(FakeKubeApi):
             site.end_some_soon()
 
     def _excuse(self) -> None:
-        """An error again and again may make any node count as failed."""
+        """Excuse all nodes: repeated errors may make any of them count as failed."""
         for machine in self._process.promises.machines.values():
             machine.excused = True
 
@@ -218,12 +219,12 @@ class NetworkApi(FakeKubeApi):
         return await super().create_job(namespace, manifest)
 
     async def list_nodes(self, selector: str = "") -> list[Node]:
-        # A look at Jobs that take long is no planning.
+        # Looking at the nodes of slow Jobs is not planning.
         call = "look_at_nodes" if HOSTNAME in selector else "list_nodes"
         return await self._list(call, self.cluster.nodes, selector, Node)
 
     async def _open_watch(self) -> None:
-        """Try until the API server answers, as the client does."""
+        """Retry until the API server answers, as the client does."""
         while True:
             try:
                 await self._call("watch_jobs", lambda: None)
