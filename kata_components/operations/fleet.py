@@ -74,6 +74,13 @@ async def marked_nodes(api: KubeApi, namespace: str, suffix: str) -> list[str]:
     )
 
 
+async def touched_nodes(api: KubeApi, namespace: str, suffix: str) -> set[str]:
+    """Return the names of the nodes that carry this installation's mark or have its Jobs."""
+    marked = await marked_nodes(api, namespace, suffix)
+    listed = await api.list_jobs(namespace, node_jobs.selector(suffix))
+    return {*marked, *(node_jobs.observed(job).node for job in listed.items)}
+
+
 async def daemon_set(api: KubeApi, namespace: str, name: str) -> DaemonSet | None:
     """Return the DaemonSet of daemonset mode, None when there is none."""
     found = await api.get_object("apps/v1", "daemonsets", namespace, name)

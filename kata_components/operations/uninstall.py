@@ -9,7 +9,6 @@ from kata_components.kubernetes.retry import until_answered
 from kata_components.operations import fleet, installation
 from kata_components.operations.claim import Claim
 from kata_components.operations.cleanup import Cleanup
-from kata_components.planning import node_jobs
 from kata_components.planning.ownership import Owner
 from kata_components.planning.requests import CleanupRequest
 from kata_components.runners.lease import hold_lease
@@ -90,10 +89,7 @@ async def uninstall(
 async def _refuse_without_lease(api: KubeApi, request: UninstallRequest, name: str) -> None:
     if request.cleanup is None:
         return
-    touched = set(await fleet.marked_nodes(api, request.namespace, request.suffix))
-    listed = await api.list_jobs(request.namespace, node_jobs.selector(request.suffix))
-    touched |= {node_jobs.observed(job).node for job in listed.items}
-    if touched:
+    if touched := await fleet.touched_nodes(api, request.namespace, request.suffix):
         msg = (
             f"the Lease {request.namespace}/{name}, which identifies this installation, was "
             f"deleted, but {len(touched)} nodes still carry its mark or have its Jobs. Run `pulumi "

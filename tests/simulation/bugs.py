@@ -1,4 +1,4 @@
-"""Bugs to plant: each takes away one safeguard of the product.
+"""Bugs to plant: each disables one safeguard of the product.
 
 A simulation that does not find them proves nothing.
 """
@@ -9,27 +9,37 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 from unittest import mock
+from weakref import WeakKeyDictionary, WeakSet
 
+from msgspec import structs
+
+from kata_components.errors import ClusterError
 from kata_components.kubernetes.api import KubeApi
 from kata_components.kubernetes.nodes import Node
 from kata_components.kubernetes.objects import JobList, Lease
-from kata_components.operations import cleanup, preview, uninstall
+from kata_components.operations import cleanup, fleet, preview
 from kata_components.operations.cleanup import Cleanup
-from kata_components.pacing.commands import CommandStatus, CreateJob, Result, WriteMark
+from kata_components.pacing.commands import CommandStatus, CreateJob, NodeCommand, Result, WriteMark
 from kata_components.pacing.job_tracker import JobTracker
+from kata_components.pacing.pacer import Pacer
 from kata_components.planning import node_jobs
 from kata_components.planning.node_jobs import NodeJob
 from kata_components.planning.node_state import NodeState
+from kata_components.planning.node_work import NodeWork
 from kata_components.planning.plan import Plan, plan
 from kata_components.planning.step import Action, Step
 from kata_components.runners import lease, pulumi
 from kata_components.runners.clock import timestamp
+from kata_components.runners.creating import Creator
 from kata_components.runners.executor import Executor
 from kata_components.runners.lease import HeldLease
+from kata_components.runners.pulumi import PulumiRunner
 from kata_components.runners.run import Run
+from kata_components.runners.runner import Cleaned
 from kata_components.runners.traces import Traces
 from tests.simulation.network import NetworkApi
 from tests.simulation.planting import Patch, around, bug
+from tests.simulation.processes import CURRENT
 
 # The planner.
 
@@ -67,7 +77,7 @@ def mark_is_believed_whatever_has_worked_since() -> Patch:
 
 @bug(destroys=0.5, killed=0.9)
 def begun_cleanup_is_not_seen() -> Patch:
-    """Neither by its Job nor by the trace that stands before it: either alone is enough."""
+    """Neither by its Job nor by the trace that is written before: either alone is enough."""
 
     async def leave_none(_: Traces, step: Step, node: Node) -> None:
         del step, node
@@ -91,20 +101,28 @@ def only_marked_nodes_are_cleaned() -> Patch:
 # Executor and runs.
 
 
-async def write_mark(made: Executor, step: Step) -> None:
-    mark = made._work.done_annotations(step, timestamp())
-    await made._api.annotate_node(step.node, step.node_uid, mark)
+async def write_mark(run: Run, work: NodeWork, step: Step) -> None:
+    mark = work.done_annotations(step, timestamp())
+    await run.api.annotate_node(step.node, step.node_uid, mark)
 
 
 @bug()
 def mark_is_written_with_the_job() -> Patch:
-    async def send(original: Any, made: Executor, command: Any) -> Result:
-        result: Result = await original(made, command)
-        if isinstance(command, CreateJob):
-            await write_mark(made, command.step)
+    made = WeakKeyDictionary[Creator, tuple[Run, NodeWork]]()
+
+    def init(original: Any, creator: Creator, run: Run, work: NodeWork, traces: Traces) -> None:
+        made[creator] = run, work
+        original(creator, run, work, traces)
+
+    async def create(original: Any, creator: Creator, command: CreateJob) -> Result:
+        result: Result = await original(creator, command)
+        await write_mark(*made[creator], command.step)
         return result
 
-    return around(Executor, "_send", send)
+    patches = contextlib.ExitStack()
+    patches.enter_context(around(Creator, "__init__", init))
+    patches.enter_context(around(Creator, "create", create))
+    return patches
 
 
 @bug(killed_by_write=0.2, killed=0.0, other_digest=0.7, job_fails=0.5, destroys=0.4)
@@ -117,14 +135,31 @@ def no_trace_is_left_before_a_job_is_replaced() -> Patch:
 
 @bug(sleeps=0.9, other_digest=0.7, company=0.9, destroys=0.1, killed=0.0)
 def mark_is_written_without_a_fresh_lease() -> Patch:
-    async def send(original: Any, made: Executor, command: Any) -> Result:
-        if isinstance(command, WriteMark):
-            await write_mark(made, command.step)
-            return Result(code=CommandStatus.DONE)
-        result: Result = await original(made, command)
-        return result
+    """When the executor refuses to write it now, it is written all the same."""
+    made = WeakKeyDictionary[Pacer, tuple[Run, NodeWork]]()
+    writes: set[asyncio.Task[None]] = set()
 
-    return around(Executor, "_send", send)
+    def init(original: Any, executor: Executor, run: Run, pacer: Pacer, work: NodeWork) -> None:
+        made[pacer] = run, work
+        original(executor, run, pacer, work)
+
+    async def write(pacer: Pacer, step: Step) -> None:
+        with contextlib.suppress(ClusterError):
+            await write_mark(*made[pacer], step)
+
+    def on_result(
+        original: Any, pacer: Pacer, now: float, command: NodeCommand, result: Result
+    ) -> None:
+        if isinstance(command, WriteMark) and result.code is CommandStatus.UNKNOWN:
+            task = asyncio.get_running_loop().create_task(write(pacer, command.step))
+            writes.add(task)
+            task.add_done_callback(writes.discard)
+        original(pacer, now, command, result)
+
+    patches = contextlib.ExitStack()
+    patches.enter_context(around(Executor, "__init__", init))
+    patches.enter_context(around(Pacer, "on_result", on_result))
+    return patches
 
 
 @bug()
@@ -157,30 +192,37 @@ def jobs_are_removed_by_the_run_that_made_them_or_never() -> Patch:
 
 @bug(destroys=0.7, job_fails=0.5)
 def destroy_ignores_nodes_that_could_not_be_cleaned() -> Patch:
-    return mock.patch.object(cleanup, "_refuse_leftovers")
+    """It keeps quiet about failed nodes, and gives up NotReady ones that nobody has named."""
+
+    def init(original: Any, made: Cleanup, *, run: Run, abandoned: Any, **others: Any) -> None:
+        del abandoned
+        assert isinstance(run.api, NetworkApi)
+        original(made, run=run, abandoned=frozenset(run.api.cluster.nodes), **others)
+
+    async def clean(original: Any, *arguments: Any) -> Cleaned:
+        cleaned: Cleaned = await original(*arguments)
+        return replace(cleaned, failures=[], skipped=[])
+
+    patches = contextlib.ExitStack()
+    patches.enter_context(around(Cleanup, "__init__", init))
+    patches.enter_context(around(PulumiRunner, "clean", clean))
+    return patches
 
 
 @bug(destroys=0.5, lease_deleted=0.9)
 def destroy_without_a_lease_looks_at_nothing() -> Patch:
-    async def accept(*_: Any) -> None:
-        await asyncio.sleep(0)
-
-    return mock.patch.object(uninstall, "_refuse_without_lease", accept)
+    return mock.patch.object(fleet, "touched_nodes", return_value=set())
 
 
 @bug(destroys=0.9, job_fails=0.5, node_not_ready=0.3)
 def cleaned_nodes_are_planned_again_while_a_dead_one_is_waited_for() -> Patch:
-    async def plan_all(original: Any, made: Cleanup, _done: Any = ()) -> Plan:
-        found: Plan = await original(made)
-        return found
+    """The runner does not say which nodes it has cleaned."""
 
-    async def keep(*_: Any) -> None:
-        await asyncio.sleep(0)
+    async def clean(original: Any, *arguments: Any) -> Cleaned:
+        cleaned: Cleaned = await original(*arguments)
+        return replace(cleaned, nodes=[])
 
-    patches = contextlib.ExitStack()
-    patches.enter_context(around(Cleanup, "_plan", plan_all))
-    patches.enter_context(mock.patch.object(cleanup, "drop_jobs", keep))
-    return patches
+    return around(PulumiRunner, "clean", clean)
 
 
 # The Lease.
@@ -223,7 +265,21 @@ def lease_of_another_run_is_taken_at_once() -> Patch:
 
 @bug(sleeps=0.9, company=0.9)
 def lease_taken_by_another_is_taken_back() -> Patch:
-    async def check(held: HeldLease) -> None:
-        held.lease = await held.api.get_lease(held.namespace, held.name)
+    """A run that has held it takes every other holder for itself."""
+    holders = WeakSet[KubeApi]()
 
-    return mock.patch.object(HeldLease, "_check_holder", check)
+    def init(original: Any, held: HeldLease, *, api: KubeApi, **others: Any) -> None:
+        holders.add(api)
+        original(held, api=api, **others)
+
+    async def get_lease(original: Any, api: NetworkApi, namespace: str, name: str) -> Lease:
+        found: Lease = await original(api, namespace, name)
+        if api not in holders or found.spec is None:
+            return found
+        own = structs.replace(found.spec, holder_identity=CURRENT.get().name)
+        return structs.replace(found, spec=own)
+
+    patches = contextlib.ExitStack()
+    patches.enter_context(around(HeldLease, "__init__", init))
+    patches.enter_context(around(NetworkApi, "get_lease", get_lease))
+    return patches
