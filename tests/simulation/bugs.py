@@ -229,7 +229,7 @@ def cleaned_nodes_are_planned_again_while_a_dead_one_is_waited_for() -> Patch:
 
 
 @bug(sleeps=0.9, company=0.9)
-def lease_counts_as_fresh_for_ever() -> Patch:
+def lease_counts_as_fresh_forever() -> Patch:
     return mock.patch.object(HeldLease, "remaining", property(lambda _: 15.0))
 
 

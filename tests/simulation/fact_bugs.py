@@ -1,4 +1,4 @@
-"""Bugs to plant where a run should look again at what it acts on, as those in `bugs`."""
+"""Bugs to plant where a run must look again before it acts, as those in `bugs`."""
 
 import contextlib
 from typing import Any
@@ -100,7 +100,7 @@ def failing_plugin_ends_the_run() -> Patch:
 
 
 @bug(stuck=0.9)
-def what_gets_nowhere_is_tried_for_ever() -> Patch:
+def what_gets_nowhere_is_tried_forever() -> Patch:
     return mock.patch.object(Standstill, "failed")
 
 

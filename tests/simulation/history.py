@@ -1,4 +1,4 @@
-"""One history: runs of `up` and `destroy` under faults, then calm, and a last run that must bring all to its end."""
+"""One history: runs of `up` and `destroy` under faults, then calm, and runs that must succeed."""
 
 import contextlib
 import functools
@@ -36,7 +36,7 @@ _MOST_CALLS_BEFORE_A_KILL = 80
 
 @contextlib.contextmanager
 def simulated() -> Iterator[None]:
-    """Make the program ask its process for clock and name, since many run in this one."""
+    """Give the program the clock and the name of the simulated process that it runs in."""
 
     def elapsed() -> float:
         return CURRENT.get().boot_time()
@@ -58,7 +58,7 @@ def simulated() -> Iterator[None]:
 
 
 class History:
-    """All runs of one stack, or two, on one cluster, drawn from a seed."""
+    """All runs of one or two stacks on one cluster, drawn from a seed."""
 
     def __init__(self, seed: int, faults: Faults) -> None:
         self.world = World(seed, faults)
@@ -92,10 +92,10 @@ class History:
         return Stack(name, world, promises)
 
     def play(self) -> None:
-        """Live through it.
+        """Play the history.
 
         Raises:
-            BrokenPromiseError: a promise was broken.
+            BrokenPromiseError: A promise was broken.
         """
         world, faults = self.world, self.world.faults
         for _ in range(world.rng.randint(1, 4)):
@@ -111,7 +111,7 @@ class History:
 
     @property
     def work(self) -> tuple[int, int]:
-        """How many Jobs have installed and cleaned."""
+        """The numbers of install and cleanup Jobs."""
         found = [stack.promises for stack in self.stacks]
         return sum(promises.installs for promises in found), sum(
             promises.cleanups for promises in found
@@ -202,7 +202,7 @@ class History:
     # Calm.
 
     def _calm(self) -> None:
-        """End all faults; what runs must end by itself."""
+        """End all faults; runs that are still active must end by themselves."""
         world = self.world
         world.faults = Faults()
         world.kill_in.clear()
@@ -237,7 +237,7 @@ class History:
             endings.others_kept(self.world.site, other.promises)
 
     def _rival_comes(self) -> None:
-        """Let a stack try to install what is installed already, from another namespace, and then to take it away."""
+        """Let a stack in another namespace try to install and then to destroy the installation."""
         self.world.met["rival"] += 1
         rival = self._stack(*RIVAL)
         if not isinstance(self._ended(rival, "the rival's up").task.exception(), GuardError):
@@ -272,15 +272,15 @@ class History:
 
 
 def faults_of(seed: int) -> Faults:
-    """Return all faults for even seeds and a swarm of them for odd ones: each mix finds what the other hides."""
+    """Return all faults for even seeds, some for odd ones: each mix finds what the other hides."""
     return Faults.all() if seed % 2 == 0 else Faults.all().swarm(random.Random(seed))
 
 
 def play(seed: int, **often: float) -> History:
-    """Play one history and return it; `often` are faults with other probabilities than usual.
+    """Play one history and return it; `often` overrides the probabilities of faults.
 
     Raises:
-        BrokenPromiseError: a promise was broken; the text says how to see it again.
+        BrokenPromiseError: A promise was broken; a note says how to replay the history.
     """
     history = History(seed, replace(faults_of(seed), **often))
     try:

@@ -63,7 +63,7 @@ def events_are_told_apart_by_name() -> Patch:
 
 
 @bug(name_taken=0.2)
-def name_that_is_taken_is_tried_for_ever() -> Patch:
+def name_that_is_taken_is_tried_forever() -> Patch:
     return mock.patch.object(backoff, "MOST_ERRORS", inf)
 
 

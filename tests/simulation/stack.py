@@ -1,4 +1,4 @@
-"""One Pulumi stack of a simulated history: what its state holds between runs, and what its runs do."""
+"""One Pulumi stack of a simulated history: its state between runs, and what its runs do."""
 
 from dataclasses import dataclass, replace
 
@@ -33,16 +33,21 @@ IMAGES = ("kata:1", "kata:2")
 
 @dataclass
 class Stack:
-    """The stack of one installation. `installation` is its id, empty before it exists."""
+    """The stack of one installation."""
 
     name: str
     world: World
     promises: Promises
     installation: str = ""
+    """Its ID, empty before it exists."""
     creator: Process | None = None
+    """The run that creates it, which Pulumi's lock protects."""
     image: str = IMAGES[0]
+    """The configured image."""
     timeout: int = NODE_TIMEOUTS[0]
+    """`rollout.nodeTimeoutSeconds`."""
     runs: int = 0
+    """The number of runs so far."""
 
     @property
     def namespace(self) -> str:
@@ -58,11 +63,11 @@ class Stack:
 
     @property
     def digest(self) -> str:
-        """What a run installs."""
+        """The digest that a run installs."""
         return current(host_digests(template("install", self.image)))
 
     async def up(self, api: NetworkApi) -> None:
-        """Do as the two resources of the stack do: the installation first, then the rollout."""
+        """Do what the resources of a stack do: first the installation, then the rollout."""
         if not self.installation:
             if self.creator and not self.creator.ended:
                 raise GuardError("Pulumi locks a stack")
@@ -86,7 +91,7 @@ class Stack:
             self._check(await install.install(api, wanted, PulumiRunner, Silent()))
 
     def _check(self, installed: Installed) -> None:
-        """Check that a node counts as failed only for what befell it, and that not only its Job tells of it."""
+        """Check that each failed node had a reason to fail, and that its mark also says so."""
         key, run = names.mark_annotation(self.suffix), CURRENT.get().name
         for node in installed.outcome.failed_nodes:
             machine = self.promises.machines.get(node)
@@ -97,7 +102,7 @@ class Stack:
             mark = node_mark.parse(self.world.site.nodes[node]["metadata"]["annotations"].get(key))
             failed_now = self.digest in machine.failed and machine.worked_on_by == run
             if failed_now and (mark is None or mark.failed != self.digest):
-                raise BrokenPromiseError(f"{node} has failed, and nothing but its Job tells of it")
+                raise BrokenPromiseError(f"{node} has failed, but only its Job says so")
 
     def _request(self) -> InstallRequest:
         setting = self.world.setting
@@ -146,7 +151,7 @@ class Stack:
 
 
 class Silent:
-    """A reporter that nobody listens to."""
+    """A reporter that shows nothing."""
 
     def message(self, text: str) -> None:
         pass

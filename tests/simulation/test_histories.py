@@ -1,9 +1,7 @@
 """Thousands of histories: runs under faults, killed, asleep, two at a time.
 
-No promise breaks, and no node is lost.
-
-`KATA_SIMULATION_SEEDS` sets how many; a broken promise prints the command that plays its history
-again.
+No promise breaks, and no node is lost. `KATA_SIMULATION_SEEDS` sets the number of histories; a
+broken promise prints the command that replays its history.
 """
 
 import os
@@ -26,15 +24,15 @@ def test_no_promise_breaks(first: int) -> None:
 
 
 def test_the_same_seed_is_the_same_history() -> None:
-    def told(seed: int) -> tuple[float, int, int, int]:
+    def played(seed: int) -> tuple[float, int, int, int]:
         history = play(seed)
         return history.world.now, history.world.steps, *history.work
 
-    assert [told(seed) for seed in range(20)] == [told(seed) for seed in range(20)]
+    assert [played(seed) for seed in range(20)] == [played(seed) for seed in range(20)]
 
 
 def test_histories_are_eventful() -> None:
-    """Promises that hold because nothing happens would prove nothing."""
+    """Promises that hold only because nothing happens would prove nothing."""
     seen: Counter[str] = Counter()
     for seed in range(0, 200, 2):
         history = play(seed)

@@ -1,12 +1,12 @@
-"""Each safeguard of the product, taken away, breaks a promise.
+"""Without any one of the product's safeguards, a promise breaks.
 
-The numbers are where that was found, counted from seed 0. The search begins a little before, since
-what a seed means shifts with every change of the product, and goes on for `MOST` histories.
+The numbers are the first seeds with which that was found. The search begins a little before, since
+the meaning of a seed shifts with every change of the product, and goes on for `MOST` histories.
 """
 
 import pytest
 
-from tests.simulation import bugs, fact_bugs, pace_bugs, pacer_bugs  # noqa: F401 - importing them makes the bugs known
+from tests.simulation import bugs, fact_bugs, pace_bugs, pacer_bugs  # noqa: F401 - registers bugs
 from tests.simulation.broken import BrokenPromiseError
 from tests.simulation.history import play
 from tests.simulation.planting import BUGS
@@ -30,9 +30,9 @@ FOUND_AT = {
     "unmarked_nodes_lose_their_jobs_at_the_end": 5,
     "pods_of_a_deleted_job_are_not_waited_for": 6,
     "canary_is_not_awaited": 9,
-    "what_gets_nowhere_is_tried_for_ever": 13,
+    "what_gets_nowhere_is_tried_forever": 13,
     "canary_that_departs_is_no_reason_to_stop": 15,
-    "name_that_is_taken_is_tried_for_ever": 17,
+    "name_that_is_taken_is_tried_forever": 17,
     "waves_do_not_soak": 18,
     "earlier_failures_are_forgotten": 25,
     "failures_of_nodes_that_are_down_do_not_count": 26,
@@ -60,7 +60,7 @@ FOUND_AT = {
     "slot_is_freed_when_no_answer_comes": 437,
     "cleaned_nodes_are_planned_again_while_a_dead_one_is_waited_for": 713,
     "lease_taken_by_another_is_taken_back": 721,
-    "lease_counts_as_fresh_for_ever": 985,
+    "lease_counts_as_fresh_forever": 985,
 }
 
 
@@ -96,7 +96,7 @@ ODDITIES = dict.fromkeys(
     ),
     0.0,
 )
-"""What no bug needs that does not ask for it: without them the others are met sooner."""
+"""Faults that are off for bugs that do not ask for them, so that the bugs are found sooner."""
 
 
 def play_from(first: int, often: dict[str, float]) -> None:
