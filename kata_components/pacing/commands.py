@@ -6,6 +6,7 @@ from typing import Final
 
 from kata_components.errors import ApiError
 from kata_components.planning.node_jobs import NodeJob
+from kata_components.planning.service import Service
 from kata_components.planning.step import Step
 
 
@@ -29,8 +30,34 @@ class DeleteJob:
 
 
 @dataclass(frozen=True)
+class LookAtNode:
+    """Read a node behind its Job: whether it serves Kata, and whether its labels are as written."""
+
+    step: Step
+
+
+@dataclass(frozen=True)
 class WriteMark:
-    """Write (install) or remove (cleanup) the mark of a node whose Job succeeded."""
+    """Write (install) or remove (cleanup) the mark of a node whose Job succeeded.
+
+    Where the Job does not label its node, the labels go with it.
+    """
+
+    step: Step
+
+
+@dataclass(frozen=True)
+class WriteFailure:
+    """Leave a trace on a node that does not serve Kata though its Job succeeded, and demote it."""
+
+    step: Step
+    text: str
+    """Why the node has failed."""
+
+
+@dataclass(frozen=True)
+class LiftTaints:
+    """Lift the startup taints of a labelled node."""
 
     step: Step
 
@@ -63,7 +90,9 @@ class RemoveJobs:
     nodes: tuple[str, ...]
 
 
-NodeCommand = CreateJob | DeleteJob | WriteMark | Diagnose
+AfterJob = LookAtNode | WriteMark | WriteFailure | LiftTaints
+"""What follows a Job that has succeeded."""
+NodeCommand = CreateJob | DeleteJob | Diagnose | AfterJob
 Command = NodeCommand | ListJobs | RemoveJobs
 
 
@@ -100,6 +129,15 @@ class Result:
     """Explains a failure."""
     retry_after: float = 0.0
     """How many seconds the server asked to wait."""
+    service: Service | None = None
+    """Whether the node serves Kata (`LookAtNode`); `text` says what it reports if it does not."""
+    labelled: bool = True
+    """Whether the node has its labels as they were written (`LookAtNode`)."""
+    holds: bool = False
+    """Whether labels have to hold, since its kubelet restarts with the container runtime and sets
+    old ones again: that of k3s or RKE2 (`WriteMark`, from the answer)."""
+    tainted: bool = False
+    """Whether the node carries a startup taint (`WriteMark`, from the answer)."""
 
 
 _CODES: Final = {404: CommandStatus.GONE, 409: CommandStatus.CONFLICT, 429: CommandStatus.THROTTLED}

@@ -12,7 +12,8 @@ class FailureBudget:
 
     Once more than `allowed` nodes count as failed, no fresh node starts; the failed ones may be
     retried, because that cannot raise the count. A canary that failed, departed or was left out
-    before it could prove anything stops everything.
+    before it could prove anything stops everything. One that is late, behind its Job, counts as
+    failed until it serves.
     """
 
     def __init__(self, allowed: float = inf, *, earlier: Iterable[str] = ()) -> None:
@@ -20,12 +21,24 @@ class FailureBudget:
         self._failed = dict.fromkeys(earlier)
         self._canaries: dict[str, str] = {}
         """The canaries that stop the rollout, each with what became of it."""
+        self._late: dict[str, bool] = {}
+        """The nodes that are late and did not fail before, and whether each is a canary."""
 
     def failed(self, node: str, *, canary: bool) -> None:
         """Count a node that failed."""
+        self._late.pop(node, None)
         self._failed[node] = None
         if canary:
             self._canaries[node] = "failed"
+
+    def late(self, node: str, *, canary: bool) -> None:
+        """Count a node that does not serve yet, long after its Job."""
+        if node not in self._failed:
+            self._late[node] = canary
+
+    def not_late(self, node: str) -> None:
+        """Stop counting a node as late: it serves, or its wait is over."""
+        self._late.pop(node, None)
 
     def recovered(self, node: str) -> None:
         """Stop counting a node, which has succeeded after all."""
@@ -47,7 +60,9 @@ class FailureBudget:
 
     def allows(self, node: str) -> bool:
         """Whether a node may start now."""
-        return not self._canaries and (len(self._failed) <= self.allowed or node in self._failed)
+        if self._canaries or any(self._late.values()):
+            return False
+        return len(self._failed) + len(self._late) <= self.allowed or node in self._failed
 
     @property
     def stop_reason(self) -> str:

@@ -8,6 +8,7 @@ from typing import Final
 from kata_components.kubernetes.backoff import Attempts
 from kata_components.pacing.holdup import Holdup, summarized
 from kata_components.pacing.progress import Failure, Progress
+from kata_components.pacing.wait import Wait
 from kata_components.planning.step import Step
 
 
@@ -19,8 +20,13 @@ class Phase(Enum):
     CREATING = auto()
     RUNNING = auto()
     DIAGNOSING = auto()
+    AWAITING = auto()
+    DEMOTING = auto()
     MARKING = auto()
+    HOLDING = auto()
+    LIFTING = auto()
     DONE = auto()
+    MENDING = auto()
     FAILED = auto()
     DEPARTED = auto()
     SKIPPED = auto()
@@ -29,6 +35,13 @@ class Phase(Enum):
 _MAX_MARKING: Final = 100
 """How many nodes may wait for their mark before further ones are held back."""
 HOLDS_SLOT = (Phase.DELETING, Phase.CREATING, Phase.RUNNING)
+_FINISHING: Final = (
+    Phase.DIAGNOSING,
+    Phase.DEMOTING,
+    Phase.MARKING,
+    Phase.HOLDING,
+    Phase.LIFTING,
+)
 
 
 @dataclass
@@ -51,7 +64,15 @@ class NodeRun:
     replaces: str = ""
     """The UID of its previous Job."""
     failure: str = ""
-    """Why it failed or was skipped."""
+    """Why it failed or was skipped, or why it has kept its startup taints."""
+    wait: Wait | None = None
+    """Its wait behind its Job, once that has succeeded."""
+    next_look: float = 0.0
+    """When to look at it, in the phases that look."""
+    writes: int = 0
+    """How often its mark and labels were written."""
+    tainted: bool = False
+    """Whether startup taints are to be lifted."""
 
     @property
     def overdue(self) -> str:
@@ -113,17 +134,20 @@ class NodeRuns:
     def idle(self) -> bool:
         """Whether every node is settled or has not started."""
         counts = self.counts
-        return counts.running + counts.finishing == 0
+        at_work = counts.running + counts.settling + counts.finishing
+        return at_work + self._counts[Phase.MENDING] == 0
 
-    @property
-    def congested(self) -> bool:
+    def is_congested(self, parallelism: int) -> bool:
         """Whether no further node should start for a while.
 
-        Either many wait for their mark, which is all that adopted ones need; or one has become
-        NotReady during its own Job, and until it is Ready again or the Job has ended, nobody knows
-        whether the next ones would too.
+        Many wait for their mark, which is all that adopted ones need; or as many as may be at work
+        wait behind their Jobs; or one has become NotReady during its own Job, and until it is Ready
+        again or the Job has ended, nobody knows whether the next ones would too.
         """
-        crowded = self._counts[Phase.MARKING] >= _MAX_MARKING
+        crowded = (
+            self._counts[Phase.MARKING] >= _MAX_MARKING
+            or self._counts[Phase.AWAITING] >= parallelism
+        )
         return crowded or any(
             held.unwell and self._runs[node].step.ready for node, held in self.held_up.items()
         )
@@ -134,13 +158,14 @@ class NodeRuns:
         counts = self._counts
         return Progress(
             total=len(self._runs),
-            done=counts[Phase.DONE],
+            done=counts[Phase.DONE] + counts[Phase.MENDING],
             failed=counts[Phase.FAILED],
             departed=counts[Phase.DEPARTED],
             skipped=counts[Phase.SKIPPED],
             running=sum(counts[phase] for phase in HOLDS_SLOT),
             starting=counts[Phase.DELETING] + counts[Phase.CREATING],
-            finishing=counts[Phase.MARKING] + counts[Phase.DIAGNOSING],
+            settling=counts[Phase.AWAITING],
+            finishing=sum(counts[phase] for phase in _FINISHING),
         )
 
     @property
@@ -159,6 +184,11 @@ class NodeRuns:
     def skipped(self) -> list[Failure]:
         """The nodes that were planned and left out in this run, and why."""
         return self._ended(Phase.SKIPPED)
+
+    @property
+    def still_tainted(self) -> list[Failure]:
+        """The nodes that are done but have kept their startup taints, and why."""
+        return [failure for failure in self._ended(Phase.DONE) if failure.text]
 
     def _ended(self, phase: Phase) -> list[Failure]:
         return [

@@ -4,13 +4,14 @@ A state machine without I/O: events go in, commands come out. Time is an argumen
 any monotonic clock. The truth is in the cluster, in Jobs and marks: after a crash, a new pacer
 continues where the old one was.
 
-    QUEUED ──► DELETING ──► CREATING ──► RUNNING ──► MARKING ────► DONE
-       │      (a finished Job of the        │
-       │       same name)                   └──────► DIAGNOSING ──► FAILED | DEPARTED
+    QUEUED ──► DELETING ──► CREATING ──► RUNNING ──► AWAITING ──► MARKING ──► … ──► DONE
+       │      (a finished Job of the        │            └──────► DEMOTING ──► FAILED
+       │       same name)                   └──► DIAGNOSING ──► FAILED | DEPARTED
        └── waits for a slot, its wave, the budget, and for any other Job on its node
 
-A node is read once more right before its Job: if it is gone, it is DEPARTED; if it is to be left
-out as it is now, SKIPPED.
+`settling` draws what follows a Job that has succeeded; AWAITING only where Jobs do not label their
+nodes. A node is read once more right before its Job: if it is gone, it is DEPARTED; if it is to be
+left out as it is now, SKIPPED.
 
 A slot is held from DELETING to the end of the Job. An unknown outcome keeps its slot until the
 repeated command or a list settles it. Jobs are distinguished by UID, since names are reused.
@@ -32,13 +33,14 @@ from kata_components.pacing.commands import (
     NodeCommand,
     RemoveJobs,
     Result,
-    WriteMark,
 )
 from kata_components.pacing.job_tracker import JobTracker
 from kata_components.pacing.limits import FailureBudget, QuotaBackoff
 from kata_components.pacing.node_run import NodeRun, Phase
 from kata_components.pacing.progress import Progress
+from kata_components.pacing.protocol import Protocol
 from kata_components.pacing.queues import WaveQueue
+from kata_components.pacing.settling import Settling
 from kata_components.pacing.transitions import Transitions
 from kata_components.planning.node_jobs import JobKind, NodeJob
 from kata_components.planning.step import Step
@@ -56,7 +58,8 @@ class Pacer:
 
     `kind` and `digest` say which Jobs are ours; others on the same node are waited for, never
     deleted while active. At most `parallelism` per-node Jobs are in flight, including those of
-    other runs. `nodes` and `jobs` are the current state.
+    other runs. `protocol` is what follows them where they do not label their nodes. `nodes` and
+    `jobs` are the current state.
     """
 
     def __init__(
@@ -70,12 +73,14 @@ class Pacer:
         soak_seconds: float = 0.0,
         opens_in: float = 0.0,
         node_timeout_seconds: float = inf,
+        protocol: Protocol | None = None,
     ) -> None:
         self.budget = budget
         self.jobs = JobTracker(kind, digest, node_timeout_seconds)
         self._parallelism = parallelism
         self._queue = WaveQueue(steps, soak_seconds=soak_seconds, opens_in=opens_in)
-        self._transitions = Transitions(steps, self.jobs, self._queue, budget)
+        self._transitions = Transitions(steps, self.jobs, self._queue, budget, protocol)
+        self._settling = Settling(protocol, self._transitions, budget)
         self.nodes = self._transitions.nodes
         self._due = self._transitions.due
         self._quota = QuotaBackoff()
@@ -166,6 +171,14 @@ class Pacer:
             # The create has not been answered yet, so this may be that very Job.
             self._relist_at = min(self._relist_at, now + 1.0)
 
+    def on_node(self, now: float, node: str, *, labelled: bool) -> None:
+        """Process one change of a node, later than the last write of this run.
+
+        `labelled`: it has its labels as they were written.
+        """
+        if run := self.nodes.get(node):
+            self._settling.on_node(now, run, labelled=labelled)
+
     def on_expired(self, now: float) -> None:
         """Process the end of a watch: changes may have been missed, which only a list shows."""
         self._relist_at = now
@@ -185,8 +198,7 @@ class Pacer:
             self._quota.refused(now)
             self._transitions.give_back(run)
             return
-        # The name is taken: by our own Job, whose answer was lost, or by another one. A list shows
-        # which, unless it does not know it.
+        # By our own Job, whose answer was lost, or by another one. A list shows which, if it has it.
         taken = (
             result.code is CommandStatus.CONFLICT
             and isinstance(command, CreateJob)
@@ -199,7 +211,7 @@ class Pacer:
         if pause is None:
             self._settle(now, command, run, result)
         else:
-            self._due.add_at(now + pause, run.step.node)
+            self._transitions.look_at(run, now + pause)
 
     def _settle(self, now: float, command: NodeCommand, run: NodeRun, result: Result) -> None:
         match command:
@@ -209,17 +221,12 @@ class Pacer:
                 self._transitions.settle(run, Phase.DEPARTED)
             case DeleteJob():
                 self._job_deleted(now, command, run, result)
-            case WriteMark() if result.code is CommandStatus.DONE:
-                self._transitions.settle(run, Phase.DONE)
-            case WriteMark() | Diagnose() if result.code in {
-                CommandStatus.GONE,
-                CommandStatus.CONFLICT,
-            }:
-                # The node is gone or another machine has its name: neither a success nor a failure
-                # of this rollout.
-                self._transitions.settle(run, Phase.DEPARTED)
+            case Diagnose():
+                is_gone = result.code in {CommandStatus.GONE, CommandStatus.CONFLICT}
+                phase = Phase.DEPARTED if is_gone else Phase.FAILED
+                self._transitions.settle(run, phase, result.text)
             case _:
-                self._transitions.settle(run, Phase.FAILED, result.text)
+                self._settling.on_result(now, command, run, result)
 
     def _created(self, now: float, run: NodeRun, result: Result) -> None:
         if run.phase is not Phase.CREATING:
@@ -245,31 +252,32 @@ class Pacer:
     def _repeats(self, now: float) -> Iterator[Command]:
         for node in self._due.pop_due(now):
             run = self.nodes[node]
+            self._settling.note_lateness(now, run)
             if not run.busy:
-                yield from self._commands(run)
+                yield from self._commands(now, run)
 
     def _starts(self, now: float) -> Iterator[Command]:
         self._transitions.give_up_on_dead_nodes()
         self._queue.open_waves(now)
         while self.jobs.in_flight(self.nodes.holders) < self._parallelism:
-            held = self.nodes.congested or self._quota.holds(now, self.nodes.counts.starting)
+            congested = self.nodes.is_congested(self._parallelism)
+            held = congested or self._quota.holds(now, self.nodes.counts.starting)
             node = None if held else self._queue.pop_first(self._startable)
             if node is None:
                 return
             run = self.nodes[node]
-            self._transitions.enter(
-                run, Phase.MARKING if run.step.action.writes_only else Phase.CREATING
-            )
-            yield from self._commands(run)
+            first = Phase.MARKING if run.step.action.writes_only else Phase.CREATING
+            self._transitions.enter(run, first)
+            yield from self._commands(now, run)
 
-    def _commands(self, run: NodeRun) -> Iterator[Command]:
-        command = self._command(run)
+    def _commands(self, now: float, run: NodeRun) -> Iterator[Command]:
+        command = self._command(now, run)
         if command:
             run.busy = True
             self._transitions.touch(run)
             yield command
 
-    def _command(self, run: NodeRun) -> Command | None:
+    def _command(self, now: float, run: NodeRun) -> Command | None:
         node = run.step.node
         finished = self.jobs.finished_on(node)
         if run.phase is Phase.CREATING and self.jobs.is_active_on(node):
@@ -283,12 +291,10 @@ class Pacer:
             case Phase.CREATING | Phase.DELETING:
                 self._transitions.enter(run, Phase.CREATING)
                 return CreateJob(run.step, run.replaces)
-            case Phase.MARKING:
-                return WriteMark(run.step)
             case Phase.DIAGNOSING:
                 return Diagnose(run.step, finished)
             case _:
-                return None
+                return self._settling.command(now, run)
 
     def _startable(self, node: str) -> bool:
         return not self.jobs.is_active_on(node) and self.budget.allows(node)

@@ -28,6 +28,8 @@ class Progress:
     failed: int
     departed: int
     """Have left the cluster."""
+    settling: int = 0
+    """Wait behind their Job to be Ready and to report Kata's handlers."""
     starting: int = 0
     """Running nodes on which, as far as is known, no pod is at work yet."""
     skipped: int = 0
@@ -42,7 +44,7 @@ class Progress:
     def remaining(self) -> int:
         """How many nodes have not started."""
         settled = self.done + self.failed + self.departed + self.skipped
-        return self.total - settled - self.running - self.finishing
+        return self.total - settled - self.running - self.settling - self.finishing
 
 
 def progress(

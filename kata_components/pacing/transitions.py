@@ -6,7 +6,9 @@ from typing import Final
 from kata_components.pacing.job_tracker import JobTracker
 from kata_components.pacing.limits import FailureBudget
 from kata_components.pacing.node_run import NodeRun, NodeRuns, Phase
+from kata_components.pacing.protocol import Protocol
 from kata_components.pacing.queues import DelayQueue, RemovalQueue, WaveQueue
+from kata_components.pacing.wait import Wait
 from kata_components.planning.node_jobs import JobState, NodeJob
 from kata_components.planning.step import Step
 
@@ -21,7 +23,12 @@ class Transitions:
     """
 
     def __init__(
-        self, steps: Sequence[Step], jobs: JobTracker, queue: WaveQueue, budget: FailureBudget
+        self,
+        steps: Sequence[Step],
+        jobs: JobTracker,
+        queue: WaveQueue,
+        budget: FailureBudget,
+        protocol: Protocol | None,
     ) -> None:
         self.nodes = NodeRuns(steps)
         self.due = DelayQueue()
@@ -30,6 +37,7 @@ class Transitions:
         self._jobs = jobs
         self._queue = queue
         self._budget = budget
+        self._protocol = protocol
 
     def touch(self, run: NodeRun) -> None:
         """Note that something has happened to a node."""
@@ -38,9 +46,11 @@ class Transitions:
 
     def enter(self, run: NodeRun, phase: Phase) -> None:
         """Move a node into a phase."""
-        if phase in {Phase.DIAGNOSING, Phase.FAILED}:
+        if phase in {Phase.DIAGNOSING, Phase.DEMOTING, Phase.FAILED}:
             # Before the reason is known: until then the next nodes would fail too.
             self._budget.failed(run.step.node, canary=run.step.canary)
+        elif run.phase is Phase.AWAITING:
+            self._budget.not_late(run.step.node)
         self.nodes.enter(run, phase)
         self.touch(run)
 
@@ -51,8 +61,11 @@ class Transitions:
 
     def settle(self, run: NodeRun, phase: Phase, text: str = "") -> None:
         """Move a node into its last phase; `text` says why it failed or was left out."""
+        was_done = run.phase in {Phase.DONE, Phase.MENDING}
         run.failure = text
         self.enter(run, phase)
+        if was_done:
+            return
         if phase is Phase.DONE:
             self._budget.recovered(run.step.node)
             if run.job_uid:
@@ -82,8 +95,26 @@ class Transitions:
         if run.phase is Phase.CREATING:
             self.run(run, job.uid)
         if run.phase is Phase.RUNNING and run.job_uid == job.uid and not job.active:
-            self.enter(run, Phase.MARKING if job.state is JobState.SUCCEEDED else Phase.DIAGNOSING)
+            if job.state is JobState.FAILED:
+                self.enter(run, Phase.DIAGNOSING)
+            elif self._protocol:
+                self._wait(now, run, self._protocol)
+                return
+            else:
+                self.enter(run, Phase.MARKING)
             self.due.add_at(now, run.step.node)
+
+    def _wait(self, now: float, run: NodeRun, protocol: Protocol) -> None:
+        """Make a node wait behind its Job."""
+        run.wait = Wait(protocol, now, canary=run.step.canary)
+        self.enter(run, Phase.AWAITING)
+        self.look_at(run, run.wait.first_look)
+        self.due.add_at(run.wait.late_at, run.step.node)
+
+    def look_at(self, run: NodeRun, when: float) -> None:
+        """Have a node looked at at a time, instead of any planned before."""
+        run.next_look = when
+        self.due.add_at(when, run.step.node)
 
     def vanish(self, now: float, run: NodeRun) -> None:
         """Restart a node whose Job was deleted while it ran, a few times."""

@@ -1,0 +1,154 @@
+"""What a node goes through behind a Job that has succeeded. Pure.
+
+A Job that labels its node itself leaves only the mark: MARKING ──► DONE. Behind the others, with a
+`Protocol`:
+
+    AWAITING ──► MARKING ◄──► HOLDING ──► LIFTING ──► DONE ◄──► MENDING
+        │            (labels do not hold)               (labels were changed)
+        ├──► DEMOTING ──► FAILED
+        └──► FAILED
+
+AWAITING lasts until the node is Ready and serves Kata. Only where kubelets set old labels again do
+nodes pass HOLDING, and only those with startup taints pass LIFTING. Nodes that need no Job begin
+with MARKING.
+"""
+
+from typing import Final
+
+from kata_components.kubernetes.backoff import Attempts
+from kata_components.pacing.commands import (
+    AfterJob,
+    CommandStatus,
+    LiftTaints,
+    LookAtNode,
+    Result,
+    WriteFailure,
+    WriteMark,
+)
+from kata_components.pacing.limits import FailureBudget
+from kata_components.pacing.node_run import NodeRun, Phase
+from kata_components.pacing.protocol import Protocol
+from kata_components.pacing.transitions import Transitions
+from kata_components.pacing.wait import Verdict
+
+_DEPARTED: Final = {CommandStatus.GONE, CommandStatus.CONFLICT, CommandStatus.DEPARTED}
+"""The node is gone or another machine has its name: neither a success nor a failure of a rollout."""
+
+
+class Settling:
+    """Takes nodes to their end once their Job has succeeded."""
+
+    def __init__(
+        self, protocol: Protocol | None, transitions: Transitions, budget: FailureBudget
+    ) -> None:
+        self._protocol = protocol
+        self._transitions = transitions
+        self._budget = budget
+
+    def command(self, now: float, run: NodeRun) -> AfterJob | None:
+        """Return what to do about a node at this moment, if anything."""
+        match run.phase:
+            case Phase.AWAITING if run.wait and now >= run.next_look:
+                run.wait.look(now)
+                return LookAtNode(run.step)
+            case Phase.HOLDING if now >= run.next_look:
+                return LookAtNode(run.step)
+            case Phase.MARKING | Phase.MENDING:
+                return WriteMark(run.step)
+            case Phase.DEMOTING:
+                return WriteFailure(run.step, run.failure)
+            case Phase.LIFTING:
+                return LiftTaints(run.step)
+            case _:
+                return None
+
+    def note_lateness(self, now: float, run: NodeRun) -> None:
+        """Count a node that has waited for long; called when something about it is due."""
+        if run.phase is Phase.AWAITING and run.wait and now >= run.wait.late_at:
+            self._budget.late(run.step.node, canary=run.step.canary)
+
+    def on_node(self, now: float, run: NodeRun, *, labelled: bool) -> None:
+        """Process a change of a node; `labelled`: it has its labels as they were written."""
+        match run.phase:
+            case Phase.AWAITING if run.wait:
+                run.wait.changed()
+                # A repeated request has its own pauses.
+                if not run.busy and run.attempts.count == 0:
+                    self._transitions.look_at(run, max(now, run.wait.next_look))
+            case Phase.HOLDING | Phase.DONE if self._protocol and not labelled:
+                self._write_again(now, run, self._protocol)
+            case _:
+                pass
+
+    def on_result(self, now: float, command: AfterJob, run: NodeRun, result: Result) -> None:
+        """Process the end of a command that is not to be repeated."""
+        if isinstance(command, LookAtNode) and run.phase not in {Phase.AWAITING, Phase.HOLDING}:
+            # Its labels were seen to be changed in the meantime; the next command had to wait.
+            self._transitions.due.add_at(now, run.step.node)
+            return
+        if result.code in _DEPARTED:
+            # One that was done has been a success.
+            is_done = run.phase is Phase.MENDING
+            self._transitions.settle(run, Phase.DONE if is_done else Phase.DEPARTED)
+            return
+        match command:
+            case WriteFailure():
+                self._transitions.settle(run, Phase.FAILED, command.text)
+            case LiftTaints():
+                # They keep pods away that are not Kata's as well, but the node serves.
+                self._transitions.settle(run, Phase.DONE, result.text)
+            case _ if result.code is not CommandStatus.DONE:
+                self._transitions.settle(run, Phase.FAILED, result.text)
+            case WriteMark():
+                self._written(now, run, result)
+            case LookAtNode():
+                self._looked(now, run, result)
+
+    def _looked(self, now: float, run: NodeRun, result: Result) -> None:
+        run.attempts = Attempts()
+        if run.phase is Phase.AWAITING and run.wait and self._protocol:
+            self._judge(now, run, result, self._protocol)
+        elif self._protocol and not result.labelled:
+            self._write_again(now, run, self._protocol)
+        else:
+            self._lift(now, run)
+
+    def _judge(self, now: float, run: NodeRun, result: Result, protocol: Protocol) -> None:
+        assert run.wait
+        match run.wait.judged(result.service):
+            case Verdict.WAITING:
+                self._transitions.look_at(run, max(now, run.wait.next_look))
+            case Verdict.SERVES:
+                self._next(now, run, Phase.MARKING)
+            case Verdict.NOT_READY:
+                self._transitions.settle(run, Phase.FAILED, protocol.not_ready(result.text))
+            case Verdict.NOT_SERVED:
+                run.failure = protocol.not_served(result.text)
+                self._next(now, run, Phase.DEMOTING)
+
+    def _written(self, now: float, run: NodeRun, result: Result) -> None:
+        run.writes += 1
+        run.tainted = result.tainted
+        if self._protocol is None or run.phase is Phase.MENDING:
+            self._transitions.settle(run, Phase.DONE, run.failure)
+        elif result.holds:
+            self._transitions.enter(run, Phase.HOLDING)
+            self._transitions.look_at(run, now + self._protocol.hold_seconds)
+        else:
+            self._lift(now, run)
+
+    def _lift(self, now: float, run: NodeRun) -> None:
+        if run.tainted:
+            self._next(now, run, Phase.LIFTING)
+        else:
+            self._transitions.settle(run, Phase.DONE)
+
+    def _write_again(self, now: float, run: NodeRun, protocol: Protocol) -> None:
+        if run.writes >= protocol.hold_tries:
+            self._transitions.settle(run, Phase.FAILED, protocol.labels_do_not_hold)
+        else:
+            self._next(now, run, Phase.MENDING if run.phase is Phase.DONE else Phase.MARKING)
+
+    def _next(self, now: float, run: NodeRun, phase: Phase) -> None:
+        self._transitions.enter(run, phase)
+        self._transitions.due.add_at(now, run.step.node)
