@@ -127,6 +127,9 @@ class Result:
     """The UID of the created Job."""
     text: str = ""
     """Explains a failure."""
+    answered: bool = False
+    """Whether an unknown outcome is an error answer, of which only a few are retried: an outage is
+    waited out."""
     retry_after: float = 0.0
     """How many seconds the server asked to wait."""
     service: Service | None = None

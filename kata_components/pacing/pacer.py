@@ -207,7 +207,7 @@ class Pacer:
         if taken:
             self._relist_at = now
         settles = result.code is not CommandStatus.UNKNOWN and not taken
-        pause = None if settles else run.attempts.next_delay(answered=taken or bool(result.text))
+        pause = None if settles else run.attempts.next_delay(answered=taken or result.answered)
         if pause is None:
             self._settle(now, command, run, result)
         else:

@@ -72,6 +72,7 @@ class Creator:
         if job := await self._ending(command):
             return Result(
                 code=CommandStatus.UNKNOWN,
+                answered=True,
                 text=f"a pod of the Job {job} still works on it, though that has ended",
             )
         try:

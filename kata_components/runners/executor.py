@@ -182,6 +182,7 @@ class Executor:
             result = Result(
                 code=status_of(error, creates=isinstance(command, CreateJob)),
                 text=text,
+                answered=True,
                 retry_after=error.retry_after or 0.0,
             )
             if result.code in {CommandStatus.UNKNOWN, CommandStatus.THROTTLED, CommandStatus.FULL}:

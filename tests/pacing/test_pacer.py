@@ -195,7 +195,9 @@ def test_an_error_that_the_server_repeats_fails_the_node_with_its_text(command_t
                 assert isinstance(command, command_type)
                 assert not isinstance(command, RemoveJobs)
                 made.on_result(
-                    now, command, Result(code=CommandStatus.UNKNOWN, text="webhook failed")
+                    now,
+                    command,
+                    Result(code=CommandStatus.UNKNOWN, text="webhook failed", answered=True),
                 )
         now = made.wakeup(now)
     assert answers == 11
