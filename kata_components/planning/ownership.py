@@ -130,8 +130,8 @@ def other_mode(found: str | None, mode: str) -> Refusal | None:
     return Refusal(
         f"something installs with deploymentMode {other} (it has {found}), this stack with {mode}. "
         "Both would work on the same nodes. Uninstall it first, with the tool that installed it. "
-        f"Or take it over with deploymentMode {other}; to change the mode later, run `pulumi "
-        f"destroy`, then `pulumi up` with {mode}."
+        f"Or take it over with deploymentMode {other}; to change the mode later, run "
+        f"`pulumi destroy`, then `pulumi up` with {mode}."
     )
 
 
@@ -141,10 +141,11 @@ def foreign_objects(objects: Sequence[str], releases: Collection[Release]) -> Re
         return None
     return Refusal(
         f"{_counted(objects)} of this installation belong{_s(objects)} to {_releases(releases)} "
-        f"({some(objects)}). To take it over, with nothing installed again: `pulumi config set "
-        "--path kata-deploy:rollout.existing adopt`, see docs/migrating-from-helm.md. Otherwise "
-        "uninstall it first (`helm uninstall`, then `kubectl delete` what it leaves behind), or "
-        "install beside it with another env.multiInstallSuffix."
+        f"({some(objects)}). To take it over, with nothing installed again: "
+        "`pulumi config set --path kata-deploy:rollout.existing adopt`, see "
+        "docs/migrating-from-helm.md. Otherwise uninstall it first (`helm uninstall`, then "
+        "`kubectl delete` what it leaves behind), or install beside it with another "
+        "env.multiInstallSuffix."
     )
 
 
