@@ -198,7 +198,7 @@ class Pacer:
             self._quota.refused(now)
             self._transitions.give_back(run)
             return
-        # By our own Job, whose answer was lost, or by another one. A list shows which, if it has it.
+        # By our own Job, whose answer was lost, or by another one. A list may show which.
         taken = (
             result.code is CommandStatus.CONFLICT
             and isinstance(command, CreateJob)

@@ -32,7 +32,7 @@ from kata_components.pacing.transitions import Transitions
 from kata_components.pacing.wait import Verdict
 
 _DEPARTED: Final = {CommandStatus.GONE, CommandStatus.CONFLICT, CommandStatus.DEPARTED}
-"""The node is gone or another machine has its name: neither a success nor a failure of a rollout."""
+"""The node is gone or another machine has its name: neither a success nor a failure."""
 
 
 class Settling:

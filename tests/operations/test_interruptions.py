@@ -1,4 +1,4 @@
-"""Run, Lease, answers or API server fail: no node is lost or done twice, and the end is explained."""
+"""Run, Lease, answers or API server fail: no node is lost or done twice; the end has a reason."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""An API server that refuses what a run needs: repeated for a while, then reported word for word."""
+"""An API server refuses what a run needs: retried for a while, then reported word for word."""
 
 import asyncio
 from collections import Counter

@@ -48,10 +48,8 @@ def test_a_namespace_that_lets_no_privileged_pod_pass_is_refused_with_what_to_ty
     enforce(on, standard)
     (text,) = refusals(on)
     assert text.startswith(f"namespace {NAMESPACE} enforces the Pod Security Standard {standard}: ")
-    assert (
-        f"`kubectl label namespace {NAMESPACE} pod-security.kubernetes.io/enforce=privileged --overwrite`"
-        in text
-    )
+    label = "pod-security.kubernetes.io/enforce=privileged"
+    assert f"`kubectl label namespace {NAMESPACE} {label} --overwrite`" in text
 
 
 def test_what_passes_is_not_refused() -> None:
@@ -68,7 +66,8 @@ def test_what_passes_is_not_refused() -> None:
 def test_what_the_api_server_would_answer_to_a_job_is_the_refusal(error: ApiError) -> None:
     (text,) = refusals(cluster(1), error)
     assert text.startswith(
-        f"the API server would not accept the Job kata-deploy-install-node-00: {error}. That was a dry run"
+        "the API server would not accept the Job kata-deploy-install-node-00: "
+        f"{error}. That was a dry run"
     )
 
 

@@ -129,8 +129,9 @@ def test_a_chain_of_causes_is_told_from_its_beginning() -> None:
         ]
     )
     assert why(on).text == (
-        "stage cri ended with exit code 1, Error: failed to configure the container runtime | Caused by: | "
-        f"0: while doing step 0 of the work on this host | 5: No space left on device (os error 28){SEE}"
+        "stage cri ended with exit code 1, Error: failed to configure the container runtime | "
+        "Caused by: | 0: while doing step 0 of the work on this host | "
+        f"5: No space left on device (os error 28){SEE}"
     )
 
 

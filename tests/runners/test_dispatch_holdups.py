@@ -62,7 +62,10 @@ def test_a_dispatcher_that_does_not_start_says_why_within_a_minute() -> None:
     on, told = cluster(2, dispatcher_fate="waits"), Told()
     with pytest.raises(RolloutStoppedError, match="has not started in 600 s"):
         simulate(up(FakeKubeApi(on), told=told))
-    says = "the dispatcher kata-deploy-install-dispatcher: stage dispatcher cannot start: ImagePullBackOff: no such"
+    says = (
+        "the dispatcher kata-deploy-install-dispatcher: "
+        "stage dispatcher cannot start: ImagePullBackOff: no such"
+    )
     assert first_told(told, says) < 60
 
 

@@ -213,7 +213,8 @@ def test_node_that_keeps_its_label_behind_its_cleanup_is_cleaned_again() -> None
     async def story() -> None:
         await up(FakeKubeApi(on), settings())
         on.out_of_service.add("node-01")
-        words = "node-01: its Job kata-deploy-cleanup-node-01 succeeded, but its label is still set; the disp"
+        job = "kata-deploy-cleanup-node-01"
+        words = f"node-01: its Job {job} succeeded, but its label is still set; the disp"
         with pytest.raises(RolloutFailedError, match=words):
             await destroy(FakeKubeApi(on), settings())
         assert on.marked() == ["node-01"]

@@ -42,8 +42,8 @@ def test_dead_holder_is_replaced_after_one_duration_without_renewal() -> None:
 
     assert 15.0 <= simulate(take_over()) < 16.0
     assert told.lines == [
-        f"the Lease kube-system/kata-deploy is held by ben@laptop (pid 7) since {SINCE}; waiting 15 s to see whether "
-        "that run is alive"
+        f"the Lease kube-system/kata-deploy is held by ben@laptop (pid 7) since {SINCE}; "
+        "waiting 15 s to see whether that run is alive"
     ]
 
 

@@ -192,10 +192,8 @@ def test_a_taint_that_evicts_the_pods_of_a_job_is_named() -> None:
         (10.0, lambda: on.nodes["node-00"]["spec"]["taints"].append(taint)),
         (90.0, lambda: on.end_job(JOB, "fails")),
     )
-    assert (
-        "node-00: the taint maintenance=soon:NoExecute evicts its pods, until it ended: BackoffLimit"
-        in done.failure
-    )
+    evicted = "the taint maintenance=soon:NoExecute evicts its pods"
+    assert f"node-00: {evicted}, until it ended: BackoffLimit" in done.failure
 
 
 def test_many_nodes_with_the_same_trouble_are_one_text() -> None:

@@ -59,7 +59,7 @@ def test_the_job_that_labelled_a_machine_in_anothers_place_stays_until_that_is_p
     on = cluster(1)
 
     class Replacing(FakeKubeApi):
-        """The machine is replaced after planning, and the end of the old one's Job labels the new one."""
+        """The machine is replaced after planning, and the old one's Job labels the new one."""
 
         async def annotate_node(self, *call: Any, **labels: Any) -> None:
             on.nodes["node-00"]["metadata"] |= {"uid": "uid-new", "annotations": {}}
