@@ -62,8 +62,8 @@ class Claim:
             listed = await api.list_node_metadata()
             found = (node.metadata.name for node in listed)
             return frozenset(name for name in found if _fingerprint(name) in self.fingerprints)
-        asked = Selection(selectors=self.selectors).asked
-        lists = await asyncio.gather(*map(api.list_node_metadata, asked))
+        effective = Selection(selectors=self.selectors).effective_selectors
+        lists = await asyncio.gather(*map(api.list_node_metadata, effective))
         return frozenset(node.metadata.name for nodes in lists for node in nodes)
 
 

@@ -61,7 +61,7 @@ async def read(api: KubeApi, namespace: str, suffix: str, selection: Selection) 
 async def selected_nodes(api: KubeApi, selection: Selection) -> list[Node]:
     """Return the nodes of the selectors, each once; for a selection by name all nodes."""
     lists = await asyncio.gather(
-        *map(api.list_nodes, ("",) if selection.nodes else selection.asked)
+        *map(api.list_nodes, ("",) if selection.nodes else selection.effective_selectors)
     )
     return list({node.metadata.name: node for nodes in lists for node in nodes}.values())
 

@@ -23,27 +23,26 @@ class Selection:
     selectors: tuple[str, ...] = ()
 
     @property
-    def asked(self) -> tuple[str, ...]:
-        """The selectors to list nodes with, one request each.
-
-        An empty selector matches every node and makes the others redundant.
-        """
+    def effective_selectors(self) -> tuple[str, ...]:
+        """The selectors that count: an empty one matches every node and makes others redundant."""
         return self.selectors if self.selectors and all(self.selectors) else ("",)
 
     def includes(self, node: Node) -> bool:
         """Whether it selects a node as it is now."""
         if self.nodes:
             return node.metadata.name in self.nodes
-        return any(matches(selector, node.metadata.labels or {}) for selector in self.asked)
+        return any(
+            matches(selector, node.metadata.labels or {}) for selector in self.effective_selectors
+        )
 
     def __str__(self) -> str:
         """Return it as messages name it."""
         if self.nodes:
             return f"job.nodes {', '.join(self.nodes)}"
-        if not all(self.asked):
+        if not all(self.effective_selectors):
             return "any node"
-        shown = " or ".join(map(repr, self.asked))
-        return f"the node selector{'s' if len(self.asked) > 1 else ''} {shown}"
+        shown = " or ".join(map(repr, self.effective_selectors))
+        return f"the node selector{'s' if len(self.effective_selectors) > 1 else ''} {shown}"
 
 
 _COMMA: Final = re.compile(r",(?![^(]*\))")

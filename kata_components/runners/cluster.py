@@ -126,7 +126,10 @@ async def install_batches(api: KubeApi, selection: Selection, planned: Plan) -> 
     wanted = [step.node for step in planned.pending if step.needs_job]
     if not wanted or selection.nodes:
         return dispatcher_args.batches(wanted, {}, named=len(selection.nodes))
-    candidates = [dispatcher_args.without_installed(selection.asked), selection.asked]
+    candidates = [
+        dispatcher_args.without_installed(selection.effective_selectors),
+        selection.effective_selectors,
+    ]
     found = await _match_nodes(api, candidates)
     left_out = {step.node for step in planned.behind(Barrier.TAINT)}
     return dispatcher_args.batches(
