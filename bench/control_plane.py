@@ -82,7 +82,7 @@ async def _all_at_once_with_marks(api: KubeApi, workers: list[str]) -> float:
 
         def write_mark(node: str) -> None:
             annotations = {names.mark_annotation("bench"): made}
-            group.create_task(api.annotate_node(node, uids[node], annotations))
+            group.create_task(api.patch_node(node, uids[node], annotations=annotations))
 
         await asyncio.gather(*(api.create_job(_NAMESPACE, _job(node)) for node in workers))
         await _ended(api, len(workers), write_mark)

@@ -38,8 +38,8 @@ class NodeApi(Protocol):
         name: str,
         uid: str,
         *,
-        annotations: Mapping[str, str | None],
-        labels: Mapping[str, str | None],
+        annotations: Mapping[str, str | None] | None = None,
+        labels: Mapping[str, str | None] | None = None,
         taints: Sequence[Taint] | None = None,
         resource_version: str = "",
     ) -> Node:
@@ -50,18 +50,6 @@ class NodeApi(Protocol):
 
         Raises:
             ValueError: there are taints but no version, so those set meanwhile would be lost.
-        """
-
-    async def annotate_node(
-        self,
-        name: str,
-        uid: str,
-        annotations: Mapping[str, str | None],
-        labels: Mapping[str, str | None] | None = None,
-    ) -> None:
-        """Set annotations and labels of the node with that UID; None removes one.
-
-        409 when the node of that name has another UID.
         """
 
 

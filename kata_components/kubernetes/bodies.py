@@ -39,8 +39,8 @@ def deletion(uid: str = "") -> dict[str, Any]:
 
 def node_patch(
     uid: str,
-    annotations: Mapping[str, str | None],
-    labels: Mapping[str, str | None],
+    annotations: Mapping[str, str | None] | None,
+    labels: Mapping[str, str | None] | None,
     taints: Sequence[Taint] | None,
     resource_version: str,
 ) -> dict[str, Any]:

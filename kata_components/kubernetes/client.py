@@ -95,8 +95,8 @@ class HttpKubeApi(KubeApi):
         name: str,
         uid: str,
         *,
-        annotations: Mapping[str, str | None],
-        labels: Mapping[str, str | None],
+        annotations: Mapping[str, str | None] | None = None,
+        labels: Mapping[str, str | None] | None = None,
         taints: Sequence[Taint] | None = None,
         resource_version: str = "",
     ) -> Node:
@@ -104,15 +104,6 @@ class HttpKubeApi(KubeApi):
         path = paths.item(_CORE, "nodes", name)
         answer = await self._write("PATCH", path, patch, accept=_JSON, content_type=_MERGE_PATCH)
         return bodies.decode(answer, Node)
-
-    async def annotate_node(
-        self,
-        name: str,
-        uid: str,
-        annotations: Mapping[str, str | None],
-        labels: Mapping[str, str | None] | None = None,
-    ) -> None:
-        await self.patch_node(name, uid, annotations=annotations, labels=labels or {})
 
     def watch_node_metadata(
         self, resource_version: str = ""

@@ -238,10 +238,10 @@ class Executor:
                     work.request.namespace, command.job.name, command.job.uid
                 )
             case WriteMark():
-                await self._api.annotate_node(
+                await self._api.patch_node(
                     step.node,
                     step.node_uid,
-                    work.done_annotations(step, timestamp()),
+                    annotations=work.done_annotations(step, timestamp()),
                     labels=work.done_labels(step),
                 )
             case Diagnose() if not await self._traces.of_failure(step):

@@ -110,7 +110,7 @@ async def _patched(
     try:
         # What writes must land while the Lease is surely ours.
         async with asyncio.timeout(max(0.0, min(_CALL_SECONDS, lease.remaining))):
-            await api.annotate_node(step.node, step.node_uid, annotations, labels=labels)
+            await api.patch_node(step.node, step.node_uid, annotations=annotations, labels=labels)
     except TimeoutError:
         lease.unanswered()
         raise UnreachableError(f"no answer to the PATCH of node {step.node}") from None

@@ -62,7 +62,7 @@ class Traces:
     async def _unwritten(self, step: Step, traces: Changes) -> CommandStatus | None:
         try:
             if traces:
-                await self._api.annotate_node(step.node, step.node_uid, traces)
+                await self._api.patch_node(step.node, step.node_uid, annotations=traces)
         except ApiError as error:
             if error.conflict:
                 return (

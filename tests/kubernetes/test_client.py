@@ -163,7 +163,7 @@ async def test_missing_objects_and_kinds_have_no_metadata(wired: Wire) -> None:
             },
         ),
         (
-            lambda api: api.annotate_node("n", "u", {"a": "b", "c": None}),
+            lambda api: api.patch_node("n", "u", annotations={"a": "b", "c": None}),
             "PATCH",
             "/api/v1/nodes/n",
             {"metadata": {"uid": "u", "annotations": {"a": "b", "c": None}}},
@@ -221,9 +221,9 @@ async def test_a_rebuilt_node_is_a_conflict_and_a_wrong_annotation_is_not(wired:
     wire = wired(in_turn(invalid("metadata.uid"), invalid("metadata.annotations")))
 
     with pytest.raises(ApiError) as rebuilt:
-        await wire.api.annotate_node("n", "u", {"a": "b"})
+        await wire.api.patch_node("n", "u", annotations={"a": "b"})
     with pytest.raises(ApiError) as wrong:
-        await wire.api.annotate_node("n", "u", {"a b": "c"})
+        await wire.api.patch_node("n", "u", annotations={"a b": "c"})
 
     assert (rebuilt.value.status, wrong.value.status) == (409, 422)
 

@@ -147,7 +147,7 @@ async def test_a_write_that_is_no_longer_allowed_once_connected_is_not_sent(
         lambda api: api.create_job("ns", {}),
         lambda api: api.delete_job("ns", "j", "u"),
         lambda api: api.delete_jobs("ns", "a=b"),
-        lambda api: api.annotate_node("n", "u", {}),
+        lambda api: api.patch_node("n", "u"),
         lambda api: api.patch_metadata("v1", "configmaps", "ns", "c", {}),
     ],
     ids=["create-job", "delete-job", "delete-jobs", "annotate-node", "patch-metadata"],

@@ -26,7 +26,7 @@ async def first(watch: AsyncIterator[JobEvent]) -> str:
 
 WRITES: dict[str, Callable[[HttpKubeApi], Awaitable[object]]] = {
     "POST": lambda api: api.create_job("ns", {"kind": "Job"}),
-    "PATCH": lambda api: api.annotate_node("n", "uid", {}),
+    "PATCH": lambda api: api.patch_node("n", "uid"),
     "PUT": lambda api: api.replace_lease("ns", "l", {}),
     "DELETE": lambda api: api.delete_job("ns", "j", "uid"),
     "DELETE all": lambda api: api.delete_jobs("ns", "a=b"),

@@ -93,8 +93,8 @@ class FakeKubeApi:
         name: str,
         uid: str,
         *,
-        annotations: Mapping[str, str | None],
-        labels: Mapping[str, str | None],
+        annotations: Mapping[str, str | None] | None = None,
+        labels: Mapping[str, str | None] | None = None,
         taints: Sequence[Taint] | None = None,
         resource_version: str = "",
     ) -> Node:
@@ -110,20 +110,6 @@ class FakeKubeApi:
             return msgspec.convert(node, Node)
 
         return await self._call("patch_node", patched)
-
-    async def annotate_node(
-        self,
-        name: str,
-        uid: str,
-        annotations: Mapping[str, str | None],
-        labels: Mapping[str, str | None] | None = None,
-    ) -> None:
-        await self._call(
-            "annotate_node",
-            lambda: self.cluster.patch_node(
-                name, uid, annotations=annotations, labels=labels or {}
-            ),
-        )
 
     async def watch_node_metadata(
         self, resource_version: str = ""

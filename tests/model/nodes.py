@@ -81,8 +81,8 @@ class Nodes(Store):
         name: str,
         uid: str,
         *,
-        annotations: Mapping[str, str | None],
-        labels: Mapping[str, str | None],
+        annotations: Mapping[str, str | None] | None = None,
+        labels: Mapping[str, str | None] | None = None,
         taints: Sequence[Object] | None = None,
         resource_version: str = "",
     ) -> Object:
@@ -95,7 +95,7 @@ class Nodes(Store):
             raise RefusedError(409, "Conflict", "the node has been modified")
         node = self.nodes[name]
         for kind, changes in (("annotations", annotations), ("labels", labels)):
-            node["metadata"][kind] = merged(known[kind], dict(changes))
+            node["metadata"][kind] = merged(known[kind], dict(changes or {}))
         if taints is not None:
             node["spec"]["taints"] = list(taints)
         self.ordering.patched(before, node)

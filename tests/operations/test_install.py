@@ -9,6 +9,7 @@ import pytest
 
 from kata_components import names
 from kata_components.kubernetes.api import CALLS_AT_ONCE
+from kata_components.kubernetes.nodes import Node
 from kata_components.kubernetes.objects import Job
 from kata_components.operations.preview import preview
 from kata_components.planning import node_mark
@@ -55,7 +56,7 @@ def test_requests_are_three_per_node_and_a_few() -> None:
     simulate(roll_out(api, request(10)))
     asked = Counter(api.asked)
     renewals = asked.pop("replace_lease")
-    assert (asked["get_node"], asked["create_job"], asked["annotate_node"]) == (100, 100, 100)
+    assert (asked["get_node"], asked["create_job"], asked["patch_node"]) == (100, 100, 100)
     assert sum(asked.values()) <= 3 * 100 + 15, asked
     assert renewals <= 12, "a renewal each 5 s of 45 s"
 
@@ -213,12 +214,13 @@ def test_few_calls_about_nodes_are_under_way_at_once() -> None:
     waiting = most = 0
 
     class Counting(FakeKubeApi):
-        async def annotate_node(self, *call: Any, **labels: Any) -> None:
+        async def patch_node(self, *call: Any, **changes: Any) -> Node:
             nonlocal waiting, most
             waiting += 1
             most = max(most, waiting)
-            await super().annotate_node(*call, **labels)
+            node = await super().patch_node(*call, **changes)
             waiting -= 1
+            return node
 
     on.objects[DAEMON_SET] = {"metadata": {}}
     done = simulate(roll_out(Counting(on), request(existing="adopt")))

@@ -135,8 +135,8 @@ def test_job_whose_creation_was_not_applied_is_created_later(error: Exception) -
 def test_mark_that_got_no_answer_is_written_again() -> None:
     on = cluster(3)
     api = FakeKubeApi(on)
-    api.lose_answer("annotate_node", fake_api.unreachable())
-    api.refuse("annotate_node", fake_api.server_error())
+    api.lose_answer("patch_node", fake_api.unreachable())
+    api.refuse("patch_node", fake_api.server_error())
     assert simulate(roll_out(api, request())).outcome.installed == 3
     assert on.marked() == sorted(on.nodes)
 

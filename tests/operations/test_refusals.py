@@ -113,7 +113,7 @@ def test_api_server_that_does_not_know_all_roles_yet_is_asked_again() -> None:
     async def with_a_restart() -> int:
         task = asyncio.create_task(roll_out(api, request()))
         await asyncio.sleep(2.0)
-        for call in ("list_jobs", "create_job", "annotate_node", "watch_jobs"):
+        for call in ("list_jobs", "create_job", "patch_node", "watch_jobs"):
             api.refuse(call, *[fake_api.forbidden(call)] * 3)
         on.forget()
         return (await task).outcome.installed

@@ -31,7 +31,7 @@ def test_lost_labels_are_put_back_by_one_write_each_and_the_mark_stays() -> None
         done.failure,
     ) == (2, 4, 0, "")
     assert on.starts == []
-    assert api.asked.count("annotate_node") == 2
+    assert api.asked.count("patch_node") == 2
     assert {node["metadata"]["labels"][names.RUNTIME_LABEL] for node in on.nodes.values()} == {
         "true"
     }

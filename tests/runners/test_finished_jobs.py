@@ -61,7 +61,7 @@ def test_cleanup_job_of_a_node_that_still_has_its_mark_stays() -> None:
 
     async def killed_before_the_mark_goes() -> None:
         api = FakeKubeApi(on)
-        api.refuse("annotate_node", *[fake_api.unreachable()] * 50)
+        api.refuse("patch_node", *[fake_api.unreachable()] * 50)
         task = asyncio.create_task(roll_out(api, deselecting()))
         await asyncio.sleep(6.0)
         api.dead = True

@@ -49,7 +49,7 @@ def written(on: Cluster) -> list[str]:
 @pytest.mark.parametrize("applied", [True, False])
 def test_what_passes_by_itself_is_waited_for(error: Exception, *, applied: bool) -> None:
     api = FakeKubeApi(cluster(2))
-    (api.lose_answer if applied else api.refuse)("annotate_node", error)
+    (api.lose_answer if applied else api.refuse)("patch_node", error)
     assert (
         sorted(recorded(api, "node-00", "node-01").done)
         == written(api.cluster)
@@ -70,7 +70,7 @@ def test_api_server_out_of_reach_for_minutes_costs_no_node() -> None:
 
 def test_what_is_refused_for_good_is_the_failure_of_its_node_alone() -> None:
     api = FakeKubeApi(cluster(2))
-    api.refuse("annotate_node", fake_api.denied_by_admission())
+    api.refuse("patch_node", fake_api.denied_by_admission())
     done = recorded(api, "node-00", "node-01")
     assert done.done == written(api.cluster) == ["node-01"]
     ((failed, text),) = [(failure.node, failure.text) for failure in done.failures]
@@ -80,7 +80,7 @@ def test_what_is_refused_for_good_is_the_failure_of_its_node_alone() -> None:
 
 def test_a_mark_that_is_refused_again_and_again_ends_after_minutes() -> None:
     api = FakeKubeApi(cluster(1))
-    api.refuse("annotate_node", *[CONFLICT] * 1000)
+    api.refuse("patch_node", *[CONFLICT] * 1000)
     assert [failure.node for failure in recorded(api, "node-00").failures] == ["node-00"]
 
 
@@ -99,7 +99,7 @@ def test_a_node_that_is_gone_or_replaced_is_neither_done_nor_failed(gone: str) -
 
 def test_credential_that_is_not_taken_any_more_is_no_failure_of_nodes() -> None:
     api = FakeKubeApi(cluster(1))
-    api.refuse("annotate_node", *[EXPIRED] * 1000)
+    api.refuse("patch_node", *[EXPIRED] * 1000)
     with pytest.raises(ClusterError, match="expired"):
         recorded(api, "node-00")
 

@@ -70,8 +70,8 @@ LOOPS = pytest.mark.parametrize(
     [
         ("create_job", SLOW, "create Jobs"),
         ("create_job", THROTTLED, "create Jobs"),
-        ("annotate_node", THROTTLED, "write to nodes"),
-        ("annotate_node", BUSY, "write to nodes"),
+        ("patch_node", THROTTLED, "write to nodes"),
+        ("patch_node", BUSY, "write to nodes"),
         ("list_jobs", fake_api.server_error(), "list Jobs"),
     ],
 )
@@ -150,7 +150,7 @@ def test_a_webhook_that_takes_long_but_not_too_long_is_given_the_time_it_needs()
 
 
 def test_a_failed_node_that_is_changed_by_others_all_the_time_ends_the_run_as_a_stop_too() -> None:
-    api, told = failing("annotate_node", BUSY), Told()
+    api, told = failing("patch_node", BUSY), Told()
     api.cluster.fates |= dict.fromkeys(api.cluster.nodes, "fails")
 
     async def story() -> float:

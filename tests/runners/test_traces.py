@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from kata_components.errors import RolloutFailedError
+from kata_components.kubernetes.nodes import Node
 from kata_components.operations.preview import preview
 from kata_components.operations.uninstall import uninstall
 from kata_components.planning.step import Action
@@ -61,9 +62,9 @@ def test_the_job_that_labelled_a_machine_in_anothers_place_stays_until_that_is_p
     class Replacing(FakeKubeApi):
         """The machine is replaced after planning, and the old one's Job labels the new one."""
 
-        async def annotate_node(self, *call: Any, **labels: Any) -> None:
+        async def patch_node(self, *call: Any, **changes: Any) -> Node:
             on.nodes["node-00"]["metadata"] |= {"uid": "uid-new", "annotations": {}}
-            await super().annotate_node(*call, **labels)
+            return await super().patch_node(*call, **changes)
 
     async def killed_before_the_mark() -> None:
         first = FakeKubeApi(on)
@@ -136,6 +137,6 @@ def test_a_cleanup_killed_before_the_mark_went_is_known_though_something_removed
 def test_a_server_that_refuses_the_trace_does_not_hide_why_the_job_failed() -> None:
     on = cluster(1, fates={"node-00": "fails"})
     api = FakeKubeApi(on)
-    api.refuse("annotate_node", fake_api.denied_by_admission())
+    api.refuse("patch_node", fake_api.denied_by_admission())
     done = simulate(roll_out(api, request()))
     assert "stage artifacts ended with exit code 1" in done.failure

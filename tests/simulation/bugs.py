@@ -103,7 +103,7 @@ def only_marked_nodes_are_cleaned() -> Patch:
 
 async def write_mark(run: Run, work: NodeWork, step: Step) -> None:
     mark = work.done_annotations(step, timestamp())
-    await run.api.annotate_node(step.node, step.node_uid, mark)
+    await run.api.patch_node(step.node, step.node_uid, annotations=mark)
 
 
 @bug()

@@ -31,7 +31,7 @@ LANDS_WITHIN = 2.9
 HOSTNAME = "kubernetes.io/hostname"
 _READ_TIMEOUT = 60.0
 _FATAL = ("create_job", "delete_job")
-_WRITES = ("annotate", "patch_node", "create", "replace", "delete")
+_WRITES = ("patch_node", "create", "replace", "delete")
 
 
 class _Request:
@@ -155,7 +155,7 @@ class NetworkApi(FakeKubeApi):
             ), 0.2
         if chance(faults.server_error):
             return server_error(), 0.2
-        if name in {"annotate_node", "patch_node"} and chance(faults.busy_object):
+        if name == "patch_node" and chance(faults.busy_object):
             return ApiError(409, "Conflict", "the object has been modified"), 0.2
         if chance(faults.silent):
             if writes and world.rng.random() < 0.5:

@@ -169,11 +169,16 @@ class Site(Hosts):
         return frozenset(job["metadata"]["uid"] for job in ended if not job["status"]["succeeded"])
 
     def patch_node(
-        self, name: str, uid: str, *, annotations: Mapping[str, str | None], **changes: Any
+        self,
+        name: str,
+        uid: str,
+        *,
+        annotations: Mapping[str, str | None] | None = None,
+        **changes: Any,
     ) -> Object:
         before = dict(self.nodes[name]["metadata"]["annotations"]) if name in self.nodes else {}
         patched = super().patch_node(name, uid, annotations=annotations, **changes)
-        for key, value in annotations.items():
+        for key, value in (annotations or {}).items():
             if names.is_mark_annotation(key):
                 self.serving.may_mark(name, key, node_mark.parse(before.get(key)))
                 self.serving.marked(name, node_mark.parse(value))

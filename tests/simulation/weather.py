@@ -91,9 +91,9 @@ _THROTTLED = ApiError(429, "TooManyRequests", "slow down", 1.0)
 _BUSY = ApiError(409, "Conflict", "the object has been modified")
 STUCK: list[tuple[str, Exception]] = [
     ("create_job", _THROTTLED),
-    ("annotate_node", _THROTTLED),
-    ("annotate_node", _BUSY),
-    ("annotate_node", server_error()),
+    ("patch_node", _THROTTLED),
+    ("patch_node", _BUSY),
+    ("patch_node", server_error()),
     ("list_jobs", server_error()),
     ("watch_jobs", server_error()),
     ("get_node", server_error()),
