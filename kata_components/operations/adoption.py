@@ -69,8 +69,8 @@ async def check(api: KubeApi, request: AdoptionRequest) -> AdoptionCheck:
     objects are taken over only if they equal what this configuration makes: they may be another
     team's.
     """
-    asked = (*request.objects, request.of_other_mode)
-    there = await look(api, asked, request.stacks, established=request.established)
+    looked_at = (*request.objects, request.of_other_mode)
+    there = await look(api, looked_at, request.stacks, established=request.established)
     other = str(request.of_other_mode) if request.of_other_mode in there.present else None
     mine = [name for name in request.objects if name in there.present]
     helms = {name: release for name, release in there.released.items() if name in mine}
@@ -91,8 +91,10 @@ async def check(api: KubeApi, request: AdoptionRequest) -> AdoptionCheck:
         )
     refusals = [refusal for refusal in found if refusal]
     unnamed = [name for name in mine if name in there.unnamed]
-    told = [] if refusals else await _announcements(api, request, helms, strangers, len(unnamed))
-    return AdoptionCheck(refusals, told, there.stacks)
+    announcements = (
+        [] if refusals else await _announcements(api, request, helms, strangers, len(unnamed))
+    )
+    return AdoptionCheck(refusals, announcements, there.stacks)
 
 
 async def _announcements(
@@ -102,17 +104,17 @@ async def _announcements(
     strangers: Sequence[ObjectName],
     unnamed: int,
 ) -> list[str]:
-    told = [report.naming_plan(unnamed)] if unnamed else []
+    texts = [report.naming_plan(unnamed)] if unnamed else []
     restarted = (
         await _restarted_pods(api, request) if request.daemon_set in {*helms, *strangers} else None
     )
     if helms:
         pods = restarted if request.daemon_set in helms else None
-        told.append(report.takeover_plan(len(helms), max(helms.values()), pods))
+        texts.append(report.takeover_plan(len(helms), max(helms.values()), pods))
     if strangers:
         pods = restarted if request.daemon_set in strangers else None
-        told.append(report.adoption_plan([*map(str, strangers)], pods))
-    return told
+        texts.append(report.adoption_plan([*map(str, strangers)], pods))
+    return texts
 
 
 async def adopt(api: KubeApi, objects: Sequence[ObjectName]) -> str | None:

@@ -40,7 +40,7 @@ async def install(
         GuardError: a guard rail stands against the plan, or the installation is another's; nothing
             was started.
         LeaseHeldError: another run works on this installation; nothing was started.
-        RolloutStoppedError: the Lease was lost on the way, or the Jobs get nowhere.
+        RolloutStoppedError: the Lease was lost on the way, or no progress was possible.
         ClusterError: the API server refuses for good.
     """
     clock = asyncio.get_running_loop().time

@@ -73,7 +73,7 @@ async def preview(api: KubeApi, request: InstallRequest) -> Preview:
     confirmed: frozenset[str] = frozenset()
     if approval := request.approval:
         met.append(approval.departure(planned, cleaning, request.pace, place))
-        # Its counts are others by now when the approved cleaning was cut off.
+        # Its counts have changed if the approved cleaning was interrupted.
         confirmed = approval.confirmed(place) | (
             {many.guard} if many and approval.cleans(cleaning) else set()
         )

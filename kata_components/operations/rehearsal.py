@@ -16,7 +16,7 @@ from kata_components.planning.job_stamp import JobStamp
 from kata_components.planning.step import Step
 
 _NO_DRY_RUN: Final = "BadRequest"
-"""The reason the API server gives where a webhook cannot be asked without effects; denials of
+"""The API server's reason if a webhook cannot be called without side effects; denials of
 webhooks, often with the same status (HTTP 400), have another one or none."""
 
 
@@ -32,7 +32,7 @@ async def refusals(api: KubeApi, namespace: str, suffix: str, job: Manifest) -> 
     """Return why no such Job, or none of its pods, would be taken; nothing when they would.
 
     Raises:
-        ClusterError: the API server could not be asked, or cannot take any Job at the moment.
+        ClusterError: the API server gave no answer, or accepts no Job at the moment.
     """
     place = await api.get_namespace(namespace)
     if refusal := guardrails.pod_security(place):
@@ -40,8 +40,8 @@ async def refusals(api: KubeApi, namespace: str, suffix: str, job: Manifest) -> 
     try:
         await api.dry_run_job(namespace, job)
     except ApiError as error:
-        # Missing rights are told together, elsewhere. One of that name is there: admission has let
-        # it pass.
+        # Missing rights are reported together, elsewhere. A conflict means that admission accepted
+        # a Job of that name.
         if error.rbac_denied or error.conflict or error.reason == _NO_DRY_RUN:
             return []
         if error.unauthenticated or status_of(error, creates=True) not in {

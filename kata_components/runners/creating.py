@@ -1,4 +1,4 @@
-"""Creates the Jobs of nodes, each on facts of that moment: planning may lie hours back."""
+"""Creates the Jobs of nodes, each from the state of that moment: the plan may be hours old."""
 
 import asyncio
 from typing import Final
@@ -17,14 +17,14 @@ _JOB_NAME: Final = "job-name"
 
 
 class Creator:
-    """Creates the Jobs of one kind; every node is read right before, which is one request for each.
+    """Creates the Jobs of one kind; every node is read right before, with one request each.
 
-    Pods outlive their Jobs: one that was deleted, or that has failed at its deadline (Kubernetes
-    1.30 and before), leaves a pod that works for as long as its grace period. Those of earlier runs
-    are listed once.
+    Pods outlive their Jobs: a Job that was deleted, or failed at its deadline (Kubernetes 1.30 and
+    before), leaves a pod that works until the end of its grace period. Those of earlier runs are
+    listed once.
 
-    After a create without an answer, its node is not looked at again before the same command is
-    repeated: the Job may be there, so that it is too late to leave it out.
+    After a create without an answer, the node is not read again before the command is repeated:
+    the Job may exist, and then it is too late to leave the node out.
     """
 
     def __init__(self, run: Run, work: NodeWork, traces: Traces) -> None:
@@ -64,16 +64,16 @@ class Creator:
         return Result(code=CommandStatus.DONE, uid=job.metadata.uid)
 
     async def _instead(self, command: CreateJob) -> Result | None:
-        """Look at the node; return what to answer instead of creating its Job.
+        """Read the node; return what to answer instead of creating its Job.
 
-        None when the Job is to be created: then the trace that has to stand before it does.
+        None if the Job is to be created: then its trace has been written.
         """
         step = command.step
         if job := await self._ending(command):
             return Result(
                 code=CommandStatus.UNKNOWN,
                 answered=True,
-                text=f"a pod of the Job {job} still works on it, though that has ended",
+                text=f"a pod of the Job {job} still works on it, although the Job has ended",
             )
         try:
             node = await self._api.get_node(step.node)
@@ -84,9 +84,7 @@ class Creator:
         if node.metadata.uid != step.node_uid:
             return Result(code=CommandStatus.DEPARTED)
         is_other = node.info.machine_id != step.machine_id
-        objection = (
-            "another machine has its name by now" if is_other else self._work.objection(node)
-        )
+        objection = "another machine has its name now" if is_other else self._work.objection(node)
         if objection:
             return Result(code=CommandStatus.SKIPPED, text=objection)
         if not self._lease.fresh:
@@ -95,10 +93,7 @@ class Creator:
         return Result(code=waits) if waits else None
 
     async def _ending(self, command: CreateJob) -> str:
-        """Return a Job of the node that has ended, or is gone, while its pod still works.
-
-        Empty when there is none.
-        """
+        """Return a Job of the node, if any, that has ended or is gone while its pod works."""
         node, suffix = command.step.node, self._work.request.suffix
         async with self._looking:
             if self._suspects is None:

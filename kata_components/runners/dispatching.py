@@ -74,7 +74,7 @@ class Dispatching:
 
         async def leave(step: Step) -> None:
             if left := traces(step, timestamp()):
-                # Gone, or another machine by now: its next plan starts afresh.
+                # If it is gone or replaced, its next plan starts afresh.
                 await written(self.run.api, self.run.lease, step, left)
 
         await run_bounded(CALLS_AT_ONCE, map(leave, steps))

@@ -45,8 +45,7 @@ from kata_components.runners.traces import Traces
 
 _CALL_SECONDS: Final = 10.0
 _RELIST_SECONDS: Final = 1.0
-"""Between the end of a watch and the list that replaces it: where a watch is refused, no list makes
-it work."""
+"""The pause between a refused watch and the next list: listing does not make watching work."""
 _TAKEN: Final = "AlreadyExists"
 _DOING: Final[Mapping[type[Command], str]] = {
     CreateJob: "create Jobs",
@@ -60,14 +59,11 @@ _DOING: Final[Mapping[type[Command], str]] = {
 class Executor:
     """Carries out the commands of one pacer."""
 
-    def __init__(
-        self,
-        run: Run,
-        pacer: Pacer,
-        work: NodeWork,
-    ) -> None:
-        self._run = run
+    def __init__(self, run: Run, pacer: Pacer, work: NodeWork) -> None:
         self._api = run.api
+        self._namespace = run.namespace
+        self._suffix = run.suffix
+        self._reporter = run.reporter
         self._pacer = pacer
         self._work = work
         self._lease = run.lease
@@ -88,17 +84,13 @@ class Executor:
         """Return when the pacer has finished.
 
         Raises:
-            RolloutStoppedError: the Lease was lost, or a request that everything waits for gets
-                nowhere.
-            ClusterError: the API refuses for good to be asked.
+            RolloutStoppedError: the Lease was lost, or a request that everything waits for keeps
+                failing.
+            ClusterError: the API server refuses for good.
         """
-        work, stamp = self._work, self._work.stamp
+        stamp = self._work.stamp
         lookout = Lookout.of_node_jobs(
-            self._api,
-            work.request.namespace,
-            work.request.suffix,
-            stamp.template,
-            stamp.node_timeout_seconds,
+            self._api, self._namespace, self._suffix, stamp.template, stamp.node_timeout_seconds
         )
         try:
             async with asyncio.TaskGroup() as background:
@@ -133,10 +125,10 @@ class Executor:
         progress = self._pacer.progress(now)
         notes = [note for note in (self._lease.trouble, *self._standstill.notes) if note]
         shown = replace(progress, holdups=(*notes, *progress.holdups))
-        self._run.reporter.progress(self._work.stamp.kind, shown, now - self._began)
+        self._reporter.progress(self._work.stamp.kind, shown, now - self._began)
 
     def _at_work(self) -> list[NodeJob]:
-        """Return the Jobs in which nodes of this run are."""
+        """Return the running Jobs of this run's nodes."""
         runs = self._pacer.nodes
         own = ((job, runs.get(job.node)) for job in self._pacer.jobs.all if job.active)
         return [
@@ -161,8 +153,7 @@ class Executor:
     async def _call(self, command: NodeCommand) -> Result:
         try:
             if isinstance(command, CreateJob) and self._creator.is_unsure(command):
-                # It may have taken longer than the Lease has left at times: admission webhooks have
-                # 10 s.
+                # It may have taken longer than the Lease had left: admission webhooks have 10 s.
                 async with asyncio.timeout(_CALL_SECONDS):
                     await self._lease.renewed()
             # What writes must land while the Lease is surely ours.
@@ -176,7 +167,7 @@ class Executor:
                 and error.conflict
                 and await is_still_there(self._api, command.step)
             ):
-                self._gets_nowhere(command, str(error))
+                self._note_no_progress(command, str(error))
                 return Result(code=CommandStatus.UNKNOWN)
             text = self._name_taken(command) if error.reason == _TAKEN else str(error)
             result = Result(
@@ -186,11 +177,11 @@ class Executor:
                 retry_after=error.retry_after or 0.0,
             )
             if result.code in {CommandStatus.UNKNOWN, CommandStatus.THROTTLED, CommandStatus.FULL}:
-                self._gets_nowhere(command, str(error))
+                self._note_no_progress(command, str(error))
             return result
         except (UnreachableError, TimeoutError) as error:
             self._note_unanswered(command)
-            self._gets_nowhere(
+            self._note_no_progress(
                 command, str(error) or "no answer in time; is an admission webhook slow?"
             )
             return Result(code=CommandStatus.UNKNOWN)
@@ -198,15 +189,15 @@ class Executor:
             self._note_unanswered(command)
             raise
         if result.code is CommandStatus.UNKNOWN:
-            self._gets_nowhere(command, result.text or "the node is changed by others all the time")
+            self._note_no_progress(command, result.text or "others keep changing the node")
         else:
             self._calls_window.reset()
             self._standstill.succeeded(_DOING[type(command)])
         return result
 
-    def _gets_nowhere(self, command: Command, text: str) -> None:
+    def _note_no_progress(self, command: Command, text: str) -> None:
         if self._at_work() and not isinstance(command, ListJobs):
-            # Their end may be what it waits for, and comes within their time limit.
+            # It may wait for the end of these Jobs, which comes within their time limit.
             self._standstill.moved()
         self._standstill.failed(_DOING[type(command)], text)
 
@@ -217,7 +208,7 @@ class Executor:
         return Result(code=CommandStatus.UNKNOWN)
 
     def _name_taken(self, command: NodeCommand) -> str:
-        return name_taken(self._work.request.namespace, self._work.stamp.name(command.step.node))
+        return name_taken(self._namespace, self._work.stamp.name(command.step.node))
 
     def _note_unanswered(self, command: Command) -> None:
         if isinstance(command, CreateJob | DeleteJob | WriteMark):
@@ -227,16 +218,14 @@ class Executor:
         work, step = self._work, command.step
         match command:
             case _ if not self._lease.fresh:
-                # Somebody else may work already; the pacer asks again after a while.
+                # Somebody else may already work; the pacer repeats the command after a while.
                 return Result(code=CommandStatus.UNKNOWN)
             case CreateJob():
                 return await self._creator.create(command)
             case DeleteJob() if unwritten := await self._traces.before_removal(step):
                 return Result(code=unwritten)
             case DeleteJob():
-                await self._api.delete_job(
-                    work.request.namespace, command.job.name, command.job.uid
-                )
+                await self._api.delete_job(self._namespace, command.job.name, command.job.uid)
             case WriteMark():
                 await self._api.patch_node(
                     step.node,
@@ -248,19 +237,22 @@ class Executor:
                 return Result(code=CommandStatus.UNKNOWN)
             case Diagnose():
                 held_up = self._pacer.nodes[step.node].holdup
-                return await diagnose(self._api, work.request.namespace, step, command.job, held_up)
+                return await diagnose(self._api, self._namespace, step, command.job, held_up)
         return Result(code=CommandStatus.DONE)
 
     async def _remove(self, command: RemoveJobs) -> None:
-        namespace, suffix = self._work.request.namespace, self._work.request.suffix
         labels = ",".join(map(names.node_label, command.nodes))
         through = node_jobs.JOB_KINDS.index(self._work.stamp.kind) + 1
         # What is left is removed at the end, or by the next run.
         with contextlib.suppress(ClusterError):
             for kind in node_jobs.JOB_KINDS[:through]:
-                selector = f"{node_jobs.selector(suffix, kind)},{names.NODE_LABEL} in ({labels})"
+                selector = (
+                    f"{node_jobs.selector(self._suffix, kind)},{names.NODE_LABEL} in ({labels})"
+                )
                 await self._lease.when_fresh(
-                    self._api.delete_jobs(namespace, selector, field_selector="status.successful=1")
+                    self._api.delete_jobs(
+                        self._namespace, selector, field_selector="status.successful=1"
+                    )
                 )
 
     async def _list(self, group: asyncio.TaskGroup, command: ListJobs) -> None:
@@ -268,16 +260,16 @@ class Executor:
             # Its events must not come after a newer list.
             self._watch.cancel()
         try:
-            found = await self._api.list_jobs(self._work.request.namespace, node_jobs.ANYBODYS)
+            found = await self._api.list_jobs(self._namespace, node_jobs.ANYBODYS)
         except ClusterError as error:
             if not self._window.allows(error):
                 raise
-            self._gets_nowhere(command, str(error))
+            self._note_no_progress(command, str(error))
             self._pacer.on_list(asyncio.get_running_loop().time(), command, None)
             return
         self._window.reset()
         self._standstill.succeeded(_DOING[ListJobs])
-        observed = [node_jobs.seen_by(self._work.request.suffix, job) for job in found.items]
+        observed = [node_jobs.seen_by(self._suffix, job) for job in found.items]
         self._pacer.on_list(asyncio.get_running_loop().time(), command, observed)
         if not self._closing:
             self._watch = group.create_task(self._follow(found.resource_version))
@@ -286,11 +278,11 @@ class Executor:
         loop = asyncio.get_running_loop()
         try:
             async for event in self._api.watch_jobs(
-                self._work.request.namespace, node_jobs.ANYBODYS, resource_version
+                self._namespace, node_jobs.ANYBODYS, resource_version
             ):
                 self._watch_window.reset()
                 self._standstill.moved()
-                job = node_jobs.seen_by(self._work.request.suffix, event.object)
+                job = node_jobs.seen_by(self._suffix, event.object)
                 self._pacer.on_job(loop.time(), job, deleted=event.type == "DELETED")
                 self._changed.set()
         except ApiError as error:

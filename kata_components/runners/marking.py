@@ -1,7 +1,6 @@
-"""Writes what stands on nodes, their marks and labels, and repeats it while it may still succeed.
+"""Writes marks and labels on nodes, and repeats that while it may still succeed.
 
-Whoever works through this module can start, end and remove nothing: all it is given of a cluster
-are its nodes.
+This module is given nothing of a cluster but its nodes, so it can neither create nor remove a Job.
 """
 
 import asyncio
@@ -43,7 +42,7 @@ async def record(
     """Write on each step's machine that its work is done; the caller keeps the Lease.
 
     Raises:
-        ClusterError: the API server cannot be asked any more.
+        ClusterError: the API server refuses for good.
     """
     done: list[str] = []
     failures: list[Failure] = []
@@ -70,7 +69,7 @@ async def written(
     The Lease is fresh for every attempt, so what keeps failing is not an outage.
 
     Raises:
-        ClusterError: the API server refuses it, or cannot be asked any more.
+        ClusterError: the API server refuses it, or refuses everything for good.
     """
     attempts, window = Attempts(), RetryWindow()
     while True:

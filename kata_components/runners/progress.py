@@ -1,4 +1,4 @@
-"""What a run reports to whoever started it."""
+"""What a run reports while it works."""
 
 import asyncio
 from collections.abc import Callable

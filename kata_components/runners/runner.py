@@ -49,8 +49,8 @@ NONE_CLEANED: Final = Cleaned(nodes=[], failures=[], skipped=[])
 class Runner(Protocol):
     """Carries plans out while a run holds the Lease.
 
-    Raises `RolloutStoppedError` when the Lease is lost or the Jobs get nowhere, and `ClusterError`
-    when the API server refuses for good.
+    Raises `RolloutStoppedError` if the Lease is lost or no progress is possible, and `ClusterError`
+    if the API server refuses for good.
     """
 
     async def stop_old_dispatchers(self, request: InstallRequest | CleanupRequest) -> None:

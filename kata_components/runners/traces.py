@@ -11,7 +11,7 @@ from kata_components.runners.marking import is_still_there
 
 
 class Traces:
-    """The traces of one kind; whoever asks for one to be left sees to the Lease before."""
+    """The traces of one kind of Jobs; callers make sure that the Lease is fresh."""
 
     def __init__(self, api: NodeApi, work: NodeWork) -> None:
         self._api = api

@@ -235,7 +235,7 @@ def test_a_pod_that_never_ends_fails_its_node_with_the_reason() -> None:
     done = changing(on, 4.0, lambda: on.delete_job("kata-deploy-install-node-00", None))
     assert len(on.starts) == 1
     assert (
-        "a pod of the Job kata-deploy-install-node-00 still works on it, though that has ended"
+        "a pod of the Job kata-deploy-install-node-00 still works on it, although the Job has ended"
         in done.failure
     )
 

@@ -154,7 +154,7 @@ def test_a_failed_node_that_is_changed_by_others_all_the_time_ends_the_run_as_a_
     api.cluster.fates |= dict.fromkeys(api.cluster.nodes, "fails")
 
     async def story() -> float:
-        with pytest.raises(RolloutStoppedError, match="changed by others"):
+        with pytest.raises(RolloutStoppedError, match="others keep changing the node"):
             await rolled_out(api, told)
         return now()
 
