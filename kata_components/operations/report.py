@@ -236,6 +236,8 @@ def progress_line(verb: str, progress: Progress, seconds: float) -> str:
     if progress.others:
         jobs = "1 Job" if progress.others == 1 else f"{progress.others} Jobs"
         parts.append(f"{jobs} of earlier runs still at work")
+    if progress.settling:
+        parts.append(f"{progress.settling} settling")
     if progress.finishing:
         parts.append(f"{progress.finishing} finishing")
     if progress.failed:
@@ -251,7 +253,8 @@ def progress_line(verb: str, progress: Progress, seconds: float) -> str:
         and (progress.remaining or (progress.running and not progress.holdups))
     ):
         rate = progress.done / seconds
-        left = (progress.remaining + progress.running + progress.finishing) / rate
+        unfinished = progress.running + progress.settling + progress.finishing
+        left = (progress.remaining + unfinished) / rate
         parts.append(f"{rate * _MINUTE:.0f}/min, about {duration(left)} left")
     return "; ".join([", ".join(parts), *progress.holdups])
 

@@ -60,7 +60,8 @@ class NodeRun:
     touched: int = 0
     """The epoch of its last command or answer: a list from before says nothing about its Job."""
     holdup: Holdup | None = None
-    """The latest reason why its Job does not progress; kept when that is over."""
+    """The latest reason why its Job, or the node behind it, does not progress; kept when that is
+    over."""
     replaces: str = ""
     """The UID of its previous Job."""
     failure: str = ""
@@ -88,6 +89,7 @@ class NodeRuns:
         self._runs = {step.node: NodeRun(step) for step in steps}
         self._counts = dict.fromkeys(Phase, 0) | {Phase.QUEUED: len(self._runs)}
         self._holders: dict[str, None] = {}
+        self._late: dict[str, None] = {}
         self._held_up: Mapping[str, Holdup] = {}
 
     def __getitem__(self, node: str) -> NodeRun:
@@ -109,6 +111,11 @@ class NodeRuns:
             self._holders[run.step.node] = None
         else:
             self._holders.pop(run.step.node, None)
+        self._late.pop(run.step.node, None)
+
+    def note_late(self, run: NodeRun) -> None:
+        """Note that a node has waited for long behind its Job."""
+        self._late[run.step.node] = None
 
     def hold_up(self, found: Mapping[str, Holdup]) -> None:
         """Replace what holds up running Jobs, by node."""
@@ -170,10 +177,11 @@ class NodeRuns:
 
     @property
     def progress(self) -> Progress:
-        """The current counts, and what holds up the running Jobs."""
+        """The current counts, and what holds up the running Jobs and the nodes behind theirs."""
         counts, held = self.counts, self.held_up
         starting = counts.starting + sum(holdup.podless for holdup in held.values())
-        return replace(counts, starting=starting, holdups=summarized(held))
+        late = {node: holdup for node in self._late if (holdup := self._runs[node].holdup)}
+        return replace(counts, starting=starting, holdups=summarized(held | late))
 
     @property
     def failures(self) -> list[Failure]:

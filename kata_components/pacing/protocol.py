@@ -33,11 +33,12 @@ class Protocol:
             "the next run continues from there"
         )
 
-    def not_served(self, found: str) -> str:
+    def not_served(self, found: str, job: str) -> str:
         """Return the failure of a node whose Job has succeeded without effect."""
         return (
-            "its Job succeeded, but the container runtime did not report its handlers within "
-            f"{self.handler_seconds:g} s{found and f' ({found})'}; the next run installs it again"
+            "its Job succeeded, but the container runtime did not report Kata's handlers within "
+            f"{self.handler_seconds:g} s{found and f' ({found})'}; the next run looks again; "
+            f"to install again, delete the Job {job} before"
         )
 
     @property

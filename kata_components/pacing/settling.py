@@ -25,11 +25,13 @@ from kata_components.pacing.commands import (
     WriteFailure,
     WriteMark,
 )
+from kata_components.pacing.holdup import Holdup
 from kata_components.pacing.limits import FailureBudget
 from kata_components.pacing.node_run import NodeRun, Phase
 from kata_components.pacing.protocol import Protocol
 from kata_components.pacing.transitions import Transitions
 from kata_components.pacing.wait import Verdict
+from kata_components.planning.service import Service
 
 _DEPARTED: Final = {CommandStatus.GONE, CommandStatus.CONFLICT, CommandStatus.DEPARTED}
 """The node is gone or another machine has its name: neither a success nor a failure."""
@@ -66,6 +68,7 @@ class Settling:
         """Count a node that has waited for long; called when something about it is due."""
         if run.phase is Phase.AWAITING and run.wait and now >= run.wait.late_at:
             self._budget.late(run.step.node, canary=run.step.canary)
+            self._transitions.nodes.note_late(run)
 
     def on_node(self, now: float, run: NodeRun, *, labelled: bool) -> None:
         """Process a change of a node; `labelled`: it has its labels as they were written."""
@@ -117,13 +120,16 @@ class Settling:
         assert run.wait
         match run.wait.judged(result.service):
             case Verdict.WAITING:
+                is_ready = result.service is not Service.NOT_READY
+                what = "reports no handler of Kata yet" if is_ready else "NotReady after its Job"
+                run.holdup = Holdup(what=what, detail=result.text)
                 self._transitions.look_at(run, max(now, run.wait.next_look))
             case Verdict.SERVES:
                 self._next(now, run, Phase.MARKING)
             case Verdict.NOT_READY:
                 self._transitions.settle(run, Phase.FAILED, protocol.not_ready(result.text))
             case Verdict.NOT_SERVED:
-                run.failure = protocol.not_served(result.text)
+                run.failure = protocol.not_served(result.text, run.wait.job)
                 self._next(now, run, Phase.DEMOTING)
 
     def _written(self, now: float, run: NodeRun, result: Result) -> None:

@@ -98,15 +98,16 @@ class Transitions:
             if job.state is JobState.FAILED:
                 self.enter(run, Phase.DIAGNOSING)
             elif self._protocol:
-                self._wait(now, run, self._protocol)
+                self._wait(now, run, self._protocol, job)
                 return
             else:
                 self.enter(run, Phase.MARKING)
             self.due.add_at(now, run.step.node)
 
-    def _wait(self, now: float, run: NodeRun, protocol: Protocol) -> None:
+    def _wait(self, now: float, run: NodeRun, protocol: Protocol, job: NodeJob) -> None:
         """Make a node wait behind its Job."""
-        run.wait = Wait(protocol, now, canary=run.step.canary)
+        run.wait = Wait(protocol, job.name, now, canary=run.step.canary)
+        run.holdup = None
         self.enter(run, Phase.AWAITING)
         self.look_at(run, run.wait.first_look)
         self.due.add_at(run.wait.late_at, run.step.node)

@@ -28,8 +28,10 @@ class Verdict(Enum):
 class Wait:
     """Judges what looks at one node find."""
 
-    def __init__(self, protocol: Protocol, began: float, *, canary: bool) -> None:
+    def __init__(self, protocol: Protocol, job: str, began: float, *, canary: bool) -> None:
         self._protocol = protocol
+        self.job = job
+        """The name of the Job."""
         self._ready_by = began + protocol.ready_seconds
         self._ready_at = inf
         """When it was Ready for the first time."""

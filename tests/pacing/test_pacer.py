@@ -23,19 +23,8 @@ from kata_components.pacing.node_run import Phase
 from kata_components.pacing.pacer import Pacer
 from kata_components.planning.node_jobs import JobState, NodeJob
 from kata_components.planning.step import Action, Step
+from tests.pacing.story import step
 from tests.planning.builders import DIGEST, job
-
-
-def step(node: str, *, canary: bool = False, wave: int = 0) -> Step:
-    return Step(
-        node=node,
-        node_uid=f"uid-{node}",
-        machine_id=f"machine-{node}",
-        action=Action.INSTALL,
-        reason="",
-        wave=wave,
-        canary=canary,
-    )
 
 
 def pacer(
