@@ -94,6 +94,11 @@ def instance_label(suffix: str) -> str:
     return f"{ANNOTATION_PREFIX}/{suffix or 'default'}"
 
 
+def is_instance_label(key: str) -> bool:
+    """Whether a node label is the one that some installation has of its own."""
+    return key.startswith(f"{ANNOTATION_PREFIX}/")
+
+
 def job_prefix(suffix: str, kind: JobKind) -> str:
     """Return the name prefix of the per-node Jobs of a kind, which is also their owner label."""
     return f"{base(suffix)}-{kind}"

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from kata_components import names, wording
+from kata_components import wording
 from kata_components.errors import GuardError, RolloutFailedError
 from kata_components.kubernetes.api import CALLS_AT_ONCE
 from kata_components.kubernetes.concurrency import run_bounded
@@ -14,13 +14,13 @@ from kata_components.kubernetes.retry import until_answered
 from kata_components.operations import fleet, rehearsal, report
 from kata_components.operations.claim import Claim
 from kata_components.pacing.progress import Failure
+from kata_components.planning import node_jobs
 from kata_components.planning.cleanup_plan import cleanup_plan
 from kata_components.planning.node_work import CleanupWork
 from kata_components.planning.plan import Plan
 from kata_components.planning.requests import CleanupRequest
 from kata_components.planning.selection import Selection
 from kata_components.planning.step import Action, Step
-from kata_components.runners.clock import timestamp
 from kata_components.runners.finished_jobs import delete_all, drop_jobs
 from kata_components.runners.marking import written
 from kata_components.runners.run import Run
@@ -137,6 +137,7 @@ class Cleanup:
             request.digest,
             namespace=request.namespace,
             claimed=claimed,
+            token_free=node_jobs.is_token_free(request.job),
         )
         return replace(
             planned, steps=tuple(step for step in planned.steps if step.node not in done)
@@ -149,12 +150,10 @@ class Cleanup:
 
     async def _abandon(self, steps: Sequence[Step]) -> None:
         work = CleanupWork(self.request)
-        own = names.instance_label(self.request.suffix)
 
         async def release(step: Step) -> None:
-            labels = {own: None} if step.keeps_label else {own: None, names.RUNTIME_LABEL: None}
-            marks = work.done_annotations(step, timestamp())
-            await written(self.run.api, self.run.lease, step, marks, labels)
+            change = functools.partial(work.given_up, step)
+            await written(self.run.api, self.run.lease, step, change)
 
         await run_bounded(CALLS_AT_ONCE, map(release, steps))
 

@@ -6,8 +6,9 @@ from typing import Final
 
 from kata_components import names
 from kata_components.kubernetes.nodes import Node
-from kata_components.planning import node_mark, waves
-from kata_components.planning.node_jobs import JobState, NodeJob
+from kata_components.planning import node_labels, node_mark, waves
+from kata_components.planning.node_jobs import JobState, NodeJob, unreported
+from kata_components.planning.node_mark import Machine, is_since
 from kata_components.planning.plan import Plan
 from kata_components.planning.step import Action, Step, step_of
 from kata_components.planning.verdict import Rules
@@ -23,6 +24,7 @@ def cleanup_plan(
     *,
     namespace: str = "",
     claimed: Collection[str] = (),
+    token_free: bool = False,
 ) -> Plan:
     """Return the plan that removes this installation from every node that may have some of it.
 
@@ -31,10 +33,11 @@ def cleanup_plan(
     installation; and every `claimed` node with Kata's label, unless the mark of another
     installation explains it. Nodes marked by an installation in another namespace are left to that
     one. `claimed` are the nodes this installation was given: there the label is ours even if mark
-    and Job were deleted. NotReady nodes are skipped: nothing runs there.
+    and Job were deleted. NotReady nodes are skipped: nothing runs there. `token_free`: so are those
+    that do not report yet what their Jobs must be told.
     """
     known = list(jobs)
-    touched = {job.node for job in known if job.kind == "install"}
+    installs = {job.node: job for job in known if job.kind == "install"}
     cleanups = {job.node: job for job in known if job.kind == "cleanup"}
     steps = []
     for node in waves.interleaved(nodes):
@@ -42,14 +45,15 @@ def cleanup_plan(
         written = node.metadata.annotation(names.mark_annotation(suffix)) is not None
         if written and not node_mark.has_ours(node.metadata, namespace, suffix):
             continue
-        reason = _reason(node, marked=written, touched=name in touched, claimed=name in claimed)
+        reason = _reason(node, marked=written, touched=name in installs, claimed=name in claimed)
         if reason:
-            verdict = (Action.CLEANUP, reason) if node.ready else (Action.SKIPPED, node.not_ready)
+            barrier = node.not_ready if not node.ready else unreported(node) if token_free else ""
+            verdict = (Action.SKIPPED, barrier) if barrier else (Action.CLEANUP, reason)
             job = cleanups.get(name)
             # A Job that has cleaned the node only waits for the mark to be removed: not stale.
-            fits = name not in touched and _cleaned(node, job, suffix, digest)
+            fits = _cleaned(node, job, installs.get(name), suffix, digest, token_free=token_free)
             step = step_of(node, *verdict, None if fits else job)
-            shared = node_mark.others_are_whole(node, suffix)
+            shared = node_labels.is_shared(node.metadata, suffix, step.machine)
             steps.append(replace(step, failed_before=_half_cleaned(node, job), keeps_label=shared))
     return Plan(digest=digest, steps=tuple(steps))
 
@@ -61,7 +65,14 @@ def deselected_plan(
 
     `digest` is that of the cleanup. Of the rules, only the installation and the approval count.
     """
-    planned = cleanup_plan(nodes, jobs, rules.suffix, digest, namespace=rules.namespace)
+    planned = cleanup_plan(
+        nodes,
+        jobs,
+        rules.suffix,
+        digest,
+        namespace=rules.namespace,
+        token_free=rules.token_free,
+    )
     return Plan(
         digest=digest, steps=tuple(rules.bound(_deselected(step)) for step in planned.steps)
     )
@@ -87,16 +98,30 @@ def _reason(node: Node, *, marked: bool, touched: bool, claimed: bool) -> str:
 
 
 def _half_cleaned(node: Node, job: NodeJob | None) -> bool:
-    """Whether that Job failed on this machine after removing the label, which it does first."""
-    failed = job is not None and job.state is JobState.FAILED and job.is_of(node)
-    return failed and node.metadata.label(names.RUNTIME_LABEL) is None
+    """Whether that Job failed on this machine."""
+    return job is not None and job.state is JobState.FAILED and job.is_of(node)
 
 
-def _cleaned(node: Node, job: NodeJob | None, suffix: str, digest: str) -> bool:
-    """Whether that cleanup Job succeeded on this machine, and no install has succeeded since."""
+def _cleaned(
+    node: Node,
+    job: NodeJob | None,
+    install: NodeJob | None,
+    suffix: str,
+    digest: str,
+    *,
+    token_free: bool,
+) -> bool:
+    """Whether that cleanup Job succeeded on this machine, and nothing was installed since."""
     if job is None or job.digest != digest or not job.is_of(node):
         return False
-    labels = [
-        node.metadata.label(key) for key in (names.RUNTIME_LABEL, names.instance_label(suffix))
-    ]
-    return job.state is JobState.SUCCEEDED and labels == [None, None]
+    if job.state is not JobState.SUCCEEDED or (install and is_since(install.created, job.created)):
+        return False
+    seen = node.metadata
+    mark = node_mark.parse(seen.annotation(names.mark_annotation(suffix)))
+    if mark and not mark.is_of_cleanup and is_since(mark.time, job.created):
+        return False
+    if token_free:
+        return seen.label(names.instance_label(suffix)) != "true"
+    # An interrupted install has set the shared label.
+    is_labelled = seen.label(names.RUNTIME_LABEL) == "true"
+    return not is_labelled or node_labels.is_shared(seen, suffix, Machine.of(node))

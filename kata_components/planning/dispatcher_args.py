@@ -23,7 +23,6 @@ _WAITING: Final = ("--wait-for-nodes-secs=", "--node-settle-secs=")
 """For nodes that a selector does not match yet; these flags come with selectors only."""
 _READY: Final = "--wait-node-ready-secs="
 _TEMPLATE: Final = "--job-template="
-_UNLABEL: Final = "--remove-node-label"
 _DROPPED: Final = (
     # With an owner, the per-node Jobs are deleted with the dispatcher's Job, while they run.
     "--owner-job-name=",
@@ -65,11 +64,6 @@ def selectors_of(job: Mapping[str, Any]) -> Selectors:
     return tuple(
         word.removeprefix(_SELECTOR) for word in command if word.startswith(_SELECTOR)
     ) or ("",)
-
-
-def releases_labels(job: Mapping[str, Any]) -> bool:
-    """Return whether a cleanup dispatcher itself removes the labels of nodes, after their Jobs."""
-    return _UNLABEL in _container(job)["command"]
 
 
 def waiting_seconds(job: Mapping[str, Any]) -> int:

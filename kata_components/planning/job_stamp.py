@@ -4,18 +4,21 @@ Labels and annotations are those of the contract (section 5.6, D32 to D34); besi
 carries the host digest, and UID and machine ID of the node it is stamped for.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import dataclass
 from typing import Any, Final
 
 from kata_components import names
-from kata_components.planning.node_jobs import JobKind
+from kata_components.kubernetes.nodes import NodeInfo
+from kata_components.planning.node_jobs import JobKind, is_token_free
 from kata_components.planning.step import Step
 
 POD_REPLACEMENT: Final = "Failed"
 """The next pod of a Job waits until the previous one has ended; by default it already starts while
 that one is terminating."""
+UNREPORTED: Final = NodeInfo()
+"""Of a node that is not known yet."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +38,8 @@ class JobStamp:
         """Return the name of a node's Job."""
         return names.job_name(names.job_prefix(self.suffix, self.kind), node)
 
-    def job(self, step: Step) -> dict[str, Any]:
-        """Return the Job for the step's machine.
+    def job(self, step: Step, info: NodeInfo = UNREPORTED) -> dict[str, Any]:
+        """Return the Job for the step's machine, which reports `info`.
 
         Parts of the template are shared, not copied: do not change them.
         """
@@ -62,10 +65,14 @@ class JobStamp:
             "template": template
             | {
                 "metadata": _labelled(template.get("metadata", {}), owner, {}),
-                "spec": with_termination_messages(template["spec"]) | {"nodeName": step.node},
+                "spec": self._pod(template["spec"], info) | {"nodeName": step.node},
             },
         }
         return job
+
+    def _pod(self, pod: Mapping[str, Any], info: NodeInfo) -> dict[str, Any]:
+        made = with_termination_messages(pod)
+        return _told(made, info) if is_token_free(self.template) else made
 
 
 def with_termination_messages(pod: Mapping[str, Any]) -> dict[str, Any]:
@@ -75,10 +82,38 @@ def with_termination_messages(pod: Mapping[str, Any]) -> dict[str, Any]:
     host, so no digest covers it.
     """
     policy = {"terminationMessagePolicy": "FallbackToLogsOnError"}
-    kinds = {kind: pod[kind] for kind in ("initContainers", "containers") if kind in pod}
-    return dict(pod) | {
-        kind: [dict(container) | policy for container in found] for kind, found in kinds.items()
+    return _with_containers(pod, lambda container: dict(container) | policy)
+
+
+def _told(pod: Mapping[str, Any], info: NodeInfo) -> dict[str, Any]:
+    """Return a pod spec whose containers know what the node reports, as from upstream (D35).
+
+    What a container defines itself stays.
+    """
+    facts = {
+        "CONTAINER_RUNTIME_VERSION": info.container_runtime_version,
+        "KATA_DEPLOY_NODE_MACHINE_ID": info.machine_id,
+        "NODE_MACHINE_ID": info.machine_id,
     }
+
+    def told(container: Mapping[str, Any]) -> dict[str, Any]:
+        own = container.get("env") or []
+        defined = {variable["name"] for variable in own}
+        added = [
+            {"name": name, "value": value}
+            for name, value in facts.items()
+            if value and name not in defined
+        ]
+        return dict(container) | {"env": [*own, *added]}
+
+    return _with_containers(pod, told)
+
+
+def _with_containers(
+    pod: Mapping[str, Any], change: Callable[[Mapping[str, Any]], dict[str, Any]]
+) -> dict[str, Any]:
+    kinds = [kind for kind in ("initContainers", "containers") if kind in pod]
+    return dict(pod) | {kind: [*map(change, pod[kind])] for kind in kinds}
 
 
 def _labelled(

@@ -122,6 +122,16 @@ def is_token_free(template: Mapping[str, Any]) -> bool:
     return template["spec"]["template"]["spec"].get("automountServiceAccountToken") is False
 
 
+def unreported(node: Node) -> str:
+    """Return why a node cannot have a token-free Job yet, which must be told what it reports."""
+    told = {
+        "containerRuntimeVersion": node.info.container_runtime_version,
+        "machineID": node.info.machine_id,
+    }
+    missing = [field for field, value in told.items() if not value]
+    return f"does not report its {' and its '.join(missing)} yet" if missing else ""
+
+
 def identified(jobs: Iterable[NodeJob], nodes: Iterable[Node]) -> list[NodeJob]:
     """Return the Jobs with UID and machine ID of their node, where only its name is known.
 

@@ -11,13 +11,25 @@ checked before it is believed or shown.
 import json
 import re
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, Self
 
 from kata_components import names
 from kata_components.kubernetes.nodes import Node
 from kata_components.kubernetes.objects import AnnotatedMetadata
 
 SCHEMA: Final = 1
+
+
+class Machine(NamedTuple):
+    """A machine under a node's name: another one has another UID or machine ID."""
+
+    node_uid: str
+    machine_id: str
+
+    @classmethod
+    def of(cls, node: Node) -> Self:
+        """Return the machine of a node."""
+        return cls(node.metadata.uid, node.info.machine_id)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,9 +55,19 @@ class Mark:
     """The installation's namespace, empty in the marks of older checkouts."""
     schema: int = SCHEMA
 
+    @property
+    def machine(self) -> Machine:
+        """The machine that the mark was written for."""
+        return Machine(self.node_uid, self.machine_id)
+
     def is_of(self, node: Node) -> bool:
         """Whether it was written for this very machine, not for a previous one with that name."""
-        return self.node_uid == node.metadata.uid and self.machine_id == node.info.machine_id
+        return self.machine == Machine.of(node)
+
+    @property
+    def is_of_cleanup(self) -> bool:
+        """Whether it only says that a cleanup was begun: those of installs name a version."""
+        return not (self.digest or self.failed or self.kata_version)
 
     def is_of_another(self, namespace: str) -> bool:
         """Whether an installation with the same suffix in another namespace has written it."""
@@ -73,6 +95,15 @@ _NAMESPACE: Final = "namespace"
 _DIGEST: Final = re.compile(r"([0-9a-f]{12})?")
 _LONGEST: Final = 253
 """How long a text in a mark may be; no name in Kubernetes is longer."""
+
+
+_TO_THE_SECOND: Final = len("2026-01-01T00:00:00")
+"""How many characters of a time to compare: the API server writes no more, marks do."""
+
+
+def is_since(time: str, other: str) -> bool:
+    """Whether a time is not before another, as far as both say (RFC 3339, UTC)."""
+    return time[:_TO_THE_SECOND] >= other[:_TO_THE_SECOND]
 
 
 def render(mark: Mark) -> str:
@@ -121,14 +152,14 @@ def has_ours(metadata: AnnotatedMetadata, namespace: str, suffix: str) -> bool:
     return mark is None or not mark.is_of_another(namespace)
 
 
-def others_are_whole(node: Node, suffix: str) -> bool:
-    """Whether an installation with another suffix is on the node as well, complete."""
+def others(metadata: AnnotatedMetadata, suffix: str) -> list[Mark]:
+    """Return the marks of installations with other suffixes."""
     ours = names.mark_annotation(suffix)
-    annotations = (node.metadata.annotations or {}).items()
+    annotations = (metadata.annotations or {}).items()
     marks = [
         parse(value) for key, value in annotations if names.is_mark_annotation(key) and key != ours
     ]
-    return any(mark is not None and mark.digest and mark.is_of(node) for mark in marks)
+    return [mark for mark in marks if mark is not None]
 
 
 def _is_sound(field: str, text: object) -> bool:

@@ -3,17 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
 
 from kata_components import names
 from kata_components.kubernetes.nodes import Node
-from kata_components.planning import host_digest, node_mark
+from kata_components.planning import host_digest, node_labels, node_mark
 from kata_components.planning.demands import Demands
 from kata_components.planning.node_jobs import JobState, NodeJob
-from kata_components.planning.node_mark import Mark
-
-_TO_THE_SECOND: Final = len("2026-01-01T00:00:00")
-"""How many characters of a time to compare: the API server writes no more, marks do."""
+from kata_components.planning.node_mark import Machine, Mark, is_since
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +30,9 @@ class NodeState:
     demands: Demands
     has_neighbour: bool = False
     """Whether another installation has a Job there, running or finished."""
+    token_free: bool = False
+    """Whether the Jobs do not label their node: then, what it is labelled says little of the host,
+    which is `false` all through an install."""
 
     @property
     def name(self) -> str:
@@ -94,7 +93,7 @@ class NodeState:
         """Whether this machine has a Job other than the one the mark was written for."""
         if self.mark is None or self.job is None or not self.job.is_of(self.node):
             return False
-        if self.is_adopted and self.job.created[:_TO_THE_SECOND] <= self.mark.time[:_TO_THE_SECOND]:
+        if self.is_adopted and is_since(self.mark.time, self.job.created):
             # What was done there before the node was adopted was adopted with it.
             return False
         return (self.job.digest, self.job.state) != (self.mark.digest, JobState.SUCCEEDED)
@@ -102,21 +101,50 @@ class NodeState:
     @property
     def is_undone(self) -> bool:
         """Whether a cleanup has begun on this machine: it runs or has removed label or handlers."""
+        if self.token_free and self.own_mark is not None and self.own_mark.is_of_cleanup:
+            return True
         if self.cleanup is None or not self.cleanup.is_of(self.node):
             return False
-        if self.cleanup.active or not self.is_labelled or self._is_cleaned_under_another:
+        if self.cleanup.active:
+            return True
+        if self.token_free:
+            return self._is_undone_by(self.cleanup)
+        if not self.is_labelled or self._is_cleaned_under_another(self.cleanup):
             return True
         return self.demands.is_served_by(self.node) is False
 
-    @property
-    def _is_cleaned_under_another(self) -> bool:
+    def _is_undone_by(self, cleanup: NodeJob) -> bool:
+        """Whether a finished cleanup Job is newer than what would be here otherwise.
+
+        A mark was written by another clock, so label and handlers count as well.
+        """
+        if self._last_install:
+            return is_since(cleanup.created, self._last_install)
+        if self.own_mark is None or not self.own_mark.digest:
+            return True
+        return (
+            is_since(cleanup.created, self.own_mark.time)
+            or self._own_label != "true"
+            or self.demands.is_served_by(self.node) is False
+        )
+
+    def _is_cleaned_under_another(self, cleanup: NodeJob) -> bool:
         """Whether the cleanup is newer, where another installation may have restored the label."""
-        shared = self.has_neighbour or node_mark.others_are_whole(self.node, self.suffix)
-        if self.cleanup is None or not shared:
+        shared = node_labels.is_shared(self.node.metadata, self.suffix, Machine.of(self.node))
+        if not (shared or self.has_neighbour):
             return False
-        made = self.job.created if self.job is not None and self.job.is_of(self.node) else ""
-        installed = made or (self.own_mark.time if self.own_mark is not None else "")
-        return self.cleanup.created[:_TO_THE_SECOND] > installed[:_TO_THE_SECOND]
+        marked = self.own_mark.time if self.own_mark is not None else ""
+        installed = self._last_install or marked
+        return not is_since(installed, cleanup.created)
+
+    @property
+    def _last_install(self) -> str:
+        """When the install Job of this machine was created; empty if there is none."""
+        return self.job.created if self.job is not None and self.job.is_of(self.node) else ""
+
+    @property
+    def _own_label(self) -> str | None:
+        return self.node.metadata.label(names.instance_label(self.suffix))
 
     @property
     def is_labelled(self) -> bool:
@@ -125,8 +153,8 @@ class NodeState:
         From 4.1.0 on an installation has its own label beside the one that all share. Both are
         `false` while an install runs and once a cleanup has begun.
         """
-        own = self.node.metadata.label(names.instance_label(self.suffix))
-        return self.node.metadata.label(names.RUNTIME_LABEL) == "true" and own in {None, "true"}
+        shared = self.node.metadata.label(names.RUNTIME_LABEL)
+        return shared == "true" and self._own_label in {None, "true"}
 
     @property
     def own_job(self) -> NodeJob | None:
@@ -138,10 +166,13 @@ class NodeState:
     def is_installed(self) -> bool:
         """Whether its own Job has succeeded, and nothing has cleaned since.
 
-        Such a node needs no further Job, so it does not matter whether it is Ready.
+        Such a node needs no further Job, so it does not matter whether it is Ready. If its mark is
+        whole, more than the Job has succeeded.
         """
         succeeded = self.own_job is not None and self.own_job.state is JobState.SUCCEEDED
-        return succeeded and self.is_labelled and not self.is_undone
+        if not succeeded or self.is_undone:
+            return False
+        return not self.is_whole if self.token_free else self.is_labelled
 
     @property
     def has_failed(self) -> bool:

@@ -1,26 +1,28 @@
 """The work on one node: its Job, and what is written on the node before and after it. Pure."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
 from kata_components import names
 from kata_components.kubernetes.nodes import Node
-from kata_components.planning import node_mark
+from kata_components.kubernetes.objects import Metadata
+from kata_components.planning import node_labels, node_mark
 from kata_components.planning.job_stamp import JobStamp
+from kata_components.planning.node_change import Changes, NodeChange
+from kata_components.planning.node_jobs import is_token_free, unreported
 from kata_components.planning.node_mark import Mark
 from kata_components.planning.requests import CleanupRequest, InstallRequest
 from kata_components.planning.step import Action, Step
-
-Changes = Mapping[str, str | None]
-"""Annotations or labels of a node to set; None removes one."""
+from kata_components.planning.verdict import Rules, barred
 
 
 class NodeWork(Protocol):
-    """What is done to a node, and what is written on it at which point.
+    """What is done to a node, and what is written on it when.
 
-    `now` is the time of day (RFC 3339, UTC).
+    `now` is the time of day (RFC 3339, UTC), `seen` the node's metadata as they are. A change that
+    is made from them may only be written to that version of the node: otherwise it could undo what
+    another installation has written since.
     """
 
     @property
@@ -34,23 +36,33 @@ class NodeWork(Protocol):
     def objection(self, node: Node) -> str:
         """Return why a planned node, read right before its Job, is to be left out, if it is."""
 
-    def begun_annotations(self, step: Step, node: Node, now: str) -> Changes:
-        """Return what is written on a node, read right before, before its Job is created."""
+    def begun(self, step: Step, seen: Metadata, now: str) -> NodeChange | None:
+        """Return what is written before a Job is created; None if all of it is there."""
 
-    def superseded_annotations(self, step: Step, now: str) -> Changes:
-        """Return what is written before a finished Job makes room for the next.
+    def superseded(self, step: Step, now: str) -> NodeChange | None:
+        """Return what is written before a finished Job makes room for the next, if anything.
 
         A run that is killed between the two must leave a trace.
         """
 
-    def failed_annotations(self, step: Step, now: str) -> Changes:
-        """Return what is written as soon as a Job has failed: a moment later it may be gone."""
+    def failed(self, step: Step, now: str, *, demote: bool = False) -> NodeChange:
+        """Return what is written as soon as a Job has failed: a moment later, it may be gone.
 
-    def done_annotations(self, step: Step, now: str) -> Changes:
-        """Return what is written once the Job has succeeded."""
+        `demote`: the Job has succeeded, and its node does not serve Kata.
+        """
 
-    def done_labels(self, step: Step) -> Changes:
-        """Return the labels that are set with it."""
+    def done(self, step: Step, seen: Metadata | None, now: str) -> NodeChange:
+        """Return what is written once the Job has succeeded, and the node serves or is clean.
+
+        `seen` is needed where `reads_before_done`.
+        """
+
+    @property
+    def reads_before_done(self) -> bool:
+        """Whether other installations count when the work is done."""
+
+    def kept_labels(self, step: Step) -> Changes:
+        """Return the labels that something else may take off the node while the work goes on."""
 
 
 @dataclass(frozen=True)
@@ -66,43 +78,105 @@ class InstallWork:
             template=self.request.job,
             kind="install",
             suffix=self.request.suffix,
-            digest=self.request.rules().digest,
+            digest=self._rules.digest,
             node_timeout_seconds=self.request.node_timeout_seconds,
         )
 
     def objection(self, node: Node) -> str:
-        """A node is left out that is deselected, NotReady or unfit now."""
+        """A node is left out that is deselected, or on which no Job can run now."""
         if not self.request.selection.includes(node):
             return "is no longer selected"
-        if not node.ready and self.request.not_ready == "skip":
-            return node.not_ready
-        demands = self.request.demands
-        return demands.unfit(node) or demands.other_distribution(node)
+        found = barred(node, self._rules)
+        return found.reason if found else ""
 
-    def begun_annotations(self, step: Step, node: Node, now: str) -> Changes:
-        """Nothing: the Job itself shows it."""
-        del step, node, now
-        return {}
+    @property
+    def is_token_free(self) -> bool:
+        """Whether the Jobs leave labels and taints of their node to whoever paces."""
+        return self._rules.token_free
 
-    def superseded_annotations(self, step: Step, now: str) -> Changes:
-        """The mark of an incomplete install, with the digest at which the finished Job failed."""
+    def begun(self, step: Step, seen: Metadata, now: str) -> NodeChange | None:
+        """The claim: labels that are missing become `false`.
+
+        A node that serves stays so while it is upgraded, with its mark. Where the machine was
+        replaced, what its labels say is not true any more.
+        """
+        if not self.is_token_free:
+            return self._cleared(step, seen, now)
+        labels = node_labels.claimed(seen, self.request.suffix)
+        if step.action is Action.REBUILT:
+            labels = {**labels, **node_labels.demoted(seen, self.request.suffix, step.machine)}
+        trace = {} if self._is_traced(step, seen) else self._trace(step, now)
+        return NodeChange(annotations=trace, labels=labels) if trace or labels else None
+
+    def superseded(self, step: Step, now: str) -> NodeChange:
+        """The mark of an incomplete install, with the digest at which the finished Job failed.
+
+        Where the machine was replaced, nothing serves: an upgrade of what serves follows otherwise.
+        """
+        stops = self.is_token_free and step.action is Action.REBUILT
+        return NodeChange(
+            annotations=self._trace(step, now), labels=self._own_label("false") if stops else {}
+        )
+
+    def failed(self, step: Step, now: str, *, demote: bool = False) -> NodeChange:
+        """The mark of an install that has failed at this digest."""
+        trace = self._mark(step, now, failed=self.stamp.digest)
+        return NodeChange(annotations=trace, labels=self._own_label("false") if demote else {})
+
+    def done(self, step: Step, seen: Metadata | None, now: str) -> NodeChange:
+        """The mark, and the labels that no Job has set.
+
+        A node that only lacks labels has its mark already.
+        """
+        del seen
+        relabels = step.action is Action.RELABEL
+        mark = {} if relabels else self._mark(step, now, digest=self.stamp.digest)
+        labels = self._labels if relabels or self.is_token_free else self._own_label("true")
+        return NodeChange(annotations=mark, labels=labels)
+
+    @property
+    def reads_before_done(self) -> bool:
+        """No: a node that serves needs both labels, whoever else is there."""
+        return False
+
+    def kept_labels(self, step: Step) -> Changes:
+        """Both where no Job sets them: a kubelet that restarts may register old ones."""
+        del step
+        return self._labels if self.is_token_free else {}
+
+    @cached_property
+    def _rules(self) -> Rules:
+        return self.request.rules()
+
+    @property
+    def _labels(self) -> Changes:
+        return dict.fromkeys(node_labels.both(self.request.suffix), "true")
+
+    def _own_label(self, value: str | None) -> Changes:
+        return {names.instance_label(self.request.suffix): value}
+
+    def _cleared(self, step: Step, seen: Metadata, now: str) -> NodeChange | None:
+        """Return the change without which the node would not look installed after its Job.
+
+        At 4.0.0, that sets one label, and not the one that a cleanup has left as `false`.
+        """
+        if seen.label(names.instance_label(self.request.suffix)) != "false":
+            return None
+        return NodeChange(annotations=self._trace(step, now), labels=self._own_label(None))
+
+    def _trace(self, step: Step, now: str) -> Changes:
         failed = self.stamp.digest if step.failed_before else step.failed_at
         return self._mark(step, now, failed=failed)
 
-    def failed_annotations(self, step: Step, now: str) -> Changes:
-        """The mark of an install that has failed at this digest."""
-        return self._mark(step, now, failed=self.stamp.digest)
-
-    def done_annotations(self, step: Step, now: str) -> Changes:
-        """The mark. A node that is only labelled has it already."""
-        if step.action is Action.RELABEL:
-            return {}
-        return self._mark(step, now, digest=self.stamp.digest)
-
-    def done_labels(self, step: Step) -> Changes:
-        """The labels of a node that lacks nothing else: otherwise its Job has set them."""
-        labels = self.request.demands.labels if step.action is Action.RELABEL else ()
-        return dict.fromkeys(labels, "true")
+    def _is_traced(self, step: Step, seen: Metadata) -> bool:
+        """Whether the mark tells of this install already, or of one that serves until then."""
+        found = node_mark.parse(seen.annotation(names.mark_annotation(self.request.suffix)))
+        if found is None or found.machine != step.machine:
+            return False
+        if found.digest:
+            return step.action in {Action.UPGRADE, Action.RESUME}
+        (value,) = self._trace(step, found.time).values()
+        return node_mark.render(found) == value
 
     def _mark(self, step: Step, now: str, digest: str = "", failed: str = "") -> Changes:
         mark = Mark(
@@ -136,39 +210,57 @@ class CleanupWork:
         )
 
     def objection(self, node: Node) -> str:
-        """A node is left out that is spared or NotReady now."""
+        """A node is left out that is spared, or on which no Job can run now."""
         if self.request.spared and self.request.spared.includes(node):
             return "is selected again"
-        return "" if node.ready else node.not_ready
+        if not node.ready:
+            return node.not_ready
+        return unreported(node) if self._is_token_free else ""
 
-    def begun_annotations(self, step: Step, node: Node, now: str) -> Changes:
-        """The mark without a digest, where there is a whole one.
+    def begun(self, step: Step, seen: Metadata, now: str) -> NodeChange:
+        """The mark without a digest, and labels that do not say that Kata is there.
 
-        Once the Job has removed Kata, only the Job would show it: if somebody deletes that, no
-        whole mark must be left.
+        Whoever removes the Job must not leave a node behind that looks installed. The time is what
+        tells it from an install since, so it is always written.
         """
-        found = node_mark.parse(node.metadata.annotation(self._key))
-        return self._broken_mark(step, now) if found and found.digest else {}
+        labels = node_labels.demoted(seen, self.request.suffix, step.machine)
+        return NodeChange(annotations=self._broken_mark(step, now), labels=labels)
 
-    def superseded_annotations(self, step: Step, now: str) -> Changes:
+    def superseded(self, step: Step, now: str) -> NodeChange | None:
         """The mark without a digest, where the finished Job has left half of Kata."""
-        return self._broken_mark(step, now) if step.failed_before else {}
+        return NodeChange(annotations=self._broken_mark(step, now)) if step.failed_before else None
 
-    def failed_annotations(self, step: Step, now: str) -> Changes:
-        """The mark without a digest: nothing is whole there now."""
-        return self._broken_mark(step, now)
+    def failed(self, step: Step, now: str, *, demote: bool = False) -> NodeChange:
+        """The mark without a digest: nothing is whole any more."""
+        del demote
+        return NodeChange(annotations=self._broken_mark(step, now))
 
-    def done_annotations(self, step: Step, now: str) -> Changes:
-        """The mark goes."""
-        del step, now
-        return {self._key: None}
+    def done(self, step: Step, seen: Metadata | None, now: str) -> NodeChange:
+        """Mark and labels go; the shared one stays for as long as another installation needs it."""
+        del now
+        assert seen is not None, "who writes that a cleanup is done reads the node before"
+        left = node_labels.released if self._is_token_free else node_labels.restored
+        labels = left(seen, self.request.suffix, step.machine)
+        return NodeChange(annotations={self._key: None}, labels=labels)
 
-    def done_labels(self, step: Step) -> Changes:
-        """The label that all installations share.
+    def given_up(self, step: Step, seen: Metadata) -> NodeChange:
+        """Return the same for a node on which no Job could run."""
+        labels = node_labels.released(seen, self.request.suffix, step.machine)
+        return NodeChange(annotations={self._key: None}, labels=labels)
 
-        The cleanup of 4.0.0 removes it even if another installation needs it.
-        """
-        return {names.RUNTIME_LABEL: "true"} if step.keeps_label else {}
+    @property
+    def reads_before_done(self) -> bool:
+        """Yes: the shared label goes with the last installation."""
+        return True
+
+    def kept_labels(self, step: Step) -> Changes:
+        """The shared one if another installation needs it: the Jobs of 4.0.0 take it off."""
+        lost = step.keeps_label and not self._is_token_free
+        return {names.RUNTIME_LABEL: "true"} if lost else {}
+
+    @property
+    def _is_token_free(self) -> bool:
+        return is_token_free(self.request.job)
 
     @property
     def _key(self) -> str:

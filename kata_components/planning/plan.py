@@ -13,6 +13,7 @@ from kata_components.kubernetes.nodes import Node
 from kata_components.planning import waves
 from kata_components.planning.node_jobs import JobState, NodeJob
 from kata_components.planning.node_state import NodeState
+from kata_components.planning.service import service_of
 from kata_components.planning.step import Action, Barrier, Step, step_of
 from kata_components.planning.verdict import Rules, verdict
 from kata_components.settings.wave_sizes import CANARY
@@ -96,6 +97,7 @@ def plan(
             namespace=rules.namespace,
             digests=rules.digests,
             demands=rules.demands,
+            token_free=rules.token_free,
             has_neighbour=node.metadata.name in shared,
         )
         for node in waves.interleaved(nodes)
@@ -197,6 +199,12 @@ def _step(state: NodeState, rules: Rules, *, is_busy: bool) -> Step:
     elif found.action.pending and is_busy:
         reason += "; waits for another installation's Job that is running there"
     step = step_of(state.node, found.action, reason, state.job)
+    follows = rules.token_free and found.action is Action.RESUME
     return replace(
-        step, barrier=found.barrier, failed_before=state.has_failed, failed_at=state.failed_at
+        step,
+        barrier=found.barrier,
+        failed_before=state.has_failed,
+        failed_at=state.failed_at,
+        undone=state.is_undone,
+        service=service_of(state.node, rules.demands) if follows else None,
     )

@@ -95,5 +95,6 @@ class InstallRequest:
             tolerations=self.job["spec"]["template"]["spec"].get("tolerations", ())
             if is_token_free(self.job)
             else None,
+            token_free=is_token_free(self.job),
         )
         return replace(rules, bound=self.approval.bound) if self.approval else rules

@@ -6,6 +6,8 @@ from typing import Self
 
 from kata_components.kubernetes.nodes import Node
 from kata_components.planning.node_jobs import NodeJob
+from kata_components.planning.node_mark import Machine
+from kata_components.planning.service import Service
 
 
 class Action(StrEnum):
@@ -55,6 +57,8 @@ class Barrier(Enum):
     """An installation with the same suffix in another namespace has marked it."""
     MARKED_NEWER = auto()
     """A newer checkout has marked it."""
+    UNREPORTED = auto()
+    """It has not reported yet what its Job is told of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +88,16 @@ class Step:
     """Whether it was Ready when it was planned."""
     keeps_label: bool = False
     """Whether a cleanup must leave the label that all installations share, for another one."""
+
+    undone: bool = False
+    """Whether a cleanup was begun on it since it was installed."""
+    service: Service | None = None
+    """How far a node is that is resumed behind a token-free Job."""
+
+    @property
+    def machine(self) -> Machine:
+        """The machine that was planned for."""
+        return Machine(self.node_uid, self.machine_id)
 
     @property
     def needs_job(self) -> bool:

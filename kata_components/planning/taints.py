@@ -4,7 +4,7 @@ The dispatcher pins a Job to its node, bypassing the scheduler, and evaluates ta
 the pods of a DaemonSet (contract 5.2, D8, D9).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from kata_components.kubernetes.nodes import Node, Taint
@@ -20,7 +20,7 @@ def blocking(node: Node, tolerations: Sequence[Toleration]) -> str:
     """Return the first taint that keeps a Job off the node, as `kubectl taint` writes it, or ""."""
     return next(
         (
-            _text(taint)
+            written(taint)
             for taint in node.taints
             if _blocks(taint, (*tolerations, *IMPLIED_TOLERATIONS))
         ),
@@ -35,9 +35,30 @@ def evicting(node: Node, tolerations: Sequence[Toleration]) -> str:
     """
     ending = (taint for taint in node.taints if taint.effect == "NoExecute")
     return next(
-        (_text(taint) for taint in ending if _blocks(taint, (*tolerations, *IMPLIED_TOLERATIONS))),
+        (
+            written(taint)
+            for taint in ending
+            if _blocks(taint, (*tolerations, *IMPLIED_TOLERATIONS))
+        ),
         "",
     )
+
+
+def startup_taints(node: Node, matchers: Collection[str]) -> list[Taint]:
+    """Return the taints of a node that are lifted once it serves (contract D48).
+
+    A matcher is `key`, whatever the effect, or `key:effect`.
+    """
+    return [
+        taint
+        for taint in node.taints
+        if not {taint.key, f"{taint.key}:{taint.effect}"}.isdisjoint(matchers)
+    ]
+
+
+def written(taint: Taint) -> str:
+    """Return a taint as `kubectl taint` writes it."""
+    return f"{taint.key}{f'={taint.value}' if taint.value else ''}:{taint.effect}"
 
 
 def _blocks(taint: Taint, tolerations: Sequence[Toleration]) -> bool:
@@ -56,7 +77,3 @@ def _tolerates(toleration: Toleration, taint: Taint) -> bool:
     return toleration.get("operator") == "Exists" or (toleration.get("value") or "") == (
         taint.value or ""
     )
-
-
-def _text(taint: Taint) -> str:
-    return f"{taint.key}{f'={taint.value}' if taint.value else ''}:{taint.effect}"

@@ -8,10 +8,10 @@ from kata_components import names
 from kata_components.kubernetes.nodes import Node
 from kata_components.planning import demands, host_digest
 from kata_components.planning.demands import Demands
-from kata_components.planning.node_jobs import JobState
+from kata_components.planning.node_jobs import JobState, unreported
 from kata_components.planning.node_state import NodeState
 from kata_components.planning.step import Action, Barrier, Step
-from kata_components.planning.taints import Toleration, blocking
+from kata_components.planning.taints import Toleration, blocking, startup_taints, written
 from kata_components.settings.wave_sizes import Size
 
 
@@ -40,6 +40,8 @@ class Rules:
     installed_until: str = "9999"
     """Nodes created up to then may have Kata from something else if they do not report what their
     container runtime serves (RFC 3339, UTC; empty: none)."""
+    token_free: bool = False
+    """Whether the per-node Jobs leave labels and taints of their node to whoever paces."""
     bound: Callable[[Step], Step] = _unbound
     """Restricts a step to what was approved, before waves and canaries are chosen."""
 
@@ -63,7 +65,7 @@ def verdict(state: NodeState, rules: Rules) -> Verdict:
     return (
         _not_ours(state)
         or _done(state, rules)
-        or _barred(state, rules)
+        or barred(state.node, rules)
         or _of_cleanup(state)
         or _of_job(state)
         or _unserved(state, rules)
@@ -88,24 +90,31 @@ def _done(state: NodeState, rules: Rules) -> Verdict | None:
         if _is_mistaken(state, rules):
             return None
         missing = rules.demands.missing_labels(state.node)
+        installed, serves = f"installed {state.mark.time}", rules.demands.is_served_by(state.node)
+        if missing and serves is not False:
+            return Verdict(Action.RELABEL, f"{installed}, but {_untrue(missing)}")
         if not missing:
-            return Verdict(Action.UP_TO_DATE, f"installed {state.mark.time}")
-        if rules.demands.is_served_by(state.node) is not False:
-            return Verdict(Action.RELABEL, f"installed {state.mark.time}, but {_untrue(missing)}")
+            left = startup_taints(state.node, rules.demands.startup_taints)
+            if left and serves is not False:
+                still = f"{installed}, but the startup taint {written(left[0])} is still there"
+                return Verdict(Action.RELABEL, still)
+            return Verdict(Action.UP_TO_DATE, installed)
     if state.is_installed:
         return Verdict(Action.RESUME, "its Job succeeded, but the mark is missing")
     return None
 
 
-def _barred(state: NodeState, rules: Rules) -> Verdict | None:
+def barred(node: Node, rules: Rules) -> Verdict | None:
     """Decide on a node on which no Job can run now."""
-    if unfit := rules.demands.unfit(state.node):
+    if unfit := rules.demands.unfit(node):
         return Verdict(Action.SKIPPED, unfit, Barrier.UNFIT)
-    if distribution := rules.demands.other_distribution(state.node):
+    if distribution := rules.demands.other_distribution(node):
         return Verdict(Action.SKIPPED, f"is a node of {distribution}", Barrier.OTHER_DISTRIBUTION)
-    if not state.node.ready and rules.not_ready == "skip":
-        return Verdict(Action.SKIPPED, state.node.not_ready, Barrier.NOT_READY)
-    if rules.tolerations is not None and (taint := blocking(state.node, rules.tolerations)):
+    if not node.ready and rules.not_ready == "skip":
+        return Verdict(Action.SKIPPED, node.not_ready, Barrier.NOT_READY)
+    if rules.token_free and (missing := unreported(node)):
+        return Verdict(Action.SKIPPED, missing, Barrier.UNREPORTED)
+    if rules.tolerations is not None and (taint := blocking(node, rules.tolerations)):
         return Verdict(
             Action.SKIPPED, f"its Job does not tolerate the taint {taint}", Barrier.TAINT
         )

@@ -13,6 +13,7 @@ from kata_components.planning.node_work import CleanupWork, InstallWork
 from kata_components.planning.plan import Plan
 from kata_components.planning.requests import CleanupRequest, InstallRequest
 from kata_components.planning.selection import Selection
+from kata_components.planning.service import Service
 from kata_components.planning.step import Action, Barrier, Step
 from kata_components.runners.dispatcher import Dispatcher
 from kata_components.runners.dispatching import Dispatching, settled
@@ -49,8 +50,10 @@ class ClusterRunner:
         if batches:
             summary = dispatcher_args.summary(batches, len(planned.pending))
             run.reporter.message(summary.strip())
-        stale = [step for step in planned.pending if step.needs_job and step.stale_job]
-        await dispatching.leave_traces(stale, work.superseded_annotations)
+        # Without a trace of it, an install would not be told from the cleanup before.
+        needed = [step for step in planned.pending if step.needs_job]
+        again = [step for step in needed if step.stale_job or step.undone]
+        await dispatching.leave_traces(again, work.superseded)
         seen = await (dispatching.work_off(batches) if batches else dispatching.dispatcher.listed())
         after = await replan()
         ready = [step for step in after.pending if _only_needs_its_mark(step, after)]
@@ -60,7 +63,7 @@ class ClusterRunner:
         # not in the new plan.
         behind = {step.node for step in after.steps} - up_to_date - {step.node for step in ready}
         left = [step for step in planned.pending if step.node in behind]
-        await dispatching.note_failures(left, seen, work.failed_annotations)
+        await dispatching.note_failures(left, seen, work.failed)
         failures = [*recorded.failures, *await dispatching.failures(left, seen)]
         await remove_finished_jobs(run, after, recorded.done)
         pending = {step.node for step in planned.pending}
@@ -89,14 +92,11 @@ class ClusterRunner:
             [step.node for step in todo], await _match_nodes(run.api, own)
         )
         stale = [step for step in todo if step.stale_job]
-        await dispatching.leave_traces(stale, work.superseded_annotations)
+        await dispatching.leave_traces(stale, work.superseded)
         seen = await dispatching.work_off(batches) if batches else seen
-        labelled = (
-            await dispatching.labelled() if dispatcher_args.releases_labels(job) else frozenset()
-        )
-        done, left = settled(planned.pending, seen, "cleanup", planned.digest, unfinished=labelled)
+        done, left = settled(planned.pending, seen, "cleanup", planned.digest)
         recorded = await record(run.api, run.lease, done, work)
-        await dispatching.note_failures(left, seen, work.failed_annotations)
+        await dispatching.note_failures(left, seen, work.failed)
         failures = [*recorded.failures, *await dispatching.failures(left, seen)]
         return Cleaned(nodes=recorded.done, failures=failures, skipped=[])
 
@@ -149,8 +149,10 @@ async def _match_nodes(api: KubeApi, candidates: Iterable[Selectors]) -> dict[Se
 def _only_needs_its_mark(step: Step, planned: Plan) -> bool:
     """Return whether nothing has to run on a node any more.
 
-    One whose Job still runs is resumed as well.
+    One whose Job still runs is resumed as well, and one that does not serve behind its Job.
     """
+    if step.service in {Service.NOT_READY, Service.NOT_SERVED}:
+        return False
     return step.action.writes_only or (
         step.action is Action.RESUME and step.node in planned.installs
     )

@@ -5,6 +5,7 @@ from typing import Final
 
 from kata_components import names
 from kata_components.errors import ApiError
+from kata_components.kubernetes.nodes import NodeInfo
 from kata_components.pacing.commands import CommandStatus, CreateJob, Result
 from kata_components.planning import node_jobs
 from kata_components.planning.node_work import NodeWork
@@ -33,6 +34,8 @@ class Creator:
         self._work = work
         self._traces = traces
         self._unsure: set[CreateJob] = set()
+        self._infos: dict[str, NodeInfo] = {}
+        """What the nodes report whose Jobs are being created."""
         self._suspects: set[str] | None = None
         """The Jobs of all kinds of which a pod worked when the first was to be made, and may do so
         still."""
@@ -52,7 +55,7 @@ class Creator:
             return instead
         if not self._lease.fresh:
             return Result(code=CommandStatus.UNKNOWN)
-        manifest = self._work.stamp.job(command.step)
+        manifest = self._work.stamp.job(command.step, self._infos[command.step.node])
         self._unsure.add(command)
         try:
             job = await self._api.create_job(self._work.request.namespace, manifest)
@@ -61,6 +64,7 @@ class Creator:
                 self._unsure.discard(command)
             raise
         self._unsure.discard(command)
+        del self._infos[command.step.node]
         return Result(code=CommandStatus.DONE, uid=job.metadata.uid)
 
     async def _instead(self, command: CreateJob) -> Result | None:
@@ -89,6 +93,7 @@ class Creator:
             return Result(code=CommandStatus.SKIPPED, text=objection)
         if not self._lease.fresh:
             return Result(code=CommandStatus.UNKNOWN)
+        self._infos[step.node] = node.info
         waits = await self._traces.before_job(step, node)
         return Result(code=waits) if waits else None
 

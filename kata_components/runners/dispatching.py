@@ -6,12 +6,12 @@ node, even if this run did not watch them.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence, Set
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from kata_components import names, wording
+from kata_components import wording
 from kata_components.errors import ApiError, ClusterError
 from kata_components.kubernetes.api import CALLS_AT_ONCE
 from kata_components.kubernetes.concurrency import run_bounded
@@ -20,8 +20,9 @@ from kata_components.pacing.holdup import Holdup
 from kata_components.pacing.progress import Failure, progress
 from kata_components.planning import dispatcher_args
 from kata_components.planning.dispatcher_args import Batch
+from kata_components.planning.node_change import NodeChange
 from kata_components.planning.node_jobs import JobKind, JobState, NodeJob
-from kata_components.planning.node_work import Changes, NodeWork
+from kata_components.planning.node_work import NodeWork
 from kata_components.planning.step import Step
 from kata_components.runners.clock import timestamp
 from kata_components.runners.diagnosis import diagnose, explain
@@ -68,7 +69,7 @@ class Dispatching:
             return await self.dispatcher.settle(self.kind, self.digest)
 
     async def leave_traces(
-        self, steps: Sequence[Step], traces: Callable[[Step, str], Changes]
+        self, steps: Sequence[Step], traces: Callable[[Step, str], NodeChange | None]
     ) -> None:
         """Mark nodes of which otherwise only a finished Job tells: Jobs may be removed."""
 
@@ -80,7 +81,7 @@ class Dispatching:
         await run_bounded(CALLS_AT_ONCE, map(leave, steps))
 
     async def note_failures(
-        self, steps: Sequence[Step], seen: DispatchedJobs, notes: Callable[[Step, str], Changes]
+        self, steps: Sequence[Step], seen: DispatchedJobs, notes: Callable[[Step, str], NodeChange]
     ) -> None:
         """Write on nodes that their Jobs have failed.
 
@@ -118,11 +119,6 @@ class Dispatching:
         """
         words = await self._own_words(seen)
         return f"every Job has succeeded, but look at the nodes{words}" if words else ""
-
-    async def labelled(self) -> set[str]:
-        """Return the nodes that carry the dispatcher's own label of this installation."""
-        nodes = await self.run.api.list_node_metadata(names.instance_label(self.run.suffix))
-        return {node.metadata.name for node in nodes}
 
     async def work_off(self, runs: Sequence[Batch]) -> DispatchedJobs:
         """Run the dispatcher for each batch; return the Jobs there are at the end."""
@@ -201,16 +197,11 @@ class Dispatching:
 
 
 def settled(
-    steps: Sequence[Step],
-    seen: DispatchedJobs,
-    kind: JobKind,
-    digest: str,
-    unfinished: Set[str] = frozenset(),
+    steps: Sequence[Step], seen: DispatchedJobs, kind: JobKind, digest: str
 ) -> tuple[list[Step], list[Step]]:
     """Split steps into those whose Job of the digest has succeeded, and the others.
 
-    A stale Job does not count, nor does one of an `unfinished` node, where something should have
-    followed it and has not.
+    A stale Job does not count.
     """
     known = seen.by_node(kind)
     done: list[Step] = []
@@ -221,5 +212,5 @@ def settled(
             job is not None and job.uid != step.stale_job and step.is_served_by(job, kind, digest)
         )
         succeeded = served and job is not None and job.state is JobState.SUCCEEDED
-        (done if succeeded and step.node not in unfinished else left).append(step)
+        (done if succeeded else left).append(step)
     return done, left

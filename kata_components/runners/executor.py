@@ -33,11 +33,10 @@ from kata_components.pacing.pacer import Pacer
 from kata_components.planning import node_jobs
 from kata_components.planning.node_jobs import NodeJob
 from kata_components.planning.node_work import NodeWork
-from kata_components.runners.clock import timestamp
 from kata_components.runners.creating import Creator
 from kata_components.runners.diagnosis import diagnose, name_taken
 from kata_components.runners.lookout import Lookout
-from kata_components.runners.marking import is_still_there
+from kata_components.runners.marking import done_change, is_still_there, patch
 from kata_components.runners.progress import every
 from kata_components.runners.run import Run
 from kata_components.runners.standstill import Standstill
@@ -227,12 +226,7 @@ class Executor:
             case DeleteJob():
                 await self._api.delete_job(self._namespace, command.job.name, command.job.uid)
             case WriteMark():
-                await self._api.patch_node(
-                    step.node,
-                    step.node_uid,
-                    annotations=work.done_annotations(step, timestamp()),
-                    labels=work.done_labels(step),
-                )
+                await patch(self._api, step, done_change(work, step))
             case Diagnose() if not await self._traces.of_failure(step):
                 return Result(code=CommandStatus.UNKNOWN)
             case Diagnose():

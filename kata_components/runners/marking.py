@@ -4,7 +4,7 @@ This module is given nothing of a cluster but its nodes, so it can neither creat
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,14 +12,19 @@ from kata_components.errors import ApiError, ClusterError, UnreachableError
 from kata_components.kubernetes.api import CALLS_AT_ONCE, NodeApi
 from kata_components.kubernetes.backoff import Attempts, retry_after_seconds
 from kata_components.kubernetes.concurrency import run_bounded
+from kata_components.kubernetes.objects import Metadata
 from kata_components.kubernetes.retry import RetryWindow
 from kata_components.pacing.progress import Failure
-from kata_components.planning.node_work import Changes, NodeWork
+from kata_components.planning.node_change import NodeChange
+from kata_components.planning.node_work import NodeWork
 from kata_components.planning.step import Step
 from kata_components.runners.clock import timestamp
 from kata_components.runners.lease import HeldLease
 
 _CALL_SECONDS: Final = 10.0
+
+Judged = Callable[[Metadata], NodeChange]
+"""A change that depends on what is on the node."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,8 +54,7 @@ async def record(
 
     async def mark(step: Step) -> None:
         try:
-            annotations = work.done_annotations(step, timestamp())
-            if await written(api, lease, step, annotations, work.done_labels(step)):
+            if await written(api, lease, step, done_change(work, step)):
                 done.append(step.node)
         except ApiError as error:
             if error.unauthenticated:
@@ -61,10 +65,34 @@ async def record(
     return Recorded(done=done, failures=failures)
 
 
-async def written(
-    api: NodeApi, lease: HeldLease, step: Step, annotations: Changes, labels: Changes | None = None
-) -> bool:
-    """Write annotations and labels on the step's machine; return False if it is gone or replaced.
+def done_change(work: NodeWork, step: Step) -> NodeChange | Judged:
+    """Return what is written once the work on a node is done."""
+    if work.reads_before_done:
+        return lambda seen: work.done(step, seen, timestamp())
+    return work.done(step, None, timestamp())
+
+
+async def patch(api: NodeApi, step: Step, change: NodeChange | Judged) -> None:
+    """Write a change to the step's machine; a judged one only to the version it was made for.
+
+    Raises:
+        ClusterError: it was not written.
+    """
+    version = ""
+    if not isinstance(change, NodeChange):
+        seen = (await api.get_node(step.node)).metadata
+        change, version = change(seen), seen.resource_version
+    await api.patch_node(
+        step.node,
+        step.node_uid,
+        annotations=change.annotations,
+        labels=change.labels,
+        resource_version=version,
+    )
+
+
+async def written(api: NodeApi, lease: HeldLease, step: Step, change: NodeChange | Judged) -> bool:
+    """Write a change to the step's machine; return False if that is gone or replaced.
 
     The Lease is fresh for every attempt, so what keeps failing is not an outage.
 
@@ -74,7 +102,7 @@ async def written(
     attempts, window = Attempts(), RetryWindow()
     while True:
         try:
-            await lease.when_fresh(_patched(api, lease, step, annotations, labels))
+            await lease.when_fresh(_patched(api, lease, step, change))
         except ClusterError as error:
             refusal = error if isinstance(error, ApiError) else None
             if refusal and refusal.not_found:
@@ -103,13 +131,11 @@ async def is_still_there(api: NodeApi, step: Step) -> bool:
     return node.metadata.uid == step.node_uid
 
 
-async def _patched(
-    api: NodeApi, lease: HeldLease, step: Step, annotations: Changes, labels: Changes | None
-) -> None:
+async def _patched(api: NodeApi, lease: HeldLease, step: Step, change: NodeChange | Judged) -> None:
     try:
         # What writes must land while the Lease is surely ours.
         async with asyncio.timeout(max(0.0, min(_CALL_SECONDS, lease.remaining))):
-            await api.patch_node(step.node, step.node_uid, annotations=annotations, labels=labels)
+            await patch(api, step, change)
     except TimeoutError:
         lease.unanswered()
         raise UnreachableError(f"no answer to the PATCH of node {step.node}") from None

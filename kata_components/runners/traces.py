@@ -4,7 +4,8 @@ from kata_components.errors import ApiError
 from kata_components.kubernetes.api import NodeApi
 from kata_components.kubernetes.nodes import Node
 from kata_components.pacing.commands import CommandStatus, status_of
-from kata_components.planning.node_work import Changes, NodeWork
+from kata_components.planning.node_change import NodeChange
+from kata_components.planning.node_work import NodeWork
 from kata_components.planning.step import Step
 from kata_components.runners.clock import timestamp
 from kata_components.runners.marking import is_still_there
@@ -25,7 +26,8 @@ class Traces:
         Raises:
             ClusterError: the trace could not be written.
         """
-        return await self._unwritten(step, self._work.begun_annotations(step, node, timestamp()))
+        change = self._work.begun(step, node.metadata, timestamp())
+        return await self._unwritten(step, change, node.metadata.resource_version)
 
     async def before_removal(self, step: Step) -> CommandStatus | None:
         """Leave a trace of a finished Job; return why that Job has to stay, None when it may go.
@@ -36,7 +38,7 @@ class Traces:
         Raises:
             ClusterError: the trace could not be written.
         """
-        return await self._unwritten(step, self._work.superseded_annotations(step, timestamp()))
+        return await self._unwritten(step, self._work.superseded(step, timestamp()))
 
     async def of_failure(self, step: Step) -> bool:
         """Leave a trace of a failed Job; return whether that is settled and need not be repeated.
@@ -49,7 +51,7 @@ class Traces:
         if step.node not in self._failed:
             try:
                 if (
-                    await self._unwritten(step, self._work.failed_annotations(step, timestamp()))
+                    await self._unwritten(step, self._work.failed(step, timestamp()))
                     is CommandStatus.UNKNOWN
                 ):
                     return False
@@ -59,10 +61,18 @@ class Traces:
             self._failed.add(step.node)
         return True
 
-    async def _unwritten(self, step: Step, traces: Changes) -> CommandStatus | None:
+    async def _unwritten(
+        self, step: Step, change: NodeChange | None, version: str = ""
+    ) -> CommandStatus | None:
         try:
-            if traces:
-                await self._api.patch_node(step.node, step.node_uid, annotations=traces)
+            if change:
+                await self._api.patch_node(
+                    step.node,
+                    step.node_uid,
+                    annotations=change.annotations,
+                    labels=change.labels,
+                    resource_version=version,
+                )
         except ApiError as error:
             if error.conflict:
                 return (

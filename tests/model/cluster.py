@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from kata_components import names
+from kata_components.runners import clock
 from tests.model import pods
 from tests.model.dispatcher import DispatcherModel, is_dispatcher
 from tests.model.history import Object, RefusedError
@@ -161,6 +162,7 @@ class Cluster(Nodes):
         self.admit_job(namespace, manifest)
         job = copy.deepcopy(manifest) | {"status": {}}
         job["metadata"] |= {"namespace": namespace, "uid": self._next_uid()}
+        job["metadata"].setdefault("creationTimestamp", f"{clock.time_of_day():%Y-%m-%dT%H:%M:%SZ}")
         inside.jobs[name] = job
         if is_dispatcher(job):
             self.dispatchers.append(job["spec"]["template"]["spec"]["containers"][0]["command"])

@@ -101,6 +101,10 @@ class Ordering:
             installations = list(self._installations(after))
         elif label.startswith(_LABEL_PREFIX):
             installations = [label.removeprefix(_LABEL_PREFIX)]
+            if _labels(before).get(names.RUNTIME_LABEL) == "true" and _is_adopted(
+                after, installations[0]
+            ):
+                return
         else:
             return
         objections = [self._objection(before, installation) for installation in installations]
@@ -150,9 +154,19 @@ def _is_labelled(node: Object) -> bool:
 
 def _is_marked(node: Object, installation: str) -> bool:
     """Return whether a mark says that this machine has it."""
+    mark = _mark(node, installation)
+    return bool(mark and mark.digest and mark.machine == _machine(node))
+
+
+def _is_adopted(node: Object, installation: str) -> bool:
+    """Return whether it was only marked as it was found, with something that serves."""
+    mark = _mark(node, installation)
+    return bool(mark and mark.adopted and mark.machine == _machine(node))
+
+
+def _mark(node: Object, installation: str) -> node_mark.Mark | None:
     key = names.mark_annotation("" if installation == "default" else installation)
-    mark = node_mark.parse(node["metadata"]["annotations"].get(key))
-    return bool(mark and mark.digest and (mark.node_uid, mark.machine_id) == _machine(node))
+    return node_mark.parse(node["metadata"]["annotations"].get(key))
 
 
 def _has_another(node: Object, installation: str) -> bool:

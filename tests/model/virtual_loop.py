@@ -3,7 +3,11 @@
 import asyncio
 import selectors
 from collections.abc import Coroutine
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
+from unittest import mock
+
+from kata_components.runners import clock
 
 T = TypeVar("T")
 
@@ -36,5 +40,20 @@ def now() -> float:
 
 def simulate(main: Coroutine[Any, Any, T]) -> T:
     """Run to the end in virtual time."""
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        return runner.run(main)
+    with (
+        mock.patch.object(clock, "time_of_day", _time_of_day),
+        asyncio.Runner(loop_factory=VirtualLoop) as runner,
+    ):
+        try:
+            return runner.run(main)
+        finally:
+            _Wall.hour += timedelta(seconds=1.0 + runner.get_loop().time())
+
+
+class _Wall:
+    hour = datetime.now(UTC)
+    """The time of day when the loop begins: what one has written is older for the next."""
+
+
+def _time_of_day() -> datetime:
+    return _Wall.hour + timedelta(seconds=now())

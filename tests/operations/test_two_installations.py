@@ -67,7 +67,8 @@ def test_cleaning_one_leaves_the_label_that_the_other_needs() -> None:
     on, told = both(4), Told()
     simulate(roll_out(FakeKubeApi(on), request()))
     simulate(roll_out(FakeKubeApi(on), of_b()))
-    del on.nodes["node-03"]["metadata"]["annotations"][names.mark_annotation("")]
+    alone = on.nodes["node-03"]["metadata"]
+    del alone["annotations"][names.mark_annotation("")], alone["labels"][names.instance_label("")]
     ending: UninstallRequest = replace(
         ENDING, suffix="b", installation=OTHER, cleanup=replace(CLEANUP, suffix="b", parallelism=4)
     )

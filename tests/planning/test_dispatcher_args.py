@@ -174,14 +174,6 @@ def test_of_two_time_limits_the_shorter_one_counts(own: int, timeout: int, limit
     )
 
 
-def test_the_command_line_shows_what_a_dispatcher_does_itself() -> None:
-    asked = [
-        dispatcher_args.releases_labels(cleanup_dispatcher_job(wanted))
-        for wanted in (settings(), of_4_1_0())
-    ]
-    assert asked == [False, True]
-
-
 def test_the_waits_of_a_dispatcher_add_up() -> None:
     waits = {"waitForNodesSeconds": 1, "nodeSettleSeconds": 20, "waitNodeReadySeconds": 300}
     assert dispatcher_args.waiting_seconds(install_dispatcher_job(of_4_1_0(job=waits))) == 321

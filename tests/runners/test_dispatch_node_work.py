@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from kata_components import names
-from kata_components.errors import RolloutFailedError
 from kata_components.operations.install import Installed
 from kata_components.settings.settings import Settings
 from tests.model.cluster import Cluster
 from tests.model.fake_api import FakeKubeApi
 from tests.model.installation import Told, cluster
+from tests.model.kubelet import NEVER, Kubelet
 from tests.model.virtual_loop import simulate
 from tests.runners.dispatching import (
     DISPATCHER,
@@ -92,14 +92,15 @@ def test_nodes_of_several_terms_are_told_by_as_many_selectors() -> None:
     assert selection_of(on) == [[f"--node-selector=kvm{own}", f"--node-selector=metal{own}"]]
 
 
-def test_node_that_is_not_ready_behind_its_job_has_failed_and_is_tried_again() -> None:
-    on = cluster(3, out_of_service={"node-01"})
+def test_node_that_is_not_ready_behind_its_job_has_failed_and_resumes_behind_it() -> None:
+    on = cluster(3)
+    on.set_kubelet("node-01", Kubelet(not_ready_seconds=NEVER))
 
     async def story() -> tuple[Installed, Installed]:
         first = await up(FakeKubeApi(on), settings())
         assert on.marked() == ["node-00", "node-02"]
         assert labels(on, "false") == {"node-01": LABELS}
-        on.out_of_service.clear()
+        on.set_ready("node-01", ready=True)
         on.starts.clear()
         return first, await up(FakeKubeApi(on), settings())
 
@@ -109,7 +110,8 @@ def test_node_that_is_not_ready_behind_its_job_has_failed_and_is_tried_again() -
         "node-01: its Job kata-deploy-install-node-01 succeeded, but its label is not set; the disp"
         in first.failure
     )
-    assert (second.outcome.installed, second.failure, on.starts) == (1, "", ["node-01"])
+    assert (second.outcome.installed, second.failure, on.starts) == (1, "", [])
+    assert labels(on) == dict.fromkeys(on.nodes, LABELS)
 
 
 def test_dispatcher_that_fails_though_all_jobs_succeed_is_reported_and_the_nodes_are_done() -> None:
@@ -164,17 +166,16 @@ def test_killed_run_is_followed_up_and_no_node_is_done_twice(seconds: float) -> 
     assert (len(on.marked()), on.jobs) == (7, {})
 
 
-def test_dispatcher_deleted_before_it_has_labelled_a_node_leaves_work_for_the_next_run() -> None:
+def test_nodes_that_a_deleted_dispatcher_has_not_labelled_are_labelled_with_their_mark() -> None:
     on = cluster(2)
 
     async def story() -> Installed:
         asyncio.get_running_loop().call_later(13.0, on.delete_job, DISPATCHER, None)
-        first = await up(FakeKubeApi(on), settings())
-        assert (first.outcome.failed, on.marked()) == (2, [])
         return await up(FakeKubeApi(on), settings())
 
     done = simulate(story())
-    assert (done.outcome.installed, done.failure) == (2, "")
+    assert (done.outcome.installed, done.failure, len(on.starts)) == (2, "", 2)
+    assert labels(on) == dict.fromkeys(on.nodes, LABELS)
 
 
 def test_fleet_of_the_version_before_is_upgraded() -> None:
@@ -207,21 +208,17 @@ def test_destroy_cleans_every_node_and_leaves_no_label() -> None:
     assert (on.marked(), on.jobs, on.leases) == ([], {}, {})
 
 
-def test_node_that_keeps_its_label_behind_its_cleanup_is_cleaned_again() -> None:
+def test_labels_that_the_dispatcher_does_not_take_off_go_with_the_mark() -> None:
     on = cluster(3)
 
     async def story() -> None:
         await up(FakeKubeApi(on), settings())
         on.out_of_service.add("node-01")
-        job = "kata-deploy-cleanup-node-01"
-        words = f"node-01: its Job {job} succeeded, but its label is still set; the disp"
-        with pytest.raises(RolloutFailedError, match=words):
-            await destroy(FakeKubeApi(on), settings())
-        assert on.marked() == ["node-01"]
-        on.out_of_service.clear()
+        on.starts.clear()
         await destroy(FakeKubeApi(on), settings())
 
     simulate(story())
+    assert sorted(on.starts) == sorted(on.nodes)
     assert labels(on) == labels(on, "false") == {}
     assert (on.marked(), on.jobs, on.leases) == ([], {}, {})
 

@@ -29,10 +29,10 @@ from kata_components.planning.node_work import NodeWork
 from kata_components.planning.plan import Plan, plan
 from kata_components.planning.step import Action, Step
 from kata_components.runners import lease, pulumi
-from kata_components.runners.clock import timestamp
 from kata_components.runners.creating import Creator
 from kata_components.runners.executor import Executor
 from kata_components.runners.lease import HeldLease
+from kata_components.runners.marking import done_change, patch
 from kata_components.runners.pulumi import PulumiRunner
 from kata_components.runners.run import Run
 from kata_components.runners.runner import Cleaned
@@ -102,8 +102,7 @@ def only_marked_nodes_are_cleaned() -> Patch:
 
 
 async def write_mark(run: Run, work: NodeWork, step: Step) -> None:
-    mark = work.done_annotations(step, timestamp())
-    await run.api.patch_node(step.node, step.node_uid, annotations=mark)
+    await patch(run.api, step, done_change(work, step))
 
 
 @bug()

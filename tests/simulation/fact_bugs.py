@@ -10,7 +10,7 @@ from kata_components.kubernetes.pods import Pod
 from kata_components.operations import install
 from kata_components.pacing.commands import CommandStatus, CreateJob, Result
 from kata_components.pacing.job_tracker import JobTracker
-from kata_components.planning import job_stamp, node_mark
+from kata_components.planning import job_stamp, node_labels
 from kata_components.planning.node_jobs import NodeJob
 from kata_components.planning.node_work import CleanupWork, InstallWork
 from kata_components.runners import executor
@@ -109,7 +109,7 @@ def what_gets_nowhere_is_tried_forever() -> Patch:
 
 @bug(second=0.9, destroys=0.0)
 def label_of_another_installation_is_taken() -> Patch:
-    return mock.patch.object(node_mark, "others_are_whole", return_value=False)
+    return mock.patch.object(node_labels, "is_shared", return_value=False)
 
 
 @bug(second=0.9, destroys=0.0)
