@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import pulumi
 
+from kata_components import names
 from kata_components.components import tokens
 from kata_components.components.ownership import this_stack
 from kata_components.manifests.builders import checksum, pod_basics
@@ -39,6 +40,7 @@ def preflight_inputs(name: str, settings: Settings) -> PreflightInputs:
     return PreflightInputs(
         **_guarded("Preflight", name, settings),
         contents=json.dumps(compared_objects(settings)) if adopts else None,
+        instance_label=_instance_label(settings),
         **(_pods(settings) if settings.deployment_mode == "daemonset" else {}),
     )
 
@@ -77,6 +79,14 @@ def rollout_inputs(name: str, settings: Settings) -> RolloutInputs:
         if cleans and dispatched
         else None,
     )
+
+
+def _instance_label(settings: Settings) -> str | None:
+    """Return the label of the installation if RuntimeClasses ask for it on nodes of job mode."""
+    asked = settings.traits.instance_label_in_runtime_classes
+    if settings.deployment_mode != "job" or not asked:
+        return None
+    return names.instance_label(settings.env.multi_install_suffix)
 
 
 def _demands(settings: Settings) -> Demands:

@@ -1,10 +1,12 @@
 """The `Preflight` resource: the guard rails, on which all other resources depend (docs/adr/0001).
 
-It represents nothing in the cluster and writes nothing. Its purpose is its check, which runs before
-any other resource is touched, even without a preview.
+It represents nothing in the cluster. Its purpose is its check, which runs before any other resource
+is touched, even without a preview. For the same reason, it writes the labels that nodes need before
+RuntimeClasses ask for them.
 `kata_components.providers.preflight.PreflightProvider` is stored in users' state.
 """
 
+import functools
 from typing import Any
 
 import pulumi
@@ -17,11 +19,18 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
+from kata_components.kubernetes.api import KubeApi
+from kata_components.operations import installation
+from kata_components.operations.prelabel import prelabel
+from kata_components.planning import ownership
+from kata_components.planning.ownership import Owner
+from kata_components.providers import session
 from kata_components.providers.cluster_provider import ClusterProvider
 from kata_components.providers.errors import provider_errors
 from kata_components.providers.preflight_check import check
 from kata_components.providers.preflight_inputs import PreflightInputs
 from kata_components.providers.properties import unknowns, without_provider
+from kata_components.providers.resource_log import ResourceLog
 
 
 class PreflightProvider(ClusterProvider):
@@ -39,7 +48,7 @@ class PreflightProvider(ClusterProvider):
         )
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
-        """Return whether anything changed that other resources read."""
+        """Return whether other resources read what changed, or nodes have to be labelled."""
         if unknowns(news):
             return DiffResult(changes=True)
         return DiffResult(
@@ -47,23 +56,41 @@ class PreflightProvider(ClusterProvider):
         )
 
     def create(self, props: dict[str, Any]) -> CreateResult:
-        """Store what was checked."""
-        with provider_errors("storing what was checked"):
+        """Label the nodes that need it, and store what was checked."""
+        with provider_errors("labelling nodes ahead of an upgrade"):
             inputs = PreflightInputs.of(props)
-            return CreateResult(inputs.resource_id("preflight"), inputs.lasting.props())
+            self._prelabel(inputs)
+            return CreateResult(inputs.resource_id("preflight"), inputs.kept.props())
 
     def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
-        """Store what was checked."""
-        with provider_errors("storing what was checked"):
-            return UpdateResult(PreflightInputs.of(news).lasting.props())
+        """Label the nodes that need it, and store what was checked."""
+        with provider_errors("labelling nodes ahead of an upgrade"):
+            inputs = PreflightInputs.of(news)
+            self._prelabel(inputs)
+            return UpdateResult(inputs.kept.props())
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """Return what is known: there is nothing in the cluster to read."""
         known = without_provider(props)
         return ReadResult(id_, known, known)
 
+    def _prelabel(self, inputs: PreflightInputs) -> None:
+        if inputs.nodes_to_label:
+            work = functools.partial(_prelabel, inputs=inputs)
+            session.run(self.cluster, work, left=session.LABELLED)
+
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
         """Do nothing: there is nothing in the cluster to delete."""
+
+
+async def _prelabel(api: KubeApi, inputs: PreflightInputs) -> None:
+    if inputs.prelabel is None:
+        return
+    lease = await installation.find_lease(api, inputs.namespace, inputs.lease_name)
+    former = lease and ownership.stack_of(lease.metadata) == inputs.former_stack
+    # If the stack was renamed, `Installation` gives the Lease the new name later in this run.
+    stack = (former and inputs.former_stack) or inputs.stack
+    await prelabel(api, inputs.prelabel, Owner(None, stack), ResourceLog(inputs.urn))
 
 
 class Preflight(Resource, module="kata", name="Preflight"):

@@ -8,16 +8,19 @@ import json
 from msgspec import structs
 
 from kata_components.kubernetes.api import KubeApi
-from kata_components.operations import adoption, fleet, installation
+from kata_components.operations import adoption, fleet, installation, prelabel
 from kata_components.operations.adoption import AdoptionCheck
 from kata_components.operations.other_installers import elsewhere
 from kata_components.planning import architectures, guardrails, ownership
 from kata_components.planning.guardrails import Refusal
+from kata_components.planning.prelabel import without_lease
 from kata_components.planning.selection import Selection
 from kata_components.planning.taints import blocking
 from kata_components.providers import engine
 from kata_components.providers.guard_check import check_guards, other_stack
 from kata_components.providers.preflight_inputs import PreflightInputs
+from kata_components.providers.rights import missing_rights, prelabel_rights
+from kata_components.wording import nodes
 
 
 async def check(
@@ -34,12 +37,21 @@ async def check(
     found = AdoptionCheck() if guards.unconfirmed() else await _existing(api, known, wanted)
     if refusals := guards.unconfirmed(*found.refusals):
         return wanted, guards.texts(refusals)
+    to_label, refusals = await _prelabels(api, known, wanted)
+    if refusals:
+        return wanted, guards.texts(refusals)
     for text in found.announcements:
         engine.warning(text, wanted.urn)
     uid = guards.cluster_uid
     former = next(iter(found.stacks - {wanted.stack}), None)
     passed = wanted.to_pass(uid)
-    return structs.replace(wanted, cluster_uid=uid, former_stack=former, passed=passed), []
+    return structs.replace(
+        wanted,
+        cluster_uid=uid,
+        former_stack=former,
+        passed=passed,
+        nodes_to_label=to_label or None,
+    ), []
 
 
 async def _existing(
@@ -69,6 +81,30 @@ async def _existing(
     refusals = [unknown, *found.refusals, *await _unfit(api, before, wanted)]
     stacks_found = found.stacks | ({owner} if owner else set())
     return AdoptionCheck([*filter(None, refusals)], announcements, stacks_found)
+
+
+async def _prelabels(
+    api: KubeApi, before: PreflightInputs | None, wanted: PreflightInputs
+) -> tuple[int, list[Refusal]]:
+    """Return how many nodes need the label of the installation ahead of an upgrade; announce it."""
+    request = wanted.prelabel
+    if request is None:
+        return 0, []
+    found = len(await prelabel.find(api, request))
+    if not found:
+        return 0, []
+    lease = await installation.find_lease(api, wanted.namespace, wanted.lease_name)
+    if lease is None:
+        if before is None:
+            return 0, []  # Without a state and a Lease, this is a first install.
+        where = f"{wanted.namespace}/{wanted.lease_name}"
+        return 0, [without_lease(found, where, request.label, before.kata_version)]
+    rights = prelabel_rights(wanted.lease_name)
+    missing = await missing_rights(api, wanted.namespace, rights)
+    if not missing:
+        text = f"{nodes(found)} {'gets' if found == 1 else 'get'} the label {request.label}"
+        engine.info(f"{text} before RuntimeClasses ask for it", wanted.urn)
+    return found, [*map(Refusal, missing)]
 
 
 async def _unfit(

@@ -7,6 +7,7 @@ from msgspec import structs
 
 from kata_components.operations.adoption import AdoptionRequest
 from kata_components.operations.objects_there import ObjectName
+from kata_components.planning.prelabel import PrelabelRequest
 from kata_components.providers.common_inputs import GuardedInputs, Passed
 
 
@@ -23,6 +24,10 @@ class PreflightInputs(GuardedInputs, frozen=True, kw_only=True):
     """With `architectures`: the nodes that get a pod."""
     tolerations: str | None = None
     """With `architectures`: the tolerations of the pods, as JSON."""
+    instance_label: str | None = None
+    """The label of this installation, if its RuntimeClasses ask for it; job mode only."""
+    nodes_to_label: int | None = None
+    """How many nodes get that label before RuntimeClasses ask for it; added by check."""
     former_stack: str | None = None
     """The name this stack had before it was renamed; added by check."""
     passed: Passed | None = None
@@ -39,7 +44,25 @@ class PreflightInputs(GuardedInputs, frozen=True, kw_only=True):
             architectures=None,
             selectors=None,
             tolerations=None,
+            instance_label=None,
             former_stack=None,
+        )
+
+    @property
+    def kept(self) -> Self:
+        """What the state keeps: nodes are labelled by then, so diff must find more again."""
+        return structs.replace(self.lasting, nodes_to_label=None)
+
+    @property
+    def prelabel(self) -> PrelabelRequest | None:
+        """Which nodes get the label of this installation ahead of an upgrade."""
+        if self.instance_label is None:
+            return None
+        return PrelabelRequest(
+            namespace=self.namespace,
+            suffix=self.suffix,
+            kata_version=self.kata_version,
+            label=self.instance_label,
         )
 
     def stacks(self, before: "PreflightInputs | None") -> frozenset[str]:

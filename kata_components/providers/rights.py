@@ -49,6 +49,14 @@ def rollout_rights(lease: str) -> list[Right]:
     ]
 
 
+def prelabel_rights(lease: str) -> list[Right]:
+    """Return what labelling nodes ahead of an upgrade needs beyond what finding them has used."""
+    return [
+        Right("patch", "", "nodes", namespaced=False),
+        Right("update", "coordination.k8s.io", "leases", namespaced=True, name=lease),
+    ]
+
+
 HOW_TO_GRANT: Final = (
     "A cluster administrator can grant exactly what is needed: put user or group, namespace and "
     "suffix into docs/operator-rbac.yaml (with rollout.runsIn: cluster also into "

@@ -20,6 +20,7 @@ LIFELINE_SECONDS: Final = 2.0
 _HTTP_FORBIDDEN: Final = 403
 PACED: Final = "Running Jobs continue; no new Job is started"
 DISPATCHED: Final = "The dispatcher in the cluster continues on its own"
+LABELLED: Final = "Nodes that were labelled keep their label; nothing else was changed"
 _READING: Final = "Nothing was started"
 _CANCELLED: Final = "cancelled"
 _ENGINE_GONE: Final = "the Pulumi engine is gone"

@@ -15,7 +15,7 @@ from kata_components.components.daemon_set_installer import (
     DaemonSetInstallerArgs,
 )
 from kata_components.components.dispatcher_hook import DispatcherHook
-from kata_components.components.inputs import installation_inputs, rollout_inputs
+from kata_components.components.inputs import installation_inputs, preflight_inputs, rollout_inputs
 from kata_components.components.job_templates import JobTemplates
 from kata_components.components.manifest_component import ManifestComponent
 from kata_components.components.monitor import Monitor
@@ -218,6 +218,24 @@ def test_what_jobs_without_a_token_leave_to_the_runner_is_demanded_of_nodes(
     )
     demands = rollout_inputs("rollout", args).demands
     assert (demands.labels, demands.startup_taints, demands.ready_seconds) == demanded
+
+
+@pytest.mark.parametrize(
+    ("version", "mode", "label"),
+    [
+        ("4.0.0", "job", None),
+        ("4.1.0", "job", instance_label("b")),
+        ("4.1.0", "daemonset", None),
+    ],
+)
+def test_label_that_nodes_need_ahead_of_an_upgrade_is_that_of_job_mode(
+    version: str, mode: str, label: str | None, recorder: Recorder
+) -> None:
+    del recorder
+    rollout = {"runsIn": "cluster"} if mode == "job" else {}
+    env = {"multiInstallSuffix": "b"}
+    args = settings(mode, kataVersion=version, env=env, rollout=rollout)
+    assert preflight_inputs("preflight", args).instance_label == label
 
 
 @pytest.mark.parametrize(("version", "heeded"), [("4.0.0", False), ("4.1.0", True)])

@@ -48,6 +48,8 @@ class ApiServer:
         self.cluster = cluster
         self.denied: set[str] = set()
         """The rights that nobody has, each as `verb resource`."""
+        self.locked_nodes: set[str] = set()
+        """The nodes that admission lets nobody change."""
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._server = _Server(self._script)
@@ -168,6 +170,8 @@ class ApiServer:
         return Watching(events=self.cluster.follow_nodes(request.query.get("resourceVersion", "")))
 
     def _patch_node(self, request: ReceivedRequest, name: str) -> dict[str, Any]:
+        if name in self.locked_nodes:
+            raise RefusedError(403, "Forbidden", f"admission denies changes of {name}")
         metadata = request.json["metadata"]
         return self.cluster.patch_node(
             name,
