@@ -30,6 +30,15 @@ BASED_ON_NOTHING = "odd-base"
 """A custom runtime whose base is not a shim, which is refused here: compared without it."""
 UNTOLERATED = Case("4.1.0", "job-pod-metadata")
 """With startup taints that the Jobs do not tolerate: refused here, as nodes would never get one."""
+OF_A_DISPATCHER = [
+    "ServiceAccount",
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "Role",
+    "RoleBinding",
+    "Job",
+    "Job",
+]
 CASES = {"4.0.0": 44, "4.1.0": 45}
 
 
@@ -71,6 +80,19 @@ def test_all_cases_are_compared() -> None:
     assert {
         version: sum(case.version == version for case in chart.cases()) for version in CASES
     } == CASES
+
+
+@pytest.mark.parametrize("case", chart.cases(), ids=str)
+def test_without_a_dispatcher_only_its_objects_are_missing(case: Case) -> None:
+    less = [*IGNORED_BY_THE_CHART.get(case, ()), f"customRuntimes.runtimes.{BASED_ON_NOTHING}"]
+    dispatched = case.settings(less=less)
+    rollout = dispatched.rollout.model_copy(update={"runs_in": "pulumi"})
+    ours = all_objects(dispatched.model_copy(update={"rollout": rollout}))
+    theirs = all_objects(dispatched)
+    missing = [manifest for manifest in theirs if manifest not in ours]
+    assert [manifest for manifest in theirs if manifest in ours] == ours
+    assert [manifest["kind"] for manifest in missing] == OF_A_DISPATCHER * case.job_mode
+    assert all("dispatcher" in manifest["metadata"]["name"] for manifest in missing)
 
 
 @pytest.mark.parametrize("case", chart.cases(), ids=str)
