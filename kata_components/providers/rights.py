@@ -28,14 +28,15 @@ class Right(NamedTuple):
         return f"{self.verb} {resource}/{self.name}" if self.name else f"{self.verb} {resource}"
 
 
-def rollout_rights(lease: str) -> list[Right]:
+def rollout_rights(lease: str, *, watches_nodes: bool = False) -> list[Right]:
     """Return what a rollout and the cleanup after it need beyond what planning has just used.
 
     Planning lists nodes and Jobs, and gets the installation's Lease, whose name is `lease`.
     """
     leases = "coordination.k8s.io"
+    on_nodes = ("get", "watch", "patch") if watches_nodes else ("get", "patch")
     return [
-        *(Right(verb, "", "nodes", namespaced=False) for verb in ("get", "patch")),
+        *(Right(verb, "", "nodes", namespaced=False) for verb in on_nodes),
         *(
             Right(verb, "batch", "jobs", namespaced=True)
             for verb in ("create", "watch", "delete", "deletecollection")

@@ -13,6 +13,7 @@ from kata_components.operations import installation, rehearsal, report
 from kata_components.operations.preview import Preview, preview
 from kata_components.planning import approval, dispatcher_args, ownership
 from kata_components.planning.dispatcher_args import Batch
+from kata_components.planning.node_jobs import is_token_free
 from kata_components.planning.node_work import InstallWork
 from kata_components.planning.ownership import Owner
 from kata_components.providers import engine, plan_file
@@ -102,7 +103,7 @@ async def _plan(api: KubeApi, wanted: RolloutInputs) -> _Planned:
     found = await preview(api, wanted.request)
     if not (found.plan.pending or found.plan.leftover or found.cleanup.pending):
         return _Planned(inputs=wanted, found=found)
-    rights = rollout_rights(wanted.lease_name)
+    rights = rollout_rights(wanted.lease_name, watches_nodes=_watches_nodes(wanted, found))
     obstacles = await missing_rights(api, wanted.namespace, rights)
     batches = (
         await install_batches(api, wanted.request.selection, found.plan)
@@ -113,6 +114,14 @@ async def _plan(api: KubeApi, wanted: RolloutInputs) -> _Planned:
     if not found.refusals and (job := planned.first_job):
         obstacles += await rehearsal.refusals(api, wanted.namespace, wanted.suffix, job)
     return replace(planned, obstacles=obstacles)
+
+
+def _watches_nodes(wanted: RolloutInputs, found: Preview) -> bool:
+    """Whether the run watches nodes: it labels them itself, or keeps a label that others need."""
+    if wanted.dispatcher:
+        return False
+    keeps_labels = any(step.keeps_label for step in found.cleanup.pending)
+    return is_token_free(wanted.request.job) or keeps_labels
 
 
 def _counts(found: Preview) -> dict[str, Any]:

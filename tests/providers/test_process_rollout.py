@@ -53,6 +53,18 @@ def test_what_the_first_job_would_meet_is_refused_while_something_is_pending(
     )
 
 
+@pytest.mark.usefixtures("installed")
+def test_nodes_must_be_watched_where_their_jobs_do_not_label_them(
+    running: Running, api: ApiServer
+) -> None:
+    api.denied |= {"watch nodes"}
+    template = inputs.dispatched("4.1.0")["installJob"]
+    [failure] = running.rollout.check(inputs.rollout(installJob=template)).failures
+    assert failure.startswith("this identity is not allowed to watch nodes. ")
+    for others in (inputs.rollout(), inputs.dispatched("4.1.0")):
+        assert running.rollout.check(others).failures == []
+
+
 def test_a_selection_without_nodes_is_warned_of(running: Running) -> None:
     checked = running.rollout.check(inputs.rollout(selectors=["pool=none"]))
     assert checked.failures == []

@@ -30,5 +30,13 @@ def test_missing_rights_are_named_as_kubectl_names_them() -> None:
     assert text.endswith("nothing was written.")
 
 
+def test_nodes_are_watched_only_where_their_labels_are_ours_to_write() -> None:
+    api = Denying("watch nodes")
+    assert simulate(missing_rights(api, "kata", rollout_rights("kata-deploy"))) == []
+    rights = rollout_rights("kata-deploy", watches_nodes=True)
+    (text,) = simulate(missing_rights(api, "kata", rights))
+    assert text.startswith("this identity is not allowed to watch nodes. ")
+
+
 def test_with_all_rights_there_is_nothing_to_say() -> None:
     assert simulate(missing_rights(Denying(), "kata", rollout_rights("kata-deploy"))) == []
