@@ -204,9 +204,8 @@ def test_verification_is_another_job_when_what_it_verifies_changes(recorder: Rec
     [("4.0.0", ((RUNTIME_LABEL,), (), 0)), ("4.1.0", (BOTH_LABELS, ("a:NoSchedule",), 60))],
 )
 def test_what_jobs_without_a_token_leave_to_the_runner_is_demanded_of_nodes(
-    version: str, demanded: tuple[object, ...], recorder: Recorder
+    version: str, demanded: tuple[object, ...]
 ) -> None:
-    del recorder
     job = {"waitNodeReadySeconds": 60} if version == "4.1.0" else {}
     args = settings(
         "job",
@@ -229,9 +228,8 @@ def test_what_jobs_without_a_token_leave_to_the_runner_is_demanded_of_nodes(
     ],
 )
 def test_label_that_nodes_need_ahead_of_an_upgrade_is_that_of_job_mode(
-    version: str, mode: str, label: str | None, recorder: Recorder
+    version: str, mode: str, label: str | None
 ) -> None:
-    del recorder
     rollout = {"runsIn": "cluster"} if mode == "job" else {}
     env = {"multiInstallSuffix": "b"}
     args = settings(mode, kataVersion=version, env=env, rollout=rollout)
@@ -239,10 +237,7 @@ def test_label_that_nodes_need_ahead_of_an_upgrade_is_that_of_job_mode(
 
 
 @pytest.mark.parametrize(("version", "heeded"), [("4.0.0", False), ("4.1.0", True)])
-def test_jobs_without_a_token_heed_taints_whoever_paces_them(
-    version: str, heeded: bool, recorder: Recorder
-) -> None:
-    del recorder
+def test_jobs_without_a_token_heed_taints_whoever_paces_them(version: str, heeded: bool) -> None:
     args = settings("job", kataVersion=version, rollout={"runsIn": "cluster"})
     by_dispatcher = rollout_inputs("rollout", args)
     by_us = structs.replace(by_dispatcher, dispatcher_job=None)
