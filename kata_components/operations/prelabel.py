@@ -7,6 +7,7 @@ from kata_components.errors import ClusterError, RolloutFailedError
 from kata_components.kubernetes.api import CALLS_AT_ONCE, KubeApi
 from kata_components.kubernetes.concurrency import run_bounded
 from kata_components.planning import node_jobs
+from kata_components.planning.node_change import NodeChange
 from kata_components.planning.ownership import Owner
 from kata_components.planning.prelabel import Prelabel, PrelabelRequest, prelabels
 from kata_components.runners.lease import hold_lease
@@ -46,7 +47,8 @@ async def prelabel(
 
         async def label(one: Prelabel) -> None:
             try:
-                await written(api, lease, one.step, {}, {request.label: one.value})
+                change = NodeChange(labels={request.label: one.value})
+                await written(api, lease, one.step, change)
             except ClusterError as error:
                 failed.append((one, error))
 

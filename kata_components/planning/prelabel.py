@@ -11,9 +11,10 @@ from typing import NamedTuple
 
 from kata_components import names
 from kata_components.kubernetes.nodes import Node
-from kata_components.planning import node_mark
+from kata_components.planning import node_labels, node_mark
 from kata_components.planning.guardrails import Refusal
 from kata_components.planning.node_jobs import JobState, NodeJob
+from kata_components.planning.node_mark import Machine
 from kata_components.planning.step import Action, Step, step_of
 
 
@@ -84,7 +85,8 @@ def _reason(
         # A cleanup that was begun leaves a mark without a version. After half an install, the
         # shared label may be about another installation alone.
         older = mark.kata_version not in {"", request.kata_version}
-        whole = mark.digest or not node_mark.others_are_whole(node, request.suffix)
+        shared = node_labels.is_shared(node.metadata, request.suffix, Machine.of(node))
+        whole = mark.digest or not shared
         return f"Kata {mark.kata_version} is installed" if older and whole else ""
     if install is None or install.state is not JobState.SUCCEEDED or not install.is_of(node):
         return ""
