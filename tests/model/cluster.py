@@ -162,7 +162,8 @@ class Cluster(Nodes):
         self.admit_job(namespace, manifest)
         job = copy.deepcopy(manifest) | {"status": {}}
         job["metadata"] |= {"namespace": namespace, "uid": self._next_uid()}
-        job["metadata"].setdefault("creationTimestamp", f"{clock.time_of_day():%Y-%m-%dT%H:%M:%SZ}")
+        if "creationTimestamp" not in job["metadata"]:
+            job["metadata"]["creationTimestamp"] = f"{clock.time_of_day():%Y-%m-%dT%H:%M:%SZ}"
         inside.jobs[name] = job
         if is_dispatcher(job):
             self.dispatchers.append(job["spec"]["template"]["spec"]["containers"][0]["command"])
