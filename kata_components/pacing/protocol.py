@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Protocol:
-    """The times of the wait behind a Job; "contract" is that of upstream's dispatcher."""
+    """The times of the wait behind a Job; D31, D46 and D47 are rules of upstream's dispatcher."""
 
     ready_seconds: float
     """How long after its Job a node may take to be Ready (`job.waitNodeReadySeconds`, D46)."""
@@ -23,8 +23,7 @@ class Protocol:
     hold_tries: int = 12
     """How often the labels of a node are written before it has failed (D31)."""
     late_seconds: float = 30.0
-    """How long after its Job a node that does not serve yet counts as failed: with the whole time,
-    a bad release would run through a wave before its first node has failed."""
+    """How long after its Job a node that does not serve yet counts as failed until it does."""
 
     def not_ready(self, found: str) -> str:
         """Return the failure of a node that is not Ready in time."""
@@ -38,7 +37,7 @@ class Protocol:
         return (
             "its Job succeeded, but the container runtime did not report Kata's handlers within "
             f"{self.handler_seconds:g} s{found and f' ({found})'}; the next run looks again; "
-            f"to install again, delete the Job {job} before"
+            f"to install again, delete the Job {job} first"
         )
 
     @property

@@ -8,9 +8,12 @@ A Job that labels its node itself leaves only the mark: MARKING ──► DONE. 
         ├──► DEMOTING ──► FAILED
         └──► FAILED
 
-AWAITING lasts until the node is Ready and serves Kata. Only where kubelets set old labels again do
-nodes pass HOLDING, and only those with startup taints pass LIFTING. Nodes that need no Job begin
-with MARKING.
+AWAITING lasts until the node is Ready and serves Kata. It holds no slot, but while as many nodes
+wait as may be at work, no further one starts, and one that waits for long counts as failed until it
+serves: otherwise a bad release would run through a whole wave before its first node has failed.
+
+Only where kubelets set old labels again do nodes pass HOLDING, and only those with startup taints
+pass LIFTING. Nodes that need no Job begin with MARKING.
 """
 
 from typing import Final
@@ -118,6 +121,7 @@ class Settling:
 
     def _judge(self, now: float, run: NodeRun, result: Result, protocol: Protocol) -> None:
         assert run.wait
+        assert result.service, "a look that was answered has judged the node"
         match run.wait.judged(result.service):
             case Verdict.WAITING:
                 is_ready = result.service is not Service.NOT_READY

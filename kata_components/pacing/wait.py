@@ -58,13 +58,13 @@ class Wait:
     def next_look(self) -> float:
         """When to look next."""
         protocol = self._protocol
-        pause = protocol.look_pause if self._has_changed else protocol.look_interval
-        times = [self._looked_at + pause]
+        soonest = self._looked_at + protocol.look_pause
+        latest = soonest if self._has_changed else self._looked_at + protocol.look_interval
         if self._deadline > self._looked_at:
-            times.append(self._deadline)
-        return max(self.first_look, min(times))
+            latest = min(latest, self._deadline)
+        return max(self.first_look, soonest, latest)
 
-    def judged(self, service: Service | None) -> Verdict:
+    def judged(self, service: Service) -> Verdict:
         """Return what the answer to the latest look means.
 
         A node that is Ready again after it was not has until the next look to report its handlers.
@@ -82,7 +82,7 @@ class Wait:
             case Service.NOT_SERVED:
                 self._deadline = served_by
                 return self._unless_waiting(Verdict.NOT_SERVED) if was_ready else Verdict.WAITING
-            case _:
+            case Service.SERVED | Service.UNKNOWN:
                 return Verdict.SERVES
 
     def _unless_waiting(self, verdict: Verdict) -> Verdict:

@@ -72,6 +72,16 @@ def test_a_change_during_a_look_is_looked_at_as_well() -> None:
     assert story.look(Service.SERVED) == 2.0
 
 
+def test_looks_at_a_node_that_changes_all_the_time_have_their_pauses() -> None:
+    story = Story(step("a"), ready_seconds=61.0)
+    story.install()
+    looks = []
+    while story.phase("a") is Phase.AWAITING:
+        looks.append(story.look(Service.NOT_READY))
+        story.change("a")
+    assert looks == [2.0 * number for number in range(32)], "the last is behind the deadline"
+
+
 def test_a_look_without_an_answer_is_repeated_with_its_own_pauses() -> None:
     story = Story(step("a"))
     story.install()
@@ -141,7 +151,7 @@ def test_missing_handlers_are_left_on_the_node_before_it_has_failed() -> None:
     text = (
         "its Job succeeded, but the container runtime did not report Kata's handlers within 120 s "
         "(it reports runc); the next run looks again; to install again, delete the Job "
-        "kata-deploy-install-a before"
+        "kata-deploy-install-a first"
     )
     command = story.next()
     assert command == WriteFailure(step("a"), text)
