@@ -109,7 +109,7 @@ class Step:
     @property
     def is_begun(self) -> bool:
         """Whether the rollout continues with a node that was already started at this digest."""
-        return self.action is Action.RESUME or (self.action.pending and self.failed_before)
+        return self.action is Action.RESUME or (self.needs_job and self.failed_before)
 
     def is_served_by(self, job: NodeJob, kind: str, digest: str) -> bool:
         """Whether a Job does this step: of that kind, at that digest, on this machine."""
