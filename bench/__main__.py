@@ -1,4 +1,4 @@
-"""Measures rollouts against the control plane's limits, and previews and states of any fleet size.
+"""Measures rollouts against bare loops and single Jobs, and previews and states of any fleet size.
 
 Prints a table and writes `build/bench.json`. Run it on an otherwise idle machine and quote the
 ratios: the seconds depend on the machine. The defaults take about 20 minutes on 2 cores.
@@ -18,11 +18,13 @@ import statistics
 import subprocess
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, Self
 
-from bench import control_plane
+from bench import bare_loop, single_jobs
 from bench.fleet import Requests, add_images, fleet, rest
+from bench.process import Usage
 from bench.stack import Stack
 from sandbox.paths import CHECKOUT
 
@@ -30,6 +32,7 @@ _FAST: Final = 100
 _SLOW: Final = 10
 _FEW: Final = 10
 _PREVIEWS: Final = 5
+_VERSIONS: Final = ("4.0.0",)
 _LABELLED: Final = {"waves": [], "existing": "install"}
 """Everything in one wave. `existing`, because the single Jobs that were measured before have left
 Kata's label on their nodes."""
@@ -38,49 +41,68 @@ RESULT: Final = CHECKOUT / "build" / "bench.json"
 Figures = dict[str, Any]
 
 
-def pace(nodes: int, pod_seconds: float) -> Figures:
-    """Compare a rollout to new nodes, 100 in flight, with all their Jobs at once; add its costs.
+class Paced(NamedTuple):
+    """What it took to install on all nodes."""
 
-    The stack exists already: the cost of its own objects is a figure of its own.
-    """
+    seconds: float
+    """From the first Job to the last mark."""
+    requests: Counter[str]
+    usage: Usage
+    requests_before: int = 0
+    """Those of the stack's first `up`, with its own objects and few nodes."""
+
+    def over(self, other: Self) -> Figures:
+        """Return this in units of another one."""
+        return {
+            "makespan": round(self.seconds / other.seconds, 3),
+            "requests": round(self.requests.total() / other.requests.total(), 3),
+            "cpu": round(self.usage.cpu_seconds / other.usage.cpu_seconds, 2),
+            "memory": round(self.usage.peak_mb / other.usage.peak_mb, 2),
+        }
+
+
+def pace(version: str, nodes: int, pod_seconds: float) -> Figures:
+    """Compare a rollout to new nodes, 100 in flight, with a bare loop that does the same."""
     with fleet(nodes, pod_seconds) as cluster:
-        limit = control_plane.limit(cluster)
-    with fleet(nodes, pod_seconds) as cluster:
-        marking = control_plane.limit(cluster, marked=True)
+        requests = Requests(cluster)
+        usage = bare_loop.run(cluster, version, _FAST)
+        loop = Paced(requests.makespan(), requests.counted(), usage)
+    rollout = _rollout(version, nodes, pod_seconds)
+    figures = {
+        "loop_seconds": round(loop.seconds, 1),
+        "rollout_seconds": round(rollout.seconds, 1),
+        **{f"{key}_over_loop": ratio for key, ratio in rollout.over(loop).items()},
+        "requests_per_node": round(rollout.requests.total() / nodes, 3),
+        "requests": dict(rollout.requests.most_common()),
+        f"requests_of_first_up_{_FEW}": rollout.requests_before,
+        "cpu_seconds_per_1000": round(rollout.usage.cpu_seconds * 1000 / nodes, 2),
+        "peak_mb": round(rollout.usage.peak_mb, 1),
+    }
+    return {f"{key}_{version}": figure for key, figure in figures.items()}
+
+
+def _rollout(version: str, nodes: int, pod_seconds: float) -> Paced:
+    """Measure a rollout to new nodes. The stack exists already: its objects are not counted."""
     with fleet(_FEW, pod_seconds) as cluster, tempfile.TemporaryDirectory() as home:
-        single = control_plane.latency(cluster)
         stack = Stack.of_job_mode(
-            Path(home), cluster, job={"parallelism": _FAST}, rollout=_LABELLED
+            Path(home), cluster, kataVersion=version, job={"parallelism": _FAST}
         )
-        once = Requests(cluster)
+        first = Requests(cluster)
         stack.up()
-        stack_requests = once.counted()
+        before = first.counted().total()
         cluster.start(workers=nodes + _FEW)
         rest()
         requests = Requests(cluster)
         up = stack.up()
-        counted = requests.counted()
-        seconds = requests.makespan()
+        paced = Paced(requests.makespan(), requests.counted(), up.usage, before)
         _installed(stack, nodes)
-    return {
-        "limit_seconds": round(limit, 1),
-        "limit_with_marks_seconds": round(marking, 1),
-        "rollout_seconds": round(seconds, 1),
-        "makespan_over_limit": round(seconds / limit, 3),
-        "makespan_over_limit_with_marks": round(seconds / marking, 3),
-        f"makespan_over_ideal_{_FAST}": _over_ideal(seconds, nodes, _FAST, single),
-        "requests_per_node": round(counted.total() / nodes, 3),
-        "requests": dict(counted.most_common()),
-        "requests_of_the_stack": stack_requests.total() - 2 * _FEW,
-        "cpu_seconds_per_1000": round(up.usage.cpu_seconds * 1000 / nodes, 2),
-        "peak_mb": round(up.usage.peak_mb, 1),
-    }
+        return paced
 
 
 def slow_pace(nodes: int, pod_seconds: float) -> Figures:
     """Compare a rollout with 10 in flight with rounds of single Jobs."""
     with fleet(nodes, pod_seconds) as cluster, tempfile.TemporaryDirectory() as home:
-        single = control_plane.latency(cluster)
+        single = single_jobs.latency(cluster)
         stack = Stack.of_job_mode(
             Path(home), cluster, job={"parallelism": _SLOW}, rollout=_LABELLED
         )
@@ -89,7 +111,8 @@ def slow_pace(nodes: int, pod_seconds: float) -> Figures:
     return {
         "single_job_seconds": round(single, 2),
         f"rollout_seconds_{_SLOW}": seconds,
-        "makespan_over_ideal": _over_ideal(seconds, nodes, _SLOW, single),
+        # In rounds of single Jobs, each as long as one on an idle control plane.
+        "makespan_over_ideal": round(seconds / (math.ceil(nodes / _SLOW) * single), 3),
     }
 
 
@@ -156,11 +179,6 @@ def beside(command: str, nodes: int, pod_seconds: float) -> Figures:
         return {"beside_seconds": round(time.monotonic() - began, 1)}
 
 
-def _over_ideal(seconds: float, nodes: int, parallelism: int, single: float) -> float:
-    """Return a makespan in rounds of single Jobs, each as long as one on an idle control plane."""
-    return round(seconds / (math.ceil(nodes / parallelism) * single), 3)
-
-
 def _installed(stack: Stack, nodes: int) -> float:
     outcome = stack.outcome()
     if outcome["installed"] != nodes:
@@ -189,17 +207,16 @@ def main() -> None:
         # At once, so that a later failure does not lose what has been measured.
         figures.update(part)
         for key, value in part.items():
-            print(f"{key:28} {value}", flush=True)
+            print(f"{key:32} {value}", flush=True)
         RESULT.parent.mkdir(exist_ok=True)
         RESULT.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
 
-    report(pace(options.nodes, options.pod_seconds))
+    for version in _VERSIONS:
+        report(pace(version, options.nodes, options.pod_seconds))
     if options.beside:
         other = beside(options.beside, options.nodes, options.pod_seconds)
-        report(
-            other
-            | {"beside_over_limit": round(other["beside_seconds"] / figures["limit_seconds"], 3)}
-        )
+        loop = figures[f"loop_seconds_{_VERSIONS[0]}"]
+        report(other | {"beside_over_loop": round(other["beside_seconds"] / loop, 3)})
     report(slow_pace(options.slow_nodes, options.pod_seconds))
     report(sizes(options.nodes, options.large))
     report(start_up())

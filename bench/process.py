@@ -22,7 +22,7 @@ def watch(backend: str, done: threading.Event) -> Usage:
     largest = Usage()
     while not done.wait(_EVERY_SECONDS):
         for process in _providers(backend):
-            used = _usage(process)
+            used = usage(process)
             largest = Usage(
                 max(largest.cpu_seconds, used.cpu_seconds), max(largest.peak_mb, used.peak_mb)
             )
@@ -43,7 +43,8 @@ def _providers(backend: str) -> Iterator[Path]:
             yield process
 
 
-def _usage(process: Path) -> Usage:
+def usage(process: Path) -> Usage:
+    """Return what the process with that folder in /proc has used so far."""
     try:
         fields = (process / "stat").read_text().rpartition(")")[2].split()
         status = (process / "status").read_text()
