@@ -237,7 +237,7 @@ def progress_line(verb: str, progress: Progress, seconds: float) -> str:
         jobs = "1 Job" if progress.others == 1 else f"{progress.others} Jobs"
         parts.append(f"{jobs} of earlier runs still at work")
     if progress.settling:
-        parts.append(f"{progress.settling} settling")
+        parts.append(f"{progress.settling} becoming ready")
     if progress.finishing:
         parts.append(f"{progress.finishing} finishing")
     if progress.failed:

@@ -125,7 +125,7 @@ class Settling:
         match run.wait.judged(result.service):
             case Verdict.WAITING:
                 is_ready = result.service is not Service.NOT_READY
-                what = "reports no handler of Kata yet" if is_ready else "NotReady after its Job"
+                what = "no handler of Kata yet" if is_ready else "NotReady after its Job"
                 run.holdup = Holdup(what=what, detail=result.text)
                 self._transitions.look_at(run, max(now, run.wait.next_look))
             case Verdict.SERVES:

@@ -336,8 +336,8 @@ def test_an_upgraded_fleet_says_what_its_nodes_wait_for() -> None:
         story.look(looked(Service.NOT_SERVED, text="it reports runc"))
     line = report.progress_line("installed", story.pacer.progress(story.now), story.now)
     assert line == (
-        "0/2 installed, 0 running, 2 settling, 0 waiting; "
-        "a and 1 more: reports no handler of Kata yet: it reports runc"
+        "0/2 installed, 0 running, 2 becoming ready, 0 waiting; "
+        "a and 1 more: no handler of Kata yet: it reports runc"
     )
 
 
