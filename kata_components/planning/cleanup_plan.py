@@ -30,11 +30,11 @@ def cleanup_plan(
 
     That is every node with our mark, whatever machine it was written for; every node with an
     install Job of ours, since one that failed or was interrupted may have left half an
-    installation; and every `claimed` node with Kata's label, unless the mark of another
-    installation explains it. Nodes marked by an installation in another namespace are left to that
-    one. `claimed` are the nodes this installation was given: there the label is ours even if mark
-    and Job were deleted. NotReady nodes are skipped: nothing runs there. `token_free`: so are those
-    that do not report yet what their Jobs must be told.
+    installation; and every `claimed` node with Kata's label, unless another installation explains
+    it. Nodes marked by an installation in another namespace are left to that one. `claimed` are the
+    nodes this installation was given: there the label is ours even if mark and Job were deleted.
+    NotReady nodes are skipped: nothing runs there. `token_free`: so are those that do not report
+    yet what their Jobs must be told.
     """
     known = list(jobs)
     installs = {job.node: job for job in known if job.kind == "install"}
@@ -45,7 +45,9 @@ def cleanup_plan(
         written = node.metadata.annotation(names.mark_annotation(suffix)) is not None
         if written and not node_mark.has_ours(node.metadata, namespace, suffix):
             continue
-        reason = _reason(node, marked=written, touched=name in installs, claimed=name in claimed)
+        reason = _reason(
+            node, suffix, marked=written, touched=name in installs, claimed=name in claimed
+        )
         if reason:
             barrier = node.not_ready if not node.ready else unreported(node) if token_free else ""
             verdict = (Action.SKIPPED, barrier) if barrier else (Action.CLEANUP, reason)
@@ -82,19 +84,18 @@ def _deselected(step: Step) -> Step:
     return replace(step, reason=DESELECTED) if step.action is Action.CLEANUP else step
 
 
-def _reason(node: Node, *, marked: bool, touched: bool, claimed: bool) -> str:
+def _reason(node: Node, suffix: str, *, marked: bool, touched: bool, claimed: bool) -> str:
     if marked:
         return "carries our mark"
     if touched:
         return "had an install Job of ours"
-    labelled = node.metadata.label(names.RUNTIME_LABEL) is not None
-    if (
-        claimed
-        and labelled
-        and not any(map(names.is_mark_annotation, node.metadata.annotations or {}))
-    ):
-        return "carries Kata's label"
-    return ""
+    seen = node.metadata
+    shared = seen.label(names.RUNTIME_LABEL) is not None
+    explained = any(map(names.is_mark_annotation, seen.annotations or {})) or node_labels.is_shared(
+        seen, suffix, Machine.of(node)
+    )
+    labelled = seen.label(names.instance_label(suffix)) is not None or (shared and not explained)
+    return "carries Kata's label" if claimed and labelled else ""
 
 
 def _half_cleaned(node: Node, job: NodeJob | None) -> bool:

@@ -1,6 +1,6 @@
 """The work on one node: its Job, and what is written on the node before and after it. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol
 
@@ -98,10 +98,12 @@ class InstallWork:
         """The claim: labels that are missing become `false`.
 
         A node that serves stays so while it is upgraded, with its mark. Where the machine was
-        replaced, what its labels say is not true any more.
+        replaced, what its labels say is not true any more. A Job that labels its node does not set
+        the label that a cleanup has made `false`, so that goes.
         """
         if not self.is_token_free:
-            return self._cleared(step, seen, now)
+            left = seen.label(names.instance_label(self.request.suffix)) == "false"
+            return self.superseded(replace(step, undone=True), now) if left else None
         labels = node_labels.claimed(seen, self.request.suffix)
         if step.action is Action.REBUILT:
             labels = {**labels, **node_labels.demoted(seen, self.request.suffix, step.machine)}
@@ -111,12 +113,14 @@ class InstallWork:
     def superseded(self, step: Step, now: str) -> NodeChange:
         """The mark of an incomplete install, with the digest at which the finished Job failed.
 
-        Where the machine was replaced, nothing serves: an upgrade of what serves follows otherwise.
+        On another machine, what the label says is not true any more; after a cleanup, see `begun`.
         """
-        stops = self.is_token_free and step.action is Action.REBUILT
-        return NodeChange(
-            annotations=self._trace(step, now), labels=self._own_label("false") if stops else {}
-        )
+        labels: Changes = {}
+        if self.is_token_free and step.action is Action.REBUILT:
+            labels = self._own_label("false")
+        elif not self.is_token_free and step.undone:
+            labels = self._own_label(None)
+        return NodeChange(annotations=self._trace(step, now), labels=labels)
 
     def failed(self, step: Step, now: str, *, demote: bool = False) -> NodeChange:
         """The mark of an install that has failed at this digest."""
@@ -154,15 +158,6 @@ class InstallWork:
 
     def _own_label(self, value: str | None) -> Changes:
         return {names.instance_label(self.request.suffix): value}
-
-    def _cleared(self, step: Step, seen: Metadata, now: str) -> NodeChange | None:
-        """Return the change without which the node would not look installed after its Job.
-
-        At 4.0.0, that sets one label, and not the one that a cleanup has left as `false`.
-        """
-        if seen.label(names.instance_label(self.request.suffix)) != "false":
-            return None
-        return NodeChange(annotations=self._trace(step, now), labels=self._own_label(None))
 
     def _trace(self, step: Step, now: str) -> Changes:
         failed = self.stamp.digest if step.failed_before else step.failed_at

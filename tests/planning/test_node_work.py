@@ -2,17 +2,19 @@
 
 from dataclasses import replace
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kata_components.kubernetes.nodes import Node
+from kata_components.kubernetes.nodes import Node, Taint
 from kata_components.names import RUNTIME_LABEL, instance_label, mark_annotation
 from kata_components.planning.node_change import NodeChange
 from kata_components.planning.node_jobs import JobKind, JobState, NodeJob
 from kata_components.planning.node_mark import Mark, parse, render
+from kata_components.planning.plan import plan
 from kata_components.planning.service import Service
-from kata_components.planning.step import Action
+from kata_components.planning.step import Action, Barrier
 from tests.planning.builders import job, mark_of, node
 from tests.planning.life import Installation, Life
 
@@ -334,3 +336,71 @@ def test_a_machine_in_anothers_place_does_not_serve_from_its_first_trace_on() ->
     assert (life.step(FREE).action, life.labels[OWN]) == (Action.INSTALL, "false")
     life.write(FREE.install.begun(step, life.on.metadata, life.now))
     assert set(life.labels.values()) == {"false"}
+
+
+# Nodes that are left out.
+
+
+def unreported() -> Node:
+    on = node("a")
+    on.info.container_runtime_version = ""
+    return on
+
+
+def test_a_node_that_does_not_report_what_its_job_is_told_is_skipped() -> None:
+    life, reason = Life(unreported()), "does not report its containerRuntimeVersion yet"
+    step = life.step(FREE)
+    assert (step.action, step.barrier, step.reason) == (
+        Action.SKIPPED,
+        Barrier.UNREPORTED,
+        reason,
+    )
+    assert (FREE.install.objection(life.on), FREE.cleanup.objection(life.on)) == (reason, reason)
+    life.write(NodeChange(annotations={mark_annotation(""): render(mark_of("a"))}))
+    cleaning = life.cleaning(FREE)
+    assert cleaning
+    assert (cleaning.action, cleaning.reason) == (Action.SKIPPED, reason)
+    assert life.step(LABELLING).needs_job, "a Job with a token reads it itself"
+
+
+def test_a_node_that_was_tainted_since_it_was_planned_is_left_out() -> None:
+    on = node("a", taints=[Taint(key="maintenance", effect="NoSchedule")])
+    reason = "its Job does not tolerate the taint maintenance:NoSchedule"
+    assert FREE.install.objection(on) == reason
+    assert (FREE.cleanup.objection(on), LABELLING.install.objection(on)) == ("", "")
+
+
+# Startup taints.
+
+
+@pytest.mark.parametrize(
+    ("taint", "handlers", "action"),
+    [
+        ("kata:NoSchedule", None, Action.RELABEL),
+        ("kata:NoSchedule", ["runc", "kata-qemu"], Action.RELABEL),
+        ("kata:NoSchedule", ["runc"], Action.UP_TO_DATE),
+        ("kata:NoExecute", None, Action.UP_TO_DATE),
+        ("other:NoExecute", None, Action.RELABEL),
+        ("third:NoExecute", None, Action.UP_TO_DATE),
+    ],
+)
+def test_a_whole_node_with_a_startup_taint_is_mended_without_a_job(
+    taint: str, handlers: list[str] | None, action: Action
+) -> None:
+    life = Life()
+    life.install(FREE)
+    life.remove(FREE.install)
+    key, effect = taint.split(":")
+    assert life.on.spec
+    life.on.spec.taints = [Taint(key=key, effect=effect)]
+    if handlers is not None:
+        life.serve(*handlers)
+    demands = msgspec.structs.replace(
+        FREE.install.request.demands, startup_taints=("kata:NoSchedule", "other")
+    )
+    rules = replace(FREE.install.request, demands=demands).rules()
+    [step] = plan([life.on], [], rules).steps
+    assert step.action is action
+    assert action is Action.UP_TO_DATE or step.reason.endswith(
+        f"but the startup taint {taint} is still there"
+    )

@@ -14,16 +14,19 @@ from kata_components.manifests.dispatcher_job import install_dispatcher_job
 from kata_components.manifests.job_templates import install_job
 from kata_components.operations.install import Installed
 from kata_components.operations.preview import preview
+from kata_components.operations.uninstall import uninstall
 from kata_components.planning.dispatcher_args import Batch, dispatcher_job, node_template
 from kata_components.planning.node_jobs import JobState
 from kata_components.planning.step import Action, Step
 from kata_components.runners.dispatcher import DispatchedJobs, Dispatcher
 from kata_components.runners.dispatching import settled
+from kata_components.runners.pulumi import PulumiRunner
 from kata_components.runners.run import Run
 from tests.model.fake_api import FakeKubeApi, unreachable
 from tests.model.installation import NAMESPACE, Told, cluster, roll_out
 from tests.model.virtual_lease import holding
 from tests.model.virtual_loop import simulate
+from tests.operations.test_installation import ENDING
 from tests.runners.dispatching import (
     DISPATCHER,
     NARROWED,
@@ -368,3 +371,20 @@ def test_nodes_that_are_done_are_told_from_the_others_without_comparing_each_wit
     monkeypatch.setattr(Step, "__eq__", lambda _, __: pytest.fail("two steps were compared"))
     done, left = settled(steps, seen, "install", "")
     assert ([step.node for step in done], [step.node for step in left]) == (["0", "2"], ["1", "3"])
+
+
+def test_what_a_cleanup_of_the_other_runner_has_left_does_not_make_a_node_look_undone() -> None:
+    on = cluster(2)
+
+    async def story() -> Installed:
+        await up(FakeKubeApi(on))
+        killed = FakeKubeApi(on)
+        killed.refuse("create_job", *[unreachable()] * 9)
+        await interrupted(uninstall(killed, ENDING, PulumiRunner, Told()), 2.0)
+        assert on.jobs == {}
+        return await up(FakeKubeApi(on))
+
+    done = simulate(story())
+    assert (done.outcome.installed, done.failure) == (2, "")
+    labels = [node["metadata"]["labels"] for node in on.nodes.values()]
+    assert {labelled[names.instance_label("")] for labelled in labels} == {"true"}
