@@ -37,7 +37,11 @@ def test_command_lines_of_the_chart_are_understood(build: object, stage: str, ve
 
 
 def test_flags_for_the_work_on_nodes_are_understood_from_4_1_0_on() -> None:
-    config = {"startupTaints": ["a:NoSchedule"], "env": {"multiInstallSuffix": "dev"}}
+    config = {
+        "startupTaints": ["a:NoSchedule"],
+        "tolerations": [{"key": "a", "operator": "Exists"}],
+        "env": {"multiInstallSuffix": "dev"},
+    }
     install, cleanup = (
         parse(commanded(build, "4.1.0", **config), "4.1.0")
         for build in (install_dispatcher_job, cleanup_dispatcher_job)
