@@ -32,7 +32,7 @@ class JobStamp:
     suffix: str
     digest: str
     node_timeout_seconds: int
-    """The Jobs' activeDeadlineSeconds."""
+    """The Jobs' activeDeadlineSeconds, unless that of the template is shorter."""
 
     def name(self, node: str) -> str:
         """Return the name of a node's Job."""
@@ -60,7 +60,10 @@ class JobStamp:
         }
         template = spec["template"]
         job["spec"] = spec | {
-            "activeDeadlineSeconds": self.node_timeout_seconds,
+            "activeDeadlineSeconds": min(
+                self.node_timeout_seconds,
+                spec.get("activeDeadlineSeconds", self.node_timeout_seconds),
+            ),
             "podReplacementPolicy": POD_REPLACEMENT,
             "template": template
             | {

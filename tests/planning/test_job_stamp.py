@@ -53,6 +53,15 @@ def test_a_job_with_a_token_reads_its_node_itself() -> None:
     assert "env" not in made["spec"]["template"]["spec"]["containers"][0]
 
 
+@pytest.mark.parametrize(("own", "limit"), [(None, 60), (30, 30), (90, 60)])
+def test_of_two_time_limits_the_shorter_one_counts(own: int | None, limit: int) -> None:
+    job = template("install")
+    if own is not None:
+        job["spec"]["activeDeadlineSeconds"] = own
+    made = stamp_of(job, "install").job(step_of(node("node-00"), Action.INSTALL, "", None))
+    assert made["spec"]["activeDeadlineSeconds"] == limit
+
+
 def stamp_of(job: dict[str, Any], kind: JobKind) -> JobStamp:
     digest = current(host_digests(job))
     return JobStamp(template=job, kind=kind, suffix="", digest=digest, node_timeout_seconds=60)
