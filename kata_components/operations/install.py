@@ -70,6 +70,8 @@ async def install(
         result = await runner.install(request, found.plan, replan)
         if result.skipped:
             reporter.message(report.left_out(result.skipped))
+        if result.still_tainted:
+            reporter.message(report.still_tainted(result.still_tainted))
         cleaned = NONE_CLEANED
         if result.whole:
             cleaned = await _clean_deselected(run, runner, request, found.cleanup)

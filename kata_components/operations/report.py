@@ -225,6 +225,12 @@ def left_out(nodes_left: Sequence[Failure]) -> str:
     return f"left out, since not as planned any more; the next run looks again: {listed}"
 
 
+def still_tainted(nodes: Sequence[Failure]) -> str:
+    """Return which nodes are installed but keep pods away, and why."""
+    listed = some([f"{node.node} ({node.text})" for node in nodes])
+    return f"startup taints could not be lifted; the next run tries again: {listed}"
+
+
 def progress_line(verb: str, progress: Progress, seconds: float) -> str:
     """Return the status of a running rollout: counts, rate, time left, and what is held up."""
     parts = [

@@ -64,6 +64,9 @@ class NodeWork(Protocol):
     def kept_labels(self, step: Step) -> Changes:
         """Return the labels that something else may take off the node while the work goes on."""
 
+    def mended(self, step: Step, seen: Metadata) -> NodeChange | None:
+        """Return what is written as soon as a kept label is gone; None: nothing, or only later."""
+
 
 @dataclass(frozen=True)
 class InstallWork:
@@ -147,6 +150,9 @@ class InstallWork:
         """Both where no Job sets them: a kubelet that restarts may register old ones."""
         del step
         return self._labels if self.is_token_free else {}
+
+    def mended(self, step: Step, seen: Metadata) -> None:
+        """Nothing: the pacer decides when labels are written again."""
 
     @cached_property
     def _rules(self) -> Rules:
@@ -252,6 +258,13 @@ class CleanupWork:
         """The shared one if another installation needs it: the Jobs of 4.0.0 take it off."""
         lost = step.keeps_label and not self._is_token_free
         return {names.RUNTIME_LABEL: "true"} if lost else {}
+
+    def mended(self, step: Step, seen: Metadata) -> NodeChange | None:
+        """The shared label, before a kubelet that restarts rejects the pods of the others."""
+        is_gone = seen.label(names.RUNTIME_LABEL) is None
+        if not is_gone or not node_labels.is_shared(seen, self.request.suffix, step.machine):
+            return None
+        return NodeChange(labels=self.kept_labels(step))
 
     @property
     def _is_token_free(self) -> bool:

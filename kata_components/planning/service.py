@@ -25,3 +25,11 @@ def service_of(node: Node, demands: Demands) -> Service:
     if served is None:
         return Service.UNKNOWN
     return Service.SERVED if served or not demands.handlers else Service.NOT_SERVED
+
+
+def registers_labels_again(node: Node) -> bool:
+    """Whether its kubelet restarts with the container runtime and may set old labels again.
+
+    Those of k3s and RKE2 do: one process runs both (contract D31).
+    """
+    return any(f"+{build}" in node.info.kubelet_version for build in ("k3s", "rke2"))

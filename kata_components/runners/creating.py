@@ -1,4 +1,4 @@
-"""Creates the Jobs of nodes, each from the state of that moment: the plan may be hours old."""
+"""Creates the Jobs of nodes once they are claimed and nothing works on them any more."""
 
 import asyncio
 from typing import Final
@@ -9,8 +9,8 @@ from kata_components.kubernetes.nodes import NodeInfo
 from kata_components.pacing.commands import CommandStatus, CreateJob, Result
 from kata_components.planning import node_jobs
 from kata_components.planning.node_work import NodeWork
+from kata_components.runners.claims import Claims
 from kata_components.runners.run import Run
-from kata_components.runners.traces import Traces
 
 _SERVER_ERROR: Final = 500
 _JOB_NAME: Final = "job-name"
@@ -18,21 +18,21 @@ _JOB_NAME: Final = "job-name"
 
 
 class Creator:
-    """Creates the Jobs of one kind; every node is read right before, with one request each.
+    """Creates the Jobs of one kind, each right after its node was claimed.
 
     Pods outlive their Jobs: a Job that was deleted, or failed at its deadline (Kubernetes 1.30 and
     before), leaves a pod that works until the end of its grace period. Those of earlier runs are
     listed once.
 
-    After a create without an answer, the node is not read again before the command is repeated:
+    After a create without an answer, the node is not claimed again before the command is repeated:
     the Job may exist, and then it is too late to leave the node out.
     """
 
-    def __init__(self, run: Run, work: NodeWork, traces: Traces) -> None:
+    def __init__(self, run: Run, work: NodeWork, claims: Claims) -> None:
         self._api = run.api
         self._lease = run.lease
         self._work = work
-        self._traces = traces
+        self._claims = claims
         self._unsure: set[CreateJob] = set()
         self._infos: dict[str, NodeInfo] = {}
         """What the nodes report whose Jobs are being created."""
@@ -65,13 +65,11 @@ class Creator:
             raise
         self._unsure.discard(command)
         del self._infos[command.step.node]
+        self._claims.used(command.step)
         return Result(code=CommandStatus.DONE, uid=job.metadata.uid)
 
     async def _instead(self, command: CreateJob) -> Result | None:
-        """Read the node; return what to answer instead of creating its Job.
-
-        None if the Job is to be created: then its trace has been written.
-        """
+        """Claim the node; return what to answer instead of creating its Job, if anything."""
         step = command.step
         if job := await self._ending(command):
             return Result(
@@ -79,23 +77,11 @@ class Creator:
                 answered=True,
                 text=f"a pod of the Job {job} still works on it, although the Job has ended",
             )
-        try:
-            node = await self._api.get_node(step.node)
-        except ApiError as error:
-            if not error.not_found:
-                raise
-            return Result(code=CommandStatus.DEPARTED)
-        if node.metadata.uid != step.node_uid:
-            return Result(code=CommandStatus.DEPARTED)
-        is_other = node.info.machine_id != step.machine_id
-        objection = "another machine has its name now" if is_other else self._work.objection(node)
-        if objection:
-            return Result(code=CommandStatus.SKIPPED, text=objection)
-        if not self._lease.fresh:
-            return Result(code=CommandStatus.UNKNOWN)
+        node = await self._claims.claim(step)
+        if isinstance(node, Result):
+            return node
         self._infos[step.node] = node.info
-        waits = await self._traces.before_job(step, node)
-        return Result(code=waits) if waits else None
+        return None
 
     async def _ending(self, command: CreateJob) -> str:
         """Return a Job of the node, if any, that has ended or is gone while its pod works."""

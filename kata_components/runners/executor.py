@@ -5,14 +5,15 @@ It decides nothing: commands become calls, answers and events go back.
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
-from kata_components import names
 from kata_components.errors import ApiError, ClusterError, UnreachableError
 from kata_components.kubernetes.api import CALLS_AT_ONCE
 from kata_components.kubernetes.concurrency import first
+from kata_components.kubernetes.objects import Metadata
 from kata_components.kubernetes.retry import RetryWindow
 from kata_components.pacing.commands import (
     Command,
@@ -20,10 +21,13 @@ from kata_components.pacing.commands import (
     CreateJob,
     DeleteJob,
     Diagnose,
+    LiftTaints,
     ListJobs,
+    LookAtNode,
     NodeCommand,
     RemoveJobs,
     Result,
+    WriteFailure,
     WriteMark,
     status_of,
 )
@@ -31,16 +35,18 @@ from kata_components.pacing.holdup import Holdup
 from kata_components.pacing.node_run import Phase
 from kata_components.pacing.pacer import Pacer
 from kata_components.planning import node_jobs
+from kata_components.planning.node_change import NodeChange
 from kata_components.planning.node_jobs import NodeJob
 from kata_components.planning.node_work import NodeWork
-from kata_components.runners.creating import Creator
-from kata_components.runners.diagnosis import diagnose, name_taken
+from kata_components.planning.step import Step
+from kata_components.runners.calls import Calls
+from kata_components.runners.diagnosis import name_taken
 from kata_components.runners.lookout import Lookout
-from kata_components.runners.marking import done_change, is_still_there, patch
+from kata_components.runners.marking import is_still_there, written
+from kata_components.runners.node_watch import NodeWatch, has_kept_labels
 from kata_components.runners.progress import every
 from kata_components.runners.run import Run
 from kata_components.runners.standstill import Standstill
-from kata_components.runners.traces import Traces
 
 _CALL_SECONDS: Final = 10.0
 _RELIST_SECONDS: Final = 1.0
@@ -49,7 +55,10 @@ _TAKEN: Final = "AlreadyExists"
 _DOING: Final[Mapping[type[Command], str]] = {
     CreateJob: "create Jobs",
     DeleteJob: "remove finished Jobs",
+    LookAtNode: "read nodes",
     WriteMark: "write to nodes",
+    WriteFailure: "write to nodes",
+    LiftTaints: "lift startup taints",
     Diagnose: "read nodes and pods",
     ListJobs: "list Jobs",
 }
@@ -66,8 +75,10 @@ class Executor:
         self._pacer = pacer
         self._work = work
         self._lease = run.lease
-        self._traces = Traces(run.api, work)
-        self._creator = Creator(run, work, self._traces)
+        self._nodes = NodeWatch(run.api, _with_kept_labels(pacer, work))
+        self._node_calls = Calls(run, work, self._nodes, lambda node: pacer.nodes[node].holdup)
+        self._mended: set[str] = set()
+        """The nodes on which a label is being written that cannot wait for the pacer."""
         self._began = asyncio.get_running_loop().time()
         self._changed = asyncio.Event()
         self._watch: asyncio.Task[None] | None = None
@@ -99,8 +110,11 @@ class Executor:
                 ]
                 # Progress is shown until the last request has its answer.
                 async with asyncio.TaskGroup() as group:
+                    changed = functools.partial(self._node_changed, group)
+                    nodes = group.create_task(self._nodes.follow(changed))
                     await self._pace(group)
                     self._closing = True
+                    nodes.cancel()
                     if self._watch:
                         self._watch.cancel()
                 self._tell_progress()
@@ -118,6 +132,24 @@ class Executor:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout_at(self._pacer.wakeup(now())):
                     await self._changed.wait()
+
+    def _node_changed(self, group: asyncio.TaskGroup, step: Step, seen: Metadata | None) -> None:
+        labelled = seen is None or has_kept_labels(self._work, step, seen)
+        self._pacer.on_node(asyncio.get_running_loop().time(), step.node, labelled=labelled)
+        self._changed.set()
+        if seen and step.node not in self._mended and self._work.mended(step, seen):
+            self._mended.add(step.node)
+            group.create_task(self._mend(step))
+
+    async def _mend(self, step: Step) -> None:
+        def mended(seen: Metadata) -> NodeChange:
+            return self._work.mended(step, seen) or NodeChange()
+
+        # The end of the work writes it in any case.
+        with contextlib.suppress(ClusterError):
+            async with self._calls:
+                await written(self._api, self._lease, step, mended)
+        self._mended.discard(step.node)
 
     def _tell_progress(self) -> None:
         now = asyncio.get_running_loop().time()
@@ -142,27 +174,31 @@ class Executor:
         if isinstance(command, ListJobs):
             await self._list(group, command)
         elif isinstance(command, RemoveJobs):
-            await self._remove(command)
+            await self._node_calls.remove(command)
         else:
             async with self._calls:
                 result = await self._call(command)
             self._pacer.on_result(asyncio.get_running_loop().time(), command, result)
+            writes = isinstance(command, WriteMark | LiftTaints)
+            if writes and (seen := self._nodes.unseen(command.step)):
+                # What has changed since, the pacer did not want to know before.
+                self._node_changed(group, command.step, seen)
         self._changed.set()
 
     async def _call(self, command: NodeCommand) -> Result:
         try:
-            if isinstance(command, CreateJob) and self._creator.is_unsure(command):
+            if self._node_calls.is_unsure(command):
                 # It may have taken longer than the Lease had left: admission webhooks have 10 s.
                 async with asyncio.timeout(_CALL_SECONDS):
                     await self._lease.renewed()
             # What writes must land while the Lease is surely ours.
             async with asyncio.timeout(max(0.0, min(_CALL_SECONDS, self._lease.remaining))):
-                result = await self._send(command)
+                result = await self._node_calls.send(command)
         except ApiError as error:
             if error.unauthenticated:
                 return self._unauthenticated(error)
             if (
-                isinstance(command, WriteMark)
+                isinstance(command, WriteMark | WriteFailure)
                 and error.conflict
                 and await is_still_there(self._api, command.step)
             ):
@@ -179,11 +215,12 @@ class Executor:
                 self._note_no_progress(command, str(error))
             return result
         except (UnreachableError, TimeoutError) as error:
+            text = str(error) or "no answer in time; is an admission webhook slow?"
             self._note_unanswered(command)
-            self._note_no_progress(
-                command, str(error) or "no answer in time; is an admission webhook slow?"
-            )
-            return Result(code=CommandStatus.UNKNOWN)
+            self._note_no_progress(command, text)
+            # Taints are lifted if that can be done.
+            is_tried = isinstance(command, LiftTaints) and self._lease.fresh
+            return Result(code=CommandStatus.UNKNOWN, text=text, answered=is_tried)
         except asyncio.CancelledError:
             self._note_unanswered(command)
             raise
@@ -210,44 +247,8 @@ class Executor:
         return name_taken(self._namespace, self._work.stamp.name(command.step.node))
 
     def _note_unanswered(self, command: Command) -> None:
-        if isinstance(command, CreateJob | DeleteJob | WriteMark):
+        if not isinstance(command, LookAtNode | ListJobs):
             self._lease.unanswered()
-
-    async def _send(self, command: NodeCommand) -> Result:
-        work, step = self._work, command.step
-        match command:
-            case _ if not self._lease.fresh:
-                # Somebody else may already work; the pacer repeats the command after a while.
-                return Result(code=CommandStatus.UNKNOWN)
-            case CreateJob():
-                return await self._creator.create(command)
-            case DeleteJob() if unwritten := await self._traces.before_removal(step):
-                return Result(code=unwritten)
-            case DeleteJob():
-                await self._api.delete_job(self._namespace, command.job.name, command.job.uid)
-            case WriteMark():
-                await patch(self._api, step, done_change(work, step))
-            case Diagnose() if not await self._traces.of_failure(step):
-                return Result(code=CommandStatus.UNKNOWN)
-            case Diagnose():
-                held_up = self._pacer.nodes[step.node].holdup
-                return await diagnose(self._api, self._namespace, step, command.job, held_up)
-        return Result(code=CommandStatus.DONE)
-
-    async def _remove(self, command: RemoveJobs) -> None:
-        labels = ",".join(map(names.node_label, command.nodes))
-        through = node_jobs.JOB_KINDS.index(self._work.stamp.kind) + 1
-        # What is left is removed at the end, or by the next run.
-        with contextlib.suppress(ClusterError):
-            for kind in node_jobs.JOB_KINDS[:through]:
-                selector = (
-                    f"{node_jobs.selector(self._suffix, kind)},{names.NODE_LABEL} in ({labels})"
-                )
-                await self._lease.when_fresh(
-                    self._api.delete_jobs(
-                        self._namespace, selector, field_selector="status.successful=1"
-                    )
-                )
 
     async def _list(self, group: asyncio.TaskGroup, command: ListJobs) -> None:
         if self._watch:
@@ -285,3 +286,9 @@ class Executor:
             await asyncio.sleep(_RELIST_SECONDS)
             self._pacer.on_expired(loop.time())
             self._changed.set()
+
+
+def _with_kept_labels(pacer: Pacer, work: NodeWork) -> dict[str, Step]:
+    """Return by node the steps whose labels something else may change while the work goes on."""
+    steps = (pacer.nodes[node].step for node in pacer.nodes.within(*Phase))
+    return {step.node: step for step in steps if work.kept_labels(step)}

@@ -12,6 +12,7 @@ from kata_components.errors import ApiError, ClusterError, UnreachableError
 from kata_components.kubernetes.api import CALLS_AT_ONCE, NodeApi
 from kata_components.kubernetes.backoff import Attempts, retry_after_seconds
 from kata_components.kubernetes.concurrency import run_bounded
+from kata_components.kubernetes.nodes import Node
 from kata_components.kubernetes.objects import Metadata
 from kata_components.kubernetes.retry import RetryWindow
 from kata_components.pacing.progress import Failure
@@ -72,17 +73,21 @@ def done_change(work: NodeWork, step: Step) -> NodeChange | Judged:
     return work.done(step, None, timestamp())
 
 
-async def patch(api: NodeApi, step: Step, change: NodeChange | Judged) -> None:
+async def patch(api: NodeApi, step: Step, change: NodeChange | Judged) -> Node:
     """Write a change to the step's machine; a judged one only to the version it was made for.
+
+    Returns the node as it is then. A judgement that nothing is to be written costs no request.
 
     Raises:
         ClusterError: it was not written.
     """
     version = ""
     if not isinstance(change, NodeChange):
-        seen = (await api.get_node(step.node)).metadata
-        change, version = change(seen), seen.resource_version
-    await api.patch_node(
+        node = await api.get_node(step.node)
+        change, version = change(node.metadata), node.metadata.resource_version
+        if not (change.annotations or change.labels):
+            return node
+    return await api.patch_node(
         step.node,
         step.node_uid,
         annotations=change.annotations,

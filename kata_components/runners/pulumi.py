@@ -5,7 +5,9 @@ from collections.abc import Awaitable, Callable
 from kata_components.pacing.limits import FailureBudget
 from kata_components.pacing.node_run import Phase
 from kata_components.pacing.pacer import Pacer
+from kata_components.pacing.protocol import Protocol
 from kata_components.planning import waves
+from kata_components.planning.node_jobs import is_token_free
 from kata_components.planning.node_work import CleanupWork, InstallWork
 from kata_components.planning.plan import Plan
 from kata_components.planning.requests import CleanupRequest, InstallRequest
@@ -72,6 +74,7 @@ class PulumiRunner:
 def _install_pacer(request: InstallRequest, planned: Plan) -> Pacer:
     allowed = waves.allowed(request.max_failures, len(planned.steps))
     earlier = [step.node for step in planned.steps if step.failed_before]
+    protocol = Protocol(ready_seconds=request.demands.ready_seconds)
     return Pacer(
         planned.pending,
         kind="install",
@@ -81,6 +84,7 @@ def _install_pacer(request: InstallRequest, planned: Plan) -> Pacer:
         soak_seconds=request.soak_seconds,
         opens_in=planned.opens_in,
         node_timeout_seconds=request.node_timeout_seconds,
+        protocol=protocol if is_token_free(request.job) else None,
     )
 
 
@@ -96,4 +100,5 @@ def _result(planned: Plan, pacer: Pacer) -> InstallResult:
         untried=untried,
         remaining=len(waiting) - len(untried),
         stop_reason=pacer.budget.stop_reason,
+        still_tainted=pacer.nodes.still_tainted,
     )

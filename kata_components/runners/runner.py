@@ -24,6 +24,8 @@ class InstallResult:
     """How many others were not started."""
     stop_reason: str = ""
     """Why they were not."""
+    still_tainted: Sequence[Failure] = ()
+    """Done, but their startup taints could not be lifted."""
     warning: str = ""
     """What went wrong and is not the failure of a node."""
 

@@ -2,13 +2,12 @@
 
 from kata_components.errors import ApiError
 from kata_components.kubernetes.api import NodeApi
-from kata_components.kubernetes.nodes import Node
 from kata_components.pacing.commands import CommandStatus, status_of
 from kata_components.planning.node_change import NodeChange
 from kata_components.planning.node_work import NodeWork
 from kata_components.planning.step import Step
 from kata_components.runners.clock import timestamp
-from kata_components.runners.marking import is_still_there
+from kata_components.runners.marking import is_still_there, patch
 
 
 class Traces:
@@ -19,15 +18,6 @@ class Traces:
         self._work = work
         self._failed: set[str] = set()
         """The nodes on which nothing has to be written any more about their failure."""
-
-    async def before_job(self, step: Step, node: Node) -> CommandStatus | None:
-        """Leave a trace of a Job about to be created; return why it must wait, None if not.
-
-        Raises:
-            ClusterError: the trace could not be written.
-        """
-        change = self._work.begun(step, node.metadata, timestamp())
-        return await self._unwritten(step, change, node.metadata.resource_version)
 
     async def before_removal(self, step: Step) -> CommandStatus | None:
         """Leave a trace of a finished Job; return why that Job has to stay, None when it may go.
@@ -61,18 +51,10 @@ class Traces:
             self._failed.add(step.node)
         return True
 
-    async def _unwritten(
-        self, step: Step, change: NodeChange | None, version: str = ""
-    ) -> CommandStatus | None:
+    async def _unwritten(self, step: Step, change: NodeChange | None) -> CommandStatus | None:
         try:
             if change:
-                await self._api.patch_node(
-                    step.node,
-                    step.node_uid,
-                    annotations=change.annotations,
-                    labels=change.labels,
-                    resource_version=version,
-                )
+                await patch(self._api, step, change)
         except ApiError as error:
             if error.conflict:
                 return (
