@@ -15,7 +15,6 @@ from msgspec import structs
 
 from kata_components.errors import ClusterError
 from kata_components.kubernetes.api import KubeApi
-from kata_components.kubernetes.nodes import Node
 from kata_components.kubernetes.objects import JobList, Lease
 from kata_components.operations import cleanup, fleet, preview
 from kata_components.operations.cleanup import Cleanup
@@ -25,10 +24,11 @@ from kata_components.pacing.pacer import Pacer
 from kata_components.planning import node_jobs
 from kata_components.planning.node_jobs import NodeJob
 from kata_components.planning.node_state import NodeState
-from kata_components.planning.node_work import NodeWork
+from kata_components.planning.node_work import CleanupWork, NodeWork
 from kata_components.planning.plan import Plan, plan
 from kata_components.planning.step import Action, Step
 from kata_components.runners import lease, pulumi
+from kata_components.runners.claims import Claims
 from kata_components.runners.creating import Creator
 from kata_components.runners.executor import Executor
 from kata_components.runners.lease import HeldLease
@@ -79,12 +79,9 @@ def mark_is_believed_whatever_has_worked_since() -> Patch:
 def begun_cleanup_is_not_seen() -> Patch:
     """Neither by its Job nor by the trace that is written before: either alone is enough."""
 
-    async def leave_none(_: Traces, step: Step, node: Node) -> None:
-        del step, node
-
     patches = contextlib.ExitStack()
     patches.enter_context(mock.patch.object(NodeState, "is_undone", False))
-    patches.enter_context(mock.patch.object(Traces, "before_job", leave_none))
+    patches.enter_context(mock.patch.object(CleanupWork, "begun", return_value=None))
     return patches
 
 
@@ -109,9 +106,9 @@ async def write_mark(run: Run, work: NodeWork, step: Step) -> None:
 def mark_is_written_with_the_job() -> Patch:
     made = WeakKeyDictionary[Creator, tuple[Run, NodeWork]]()
 
-    def init(original: Any, creator: Creator, run: Run, work: NodeWork, traces: Traces) -> None:
+    def init(original: Any, creator: Creator, run: Run, work: NodeWork, claims: Claims) -> None:
         made[creator] = run, work
-        original(creator, run, work, traces)
+        original(creator, run, work, claims)
 
     async def create(original: Any, creator: Creator, command: CreateJob) -> Result:
         result: Result = await original(creator, command)
