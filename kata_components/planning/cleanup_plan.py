@@ -119,7 +119,8 @@ def _cleaned(
         return False
     seen = node.metadata
     mark = node_mark.parse(seen.annotation(names.mark_annotation(suffix)))
-    if mark and not mark.is_of_cleanup and is_since(mark.time, job.created):
+    # Only the dispatcher leaves a whole mark in place while it cleans.
+    if mark and not mark.is_of_cleanup and (not mark.digest or is_since(mark.time, job.created)):
         return False
     if token_free:
         return seen.label(names.instance_label(suffix)) != "true"

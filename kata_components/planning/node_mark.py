@@ -66,8 +66,8 @@ class Mark:
 
     @property
     def is_of_cleanup(self) -> bool:
-        """Whether it only says that a cleanup was begun: those of installs name a version."""
-        return not (self.digest or self.failed or self.kata_version)
+        """Whether it says that a cleanup was begun: those of installs name a version."""
+        return not (self.digest or self.kata_version)
 
     def is_of_another(self, namespace: str) -> bool:
         """Whether an installation with the same suffix in another namespace has written it."""

@@ -221,11 +221,13 @@ class CleanupWork:
     def begun(self, step: Step, seen: Metadata, now: str) -> NodeChange:
         """The mark without a digest, and labels that do not say that Kata is there.
 
-        Whoever removes the Job must not leave a node behind that looks installed. The time is what
-        tells it from an install since, so it is always written.
+        Whoever removes the Job must not leave a node behind that looks installed. That an install
+        has failed is still known if the cleanup gets no further.
         """
         labels = node_labels.demoted(seen, self.request.suffix, step.machine)
-        return NodeChange(annotations=self._broken_mark(step, now), labels=labels)
+        found = node_mark.parse(seen.annotation(self._key))
+        failed = found.failed if found and found.machine == step.machine else ""
+        return NodeChange(annotations=self._broken_mark(step, now, failed), labels=labels)
 
     def superseded(self, step: Step, now: str) -> NodeChange | None:
         """The mark without a digest, where the finished Job has left half of Kata."""
@@ -274,13 +276,14 @@ class CleanupWork:
     def _key(self) -> str:
         return names.mark_annotation(self.request.suffix)
 
-    def _broken_mark(self, step: Step, now: str) -> Changes:
+    def _broken_mark(self, step: Step, now: str, failed: str = "") -> Changes:
         mark = Mark(
             kata_version="",
             digest="",
             node_uid=step.node_uid,
             machine_id=step.machine_id,
             time=now,
+            failed=failed,
             namespace=self.request.namespace,
         )
         return {self._key: node_mark.render(mark)}

@@ -314,6 +314,19 @@ def test_a_failed_upgrade_leaves_labels_alone_and_is_remembered_by_its_claim() -
     assert (again.action, mark and mark.failed) == (Action.RETRY, DIGEST)
 
 
+@BOTH
+def test_a_failure_is_still_known_when_a_cleanup_gets_no_further_than_its_trace(
+    of: Installation,
+) -> None:
+    life = Life()
+    life.write(of.install.failed(life.step(of), life.now))
+    cleaning = life.cleaning(of)
+    assert cleaning
+    life.begin(of.cleanup, cleaning)
+    step = life.step(of)
+    assert (step.needs_job, step.failed_before, step.undone) == (True, True, True)
+
+
 @pytest.mark.parametrize("key", [RUNTIME_LABEL, OWN])
 def test_a_label_that_somebody_sets_to_false_is_put_back_without_a_job(key: str) -> None:
     life = Life()
