@@ -24,7 +24,7 @@ from sandbox.cluster import Cluster
 
 
 def run(cluster: Cluster, version: str, parallelism: int) -> Usage:
-    """Take all workers through the loop; return what the process that did so has used.
+    """Take all new workers through the loop; return what the process that did so has used.
 
     Requests and times are in the audit log. The process is a new one, as a stack's provider is.
     """
@@ -42,7 +42,12 @@ def _run(context: str, kubeconfig: str, version: str, parallelism: int) -> Usage
 async def _connected(context: str, kubeconfig: str, made: JobStamp, parallelism: int) -> None:
     api = connect(context, kubeconfig)
     try:
-        workers = [node for node in await api.list_nodes() if not node.taints]
+        mark = names.mark_annotation(SUFFIX)
+        workers = [
+            node
+            for node in await api.list_nodes()
+            if not node.taints and node.metadata.annotation(mark) is None
+        ]
         await _loop(api, workers, made, parallelism)
     finally:
         await api.aclose()
@@ -70,7 +75,7 @@ async def _loop(api: KubeApi, workers: list[Node], made: JobStamp, parallelism: 
     async with asyncio.TaskGroup() as group:
         for node in workers:
             group.create_task(work(node))
-        await ended(api, len(workers), lambda name: ends[name].set())
+        await ended(api, ends, lambda name: ends[name].set())
 
 
 def _mark(step: Step) -> dict[str, str]:

@@ -3,7 +3,7 @@
 import asyncio
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -53,22 +53,24 @@ def stamp(version: str) -> JobStamp:
     )
 
 
-async def ended(api: KubeApi, count: int, on_end: Callable[[str], Any] = str) -> None:
-    """Wait, with a watch, until `count` Jobs have succeeded; call `on_end` with each node."""
+async def ended(api: KubeApi, nodes: Collection[str], on_end: Callable[[str], Any] = str) -> None:
+    """Wait, with a watch, until the Jobs of these nodes have succeeded; call `on_end` with each."""
     selector = node_jobs.selector(SUFFIX)
     found = await api.list_jobs(NAMESPACE, selector)
-    succeeded: set[str] = set()
+    waiting = set(nodes)
 
-    def take(job: NodeJob) -> bool:
-        if job.state is JobState.SUCCEEDED and job.uid not in succeeded:
-            succeeded.add(job.uid)
+    def take(job: NodeJob) -> None:
+        if job.state is JobState.SUCCEEDED and job.node in waiting:
+            waiting.remove(job.node)
             on_end(job.node)
-        return len(succeeded) >= count
 
-    if any(take(node_jobs.observed(job)) for job in found.items):
+    for job in found.items:
+        take(node_jobs.observed(job))
+    if not waiting:
         return
     async for event in api.watch_jobs(NAMESPACE, selector, found.resource_version):
-        if take(node_jobs.observed(event.object)):
+        take(node_jobs.observed(event.object))
+        if not waiting:
             return
 
 
@@ -76,11 +78,11 @@ async def _one_by_one(cluster: Cluster) -> float:
     api = connect(cluster.context, str(cluster.kubeconfig))
     made, samples = stamp("4.0.0"), []
     try:
-        for count, node in enumerate(cluster.workers()[:_SAMPLES], start=1):
+        for node in cluster.workers()[:_SAMPLES]:
             step = Step(node=node, node_uid="", machine_id="", action=Action.INSTALL, reason="")
             began = time.monotonic()
             await api.create_job(NAMESPACE, made.job(step))
-            await ended(api, count)
+            await ended(api, [node])
             samples.append(time.monotonic() - began)
         await api.delete_jobs(NAMESPACE, node_jobs.selector(SUFFIX))
     finally:
