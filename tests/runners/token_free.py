@@ -4,6 +4,7 @@ from typing import Any
 
 from kata_components import names
 from kata_components.operations.install import Installed
+from kata_components.planning import node_mark
 from kata_components.planning.demands import Demands
 from kata_components.planning.node_jobs import JobKind
 from kata_components.planning.requests import CleanupRequest, InstallRequest
@@ -44,3 +45,17 @@ def labels(on: Cluster, node: str = "node-00") -> tuple[str | None, str | None]:
     """Return the values of the shared label and the installation's."""
     found = on.nodes[node]["metadata"]["labels"]
     return found.get(SHARED), found.get(OWN)
+
+
+def whole(on: Cluster) -> list[str]:
+    """Return the nodes whose mark says that their install is complete."""
+    key = names.mark_annotation("")
+    marks = {n: node_mark.parse(o["metadata"]["annotations"].get(key)) for n, o in on.nodes.items()}
+    return sorted(node for node, mark in marks.items() if mark and mark.digest)
+
+
+def tolerant() -> dict[str, Any]:
+    """Return an install Job that may run in spite of the startup taint."""
+    made = job()
+    made["spec"]["template"]["spec"]["tolerations"] = [{"operator": "Exists"}]
+    return made
