@@ -52,7 +52,7 @@ class Calls:
         self._watch = watch
         self._holdup = holdup
         """What holds up the Job of a node."""
-        self._traces = Traces(run.api, work)
+        self._traces = Traces(run.api, work, watch)
         self._creator = Creator(run, work, Claims(run, work, watch))
         request = work.request
         self._demands = request.demands if isinstance(request, InstallRequest) else demands.NONE

@@ -96,6 +96,7 @@ class Claims:
             except ApiError as error:
                 if not error.conflict:
                     raise
+                # It is read again before the next try.
                 self._watch.forget(step)
                 return Result(code=CommandStatus.UNKNOWN)
             del self._claims[step.node]

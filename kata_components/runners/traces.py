@@ -8,14 +8,16 @@ from kata_components.planning.node_work import NodeWork
 from kata_components.planning.step import Step
 from kata_components.runners.clock import timestamp
 from kata_components.runners.marking import is_still_there, patch
+from kata_components.runners.node_watch import NodeWatch
 
 
 class Traces:
     """The traces of one kind of Jobs; callers make sure that the Lease is fresh."""
 
-    def __init__(self, api: NodeApi, work: NodeWork) -> None:
+    def __init__(self, api: NodeApi, work: NodeWork, watch: NodeWatch) -> None:
         self._api = api
         self._work = work
+        self._watch = watch
         self._failed: set[str] = set()
         """The nodes on which nothing has to be written any more about their failure."""
 
@@ -54,7 +56,8 @@ class Traces:
     async def _unwritten(self, step: Step, change: NodeChange | None) -> CommandStatus | None:
         try:
             if change:
-                await patch(self._api, step, change)
+                node = await patch(self._api, step, change)
+                self._watch.written(node.metadata)
         except ApiError as error:
             if error.conflict:
                 return (
