@@ -25,7 +25,6 @@ from kata_components.settings.rules import (
     no_shims,
     retention_in_job_mode,
     unknown_shims,
-    unsupported_runner,
     untolerated_startup_taints,
 )
 from kata_components.settings.secret_keys import MAY_BE_SECRET, refused_secrets
@@ -160,7 +159,6 @@ def _rule_problems(
 ) -> Iterator[Problem]:
     yield from keys_the_dispatcher_cannot_honour(config)
     yield from keys_only_the_dispatcher_reads(config, tree, profile)
-    yield from unsupported_runner(tree, profile, version)
     yield from keys_of_another_version(config, profile, version)
     yield from keys_of_the_other_mode(config, profile, tree.get("deploymentMode"))
     yield from inexpressible_affinity(tree, profile)

@@ -15,20 +15,6 @@ _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 _LEAST_TTL = 60
 
 
-def unsupported_runner(tree: Tree, profile: Profile, version: str) -> Iterator[Problem]:
-    """Yield a problem when this version does not support the runner of the rollout."""
-    runner = at(tree, ("rollout", "runsIn"))
-    if tree.get("deploymentMode") != "job":
-        return
-    if runner == "pulumi" and profile.traits.token_free_jobs:
-        yield Problem(
-            ("rollout", "runsIn"),
-            f"'pulumi' is not supported yet with kataVersion {version}: "
-            "its per-node Jobs leave a node's labels and taints to the dispatcher; "
-            "use 'cluster', or kataVersion 4.0.0",
-        )
-
-
 def keys_of_another_version(
     config: Mapping[str, Any], profile: Profile, version: str
 ) -> Iterator[Problem]:

@@ -48,7 +48,8 @@ CONFIGS = {
     "4.0.0-job": EVERYTHING | {"kataVersion": "4.0.0", "deploymentMode": "job"},
     "4.1.0-daemonset": EVERYTHING
     | {"kataVersion": "4.1.0", "debug": True, "devkit": True, "nodeFeatureRules": {"create": True}},
-    "4.1.0-job": EVERYTHING
+    "4.1.0-job": EVERYTHING | {"kataVersion": "4.1.0", "deploymentMode": "job"},
+    "4.1.0-job-in-cluster": EVERYTHING
     | {"kataVersion": "4.1.0", "deploymentMode": "job", "rollout": {"runsIn": "cluster"}},
 }
 NFD = "kata-deploy-node-feature-discovery-chart"
@@ -112,6 +113,7 @@ def test_pods_on_nodes_come_after_the_configs_they_mount(
     [
         ("4.0.0-job", "kata-deploy-rollout"),
         ("4.1.0-job", "kata-deploy-rollout"),
+        ("4.1.0-job-in-cluster", "kata-deploy-rollout"),
         ("4.0.0-daemonset", "kata-deploy-daemon-set-installer-daemon-set"),
         ("4.1.0-daemonset", "kata-deploy-daemon-set-installer-daemon-set"),
     ],
@@ -183,7 +185,7 @@ def test_rollout_gets_each_term_of_an_affinity_as_a_selector(program: Program) -
     terms = [{"matchExpressions": [{"key": key, "operator": "Exists"}]} for key in ("kvm", "metal")]
     required = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}
     config = {
-        **CONFIGS["4.1.0-job"],
+        **CONFIGS["4.1.0-job-in-cluster"],
         "nodeSelector": {"pool": "kata"},
         "affinity": {"nodeAffinity": required},
     }
@@ -192,11 +194,22 @@ def test_rollout_gets_each_term_of_an_affinity_as_a_selector(program: Program) -
     assert "--node-label=true" in rollout["dispatcherJob"]
 
 
-def test_job_mode_of_a_version_whose_jobs_need_the_dispatcher_is_refused_without_it(
-    program: Program,
-) -> None:
-    config = {"kataVersion": "4.1.0", "deploymentMode": "job", "cluster": {"context": "c"}}
-    with pytest.raises(
-        Exception, match=r"rollout\.runsIn: 'pulumi' is not supported yet with kataVersion 4\.1\.0"
-    ):
-        program(config)
+def test_jobs_without_a_token_need_neither_dispatcher_nor_rights(program: Program) -> None:
+    run = program(CONFIGS["4.1.0-job"])
+    found = registered(run)
+    kinds = {kind for kind, _ in found} - {"ConfigMap", "RuntimeClass", "DaemonSet"}
+    assert kinds == {"Job", "ServiceAccount", "ClusterRole", "ClusterRoleBinding"}
+    assert all("verif" in name for kind, name in found if kind in kinds)
+    assert not any("dispatcher" in name for name in run.resources)
+    rollout = run.resources["kata-deploy-rollout"].inputs
+    assert "dispatcherJob" not in rollout
+    assert "dispatcherJob" not in run.resources["kata-deploy-installation"].inputs
+    selectors = [
+        manifest["scheduling"]["nodeSelector"]
+        for (kind, _), manifest in found.items()
+        if kind == "RuntimeClass" and manifest["metadata"]["name"] != "kata-mine"
+    ]
+    assert selectors
+    labels = dict.fromkeys(rollout["demands"]["labels"], "true")
+    assert len(labels) == 2
+    assert all(labels.items() <= selector.items() for selector in selectors)

@@ -296,9 +296,6 @@ def test_a_key_that_only_the_stack_has_is_not_blamed_on_the_file() -> None:
         "rollout.soakSeconds: has no effect in daemonset mode; remove it: updateStrategy paces "
         "the DaemonSet",
     )
-    (line,) = problems("job: {parallelism: 5}\ndebug: true", kataVersion="4.1.0")
-    assert line.startswith("rollout.runsIn: 'pulumi' is not supported yet")
-    assert not line.endswith(")")
 
 
 @pytest.mark.parametrize(
