@@ -34,7 +34,7 @@ _MESSAGES = {
     "invalid_key": "must be text: it is a key",
 }
 _HOW_TO_SET = {
-    "kataVersion": "run `pulumi config set kataVersion 4.0.0`",
+    "kataVersion": "run `pulumi config set kataVersion 4.1.0`",
     "cluster.context": "run `pulumi config set --path cluster.context "
     "<a context of your kubeconfig>`",
 }

@@ -58,7 +58,7 @@ def test_modules_to_run_exist(module: str) -> None:
 def test_stack_of_the_readme_is_valid() -> None:
     settings = load_settings(configured(README)[-1])
     assert settings.cluster.context == "my-context"
-    assert settings.job.node_selector == {"kata-containers": "enabled"}
+    assert settings.node_selector == {"kata-containers": "enabled"}
 
 
 def test_values_that_the_documents_set_are_valid() -> None:

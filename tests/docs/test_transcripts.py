@@ -58,7 +58,7 @@ def worker(number: int, *, installed: bool) -> Node:
     if installed:
         machine = made["status"]["nodeInfo"]["machineID"]
         done = node_mark.Mark(
-            kata_version="4.0.0",
+            kata_version=SETTINGS.kata_version,
             digest=current(DIGESTS),
             node_uid=f"uid-{number}",
             machine_id=machine,
