@@ -1,7 +1,7 @@
 """Measures rollouts against bare loops and single Jobs, and previews and states of any fleet size.
 
 Prints a table and writes `build/bench.json`. Run it on an otherwise idle machine and quote the
-ratios: the seconds depend on the machine. The defaults take about 20 minutes on 2 cores.
+ratios: the seconds depend on the machine. The defaults take about half an hour on 2 cores.
 
     python -m bench [--nodes 1000] [--pod-seconds 4] [--large 5000] [--slow-nodes 1000]
                     [--beside COMMAND]
@@ -26,13 +26,18 @@ from bench import bare_loop, single_jobs
 from bench.fleet import Requests, add_images, fleet, rest
 from bench.process import Usage
 from bench.stack import Stack
+from kata_components.planning.node_jobs import is_token_free
 from sandbox.paths import CHECKOUT
 
 _FAST: Final = 100
 _SLOW: Final = 10
 _FEW: Final = 10
 _PREVIEWS: Final = 5
-_VERSIONS: Final = ("4.0.0",)
+_VERSIONS: Final = ("4.0.0", "4.1.0")
+_LATE: Final = 2
+"""How many seconds after its Job a node reports Kata's handlers in the last measurement."""
+_LATE_COSTS: Final = 2 * _LATE
+"""Seconds that the rollout may take longer then: one pause between two looks may be added."""
 _LABELLED: Final = {"waves": [], "existing": "install"}
 """Everything in one wave. `existing`, because the single Jobs that were measured before have left
 Kata's label on their nodes."""
@@ -65,7 +70,7 @@ def pace(version: str, nodes: int, pod_seconds: float) -> Figures:
     """Compare a rollout to new nodes, 100 in flight, with a bare loop that does the same."""
     loop = _loop(version, nodes, pod_seconds)
     rollout = _rollout(version, nodes, pod_seconds)
-    figures = {
+    figures: Figures = {
         "loop_seconds": round(loop.seconds, 1),
         "rollout_seconds": round(rollout.seconds, 1),
         **{f"{key}_over_loop": ratio for key, ratio in rollout.over(loop).items()},
@@ -75,6 +80,13 @@ def pace(version: str, nodes: int, pod_seconds: float) -> Figures:
         "cpu_seconds_per_1000": round(rollout.usage.cpu_seconds * 1000 / nodes, 2),
         "peak_mb": round(rollout.usage.peak_mb, 1),
     }
+    if is_token_free(single_jobs.stamp(version).template):
+        late = _rollout(version, nodes, pod_seconds, handlers_after=str(_LATE))
+        figures |= {
+            "late_rollout_seconds": round(late.seconds, 1),
+            "late_makespan_over_loop": round((late.seconds - _LATE_COSTS) / loop.seconds, 3),
+            "late_requests_per_node": round(late.requests.total() / nodes, 3),
+        }
     return {f"{key}_{version}": figure for key, figure in figures.items()}
 
 
@@ -89,7 +101,9 @@ def _loop(version: str, nodes: int, pod_seconds: float) -> Paced:
         return Paced(requests.makespan(), requests.counted(), usage)
 
 
-def _rollout(version: str, nodes: int, pod_seconds: float) -> Paced:
+def _rollout(
+    version: str, nodes: int, pod_seconds: float, *, handlers_after: str | None = None
+) -> Paced:
     """Measure a rollout to new nodes. The stack exists already: its objects are not counted."""
     with fleet(_FEW, pod_seconds) as cluster, tempfile.TemporaryDirectory() as home:
         stack = Stack.of_job_mode(
@@ -99,6 +113,7 @@ def _rollout(version: str, nodes: int, pod_seconds: float) -> Paced:
         stack.up()
         before = first.counted().total()
         cluster.start(workers=nodes + _FEW)
+        cluster.behave_all(handlers_after=handlers_after)
         rest()
         requests = Requests(cluster)
         up = stack.up()
