@@ -101,8 +101,10 @@ class Ordering:
             installations = list(self._installations(after))
         elif label.startswith(_LABEL_PREFIX):
             installations = [label.removeprefix(_LABEL_PREFIX)]
-            if _labels(before).get(names.RUNTIME_LABEL) == "true" and _is_adopted(
-                after, installations[0]
+            is_offered = _labels(before).get(names.RUNTIME_LABEL) == "true"
+            if is_offered and (
+                _is_adopted(after, installations[0])
+                or self._is_prelabelled(before, after, installations[0])
             ):
                 return
         else:
@@ -112,6 +114,13 @@ class Ordering:
             why = next(iter(objections), "nothing is installed on it")
             name = after["metadata"]["name"]
             self.violations.append(f"{label} of {name} becomes true: {why}")
+
+    def _is_prelabelled(self, before: Object, after: Object, installation: str) -> bool:
+        """Return whether a node of 4.0.0 only stays offered, when RuntimeClasses ask for more."""
+        work = self._works.get(_machine(before), {}).get(installation)
+        if work is None or is_token_free(work.job) or not installs(work.job):
+            return False
+        return _mark(before, installation) == _mark(after, installation) is not None
 
     def _judge_lifting(self, node: Object, taint: Object) -> None:
         since = self._labelled_since.get(_machine(node))

@@ -184,6 +184,17 @@ def test_only_a_mark_of_this_machine_lets_a_lost_label_come_back() -> None:
         assert run(on, labelled(on, shared="true")) == violations
 
 
+@pytest.mark.parametrize(("token", "marks", "broken"), [(True, 1, 0), (False, 1, 1), (True, 0, 1)])
+def test_a_node_of_4_0_0_stays_offered_as_it_was(*, token: bool, marks: int, broken: int) -> None:
+    """Whatever its last Job came to, if it has a mark: RuntimeClasses are about to ask for more."""
+    on = fresh({SHARED: "true"} if token else {SHARED: "true", OWN: "false"})
+    if marks:
+        marked(on)
+    on.fates[NODE] = "fails"
+    violations = run(on, node_job(NODE, token=token), on.job_seconds, labelled(on, own="true"))
+    assert len(violations) == broken
+
+
 def test_a_mark_in_the_same_patch_proves_nothing() -> None:
     on = fresh({})
     marks = marked(fresh({})).nodes[NODE]["metadata"]["annotations"]
