@@ -1,7 +1,7 @@
 """In which order Jobs, labels and taints of a node may change: the invariants of contract 8.2."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from kata_components import names
 from kata_components.planning import node_mark
@@ -51,7 +51,7 @@ class Ordering:
         """Judge that a Job begins to write to its node."""
         installation = suffix_of(job) or "default"
         self._works.setdefault(_machine(node), {})[installation] = _Work(job)
-        if not is_token_free(job):
+        if not is_token_free(job) or _is_of_another(job, node):
             return
         labels = _labels(node)
         own = f"{_LABEL_PREFIX}{installation}"
@@ -63,6 +63,17 @@ class Ordering:
             self.violations.append(f"cleanup of {node_of(job)} while {own} is true")
         elif labels.get(names.RUNTIME_LABEL) == "true" and not _has_another(node, installation):
             self.violations.append(f"cleanup of {node_of(job)} while the shared label is true")
+
+    def machine_replaced(self, before: Object, after: Object) -> None:
+        """Let a machine pass for the one before it: a write may be on its way to that one."""
+        self._works[_machine(after)] = {
+            installation: replace(work)
+            for installation, work in self._works.get(_machine(before), {}).items()
+        }
+
+    def job_goes_on(self, job: Object, node: Object) -> None:
+        """Note that a Job works on another machine from now on, which has taken its node's name."""
+        self._works.setdefault(_machine(node), {})[suffix_of(job) or "default"] = _Work(job)
 
     def job_ended(self, job: Object, node: Object, *, succeeded: bool) -> None:
         """Note how a Job ended, and what its node says by then."""
@@ -146,6 +157,16 @@ class Ordering:
 
 def _machine(node: Object) -> _Machine:
     return node["metadata"]["uid"], node["status"]["nodeInfo"].get("machineID", "")
+
+
+def _is_of_another(job: Object, node: Object) -> bool:
+    """Return whether a Job was made for a machine that has left its name to this one since."""
+    annotations = job["metadata"].get("annotations") or {}
+    stamped = (
+        annotations.get(names.NODE_UID_ANNOTATION),
+        annotations.get(names.MACHINE_ID_ANNOTATION),
+    )
+    return stamped not in {(None, None), _machine(node)}
 
 
 def _labels(node: Object) -> dict[str, str]:

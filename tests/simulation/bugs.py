@@ -121,7 +121,7 @@ def mark_is_written_with_the_job() -> Patch:
     return patches
 
 
-@bug(killed_by_write=0.2, killed=0.0, other_digest=0.7, job_fails=0.5, destroys=0.4)
+@bug(killed_by_write=0.4, killed=0.0, other_digest=1.0, job_fails=0.5, destroys=0.4)
 def no_trace_is_left_before_a_job_is_replaced() -> Patch:
     async def untraced(*_: object) -> None:
         return None
@@ -208,17 +208,6 @@ def destroy_ignores_nodes_that_could_not_be_cleaned() -> Patch:
 @bug(destroys=0.5, lease_deleted=0.9)
 def destroy_without_a_lease_looks_at_nothing() -> Patch:
     return mock.patch.object(fleet, "touched_nodes", return_value=set())
-
-
-@bug(destroys=0.9, job_fails=0.5, node_not_ready=0.3)
-def cleaned_nodes_are_planned_again_while_a_dead_one_is_waited_for() -> Patch:
-    """The runner does not say which nodes it has cleaned."""
-
-    async def clean(original: Any, *arguments: Any) -> Cleaned:
-        cleaned: Cleaned = await original(*arguments)
-        return replace(cleaned, nodes=[])
-
-    return around(PulumiRunner, "clean", clean)
 
 
 # The Lease.

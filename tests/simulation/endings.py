@@ -2,6 +2,7 @@
 
 from kata_components import names
 from kata_components.planning import node_mark
+from tests.model.history import Object
 from tests.model.node_jobs import node_of
 from tests.simulation.broken import BrokenPromiseError
 from tests.simulation.promises import Promises
@@ -34,6 +35,17 @@ def all_installed(site: Site, promises: Promises, digest: str) -> None:
             raise BrokenPromiseError(
                 f"{name} is marked, but without its label nothing can be scheduled there"
             )
+        if promises.setting.token_free:
+            _serves(promises, node)
+
+
+def _serves(promises: Promises, node: Object) -> None:
+    """Pods of that very installation are scheduled there, and no taint keeps others away."""
+    name, labels = node["metadata"]["name"], node["metadata"]["labels"]
+    if labels.get(names.instance_label(promises.suffix)) != "true":
+        raise BrokenPromiseError(f"{name} is marked, but lacks the label of its installation")
+    if any(taint["key"] == promises.setting.startup_taint for taint in node["spec"]["taints"]):
+        raise BrokenPromiseError(f"{name} serves Kata, but has kept its startup taint")
 
 
 def lease_is_free(site: Site, promises: Promises, run: str) -> None:
@@ -78,6 +90,8 @@ def nothing_left(site: Site, promises: Promises) -> None:
     if jobs or lease in site.namespaces[promises.namespace].leases:
         raise BrokenPromiseError(f"destroy left {', '.join(jobs) or 'its Lease'}")
     alone = len(site.promises) == 1
+    # The label of an installation does not say in which namespace that is.
+    only = sum(suffix == promises.suffix for _, suffix in site.promises) == 1
     for name, node in site.nodes.items():
         machine, metadata = promises.machines[name], node["metadata"]
         if machine.tampered:
@@ -85,8 +99,10 @@ def nothing_left(site: Site, promises: Promises) -> None:
         mark = node_mark.parse(metadata["annotations"].get(names.mark_annotation(promises.suffix)))
         if mark is not None and not mark.is_of_another(promises.namespace):
             raise BrokenPromiseError(f"destroy left its mark on {name}")
-        if alone and not machine.foreign and names.RUNTIME_LABEL in metadata["labels"]:
+        if alone and not machine.kept_label and names.RUNTIME_LABEL in metadata["labels"]:
             raise BrokenPromiseError(f"destroy left the label on {name}")
+        if only and names.instance_label(promises.suffix) in metadata["labels"]:
+            raise BrokenPromiseError(f"destroy left the label of its installation on {name}")
         if machine.dirty:
             raise BrokenPromiseError(f"destroy left {name} as it was")
 
@@ -104,3 +120,6 @@ def others_kept(site: Site, promises: Promises) -> None:
             )
         if machine.installed and metadata["labels"].get(names.RUNTIME_LABEL) != "true":
             raise BrokenPromiseError(f"another installation's destroy removed the label of {name}")
+        own = names.instance_label(promises.suffix)
+        if machine.installed and metadata["labels"].get(own) != "true":
+            raise BrokenPromiseError(f"another installation's destroy changed {own} of {name}")

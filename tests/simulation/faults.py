@@ -105,6 +105,26 @@ class Faults:
     """NotReady nodes are attempted."""
     percentages: float = 0.0
     """The failure budget is a share of the nodes."""
+    token_free: float = 0.0
+    """Jobs leave labels and taints of their nodes to whoever paces, as from 4.1.0 on."""
+    upgrades: float = 0.0
+    """The same, but the history begins with Jobs that label their nodes themselves, as at 4.0.0."""
+    startup_taints: float = 0.0
+    """New nodes carry a taint that is lifted from those that serve Kata."""
+    old_labels: float = 0.0
+    """Kubelets are those of k3s, which register old labels again after a Job."""
+    handlers_late: float = 0.0
+    """Container runtimes often report their handlers only a while after a Job."""
+    ready_late: float = 0.0
+    """Nodes are often NotReady for a while after a Job."""
+    # Per token-free Job that has succeeded.
+    handlers_never: float = 0.0
+    """The container runtime does not serve Kata."""
+    ready_too_late: float = 0.0
+    """Its node is NotReady for longer than is waited for."""
+    # Per new node.
+    unreported: float = 0.0
+    """Its kubelet reports neither machine ID nor container runtime for a while."""
 
     @classmethod
     def all(cls) -> "Faults":
@@ -163,6 +183,15 @@ class Faults:
             soaks=0.2,
             attempts=0.2,
             percentages=0.3,
+            token_free=0.6,
+            upgrades=0.4,
+            startup_taints=0.3,
+            old_labels=0.3,
+            handlers_late=0.5,
+            ready_late=0.5,
+            handlers_never=0.1,
+            ready_too_late=0.05,
+            unreported=0.1,
         )
 
     @property

@@ -12,7 +12,7 @@ from unittest import mock
 
 from kata_components import names
 from kata_components.errors import GuardError
-from kata_components.operations import install, uninstall
+from kata_components.operations import install, prelabel, uninstall
 from kata_components.runners import clock, lease
 from tests.model.installation import STACK
 from tests.model.store import HOME
@@ -52,6 +52,7 @@ def simulated() -> Iterator[None]:
         mock.patch.object(clock, "time_of_day", time_of_day),
         mock.patch.object(install, "hold_lease", hold_lease),
         mock.patch.object(uninstall, "hold_lease", hold_lease),
+        mock.patch.object(prelabel, "hold_lease", hold_lease),
         mock.patch.object(lease, "holder_identity", name_of_run),
     ):
         yield
@@ -78,7 +79,8 @@ class History:
         for name in nodes:
             site.nodes[name]["metadata"]["labels"][names.RUNTIME_LABEL] = "true"
             site.serve(name, handler_of(""), kata=True)
-            self.stacks[0].promises.machines[name].foreign = True
+            machine = self.stacks[0].promises.machines[name]
+            machine.foreign = machine.kept_label = True
 
     def _stack(self, name: str, namespace: str, suffix: str) -> Stack:
         world = self.world
@@ -89,7 +91,8 @@ class History:
         world.site.objects[f"namespaces/{namespace}"] = {
             "metadata": {"name": namespace, "uid": "cluster-1"}
         }
-        return Stack(name, world, promises)
+        token_free = world.setting.token_free and not world.setting.upgrades
+        return Stack(name, world, promises, token_free=token_free)
 
     def play(self) -> None:
         """Play the history.
@@ -102,6 +105,8 @@ class History:
             self._trouble(faults)
         self._calm()
         for stack in self.stacks:
+            if world.setting.token_free and not stack.token_free:
+                stack.upgrade()
             self._last_up(stack)
         if world.chance(faults.rival):
             self._rival_comes()
@@ -128,6 +133,7 @@ class History:
         stack = world.rng.choice(self.stacks)
         if world.chance(faults.other_digest):
             stack.image = world.rng.choice(IMAGES)
+        stack.may_upgrade()
         if world.chance(faults.other_timeout):
             stack.timeout = world.rng.choice(NODE_TIMEOUTS)
         runs = [self._start(stack, destroys=world.chance(faults.destroys))]
@@ -209,6 +215,7 @@ class History:
         world.weather.clear_up()
         world.quota = inf
         world.site.let_all_go()
+        world.site.recover()
         for name in world.site.nodes:
             world.site.set_ready(name, ready=True)
             if not world.setting.cleans:
@@ -218,6 +225,7 @@ class History:
         world.run_until(lambda: not world.site.active, _LONGEST_RUN, "the Jobs after the faults")
         for name in world.site.nodes:
             world.site.set_ready(name, ready=True)
+        world.site.recover()
         if not any(map(world.site.is_selected, world.site.nodes)):
             world.site.select(next(iter(world.site.nodes)), selected=True)
 

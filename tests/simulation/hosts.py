@@ -1,11 +1,15 @@
 """The machines of a simulated history: they come and go, and their labels change."""
 
+import copy
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from kata_components import names
 from tests.model.cluster import Cluster
+from tests.model.history import Object
+from tests.model.kubelet import NEVER
 from tests.model.node_jobs import node_of
+from tests.simulation.kubelets import CANARY_SECONDS, READY_SECONDS, Kubelets
 from tests.simulation.machine import Machine
 from tests.simulation.promises import Promises
 
@@ -16,6 +20,11 @@ if TYPE_CHECKING:
 def handler_of(suffix: str) -> str:
     """Return the name of an installation's handler in the container runtime."""
     return names.suffixed("kata-qemu", suffix)
+
+
+def is_of_kata(label: str) -> bool:
+    """Return whether Kata's pods are scheduled by that label."""
+    return label == names.RUNTIME_LABEL or names.is_instance_label(label)
 
 
 POOL = "pool"
@@ -29,6 +38,8 @@ class Hosts(Cluster):
         super().__init__()
         self._world = world
         self.kinds: dict[str, int] = {}
+        self._machine_ids: dict[str, str] = {}
+        self.kubelets = Kubelets(world)
         self.promises: dict[tuple[str, str], Promises] = {}
         """The promises to each installation, by namespace and suffix."""
 
@@ -36,9 +47,8 @@ class Hosts(Cluster):
         """Begin to check the promises to one more installation."""
         self.promises[promises.namespace, promises.suffix] = promises
         for name, node in self.nodes.items():
-            machine_id = node["status"]["nodeInfo"]["machineID"]
             promises.machines[name] = Machine(
-                name, node["metadata"]["uid"], machine_id, self.kinds[name]
+                name, node["metadata"]["uid"], self._machine_ids[name], self.kinds[name]
             )
 
     def machines(self, name: str) -> list[Machine]:
@@ -50,15 +60,24 @@ class Hosts(Cluster):
         """Start a machine: a new node, or (`reimage`) a new machine under the same Node object."""
         self.kinds[name] = kind
         number = int(self._next_version())
-        known = self.nodes.get(name) if reimage else None
+        known = copy.deepcopy(self.nodes.get(name)) if reimage else None
         if known is None:
-            self.add_nodes(name, labels={POOL: "kata"})
+            taint, taints = self._world.setting.startup_taint, []
+            if taint:
+                taints = [{"key": taint, "effect": "NoSchedule"}]
+            self.add_nodes(name, labels={POOL: "kata"}, taints=taints)
             self.nodes[name]["metadata"]["uid"] = f"uid-{number}"
         uid = self.nodes[name]["metadata"]["uid"]
-        info = self.nodes[name]["status"]["nodeInfo"]
-        info |= {"machineID": f"machine-{number}", "kernelVersion": f"6.{kind}.0"}
-        self.nodes[name]["status"].pop("runtimeHandlers", None)
-        self.serve(name, "runc", kata=True)
+        self._machine_ids[name] = f"machine-{number}"
+        self._forget_restart(name)
+        status = self.nodes[name]["status"]
+        status.pop("runtimeHandlers", None)
+        status |= self.kubelets.status(name, f"machine-{number}", kind)
+        if known:
+            self.ordering.machine_replaced(known, self.nodes[name])
+        self.node_changed(name)
+        if facts := self.kubelets.unreported(name):
+            self._world.after(self._world.rng.choice([5.0, 60.0, 600.0]), self._report, name, facts)
         for promises in self.promises.values():
             machine = Machine(name, uid, f"machine-{number}", kind)
             before = promises.machines.get(name) if known else None
@@ -68,6 +87,7 @@ class Hosts(Cluster):
                 machine.deselected_since = before.deselected_since
                 machine.selected_since = before.selected_since
                 # Without handlers in the status, the label looks as if the new machine had Kata.
+                machine.kept_label = before.kept_label
                 machine.foreign = before.foreign and not self._world.setting.tells_handlers
             machine.was_down, machine.excused = (
                 not self.is_ready(name),
@@ -79,8 +99,41 @@ class Hosts(Cluster):
                 promises = self.promises_of(job)
                 promises.machines[name].swapped = True
                 promises.touched(promises.machines[name], job)
+                self.ordering.job_goes_on(job, self.nodes[name])
                 if not self.at_work(name):
                     self._add_pod(job)
+
+    def _report(self, name: str, facts: Object) -> None:
+        if name in self.nodes and self.kubelets.unreported(name) is facts:
+            self.nodes[name]["status"]["nodeInfo"] |= self.kubelets.reported(name)
+            self.node_changed(name)
+
+    def _forget_restart(self, name: str) -> None:
+        """Let nothing happen any more that was to follow an earlier restart of the runtime."""
+        self.nodes[name] = dict(self.nodes[name])
+
+    def _change_node(self, job: Object, *, succeeded: bool) -> None:
+        name = node_of(job)
+        if succeeded:
+            self._forget_restart(name)
+            kubelet = self._kubelets[name] = self.kubelets.behind(job)
+            if not kubelet.serves or kubelet.not_ready_seconds > READY_SECONDS:
+                for machine in self.machines(name):
+                    machine.excused = True
+            is_shown = (kubelet.handlers_after or NEVER) < CANARY_SECONDS
+            self.promises_of(job).machines[name].misleads = is_shown and not kubelet.serves
+        super()._change_node(job, succeeded=succeeded)
+
+    def recover(self) -> None:
+        """Let all nodes report what they are and what they serve."""
+        for name in self.nodes:
+            self.nodes[name]["status"]["nodeInfo"] |= self.kubelets.reported(name)
+            for promises in self.promises.values():
+                machine = promises.machines[name]
+                machine.misleads = False
+                if machine.installed:
+                    self.serve(name, handler_of(promises.suffix), kata=True)
+            self.node_changed(name)
 
     def promises_of(self, job: Any) -> Promises:
         """Return the promises of the installation that a Job belongs to."""
@@ -101,6 +154,8 @@ class Hosts(Cluster):
         super().set_ready(name, ready=ready)
         for machine in self.machines(name):
             machine.was_down |= not ready
+            # It may take longer to be Ready behind its Job than it has.
+            machine.excused |= self._world.setting.token_free and not ready
             if ready:
                 machine.not_ready_since = None
             elif machine.not_ready_since is None:
@@ -113,6 +168,7 @@ class Hosts(Cluster):
         if name not in self.nodes:
             return
         self.nodes[name]["metadata"]["labels"][POOL] = "kata" if selected else "other"
+        self.node_changed(name)
         now = self._world.now
         for machine in self.machines(name):
             if selected:
@@ -131,12 +187,13 @@ class Hosts(Cluster):
 
     def serve(self, name: str, handler: str, *, kata: bool) -> None:
         """Add a handler to a machine's container runtime, or remove it (`kata` False)."""
-        status = self.nodes[name]["status"]
-        others = [
-            h for h in status.get("runtimeHandlers", [{"name": "runc"}]) if h["name"] != handler
-        ]
         if self._world.setting.tells_handlers:
-            status["runtimeHandlers"] = [*others, {"name": handler}] if kata else others
+            self._publish(name, {handler}, {handler} if kata else ())
+
+    def serves(self, name: str, handler: str) -> bool:
+        """Return whether a node reports a handler, or none at all."""
+        handlers = self.nodes[name]["status"].get("runtimeHandlers")
+        return handlers is None or any(h["name"] == handler for h in handlers)
 
     def shows_kata(self, name: str) -> bool:
         """Return whether a node reports a handler of Kata, or no handlers at all."""
@@ -145,12 +202,19 @@ class Hosts(Cluster):
 
     def lose_label(self, name: str) -> None:
         """Remove Kata's label from a node, or set it to false, as controllers and people do."""
-        labels = self.nodes[name]["metadata"]["labels"]
-        if labels.pop(names.RUNTIME_LABEL, None) is None:
+        world, labels = self._world, self.nodes[name]["metadata"]["labels"]
+        lost = names.RUNTIME_LABEL
+        if world.setting.token_free:
+            own = [key for key, value in labels.items() if is_of_kata(key) and value == "true"]
+            lost = world.rng.choice(own) if own else ""
+        if labels.pop(lost, None) is None:
             return
-        self._world.met["label_lost"] += 1
-        if self._world.rng.random() < 0.5:
-            labels[names.RUNTIME_LABEL] = "false"
+        world.met["label_lost"] += 1
+        # Whoever paces may be about to create a Job, and relies on the label being there.
+        stays = world.setting.token_free and any(process.paces for process in world.processes)
+        if world.rng.random() < 0.5 or stays:
+            labels[lost] = "false"
+        self.node_changed(name)
         for machine in self.machines(name):
             machine.unlabelled = True
 
@@ -170,4 +234,8 @@ class Hosts(Cluster):
         self._world.after(seconds, happen, *arguments)
 
     def _now(self) -> float:
+        return self._world.now
+
+    def now(self) -> float:
+        """Return the world's time."""
         return self._world.now

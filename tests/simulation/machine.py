@@ -31,6 +31,8 @@ class Machine:
     """Whether that Job was not the first of its digest."""
     foreign: bool = False
     """Whether it has Kata of a Helm release, and no Job of ours has worked there."""
+    kept_label: bool = False
+    """Whether the label of its node is from that release, even if this machine does not have it."""
     tampered: bool = False
     """Whether somebody removed evidence of what happened to it."""
     unlabelled: bool = False
@@ -54,6 +56,13 @@ class Machine:
     """Whether the last Job that began to work on it is a cleanup."""
     excused: bool = False
     """Whether something happened to it for which it may count as failed without a failed Job."""
+    awaits: str = ""
+    """The digest that its Job, which has no token, has installed, until its mark says so."""
+    awaits_since: float = 0.0
+    is_canary: bool = False
+    """Whether its last Job was the first one of that digest on its kind."""
+    misleads: bool = False
+    """Whether that had no effect, and the handlers from before are reported for a moment."""
     not_ready_since: float | None = None
     deselected_since: float | None = None
     selected_since: float | None = 0.0

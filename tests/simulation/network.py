@@ -16,11 +16,12 @@ import msgspec
 from kata_components.errors import ApiError, UnreachableError
 from kata_components.kubernetes.api import Manifest
 from kata_components.kubernetes.nodes import Node
-from kata_components.kubernetes.objects import Job, JobEvent
+from kata_components.kubernetes.objects import Job, JobEvent, MetadataEvent, ObjectMetadata
 from kata_components.kubernetes.retry import is_transient
 from tests.model.fake_api import FakeKubeApi, server_error, unreachable
 from tests.model.history import RefusedError
 from tests.model.node_jobs import node_of
+from tests.model.store import is_seen
 from tests.simulation.processes import Process
 from tests.simulation.watch import Watch
 from tests.simulation.world import World
@@ -223,11 +224,11 @@ class NetworkApi(FakeKubeApi):
         call = "look_at_nodes" if HOSTNAME in selector else "list_nodes"
         return await self._list(call, self.cluster.nodes, selector, Node)
 
-    async def _open_watch(self) -> None:
+    async def _open_watch(self, name: str) -> None:
         """Retry until the API server answers, as the client does."""
         while True:
             try:
-                await self._call("watch_jobs", lambda: None)
+                await self._call(name, lambda: None)
             except (ApiError, UnreachableError) as error:
                 if not is_transient(error):
                     raise
@@ -238,11 +239,41 @@ class NetworkApi(FakeKubeApi):
     async def watch_jobs(
         self, namespace: str, selector: str, resource_version: str
     ) -> AsyncGenerator[JobEvent, None]:
-        await self._open_watch()
-        watch = Watch(self.world, self._process, namespace, selector, int(resource_version))
+        await self._open_watch("watch_jobs")
+        site = self.world.site
+        watch = Watch(
+            self.world,
+            self._process,
+            site.job_history,
+            int(resource_version),
+            lambda event: is_seen(event, namespace, selector),
+        )
         try:
             while True:
                 event = await watch.next()
                 yield JobEvent(type=event.type, object=msgspec.convert(event.object, Job))
+        finally:
+            watch.close()
+
+    async def watch_node_metadata(
+        self, resource_version: str = ""
+    ) -> AsyncGenerator[MetadataEvent, None]:
+        await self._open_watch("watch_node_metadata")
+        site = self.world.site
+        found, version = site.list_objects(site.nodes, "")
+        watch = Watch(
+            self.world,
+            self._process,
+            site.node_history,
+            int(resource_version or version),
+            lambda _: True,
+        )
+        try:
+            for node in [] if resource_version else found:
+                yield MetadataEvent(type="ADDED", object=msgspec.convert(node, ObjectMetadata))
+            while True:
+                event = await watch.next()
+                node = msgspec.convert(event.object, ObjectMetadata)
+                yield MetadataEvent(type=event.type, object=node)
         finally:
             watch.close()

@@ -101,7 +101,7 @@ def canary_is_not_awaited() -> Patch:
     return patches
 
 
-@bug(percentages=0.9, job_fails=0.5)
+@bug(percentages=0.9, job_fails=0.3, node_not_ready=0.0)
 def budget_is_rounded_up() -> Patch:
     return mock.patch.object(waves, "allowed", waves.share)
 

@@ -81,7 +81,7 @@ def jobs_of_others_are_not_counted() -> Patch:
     return mock.patch.object(JobTracker, "in_flight", lambda _, holders: len(list(holders)))
 
 
-@bug()
+@bug(job_fails=0.5)
 def failure_counts_only_once_it_is_explained() -> Patch:
     def failed(original: Any, made: Transitions, run: Any, phase: Phase) -> None:
         counted = (

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from kata_components import names
 from kata_components.planning.node_mark import Mark
 from tests.model.history import Object
-from tests.model.node_jobs import node_of
+from tests.model.node_jobs import is_token_free, node_of
 from tests.simulation.broken import BrokenPromiseError
 from tests.simulation.machine import Machine, digest_of, is_of, stage_of
 from tests.simulation.pace import Pace
@@ -42,6 +42,8 @@ class Promises:
     know about."""
     planned_with: set[str] = field(default_factory=set)
     """The UIDs of failed Jobs that any plan has seen."""
+    asks_for_both: bool = False
+    """Whether its RuntimeClasses select nodes by its own label as well as by the shared one."""
     installs: int = 0
     """The number of install Jobs so far."""
     cleanups: int = 0
@@ -69,7 +71,7 @@ class Promises:
         node, digest, parallelism = node_of(job), digest_of(job), self.setting.parallelism
         if at_work >= parallelism:
             raise BrokenPromiseError(f"{node} is one more than {parallelism} Jobs in flight")
-        machine = self.machines.get(node)
+        machine, canary = self.machines.get(node), False
         if stage_of(job) == "install" and machine and is_of(job, machine):
             if not self.pace.has_asked(self.run, node):
                 self._may_work_on(machine)
@@ -86,6 +88,7 @@ class Promises:
         if machine:
             machine.worked_on_by = self.run
             self.touched(machine, job)
+            machine.is_canary = canary
 
     def _may_work_on(self, machine: Machine) -> None:
         """Check that the node of a Job was Ready and selected a moment before."""
@@ -144,7 +147,10 @@ class Promises:
             )
         working = {node_of(other) for other in active if digest_of(other) == digest}
         tried = [
-            m for m in planned if m is not machine and (digest in m.failed or m.name in working)
+            m
+            for m in planned
+            if m is not machine
+            and (digest in m.failed or m.name in working or (m.awaits == digest and not m.unfit))
         ]
         unproven = [m.name for m in tried if m.kind == machine.kind and not m.was_down]
         canaries = self.setting.sizes[:1] == ("canary",)
@@ -166,7 +172,9 @@ class Promises:
     def touched(self, machine: Machine, job: Object) -> None:
         """Take note that a Job begins to work on a machine."""
         machine.swapped |= not is_of(job, machine)
-        machine.excused = machine.unlabelled = machine.foreign = False
+        machine.excused = self.setting.token_free and machine.not_ready_since is not None
+        machine.unlabelled = machine.foreign = machine.kept_label = machine.misleads = False
+        machine.awaits = ""
         machine.undoing = stage_of(job) == "cleanup"
         if stage_of(job) == "install":
             machine.dirty = True
@@ -228,7 +236,10 @@ class Promises:
             machine.installed, machine.installed_at = digest_of(job), self.clock()
             machine.failed.clear()
             machine.failed_before_cleanup.clear()
-            self.proven.add((machine.kind, digest_of(job)))
+            if is_token_free(job) and is_of(job, machine):
+                machine.awaits, machine.awaits_since = digest_of(job), self.clock()
+            elif not is_token_free(job):
+                self.proven.add((machine.kind, digest_of(job)))
         elif is_of(job, machine):
             machine.failed[digest_of(job)] = job["metadata"]["uid"]
             machine.was_down = False
@@ -249,6 +260,8 @@ class Promises:
         if mark is not None and mark.failed:
             # A run has seen it fail, even if its Job has been removed since.
             machine.failed_before_cleanup.add(mark.failed)
+        if mark and mark.digest and mark.digest == machine.awaits:
+            self._settled(machine)
         if machine.tampered:
             return
         if mark is None:
@@ -263,4 +276,13 @@ class Promises:
         if of_machine and mark.digest and mark.digest != machine.installed:
             raise BrokenPromiseError(
                 f"{node} is marked {mark.digest} but has {machine.installed or 'nothing complete'}"
+            )
+
+    def _settled(self, machine: Machine) -> None:
+        """Take note that a run has found a machine to serve what its Job has installed."""
+        self.proven.add((machine.kind, machine.awaits))
+        machine.awaits = ""
+        if machine.is_canary and machine.misleads and self.setting.sizes[:1] == ("canary",):
+            raise BrokenPromiseError(
+                f"{machine.name} passes for a canary that serves, and does not"
             )

@@ -39,9 +39,21 @@ class Setting:
     """Whether nodes report the handlers of their container runtimes."""
     cleans: bool = False
     """Whether nodes that are no longer selected are cleaned."""
+    token_free: bool = False
+    """Whether Jobs leave labels and taints of their nodes to whoever paces, at least at the end."""
+    upgrades: bool = False
+    """Whether that is not so from the beginning."""
+    startup_taint: str = ""
+    """The key of a taint that new nodes carry until they serve Kata."""
+    slow_handlers: bool = False
+    """Whether container runtimes often report their handlers only after a while."""
+    slow_nodes: bool = False
+    """Whether nodes are often NotReady for a while behind a Job."""
+    is_k3s: bool = False
+    """Whether kubelets restart with the container runtime, and register old labels again."""
 
     @classmethod
-    def drawn(cls, rng: random.Random, faults: Faults) -> "Setting":
+    def drawn(cls, rng: random.Random, faults: Faults, seed: int = 0) -> "Setting":
         setting = cls(
             nodes=rng.randint(1, 8),
             kinds=rng.randint(1, 2),
@@ -50,7 +62,9 @@ class Setting:
             sizes=rng.choice([(), ("canary", "100%"), ("canary", "50%", "100%"), (1, "100%")]),
             slowest_job=rng.choice([1.0, 20.0, 60.0]),
         )
-        return _with_cluster(_with_configuration(setting, rng, faults), rng, faults)
+        setting = _with_cluster(_with_configuration(setting, rng, faults), rng, faults)
+        # A generator of its own: the histories without these faults stay what they are.
+        return _with_protocol(setting, random.Random(f"protocol {seed}"), faults)
 
     @property
     def allowed(self) -> int:
@@ -96,6 +110,21 @@ def _with_cluster(setting: Setting, rng: random.Random, faults: Faults) -> Setti
     if happens(rng, faults.janitor):
         setting = replace(setting, ttl_seconds=rng.choice([30.0, 100.0]))
     return setting
+
+
+def _with_protocol(setting: Setting, rng: random.Random, faults: Faults) -> Setting:
+    if not happens(rng, faults.token_free):
+        return setting
+    tainted = happens(rng, faults.startup_taints)
+    return replace(
+        setting,
+        token_free=True,
+        upgrades=happens(rng, faults.upgrades),
+        startup_taint="example.com/no-kata-yet" if tainted else "",
+        slow_handlers=happens(rng, faults.handlers_late),
+        slow_nodes=happens(rng, faults.ready_late),
+        is_k3s=happens(rng, faults.old_labels),
+    )
 
 
 def _reach(size: str | int, total: int) -> int:

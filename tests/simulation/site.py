@@ -1,5 +1,6 @@
 """The cluster of a simulated history: Jobs work on its machines, and promises are checked."""
 
+import copy
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from math import inf
@@ -9,8 +10,9 @@ from kata_components import names
 from kata_components.planning import node_mark
 from tests.model import pods
 from tests.model.history import Object, RefusedError
-from tests.model.node_jobs import is_active, node_of
+from tests.model.node_jobs import is_active, is_token_free, node_of
 from tests.model.store import HOME
+from tests.simulation import scheduling
 from tests.simulation.hosts import Hosts, handler_of
 from tests.simulation.promises import LOOKED_SECONDS, Promises
 
@@ -47,6 +49,8 @@ class Site(Hosts):
         if name not in self.namespaces[namespace].jobs:
             self._admit(namespace, name, node_of(manifest))
             own = [job for job in self.active if self.promises_of(job) is promises]
+            if is_token_free(manifest):
+                scheduling.may_start(self, promises, manifest, self._at_work(own))
             promises.before_create(manifest, own, self._at_work(own))
         made = super().create_job(namespace, manifest | {"metadata": metadata})
         self._created[made["metadata"]["uid"]] = self._world.now
@@ -176,8 +180,11 @@ class Site(Hosts):
         annotations: Mapping[str, str | None] | None = None,
         **changes: Any,
     ) -> Object:
-        before = dict(self.nodes[name]["metadata"]["annotations"]) if name in self.nodes else {}
+        seen = copy.deepcopy(self.nodes.get(name))
         patched = super().patch_node(name, uid, annotations=annotations, **changes)
+        assert seen
+        scheduling.may_patch(self, seen, patched)
+        before = seen["metadata"]["annotations"]
         for key, value in (annotations or {}).items():
             if names.is_mark_annotation(key):
                 self.serving.may_mark(name, key, node_mark.parse(before.get(key)))
@@ -218,13 +225,14 @@ class Site(Hosts):
         cleans = job["metadata"]["labels"][names.STAGE_LABEL] == "cleanup"
         half_clean = cleans and not ok and self._world.rng.random() < 0.5
         node = self.nodes.get(node_of(job))
-        if half_clean and node:
+        promises, labels_itself = self.promises_of(job), not is_token_free(job)
+        if half_clean and node and labels_itself:
             node["metadata"]["labels"].pop(names.RUNTIME_LABEL, None)
-        promises = self.promises_of(job)
-        if node and cleans and (ok or half_clean):
+            self.node_changed(node_of(job))
+        if node and cleans and (ok or half_clean) and labels_itself:
             self._unlabel_neighbours(node, promises)
-        if node and (ok or half_clean):
-            self.serve(node_of(job), handler_of(promises.suffix), kata=not cleans)
+        if node and half_clean:
+            self.serve(node_of(job), handler_of(promises.suffix), kata=False)
         promises.ended(job, ok=ok, half_clean=half_clean)
 
     def _unlabel_neighbours(self, node: Object, cleaned: Promises) -> None:

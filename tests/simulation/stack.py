@@ -1,10 +1,11 @@
 """One Pulumi stack of a simulated history: its state between runs, and what its runs do."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from kata_components import names
 from kata_components.errors import GuardError
-from kata_components.operations import install, installation
+from kata_components.operations import install, installation, prelabel
 from kata_components.operations.install import Installed
 from kata_components.operations.preview import preview
 from kata_components.operations.uninstall import UninstallRequest, uninstall
@@ -15,6 +16,7 @@ from kata_components.planning.demands import Demands
 from kata_components.planning.host_digest import current, host_digests
 from kata_components.planning.node_jobs import JobKind
 from kata_components.planning.ownership import Owner
+from kata_components.planning.prelabel import PrelabelRequest
 from kata_components.planning.requests import CleanupRequest, InstallRequest
 from kata_components.planning.selection import Selection
 from kata_components.runners.pulumi import PulumiRunner
@@ -22,13 +24,16 @@ from tests.model.installation import request, template
 from tests.simulation.broken import BrokenPromiseError
 from tests.simulation.endings import nothing_left
 from tests.simulation.hosts import POOL, handler_of
+from tests.simulation.kubelets import READY_SECONDS
 from tests.simulation.network import NetworkApi
 from tests.simulation.processes import CURRENT, Process
 from tests.simulation.promises import Promises
+from tests.simulation.scheduling import change_classes, may_fail
 from tests.simulation.site import NODE_TIMEOUTS
 from tests.simulation.world import World
 
 IMAGES = ("kata:1", "kata:2")
+OLD, NEW = "4.0.0", "4.1.0"
 
 
 @dataclass
@@ -46,6 +51,8 @@ class Stack:
     """The configured image."""
     timeout: int = NODE_TIMEOUTS[0]
     """`rollout.nodeTimeoutSeconds`."""
+    token_free: bool = False
+    """Whether the configured version leaves labels and taints of nodes to whoever paces."""
     runs: int = 0
     """The number of runs so far."""
 
@@ -64,7 +71,44 @@ class Stack:
     @property
     def digest(self) -> str:
         """The digest that a run installs."""
-        return current(host_digests(template("install", self.image)))
+        return current(host_digests(self._template("install")))
+
+    def may_upgrade(self) -> None:
+        """Perhaps configure the next version, where that is to happen in this history."""
+        world = self.world
+        if world.setting.upgrades and not self.token_free and world.rng.random() < 0.5:
+            self.upgrade()
+
+    def upgrade(self) -> None:
+        """Configure the next version; older checkouts did not label nodes ahead."""
+        world = self.world
+        world.met["upgraded"] += 1
+        self.token_free = True
+        if world.rng.random() < 0.5:
+            for name, node in world.site.nodes.items():
+                node["metadata"]["labels"].pop(names.instance_label(self.suffix), None)
+                world.site.node_changed(name)
+
+    def _template(self, kind: JobKind) -> dict[str, Any]:
+        """Return the template of the configured version; it tolerates whatever new nodes carry."""
+        image = f"{self.image}-{NEW if self.token_free else OLD}"
+        made = template(kind, image, token=not self.token_free)
+        if self.world.setting.startup_taint:
+            made["spec"]["template"]["spec"]["tolerations"] = [{"operator": "Exists"}]
+        return made
+
+    @property
+    def _demands(self) -> Demands:
+        handlers = (handler_of(self.suffix),)
+        if not self.token_free:
+            return Demands(handlers=handlers)
+        taint = self.world.setting.startup_taint
+        return Demands(
+            labels=(names.RUNTIME_LABEL, names.instance_label(self.suffix)),
+            handlers=handlers,
+            startup_taints=(taint,) if taint else (),
+            ready_seconds=READY_SECONDS,
+        )
 
     async def up(self, api: NetworkApi) -> None:
         """Do what the resources of a stack do: first the installation, then the rollout."""
@@ -79,6 +123,9 @@ class Stack:
             await installation.restore(
                 api, self.namespace, self.lease, stack=self.name, installation=self.installation
             )
+        if self.token_free:
+            await self._prelabel(api)
+            change_classes(self.world.site, self.promises)
         wanted = self._request()
         found = await preview(api, wanted)
         if found.refusals and found.guards and self.world.setting.cleans:
@@ -89,6 +136,18 @@ class Stack:
             raise GuardError("\n".join(found.refusals))
         if found.plan.pending or found.plan.leftover or found.cleanup.pending:
             self._check(await install.install(api, wanted, PulumiRunner, Silent()))
+
+    async def _prelabel(self, api: NetworkApi) -> None:
+        """Do what precedes the change of RuntimeClasses."""
+        wanted = PrelabelRequest(
+            namespace=self.namespace,
+            suffix=self.suffix,
+            kata_version=NEW,
+            label=names.instance_label(self.suffix),
+        )
+        if await prelabel.find(api, wanted):
+            owner = Owner(self.installation, self.name)
+            await prelabel.prelabel(api, wanted, owner, Silent())
 
     def _check(self, installed: Installed) -> None:
         """Check that each failed node had a reason to fail, and that its mark also says so."""
@@ -103,6 +162,8 @@ class Stack:
             failed_now = self.digest in machine.failed and machine.worked_on_by == run
             if failed_now and (mark is None or mark.failed != self.digest):
                 raise BrokenPromiseError(f"{node} has failed, but only its Job says so")
+            if machine.awaits == self.digest and machine.worked_on_by == run:
+                may_fail(self.world.site, self.promises, node)
 
     def _request(self) -> InstallRequest:
         setting = self.world.setting
@@ -112,11 +173,12 @@ class Stack:
             namespace=self.namespace,
             suffix=self.suffix,
             selection=Selection(selectors=(f"{POOL}=kata",)),
-            job=template("install", self.image),
+            kata_version=NEW if self.token_free else OLD,
+            job=self._template("install"),
             max_failures=setting.max_failures,
             soak_seconds=setting.soak_seconds,
             not_ready=setting.not_ready,
-            demands=Demands(handlers=(handler_of(self.suffix),)),
+            demands=self._demands,
             node_timeout_seconds=self.timeout,
             existing="install" if len(self.world.site.promises) > 1 else setting.existing,
             cleanup=self._cleanup() if setting.cleans else None,
@@ -126,7 +188,7 @@ class Stack:
         return CleanupRequest(
             namespace=self.namespace,
             suffix=self.suffix,
-            job=template("cleanup"),
+            job=self._template("cleanup"),
             parallelism=self.world.setting.parallelism,
             node_timeout_seconds=self.timeout,
         )

@@ -47,6 +47,8 @@ def test_histories_are_eventful() -> None:
     assert seen["kills"] > 25
     rare = ("slow_job", "name_taken", "deletion_held", "ends_after_plan", "denied")
     assert all(seen[fault] for fault in rare)
+    behind = ("handlers_late", "handlers_never", "ready_late", "old_labels", "unreported")
+    assert all(seen[fault] for fault in (*behind, "upgraded"))
 
 
 def test_without_faults_each_node_is_installed_once() -> None:

@@ -1,12 +1,12 @@
-"""Watches of Jobs in a simulated history."""
+"""Watches of Jobs and nodes in a simulated history."""
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from kata_components.errors import ExpiredError
-from tests.model.history import Event
-from tests.model.store import is_seen
+from tests.model.history import Event, History
 from tests.simulation.processes import Process
 
 if TYPE_CHECKING:
@@ -14,42 +14,45 @@ if TYPE_CHECKING:
 
 
 class Watch:
-    """The changes of Jobs after a version, in order and a moment late; some may be lost.
+    """The changes of objects after a version, in order and a moment late; some may be lost.
 
     A watch may also stall or expire.
     """
 
     def __init__(
-        self, world: "World", process: Process, namespace: str, selector: str, position: int
+        self,
+        world: "World",
+        process: Process,
+        history: History,
+        position: int,
+        is_seen: Callable[[Event], bool],
     ) -> None:
         self._world = world
         self._process = process
-        self._namespace = namespace
-        self._selector = selector
+        self._history = history
         self._position = position
+        self._is_seen = is_seen
         self._arrived: deque[Event | Exception] = deque()
         self._waiter: asyncio.Future[None] | None = None
         self._last = world.now
-        world.site.job_history.followers.append(self.catch_up)
+        history.followers.append(self.catch_up)
         self.catch_up()
 
     def close(self) -> None:
-        followers = self._world.site.job_history.followers
+        followers = self._history.followers
         if self.catch_up in followers:
             followers.remove(self.catch_up)
 
     def catch_up(self) -> None:
         """Send what has changed since the last time."""
-        world, history = self._world, self._world.site.job_history
+        world, history = self._world, self._history
         if self._position < history.forgotten or world.chance(world.faults.watch_expires):
             self.close()
             self._send(ExpiredError(410, "Expired", "too old resource version"))
             return
         for event in history.after(self._position):
             self._position = event.version
-            if is_seen(event, self._namespace, self._selector) and not world.chance(
-                world.faults.event_lost
-            ):
+            if self._is_seen(event) and not world.chance(world.faults.event_lost):
                 self._send(event)
 
     async def next(self) -> Event:

@@ -23,7 +23,7 @@ class World:
 
     def __init__(self, seed: int, faults: Faults) -> None:
         self.rng = random.Random(seed)
-        self.setting = Setting.drawn(self.rng, faults)
+        self.setting = Setting.drawn(self.rng, faults, seed)
         self.faults = faults
         self.now = 0.0
         self.weather = Weather()
