@@ -82,6 +82,9 @@ class Cleanup:
             await asyncio.sleep(_LOOK_SECONDS)
             planned = await until_answered(functools.partial(self._plan, done))
             cleaned = await self._clean(planned) if planned.pending else NONE_CLEANED
+            if cleaned.nodes:
+                # The Jobs of those that came back may have taken all the time of the others.
+                deadline = loop.time() + DEAD_NODE_SECONDS
             done |= {*cleaned.nodes}
         _refuse_leftovers(cleaned.failures, self._dead(planned, cleaned))
         await self._abandon(_left_out(planned, cleaned))

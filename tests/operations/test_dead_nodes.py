@@ -1,6 +1,7 @@
 """NotReady nodes at the end of an installation: the others are clean, and are left alone."""
 
 import asyncio
+import functools
 from collections import Counter
 
 import pytest
@@ -53,6 +54,21 @@ def test_nodes_are_cleaned_once_while_a_dead_one_is_waited_for(call: str, failur
     assert Counter(on.starts) == dict.fromkeys(on.nodes, 1)
     assert told.lines[-1].startswith("cleaned 6 nodes in ")
     assert (on.jobs, on.leases, on.marked()) == ({}, {}, [])
+
+
+def test_a_dead_node_has_its_time_after_the_slow_job_of_another_that_came_back() -> None:
+    on = half_installed()
+    on.set_ready("node-04", ready=False)
+    on.job_seconds = 70.0
+
+    async def back_one_after_the_other() -> None:
+        loop = asyncio.get_running_loop()
+        loop.call_later(160.0, functools.partial(on.set_ready, "node-04", ready=True))
+        loop.call_later(190.0, set_ready, on, "True")
+        await end(FakeKubeApi(on))
+
+    simulate(back_one_after_the_other())
+    assert Counter(on.starts) == dict.fromkeys(on.nodes, 1)
 
 
 @pytest.mark.parametrize("fate", ["killed", "given up"])
