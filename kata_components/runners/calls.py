@@ -22,6 +22,7 @@ from kata_components.pacing.commands import (
 )
 from kata_components.pacing.holdup import Holdup
 from kata_components.planning import demands, node_jobs
+from kata_components.planning.node_mark import Machine
 from kata_components.planning.node_work import NodeWork
 from kata_components.planning.requests import InstallRequest
 from kata_components.planning.service import Service, registers_labels_again, service_of
@@ -118,8 +119,16 @@ class Calls:
 
     async def _look(self, step: Step) -> Result:
         node = await self._api.get_node(step.node)
-        # A kubelet that has just restarted may not have reported its machine yet.
-        if node.metadata.uid != step.node_uid or node.info.machine_id not in {"", step.machine_id}:
+        labelled = has_kept_labels(self._work, step, node.metadata)
+        if not node.info.machine_id:
+            # Perhaps another machine has its name now: until it says so, it is not known to serve.
+            return Result(
+                code=CommandStatus.DONE,
+                service=Service.NOT_READY,
+                text="it does not report its machineID",
+                labelled=labelled,
+            )
+        if _is_another(step, node):
             return Result(code=CommandStatus.DEPARTED)
         service = service_of(node, self._demands)
         if service is Service.UNKNOWN and not self._said_unreported:
@@ -133,7 +142,7 @@ class Calls:
             code=CommandStatus.DONE,
             service=service,
             text=_found(node, service),
-            labelled=has_kept_labels(self._work, step, node.metadata),
+            labelled=labelled,
         )
 
     async def _write_mark(self, step: Step) -> Result:
@@ -153,7 +162,7 @@ class Calls:
     async def _lift_taints(self, step: Step) -> Result:
         """Lift them as the node is now: others change its taints as well."""
         node = await self._api.get_node(step.node)
-        if node.metadata.uid != step.node_uid:
+        if _is_another(step, node):
             return Result(code=CommandStatus.DEPARTED)
         lifted = self._startup_taints(node)
         if not lifted:
@@ -177,6 +186,10 @@ class Calls:
 
     def _startup_taints(self, node: Node) -> list[Taint]:
         return startup_taints(node, self._demands.startup_taints)
+
+
+def _is_another(step: Step, node: Node) -> bool:
+    return Machine.of(node) != step.machine
 
 
 def _found(node: Node, service: Service) -> str:

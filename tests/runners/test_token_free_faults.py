@@ -199,3 +199,21 @@ def test_failed_job_leaves_labels_alone() -> None:
     done = simulate(story())
     assert "stage artifacts ended with exit code 1" in done.failure
     assert labels(on) == ("true", "true")
+
+
+def test_machine_that_is_replaced_behind_its_job_is_not_taken_for_the_installed_one() -> None:
+    on = cluster(1, kubelet=Kubelet(handlers_after=0.0, not_ready_seconds=5.0))
+
+    async def story() -> Installed:
+        work = asyncio.create_task(up(on))
+        await asyncio.sleep(5.0)
+        info = on.nodes["node-00"]["status"]["nodeInfo"]
+        info["machineID"] = ""
+        await asyncio.sleep(15.0)
+        info["machineID"] = "another"
+        on.node_changed("node-00")
+        return await work
+
+    done = simulate(story())
+    assert (done.outcome.installed, whole(on), labels(on)) == (0, [], ("false", "false"))
+    assert done.failure == ""
