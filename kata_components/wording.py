@@ -1,4 +1,4 @@
-"""Phrases that messages share: how many nodes, which ones, for how long."""
+"""Phrases that messages share: how many nodes, which ones, for how long, what to grant."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -6,6 +6,12 @@ from typing import Final
 SHOWN_NODES: Final = 20
 """How many nodes a message names at most."""
 _MINUTE: Final = 60
+
+HOW_TO_GRANT: Final = (
+    "A cluster administrator can grant exactly what is needed: put user or group, namespace and "
+    "suffix into docs/operator-rbac.yaml (with rollout.runsIn: cluster also into "
+    "docs/operator-rbac-cluster.yaml), then `kubectl apply -f docs/operator-rbac.yaml`"
+)
 
 
 def counts(counted: Mapping[str, int]) -> str:

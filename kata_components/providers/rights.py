@@ -6,9 +6,10 @@ in step.
 
 import asyncio
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from kata_components.kubernetes.api import KubeApi
+from kata_components.wording import HOW_TO_GRANT
 
 
 class Right(NamedTuple):
@@ -56,13 +57,6 @@ def prelabel_rights(lease: str) -> list[Right]:
         Right("patch", "", "nodes", namespaced=False),
         Right("update", "coordination.k8s.io", "leases", namespaced=True, name=lease),
     ]
-
-
-HOW_TO_GRANT: Final = (
-    "A cluster administrator can grant exactly what is needed: put user or group, namespace and "
-    "suffix into docs/operator-rbac.yaml (with rollout.runsIn: cluster also into "
-    "docs/operator-rbac-cluster.yaml), then `kubectl apply -f docs/operator-rbac.yaml`"
-)
 
 
 async def missing_rights(api: KubeApi, namespace: str, rights: Iterable[Right]) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any, Final, Self, TypeVar
 from kata_components.errors import ApiError, ClusterError, KubeconfigError, RolloutStoppedError
 from kata_components.kubernetes.api import KubeApi
 from kata_components.providers import cancellation, engine
-from kata_components.providers.rights import HOW_TO_GRANT
+from kata_components.wording import HOW_TO_GRANT
 
 T = TypeVar("T")
 

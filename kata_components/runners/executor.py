@@ -36,7 +36,7 @@ from kata_components.pacing.node_run import Phase
 from kata_components.pacing.pacer import Pacer
 from kata_components.planning import node_jobs
 from kata_components.planning.node_change import NodeChange
-from kata_components.planning.node_jobs import NodeJob
+from kata_components.planning.node_jobs import NodeJob, is_token_free
 from kata_components.planning.node_work import NodeWork
 from kata_components.planning.step import Step
 from kata_components.runners.calls import Calls
@@ -75,7 +75,8 @@ class Executor:
         self._pacer = pacer
         self._work = work
         self._lease = run.lease
-        self._nodes = NodeWatch(run.api, _with_kept_labels(pacer, work))
+        kept = _with_kept_labels(pacer, work)
+        self._nodes = NodeWatch(run, kept, is_needed=is_token_free(work.stamp.template))
         self._node_calls = Calls(run, work, self._nodes, lambda node: pacer.nodes[node].holdup)
         self._mended: set[str] = set()
         """The nodes on which a label is being written that cannot wait for the pacer."""

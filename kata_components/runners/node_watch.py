@@ -2,14 +2,16 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Final
 
-from kata_components.errors import ClusterError
-from kata_components.kubernetes.api import KubeApi
+from kata_components.errors import ApiError, ClusterError
 from kata_components.kubernetes.objects import Metadata, MetadataEvent
 from kata_components.kubernetes.retry import RetryWindow
 from kata_components.planning.node_work import NodeWork
 from kata_components.planning.step import Step
+from kata_components.runners.run import Run
+from kata_components.wording import HOW_TO_GRANT
 
 _PAUSE_SECONDS: Final = 1.0
 """Before a watch that has ended is started again."""
@@ -24,9 +26,12 @@ Changed = Callable[[Step, Metadata | None], None]
 class NodeWatch:
     """Keeps the newest metadata of the nodes in `steps`, those whose labels must be kept."""
 
-    def __init__(self, api: KubeApi, steps: Mapping[str, Step]) -> None:
-        self._api = api
+    def __init__(self, run: Run, steps: Mapping[str, Step], *, is_needed: bool) -> None:
+        self._api = run.api
+        self._reporter = run.reporter
         self._steps = steps
+        self._is_needed = is_needed
+        """Whether the work cannot do without; it is only quicker with it otherwise."""
         self._seen: dict[str, Metadata] = {}
         self._written: dict[str, str] = {}
         """The version of each node after this run's last write."""
@@ -37,8 +42,10 @@ class NodeWatch:
     async def follow(self, changed: Changed) -> None:
         """Tell `changed` of every change that is newer than this run's last write, until cancelled.
 
+        If the API server refuses the watch for good and it is not needed, return.
+
         Raises:
-            ClusterError: the API server refuses the watch for good.
+            ClusterError: it is needed, and refused for good.
         """
         window = RetryWindow()
         while self._steps:
@@ -48,7 +55,8 @@ class NodeWatch:
                     self._note(event, changed)
             except ClusterError as error:
                 if not window.allows(error):
-                    raise
+                    self._refused(error)
+                    return
             await asyncio.sleep(_PAUSE_SECONDS)
 
     async def latest(self, step: Step) -> Metadata | None:
@@ -77,6 +85,19 @@ class NodeWatch:
         seen = self._seen.get(step.node)
         written = self._written.get(step.node)
         return seen if seen and _is_newer(seen.resource_version, written) else None
+
+    def _refused(self, error: ClusterError) -> None:
+        is_denied = isinstance(error, ApiError) and error.status == HTTPStatus.FORBIDDEN
+        text = f"{error}. {HOW_TO_GRANT}" if is_denied else str(error)
+        if self._is_needed:
+            raise ClusterError(text) from None
+        # What was seen may be old from now on.
+        self._steps = {}
+        self._seen.clear()
+        self._reporter.message(
+            "nodes cannot be watched, so a label that another installation needs comes back at the "
+            f"end of a node's cleanup instead of at once: {text}"
+        )
 
     def _note(self, event: MetadataEvent, changed: Changed) -> None:
         seen = event.object.metadata

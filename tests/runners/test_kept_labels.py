@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from kata_components import names
+from kata_components.errors import ApiError, ClusterError
 from kata_components.operations.uninstall import UninstallRequest, uninstall
 from kata_components.planning.ownership import Owner
 from kata_components.planning.requests import CleanupRequest
@@ -72,7 +73,7 @@ def of_b(make: Any) -> Any:
     return make(suffix="b", existing="install", owner=Owner(OTHER, STACK))
 
 
-async def end(api: FakeKubeApi, work: CleanupRequest) -> None:
+async def end(api: FakeKubeApi, work: CleanupRequest, told: Told | None = None) -> None:
     ending = UninstallRequest(
         namespace=NAMESPACE,
         suffix=work.suffix,
@@ -81,7 +82,7 @@ async def end(api: FakeKubeApi, work: CleanupRequest) -> None:
         cluster_uid="cluster-1",
         cleanup=work,
     )
-    await uninstall(api, ending, PulumiRunner, Told())
+    await uninstall(api, ending, PulumiRunner, told or Told())
     assert api.cluster.violations == []
 
 
@@ -109,6 +110,28 @@ def test_shared_label_comes_back_in_spite_of_errors() -> None:
     simulate(story())
     assert max(on.without) < 3.0
     assert {labels(on, node) for node in on.nodes} == {("true", "true")}
+
+
+@pytest.mark.parametrize("webhook", [False, True])
+def test_without_the_right_to_watch_the_label_comes_back_at_the_end(webhook: bool) -> None:
+    on, told = both(request(), of_b(request), unlabels_after=1.0), Told()
+    on.job_seconds = 100.0
+    api = FakeKubeApi(on)
+    denied = 'nodes is forbidden: User "ops" cannot watch resource "nodes" in API group ""'
+    error = ApiError(403, "Forbidden", "denied by policy" if webhook else denied)
+    api.refuse("watch_node_metadata", *[error] * 200)
+    simulate(end(api, replace(CLEANUP, suffix="b", parallelism=1), told))
+    assert {labels(on, node) for node in on.nodes} == {("true", "true")}
+    assert not any(ITS_OWN in node["metadata"]["labels"] for node in on.nodes.values())
+    (text,) = (line for line in told.lines if "cannot be watched" in line)
+    assert f"at once: {error}. A cluster administrator can grant" in text
+
+
+def test_an_install_that_needs_the_watch_says_which_right_is_missing() -> None:
+    api = FakeKubeApi(cluster(2, kubelet=Kubelet(handlers_after=0.0)))
+    api.refuse("watch_node_metadata", *[ApiError(403, "Forbidden", "no watch")] * 3)
+    with pytest.raises(ClusterError, match=r"^no watch\. A cluster administrator can grant"):
+        simulate(roll_out(api, wanted()))
 
 
 def test_nothing_is_watched_where_nobody_else_is() -> None:
