@@ -203,16 +203,18 @@ class Hosts(Cluster):
     def lose_label(self, name: str) -> None:
         """Remove Kata's label from a node, or set it to false, as controllers and people do."""
         world, labels = self._world, self.nodes[name]["metadata"]["labels"]
-        lost = names.RUNTIME_LABEL
+        lost, paces = names.RUNTIME_LABEL, any(process.paces for process in world.processes)
         if world.setting.token_free:
+            if world.processes and any(machine.foreign for machine in self.machines(name)):
+                # A node is adopted as it was planned, and the label is all that it was planned by.
+                return
             own = [key for key, value in labels.items() if is_of_kata(key) and value == "true"]
             lost = world.rng.choice(own) if own else ""
         if labels.pop(lost, None) is None:
             return
         world.met["label_lost"] += 1
         # Whoever paces may be about to create a Job, and relies on the label being there.
-        stays = world.setting.token_free and any(process.paces for process in world.processes)
-        if world.rng.random() < 0.5 or stays:
+        if world.rng.random() < 0.5 or (world.setting.token_free and paces):
             labels[lost] = "false"
         self.node_changed(name)
         for machine in self.machines(name):
