@@ -25,8 +25,8 @@ class _Claim:
 class Claims:
     """The claims of one kind of Jobs; a node is judged as it is then, as the plan may be hours old.
 
-    Where a watch shows what the claim depends on, the answer to its PATCH is the fresh node, and no
-    other request is needed.
+    Where a watch shows what an install's claim depends on, the answer to its PATCH is the fresh
+    node, and no other request is needed.
     """
 
     def __init__(self, run: Run, work: NodeWork, watch: NodeWatch) -> None:
@@ -61,8 +61,13 @@ class Claims:
         self._claims.pop(step.node, None)
 
     async def _begun(self, step: Step) -> Node | Result:
-        """Write what has to be there before the Job; return the node as it is then."""
-        seen, node = await self._watch.latest(step), None
+        """Write what has to be there before the Job; return the node as it is then.
+
+        What a cleanup writes takes its node out of service, so the node is read and judged first.
+        """
+        node, seen = None, None
+        if self._work.stamp.kind == "install":
+            seen = await self._watch.latest(step)
         while self._lease.fresh:
             if seen is None:
                 node = await self._api.get_node(step.node)
@@ -92,7 +97,8 @@ class Claims:
                 return Result(code=CommandStatus.UNKNOWN)
             change = claim.change.still_in(node.metadata).reverted(claim.before)
             try:
-                await self._write(step, change, node.metadata.resource_version)
+                if change.annotations or change.labels:
+                    await self._write(step, change, node.metadata.resource_version)
             except ApiError as error:
                 if not error.conflict:
                     raise

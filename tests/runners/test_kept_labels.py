@@ -2,13 +2,14 @@
 
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from kata_components import names
-from kata_components.errors import ApiError, ClusterError
+from kata_components.errors import ApiError, ClusterError, RolloutFailedError
 from kata_components.operations.uninstall import UninstallRequest, uninstall
+from kata_components.planning import node_mark
 from kata_components.planning.ownership import Owner
 from kata_components.planning.requests import CleanupRequest
 from kata_components.runners.lease_manifest import lease_manifest
@@ -132,6 +133,34 @@ def test_an_install_that_needs_the_watch_says_which_right_is_missing() -> None:
     api.refuse("watch_node_metadata", *[ApiError(403, "Forbidden", "no watch")] * 3)
     with pytest.raises(ClusterError, match=r"^no watch\. A cluster administrator can grant"):
         simulate(roll_out(api, wanted()))
+
+
+def test_a_node_that_is_left_out_of_a_cleanup_is_not_written_to() -> None:
+    on = both(request(), of_b(request), unlabels_after=1.0)
+
+    class Noting(FakeKubeApi):
+        """Notes on which nodes something is written."""
+
+        patched: ClassVar[list[str]] = []
+
+        async def patch_node(self, name: str, *args: Any, **kwargs: Any) -> Any:
+            if not self.patched:
+                # Seen by the watch, which does not tell of conditions.
+                other = next(node for node in on.nodes if node != name)
+                on.nodes[other]["status"]["conditions"][0]["status"] = "Unknown"
+                on.node_changed(other)
+            self.patched.append(name)
+            return await super().patch_node(name, *args, **kwargs)
+
+    work = replace(CLEANUP, suffix="b", parallelism=1)
+    with pytest.raises(RolloutFailedError):
+        simulate(end(Noting(on), work))
+    (cleaned,) = set(Noting.patched)
+    (left,) = set(on.nodes) - {cleaned}
+    mark = node_mark.parse(on.nodes[left]["metadata"]["annotations"][names.mark_annotation("b")])
+    assert mark
+    assert mark.digest
+    assert labels(on, left) == ("true", "true")
 
 
 def test_nothing_is_watched_where_nobody_else_is() -> None:
