@@ -5,6 +5,7 @@ The provider process is driven directly, as by the engine, so that it can be kil
 KATA_DEPLOY_SEED repeats a run.
 """
 
+import itertools
 import os
 import random
 import time
@@ -64,11 +65,11 @@ class Site:
             yield provider, engine
         assert errors.read_text() == ""
 
-    def establish(self) -> tuple[str, dict[str, Any]]:
+    def establish(self, **changes: Any) -> tuple[str, dict[str, Any]]:
         """Create the installation; return its id and outputs."""
         with self.provider() as (provider, _):
             installation = provider.resource(InstallationProvider())
-            checked = installation.check(inputs.installation(parallelism=8))
+            checked = installation.check(inputs.installation(parallelism=8, **changes))
             assert checked.failures == []
             return installation.create(checked.inputs)
 
@@ -136,14 +137,19 @@ class Killer:
 
 
 def test_kills_at_random_moments(site: Site, cluster: Cluster, kube: Kube) -> None:
+    """Jobs that label their nodes, and those that leave it to us, in turn."""
     killer, workers = Killer(site), set(cluster.workers())
     seed = f"KATA_DEPLOY_SEED={killer.seed}"
 
-    def install(provider: Provider) -> Any:
-        return provider.resource(RolloutProvider()).start_create(inputs.rollout(**PACE), SECONDS)
+    for version in itertools.cycle(["4.0.0", "4.1.0"]):
+        jobs_of = inputs.templates(version)
+        identity, outputs = site.establish(
+            kataVersion=version, cleanupJob=jobs_of["cleanup-job.yaml"]
+        )
+        wanted = inputs.rollout(**PACE, kataVersion=version, installJob=jobs_of["install-job.yaml"])
 
-    while killer.left:
-        identity, outputs = site.establish()
+        def install(provider: Provider, wanted: dict[str, Any] = wanted) -> Any:
+            return provider.resource(RolloutProvider()).start_create(wanted, SECONDS)
 
         def clean(
             provider: Provider, known: tuple[str, dict[str, Any]] = (identity, outputs)
@@ -161,6 +167,8 @@ def test_kills_at_random_moments(site: Site, cluster: Cluster, kube: Kube) -> No
         assert "kata-deploy" not in [
             lease["metadata"]["name"] for lease in kube.get(LEASE.rpartition("/")[0])["items"]
         ]
+        if not killer.left:
+            break
 
 
 @contextmanager

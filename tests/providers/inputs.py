@@ -22,9 +22,14 @@ ROLLOUT_URN = "urn:pulumi:test::kata-deploy::t::kata-deploy-rollout"
 PREFLIGHT_URN = "urn:pulumi:test::kata-deploy::t::kata-deploy-preflight"
 INSTALLATION_URN = "urn:pulumi:test::kata-deploy::t::kata-deploy-installation"
 
-TEMPLATES = template_files(
-    load_settings({"kataVersion": "4.0.0", "cluster": {"context": "c"}, "deploymentMode": "job"})
-)
+
+@cache
+def templates(version: str) -> dict[str, str]:
+    config = {"kataVersion": version, "cluster": {"context": "c"}, "deploymentMode": "job"}
+    return template_files(load_settings(config))
+
+
+TEMPLATES = templates("4.0.0")
 
 
 @cache
