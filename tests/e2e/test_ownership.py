@@ -62,7 +62,7 @@ def test_objects_that_a_controller_applied(
     for run in (stack.preview(), stack.up()):
         assert run.code != 0
         objects = f"{len(paths)} objects of this installation exist already"
-        assert f"{objects}, and no stack has made them" in run.text
+        assert f"{objects}, not created by any stack" in run.text
     assert audit.writes() == []
 
     stack.configure(rollout={"existing": "adopt"})
