@@ -76,8 +76,7 @@ async def install(
         if result.whole:
             cleaned = await _clean_deselected(run, runner, request, found.cleanup)
         installed = _installed(found.plan, result, cleaned, clock() - began)
-        if not installed.failure:
-            await _remove_dispatchers(runner, reporter)
+        await _remove_dispatchers(runner, reporter, failed=bool(installed.failure))
     return installed
 
 
@@ -94,10 +93,10 @@ async def _clean_deselected(
     return cleaned
 
 
-async def _remove_dispatchers(runner: Runner, reporter: Reporter) -> None:
+async def _remove_dispatchers(runner: Runner, reporter: Reporter, *, failed: bool) -> None:
     """Remove dispatchers; that this fails is not a failure of the rollout."""
     try:
-        await runner.remove_dispatchers()
+        await until_answered(lambda: runner.remove_dispatchers(failed=failed))
     except ClusterError as error:
         reporter.message(
             f"the dispatcher's Job could not be removed, the next rollout does it: {error}"

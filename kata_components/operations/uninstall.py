@@ -82,7 +82,7 @@ async def uninstall(
                 abandoned=request.abandoned,
             )
             await cleanup.carry_out()
-            await until_answered(runner.remove_dispatchers)
+            await until_answered(lambda: runner.remove_dispatchers(failed=False))
         lock.ends = True
 
 

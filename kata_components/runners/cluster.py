@@ -100,9 +100,10 @@ class ClusterRunner:
         failures = [*recorded.failures, *await dispatching.failures(left, seen)]
         return Cleaned(nodes=recorded.done, failures=failures, skipped=[])
 
-    async def remove_dispatchers(self) -> None:
-        """Remove all."""
-        await Dispatcher(self._run, self._job).remove()
+    async def remove_dispatchers(self, *, failed: bool) -> None:
+        """Remove all, but for those of work that has failed: their pods have words about that."""
+        if not failed:
+            await Dispatcher(self._run, self._job).remove()
 
     def _installing(self, request: InstallRequest) -> Dispatching:
         template = dispatcher_args.node_template(

@@ -65,8 +65,9 @@ class PulumiRunner:
             skipped=pacer.nodes.skipped,
         )
 
-    async def remove_dispatchers(self) -> None:
-        """Remove those that were found."""
+    async def remove_dispatchers(self, *, failed: bool) -> None:
+        """Remove those that were found, whatever came of this run: they tell nothing of it."""
+        del failed
         for dispatcher in self._dispatchers:
             await dispatcher.remove()
 

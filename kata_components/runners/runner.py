@@ -72,8 +72,8 @@ class Runner(Protocol):
     async def clean(self, request: CleanupRequest, planned: Plan) -> Cleaned:
         """Carry out a cleanup plan; return when every node of it is settled."""
 
-    async def remove_dispatchers(self) -> None:
-        """Remove dispatchers that have ended."""
+    async def remove_dispatchers(self, *, failed: bool) -> None:
+        """Remove dispatchers that have ended; `failed`: the work has, which its own may explain."""
 
 
 RunnerOf = Callable[[Run], Runner]

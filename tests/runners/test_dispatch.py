@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from kata_components import names
-from kata_components.errors import LeaseHeldError, RolloutStoppedError
+from kata_components.errors import ApiError, LeaseHeldError, RolloutStoppedError
 from kata_components.kubernetes.objects import Job
 from kata_components.manifests.dispatcher_job import install_dispatcher_job
 from kata_components.manifests.job_templates import install_job
@@ -233,12 +233,34 @@ def test_lost_answer_to_the_creation_makes_no_second_dispatcher() -> None:
 def test_dispatcher_that_cannot_be_removed_in_the_end_is_no_failure() -> None:
     on, told = cluster(3), Told()
     api = FakeKubeApi(on)
-    api.refuse("delete_job", unreachable())
+    api.refuse("delete_job", ApiError(403, "Forbidden", "denied by a webhook"))
     done = simulate(up(api, told=told))
     assert (done.outcome.installed, done.failure) == (3, "")
     assert told.lines[-1].startswith(
         "the dispatcher's Job could not be removed, the next rollout does it: "
     )
+
+
+def test_removal_of_the_dispatcher_is_repeated() -> None:
+    on, told = cluster(3), Told()
+    api = FakeKubeApi(on)
+    api.refuse("delete_job", unreachable())
+    simulate(up(api, told=told))
+    assert on.jobs == {}
+    assert not any("could not be removed" in line for line in told.lines)
+
+
+def test_dispatcher_of_work_that_failed_stays_until_another_runner_has_found_it() -> None:
+    on = cluster(2, fates={"node-01": "fails"})
+
+    async def story() -> Installed:
+        await up(FakeKubeApi(on))
+        assert DISPATCHER in on.jobs
+        return await roll_out(FakeKubeApi(on), request(settings()))
+
+    done = simulate(story())
+    assert done.outcome.failed_nodes == ("node-01",)
+    assert sorted(on.jobs) == ["kata-deploy-install-node-01"]
 
 
 def test_api_server_out_of_reach_for_a_while_is_waited_for() -> None:
