@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from kata_components.kubernetes.api import KubeApi
 from kata_components.pacing.holdup import Holdup
+from kata_components.pacing.protocol import Protocol
 from kata_components.planning import dispatcher_args
 from kata_components.planning.dispatcher_args import Batch, Selectors
 from kata_components.planning.node_jobs import JobKind
@@ -21,6 +22,8 @@ from kata_components.runners.finished_jobs import remove_finished_jobs
 from kata_components.runners.marking import record
 from kata_components.runners.run import Run
 from kata_components.runners.runner import Cleaned, InstallResult
+
+_NOT_SERVING: Final = frozenset({Service.NOT_READY, Service.NOT_SERVED})
 
 
 class ClusterRunner:
@@ -62,11 +65,16 @@ class ClusterRunner:
         # A node may be skipped now because it was tainted since; one that has left the cluster is
         # not in the new plan.
         behind = {step.node for step in after.steps} - up_to_date - {step.node for step in ready}
+        pending = {step.node for step in planned.pending}
+        idle = [s for s in after.pending if s.node in pending and s.service in _NOT_SERVING]
+        protocol = Protocol(ready_seconds=request.demands.ready_seconds)
+        not_serving = await dispatching.not_serving(idle, protocol)
+        behind -= {step.node for step in idle}
         left = [step for step in planned.pending if step.node in behind]
         await dispatching.note_failures(left, seen, work.failed)
-        failures = [*recorded.failures, *await dispatching.failures(left, seen)]
+        others = await dispatching.failures(left, seen)
+        failures = [*recorded.failures, *not_serving, *others]
         await remove_finished_jobs(run, after, recorded.done)
-        pending = {step.node for step in planned.pending}
         stayed = pending <= {step.node for step in after.steps}
         warning = await dispatching.warning(seen) if batches and stayed and not failures else ""
         # A node whose cleanup was cut off still had the mark.
@@ -152,7 +160,7 @@ def _only_needs_its_mark(step: Step, planned: Plan) -> bool:
 
     One whose Job still runs is resumed as well, and one that does not serve behind its Job.
     """
-    if step.service in {Service.NOT_READY, Service.NOT_SERVED}:
+    if step.service in _NOT_SERVING:
         return False
     return step.action.writes_only or (
         step.action is Action.RESUME and step.node in planned.installs

@@ -91,6 +91,8 @@ class Dispatcher:
         self._api_window = RetryWindow()
         self._standstill = Standstill(run)
         self._waiting = ""
+        self.has_run = False
+        """Whether this run has started a dispatcher; another one tells of an earlier run."""
         self.jobs = DispatchedJobs(run.suffix)
 
     @property
@@ -147,6 +149,7 @@ class Dispatcher:
         await self._clear(kind, set(batch.nodes))
         await self._wait_for_end(manifest["metadata"]["name"])
         await self._create(manifest)
+        self.has_run = True
         return await self._followed_to_its_end(kind)
 
     async def _followed_to_its_end(self, kind: JobKind) -> DispatchedJobs:

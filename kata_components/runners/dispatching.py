@@ -6,6 +6,7 @@ node, even if this run did not watch them.
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -18,11 +19,13 @@ from kata_components.kubernetes.concurrency import run_bounded
 from kata_components.pacing.commands import CommandStatus
 from kata_components.pacing.holdup import Holdup
 from kata_components.pacing.progress import Failure, progress
+from kata_components.pacing.protocol import Protocol
 from kata_components.planning import dispatcher_args
 from kata_components.planning.dispatcher_args import Batch
 from kata_components.planning.node_change import NodeChange
 from kata_components.planning.node_jobs import JobKind, JobState, NodeJob
 from kata_components.planning.node_work import NodeWork
+from kata_components.planning.service import Service
 from kata_components.planning.step import Step
 from kata_components.runners.clock import timestamp
 from kata_components.runners.diagnosis import diagnose, explain
@@ -112,6 +115,24 @@ class Dispatching:
         hidden = [Failure(step.node, "") for step in steps[wording.SHOWN_NODES :]]
         return [failure for failure in found if failure] + hidden
 
+    async def not_serving(self, steps: Sequence[Step], protocol: Protocol) -> list[Failure]:
+        """Return why these nodes are not done, whose Jobs have succeeded; write it on them.
+
+        As with `note_failures`, a refused write hides no reason.
+        """
+        unserved = [step for step in steps if step.service is Service.NOT_SERVED]
+        with contextlib.suppress(ApiError):
+            await self.leave_traces(unserved, functools.partial(self.work.failed, demote=True))
+        return [
+            Failure(
+                step.node,
+                protocol.not_served("", self.work.stamp.name(step.node))
+                if step.service is Service.NOT_SERVED
+                else protocol.not_ready(""),
+            )
+            for step in steps
+        ]
+
     async def warning(self, seen: DispatchedJobs) -> str:
         """Return why the dispatcher has failed, empty when it has not.
 
@@ -190,7 +211,7 @@ class Dispatching:
 
     async def _own_words(self, seen: DispatchedJobs) -> str:
         ended = seen.dispatchers.get(self.kind)
-        if ended is None or ended.state is not JobState.FAILED:
+        if not self.dispatcher.has_run or ended is None or ended.state is not JobState.FAILED:
             return ""
         words = await explain(self.run.api, self.run.namespace, ended.name) or ended.failure
         return f"; the dispatcher has failed: {words}"

@@ -5,11 +5,17 @@ import functools
 from dataclasses import replace
 from typing import Any, Literal
 
-from kata_components.manifests.dispatcher_job import cleanup_dispatcher_job, install_dispatcher_job
+from kata_components.manifests.dispatcher_job import (
+    cleanup_dispatcher_job,
+    handlers,
+    install_dispatcher_job,
+)
 from kata_components.manifests.job_templates import cleanup_job, install_job
+from kata_components.manifests.runtime_classes import required_labels
 from kata_components.manifests.selector import install_selectors
 from kata_components.operations.install import Installed, install
 from kata_components.operations.uninstall import UninstallRequest, uninstall
+from kata_components.planning.demands import Demands
 from kata_components.planning.dispatcher_args import node_template
 from kata_components.planning.requests import CleanupRequest, InstallRequest
 from kata_components.planning.selection import Selection
@@ -53,6 +59,11 @@ def request(
         node_timeout_seconds=600,
         not_ready="attempt",
         existing=existing,
+        demands=Demands(
+            labels=tuple(required_labels(wanted)),
+            handlers=tuple(handlers(wanted)),
+            ready_seconds=wanted.job.wait_node_ready_seconds,
+        ),
     )
 
 

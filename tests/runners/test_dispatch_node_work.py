@@ -106,12 +106,57 @@ def test_node_that_is_not_ready_behind_its_job_has_failed_and_resumes_behind_it(
 
     first, second = simulate(story())
     assert first.outcome.failed_nodes == ("node-01",)
-    assert (
-        "node-01: its Job kata-deploy-install-node-01 succeeded, but its label is not set; the disp"
-        in first.failure
+    assert first.failure.endswith(
+        "node-01: not Ready within 300 s of its Job; the next run continues from there"
     )
     assert (second.outcome.installed, second.failure, on.starts) == (1, "", [])
     assert labels(on) == dict.fromkeys(on.nodes, LABELS)
+
+
+def test_node_that_never_serves_behind_its_job_is_not_scheduled_to_and_says_how_to_go_on() -> None:
+    on = cluster(3)
+    on.set_kubelet("node-01", Kubelet(handlers_after=NEVER))
+    job = "kata-deploy-install-node-01"
+
+    async def story() -> None:
+        for _ in range(2):
+            failed = await up(FakeKubeApi(on), settings())
+            assert failed.outcome.failed_nodes == ("node-01",)
+            assert failed.failure.endswith(
+                "node-01: its Job succeeded, but the container runtime did not report Kata's "
+                "handlers within 120 s; the next run looks again; "
+                f"to install again, delete the Job {job} first"
+            )
+            assert on.nodes["node-01"]["metadata"]["labels"][names.instance_label("")] == "false"
+        assert len(on.dispatchers) == 1
+        on.set_kubelet("node-01", Kubelet(handlers_after=0.0))
+        on.delete_job(job, None)
+        done = await up(FakeKubeApi(on), settings())
+        assert (done.outcome.installed, done.failure) == (1, "")
+        assert labels(on) == dict.fromkeys(on.nodes, LABELS)
+
+    simulate(story())
+
+
+def test_dispatcher_of_an_earlier_run_is_not_quoted() -> None:
+    on = cluster(3)
+    on.set_kubelet("node-01", Kubelet(handlers_after=NEVER))
+
+    class Deleting(FakeKubeApi):
+        """Somebody deletes the Job between the two plans of a run that starts no dispatcher."""
+
+        async def list_jobs(self, *args: Any, **kwargs: Any) -> Any:
+            if self.asked.count("list_jobs") == 3:  # twice to settle, once to plan
+                on.delete_job("kata-deploy-install-node-01", None)
+            return await super().list_jobs(*args, **kwargs)
+
+    async def story() -> Installed:
+        await up(FakeKubeApi(on), settings())
+        assert "kata-deploy-install-dispatcher" in on.jobs
+        return await up(Deleting(on), settings())
+
+    assert simulate(story()).failure.endswith("no Job was made for it, or it was deleted")
+    assert len(on.dispatchers) == 1
 
 
 def test_dispatcher_that_fails_though_all_jobs_succeed_is_reported_and_the_nodes_are_done() -> None:
