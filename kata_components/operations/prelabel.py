@@ -42,13 +42,15 @@ async def prelabel(
         RolloutStoppedError: the Lease was lost on the way.
     """
     name = names.base(request.suffix)
+    done: list[Prelabel] = []
     failed: list[tuple[Prelabel, ClusterError]] = []
     async with hold_lease(api, request.namespace, name, owner=owner, reporter=reporter) as lease:
 
         async def label(one: Prelabel) -> None:
             try:
                 change = NodeChange(labels={request.label: one.value})
-                await written(api, lease, one.step, change)
+                if await written(api, lease, one.step, change):
+                    done.append(one)
             except ClusterError as error:
                 failed.append((one, error))
 
@@ -56,7 +58,7 @@ async def prelabel(
         await run_bounded(CALLS_AT_ONCE, map(label, found))
     if failed:
         raise RolloutFailedError(_failure(request, failed))
-    reporter.message(f"labelled {nodes(len(found))} with {request.label}")
+    reporter.message(f"labelled {nodes(len(done))} with {request.label}")
 
 
 def _failure(request: PrelabelRequest, failed: Sequence[tuple[Prelabel, ClusterError]]) -> str:

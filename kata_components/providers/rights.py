@@ -54,7 +54,7 @@ def rollout_rights(lease: str, *, watches_nodes: bool = False) -> list[Right]:
 def prelabel_rights(lease: str) -> list[Right]:
     """Return what labelling nodes ahead of an upgrade needs beyond what finding them has used."""
     return [
-        Right("patch", "", "nodes", namespaced=False),
+        *(Right(verb, "", "nodes", namespaced=False) for verb in ("get", "patch")),
         Right("update", "coordination.k8s.io", "leases", namespaced=True, name=lease),
     ]
 

@@ -83,6 +83,14 @@ def test_a_lost_answer_is_no_failure() -> None:
     assert labelled(on) == 5
 
 
+def test_a_node_that_is_gone_is_not_counted() -> None:
+    on, told = of_4_0_0(3), Told()
+    api = FakeKubeApi(on)
+    api.refuse("patch_node", ApiError(404, "NotFound", "no such node"))
+    simulate(label(on, told, api))
+    assert told.lines == [f"labelled 2 nodes with {OWN}"]
+
+
 def test_nodes_that_cannot_be_labelled_are_named_with_what_to_type() -> None:
     on = of_4_0_0(2)
     api = FakeKubeApi(on)

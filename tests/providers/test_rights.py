@@ -1,7 +1,7 @@
 """Missing rights are one text, in the words of `kubectl`."""
 # ruff: noqa: ARG002 - the protocol gives the arguments of methods
 
-from kata_components.providers.rights import missing_rights, rollout_rights
+from kata_components.providers.rights import missing_rights, prelabel_rights, rollout_rights
 from tests.model.cluster import Cluster
 from tests.model.fake_api import FakeKubeApi
 from tests.model.virtual_loop import simulate
@@ -36,6 +36,11 @@ def test_nodes_are_watched_only_where_their_labels_are_ours_to_write() -> None:
     rights = rollout_rights("kata-deploy", watches_nodes=True)
     (text,) = simulate(missing_rights(api, "kata", rights))
     assert text.startswith("this identity is not allowed to watch nodes. ")
+
+
+def test_labelling_ahead_of_an_upgrade_reads_a_node_that_conflicts() -> None:
+    rights = [str(right) for right in prelabel_rights("kata-deploy")]
+    assert rights[:2] == ["get nodes", "patch nodes"]
 
 
 def test_with_all_rights_there_is_nothing_to_say() -> None:
