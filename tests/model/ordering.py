@@ -46,6 +46,7 @@ class Ordering:
     _works: dict[_Machine, dict[str, _Work]] = field(default_factory=dict)
     """By installation: its suffix, or `default`."""
     _labelled_since: dict[_Machine, float] = field(default_factory=dict)
+    _predecessors: dict[_Machine, _Machine] = field(default_factory=dict)
 
     def job_created(self, job: Object, node: Object) -> None:
         """Judge that a Job begins to write to its node."""
@@ -66,6 +67,7 @@ class Ordering:
 
     def machine_replaced(self, before: Object, after: Object) -> None:
         """Let a machine pass for the one before it: a write may be on its way to that one."""
+        self._predecessors[_machine(after)] = _machine(before)
         self._works[_machine(after)] = {
             installation: replace(work)
             for installation, work in self._works.get(_machine(before), {}).items()
@@ -114,7 +116,7 @@ class Ordering:
             installations = [label.removeprefix(_LABEL_PREFIX)]
             is_offered = _labels(before).get(names.RUNTIME_LABEL) == "true"
             if is_offered and (
-                _is_adopted(after, installations[0])
+                self._is_adopted(after, installations[0])
                 or self._is_prelabelled(before, after, installations[0])
             ):
                 return
@@ -125,6 +127,13 @@ class Ordering:
             why = next(iter(objections), "nothing is installed on it")
             name = after["metadata"]["name"]
             self.violations.append(f"{label} of {name} becomes true: {why}")
+
+    def _is_adopted(self, node: Object, installation: str) -> bool:
+        """Return whether it was only marked as it was found, with something that serves."""
+        mark = _mark(node, installation)
+        machine = _machine(node)
+        machines = {machine, self._predecessors.get(machine, machine)}
+        return bool(mark and mark.adopted and mark.machine in machines)
 
     def _is_prelabelled(self, before: Object, after: Object, installation: str) -> bool:
         """Return whether a node of 4.0.0 only stays offered, when RuntimeClasses ask for more."""
@@ -186,12 +195,6 @@ def _is_marked(node: Object, installation: str) -> bool:
     """Return whether a mark says that this machine has it."""
     mark = _mark(node, installation)
     return bool(mark and mark.digest and mark.machine == _machine(node))
-
-
-def _is_adopted(node: Object, installation: str) -> bool:
-    """Return whether it was only marked as it was found, with something that serves."""
-    mark = _mark(node, installation)
-    return bool(mark and mark.adopted and mark.machine == _machine(node))
 
 
 def _mark(node: Object, installation: str) -> node_mark.Mark | None:
