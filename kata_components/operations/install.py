@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from dataclasses import dataclass, replace
 
-from kata_components import names, wording
+from kata_components import wording
 from kata_components.errors import ClusterError, GuardError
 from kata_components.kubernetes.api import KubeApi
 from kata_components.kubernetes.retry import until_answered
@@ -15,9 +15,8 @@ from kata_components.planning.plan import Plan
 from kata_components.planning.requests import InstallRequest
 from kata_components.planning.step import Action
 from kata_components.runners.finished_jobs import drop_jobs
-from kata_components.runners.lease import hold_lease
 from kata_components.runners.progress import Reporter
-from kata_components.runners.run import Run
+from kata_components.runners.run import Run, hold_run
 from kata_components.runners.runner import NONE_CLEANED, Cleaned, InstallResult, Runner, RunnerOf
 
 
@@ -45,23 +44,13 @@ async def install(
     """
     clock = asyncio.get_running_loop().time
     began = clock()
-    name = names.base(request.suffix)
-    async with hold_lease(
-        api, request.namespace, name, owner=request.owner, reporter=reporter
-    ) as lease:
-        run = Run(
-            api=api,
-            namespace=request.namespace,
-            suffix=request.suffix,
-            lease=lease,
-            reporter=reporter,
-        )
+    async with hold_run(api, request.namespace, request.suffix, request.owner, reporter) as run:
         runner = runner_of(run)
         await runner.stop_old_dispatchers(request)
         found = await preview(api, request)
         if found.refusals:
             raise GuardError("\n".join(found.refusals))
-        lease.claim(Claim.of(request.selection).render())
+        run.lease.claim(Claim.of(request.selection).render())
         reporter.message(report.plan_summary(found.plan, request.parallelism))
 
         async def replan() -> Plan:

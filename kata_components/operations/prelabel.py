@@ -2,18 +2,19 @@
 
 from collections.abc import Sequence
 
-from kata_components import names
 from kata_components.errors import ClusterError, RolloutFailedError
 from kata_components.kubernetes.api import CALLS_AT_ONCE, KubeApi
 from kata_components.kubernetes.concurrency import run_bounded
+from kata_components.operations import report
+from kata_components.pacing.progress import Failure
 from kata_components.planning import node_jobs
 from kata_components.planning.node_change import NodeChange
 from kata_components.planning.ownership import Owner
 from kata_components.planning.prelabel import Prelabel, PrelabelRequest, prelabels
-from kata_components.runners.lease import hold_lease
 from kata_components.runners.marking import written
 from kata_components.runners.progress import Reporter
-from kata_components.wording import SHOWN_NODES, nodes
+from kata_components.runners.run import hold_run
+from kata_components.wording import nodes
 
 
 async def find(api: KubeApi, request: PrelabelRequest) -> list[Prelabel]:
@@ -41,15 +42,14 @@ async def prelabel(
         RolloutFailedError: some nodes could not be labelled.
         RolloutStoppedError: the Lease was lost on the way.
     """
-    name = names.base(request.suffix)
     done: list[Prelabel] = []
     failed: list[tuple[Prelabel, ClusterError]] = []
-    async with hold_lease(api, request.namespace, name, owner=owner, reporter=reporter) as lease:
+    async with hold_run(api, request.namespace, request.suffix, owner, reporter) as run:
 
         async def label(one: Prelabel) -> None:
             try:
                 change = NodeChange(labels={request.label: one.value})
-                if await written(api, lease, one.step, change):
+                if await written(api, run.lease, one.step, change):
                     done.append(one)
             except ClusterError as error:
                 failed.append((one, error))
@@ -67,8 +67,7 @@ def _failure(request: PrelabelRequest, failed: Sequence[tuple[Prelabel, ClusterE
     lines = [
         f"{nodes(len(failed))} could not be labelled with {request.label}. The RuntimeClasses of "
         f"{request.kata_version} ask for that label, so they were not changed, nor anything else",
-        *(f"  {one.step.node}: {error}" for one, error in failed[:SHOWN_NODES]),
-        *([f"  and {len(failed) - SHOWN_NODES} more"] if len(failed) > SHOWN_NODES else []),
+        *report.failure_lines([Failure(one.step.node, str(error)) for one, error in failed]),
         "Remove what prevents it, or label the nodes yourself: "
         f"`kubectl label node {first.step.node} {request.label}={first.value}`. "
         "Then run `pulumi up` again.",

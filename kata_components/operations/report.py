@@ -272,7 +272,12 @@ def failure_text(
     head = f"{nodes(failed)} could not be {verb}"
     if stop_reason:
         head += f", {remaining} {'was' if remaining == 1 else 'were'} not started ({stop_reason})"
-    lines = [head, *(f"  {failure.node}: {failure.text}" for failure in failures[:SHOWN_NODES])]
+    return "\n".join([head, *failure_lines(failures)])
+
+
+def failure_lines(failures: Sequence[Failure]) -> list[str]:
+    """Return a line per node, for as many as a message names, and how many more there are."""
+    lines = [f"  {failure.node}: {failure.text}" for failure in failures[:SHOWN_NODES]]
     if len(failures) > SHOWN_NODES:
         lines.append(f"  and {len(failures) - SHOWN_NODES} more")
-    return "\n".join(lines)
+    return lines

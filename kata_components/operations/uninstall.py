@@ -11,9 +11,8 @@ from kata_components.operations.claim import Claim
 from kata_components.operations.cleanup import Cleanup
 from kata_components.planning.ownership import Owner
 from kata_components.planning.requests import CleanupRequest
-from kata_components.runners.lease import hold_lease
 from kata_components.runners.progress import Reporter
-from kata_components.runners.run import Run
+from kata_components.runners.run import hold_run
 from kata_components.runners.runner import RunnerOf
 
 
@@ -63,15 +62,8 @@ async def uninstall(
         reporter.message("a newer Installation of this stack has taken over; no node is touched")
         return
     owner = Owner(request.installation, request.stack)
-    async with hold_lease(api, request.namespace, name, owner=owner, reporter=reporter) as lock:
+    async with hold_run(api, request.namespace, request.suffix, owner, reporter) as run:
         if request.cleanup:
-            run = Run(
-                api=api,
-                namespace=request.namespace,
-                suffix=request.suffix,
-                lease=lock,
-                reporter=reporter,
-            )
             runner = runner_of(run)
             await runner.stop_old_dispatchers(request.cleanup)
             cleanup = Cleanup(
@@ -83,7 +75,7 @@ async def uninstall(
             )
             await cleanup.carry_out()
             await until_answered(lambda: runner.remove_dispatchers(failed=False))
-        lock.ends = True
+        run.lease.ends = True
 
 
 async def _refuse_without_lease(api: KubeApi, request: UninstallRequest, name: str) -> None:

@@ -9,7 +9,6 @@ import pytest
 
 from kata_components.errors import RolloutStoppedError
 from kata_components.kubernetes.api import KubeApi
-from kata_components.operations import install, prelabel, uninstall
 from kata_components.runners.lease import HeldLease, hold_lease
 from kata_components.runners.progress import Reporter
 from tests.model.installation import LEASE, NAMESPACE, OWNER, Told
@@ -19,8 +18,8 @@ from tests.model.virtual_loop import now
 @pytest.fixture(autouse=True)
 def virtual_lease(monkeypatch: pytest.MonkeyPatch) -> None:
     """Judge Leases by the clock of the virtual loop."""
-    for module in (install, prelabel, uninstall):
-        monkeypatch.setattr(module, "hold_lease", functools.partial(hold_lease, clock=now))
+    in_virtual_time = functools.partial(hold_lease, clock=now)
+    monkeypatch.setattr("kata_components.runners.run.hold_lease", in_virtual_time)
 
 
 def holding(

@@ -12,7 +12,6 @@ from unittest import mock
 
 from kata_components import names
 from kata_components.errors import GuardError
-from kata_components.operations import install, prelabel, uninstall
 from kata_components.runners import clock, lease
 from tests.model.installation import STACK
 from tests.model.store import HOME
@@ -50,9 +49,7 @@ def simulated() -> Iterator[None]:
     hold_lease = functools.partial(lease.hold_lease, clock=elapsed)
     with (
         mock.patch.object(clock, "time_of_day", time_of_day),
-        mock.patch.object(install, "hold_lease", hold_lease),
-        mock.patch.object(uninstall, "hold_lease", hold_lease),
-        mock.patch.object(prelabel, "hold_lease", hold_lease),
+        mock.patch("kata_components.runners.run.hold_lease", hold_lease),
         mock.patch.object(lease, "holder_identity", name_of_run),
     ):
         yield
