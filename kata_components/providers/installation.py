@@ -22,15 +22,13 @@ from pulumi.dynamic import (
 from kata_components.kubernetes.api import KubeApi
 from kata_components.operations import adoption, installation, other_installers
 from kata_components.operations.uninstall import uninstall
-from kata_components.providers import engine, session
+from kata_components.providers import engine, paced_session, session
 from kata_components.providers.cluster_provider import ClusterProvider
 from kata_components.providers.errors import provider_errors
 from kata_components.providers.installation_check import check
 from kata_components.providers.installation_inputs import InstallationInputs, InstallationOutputs
 from kata_components.providers.properties import unknowns, without_provider
 from kata_components.providers.resource_log import ResourceLog
-from kata_components.runners.cluster import ClusterRunner
-from kata_components.runners.pulumi import PulumiRunner
 
 
 class InstallationProvider(ClusterProvider):
@@ -85,12 +83,10 @@ class InstallationProvider(ClusterProvider):
         with provider_errors("cleaning the nodes"):
             known = InstallationOutputs.of(props)
             log, request = ResourceLog(known.urn), known.uninstall_request()
-            job = request.cleanup and request.cleanup.dispatcher_job
-            runner = functools.partial(ClusterRunner, job=job) if job else PulumiRunner
-            session.run(
+            paced_session.run(
                 self.cluster,
-                lambda api: uninstall(api, request, runner, log),
-                left=session.DISPATCHED if known.dispatcher_job else session.PACED,
+                request.cleanup.dispatcher_job if request.cleanup else None,
+                lambda api, runner_of: uninstall(api, request, runner_of, log),
             )
 
 

@@ -57,27 +57,25 @@ class PreflightProvider(ClusterProvider):
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Label the nodes that need it, and store what was checked."""
-        with provider_errors("labelling nodes ahead of an upgrade"):
-            inputs = PreflightInputs.of(props)
-            self._prelabel(inputs)
-            return CreateResult(inputs.resource_id("preflight"), inputs.kept.props())
+        inputs = self._prelabelled(props)
+        return CreateResult(inputs.resource_id("preflight"), inputs.kept.props())
 
     def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
         """Label the nodes that need it, and store what was checked."""
-        with provider_errors("labelling nodes ahead of an upgrade"):
-            inputs = PreflightInputs.of(news)
-            self._prelabel(inputs)
-            return UpdateResult(inputs.kept.props())
+        return UpdateResult(self._prelabelled(news).kept.props())
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """Return what is known: there is nothing in the cluster to read."""
         known = without_provider(props)
         return ReadResult(id_, known, known)
 
-    def _prelabel(self, inputs: PreflightInputs) -> None:
-        if inputs.nodes_to_label:
-            work = functools.partial(_prelabel, inputs=inputs)
-            session.run(self.cluster, work, left=session.LABELLED)
+    def _prelabelled(self, props: dict[str, Any]) -> PreflightInputs:
+        with provider_errors("labelling nodes ahead of an upgrade"):
+            inputs = PreflightInputs.of(props)
+            if inputs.nodes_to_label:
+                work = functools.partial(_prelabel, inputs=inputs)
+                session.run(self.cluster, work, left=session.LABELLED)
+            return inputs
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
         """Do nothing: there is nothing in the cluster to delete."""

@@ -5,7 +5,6 @@ must never uninstall a fleet. `kata_components.providers.rollout.RolloutProvider
 users' state.
 """
 
-import functools
 from typing import Any
 
 import pulumi
@@ -21,15 +20,13 @@ from pulumi.dynamic import (
 
 from kata_components.foreign import printable
 from kata_components.operations.install import install
-from kata_components.providers import plan_file, session
+from kata_components.providers import paced_session, plan_file
 from kata_components.providers.cluster_provider import ClusterProvider
 from kata_components.providers.errors import provider_errors
 from kata_components.providers.properties import unknowns, without_provider
 from kata_components.providers.resource_log import ResourceLog
 from kata_components.providers.rollout_check import check
 from kata_components.providers.rollout_inputs import FROM_OTHER_RESOURCES, RolloutInputs
-from kata_components.runners.cluster import ClusterRunner
-from kata_components.runners.pulumi import PulumiRunner
 
 
 class RolloutProvider(ClusterProvider):
@@ -84,13 +81,11 @@ class RolloutProvider(ClusterProvider):
         """Plan again and carry the plan out; return the outputs."""
         log = ResourceLog(inputs.urn)
         with provider_errors("the rollout"):
-            job = inputs.dispatcher
-            runner = functools.partial(ClusterRunner, job=job) if job else PulumiRunner
-            work = functools.partial(
-                install, request=inputs.request, runner_of=runner, reporter=log
+            done = paced_session.run(
+                self.cluster,
+                inputs.dispatcher,
+                lambda api, runner_of: install(api, inputs.request, runner_of, log),
             )
-            left = session.DISPATCHED if job else session.PACED
-            done = session.run(self.cluster, work, left=left)
             failure = printable(done.failure)
             outcome = done.outcome.output() | {"failure": failure}
             plan_file.write(inputs.report_dir, "rollout.json", outcome, inputs.urn)
