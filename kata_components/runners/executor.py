@@ -48,7 +48,6 @@ from kata_components.runners.progress import every
 from kata_components.runners.run import Run
 from kata_components.runners.standstill import Standstill
 
-_CALL_SECONDS: Final = 10.0
 _RELIST_SECONDS: Final = 1.0
 """The pause between a refused watch and the next list: listing does not make watching work."""
 _TAKEN: Final = "AlreadyExists"
@@ -189,11 +188,9 @@ class Executor:
     async def _call(self, command: NodeCommand) -> Result:
         try:
             if self._node_calls.is_unsure(command):
-                # It may have taken longer than the Lease had left: admission webhooks have 10 s.
-                async with asyncio.timeout(_CALL_SECONDS):
-                    await self._lease.renewed()
-            # What writes must land while the Lease is surely ours.
-            async with asyncio.timeout(max(0.0, min(_CALL_SECONDS, self._lease.remaining))):
+                # It may have taken longer than the Lease had left.
+                await self._lease.renewed()
+            async with self._lease.writing():
                 result = await self._node_calls.send(command)
         except ApiError as error:
             if error.unauthenticated:

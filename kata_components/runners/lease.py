@@ -28,6 +28,8 @@ from kata_components.runners.progress import Reporter
 RENEW_SECONDS: Final = 7.0
 _RETRY_SECONDS: Final = 1.0
 _ANSWER_SECONDS: Final = 3.0
+_WRITE_SECONDS: Final = 10.0
+"""How long a write may take, as admission webhooks may."""
 _MARGIN_SECONDS: Final = 3.0
 """Nothing is started on a Lease that expires sooner than this."""
 _GIVE_UP_SECONDS: Final = 300.0
@@ -110,11 +112,20 @@ class HeldLease:
             # It may never have begun.
             work.close()
 
+    def writing(self) -> asyncio.Timeout:
+        """Time out a write so that it lands, if it does, while the Lease is surely ours."""
+        return asyncio.timeout(max(0.0, min(_WRITE_SECONDS, self.remaining)))
+
     async def renewed(self) -> None:
-        """Renew it now and return, so that what follows has most of its time."""
+        """Renew it now and return, so that a write that follows has all of its time.
+
+        Raises:
+            TimeoutError: the renewal takes longer than a write may.
+        """
         self._renewal.clear()
         self._wanted.set()
-        await self._renewal.wait()
+        async with asyncio.timeout(_WRITE_SECONDS):
+            await self._renewal.wait()
 
     async def keep(self) -> NoReturn:
         """Renew until cancelled.

@@ -6,7 +6,6 @@ This module is given nothing of a cluster but its nodes, so it can neither creat
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from kata_components.errors import ApiError, ClusterError, UnreachableError
 from kata_components.kubernetes.api import CALLS_AT_ONCE, NodeApi
@@ -21,8 +20,6 @@ from kata_components.planning.node_work import NodeWork
 from kata_components.planning.step import Step
 from kata_components.runners.clock import timestamp
 from kata_components.runners.lease import HeldLease
-
-_CALL_SECONDS: Final = 10.0
 
 Judged = Callable[[Metadata], NodeChange]
 """A change that depends on what is on the node."""
@@ -138,8 +135,7 @@ async def is_still_there(api: NodeApi, step: Step) -> bool:
 
 async def _patched(api: NodeApi, lease: HeldLease, step: Step, change: NodeChange | Judged) -> None:
     try:
-        # What writes must land while the Lease is surely ours.
-        async with asyncio.timeout(max(0.0, min(_CALL_SECONDS, lease.remaining))):
+        async with lease.writing():
             await patch(api, step, change)
     except TimeoutError:
         lease.unanswered()
