@@ -7,6 +7,7 @@ from typing import Any
 from kata_components import names
 from kata_components.operations.install import Installed, install
 from kata_components.operations.preview import Preview, preview
+from kata_components.operations.uninstall import UninstallRequest
 from kata_components.pacing.progress import Progress
 from kata_components.planning.approval import Approval, document
 from kata_components.planning.host_digest import current, host_digests
@@ -56,6 +57,14 @@ def node_job(
 
 CLEANUP = CleanupRequest(
     namespace=NAMESPACE, suffix="", job=template("cleanup"), parallelism=3, node_timeout_seconds=600
+)
+ENDING = UninstallRequest(
+    namespace=NAMESPACE,
+    suffix="",
+    stack=STACK,
+    installation=INSTALLATION,
+    cluster_uid="cluster-1",
+    cleanup=CLEANUP,
 )
 
 

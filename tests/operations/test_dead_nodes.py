@@ -13,9 +13,9 @@ from kata_components.runners.pulumi import PulumiRunner
 from tests.model import fake_api
 from tests.model.cluster import Cluster
 from tests.model.fake_api import FakeKubeApi
-from tests.model.installation import LEASE, Told, cluster, request, roll_out
+from tests.model.installation import ENDING, LEASE, Told, cluster, request, roll_out
 from tests.model.virtual_loop import now, simulate
-from tests.operations.test_installation import ENDING, installed
+from tests.operations.test_installation import installed
 
 DEAD = "node-05"
 

@@ -18,7 +18,7 @@ from tests.model import fake_api
 from tests.model.cluster import Cluster
 from tests.model.fake_api import FakeKubeApi
 from tests.model.installation import (
-    CLEANUP,
+    ENDING,
     INSTALLATION,
     LEASE,
     NAMESPACE,
@@ -30,15 +30,6 @@ from tests.model.installation import (
     take_lease,
 )
 from tests.model.virtual_loop import simulate
-
-ENDING = UninstallRequest(
-    namespace=NAMESPACE,
-    suffix="",
-    stack=STACK,
-    installation=INSTALLATION,
-    cluster_uid="cluster-1",
-    cleanup=CLEANUP,
-)
 
 
 def installed(nodes: int) -> Cluster:

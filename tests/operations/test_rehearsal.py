@@ -9,9 +9,8 @@ from kata_components.runners.pulumi import PulumiRunner
 from tests.model import fake_api
 from tests.model.cluster import Cluster
 from tests.model.fake_api import FakeKubeApi
-from tests.model.installation import NAMESPACE, Told, cluster, request, roll_out, template
+from tests.model.installation import ENDING, NAMESPACE, Told, cluster, request, roll_out, template
 from tests.model.virtual_loop import simulate
-from tests.operations.test_installation import ENDING
 
 JOB = template("install")
 JOB["metadata"]["name"] = "kata-deploy-install-node-00"

@@ -14,9 +14,17 @@ from kata_components.runners.lease_manifest import lease_manifest
 from kata_components.runners.pulumi import PulumiRunner
 from tests.model.cluster import Cluster
 from tests.model.fake_api import FakeKubeApi
-from tests.model.installation import CLEANUP, NAMESPACE, STACK, Told, cluster, request, roll_out
+from tests.model.installation import (
+    CLEANUP,
+    ENDING,
+    NAMESPACE,
+    STACK,
+    Told,
+    cluster,
+    request,
+    roll_out,
+)
 from tests.model.virtual_loop import simulate
-from tests.operations.test_installation import ENDING
 
 OTHER = "installation-b"
 

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from tests.kubernetes.fake_server import FakeServer, ReceivedRequest, Reply, ok, refused
@@ -60,13 +59,8 @@ class ApiServer:
         self._wait(self._server.__aenter__())
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._wait(self._server.__aexit__(kind, error, trace))
+    def __exit__(self, *error: object) -> None:
+        self._wait(self._server.__aexit__(*error))
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()

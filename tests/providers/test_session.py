@@ -24,7 +24,8 @@ from tests.model.fake_api import FakeKubeApi
 from tests.providers import inputs
 from tests.providers.process import Engine
 
-STAYS = "Running Jobs continue; no new Job is started. Run the same command again to continue."
+AGAIN = "Run the same command again to continue."
+STAYS = f"Running Jobs continue; no new Job is started. {AGAIN}"
 WHERE = StackCluster(context=CONTEXT)
 
 
@@ -86,13 +87,18 @@ def test_errors_of_the_work_pass_through(api: Closing, method: Callable[..., Any
     assert api.closed
 
 
-def test_cancelled_work_ends_as_stopped(api: Closing) -> None:
+@pytest.mark.parametrize(
+    ("method", "left"), [(session.run, STAYS), (session.read, f"Nothing was started. {AGAIN}")]
+)
+def test_cancelled_work_ends_as_stopped(
+    method: Callable[..., object], left: str, api: Closing
+) -> None:
     async def cancelled(given: KubeApi) -> None:
         asyncio.get_running_loop().call_soon(cancellation.current.request)
         await forever(given)
 
-    with pytest.raises(RolloutStoppedError, match=f"^cancelled. {STAYS}$"):
-        session.run(WHERE, cancelled)
+    with pytest.raises(RolloutStoppedError, match=f"^cancelled. {left}$"):
+        method(WHERE, cancelled)
     assert api.closed
 
 
@@ -132,16 +138,6 @@ def test_listener_leaves_with_the_work() -> None:
     session.run(WHERE, work)
     # A listener would reach for the loop, which is closed.
     cancellation.current.request()
-
-
-def test_reading_ends_with_a_cancellation_too(api: Closing) -> None:
-    async def cancelled(given: KubeApi) -> None:
-        asyncio.get_running_loop().call_soon(cancellation.current.request)
-        await forever(given)
-
-    with pytest.raises(RolloutStoppedError, match=r"^cancelled\. Nothing was started\."):
-        session.read(WHERE, cancelled)
-    assert api.closed
 
 
 @pytest.mark.parametrize(

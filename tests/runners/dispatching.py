@@ -14,7 +14,7 @@ from kata_components.manifests.job_templates import cleanup_job, install_job
 from kata_components.manifests.runtime_classes import required_labels
 from kata_components.manifests.selector import install_selectors
 from kata_components.operations.install import Installed, install
-from kata_components.operations.uninstall import UninstallRequest, uninstall
+from kata_components.operations.uninstall import uninstall
 from kata_components.planning.demands import Demands
 from kata_components.planning.dispatcher_args import node_template
 from kata_components.planning.requests import CleanupRequest, InstallRequest
@@ -24,7 +24,7 @@ from kata_components.settings.load import load_settings
 from kata_components.settings.settings import Settings
 from tests.model.cluster import Cluster
 from tests.model.fake_api import FakeKubeApi
-from tests.model.installation import INSTALLATION, NAMESPACE, OWNER, STACK, Told
+from tests.model.installation import ENDING, NAMESPACE, OWNER, Told
 
 NARROWED = "--node-selector=!node-role.kubernetes.io/control-plane,!node-role.kubernetes.io/master"
 DISPATCHER = "kata-deploy-install-dispatcher"
@@ -109,14 +109,7 @@ async def destroy(
 ) -> None:
     wanted, told = wanted or settings(), told or Told()
     cleanup = cleanup_request(wanted)
-    ending = UninstallRequest(
-        namespace=NAMESPACE,
-        suffix="",
-        stack=STACK,
-        installation=INSTALLATION,
-        cluster_uid="cluster-1",
-        cleanup=cleanup,
-    )
+    ending = replace(ENDING, cleanup=cleanup)
     try:
         runner = functools.partial(ClusterRunner, job=cleanup_dispatcher_job(wanted))
         await uninstall(api, ending, runner, told)

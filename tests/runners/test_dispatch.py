@@ -23,10 +23,9 @@ from kata_components.runners.dispatching import settled
 from kata_components.runners.pulumi import PulumiRunner
 from kata_components.runners.run import Run
 from tests.model.fake_api import FakeKubeApi, unreachable
-from tests.model.installation import NAMESPACE, Told, cluster, roll_out
+from tests.model.installation import ENDING, NAMESPACE, Told, cluster, roll_out
 from tests.model.virtual_lease import holding
 from tests.model.virtual_loop import simulate
-from tests.operations.test_installation import ENDING
 from tests.runners.dispatching import (
     DISPATCHER,
     NARROWED,

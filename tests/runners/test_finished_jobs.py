@@ -18,10 +18,10 @@ from kata_components.runners.pulumi import PulumiRunner
 from tests.model import fake_api
 from tests.model.cluster import Cluster
 from tests.model.fake_api import FakeKubeApi
-from tests.model.installation import Told, cluster, request, roll_out
+from tests.model.installation import ENDING, Told, cluster, request, roll_out
 from tests.model.virtual_loop import simulate
 from tests.operations.test_deselected import deselecting, with_old_pool
-from tests.operations.test_installation import ENDING, end, installed
+from tests.operations.test_installation import end, installed
 
 T = TypeVar("T")
 

@@ -16,9 +16,9 @@ from kata_components.planning.selection import Selection
 from kata_components.runners.pulumi import PulumiRunner
 from tests.model.cluster import Cluster
 from tests.model.fake_api import FakeKubeApi
-from tests.model.installation import CLEANUP, Told, cluster, request, roll_out
+from tests.model.installation import CLEANUP, ENDING, Told, cluster, request, roll_out
 from tests.model.virtual_loop import simulate
-from tests.operations.test_installation import ENDING, installed
+from tests.operations.test_installation import installed
 
 POOL = Selection(selectors=("pool in (kata),!spot",))
 

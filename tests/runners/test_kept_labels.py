@@ -8,7 +8,7 @@ import pytest
 
 from kata_components import names
 from kata_components.errors import ApiError, ClusterError, RolloutFailedError
-from kata_components.operations.uninstall import UninstallRequest, uninstall
+from kata_components.operations.uninstall import uninstall
 from kata_components.planning import node_mark
 from kata_components.planning.ownership import Owner
 from kata_components.planning.requests import CleanupRequest
@@ -18,6 +18,7 @@ from tests.model.cluster import Cluster
 from tests.model.fake_api import FakeKubeApi, unreachable
 from tests.model.installation import (
     CLEANUP,
+    ENDING,
     INSTALLATION,
     NAMESPACE,
     STACK,
@@ -75,14 +76,8 @@ def of_b(make: Any) -> Any:
 
 
 async def end(api: FakeKubeApi, work: CleanupRequest, told: Told | None = None) -> None:
-    ending = UninstallRequest(
-        namespace=NAMESPACE,
-        suffix=work.suffix,
-        stack=STACK,
-        installation=OTHER if work.suffix else INSTALLATION,
-        cluster_uid="cluster-1",
-        cleanup=work,
-    )
+    installation = OTHER if work.suffix else INSTALLATION
+    ending = replace(ENDING, suffix=work.suffix, installation=installation, cleanup=work)
     await uninstall(api, ending, PulumiRunner, told or Told())
     assert api.cluster.violations == []
 

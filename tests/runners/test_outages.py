@@ -10,9 +10,8 @@ from kata_components.operations.uninstall import uninstall
 from kata_components.runners.pulumi import PulumiRunner
 from tests.model.cluster import Cluster
 from tests.model.fake_api import FakeKubeApi
-from tests.model.installation import Told, cluster, request, roll_out
+from tests.model.installation import ENDING, Told, cluster, request, roll_out
 from tests.model.virtual_loop import now, simulate
-from tests.operations.test_installation import ENDING
 from tests.runners import dispatching
 
 AWAY_SECONDS = 60.0

@@ -13,9 +13,8 @@ from kata_components.planning.step import Action
 from kata_components.runners.pulumi import PulumiRunner
 from tests.model import fake_api
 from tests.model.fake_api import FakeKubeApi
-from tests.model.installation import Told, cluster, request, roll_out, template
+from tests.model.installation import ENDING, Told, cluster, request, roll_out, template
 from tests.model.virtual_loop import simulate
-from tests.operations.test_installation import ENDING
 
 
 def test_kill_between_a_failed_job_and_its_successor_leaves_a_trace_of_the_node() -> None:
