@@ -7,6 +7,7 @@ the other way round.
 """
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from typing import Any
 
 import yaml
 
+from sandbox.dispatcher.releases import program_of
 from sandbox.errors import SandboxError
 from sandbox.kube import Kube
 from sandbox.paths import CHECKOUT
@@ -84,7 +86,11 @@ class Programs:
         folder = tempfile.TemporaryDirectory(prefix="dispatcher-")
         root = Path(folder.name)
         container = pod["spec"]["containers"][0]
-        words: list[str] = [*container["command"][1:], *container.get("args", [])]
+        environment = _environment(pod, container)
+        words = [
+            re.sub(r"\$\((\w+)\)", lambda found: environment.get(found[1], found[0]), word)
+            for word in [*container["command"][1:], *container.get("args", [])]
+        ]
         for path, files in _mounts(kube, pod, container).items():
             inside = root / path.lstrip("/")
             inside.mkdir(parents=True)
@@ -105,9 +111,9 @@ class Programs:
                 cwd=CHECKOUT,
                 env={
                     **own,
-                    **_environment(pod, container),
+                    **environment,
                     "KUBECONFIG": str(root / "kubeconfig"),
-                    VERSION: container["image"].rpartition(":")[2],
+                    VERSION: program_of(container),
                 },
                 stdin=subprocess.DEVNULL,
                 stdout=log,

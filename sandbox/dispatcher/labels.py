@@ -3,12 +3,11 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from sandbox.dispatcher.arguments import Arguments
 from sandbox.dispatcher.errors import NodeError
 from sandbox.errors import RefusedError
 from sandbox.kube import Kube
 
-SHARED = "katacontainers.io/kata-runtime"
-_PREFIX = "kata-deploy.katacontainers.io/"
 _TRIES = 5
 _CONFLICT = 409
 
@@ -20,14 +19,17 @@ _Changes = dict[str, str | None]
 class Labels:
     """The label that all installations share, and the label of the one with this suffix."""
 
-    def __init__(self, kube: Kube, suffix: str) -> None:
+    def __init__(self, kube: Kube, arguments: Arguments) -> None:
         self._kube = kube
-        self._own = f"{_PREFIX}{suffix or 'default'}"
+        self._shared = arguments.node_label_key
+        self._prefix = f"{arguments.instance_label_prefix}/"
+        self._own = f"{self._prefix}{arguments.multi_install_suffix or 'default'}"
 
     def claim(self, node: Manifest) -> None:
         """Announce work on the node: labels that are missing become `false`."""
         self._change(
-            node, lambda labels: {key: "false" for key in (SHARED, self._own) if key not in labels}
+            node,
+            lambda labels: {key: "false" for key in (self._shared, self._own) if key not in labels},
         )
 
     def demote(self, node: Manifest) -> None:
@@ -36,9 +38,9 @@ class Labels:
         def changes(labels: _Labels) -> _Changes:
             own: _Changes = {self._own: "false"} if self._own in labels else {}
             kept = any(value != "false" for value in self._others(labels).values())
-            return (
-                own if kept or labels.get(SHARED, "false") == "false" else {**own, SHARED: "false"}
-            )
+            if kept or labels.get(self._shared, "false") == "false":
+                return own
+            return {**own, self._shared: "false"}
 
         self._change(node, changes)
 
@@ -49,25 +51,25 @@ class Labels:
             others = self._others(labels).values()
             gone: _Changes = {self._own: None}
             if all(value == "false" for value in others):
-                gone[SHARED] = "false" if others else None
+                gone[self._shared] = "false" if others else None
             return {key: value for key, value in gone.items() if key in labels}
 
         self._change(node, changes)
 
     def apply(self, node: Manifest, value: str) -> None:
         """Set both labels."""
-        self._change(node, lambda _: {SHARED: value, self._own: value})
+        self._change(node, lambda _: {self._shared: value, self._own: value})
 
     def are_set(self, node: Manifest, value: str) -> bool:
         """Return whether the node has both labels with that value."""
         labels = node["metadata"].get("labels", {})
-        return {labels.get(SHARED), labels.get(self._own)} == {value}
+        return {labels.get(self._shared), labels.get(self._own)} == {value}
 
     def _others(self, labels: _Labels) -> dict[str, str]:
         return {
             key: value
             for key, value in labels.items()
-            if key.startswith(_PREFIX) and key != self._own
+            if key.startswith(self._prefix) and key != self._own
         }
 
     def _change(self, node: Manifest, changes: Callable[[_Labels], _Changes]) -> None:

@@ -7,14 +7,12 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from sandbox.dispatcher.arguments import PROGRAM, Arguments
+from sandbox.dispatcher.arguments import Arguments
 from sandbox.dispatcher.errors import NodeError
+from sandbox.dispatcher.other_runs import OtherRuns
 from sandbox.errors import RefusedError
 from sandbox.kube import Kube
 
-_OWNER = "kata-deploy-job-dispatcher/owner"
-_NODE = "kata-deploy-job-dispatcher/node"
-_NODE_NAME = "kata-deploy-job-dispatcher/node-name"
 _LONGEST = 63
 _NOT_FOUND, _CONFLICT = 404, 409
 
@@ -30,16 +28,25 @@ class NodeJobs:
         self._template = template
         namespace = arguments.namespace or os.environ.get("POD_NAMESPACE") or "default"
         self._path = f"/apis/batch/v1/namespaces/{namespace}/jobs"
+        self._pods = f"/api/v1/namespaces/{namespace}/pods"
         self._owner = sanitised(arguments.name_prefix)[:_LONGEST].rstrip("-")
+        self._owner_label = f"{arguments.tracking_label_prefix}/owner"
         self._owners: list[Manifest] = []
 
-    def find_owner(self) -> None:
-        """Look up the Job that will own the others."""
-        name = self._arguments.owner_job_name
-        if name:
+    def find_owner(self) -> OtherRuns | None:
+        """Look up the Job that will own the others; return what it does not own."""
+        name, pod = self._arguments.owner_job_name, self._arguments.owner_job_from_pod
+        if pod:
+            (owner,) = self._kube.get(f"{self._pods}/{pod}")["metadata"]["ownerReferences"]
+            reference = {key: owner[key] for key in ("apiVersion", "kind", "name", "uid")}
+        elif name:
             uid = self._kube.get(f"{self._path}/{name}")["metadata"]["uid"]
             reference = {"apiVersion": "batch/v1", "kind": "Job", "name": name, "uid": uid}
-            self._owners = [{**reference, "controller": False, "blockOwnerDeletion": False}]
+        else:
+            return None
+        self._owners = [{**reference, "controller": False, "blockOwnerDeletion": False}]
+        selector = f"{self._owner_label}={self._owner}"
+        return OtherRuns(self._kube, self._path, selector, reference)
 
     def create(self, node: str, variables: Mapping[str, str]) -> None:
         """Create the Job of a node.
@@ -61,7 +68,7 @@ class NodeJobs:
         try:
             status = self._kube.get(f"{self._path}/{name}").get("status", {})
         except RefusedError as error:
-            print(f"{PROGRAM}: job {name}: {error.status}", file=sys.stderr)
+            print(f"{self._arguments.program}: job {name}: {error.status}", file=sys.stderr)
             is_lost = self._arguments.works_on_nodes and error.status == _NOT_FOUND
             return "Failed" if is_lost else ""
         for condition in status.get("conditions", []):
@@ -69,23 +76,33 @@ class NodeJobs:
                 return str(condition["type"])
         return "Complete" if status.get("succeeded", 0) else ""
 
+    def failure(self, node: str) -> str:
+        """Return why a Job has failed, which its pods tell a program that reports."""
+        name = self._name(node)
+        if not self._arguments.reports:
+            return f"job {name} failed"
+        pods = self._kube.get(self._pods, labelSelector=f"job-name={name}")["items"]
+        words = next((_words(pod) for pod in reversed(pods)), "")
+        return f"its job {name} failed: {words}"
+
     def _name(self, node: str) -> str:
         name = long_job_name if self._arguments.works_on_nodes else job_name
         return name(self._owner, node)
 
     def _is_ours(self, node: str) -> bool:
         metadata = self._kube.get(f"{self._path}/{self._name(node)}")["metadata"]
-        return bool(metadata.get("labels", {}).get(_OWNER) == self._owner)
+        return bool(metadata.get("labels", {}).get(self._owner_label) == self._owner)
 
     def _job(self, node: str, variables: Mapping[str, str]) -> Manifest:
         metadata = self._template.get("metadata", {})
         pod = self._template["spec"]["template"]
-        labels = {_OWNER: self._owner}
+        prefix = self._arguments.tracking_label_prefix
+        labels = {self._owner_label: self._owner}
         made = {
             **metadata,
             "name": self._name(node),
-            "labels": {**metadata.get("labels", {}), **labels, _NODE: sanitised(node)},
-            "annotations": {**metadata.get("annotations", {}), _NODE_NAME: node},
+            "labels": {**metadata.get("labels", {}), **labels, f"{prefix}/node": sanitised(node)},
+            "annotations": {**metadata.get("annotations", {}), f"{prefix}/node-name": node},
             **({"ownerReferences": self._owners} if self._owners else {}),
         }
         pod_metadata = pod.get("metadata", {})
@@ -103,6 +120,15 @@ class NodeJobs:
             "metadata": made,
             "spec": {**self._template["spec"], "template": stamped},
         }
+
+
+def _words(pod: Manifest) -> str:
+    status = pod["status"]
+    for container in [*status.get("initContainerStatuses", []), *status["containerStatuses"]]:
+        ended = container["state"].get("terminated", {})
+        if ended.get("exitCode"):
+            return f"{container['name']} exited {ended['exitCode']}: {ended.get('message', '')}"
+    return ""
 
 
 def _with_variables(container: Manifest, variables: Mapping[str, str]) -> Manifest:

@@ -1,6 +1,6 @@
 """What a dispatcher does to a node around its Job, from 4.1.0 on.
 
-Contract D24, D25 and D45 to D50.
+Contract D24, D25 and D45 to D50; what is not Kata's is said by flags from 0.3.0 on.
 """
 
 import time
@@ -28,7 +28,7 @@ class NodeWork:
         self._kube = kube
         self._arguments = arguments
         self._template = template
-        self._labels = Labels(kube, arguments.multi_install_suffix)
+        self._labels = Labels(kube, arguments)
 
     def prepare(self, node: Manifest) -> dict[str, str]:
         """Prepare the node for its Job; return environment variables for its containers."""
@@ -36,15 +36,28 @@ class NodeWork:
         taint = taints.blocker(now, self._template)
         if taint and not self._arguments.ignore_node_taints:
             raise NodeError(f"has the taint {taint} now")
-        info = now["status"].get("nodeInfo", {})
-        runtime, machine = info.get("containerRuntimeVersion"), info.get("machineID")
-        if not runtime or not machine:
-            raise NodeError("does not report its container runtime and machine ID")
+        facts = self._facts(now["status"].get("nodeInfo", {}))
         if self._arguments.remove_node_label:
             self._labels.demote(now)
         elif self._arguments.claim_node_pending:
             self._labels.claim(now)
-        return {"CONTAINER_RUNTIME_VERSION": runtime, "KATA_DEPLOY_NODE_MACHINE_ID": machine}
+        return facts
+
+    def _facts(self, info: Manifest) -> dict[str, str]:
+        arguments = self._arguments
+        runtime, machine = info.get("containerRuntimeVersion"), info.get("machineID")
+        if not runtime and arguments.require_node_runtime_version:
+            raise NodeError("does not report its container runtime")
+        if not machine and arguments.require_node_machine_id:
+            raise NodeError("does not report its machine ID")
+        key = "NODE_MACHINE_ID" if arguments.reports else "KATA_DEPLOY_NODE_MACHINE_ID"
+        facts = {"CONTAINER_RUNTIME_VERSION": runtime, key: machine}
+        return {name: fact for name, fact in facts.items() if fact}
+
+    def is_satisfied(self, node: Manifest) -> bool:
+        """Return whether an earlier run has labelled the node, and it serves the handlers."""
+        value = self._arguments.node_label
+        return value is not None and self._labels.are_set(node, value) and self._serves(node)
 
     def finish(self, node: Manifest) -> Iterator[None]:
         """Do what follows a successful Job; yield wherever the next poll must be awaited."""

@@ -1,4 +1,7 @@
-"""Which nodes a dispatcher takes (contract 5.2)."""
+"""Which nodes a dispatcher takes (contract 5.2).
+
+From 0.3.0 on, having nowhere to go is an error only for a run that waits for nodes.
+"""
 
 import time
 from typing import Any
@@ -41,7 +44,8 @@ class Selection:
             time.sleep(arguments.poll_interval_secs)
 
     def _checked(self, matched: list[Manifest], admitted: list[Manifest]) -> list[Manifest]:
-        if matched and not admitted:
+        expected = self._arguments.wait_for_nodes_secs or not self._arguments.reports
+        if matched and not admitted and expected:
             taint = self._blocker(matched[0])
             raise SandboxError(
                 f"{len(matched)} nodes match, but all are tainted; the first has the taint {taint}"

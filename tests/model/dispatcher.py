@@ -10,6 +10,7 @@ import yaml
 
 from kata_components import names
 from sandbox.dispatcher.arguments import parse
+from sandbox.dispatcher.releases import program_of
 from sandbox.dispatcher.taints import blocker
 from tests.model import kubelet
 from tests.model.node_jobs import handlers_of
@@ -53,7 +54,7 @@ class DispatcherModel:
         self._cluster = cluster
         self._name, self._uid = job["metadata"]["name"], job["metadata"]["uid"]
         container = job["spec"]["template"]["spec"]["containers"][0]
-        self._arguments = parse(container["command"][1:], container["image"].rpartition(":")[2])
+        self._arguments = parse(container["command"][1:], program_of(container))
         self._template = _template(cluster, job, self._arguments.job_template)
         self._in_flight: dict[str, str] = {}
         self._finishing: dict[str, int] = {}

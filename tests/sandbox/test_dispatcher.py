@@ -9,20 +9,27 @@ import pytest
 from kata_components import names
 from kata_components.manifests.dispatcher_job import cleanup_dispatcher_job, install_dispatcher_job
 from kata_components.settings.load import load_settings
-from sandbox.dispatcher.arguments import parse
+from sandbox.dispatcher.arguments import Arguments, parse
 from sandbox.dispatcher.node_jobs import job_name, long_job_name, sanitised
+from sandbox.dispatcher.releases import program_of
+from sandbox.errors import SandboxError
 from sandbox.helper import Helper
 from tests.sandbox.waiting import until
 
 NEEDED = ["--job-template=t.yaml", "--name-prefix=p"]
+OF_4_0 = "kata-deploy-job-dispatcher:4.0.0"
+OF_4_1 = "kata-deploy-job-dispatcher:4.1.0"
+OF_4_2 = "k8s-job-dispatcher:0.3.0"
+LABELLING = ["--node-label-key=k", "--node-label=true"]
 
 
-def commanded(build: object, version: str, **config: object) -> list[str]:
+def commanded(build: object, version: str, **config: object) -> Arguments:
+    """Return what the chart's command line tells the chart's program."""
     config |= {"kataVersion": version, "cluster": {"context": "c"}, "deploymentMode": "job"}
     settings = load_settings(config | {"rollout": {"runsIn": "cluster"}})
     manifest = build(settings)  # type: ignore[operator] # a builder
-    words: list[str] = manifest["spec"]["template"]["spec"]["containers"][0]["command"][1:]
-    return words
+    (container,) = manifest["spec"]["template"]["spec"]["containers"]
+    return parse(container["command"][1:], program_of(container))
 
 
 @pytest.mark.parametrize("version", ["4.0.0", "4.1.0"])
@@ -30,7 +37,7 @@ def commanded(build: object, version: str, **config: object) -> list[str]:
     ("build", "stage"), [(install_dispatcher_job, "install"), (cleanup_dispatcher_job, "cleanup")]
 )
 def test_command_lines_of_the_chart_are_understood(build: object, stage: str, version: str) -> None:
-    arguments = parse(commanded(build, version), version)
+    arguments = commanded(build, version)
     assert arguments.parallelism == 100
     assert arguments.owner_job_name == f"kata-deploy-{stage}-dispatcher"
     assert bool(arguments.node_selector) is ((stage, version) != ("install", "4.1.0"))
@@ -43,7 +50,7 @@ def test_flags_for_the_work_on_nodes_are_understood_from_4_1_0_on() -> None:
         "env": {"multiInstallSuffix": "dev"},
     }
     install, cleanup = (
-        parse(commanded(build, "4.1.0", **config), "4.1.0")
+        commanded(build, "4.1.0", **config)
         for build in (install_dispatcher_job, cleanup_dispatcher_job)
     )
     assert (install.node_label, install.claim_node_pending, install.wait_node_ready_secs) == (
@@ -63,55 +70,82 @@ def test_flags_for_the_work_on_nodes_are_understood_from_4_1_0_on() -> None:
 
 
 def test_several_selectors_are_understood_from_4_1_0_on() -> None:
-    assert parse([*NEEDED, "--node-selector=a", "--node-selector=b"], "4.1.0").node_selector == (
+    assert parse([*NEEDED, "--node-selector=a", "--node-selector=b"], OF_4_1).node_selector == (
         "a",
         "b",
     )
 
 
 @pytest.mark.parametrize(
-    ("version", "words", "complaint"),
+    ("program", "words", "complaint"),
     [
-        ("4.0.0", [*NEEDED, "--node-label=true"], "unrecognized arguments: --node-label=true"),
-        ("4.0.0", [*NEEDED, "--parallel=3"], "unrecognized arguments: --parallel=3"),
-        ("4.0.0", [*NEEDED, "--parallelism=many"], "argument --parallelism: invalid int value"),
+        (OF_4_0, [*NEEDED, "--node-label=true"], "unrecognized arguments: --node-label=true"),
+        (OF_4_0, [*NEEDED, "--parallel=3"], "unrecognized arguments: --parallel=3"),
+        (OF_4_0, [*NEEDED, "--parallelism=many"], "argument --parallelism: invalid int value"),
         (
-            "4.0.0",
+            OF_4_0,
             [*NEEDED, "--node-selector=a", "--node-selector=b"],
             "--node-selector cannot be used multiple times",
         ),
-        ("4.0.0", NEEDED[:1], "the following arguments are required: --name-prefix"),
-        ("4.0.0", [*NEEDED, "worker-1"], "unrecognized arguments: worker-1"),
-        ("4.1.0", [*NEEDED, "--node-label-key=k"], "unrecognized arguments: --node-label-key=k"),
-        ("4.1.0", [*NEEDED, "--claim-node-pending=true"], "ignored explicit argument 'true'"),
+        (OF_4_0, NEEDED[:1], "the following arguments are required: --name-prefix"),
+        (OF_4_0, [*NEEDED, "worker-1"], "unrecognized arguments: worker-1"),
+        (OF_4_1, [*NEEDED, "--node-label-key=k"], "unrecognized arguments: --node-label-key=k"),
+        (OF_4_2, [*NEEDED, "--node-label=true"], "--node-label requires --node-label-key"),
+        (OF_4_2, [*NEEDED, "--node-label-key=k"], "--node-label-key requires --claim-node-pending"),
+        (OF_4_2, [*NEEDED, "--cleanup-job-template=c"], "requires --node-label-key"),
+        (OF_4_2, [*NEEDED, "--multi-install-suffix=a"], "requires --instance-label-prefix"),
+        (OF_4_2, [*NEEDED, "--skip-satisfied-nodes"], "requires --node-label"),
+        (OF_4_2, [*NEEDED, "--yield-to-live-run"], "--yield-to-live-run requires --owner-job-f"),
         (
-            "4.1.0",
+            OF_4_2,
+            [*NEEDED, "--owner-job-name=j", "--owner-job-from-pod=p"],
+            "--owner-job-name cannot be used with --owner-job-from-pod",
+        ),
+        (OF_4_1, [*NEEDED, "--claim-node-pending=true"], "ignored explicit argument 'true'"),
+        (
+            OF_4_1,
             [*NEEDED, *["--claim-node-pending"] * 2],
             "--claim-node-pending cannot be used multiple times",
         ),
         (
-            "4.1.0",
+            OF_4_1,
             [*NEEDED, "--remove-node-taints=a"],
             "--remove-node-taints requires --node-label",
         ),
         (
-            "4.1.0",
+            OF_4_1,
             [*NEEDED, "--wait-node-ready-secs=soon"],
             "--wait-node-ready-secs: invalid int value",
         ),
     ],
 )
 def test_what_the_program_would_refuse_is_refused(
-    version: str, words: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
+    program: str, words: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
-        parse(words, version)
+        parse(words, program)
     assert ended.value.code == 2
     assert complaint in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "program", ["k8s-job-dispatcher:4.2.0", "kata-deploy-job-dispatcher:4.2.0", "sh:1"]
+)
+def test_program_that_no_image_has_does_not_start(program: str) -> None:
+    with pytest.raises(SandboxError, match=f"there is no {program}"):
+        parse(NEEDED, program)
+
+
+def test_generic_program_knows_nothing_of_kata() -> None:
+    bare, told = parse(NEEDED, OF_4_2), parse([*NEEDED, *LABELLING], OF_4_2)
+    assert bare.tracking_label_prefix == "k8s-job-dispatcher"
+    assert (told.node_label_key, told.instance_label_prefix) == ("k", "")
+    assert not bare.require_node_machine_id
+    assert parse(NEEDED, OF_4_1).require_node_machine_id
+
+
 def test_named_nodes_are_sorted_and_unique() -> None:
-    assert parse([*NEEDED, "--nodes= b,a,,b "], "4.0.0").nodes == ("a", "b")
+    assert parse([*NEEDED, "--nodes= b,a,,b "], OF_4_0).nodes == ("a", "b")
 
 
 def test_names_of_jobs() -> None:

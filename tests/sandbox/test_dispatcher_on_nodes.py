@@ -4,19 +4,27 @@ from typing import Any
 
 import pytest
 
-from sandbox.dispatcher.arguments import parse
+from sandbox.dispatcher.arguments import Arguments, parse
 from sandbox.dispatcher.errors import NodeError
-from sandbox.dispatcher.labels import SHARED, Labels
+from sandbox.dispatcher.labels import Labels
 from sandbox.dispatcher.node_work import NodeWork
 from sandbox.dispatcher.selection import Selection
 from sandbox.dispatcher.taints import without
 from sandbox.errors import SandboxError
 from sandbox.kube import Kube
 
+SHARED = "katacontainers.io/kata-runtime"
 OWN, OTHER = "kata-deploy.katacontainers.io/default", "kata-deploy.katacontainers.io/other"
 NEEDED = ["--job-template=t.yaml", "--name-prefix=p", "--poll-interval-secs=0"]
 TEMPLATE: dict[str, Any] = {"spec": {"template": {"spec": {}}}}
 TAINT = {"key": "gpu", "effect": "NoSchedule"}
+
+
+OF_4_1, OF_4_2 = "kata-deploy-job-dispatcher:4.1.0", "k8s-job-dispatcher:0.3.0"
+
+
+def parsed(*flags: str, program: str = OF_4_1) -> Arguments:
+    return parse([*NEEDED, *flags], program)
 
 
 class OneNode(Kube):
@@ -86,7 +94,7 @@ def test_labels_of_two_installations(
     change: str, before: dict[str, str], after: dict[str, str]
 ) -> None:
     kube = OneNode(before)
-    getattr(Labels(kube, ""), change)(kube.node)
+    getattr(Labels(kube, parsed()), change)(kube.node)
     assert kube.labels == after
 
 
@@ -94,12 +102,12 @@ def test_node_of_another_uid_is_not_touched() -> None:
     kube = OneNode()
     before = {**kube.node, "metadata": {**kube.node["metadata"], "uid": "2"}}
     with pytest.raises(NodeError, match="has been replaced by another node"):
-        Labels(kube, "").claim(before)
+        Labels(kube, parsed()).claim(before)
     assert kube.labels == {}
 
 
-def work(kube: Kube, *flags: str) -> NodeWork:
-    return NodeWork(kube, parse([*NEEDED, *flags], "4.1.0"), TEMPLATE)
+def work(kube: Kube, *flags: str, program: str = OF_4_1) -> NodeWork:
+    return NodeWork(kube, parsed(*flags, program=program), TEMPLATE)
 
 
 def test_job_gets_what_the_node_reports_about_itself() -> None:
@@ -107,6 +115,28 @@ def test_job_gets_what_the_node_reports_about_itself() -> None:
         "CONTAINER_RUNTIME_VERSION": "containerd://2",
         "KATA_DEPLOY_NODE_MACHINE_ID": "m",
     }
+
+
+def test_generic_program_names_the_machine_id_otherwise_and_demands_it_only_if_told() -> None:
+    kube = OneNode()
+    told = {"CONTAINER_RUNTIME_VERSION": "containerd://2", "NODE_MACHINE_ID": "m"}
+    assert work(kube, program=OF_4_2).prepare(kube.node) == told
+    del kube.node["status"]["nodeInfo"]["machineID"]
+    del told["NODE_MACHINE_ID"]
+    assert work(kube, program=OF_4_2).prepare(kube.node) == told
+    with pytest.raises(NodeError, match="does not report its machine ID"):
+        work(kube, "--require-node-machine-id", program=OF_4_2).prepare(kube.node)
+
+
+def test_satisfied_node_has_the_labels_and_serves_a_handler() -> None:
+    flags = ["--node-label-key=k", "--instance-label-prefix=p", "--node-label=true"]
+    covering = [*flags, "--require-node-handlers=kata-qemu", "--skip-satisfied-nodes"]
+    kube = OneNode({"k": "true", "p/default": "true"})
+    assert work(kube, *covering, program=OF_4_2).is_satisfied(kube.node)
+    kube.node["status"]["runtimeHandlers"] = [{"name": "runc"}]
+    assert not work(kube, *covering, program=OF_4_2).is_satisfied(kube.node)
+    claimed = OneNode({"k": "true", "p/default": "false"})
+    assert not work(claimed, *covering, program=OF_4_2).is_satisfied(claimed.node)
 
 
 def test_taint_that_was_added_meanwhile_fails_the_node() -> None:
@@ -140,8 +170,8 @@ def test_matchers_of_startup_taints() -> None:
     assert without([TAINT, {"key": "gpu", "effect": "NoExecute"}], ["gpu:NoExecute"]) == [TAINT]
 
 
-def selected(kube: Kube, *flags: str, version: str = "4.1.0") -> list[str]:
-    nodes = Selection(kube, parse([*NEEDED, *flags], version), TEMPLATE).nodes()
+def selected(kube: Kube, *flags: str, program: str = OF_4_1) -> list[str]:
+    nodes = Selection(kube, parsed(*flags, program=program), TEMPLATE).nodes()
     return [node["metadata"]["name"] for node in nodes]
 
 
@@ -157,4 +187,8 @@ def test_nodes_that_are_all_tainted_are_an_error_from_4_1_0_on() -> None:
     ):
         selected(OneNode(taints=[TAINT]))
     assert selected(OneNode(taints=[TAINT]), "--ignore-node-taints") == ["a"]
-    assert selected(OneNode(taints=[TAINT]), version="4.0.0") == ["a"]
+    assert selected(OneNode(taints=[TAINT]), program="kata-deploy-job-dispatcher:4.0.0") == ["a"]
+
+
+def test_generic_program_that_waits_for_no_nodes_does_nothing_where_all_are_tainted() -> None:
+    assert selected(OneNode(taints=[TAINT]), program=OF_4_2) == []
