@@ -35,7 +35,9 @@ def kube(cluster: Cluster) -> Iterator[Kube]:
 def run(kube: Kube, request: pytest.FixtureRequest) -> Callable[..., str]:
     """Start a Job with one pod on a node and return the Job's name."""
 
-    def start(node: str, containers: list[str], suffix: str = "", **spec: Any) -> str:
+    def start(
+        node: str, containers: list[str], suffix: str = "", mounted: str = "", **spec: Any
+    ) -> str:
         env = [*SHIMS, {"name": "MULTI_INSTALL_SUFFIX", "value": suffix}]
         *init, main = [{"name": name, "image": "none", "env": env} for name in containers]
         pod = {
@@ -43,6 +45,7 @@ def run(kube: Kube, request: pytest.FixtureRequest) -> Callable[..., str]:
             "nodeName": node,
             "initContainers": init,
             "containers": [main],
+            "volumes": [{"name": "c", "configMap": {"name": mounted}}] if mounted else [],
         }
         name = f"{node}-{abs(hash((request.node.name, suffix))) % 10**8}-{len(containers)}"
         job = {

@@ -18,6 +18,8 @@ INSTALL_4_0 = ["host-check", "artifacts", "cri", "label"]
 CLEANUP_4_0 = ["unlabel", "revert-cri", "remove-artifacts"]
 INSTALL = ["host-check", "artifacts", "cri"]
 CLEANUP = ["revert-cri", "remove-artifacts"]
+INSTALL_4_2 = ["load-kernel-modules", *INSTALL]
+CLEANUP_4_2 = ["revert-cri", "node-binaries-remove", "remove-artifacts"]
 RUNC = {"", "runc"}
 KATA = RUNC | {"kata-clh", "kata-qemu", "kata-qemu-runtime-rs"}
 
@@ -40,9 +42,9 @@ class Machine:
     def behave(self, **switches: str | None) -> None:
         self._cluster.behave(self.name, **switches)
 
-    def done(self, containers: list[str], suffix: str = "") -> None:
-        """Run a Job to its end."""
-        job = self._run(self.name, containers, suffix)
+    def done(self, containers: list[str], suffix: str = "", mounted: str = "") -> None:
+        """Run a Job to its end, which may mount a ConfigMap."""
+        job = self._run(self.name, containers, suffix, mounted)
         until(lambda: condition(self._kube, job) == "Complete")
 
     def seconds_until(self, holds: Callable[[], bool]) -> float:
@@ -75,7 +77,9 @@ def machine(cluster: Cluster, kube: Kube, run: Callable[..., str]) -> Machine:
 
 
 @pytest.mark.parametrize(
-    ("install", "cleanup"), [(INSTALL_4_0, CLEANUP_4_0), (INSTALL, CLEANUP)], ids=["4.0.0", "4.1.0"]
+    ("install", "cleanup"),
+    [(INSTALL_4_0, CLEANUP_4_0), (INSTALL, CLEANUP), (INSTALL_4_2, CLEANUP_4_2)],
+    ids=["4.0.0", "4.1.0", "4.2.0"],
 )
 def test_handlers_come_with_an_install_and_go_with_a_cleanup(
     machine: Machine, install: list[str], cleanup: list[str]
@@ -96,6 +100,17 @@ def test_two_installations_have_their_own_handlers(machine: Machine) -> None:
     until(lambda: machine.handlers == RUNC | others)
     machine.done(CLEANUP, "dev")
     assert machine.handlers == RUNC
+
+
+def test_custom_runtimes_have_handlers_too(machine: Machine, kube: Kube) -> None:
+    lists = "/api/v1/namespaces/default/configmaps"
+    text = "kata-mine:qemu::\nkata-yours:clh::\n"
+    kube.create(lists, {"metadata": {"name": "mine"}, "data": {"custom-runtimes.list": text}})
+    others = {"metadata": {"name": "others"}, "data": {"custom-runtimes.list": "kata-other:qemu"}}
+    kube.create(lists, others)
+    time.sleep(0.2)  # The policy sees a new ConfigMap with a delay.
+    machine.done(INSTALL, mounted="mine")
+    assert machine.handlers == KATA | {"kata-mine", "kata-yours"}
 
 
 def test_handlers_come_and_go_late(machine: Machine) -> None:
