@@ -51,6 +51,7 @@ ADOPTED_ANNOTATION: Final = f"{ANNOTATION_PREFIX}/taken-over"
 _MARK_PREFIX: Final = f"{ANNOTATION_PREFIX}/installed-"
 
 MAX_NAME: Final = 63
+MAX_CRON_NAME: Final = 52
 _HASH_LENGTH: Final = 24
 
 
@@ -107,6 +108,11 @@ def job_prefix(suffix: str, kind: JobKind) -> str:
 def dispatcher_name(suffix: str, kind: JobKind) -> str:
     """Return the name of the dispatcher Job that paces the per-node Jobs of a kind."""
     return truncated(f"{base(suffix)}-{kind}-dispatcher")
+
+
+def reconcile(suffix: str) -> str:
+    """Return the name of the CronJob for late nodes; its Jobs append a time to it."""
+    return f"{base(suffix)}-reconcile"[:MAX_CRON_NAME].rstrip("-")
 
 
 def handler(shim: str, suffix: str, variant: str = "") -> str:

@@ -10,11 +10,8 @@ from kata_components.components import tokens
 from kata_components.components.ownership import this_stack
 from kata_components.manifests.builders import checksum, pod_basics
 from kata_components.manifests.daemon_set import pod_template
-from kata_components.manifests.dispatcher_job import (
-    cleanup_dispatcher_job,
-    handlers,
-    install_dispatcher_job,
-)
+from kata_components.manifests.dispatcher_flags import handlers
+from kata_components.manifests.dispatcher_job import cleanup_dispatcher_job, install_dispatcher_job
 from kata_components.manifests.job_templates import cleanup_job, install_job
 from kata_components.manifests.mounted_configs import mounted_fingerprints
 from kata_components.manifests.node_demands import containerd_version, distribution

@@ -45,11 +45,23 @@ def image(settings: Settings) -> str:
 
 def pod_basics(settings: Settings) -> Manifest:
     """Return what the pods of both modes share: pull secrets, tolerations, priority."""
-    return without_empty(
-        imagePullSecrets=[{"name": secret.name} for secret in settings.image_pull_secrets],
+    return pull_secrets(settings) | without_empty(
         tolerations=as_written(settings.tolerations),
         priorityClassName=settings.priority_class_name,
     )
+
+
+def pull_secrets(settings: Settings) -> Manifest:
+    """Return the part of a pod spec that names the Secrets for pulling its images."""
+    return without_empty(
+        imagePullSecrets=[{"name": secret.name} for secret in settings.image_pull_secrets]
+    )
+
+
+def termination_messages(settings: Settings) -> Manifest:
+    """Return the part of a container that keeps the end of its log in its status if it fails."""
+    wanted = settings.traits.termination_messages
+    return {"terminationMessagePolicy": "FallbackToLogsOnError"} if wanted else {}
 
 
 def as_written(tolerations: Iterable[Toleration]) -> list[Manifest]:

@@ -6,9 +6,11 @@ from kata_components.manifests.mounted_configs import checksum_annotations
 from kata_components.manifests.node_pod import node_container, node_pod
 from kata_components.settings.pods import Health, Probe
 from kata_components.settings.settings import Settings
+from kata_components.settings.traits import Stage
 
 TERMINATION_SECONDS = 600
 """How long a pod may take to clean its node."""
+_STAGE = Stage(name="kube-kata")
 
 
 def daemon_set(settings: Settings) -> Manifest:
@@ -41,10 +43,10 @@ def pod_template(settings: Settings) -> Manifest:
 def _pod(settings: Settings) -> Manifest:
     level = settings.log_level or ("debug" if settings.debug else "")
     arguments = ["--log-level", level, "install"] if level else ["install"]
-    container = node_container(settings, "kube-kata", arguments)
+    container = node_container(settings, _STAGE, arguments)
     container["env"].append({"name": "HEALTH_PORT", "value": str(settings.health.port)})
     return {
-        **node_pod(settings),
+        **node_pod(settings, [_STAGE]),
         **without_empty(
             nodeSelector=settings.node_selector, affinity=daemon_set_affinity(settings)
         ),

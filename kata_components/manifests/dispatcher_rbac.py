@@ -1,4 +1,4 @@
-"""Rights of upstream's dispatcher: it lists nodes, creates Jobs, and from 4.1.0 on labels nodes."""
+"""Rights of upstream's dispatcher on nodes, Jobs and, where it reports with them, Events."""
 
 from kata_components.manifests.builders import (
     Manifest,
@@ -10,6 +10,10 @@ from kata_components.manifests.builders import (
     suffixed,
 )
 from kata_components.settings.settings import Settings
+from kata_components.settings.traits import Rule
+
+_OF_NODES = "default"
+"""The namespace of Events about objects without one."""
 
 
 def dispatcher_account_name(settings: Settings) -> str:
@@ -18,7 +22,7 @@ def dispatcher_account_name(settings: Settings) -> str:
 
 
 def dispatcher_rbac(settings: Settings) -> list[Manifest]:
-    """Return the ServiceAccount with a role on nodes and one on Jobs in the namespace."""
+    """Return the ServiceAccount with a role on nodes, one in the namespace, and one on Events."""
     namespace = settings.namespace
     account = service_account(dispatcher_account_name(settings), namespace)
     node_role, job_role = (
@@ -28,8 +32,28 @@ def dispatcher_rbac(settings: Settings) -> list[Manifest]:
         account,
         role(node_role, rules(settings.traits.dispatcher_node_rules) + _kubelet_rules(settings)),
         binding(suffixed(settings, "kata-deploy-dispatcher-noderb"), node_role, account),
-        role(job_role, rules(settings.traits.dispatcher_job_rules), namespace),
+        role(job_role, rules(_job_rules(settings)), namespace),
         binding(suffixed(settings, "kata-deploy-dispatcher-rb"), job_role, account, namespace),
+        *_event_rbac(settings, account),
+    ]
+
+
+def _job_rules(settings: Settings) -> tuple[Rule, ...]:
+    traits = settings.traits
+    return (
+        traits.reconcile_job_rules
+        if settings.job.reconcile.enabled
+        else traits.dispatcher_job_rules
+    )
+
+
+def _event_rbac(settings: Settings, account: Manifest) -> list[Manifest]:
+    if not settings.traits.dispatcher_event_rules:
+        return []
+    name = suffixed(settings, "kata-deploy-dispatcher-events-role")
+    return [
+        role(name, rules(settings.traits.dispatcher_event_rules), _OF_NODES),
+        binding(suffixed(settings, "kata-deploy-dispatcher-events-rb"), name, account, _OF_NODES),
     ]
 
 

@@ -48,17 +48,24 @@ def _variables(settings: Settings) -> Iterator[tuple[str, str]]:
     yield from _per_arch("EXPERIMENTAL_FORCE_GUEST_PULL", shims, _forced_guest_pull)
     yield "CONTAINERD_CONFIG_FILE_NAME", settings.containerd.config_file_name
     yield "K8S_DISTRIBUTION", _declared_distribution(settings)
+    yield "CONTAINERD_CONFIG_DIR", _own_directory(settings)
     yield "CONTAINERD_USER_DROP_IN_SOURCE_FILE", _user_drop_in_file(settings)
     yield "HOST_OS", settings.env.host_os
     yield "CUSTOM_RUNTIMES_ENABLED", "true" if settings.custom_runtimes.active else ""
     yield "DEVKIT", "true" if settings.debug and settings.devkit else ""
     yield "STARTUP_TAINTS", ",".join(settings.startup_taints)
+    yield "NVRC_ENABLE_DCGM", ";".join(n for n, shim in shims.items() if shim.nvrc.enable_dcgm)
 
 
 def _declared_distribution(settings: Settings) -> str:
-    """Return the distribution that the node must have; the user's own directory leaves it open."""
-    declares = settings.traits.distribution_variable and not settings.containerd.config_dir
-    return settings.k8s_distribution if declares else ""
+    """Return the distribution; none where the user's own directory must not be held against it."""
+    traits = settings.traits
+    fits = traits.config_directory_variable or not settings.containerd.config_dir
+    return settings.k8s_distribution if traits.distribution_variable and fits else ""
+
+
+def _own_directory(settings: Settings) -> str:
+    return settings.containerd.config_dir if settings.traits.config_directory_variable else ""
 
 
 def _user_drop_in_file(settings: Settings) -> str:

@@ -1,13 +1,14 @@
 """Templates of the per-node Jobs of job mode, and the ConfigMap in which the dispatcher reads them.
 
-A stage is a container: all but the last run as initContainers, in order. The runner adds name, node
-name and deadline.
+A stage is a container, or one per entry of `nodeBinaries`: all but the last run as initContainers,
+in order. The runner adds name, node name and deadline.
 """
 
 from kata_components import names
 from kata_components.manifests import builders
 from kata_components.manifests.builders import Manifest, as_written, chart_labels, without_empty
 from kata_components.manifests.mounted_configs import checksum_annotations
+from kata_components.manifests.node_binaries import placing_container, staging_containers
 from kata_components.manifests.node_pod import node_container, node_pod
 from kata_components.manifests.yaml_text import yaml_text
 from kata_components.settings.implied_tolerations import IMPLIED_TOLERATIONS
@@ -74,12 +75,10 @@ def _pod_metadata(settings: Settings, labels: Manifest) -> Manifest:
 
 
 def _pod(settings: Settings, kind: names.JobKind, stages: tuple[Stage, ...]) -> Manifest:
-    *before, last = (
-        node_container(settings, stage.name, [f"{kind}-stage-{stage.name}"], on_host=stage.on_host)
-        for stage in stages
-    )
+    wanted = [stage for stage in stages if _is_wanted(settings, stage)]
+    *before, last = (c for stage in wanted for c in _containers(settings, kind, stage))
     pod = {
-        **node_pod(settings),
+        **node_pod(settings, wanted),
         "restartPolicy": "Never",
         "initContainers": before,
         "containers": [last],
@@ -87,6 +86,21 @@ def _pod(settings: Settings, kind: names.JobKind, stages: tuple[Stage, ...]) -> 
     if settings.traits.token_free_jobs:
         pod["tolerations"] = _tolerations(settings, kind)
     return pod
+
+
+def _is_wanted(settings: Settings, stage: Stage) -> bool:
+    if stage.when is None:
+        return True
+    wanted = {"selinux": settings.selinux.enabled, "nodeBinaries": bool(settings.node_binaries)}
+    return wanted[stage.when]
+
+
+def _containers(settings: Settings, kind: names.JobKind, stage: Stage) -> list[Manifest]:
+    if stage.script == "stage":
+        return staging_containers(settings, stage)
+    if stage.script == "place":
+        return [placing_container(settings, stage)]
+    return [node_container(settings, stage, [stage.argument or f"{kind}-stage-{stage.name}"])]
 
 
 def _tolerations(settings: Settings, kind: names.JobKind) -> list[Manifest]:

@@ -3,10 +3,12 @@
 from pathlib import PurePosixPath
 
 from kata_components.manifests.builders import Manifest, pod_basics, without_empty
+from kata_components.settings.monitor import MonitorTls
 from kata_components.settings.settings import Settings
 
 _NAME = "kata-monitor"
 _SANDBOXES = "/run/vc/sbs/"
+_CERTIFICATES = "/etc/kata-monitor/certs"
 _SOCKETS = {
     "k3s": "/run/k3s/containerd/containerd.sock",
     "rke2": "/run/k3s/containerd/containerd.sock",
@@ -25,7 +27,7 @@ def monitor(settings: Settings) -> list[Manifest]:
         "app.kubernetes.io/name": _NAME,
         "app.kubernetes.io/instance": settings.helm_release_name,
     }
-    metadata = {"labels": dict(labels), "annotations": {"prometheus.io/scrape": "true"}}
+    metadata = {"labels": dict(labels), "annotations": _scraping(settings)}
     return [
         {
             "apiVersion": "apps/v1",
@@ -51,8 +53,18 @@ def _pod(settings: Settings) -> Manifest:
                 "hostPath": {"path": _socket_directory(settings), "type": "Directory"},
             },
             {"name": "sbs", "hostPath": {"path": _SANDBOXES, "type": "DirectoryOrCreate"}},
+            *_certificate_volumes(settings.monitor.tls),
         ],
     }
+
+
+def _scraping(settings: Settings) -> Manifest:
+    """Return the annotations by which Prometheus finds the metrics."""
+    own, scrape = settings.monitor, {"prometheus.io/scrape": "true"}
+    if not settings.traits.monitor_endpoint_annotations:
+        return scrape
+    scheme = "https" if own.tls.secret_name else "http"
+    return scrape | {"prometheus.io/scheme": scheme, "prometheus.io/port": str(own.port)}
 
 
 def _container(settings: Settings) -> Manifest:
@@ -65,14 +77,36 @@ def _container(settings: Settings) -> Manifest:
             f"-listen-address={own.listen_address}",
             f"-log-level={_log_level(settings)}",
             f"-runtime-endpoint={_endpoint(settings)}",
+            *_tls_arguments(own.tls),
         ],
         "ports": [{"containerPort": own.port}],
         **without_empty(securityContext=own.security_context, resources=own.resources),
         "volumeMounts": [
             {"name": "containerd-sock", "mountPath": _socket_directory(settings), "readOnly": True},
             {"name": "sbs", "mountPath": _SANDBOXES, "readOnly": True},
+            *_certificate_mounts(own.tls),
         ],
     }
+
+
+def _tls_arguments(tls: MonitorTls) -> list[str]:
+    arguments = {
+        "-tls-cert-file": f"{_CERTIFICATES}/cert.pem",
+        "-tls-key-file": f"{_CERTIFICATES}/key.pem",
+        "-tls-min-version": tls.min_version,
+        "-tls-cipher-suites": tls.cipher_suites,
+    }
+    return [f"{name}={value}" for name, value in arguments.items() if value and tls.secret_name]
+
+
+def _certificate_mounts(tls: MonitorTls) -> list[Manifest]:
+    mount = {"name": "certs", "mountPath": _CERTIFICATES, "readOnly": True}
+    return [mount] if tls.secret_name else []
+
+
+def _certificate_volumes(tls: MonitorTls) -> list[Manifest]:
+    volume = {"name": "certs", "secret": {"secretName": tls.secret_name}}
+    return [volume] if tls.secret_name else []
 
 
 def _log_level(settings: Settings) -> str:

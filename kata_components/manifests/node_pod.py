@@ -1,11 +1,19 @@
 """The pods that work on a host, in both modes (contract 3.8): container, mounts, volumes."""
 
+from collections.abc import Iterable
+
 from kata_components.manifests import mounted_configs
-from kata_components.manifests.builders import Manifest, image, pod_basics, without_empty
+from kata_components.manifests.builders import (
+    Manifest,
+    image,
+    pod_basics,
+    termination_messages,
+    without_empty,
+)
 from kata_components.manifests.environment import environment
 from kata_components.manifests.node_rbac import has_node_rights, service_account_name
 from kata_components.settings.settings import Settings
-from kata_components.settings.traits import Mount
+from kata_components.settings.traits import Mount, Stage
 
 PROGRAM = "/usr/bin/kata-deploy"
 
@@ -19,41 +27,47 @@ _CONTAINERD_DIRECTORIES = {
 }
 
 
-def node_container(
-    settings: Settings, name: str, arguments: list[str], *, on_host: bool = True
-) -> Manifest:
-    """Return a container of the node program; one that works on the host mounts its files."""
-    container: Manifest = {
-        "name": name,
+def node_container(settings: Settings, stage: Stage, arguments: list[str]) -> Manifest:
+    """Return a container that runs the node program."""
+    return {
+        "name": stage.name,
         "image": image(settings),
         "imagePullPolicy": settings.image_pull_policy,
         "command": [PROGRAM, *arguments],
+        **termination_messages(settings),
         "env": environment(settings),
-        "securityContext": dict(settings.traits.host_security_context)
-        if on_host
-        else {"privileged": False},
+        **host_access(settings, stage),
     }
-    if on_host:
-        container["volumeMounts"] = [
-            _mount(settings, m) for m in settings.traits.mounts
-        ] + mounted_configs.mounts(settings)
-    return container
 
 
-def node_pod(settings: Settings) -> Manifest:
-    """Return the pod spec around the containers."""
+def host_access(settings: Settings, stage: Stage) -> Manifest:
+    """Return the part of a container that says what it may do on its host, and what it mounts."""
+    context = settings.traits.host_security_context | stage.security_context
+    if stage.selinux_type and settings.selinux.enabled:
+        context["seLinuxOptions"] = {"type": stage.selinux_type, "level": "s0"}
+    shared = settings.traits.mounts if stage.host_files else ()
+    configs = mounted_configs.mounts(settings) if stage.host_files else []
+    return without_empty(
+        securityContext=context,
+        volumeMounts=[_mount(settings, m) for m in (*shared, *stage.mounts)] + configs,
+    )
+
+
+def node_pod(settings: Settings, stages: Iterable[Stage]) -> Manifest:
+    """Return the pod spec around the containers of some stages."""
     account = {"serviceAccountName": service_account_name(settings)}
+    own = (mount for stage in stages for mount in stage.mounts)
+    volumes = {mount.name: _volume(settings, mount) for mount in (*settings.traits.mounts, *own)}
     return {
         **(account if has_node_rights(settings) else {"automountServiceAccountToken": False}),
         **({"hostPID": True} if settings.traits.host_pid else {}),
         **pod_basics(settings),
-        "volumes": [_volume(settings, m) for m in settings.traits.mounts]
-        + mounted_configs.volumes(settings),
+        "volumes": [*volumes.values(), *mounted_configs.volumes(settings)],
     }
 
 
 def _mount(settings: Settings, mount: Mount) -> Manifest:
-    read_only = {"readOnly": True} if mount.read_only else {}
+    read_only = {} if mount.read_only is None else {"readOnly": mount.read_only}
     return {"name": mount.name, "mountPath": _path(settings, mount.mount_path), **read_only}
 
 

@@ -10,6 +10,7 @@ from kata_components.manifests.monitor import monitor
 from kata_components.manifests.mounted_configs import mounted_configs
 from kata_components.manifests.node_feature_rules import node_feature_rules
 from kata_components.manifests.node_rbac import node_rbac
+from kata_components.manifests.reconcile import reconcile
 from kata_components.manifests.runtime_classes import runtime_classes
 from kata_components.manifests.state import state
 from kata_components.manifests.verification import verification
@@ -60,7 +61,9 @@ def compared_objects(settings: Settings) -> dict[str, Manifest]:
 def _installer(settings: Settings) -> list[Manifest]:
     if settings.deployment_mode == "daemonset":
         return [daemon_set(settings)]
-    return [config_map(settings), *(dispatcher_rbac(settings) if _dispatched(settings) else [])]
+    if not _dispatched(settings):
+        return [config_map(settings)]
+    return [config_map(settings), *dispatcher_rbac(settings), *reconcile(settings)]
 
 
 def _dispatched(settings: Settings) -> bool:

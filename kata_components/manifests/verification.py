@@ -4,9 +4,6 @@ The script is ours: the chart's waits for every node of the cluster, for pods wi
 for Jobs that only its own dispatcher creates.
 """
 
-import shlex
-from pathlib import Path
-
 from kata_components import names
 from kata_components.manifests.builders import (
     Manifest,
@@ -16,6 +13,7 @@ from kata_components.manifests.builders import (
     chart_labels,
     checksum,
     config_map,
+    pull_secrets,
     role,
     rule,
     service_account,
@@ -23,9 +21,9 @@ from kata_components.manifests.builders import (
 from kata_components.manifests.daemon_set import pod_template
 from kata_components.manifests.job_templates import install_job
 from kata_components.manifests.mounted_configs import mounted_fingerprints
+from kata_components.manifests.scripts import script
 from kata_components.settings.settings import Settings
 
-_SCRIPT = Path(__file__).with_name("verify.sh")
 _SPEC_FILE = "pod-spec.yaml"
 _KEPT_SECONDS = 3600
 _RETRIES = 3
@@ -76,6 +74,7 @@ def _job(settings: Settings, name: str) -> Manifest:
                 "spec": {
                     "serviceAccountName": name,
                     "restartPolicy": "Never",
+                    **pull_secrets(settings),
                     "containers": [_container(settings)],
                     "volumes": [{"name": "pod-spec", "configMap": {"name": f"{name}-spec"}}],
                 },
@@ -102,14 +101,13 @@ def _container(settings: Settings) -> Manifest:
 
 def _script(settings: Settings) -> str:
     own = settings.verification
-    variables = {
-        "mode": settings.deployment_mode,
-        "daemon_set": base(settings),
-        "installed_in": settings.namespace,
-        "install_timeout": str(own.daemonset_timeout),
-        "namespace": own.namespace,
-        "pod": own.pod_name,
-        "timeout": str(own.timeout),
-    }
-    lines = [f"{name}={shlex.quote(value)}\n" for name, value in variables.items()]
-    return "".join(lines) + _SCRIPT.read_text(encoding="utf-8")
+    return script(
+        "verify",
+        mode=settings.deployment_mode,
+        daemon_set=base(settings),
+        installed_in=settings.namespace,
+        install_timeout=str(own.daemonset_timeout),
+        namespace=own.namespace,
+        pod=own.pod_name,
+        timeout=str(own.timeout),
+    )

@@ -23,6 +23,7 @@ _ONLY_THE_DISPATCHER_READS: Final[Mapping[str, str]] = {
     "dispatcherTolerations": _NO_DISPATCHER,
     "waitForNodesSeconds": _NO_WAIT,
     "nodeSettleSeconds": _NO_WAIT,
+    "reconcile": "run `pulumi up` on a schedule instead, it works on late and failed nodes",
 }
 """Keys of `job`, and why they have no effect without the dispatcher."""
 
@@ -60,8 +61,8 @@ def keys_only_the_dispatcher_reads(
     for key, why in _ONLY_THE_DISPATCHER_READS.items():
         path = ("job", key)
         value = at(config, path)
-        for place, different in differences(value, profile.values["job"][key], path):
-            if value is not None:
+        for place, different in differences(value, profile.values["job"].get(key), path):
+            if value is not None and key in profile.values["job"]:
                 yield Problem(
                     place,
                     f"{shown(different)} has no effect with rollout.runsIn 'pulumi': {why}; "

@@ -60,10 +60,14 @@ class Image(Model):
         )
 
 
+ImageName = Annotated[str, matching(rf"{_NAME}(:{_TAG})?({_DIGEST})?", _REFERENCE, 1024)]
+"""The whole name of an image."""
+
+
 class ExactImage(Model):
     """An image without a default tag: with an empty tag, the reference is the whole name."""
 
-    reference: Annotated[str, matching(rf"{_NAME}(:{_TAG})?({_DIGEST})?", _REFERENCE, 1024)]
+    reference: ImageName
     tag: _Tag = ""
 
     @model_validator(mode="after")

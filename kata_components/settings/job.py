@@ -15,8 +15,16 @@ from kata_components.settings.model import (
     Many,
     Model,
     PositiveCount,
+    matching,
 )
 from kata_components.settings.pods import Toleration
+
+_ScheduleOrEmpty = Annotated[
+    str,
+    matching(
+        r"(\S+( +\S+){4}|@every \S+|@[a-z]+)?", "a schedule such as */15 * * * *, or empty", 253
+    ),
+]
 
 
 def _or(default: int) -> AfterValidator:
@@ -57,6 +65,19 @@ class CleanupSelection(Selection):
         return self.node_affinity.required_terms if self.node_affinity else ()
 
 
+class Reconcile(Model):
+    """A CronJob that installs on late and failed nodes."""
+
+    enabled: bool = False
+    schedule: _ScheduleOrEmpty = ""
+
+    @model_validator(mode="after")
+    def _has_a_schedule(self) -> Self:
+        if self.enabled and not self.schedule:
+            raise ValueError("needs a `schedule` such as '*/15 * * * *'")
+        return self
+
+
 class Job(Selection):
     """Settings of job mode. Times in seconds.
 
@@ -72,6 +93,7 @@ class Job(Selection):
     node_settle_seconds: Annotated[Count, _or(15)] = 15
     wait_node_ready_seconds: Annotated[Count, _or(300)] = 300
     dispatcher_image: Image
+    reconcile: Reconcile = Reconcile()
     dispatcher_node_selector: Labels = Field(default_factory=dict)
     dispatcher_tolerations: Many[Toleration] = ()
     cleanup: CleanupSelection

@@ -38,7 +38,7 @@ _GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
         "podLabels", "podAnnotations", "updateStrategy", "resources", "health",
     ),
     "What reaches the nodes": (
-        "env", "containerd", "snapshotter",
+        "env", "containerd", "snapshotter", "nodeBinaries", "selinux",
         "runtimeClasses", "defaultShim", "shims", "customRuntimes",
     ),
     "Beside Kata": ("monitor", "verification", "node-feature-discovery", "nodeFeatureRules"),
@@ -102,12 +102,14 @@ def _chart_rows(keys: tuple[str, ...]) -> Iterator[tuple[_Key, str, str]]:
 
 
 def _by_version(rows: Mapping[str, _Row]) -> Iterator[tuple[str, _Row]]:
-    """Yield one row for all versions if they agree, otherwise one for each."""
-    first = next(iter(rows.values()))
-    if len(rows) == len(SUPPORTED_VERSIONS) and all(row == first for row in rows.values()):
-        yield "all", first
-    else:
-        yield from ((f"`{version}`", row) for version, row in rows.items())
+    """Yield each different row once, with the versions that have it."""
+    different: list[_Row] = []
+    for row in rows.values():
+        if row not in different:
+            different.append(row)
+    for row in different:
+        versions = [f"`{version}`" for version, found in rows.items() if found == row]
+        yield "all" if len(versions) == len(SUPPORTED_VERSIONS) else ", ".join(versions), row
 
 
 def _chart_keys(version: str, keys: tuple[str, ...]) -> dict[str, tuple[_Key, str]]:

@@ -19,6 +19,7 @@ from kata_components.settings.merge import Tree, layered, merged, without
 from kata_components.settings.problems import Problem, closest, shown, validation_problems
 from kata_components.settings.profile import SUPPORTED_VERSIONS, Profile, load_profile
 from kata_components.settings.rules import (
+    dispatcher_without_tag,
     inexpressible_affinity,
     keys_of_another_version,
     keys_of_the_other_mode,
@@ -137,7 +138,8 @@ def _validated(config: Mapping[str, object]) -> tuple[Settings | None, list[Prob
 
 
 def _unknown_version(version: object) -> Problem:
-    allowed = " or ".join(SUPPORTED_VERSIONS)
+    *others, newest = SUPPORTED_VERSIONS
+    allowed = f"{', '.join(others)} or {newest}"
     hint = closest(version, SUPPORTED_VERSIONS)
     return Problem(("kataVersion",), f"must be the text {allowed}, got {shown(version)}{hint}")
 
@@ -163,6 +165,7 @@ def _rule_problems(
     yield from keys_of_the_other_mode(config, profile, tree.get("deploymentMode"))
     yield from inexpressible_affinity(tree, profile)
     yield from retention_in_job_mode(tree, profile)
+    yield from dispatcher_without_tag(tree, profile)
     yield from untolerated_startup_taints(tree, profile)
     yield from unknown_shims(config, profile, version)
     yield from no_shims(tree)

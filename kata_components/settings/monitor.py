@@ -5,8 +5,18 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from kata_components.settings.images import Image
-from kata_components.settings.model import Model, SocketOrEmpty, matching
+from kata_components.settings.model import DnsNameOrEmpty, Model, SocketOrEmpty, matching
 from kata_components.settings.resources import Resources
+
+_Argument = Annotated[str, matching(r"\S*", "text without spaces, or empty", 4096)]
+
+
+class MonitorTls(Model):
+    """TLS for the metrics, if there is a Secret with `cert.pem` and `key.pem`."""
+
+    secret_name: DnsNameOrEmpty = ""
+    min_version: _Argument = ""
+    cipher_suites: _Argument = ""
 
 
 class Monitor(Model):
@@ -24,3 +34,4 @@ class Monitor(Model):
     port: Annotated[int, Field(ge=1, le=65535)]
     security_context: dict[str, Any] = Field(default_factory=dict)
     resources: Resources = Field(default_factory=dict)
+    tls: MonitorTls = MonitorTls()

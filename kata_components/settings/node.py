@@ -47,3 +47,9 @@ class Snapshotter(Model):
     erofs_merge_mode: Literal["", "merged", "unmerged"] = ""
     erofs_snapshotter_mode: Literal["", "disk", "memory"] = ""
     erofs_dmverity: bool = False
+
+
+class Selinux(Model):
+    """SELinux on the nodes; those where it is off are not affected."""
+
+    enabled: bool = False

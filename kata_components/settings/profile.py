@@ -15,7 +15,7 @@ from kata_components.settings.merge import Tree, merged
 from kata_components.settings.shims import Overhead
 from kata_components.settings.traits import Traits
 
-SUPPORTED_VERSIONS = ("4.0.0", "4.1.0")
+SUPPORTED_VERSIONS = ("4.0.0", "4.1.0", "4.2.0")
 
 OWN_KEYS = frozenset(
     {"kataVersion", "cluster", "namespace", "helmReleaseName", "valuesFile", "rollout"}

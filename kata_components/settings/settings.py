@@ -23,7 +23,8 @@ from kata_components.settings.model import (
     matching,
 )
 from kata_components.settings.monitor import Monitor
-from kata_components.settings.node import Containerd, Env, Snapshotter
+from kata_components.settings.node import Containerd, Env, Selinux, Snapshotter
+from kata_components.settings.node_binaries import NodeBinaries
 from kata_components.settings.node_features import NodeFeatureDiscovery, NodeFeatureRules
 from kata_components.settings.pods import Health, Toleration, UpdateStrategy
 from kata_components.settings.profile import load_profile
@@ -85,6 +86,8 @@ class Settings(Model):
     env: Env
     containerd: Containerd
     snapshotter: Snapshotter
+    node_binaries: NodeBinaries = Field(default_factory=dict)
+    selinux: Selinux = Selinux()
     runtime_classes: RuntimeClasses
     default_shim: DefaultShim
     shims: Shims

@@ -54,10 +54,17 @@ class ShimRuntimeClass(Model):
     """None means the chart's own."""
 
 
+class ShimNvrc(Model):
+    """NVRC, the init of the guest with NVIDIA's shims."""
+
+    enable_dcgm: Annotated[bool, Field(alias="enableDCGM")] = False
+
+
 class Shim(Model):
     """One shim."""
 
     enabled: bool | None = None
+    nvrc: ShimNvrc = ShimNvrc()
     """None means that `shims.disableAll` decides."""
 
     supported_arches: Many[Arch] = ()

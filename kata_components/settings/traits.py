@@ -7,15 +7,6 @@ from pydantic import Field
 from kata_components.settings.model import Many, Model
 
 
-class Stage(Model):
-    """A step of a pipeline, run as a container."""
-
-    name: str
-
-    on_host: bool = True
-    """Otherwise, it only talks to the API server."""
-
-
 class Mount(Model):
     """A directory or file of the host in a container.
 
@@ -24,13 +15,41 @@ class Mount(Model):
     """
 
     name: str
+    """Also that of the volume, whose source is the same in every container."""
     mount_path: str
 
     host_path: str | None = None
     """None means a scratch directory."""
 
-    type: Literal["DirectoryOrCreate", "File", "Socket"] | None = None
-    read_only: bool = False
+    type: Literal["Directory", "DirectoryOrCreate", "File", "Socket"] | None = None
+    read_only: bool | None = None
+
+
+class Stage(Model):
+    """A step of a pipeline, run as a container of the node program or of a script."""
+
+    name: str
+
+    when: Literal["selinux", "nodeBinaries"] | None = None
+    """The key that has to be set for this stage."""
+
+    script: Literal["stage", "place"] | None = None
+    """The script for `nodeBinaries` that is run; `stage` once for each entry, in its image."""
+
+    argument: str | None = None
+    """The subcommand of the node program; by default, it is named after the stage."""
+
+    host_files: bool = True
+    """Whether it has the mounts that all stages share, and the user's configuration files."""
+
+    mounts: Many[Mount] = ()
+    """Those of its own."""
+
+    security_context: dict[str, Any] = Field(default_factory=dict)
+    """What differs from `host_security_context`."""
+
+    selinux_type: Annotated[str, Field(alias="seLinuxType")] = ""
+    """Its SELinux domain where `selinux` is on."""
 
 
 class Rule(Model):
@@ -53,6 +72,17 @@ class Traits(Model):
     dispatcher_node_rules: Many[Rule]
     dispatcher_job_rules: Many[Rule]
 
+    reconcile_job_rules: Many[Rule]
+    """Those of a dispatcher that also runs on a schedule."""
+
+    dispatcher_event_rules: Many[Rule]
+    """In namespace `default`, where Events about nodes are."""
+
+    dispatcher_program: str
+
+    dispatcher_flags: Many[str]
+    """What a dispatcher that is not only for Kata has to be told about it."""
+
     token_free_jobs: bool
     """Whether per-node Jobs have no token: whoever paces them labels and checks their nodes.
 
@@ -67,6 +97,15 @@ class Traits(Model):
 
     distribution_variable: bool
     """Whether the node program is given the distribution to expect."""
+
+    config_directory_variable: bool
+    """Whether it is also given `containerd.configDir`, instead of no distribution."""
+
+    termination_messages: bool
+    """Whether a container that fails leaves the end of its log in its status."""
+
+    monitor_endpoint_annotations: bool
+    """Whether kata-monitor's pods name port and scheme of their metrics."""
 
     state_config_map: bool
     """Whether a ConfigMap records suffix and mode of the installation."""

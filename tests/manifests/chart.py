@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -80,9 +81,16 @@ class Case(NamedTuple):
         return ()
 
     def chart_objects(self) -> list[dict[str, Any]]:
-        """Return the objects that the chart renders."""
-        text = (FIXTURES / self.version / f"{self.name}.rendered.yaml").read_text(encoding="utf-8")
-        return [document for document in yaml.load_all(text, Loader=yaml.CSafeLoader) if document]
+        """Return the objects that the chart renders.
+
+        Those in a `derived` file are from templates that are not known to be the released ones.
+        """
+        paths = [
+            FIXTURES / self.version / f"{self.name}.{kind}.yaml" for kind in ("rendered", "derived")
+        ]
+        texts = [path.read_text(encoding="utf-8") for path in paths if path.exists()]
+        documents = (yaml.load_all(text, Loader=yaml.CSafeLoader) for text in texts)
+        return [document for document in chain.from_iterable(documents) if document]
 
 
 @cache
@@ -93,8 +101,11 @@ def _values(case: Case) -> dict[str, Any]:
 
 @cache
 def cases() -> list[Case]:
-    """Return all valid cases of the supported versions; none where the fixtures are absent."""
-    return _cases("")
+    """Return all valid cases of the supported versions; none where the fixtures are absent.
+
+    Those in `published/` were rendered by others, from the released chart, without its hooks.
+    """
+    return [*_cases(""), *_cases("published/")]
 
 
 def invalid_cases() -> list[Case]:

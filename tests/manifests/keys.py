@@ -63,7 +63,7 @@ def rows() -> list[str]:
 
 def _row(key: str) -> str:
     found = cases_of(key)
-    versions = "both" if len(found) == len(SUPPORTED_VERSIONS) else ", ".join(found)
+    versions = "all" if len(found) == len(SUPPORTED_VERSIONS) else ", ".join(found)
     names = sorted({name for cases in found.values() for name in cases})
     shown = ", ".join(f"`{name}`" for name in names[:_SHOWN_CASES])
     more = f" and {len(names) - _SHOWN_CASES} more" if len(names) > _SHOWN_CASES else ""

@@ -5,11 +5,8 @@ import functools
 from dataclasses import replace
 from typing import Any, Literal
 
-from kata_components.manifests.dispatcher_job import (
-    cleanup_dispatcher_job,
-    handlers,
-    install_dispatcher_job,
-)
+from kata_components.manifests.dispatcher_flags import handlers
+from kata_components.manifests.dispatcher_job import cleanup_dispatcher_job, install_dispatcher_job
 from kata_components.manifests.job_templates import cleanup_job, install_job
 from kata_components.manifests.runtime_classes import required_labels
 from kata_components.manifests.selector import install_selectors

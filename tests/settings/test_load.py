@@ -110,10 +110,11 @@ def test_all_problems_come_at_once_one_per_line() -> None:
 @pytest.mark.parametrize(
     ("config", "line"),
     [
-        ({"kataVersion": 4.0}, "kataVersion: must be the text 4.0.0 or 4.1.0, got 4.0"),
+        ({"kataVersion": 4.0}, "kataVersion: must be the text 4.0.0, 4.1.0 or 4.2.0, got 4.0"),
         (
             {"kataVersion": "4.0"},
-            "kataVersion: must be the text 4.0.0 or 4.1.0, got '4.0'; did you mean 4.1.0 or 4.0.0?",
+            "kataVersion: must be the text 4.0.0, 4.1.0 or 4.2.0, got '4.0'; "
+            "did you mean 4.2.0 or 4.1.0 or 4.0.0?",
         ),
         (
             {"deploymentMode": "jobs"},

@@ -49,7 +49,24 @@ OF_4_1_0 = {
     "ttl-too-short": "job.ttlSecondsAfterFinished: must be at least 60, got 59: "
     "the dispatcher would miss how a Job ended and count its node as failed",
 }
-OF_BOTH = {
+OF_4_2_0 = {name: text.replace("4.1.0", "4.2.0") for name, text in OF_4_1_0.items()} | {
+    "dispatcher-tag-empty": "job.dispatcherImage.tag: must not be empty, since the dispatcher is "
+    "not versioned like Kata; use '0.3.0', or give the reference a digest",
+    "node-binaries-name": "nodeBinaries.Erofs_Utils: must be at most 63 lower-case letters, digits "
+    "and hyphens, got 'Erofs_Utils'",
+    "node-binaries-name-taken": "nodeBinaries.host-check: is the name of a container that is there "
+    "anyway; use another, got 'host-check'",
+    "node-binaries-name-too-long": f"nodeBinaries.{'a' * 64}: must be at most 63 lower-case "
+    f"letters, digits and hyphens, got '{'a' * 27}...{'a' * 28}'",
+    "node-binaries-no-binaries": "nodeBinaries.erofs-utils.binaries: is required",
+    "node-binaries-no-image": "nodeBinaries.erofs-utils.image: must be the name of an image, with "
+    "or without a digest, got '  '",
+    "node-binaries-path": "nodeBinaries.erofs-utils.binaries.0: must be a bare file name of "
+    "letters, digits and . _ + -, got '/usr/bin/mkfs.erofs'",
+    "reconcile-no-schedule": "job.reconcile: needs a `schedule` such as '*/15 * * * *', "
+    "got {'enabled': True, 'schedule': ''}",
+}
+OF_ALL = {
     "custom-runtime-snapshotter-not-map": "customRuntimes.runtimes.x.containerd: must be a map, "
     "got 'nydus'",
     "log-level-not-string": "logLevel: must be '', 'error', 'warn', 'info', 'debug' or 'trace', "
@@ -59,7 +76,11 @@ OF_BOTH = {
     "user-drop-in-not-string": "containerd.userDropIn: must be text: write it in a block after `|`",
     "verification-pod-not-string": "verification.pod: must be text: write it in a block after `|`",
 }
-REFUSALS = {"4.0.0": OF_4_0_0 | OF_BOTH, "4.1.0": OF_4_1_0 | OF_BOTH}
+REFUSALS = {
+    "4.0.0": OF_4_0_0 | OF_ALL,
+    "4.1.0": OF_4_1_0 | OF_ALL,
+    "4.2.0": OF_4_2_0 | OF_ALL,
+}
 
 
 def load(version: str = "4.1.0", **config: Any) -> Settings:
