@@ -190,6 +190,11 @@ def plan_lines(
     return lines
 
 
+def privileges(containers: Sequence[str]) -> str:
+    """Return which containers of each Job a policy against privileged ones would refuse."""
+    return f"  privileged in each Job: {', '.join(containers)}"
+
+
 def _leftover(plan: Plan) -> list[str]:
     if plan.pending or not plan.leftover:
         return []

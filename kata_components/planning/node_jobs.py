@@ -122,6 +122,13 @@ def is_token_free(template: Mapping[str, Any]) -> bool:
     return template["spec"]["template"]["spec"].get("automountServiceAccountToken") is False
 
 
+def privileged(template: Mapping[str, Any]) -> list[str]:
+    """Return the privileged containers of a per-node Job, which some policies do not admit."""
+    pod = template["spec"]["template"]["spec"]
+    containers = [*pod.get("initContainers", []), *pod["containers"]]
+    return [c["name"] for c in containers if c.get("securityContext", {}).get("privileged")]
+
+
 def unreported(node: Node) -> str:
     """Return why a node cannot have a token-free Job yet, which must be told what it reports."""
     told = {

@@ -11,9 +11,8 @@ from kata_components.errors import GuardError
 from kata_components.kubernetes.api import KubeApi, Manifest
 from kata_components.operations import installation, rehearsal, report
 from kata_components.operations.preview import Preview, preview
-from kata_components.planning import approval, dispatcher_args, ownership
+from kata_components.planning import approval, dispatcher_args, node_jobs, ownership
 from kata_components.planning.dispatcher_args import Batch
-from kata_components.planning.node_jobs import is_token_free
 from kata_components.planning.node_work import InstallWork
 from kata_components.planning.ownership import Owner
 from kata_components.providers import engine, plan_file
@@ -121,7 +120,7 @@ def _watches_nodes(wanted: RolloutInputs, found: Preview) -> bool:
     if wanted.dispatcher:
         return False
     keeps_labels = any(step.keeps_label for step in found.cleanup.pending)
-    return is_token_free(wanted.request.job) or keeps_labels
+    return node_jobs.is_token_free(wanted.request.job) or keeps_labels
 
 
 def _counts(found: Preview) -> dict[str, Any]:
@@ -152,6 +151,8 @@ def _shown(planned: _Planned) -> list[str]:
         deselected=found.deselected,
         full_list=written,
     )
+    if found.plan.pending and (privileged := node_jobs.privileged(inputs.request.job)):
+        lines.append(report.privileges(privileged))
     if inputs.dispatcher:
         lines += filter(None, [dispatcher_args.summary(planned.batches, len(found.plan.pending))])
     engine.info("\n".join(lines), inputs.urn)

@@ -34,7 +34,8 @@ def test_check_adds_the_plan_and_shows_it_on_the_resource(running: Running, api:
         "plan: 5 of 5 selected nodes in waves of 1, 4, at most 3 at a time (5 install)"
     )
     assert lines[1] == "  install node-0: new node [wave 1, canary]"
-    assert len(lines) == 6
+    assert len(lines) == 7
+    assert lines[6] == "  privileged in each Job: host-check, artifacts, cri"
     assert api.writes == []
 
 
