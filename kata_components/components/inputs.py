@@ -53,6 +53,7 @@ def installation_inputs(name: str, settings: Settings) -> InstallationInputs:
         dispatcher_job=yaml_text(cleanup_dispatcher_job(settings))
         if by_jobs and settings.rollout.runs_in == "cluster"
         else None,
+        node_results=(by_jobs and settings.traits.node_results) or None,
     )
 
 
@@ -75,6 +76,7 @@ def rollout_inputs(name: str, settings: Settings) -> RolloutInputs:
         cleanup_dispatcher_job=yaml_text(cleanup_dispatcher_job(settings))
         if cleans and dispatched
         else None,
+        node_results=settings.traits.node_results or None,
     )
 
 

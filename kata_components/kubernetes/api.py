@@ -116,6 +116,9 @@ class KubeApi(NodeApi, Protocol):
     async def list_events(self, namespace: str, field_selector: str) -> list[Event]:
         """Return the events that a field selector matches; the server keeps them for an hour."""
 
+    async def create_event(self, namespace: str, manifest: Manifest) -> None:
+        """Create an event, under a name that the server makes from its `generateName`."""
+
     async def pod_log(self, namespace: str, pod: str, container: str, tail_lines: int) -> str:
         """Return the last lines that a container wrote, at most 64 KiB."""
 

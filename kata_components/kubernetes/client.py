@@ -160,6 +160,9 @@ class HttpKubeApi(KubeApi):
         path = paths.collection(_CORE, "events", namespace)
         return (await self._list(path, "", Page[Event], field_selector=field_selector))[0]
 
+    async def create_event(self, namespace: str, manifest: Manifest) -> None:
+        await self._write("POST", paths.collection(_CORE, "events", namespace), manifest)
+
     async def pod_log(self, namespace: str, pod: str, container: str, tail_lines: int) -> str:
         query = {
             "container": container,

@@ -11,7 +11,7 @@ from kata_components.errors import GuardError, RolloutFailedError
 from kata_components.kubernetes.api import CALLS_AT_ONCE
 from kata_components.kubernetes.concurrency import run_bounded
 from kata_components.kubernetes.retry import until_answered
-from kata_components.operations import fleet, rehearsal, report
+from kata_components.operations import fleet, left_results, rehearsal, report
 from kata_components.operations.claim import Claim
 from kata_components.pacing.progress import Failure
 from kata_components.planning import node_jobs
@@ -88,6 +88,7 @@ class Cleanup:
             done |= {*cleaned.nodes}
         _refuse_leftovers(cleaned.failures, self._dead(planned, cleaned))
         await self._abandon(_left_out(planned, cleaned))
+        await left_results.remove(self.run, self.claim)
         await delete_all(self.run)
         self.run.reporter.message(
             f"cleaned {wording.nodes(len(done))} in {wording.duration(loop.time() - began)}"

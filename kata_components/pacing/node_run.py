@@ -184,6 +184,11 @@ class NodeRuns:
         return replace(counts, starting=starting, holdups=summarized(held | late))
 
     @property
+    def failed(self) -> list[NodeRun]:
+        """The runs of the nodes that failed."""
+        return [run for run in self._runs.values() if run.phase is Phase.FAILED]
+
+    @property
     def failures(self) -> list[Failure]:
         """The nodes that failed in this run."""
         return self._ended(Phase.FAILED)

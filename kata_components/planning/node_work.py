@@ -7,7 +7,7 @@ from typing import Protocol
 from kata_components import names
 from kata_components.kubernetes.nodes import Node
 from kata_components.kubernetes.objects import Metadata
-from kata_components.planning import node_labels, node_mark
+from kata_components.planning import node_labels, node_mark, node_results
 from kata_components.planning.job_stamp import JobStamp
 from kata_components.planning.node_change import Changes, NodeChange
 from kata_components.planning.node_jobs import is_token_free, unreported
@@ -131,7 +131,7 @@ class InstallWork:
         return NodeChange(annotations=trace, labels=self._own_label("false") if demote else {})
 
     def done(self, step: Step, seen: Metadata | None, now: str) -> NodeChange:
-        """The mark, and the labels that no Job has set.
+        """The mark, the labels that no Job has set, and what became of a Job.
 
         A node that only lacks labels has its mark already.
         """
@@ -139,7 +139,9 @@ class InstallWork:
         relabels = step.action is Action.RELABEL
         mark = {} if relabels else self._mark(step, now, digest=self.stamp.digest)
         labels = self._labels if relabels or self.is_token_free else self._own_label("true")
-        return NodeChange(annotations=mark, labels=labels)
+        change = NodeChange(annotations=mark, labels=labels)
+        reports = self.request.node_results and not step.action.writes_only
+        return change.followed_by(node_results.succeeded(now)) if reports else change
 
     @property
     def reads_before_done(self) -> bool:
@@ -239,17 +241,15 @@ class CleanupWork:
         return NodeChange(annotations=self._broken_mark(step, now))
 
     def done(self, step: Step, seen: Metadata | None, now: str) -> NodeChange:
-        """Mark and labels go; the shared one stays for as long as another installation needs it."""
+        """Mark, labels and results go; the shared label only with the last installation."""
         del now
         assert seen is not None, "who writes that a cleanup is done reads the node before"
         left = node_labels.released if self._is_token_free else node_labels.restored
-        labels = left(seen, self.request.suffix, step.machine)
-        return NodeChange(annotations={self._key: None}, labels=labels)
+        return self._gone(seen, left(seen, self.request.suffix, step.machine))
 
     def given_up(self, step: Step, seen: Metadata) -> NodeChange:
         """Return the same for a node on which no Job could run."""
-        labels = node_labels.released(seen, self.request.suffix, step.machine)
-        return NodeChange(annotations={self._key: None}, labels=labels)
+        return self._gone(seen, node_labels.released(seen, self.request.suffix, step.machine))
 
     @property
     def reads_before_done(self) -> bool:
@@ -275,6 +275,10 @@ class CleanupWork:
     @property
     def _key(self) -> str:
         return names.mark_annotation(self.request.suffix)
+
+    def _gone(self, seen: Metadata, labels: Changes) -> NodeChange:
+        change = NodeChange(annotations={self._key: None}, labels=labels)
+        return change.followed_by(node_results.removed(seen))
 
     def _broken_mark(self, step: Step, now: str, failed: str = "") -> Changes:
         mark = Mark(

@@ -29,6 +29,8 @@ class CleanupRequest:
     """The Job of upstream's dispatcher, where that paces."""
     spared: Selection | None = None
     """A node that this selects when its turn comes is left as it is."""
+    node_results: bool = False
+    """Whether nodes that cannot be cleaned are reported (`NodeReports`)."""
 
     @property
     def digest(self) -> str:
@@ -66,6 +68,8 @@ class InstallRequest:
     architectures: Mapping[str, str] = field(default_factory=dict)
     """By architecture with shims: what the node program would refuse there, empty if nothing."""
     runs_in: Literal["pulumi", "cluster"] = "pulumi"
+    node_results: bool = False
+    """Whether nodes get what became of their Job, under the names of upstream's dispatcher."""
 
     @property
     def pace(self) -> Pace:

@@ -22,6 +22,8 @@ class InstallationInputs(GuardedInputs, frozen=True, kw_only=True):
     """The template of the cleanup Jobs as YAML; job mode only."""
     dispatcher_job: str | None = None
     """The Job of upstream's dispatcher for cleanups as YAML, if it paces."""
+    node_results: bool | None = None
+    """Whether nodes that cannot be cleaned are reported on the node and as an Event."""
     lease: str | None = None
     """The installation that the Lease names; added by check for diff to compare."""
 
@@ -53,6 +55,7 @@ class InstallationOutputs(InstallationInputs, frozen=True, kw_only=True):
             parallelism=self.parallelism,
             node_timeout_seconds=self.node_timeout_seconds,
             dispatcher_job=yaml.safe_load(self.dispatcher_job) if self.dispatcher_job else None,
+            node_results=bool(self.node_results),
         )
         return UninstallRequest(
             namespace=self.namespace,

@@ -43,6 +43,8 @@ class RolloutInputs(CommonInputs, frozen=True, kw_only=True):
     """The template of the cleanup Jobs as YAML: with it, deselected nodes are cleaned."""
     cleanup_dispatcher_job: str | None = None
     """The Job of upstream's dispatcher for those cleanups as YAML, if it paces."""
+    node_results: bool | None = None
+    """Whether this version's nodes get what became of their Job."""
     installation_id: str | None = None
     """From `Installation`."""
     passed: Passed | None = None
@@ -82,6 +84,7 @@ class RolloutInputs(CommonInputs, frozen=True, kw_only=True):
             demands=self.demands,
             approval=plan_file.approval(self.approved_plan, self.report_dir),
             runs_in="cluster" if self.dispatcher else "pulumi",
+            node_results=bool(self.node_results),
         )
 
     @property
@@ -97,4 +100,5 @@ class RolloutInputs(CommonInputs, frozen=True, kw_only=True):
             dispatcher_job=yaml.safe_load(self.cleanup_dispatcher_job)
             if self.cleanup_dispatcher_job
             else None,
+            node_results=bool(self.node_results),
         )

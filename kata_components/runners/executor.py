@@ -43,6 +43,7 @@ from kata_components.runners.calls import Calls
 from kata_components.runners.diagnosis import name_taken
 from kata_components.runners.lookout import Lookout
 from kata_components.runners.marking import is_still_there, written
+from kata_components.runners.node_reports import NodeReports
 from kata_components.runners.node_watch import NodeWatch, has_kept_labels
 from kata_components.runners.progress import every
 from kata_components.runners.run import Run
@@ -77,6 +78,7 @@ class Executor:
         kept = _with_kept_labels(pacer, work)
         self._nodes = NodeWatch(run, kept, is_needed=is_token_free(work.stamp.template))
         self._node_calls = Calls(run, work, self._nodes, lambda node: pacer.nodes[node].holdup)
+        self._reports = NodeReports(run, wanted=work.request.node_results)
         self._mended: set[str] = set()
         """The nodes on which a label is being written that cannot wait for the pacer."""
         self._began = asyncio.get_running_loop().time()
@@ -111,10 +113,11 @@ class Executor:
                 # Progress is shown until the last request has its answer.
                 async with asyncio.TaskGroup() as group:
                     changed = functools.partial(self._node_changed, group)
-                    nodes = group.create_task(self._nodes.follow(changed))
+                    watching = group.create_task(self._nodes.follow(changed))
                     await self._pace(group)
+                    self._reports.start(group, self._pacer.nodes.failed)
                     self._closing = True
-                    nodes.cancel()
+                    watching.cancel()
                     if self._watch:
                         self._watch.cancel()
                 self._tell_progress()
@@ -179,6 +182,7 @@ class Executor:
             async with self._calls:
                 result = await self._call(command)
             self._pacer.on_result(asyncio.get_running_loop().time(), command, result)
+            self._reports.start(group, [self._pacer.nodes[command.step.node]])
             writes = isinstance(command, WriteMark | LiftTaints)
             if writes and (seen := self._nodes.unseen(command.step)):
                 # What has changed since, the pacer did not want to know before.

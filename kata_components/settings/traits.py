@@ -104,6 +104,9 @@ class Traits(Model):
     termination_messages: bool
     """Whether a container that fails leaves the end of its log in its status."""
 
+    node_results: bool
+    """Whether whoever paces per-node Jobs leaves on nodes, and in Events, what became of them."""
+
     monitor_endpoint_annotations: bool
     """Whether kata-monitor's pods name port and scheme of their metrics."""
 

@@ -18,16 +18,9 @@ KEPT = {"get", "patch", "delete"}
 GRANTED = {"escalate", "bind"}
 
 
-def allowed(
-    documents: list[Any], group: str, resource: str, name: str, *, namespaced: bool
-) -> set[str]:
+def allowed(documents: list[Any], group: str, resource: str, name: str, namespace: str) -> set[str]:
     """Return the verbs on an object, and those on all of its kind."""
-    rules = [
-        r
-        for d in documents
-        if d["kind"] == ("Role" if namespaced else "ClusterRole")
-        for r in d["rules"]
-    ]
+    rules = [r for d in documents if of(d) == namespace and "rules" in d for r in d["rules"]]
     fitting = [
         rule
         for rule in rules
@@ -36,6 +29,11 @@ def allowed(
         and ("resourceNames" not in rule or name in rule["resourceNames"])
     ]
     return {verb for rule in fitting for verb in rule["verbs"]}
+
+
+def of(document: Any) -> str:
+    """Return the namespace of an object, empty for one of the whole cluster."""
+    return str(document["metadata"].get("namespace", ""))
 
 
 def plural(kind: str) -> str:
@@ -57,7 +55,7 @@ def test_operator_may_do_what_every_object_needs(config: dict[str, Any]) -> None
             group,
             plural(manifest["kind"]),
             metadata["name"],
-            namespaced="namespace" in metadata,
+            namespace=metadata.get("namespace", ""),
         )
         needs = CREATED | KEPT | (GRANTED if manifest["kind"] == "ClusterRole" else set())
         if needs - has:
@@ -67,11 +65,9 @@ def test_operator_may_do_what_every_object_needs(config: dict[str, Any]) -> None
 
 @pytest.mark.parametrize("documents", FILES.values(), ids=FILES)
 def test_every_role_is_bound(documents: list[Any]) -> None:
-    roles = {(d["kind"], d["metadata"]["name"]) for d in documents if d["kind"].endswith("Role")}
+    roles = {(d["kind"], of(d), d["metadata"]["name"]) for d in documents if "rules" in d}
     bound = {
-        (d["roleRef"]["kind"], d["roleRef"]["name"])
-        for d in documents
-        if d["kind"].endswith("Binding")
+        (d["roleRef"]["kind"], of(d), d["roleRef"]["name"]) for d in documents if "roleRef" in d
     }
     assert roles == bound
     assert len(documents) == 2 * len(roles)

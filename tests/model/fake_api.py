@@ -176,6 +176,11 @@ class FakeKubeApi:
 
         return await self._call("list_events", listed)
 
+    async def create_event(self, namespace: str, manifest: Manifest) -> None:
+        await self._call(
+            "create_event", lambda: self.cluster.create_event(namespace, dict(manifest))
+        )
+
     async def pod_log(self, namespace: str, pod: str, container: str, tail_lines: int) -> str:
         return await self._call("pod_log", lambda: self.cluster.tail(tail_lines))
 

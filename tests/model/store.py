@@ -84,6 +84,12 @@ class Store:
             if e["involvedObject"]["uid"] == uid and e["type"] == kind
         ]
 
+    def create_event(self, namespace: str, manifest: Object) -> None:
+        name = f"{manifest['metadata']['generateName']}{self._next_version()}"
+        made = copy.deepcopy(manifest)
+        made["metadata"] |= {"name": name, "namespace": namespace}
+        self.namespaces[namespace].events.append(made)
+
     def objects_at(self, path: str) -> list[Object]:
         """Return the `objects` directly in that collection, with their names."""
         below = {
