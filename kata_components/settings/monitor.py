@@ -1,8 +1,8 @@
 """kata-monitor, which exports metrics of the sandboxes on a node."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from kata_components.settings.images import Image
 from kata_components.settings.model import DnsNameOrEmpty, Model, SocketOrEmpty, matching
@@ -17,6 +17,12 @@ class MonitorTls(Model):
     secret_name: DnsNameOrEmpty = ""
     min_version: _Argument = ""
     cipher_suites: _Argument = ""
+
+    @model_validator(mode="after")
+    def _is_on(self) -> Self:
+        if (self.min_version or self.cipher_suites) and not self.secret_name:
+            raise ValueError("has no effect without a `secretName`; set one, or remove the rest")
+        return self
 
 
 class Monitor(Model):

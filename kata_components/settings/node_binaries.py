@@ -53,5 +53,18 @@ class NodeBinary(Model):
     """Empty means `image_pull_policy`."""
 
 
-NodeBinaries = dict[Annotated[DnsLabel, AfterValidator(_free)], NodeBinary]
+def _each_once(entries: dict[str, NodeBinary]) -> dict[str, NodeBinary]:
+    owners: dict[str, str] = {}
+    for name, entry in sorted(entries.items()):
+        for binary in entry.binaries:
+            if owners.setdefault(binary, name) != name:
+                raise ValueError(
+                    f"has {binary} in {owners[binary]} and in {name}; remove it from one of them"
+                )
+    return entries
+
+
+NodeBinaries = Annotated[
+    dict[Annotated[DnsLabel, AfterValidator(_free)], NodeBinary], AfterValidator(_each_once)
+]
 """By the name of the container that copies the files out of the image."""

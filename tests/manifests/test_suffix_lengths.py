@@ -25,6 +25,7 @@ ONE_SHIM = {
 LIMITS: list[tuple[str, dict[str, Any], int]] = [
     ("4.0.0", IN_JOB_MODE | ONE_SHIM, 43),
     ("4.1.0", IN_JOB_MODE | ONE_SHIM, 43),
+    ("4.2.0", IN_JOB_MODE | ONE_SHIM | {"job": {"reconcile": {"enabled": True}}}, 43),
     ("4.0.0", ONE_SHIM, 49),
     ("4.0.0", IN_JOB_MODE, 27),
     ("4.0.0", {}, 27),
@@ -61,7 +62,7 @@ def refused(manifest: Manifest) -> Iterator[str]:
     """Yield what the API server would refuse."""
     metadata, kind = manifest["metadata"], manifest["kind"]
     # The pods of a Job carry its name as a label.
-    longest = 63 if kind == "Job" else 253
+    longest = {"Job": 63, "CronJob": 52}.get(kind, 253)
     if (
         not re.fullmatch(rf"{DNS_LABEL}(\.{DNS_LABEL})*", metadata["name"])
         or len(metadata["name"]) > longest

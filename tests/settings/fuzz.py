@@ -2,19 +2,21 @@
 
 import os
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import yaml
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from kata_components.settings.profile import load_profile
+from kata_components.settings.profile import SUPPORTED_VERSIONS, load_profile
 from tests.manifests import chart
 
 INPUTS = int(os.environ.get("KATA_FUZZ_INPUTS", "1000"))
 """How many configurations all fuzz tests try together."""
 
-PROFILE = load_profile("4.0.0").values
+NEWEST = SUPPORTED_VERSIONS[-1]
+PROFILE = load_profile(NEWEST).values
 
 EXAMPLES = [
     "deploymentMode: job\njob:\n  parallelism: 50\n  nodeSelector: {pool: kata}\nimage:\n  tag: "
@@ -25,6 +27,9 @@ EXAMPLES = [
     "null\nhealth: {port: 9000}\n",
     "env: {multiInstallSuffix: dev}\nsnapshotter: {setup: [nydus, erofs]}\ndebug: true\naffinity: "
     "{podAffinity: {}}\n",
+    "deploymentMode: job\nnodeBinaries:\n  erofs-utils: {image: example.com/a:1, binaries: "
+    "[mkfs.erofs]}\nselinux: {enabled: true}\njob: {reconcile: {schedule: '0 * * * *'}}\nmonitor: "
+    "{tls: {secretName: a, minVersion: b}}\n",
 ]
 """Values files of the kinds that users have; more if the chart's test cases are beside the
 checkout."""
@@ -54,7 +59,7 @@ scalars = (
     | st.floats()
     | st.text(max_size=20)
     | st.sampled_from(
-        ["4.0.0", "4.1.0", "job", "daemonset", "cluster", "canary", "10%", "²%", "qemu"]
+        [*SUPPORTED_VERSIONS, "job", "daemonset", "cluster", "canary", "10%", "²%", "qemu"]
     )
 )
 garbage: st.SearchStrategy[Any] = st.recursive(
@@ -67,10 +72,11 @@ garbage: st.SearchStrategy[Any] = st.recursive(
 )
 
 
+@cache
 def examples() -> list[str]:
     """Return the texts that mutations start from."""
     return EXAMPLES + [
-        path.read_text(encoding="utf-8") for path in sorted(chart.FIXTURES.glob("*.values.yaml"))
+        path.read_text(encoding="utf-8") for path in sorted(chart.FIXTURES.rglob("*.values.yaml"))
     ]
 
 

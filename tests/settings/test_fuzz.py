@@ -13,10 +13,10 @@ from kata_components.settings.load import load_settings, parse_stack_config
 from kata_components.settings.problems import dotted
 from kata_components.settings.settings import Settings
 from kata_components.settings.values_file import read_values_file
-from tests.settings.fuzz import PROFILE, garbage, known, share, values_files
+from tests.settings.fuzz import NEWEST, PROFILE, garbage, known, share, values_files
 
 MAX_LINE = 1_000
-MINIMAL: dict[str, Any] = {"kataVersion": "4.0.0", "cluster": {"context": "c"}}
+MINIMAL: dict[str, Any] = {"kataVersion": NEWEST, "cluster": {"context": "c"}}
 KEYS = {field.alias or name for name, field in Settings.model_fields.items()} | PROFILE.keys()
 
 top_level = st.sampled_from([*sorted(PROFILE), "kataVersion", "cluster"])
@@ -64,7 +64,7 @@ def keys_in_file(config: dict[str, Any]) -> set[str]:
     st.sets(top_level | flat),
 )
 def test_nested_garbage_never_escapes(config: dict[str, Any], secrets: set[str]) -> None:
-    check({"kataVersion": "4.0.0"} | config, secrets & config.keys())
+    check({"kataVersion": NEWEST} | config, secrets & config.keys())
 
 
 @share(1)
@@ -111,7 +111,7 @@ def test_numbers_too_long_to_print_are_refused() -> None:
     long = 10**10_000
     check(
         {
-            "kataVersion": "4.0.0",
+            "kataVersion": NEWEST,
             "namespace": long,
             "monitor": long,
             "podLabels": {"a": long},

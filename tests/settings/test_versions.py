@@ -160,6 +160,69 @@ def test_what_another_version_has_is_refused_with_what_to_use(
     assert found[0].startswith(line)
 
 
+ONE, OTHER = (
+    {"binaries": binaries, "image": "example.com/tools:1"} for binaries in (["a", "b"], ["b"])
+)
+
+
+@pytest.mark.parametrize(
+    ("config", "line"),
+    [
+        (
+            {"selinux": {"enabled": True}},
+            "selinux.enabled: True has no effect in daemonset mode; remove it, or set "
+            "deploymentMode to job: how the chart's DaemonSet uses it is not known",
+        ),
+        (
+            {"nodeBinaries": {"tools": ONE}},
+            f"nodeBinaries: {{'tools': {ONE}}} has no effect in daemonset mode; remove it, or set "
+            "deploymentMode to job",
+        ),
+        (
+            {"deploymentMode": "job", "nodeBinaries": {"one": ONE, "other": OTHER}},
+            "nodeBinaries: has b in one and in other; remove it from one of them, got "
+            f"{{'one': {ONE}, 'other': {OTHER}}}",
+        ),
+        (
+            {"deploymentMode": "job", "job": {"reconcile": {"enabled": True}}},
+            "job.reconcile.enabled: True has no effect with rollout.runsIn 'pulumi': run `pulumi "
+            "up` on a schedule instead, it works on late and failed nodes; remove it, or use "
+            "runsIn 'cluster'",
+        ),
+        (
+            {"monitor": {"tls": {"minVersion": "VersionTLS12"}}},
+            "monitor.tls: has no effect without a `secretName`; set one, or remove the rest, got "
+            "{'cipherSuites': '', 'minVersion': 'VersionTLS12', 'secretName': ''}",
+        ),
+        (
+            {"shims": {"qemu-nvidia-gpu": {"nvrc": {"enableDcgm": True}}}},
+            "shims.qemu-nvidia-gpu.nvrc.enableDcgm: no such key at 4.2.0; did you mean enableDCGM?",
+        ),
+    ],
+)
+def test_key_of_4_2_0_that_cannot_be_honoured_is_refused(config: dict[str, Any], line: str) -> None:
+    assert problems("4.2.0", **config) == (line,)
+
+
+@pytest.mark.parametrize("version", ["4.0.0", "4.1.0"])
+@pytest.mark.parametrize(
+    ("config", "key"),
+    [
+        ({"nodeBinaries": {}}, "nodeBinaries"),
+        ({"selinux": {"enabled": False}}, "selinux"),
+        ({"deploymentMode": "job", "job": {"reconcile": {"enabled": True}}}, "job.reconcile"),
+        ({"monitor": {"tls": {"secretName": "cert"}}}, "monitor.tls"),
+        (
+            {"shims": {"qemu-nvidia-gpu": {"nvrc": {"enableDCGM": True}}}},
+            "shims.qemu-nvidia-gpu.nvrc",
+        ),
+    ],
+)
+def test_key_of_4_2_0_is_refused_before_it(version: str, config: dict[str, Any], key: str) -> None:
+    line = f"{key}: no such key at {version}; remove it, or set kataVersion to 4.2.0"
+    assert problems(version, **config) == (line,)
+
+
 def test_daemon_set_may_use_all_of_node_affinity() -> None:
     term = {
         "matchExpressions": [{"key": "cpus", "operator": "Gt", "values": ["4"]}],
@@ -322,6 +385,8 @@ AREAS = [
     "monitor",
     "nodeFeatureRules",
     "node-feature-discovery",
+    "nodeBinaries",
+    "selinux",
 ]
 
 
