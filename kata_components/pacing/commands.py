@@ -135,7 +135,8 @@ class Result:
     service: Service | None = None
     """Whether the node serves Kata (`LookAtNode`); `text` says what it reports if it does not."""
     labelled: bool = True
-    """Whether the node has its labels as they were written (`LookAtNode`)."""
+    """Whether the node has its labels as they were written (`LookAtNode`; `LiftTaints`, which
+    leaves the taints where it has not)."""
     holds: bool = False
     """Whether labels have to hold, since its kubelet restarts with the container runtime and sets
     old ones again: that of k3s or RKE2 (`WriteMark`, from the answer)."""

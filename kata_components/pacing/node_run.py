@@ -26,6 +26,7 @@ class Phase(Enum):
     HOLDING = auto()
     LIFTING = auto()
     DONE = auto()
+    DRIFTED = auto()
     MENDING = auto()
     FAILED = auto()
     DEPARTED = auto()
@@ -35,6 +36,8 @@ class Phase(Enum):
 _MAX_MARKING: Final = 100
 """How many nodes may wait for their mark before further ones are held back."""
 HOLDS_SLOT = (Phase.DELETING, Phase.CREATING, Phase.RUNNING)
+_DRIFTING: Final = (Phase.DRIFTED, Phase.MENDING)
+ONCE_DONE: Final = (Phase.DONE, *_DRIFTING)
 _FINISHING: Final = (
     Phase.DIAGNOSING,
     Phase.DEMOTING,
@@ -70,6 +73,8 @@ class NodeRun:
     """Its wait behind its Job, once that has succeeded."""
     next_look: float = 0.0
     """When to look at it, in the phases that look."""
+    changed: bool = False
+    """Whether its labels were changed during the look that is under way, if it was done before."""
     writes: int = 0
     """How often its mark and labels were written."""
     tainted: bool = False
@@ -142,7 +147,7 @@ class NodeRuns:
         """Whether every node is settled or has not started."""
         counts = self.counts
         at_work = counts.running + counts.settling + counts.finishing
-        return at_work + self._counts[Phase.MENDING] == 0
+        return at_work + sum(self._counts[phase] for phase in _DRIFTING) == 0
 
     def is_congested(self, parallelism: int) -> bool:
         """Whether no further node should start for a while.
@@ -165,7 +170,7 @@ class NodeRuns:
         counts = self._counts
         return Progress(
             total=len(self._runs),
-            done=counts[Phase.DONE] + counts[Phase.MENDING],
+            done=sum(counts[phase] for phase in ONCE_DONE),
             failed=counts[Phase.FAILED],
             departed=counts[Phase.DEPARTED],
             skipped=counts[Phase.SKIPPED],

@@ -9,6 +9,8 @@ class Protocol:
 
     ready_seconds: float
     """How long after its Job a node may take to be Ready (`job.waitNodeReadySeconds`, D46)."""
+    namespace: str
+    """Where the Jobs are, for the commands that messages name."""
     handler_seconds: float = 120.0
     """How long a Ready node may take to report one of the installation's handlers (D47)."""
     look_pause: float = 2.0
@@ -37,10 +39,14 @@ class Protocol:
         return (
             "its Job succeeded, but the container runtime did not report Kata's handlers within "
             f"{self.handler_seconds:g} s{found and f' ({found})'}; the next run looks again; "
-            f"to install again, delete the Job {job} first"
+            f"to install again: kubectl -n {self.namespace} delete job {job}, then pulumi up"
         )
 
     @property
     def labels_do_not_hold(self) -> str:
         """The failure of a node whose labels are changed again and again."""
-        return f"its labels did not stay, though they were written {self.hold_tries} times"
+        return (
+            f"its labels did not stay, though they were written {self.hold_tries} times; "
+            "`kubectl get node -o yaml --show-managed-fields` names who writes them, "
+            "perhaps its kubelet's --node-labels"
+        )

@@ -5,11 +5,12 @@ from typing import Final
 
 from kata_components.pacing.job_tracker import JobTracker
 from kata_components.pacing.limits import FailureBudget
-from kata_components.pacing.node_run import NodeRun, NodeRuns, Phase
+from kata_components.pacing.node_run import ONCE_DONE, NodeRun, NodeRuns, Phase
 from kata_components.pacing.protocol import Protocol
 from kata_components.pacing.queues import DelayQueue, RemovalQueue, WaveQueue
 from kata_components.pacing.wait import Wait
 from kata_components.planning.node_jobs import JobState, NodeJob
+from kata_components.planning.service import NOT_SERVING
 from kata_components.planning.step import Step
 
 _MAX_VANISHED: Final = 3
@@ -61,7 +62,7 @@ class Transitions:
 
     def settle(self, run: NodeRun, phase: Phase, text: str = "") -> None:
         """Move a node into its last phase; `text` says why it failed or was left out."""
-        was_done = run.phase in {Phase.DONE, Phase.MENDING}
+        was_done = run.phase in ONCE_DONE
         run.failure = text
         self.enter(run, phase)
         if was_done:
@@ -87,6 +88,7 @@ class Transitions:
         run = self.nodes.get(job.node)
         if run is None or self._jobs.is_deleted(job) or not self._jobs.is_ours(job, run.step):
             return
+        ended_before = run.phase is Phase.QUEUED and not job.active
         # A Job that ended before this run started the node counts, unless the plan knew it to be
         # stale.
         if run.phase is Phase.QUEUED and job.uid != run.step.stale_job:
@@ -98,19 +100,22 @@ class Transitions:
             if job.state is JobState.FAILED:
                 self.enter(run, Phase.DIAGNOSING)
             elif self._protocol:
-                self._wait(now, run, self._protocol, job)
+                # What an earlier run could not bring to serve must not be forgotten by this one,
+                # or each run would start as many nodes of a bad release as may fail.
+                late = ended_before and run.step.service in NOT_SERVING
+                run.wait = Wait(self._protocol, job.name, now, canary=run.step.canary, is_late=late)
+                self._await(run, run.wait)
                 return
             else:
                 self.enter(run, Phase.MARKING)
             self.due.add_at(now, run.step.node)
 
-    def _wait(self, now: float, run: NodeRun, protocol: Protocol, job: NodeJob) -> None:
+    def _await(self, run: NodeRun, wait: Wait) -> None:
         """Make a node wait behind its Job."""
-        run.wait = Wait(protocol, job.name, now, canary=run.step.canary)
         run.holdup = None
         self.enter(run, Phase.AWAITING)
-        self.look_at(run, run.wait.first_look)
-        self.due.add_at(run.wait.late_at, run.step.node)
+        self.look_at(run, wait.first_look)
+        self.due.add_at(wait.late_at, run.step.node)
 
     def look_at(self, run: NodeRun, when: float) -> None:
         """Have a node looked at at a time, instead of any planned before."""

@@ -28,7 +28,9 @@ class Verdict(Enum):
 class Wait:
     """Judges what looks at one node find."""
 
-    def __init__(self, protocol: Protocol, job: str, began: float, *, canary: bool) -> None:
+    def __init__(
+        self, protocol: Protocol, job: str, began: float, *, canary: bool, is_late: bool = False
+    ) -> None:
         self._protocol = protocol
         self.job = job
         """The name of the Job."""
@@ -43,7 +45,7 @@ class Wait:
         self._deadline = inf
         """Of what the latest look found."""
         self.first_look = began + (protocol.canary_seconds if canary else 0.0)
-        self.late_at = began + protocol.late_seconds
+        self.late_at = began + (0.0 if is_late else protocol.late_seconds)
 
     def look(self, now: float) -> None:
         """Note that a look is asked for."""

@@ -1,6 +1,7 @@
 """Whether a node serves Kata, judged behind a Job that does not label its node itself. Pure."""
 
 from enum import Enum, auto
+from typing import Final
 
 from kata_components.kubernetes.nodes import Node
 from kata_components.planning.demands import Demands
@@ -15,6 +16,9 @@ class Service(Enum):
     SERVED = auto()
     UNKNOWN = auto()
     """The node does not report its handlers: Kubernetes does so from 1.30 on (contract D47)."""
+
+
+NOT_SERVING: Final = frozenset({Service.NOT_READY, Service.NOT_SERVED})
 
 
 def service_of(node: Node, demands: Demands) -> Service:

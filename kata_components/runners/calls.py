@@ -168,8 +168,7 @@ class Calls:
         if not lifted:
             return _DONE
         if not has_kept_labels(self._work, step, node.metadata):
-            text = "its labels were changed"
-            return Result(code=CommandStatus.UNKNOWN, text=text, answered=True)
+            return Result(code=CommandStatus.DONE, labelled=False)
         try:
             answer = await self._api.patch_node(
                 step.node,

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any, Final
+from typing import Any
 
 from kata_components.kubernetes.api import KubeApi
 from kata_components.pacing.holdup import Holdup
@@ -14,7 +14,7 @@ from kata_components.planning.node_work import CleanupWork, InstallWork
 from kata_components.planning.plan import Plan
 from kata_components.planning.requests import CleanupRequest, InstallRequest
 from kata_components.planning.selection import Selection
-from kata_components.planning.service import Service
+from kata_components.planning.service import NOT_SERVING
 from kata_components.planning.step import Action, Barrier, Step
 from kata_components.runners.dispatcher import Dispatcher
 from kata_components.runners.dispatching import Dispatching, settled
@@ -22,8 +22,6 @@ from kata_components.runners.finished_jobs import remove_finished_jobs
 from kata_components.runners.marking import record
 from kata_components.runners.run import Run
 from kata_components.runners.runner import Cleaned, InstallResult
-
-_NOT_SERVING: Final = frozenset({Service.NOT_READY, Service.NOT_SERVED})
 
 
 class ClusterRunner:
@@ -66,8 +64,8 @@ class ClusterRunner:
         # not in the new plan.
         behind = {step.node for step in after.steps} - up_to_date - {step.node for step in ready}
         pending = {step.node for step in planned.pending}
-        idle = [s for s in after.pending if s.node in pending and s.service in _NOT_SERVING]
-        protocol = Protocol(ready_seconds=request.demands.ready_seconds)
+        idle = [s for s in after.pending if s.node in pending and s.service in NOT_SERVING]
+        protocol = Protocol(ready_seconds=request.demands.ready_seconds, namespace=run.namespace)
         not_serving = await dispatching.not_serving(idle, protocol)
         behind -= {step.node for step in idle}
         left = [step for step in planned.pending if step.node in behind]
@@ -160,7 +158,7 @@ def _only_needs_its_mark(step: Step, planned: Plan) -> bool:
 
     One whose Job still runs is resumed as well, and one that does not serve behind its Job.
     """
-    if step.service in _NOT_SERVING:
+    if step.service in NOT_SERVING:
         return False
     return step.action.writes_only or (
         step.action is Action.RESUME and step.node in planned.installs

@@ -37,7 +37,7 @@ class PulumiRunner:
     ) -> InstallResult:
         """Carry out a plan, wave by wave."""
         del replan  # the pacer knows what has become of each node
-        pacer = _install_pacer(request, planned)
+        pacer = _install_pacer(request, planned, self._run.namespace)
         if planned.pending:
             await Executor(self._run, pacer, InstallWork(request)).run()
         done = pacer.nodes.within(Phase.DONE)
@@ -72,10 +72,10 @@ class PulumiRunner:
             await dispatcher.remove()
 
 
-def _install_pacer(request: InstallRequest, planned: Plan) -> Pacer:
+def _install_pacer(request: InstallRequest, planned: Plan, namespace: str) -> Pacer:
     allowed = waves.allowed(request.max_failures, len(planned.steps))
     earlier = [step.node for step in planned.steps if step.failed_before]
-    protocol = Protocol(ready_seconds=request.demands.ready_seconds)
+    protocol = Protocol(ready_seconds=request.demands.ready_seconds, namespace=namespace)
     return Pacer(
         planned.pending,
         kind="install",

@@ -106,8 +106,8 @@ def test_install_with_faults_then_new_nodes_then_destroy(
     assert "2 nodes could not be installed" in up.text
     assert (
         f"{never}: its Job succeeded, but the container runtime did not report Kata's handlers "
-        "within 16 s (it reports only runc); the next run looks again; to install again, delete "
-        f"the Job kata-deploy-install-{never} first"
+        "within 16 s (it reports only runc); the next run looks again; to install again: "
+        f"kubectl -n kube-system delete job kata-deploy-install-{never}, then pulumi up"
     ) in up.text
     assert f"{lost}: not Ready within 6 s of its Job (" in up.text
     assert "the next run continues from there" in up.text

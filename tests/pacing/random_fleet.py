@@ -26,7 +26,7 @@ from kata_components.pacing.commands import (
     WriteMark,
 )
 from kata_components.pacing.limits import FailureBudget
-from kata_components.pacing.node_run import Phase
+from kata_components.pacing.node_run import ONCE_DONE, Phase
 from kata_components.pacing.pacer import Pacer
 from kata_components.pacing.protocol import Protocol
 from kata_components.planning.node_jobs import JobState, NodeJob
@@ -99,7 +99,7 @@ class Fleet:
             parallelism=self.parallelism,
             budget=FailureBudget(self.allowed),
             soak_seconds=random.choice([0.0, 40.0]),
-            protocol=Protocol(ready_seconds=60.0),
+            protocol=Protocol(ready_seconds=60.0, namespace="kube-system"),
         )
 
     def _add(self, name: str, wave: int) -> None:
@@ -152,7 +152,7 @@ class Fleet:
                 self._at(0.1, lambda: self._list(command))
             case RemoveJobs():
                 for node in command.nodes:
-                    assert self.pacer.nodes[node].phase in {Phase.DONE, Phase.MENDING}
+                    assert self.pacer.nodes[node].phase in ONCE_DONE
             case _:
                 if isinstance(command, CreateJob):
                     self._check_start(command.step.node)

@@ -61,6 +61,7 @@ class Story:
         self.now = 0.0
         self.jobs = {job.node: job for job in jobs}
         self.removed: list[str] = []
+        followed = Protocol(ready_seconds=ready_seconds, namespace="kube-system")
         self.pacer = Pacer(
             steps,
             kind="install",
@@ -68,7 +69,7 @@ class Story:
             parallelism=parallelism,
             budget=FailureBudget(allowed),
             soak_seconds=soak_seconds,
-            protocol=Protocol(ready_seconds=ready_seconds) if protocol else None,
+            protocol=followed if protocol else None,
         )
         self._waiting: list[NodeCommand] = []
 

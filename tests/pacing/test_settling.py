@@ -1,5 +1,6 @@
 """From the end of a Job to a node that serves, in virtual time."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -7,11 +8,11 @@ import pytest
 from kata_components.operations import report
 from kata_components.pacing.commands import (
     CommandStatus,
+    CreateJob,
     LiftTaints,
     LookAtNode,
     Result,
     WriteFailure,
-    WriteMark,
 )
 from kata_components.pacing.node_run import Phase
 from kata_components.planning.node_jobs import JobState
@@ -150,8 +151,8 @@ def test_missing_handlers_are_left_on_the_node_before_it_has_failed() -> None:
         story.look(looked(Service.NOT_SERVED, text="it reports runc"))
     text = (
         "its Job succeeded, but the container runtime did not report Kata's handlers within 120 s "
-        "(it reports runc); the next run looks again; to install again, delete the Job "
-        "kata-deploy-install-a first"
+        "(it reports runc); the next run looks again; to install again: "
+        "kubectl -n kube-system delete job kata-deploy-install-a, then pulumi up"
     )
     command = story.next()
     assert command == WriteFailure(step("a"), text)
@@ -314,6 +315,27 @@ def test_a_late_node_counts_as_failed_until_it_serves() -> None:
     assert story.create() == "d"
 
 
+@pytest.mark.parametrize("service", [Service.NOT_READY, Service.NOT_SERVED])
+def test_a_node_that_did_not_serve_in_an_earlier_run_counts_from_the_start(
+    service: Service,
+) -> None:
+    late = replace(step("a", action=Action.RESUME), service=service)
+    story = Story(late, step("b"), allowed=0, jobs=[job("a", JobState.SUCCEEDED)])
+    assert story.next(kind=CreateJob, until=20.0) is None
+    story.change("a")
+    story.look(Service.SERVED)
+    story.write()
+    assert story.create() == "b"
+
+
+def test_a_job_that_ends_in_this_run_gives_its_node_the_usual_time() -> None:
+    resumed = replace(step("a", action=Action.RESUME), service=Service.NOT_SERVED)
+    story = Story(resumed, step("b"), allowed=0, parallelism=2, jobs=[job("a")])
+    assert story.create() == "b"
+    story.succeed("a")
+    assert story.pacer.budget.allows("c")
+
+
 def test_a_late_canary_holds_back_the_others() -> None:
     steps = [step(node, canary=True) for node in "ab"]
     story = Story(*steps, allowed=5)
@@ -418,7 +440,9 @@ def test_labels_that_do_not_hold_are_written_twelve_times() -> None:
         writes += 1
         story.change("a")
     assert writes == 12
-    assert story.failures == {"a": "its labels did not stay, though they were written 12 times"}
+    assert story.failures["a"].startswith(
+        "its labels did not stay, though they were written 12 times; `kubectl get node -o yaml"
+    )
     assert story.pacer.budget.stop_reason == "1 nodes failed, rollout.maxFailures allows 0"
 
 
@@ -466,6 +490,23 @@ def test_startup_taints_are_lifted_last() -> None:
     assert story.pacer.nodes.still_tainted == []
 
 
+def test_labels_that_change_while_taints_are_lifted_are_written_first() -> None:
+    story = Story(step("a"))
+    story.install()
+    story.look(Service.SERVED)
+    story.write(tainted=True)
+    command = story.next()
+    assert isinstance(command, LiftTaints)
+    story.change("a")
+    story.answer(command)
+    assert story.write(tainted=True) == 0.0
+    command = story.next()
+    assert isinstance(command, LiftTaints)
+    story.answer(command, Result(code=CommandStatus.DONE, labelled=False))
+    assert story.write() == 0.0
+    assert story.phase("a") is Phase.DONE
+
+
 def test_taints_that_stay_fail_nobody_but_are_told() -> None:
     story = Story(step("a"))
     story.install()
@@ -503,6 +544,8 @@ def test_labels_of_a_done_node_are_mended_until_the_end_of_the_run() -> None:
     assert story.next(until=5.0) is None
     story.change("a")
     assert story.pacer.nodes.counts == before
+    assert story.look(looked(Service.SERVED, labelled=False)) == 5.0
+    assert story.pacer.nodes.counts == before
     assert story.write() == 5.0
     assert story.pacer.nodes.counts == before
     assert story.phase("a") is Phase.DONE
@@ -516,6 +559,8 @@ def test_the_run_does_not_end_while_labels_are_mended() -> None:
     assert story.pacer.finished
     story.change("a")
     assert not story.pacer.finished
+    story.look(looked(Service.SERVED, labelled=False))
+    assert not story.pacer.finished
     story.write(holds=True, tainted=True)
     assert story.pacer.finished
 
@@ -528,6 +573,7 @@ def test_a_done_node_whose_labels_never_stay_has_failed_and_upsets_no_wave() -> 
     for _ in range(12):
         story.write("a")
         story.change("a")
+        story.look(looked(Service.SERVED, labelled=False), "a")
     assert list(story.failures) == ["a"]
     assert story.pacer.budget.stop_reason == "canary a failed"
     story.create()
@@ -538,18 +584,48 @@ def test_a_done_node_whose_labels_never_stay_has_failed_and_upsets_no_wave() -> 
     assert story.pacer.nodes.within(Phase.QUEUED) == ["c"]
 
 
-def test_a_done_node_that_is_gone_stays_done() -> None:
+@pytest.mark.parametrize("code", [CommandStatus.GONE, CommandStatus.DEPARTED])
+def test_a_done_node_that_is_gone_stays_done(code: CommandStatus) -> None:
     story = Story(step("a", canary=True), step("b", wave=1))
     story.install()
     story.look(Service.SERVED)
     story.write()
     story.create()
     story.change("a")
-    command = story.next()
-    assert isinstance(command, WriteMark)
-    story.answer(command, Result(code=CommandStatus.GONE))
+    story.look(Result(code=code))
     assert story.phase("a") is Phase.DONE
     assert story.pacer.budget.stop_reason == ""
+
+
+@pytest.mark.parametrize("service", [Service.NOT_READY, Service.NOT_SERVED])
+def test_a_done_node_that_does_not_serve_any_more_gets_no_labels(service: Service) -> None:
+    story = Story(*map(step, "ab"))
+    story.install()
+    story.look(Service.SERVED)
+    story.write()
+    story.create()
+    story.change("a")
+    story.look(looked(service, labelled=False))
+    assert story.phase("a") is Phase.DONE
+    assert story.next(until=9.0) is None
+    story.change("a")
+    story.look(looked(Service.SERVED, labelled=False))
+    assert story.write("a") == 9.0
+
+
+def test_labels_of_a_done_node_that_change_during_the_look_are_looked_at_again() -> None:
+    story = Story(*map(step, "ab"))
+    story.install()
+    story.look(Service.SERVED)
+    story.write()
+    story.create()
+    story.change("a")
+    command = story.next()
+    assert isinstance(command, LookAtNode)
+    story.change("a")
+    story.answer(command, looked(Service.SERVED))
+    assert story.look(looked(Service.SERVED, labelled=False)) == 2.0
+    assert story.write("a") == 2.0
 
 
 def test_jobs_that_label_their_nodes_leave_only_the_mark() -> None:

@@ -11,7 +11,7 @@ from kata_components.operations.install import Installed
 from kata_components.settings.settings import Settings
 from tests.model.cluster import Cluster
 from tests.model.fake_api import FakeKubeApi
-from tests.model.installation import Told, cluster
+from tests.model.installation import NAMESPACE, Told, cluster
 from tests.model.kubelet import NEVER, Kubelet
 from tests.model.virtual_loop import simulate
 from tests.runners.dispatching import (
@@ -125,7 +125,7 @@ def test_node_that_never_serves_behind_its_job_is_not_scheduled_to_and_says_how_
             assert failed.failure.endswith(
                 "node-01: its Job succeeded, but the container runtime did not report Kata's "
                 "handlers within 120 s; the next run looks again; "
-                f"to install again, delete the Job {job} first"
+                f"to install again: kubectl -n {NAMESPACE} delete job {job}, then pulumi up"
             )
             assert on.nodes["node-01"]["metadata"]["labels"][names.instance_label("")] == "false"
         assert len(on.dispatchers) == 1

@@ -9,10 +9,10 @@ from kata_components.errors import ApiError
 from kata_components.operations.install import Installed
 from tests.model.cluster import Cluster
 from tests.model.fake_api import FakeKubeApi, unreachable
-from tests.model.installation import Told, cluster, roll_out
+from tests.model.installation import NAMESPACE, Told, cluster, roll_out
 from tests.model.kubelet import NEVER, Kubelet
 from tests.model.virtual_loop import simulate
-from tests.runners.token_free import STARTUP, labels, tolerant, up, wanted, whole
+from tests.runners.token_free import BOTH, STARTUP, labels, tolerant, up, wanted, whole
 
 K3S = "v1.34.1+k3s1"
 AT_ONCE = Kubelet(handlers_after=0.0)
@@ -37,8 +37,8 @@ def test_node_without_handlers_for_good_has_failed_and_is_demoted() -> None:
     done, told = ended(on)
     assert done.failure == (
         f"{FAILED}its Job succeeded, but the container runtime did not report Kata's handlers "
-        "within 120 s (it reports only runc); the next run looks again; to install again, delete "
-        "the Job kata-deploy-install-node-01 first"
+        "within 120 s (it reports only runc); the next run looks again; to install again: "
+        f"kubectl -n {NAMESPACE} delete job kata-deploy-install-node-01, then pulumi up"
     )
     assert (done.outcome.installed, labels(on, "node-01")) == (2, ("false", "false"))
     assert any("it reports only runc" in text for text in held_up(told))
@@ -130,6 +130,44 @@ def test_labels_that_are_changed_on_a_done_node_are_mended_before_the_end() -> N
     on.set_kubelet("slow", Kubelet(handlers_after=20.0))
     done, _ = ended(on)
     assert (done.failure, labels(on)) == ("", ("true", "true"))
+
+
+def test_machine_that_is_reinstalled_once_it_is_done_gets_no_labels_back() -> None:
+    on = cluster(2, kubelet=AT_ONCE)
+    on.job_seconds = 60.0
+    reinstalled = on.nodes["node-00"]
+
+    async def story() -> Installed:
+        work = asyncio.create_task(up(on, parallelism=1))
+        await asyncio.sleep(90.0)
+        assert labels(on) == ("true", "true")
+        reinstalled["status"]["nodeInfo"]["machineID"] = "another"
+        uid = reinstalled["metadata"]["uid"]
+        on.patch_node("node-00", uid, annotations={}, labels=dict.fromkeys(BOTH))
+        return await work
+
+    done = simulate(story())
+    assert (done.failure, labels(on)) == ("", (None, None))
+
+
+def test_nodes_that_stay_not_ready_count_as_failed_in_the_next_run_as_well() -> None:
+    on = cluster(200, kubelet=AT_ONCE)
+    on.job_seconds = 20.0
+    for number in range(0, 200, 10):
+        dead = Kubelet(handlers_after=0.0, not_ready_seconds=NEVER)
+        on.set_kubelet(f"node-{number:02d}", dead)
+
+    async def story() -> list[int]:
+        started = []
+        for _ in range(3):
+            on.starts.clear()
+            await up(on, parallelism=10, max_failures=3)
+            started.append(len(on.starts))
+        return started
+
+    first, *later = simulate(story())
+    assert first > 0
+    assert later == [0, 0]
 
 
 def test_canary_whose_old_handlers_go_after_its_job_stops_the_rollout() -> None:
