@@ -26,6 +26,7 @@ TESTED_HERE = {
     "health.startupProbe.enabled": "test_probes_are_as_configured",
     "health.startupProbe.periodSeconds": "test_probes_are_as_configured",
     "health.startupProbe.timeoutSeconds": "test_probes_are_as_configured",
+    "shims.<name>.nvrc.enableDCGM": "test_shims_that_start_dcgm_are_named",
     "monitor.image.tag": "test_monitor_is_as_configured",
     "monitor.resources.requests.cpu": "test_monitor_is_as_configured",
     "monitor.resources.requests.memory": "test_monitor_is_as_configured",

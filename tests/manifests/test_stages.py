@@ -130,6 +130,18 @@ def test_scripts_are_told_where_their_mounts_are() -> None:
     assert "node-binaries" not in mounts(removing)
 
 
+def test_shims_that_start_dcgm_are_named() -> None:
+    def told(values: dict[str, Any]) -> dict[str, str]:
+        env = containers(install_job(settings(**values)))["cri"]["env"]
+        return {v["name"]: v["value"] for v in env if v["name"] == "NVRC_ENABLE_DCGM"}
+
+    shims = dcgm(enabled=True)["shims"]
+    another, off = shims | {f"{GPU}-snp": shims[GPU]}, shims[GPU] | {"enabled": False}
+    assert told({"shims": another}) == {"NVRC_ENABLE_DCGM": f"{GPU};{GPU}-snp"}
+    assert told({"shims": another | {GPU: off}}) == {"NVRC_ENABLE_DCGM": f"{GPU}-snp"}
+    assert told(dcgm(enabled=False)) == {}
+
+
 def dcgm(*, enabled: bool) -> dict[str, Any]:
     shims = {"disableAll": True, "qemu": {"enabled": True}}
     return {"shims": shims | {GPU: {"enabled": True, "nvrc": {"enableDCGM": enabled}}}}
