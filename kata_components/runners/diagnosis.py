@@ -6,10 +6,11 @@ from typing import Final
 
 from kata_components.errors import ApiError, ClusterError
 from kata_components.foreign import bounded
-from kata_components.kubernetes.api import KubeApi
+from kata_components.kubernetes.api import KubeApi, NodeApi
 from kata_components.kubernetes.pods import Pod, Terminated
 from kata_components.pacing.commands import CommandStatus, Result
 from kata_components.pacing.holdup import LINES, Holdup, last_words
+from kata_components.planning import node_results
 from kata_components.planning.node_jobs import NodeJob
 from kata_components.planning.step import Step
 
@@ -21,8 +22,9 @@ async def diagnose(
 ) -> Result:
     """Return why the Job of a node failed; GONE when the node is not that node any more.
 
-    The Job controller's reason, and `held_up`, what was seen of the Job while it ran, are used when
-    no pod tells more. At a deadline the Job controller has removed the pods.
+    When no pod tells more, `held_up` is used, what was seen of the Job while it ran, with what
+    upstream's dispatcher has left on the node since, or the Job controller's reason. At a deadline
+    the Job controller has removed the pods.
 
     Raises:
         ClusterError: the node could not be read; the caller asks again.
@@ -40,7 +42,8 @@ async def diagnose(
             code=CommandStatus.DONE, text="its Job was deleted several times while it ran"
         )
     explained = await explain(api, namespace, job.name)
-    text = explained or _unexplained(job.failure, held_up)
+    left = bounded(node_results.error_since(node.metadata, job.created))
+    text = explained or _unexplained(left or job.failure, held_up)
     is_told = not explained and held_up is not None and held_up.unwell
     if not node.ready and not is_told:
         text += f" (now the {node.not_ready})"
@@ -48,6 +51,18 @@ async def diagnose(
         code=CommandStatus.DONE,
         text=f"{text}; see `kubectl -n {namespace} describe job {job.name}`",
     )
+
+
+async def left_error(api: NodeApi, step: Step, time: str) -> str:
+    """Return why a node has failed, as upstream's dispatcher has left it there since that time.
+
+    Empty if it has not, or the node cannot be read. `time` is RFC 3339, UTC; empty: never.
+    """
+    with contextlib.suppress(ClusterError):
+        node = await api.get_node(step.node)
+        if time and node.metadata.uid == step.node_uid:
+            return bounded(node_results.error_since(node.metadata, time))
+    return ""
 
 
 def name_taken(namespace: str, job: str) -> str:

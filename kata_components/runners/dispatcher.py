@@ -93,6 +93,8 @@ class Dispatcher:
         self._waiting = ""
         self.has_run = False
         """Whether this run has started a dispatcher; another one tells of an earlier run."""
+        self.since = ""
+        """When the first one that it started or followed was created (RFC 3339, UTC), if known."""
         self.jobs = DispatchedJobs(run.suffix)
 
     @property
@@ -113,6 +115,7 @@ class Dispatcher:
         working = {its: job for its, job in (await self.listed()).dispatchers.items() if job.active}
         ours = working.get(kind)
         followed = ours if ours and ours.digest == digest else None
+        self.since = followed.created if followed else ""
         for its_kind, job in working.items():
             if job is not followed:
                 await self.stop(its_kind, job)
@@ -274,7 +277,8 @@ class Dispatcher:
 
         async def create() -> None:
             try:
-                await self._api.create_job(self._namespace, manifest)
+                made = await self._api.create_job(self._namespace, manifest)
+                self.since = self.since or made.metadata.creation_timestamp or ""
             except ApiError as error:
                 if not error.conflict:
                     raise

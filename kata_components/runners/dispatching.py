@@ -28,7 +28,7 @@ from kata_components.planning.node_work import NodeWork
 from kata_components.planning.service import Service
 from kata_components.planning.step import Step
 from kata_components.runners.clock import timestamp
-from kata_components.runners.diagnosis import diagnose, explain
+from kata_components.runners.diagnosis import diagnose, explain, left_error
 from kata_components.runners.dispatcher import DispatchedJobs, Dispatcher
 from kata_components.runners.lookout import Lookout
 from kata_components.runners.marking import written
@@ -189,7 +189,9 @@ class Dispatching:
 
     async def _failure(self, step: Step, job: NodeJob | None, own_words: str) -> Failure | None:
         if job is None:
-            return Failure(step.node, f"no Job was made for it, or it was deleted{own_words}")
+            left = await left_error(self.run.api, step, self.dispatcher.since)
+            why = f": {left}" if left else own_words
+            return Failure(step.node, f"no Job was made for it, or it was deleted{why}")
         if job.active:
             return Failure(step.node, f"its Job {job.name} still runs")
         if job.digest != self.digest:

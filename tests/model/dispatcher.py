@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from kata_components import names
+from kata_components.runners import clock
 from sandbox.dispatcher.arguments import parse
 from sandbox.dispatcher.releases import program_of
 from sandbox.dispatcher.taints import blocker
 from tests.model import kubelet
+from tests.model.history import RefusedError
 from tests.model.node_jobs import handlers_of
 from tests.model.selectors import matches
 
@@ -115,7 +117,7 @@ class DispatcherModel:
             for condition in status.get("conditions", []):
                 del self._in_flight[node]
                 if condition["type"] == "Failed":
-                    self._failed.append(node)
+                    self._fail(node, f"its job {name} failed: artifacts exited 1: no space left")
                 elif self._arguments.node_label:
                     self._finishing[node] = 0
                 elif self._arguments.remove_node_label:
@@ -124,7 +126,10 @@ class DispatcherModel:
         parallelism = self._arguments.parallelism
         while self._waiting and len(self._in_flight) + len(self._finishing) < parallelism:
             node = self._waiting.popleft()
-            self._in_flight[node] = self._create(node)
+            try:
+                self._in_flight[node] = self._create(node)
+            except RefusedError as refusal:
+                self._fail(node, str(refusal))
         if self._in_flight or self._finishing:
             asyncio.get_running_loop().call_later(POLL_SECONDS, self._poll)
         else:
@@ -143,14 +148,32 @@ class DispatcherModel:
                 del self._finishing[node]
                 if serves:
                     self._label(node, str(self._arguments.node_label))
+                    self._record(node, "succeeded")
                 else:
-                    self._failed.append(node)
+                    self._fail(node, "node is not Ready or serves none of the handlers")
 
     def _release(self, node: str) -> None:
         if node in self._cluster.out_of_service:
-            self._failed.append(node)
+            self._fail(node, "node is not Ready")
         else:
             self._label(node, None)
+            self._record(node, None)
+
+    def _fail(self, node: str, error: str) -> None:
+        self._failed.append(node)
+        self._record(node, "failed", error)
+
+    def _record(self, node: str, result: str | None, error: str | None = None) -> None:
+        """Leave what became of a node, as from 0.3.0 on."""
+        if not self._arguments.reports or node not in self._cluster.nodes:
+            return
+        finished = f"{clock.time_of_day():%Y-%m-%dT%H:%M:%SZ}" if result else None
+        self._cluster.patch_node(
+            node,
+            self._cluster.nodes[node]["metadata"]["uid"],
+            annotations={names.ERROR_ANNOTATION: error, names.FINISHED_AT_ANNOTATION: finished},
+            labels={names.RESULT_LABEL: result},
+        )
 
     def _label(self, node: str, value: str | None, *, over: bool = True) -> None:
         metadata = self._cluster.nodes[node]["metadata"]

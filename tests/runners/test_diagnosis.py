@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from kata_components import names
 from kata_components.errors import ApiError, UnreachableError
 from kata_components.pacing.commands import CommandStatus, Result
 from kata_components.planning.node_jobs import JobState
@@ -68,6 +69,16 @@ def why(on: Cluster | FakeKubeApi, failure: str = "", *, vanished: bool = False)
                 ]
             },
             "stage artifacts ended with exit code 3, Error: no | space",
+        ),
+        (
+            {
+                "initContainerStatuses": [
+                    terminated("load-kernel-modules", 1, "Error: neither /dev/kvm nor /dev/mshv"),
+                    waiting("host-check", "PodInitializing"),
+                ]
+            },
+            "stage load-kernel-modules ended with exit code 1, "
+            "Error: neither /dev/kvm nor /dev/mshv",
         ),
         (
             {"containerStatuses": [terminated("label", 137, "killed", "OOMKilled")]},
@@ -173,6 +184,29 @@ def test_a_log_that_cannot_be_had_is_done_without(error: Exception) -> None:
 )
 def test_without_pods_the_job_controllers_reason_stands(failure: str, text: str) -> None:
     assert why(with_pods(), failure=failure).text == text + SEE
+
+
+@pytest.mark.parametrize(
+    ("finished", "text"),
+    [
+        ("2026-01-01T00:01:00Z", "its job x failed: host-check exited 1: no"),
+        ("2025-12-31T23:59:00Z", "DeadlineExceeded"),
+        (None, "DeadlineExceeded"),
+    ],
+    ids=["since-the-job", "of-an-earlier-run", "unknown"],
+)
+def test_without_pods_the_words_of_the_dispatcher_stand_if_they_are_of_this_job(
+    finished: str | None, text: str
+) -> None:
+    on = with_pods()
+    annotations = on.nodes["node-00"]["metadata"]["annotations"]
+    annotations[names.ERROR_ANNOTATION] = "its job x failed: host-check exited 1:\nno"
+    if finished:
+        annotations[names.FINISHED_AT_ANNOTATION] = finished
+    found = replace(job("node-00", JobState.FAILED), created="2026-01-01T00:00:00Z")
+    found = replace(found, failure="DeadlineExceeded")
+    result = simulate(diagnose(FakeKubeApi(on), NAMESPACE, STEP, found))
+    assert result.text == text + SEE
 
 
 def test_a_node_that_went_down_is_told_so() -> None:
