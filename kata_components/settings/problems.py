@@ -14,6 +14,7 @@ from kata_components.settings.job import Expression
 from kata_components.settings.merge import Path, Tree, at
 from kata_components.settings.model import IN_TEXT
 from kata_components.settings.pods import Toleration
+from kata_components.settings.profile import SUPPORTED_VERSIONS
 
 _SHORT = reprlib.Repr()
 _SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother = 3, 60, 60
@@ -34,7 +35,7 @@ _MESSAGES = {
     "invalid_key": "must be text: it is a key",
 }
 _HOW_TO_SET = {
-    "kataVersion": "run `pulumi config set kataVersion 4.1.0`",
+    "kataVersion": f"run `pulumi config set kataVersion {SUPPORTED_VERSIONS[-1]}`",
     "cluster.context": "run `pulumi config set --path cluster.context "
     "<a context of your kubeconfig>`",
 }

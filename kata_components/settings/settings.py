@@ -48,8 +48,9 @@ _StartupTaint = Annotated[
 class Settings(Model):
     """What the user asked for, validated, with all defaults.
 
-    `update_strategy`, `resources` and `health` are for the DaemonSet; at 4.0.0 so are
-    `node_selector`, `affinity`, `pod_labels` and `pod_annotations`.
+    `update_strategy` and `health` are for the DaemonSet, `resources` also for the containers of
+    `node_binaries`; at 4.0.0 `node_selector`, `affinity`, `pod_labels` and `pod_annotations` are for
+    the DaemonSet, too.
     """
 
     kata_version: str

@@ -103,7 +103,7 @@ def test_all_problems_come_at_once_one_per_line() -> None:
         "debugg: no such key at 4.0.0; did you mean debug?",
         "job.backoffLimit: must be greater than or equal to 0, got -1",
         "job.paralelism: no such key at 4.0.0; did you mean parallelism?",
-        "kataVersion: is required; run `pulumi config set kataVersion 4.1.0`",
+        "kataVersion: is required; run `pulumi config set kataVersion 4.2.0`",
     )
 
 
