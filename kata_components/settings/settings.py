@@ -48,9 +48,8 @@ _StartupTaint = Annotated[
 class Settings(Model):
     """What the user asked for, validated, with all defaults.
 
-    `update_strategy` and `health` are for the DaemonSet, `resources` also for the containers of
-    `node_binaries`; at 4.0.0 `node_selector`, `affinity`, `pod_labels` and `pod_annotations` are for
-    the DaemonSet, too.
+    `update_strategy` and `health` are for the DaemonSet, as are `node_selector`, `affinity`,
+    `pod_labels` and `pod_annotations` at 4.0.0; `resources` also for the stages of `node_binaries`.
     """
 
     kata_version: str
