@@ -96,9 +96,9 @@ def _is_wanted(settings: Settings, stage: Stage) -> bool:
 
 
 def _containers(settings: Settings, kind: names.JobKind, stage: Stage) -> list[Manifest]:
-    if stage.script == "stage":
+    if stage.script == "stage_binaries":
         return staging_containers(settings, stage)
-    if stage.script == "place":
+    if stage.script == "place_binaries":
         return [placing_container(settings, stage)]
     return [node_container(settings, stage, [stage.argument or f"{kind}-stage-{stage.name}"])]
 

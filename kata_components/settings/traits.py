@@ -33,8 +33,11 @@ class Stage(Model):
     when: Literal["selinux", "nodeBinaries"] | None = None
     """The key that has to be set for this stage."""
 
-    script: Literal["stage", "place"] | None = None
-    """The script for `nodeBinaries` that is run; `stage` once for each entry, in its image."""
+    script: Literal["stage_binaries", "place_binaries"] | None = None
+    """The script that it runs in place of the node program.
+
+    `stage_binaries` runs in a container per entry of `nodeBinaries`, in its image, under its name.
+    """
 
     argument: str | None = None
     """The subcommand of the node program; by default, it is named after the stage."""
@@ -46,7 +49,7 @@ class Stage(Model):
     """Those of its own."""
 
     security_context: dict[str, Any] = Field(default_factory=dict)
-    """What differs from `host_security_context`."""
+    """What differs from `host_security_context`, or is added to it."""
 
     selinux_type: Annotated[str, Field(alias="seLinuxType")] = ""
     """Its SELinux domain where `selinux` is on."""
