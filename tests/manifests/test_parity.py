@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from typing import Any
@@ -87,9 +88,8 @@ def test_every_allowed_difference_is_still_there() -> None:
 
 
 def test_all_cases_are_compared() -> None:
-    assert {
-        version: sum(case.version == version for case in chart.cases()) for version in CASES
-    } == CASES
+    found = Counter(case.version for case in chart.cases())
+    assert found >= Counter(CASES)
 
 
 @pytest.mark.parametrize("case", chart.cases(), ids=str)
