@@ -10,7 +10,9 @@ A Job that labels its node itself leaves only the mark: MARKING ──► DONE. 
 
 AWAITING lasts until the node is Ready and serves Kata. It holds no slot, but while as many nodes
 wait as may be at work, no further one starts, and one that waits for long counts as failed until it
-serves: otherwise a bad release would run through a whole wave before its first node has failed.
+serves: otherwise a bad release would run through a whole wave before its first node has failed. The
+Jobs that run by then may add to those that wait, so that with N slots a run has at most 2 N - 1
+nodes between the start of their Job and the end of AWAITING.
 
 Only where kubelets set old labels again do nodes pass HOLDING, and only those with startup taints
 pass LIFTING. Nodes that need no Job begin with MARKING. If the labels of a node are changed once it

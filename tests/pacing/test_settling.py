@@ -276,7 +276,7 @@ def test_the_next_wave_waits_for_the_end_of_the_protocol_and_soaks_from_there() 
     assert story.now == 127.0
 
 
-def test_waiting_nodes_hold_no_slot_but_no_more_start_than_there_are_slots() -> None:
+def test_waiting_nodes_hold_no_slot_but_none_starts_while_there_are_as_many_as_slots() -> None:
     story = Story(*map(step, "abcde"), parallelism=2)
     for node in [story.create(), story.create()]:
         story.succeed(node)

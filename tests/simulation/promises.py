@@ -171,8 +171,11 @@ class Promises:
 
     def touched(self, machine: Machine, job: Object) -> None:
         """Take note that a Job begins to work on a machine."""
-        machine.swapped |= not is_of(job, machine)
-        machine.excused = self.setting.token_free and machine.not_ready_since is not None
+        is_of_another = not is_of(job, machine)
+        machine.swapped |= is_of_another
+        # One that does not say which machine it is, is not Ready for the run either.
+        is_down = is_of_another or machine.not_ready_since is not None
+        machine.excused = self.setting.token_free and is_down
         machine.unlabelled = machine.foreign = machine.kept_label = machine.misleads = False
         machine.awaits = ""
         machine.undoing = stage_of(job) == "cleanup"

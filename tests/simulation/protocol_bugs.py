@@ -97,8 +97,11 @@ def nodes_are_labelled_before_they_serve() -> Patch:
 
 
 @bug(token_free=1.0, handlers_late=1.0, upgrades=0.0)
-def waiting_nodes_do_not_hold_back_others() -> Patch:
-    return mock.patch.object(NodeRuns, "is_congested", return_value=False)
+def one_node_more_than_may_wait_does() -> Patch:
+    def is_congested(original: Any, nodes: NodeRuns, parallelism: int) -> bool:
+        return bool(original(nodes, parallelism + 1))
+
+    return around(NodeRuns, "is_congested", is_congested)
 
 
 @bug(

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from tests.simulation.site import Site
 
 _LOOKED_SECONDS = 20.0
-_LATE_SECONDS = 30.0
-"""Nodes that wait for longer are counted otherwise."""
+_WAITING_SECONDS = 60.0
+"""Nodes that wait for longer may have failed."""
 
 
 def is_open(promises: "Promises", node: Object) -> bool:
@@ -45,7 +45,7 @@ def may_start(site: "Site", promises: "Promises", job: Object, at_work: int) -> 
         raise BrokenPromiseError(f"the Job of {node_of(job)} is not told its container runtime")
     if machine and is_of(job, machine) and facts["NODE_MACHINE_ID"] != machine.machine_id:
         raise BrokenPromiseError(f"the Job of {node_of(job)} is not told its machine ID")
-    since, most = site.now() - _LATE_SECONDS, promises.setting.parallelism
+    since, most = site.now() - _WAITING_SECONDS, promises.setting.parallelism
     waiting = [
         name
         for name, other in promises.machines.items()
@@ -54,7 +54,7 @@ def may_start(site: "Site", promises: "Promises", job: Object, at_work: int) -> 
         and other.worked_on_by == promises.run
         and not (other.swapped or _is_served(site, promises, name))
     ]
-    # The run may not have heard yet that some Jobs have ended.
+    # The run may not have heard yet that some Jobs have ended: they count with the others.
     if installs(job) and at_work + len(waiting) > 2 * (most - 1):
         raise BrokenPromiseError(
             f"{node_of(job)} starts while {', '.join(waiting)} do not serve yet after their Jobs"

@@ -42,7 +42,7 @@ FOUND_AT = {
     "jobs_are_made_for_nodes_that_report_nothing": 3,
     "lost_label_is_no_reason_to_do_anything": 3,
     "waves_are_larger_than_asked": 3,
-    "waiting_nodes_do_not_hold_back_others": 4,
+    "one_node_more_than_may_wait_does": 4,
     "unmarked_nodes_lose_their_jobs_at_the_end": 5,
     "begun_cleanup_is_not_seen": 6,
     "pods_of_a_deleted_job_are_not_waited_for": 6,
