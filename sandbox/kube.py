@@ -56,6 +56,15 @@ class Kube:
         """Return the object or list at `path`."""
         return self._call("GET", _with(path, params))
 
+    def events(self, path: str, since: str) -> list[Manifest]:
+        """Return what has happened in the collection at `path` since a resource version.
+
+        It takes a second. The API server keeps the events of at least 75 seconds.
+        """
+        wanted = {"watch": "1", "resourceVersion": since, "timeoutSeconds": "1"}
+        lines = self._answer("GET", _with(path, wanted)).data.splitlines()
+        return [json.loads(line) for line in lines]
+
     def create(self, path: str, manifest: Manifest, **params: str) -> Manifest:
         """Create an object in the collection at `path`."""
         return self._call("POST", _with(path, params), manifest)
@@ -87,6 +96,16 @@ class Kube:
         content: Manifest | None = None,
         content_type: str = "application/json",
     ) -> Manifest:
+        result: Manifest = self._answer(method, path, content, content_type).json()
+        return result
+
+    def _answer(
+        self,
+        method: str,
+        path: str,
+        content: Manifest | None = None,
+        content_type: str = "application/json",
+    ) -> urllib3.BaseHTTPResponse:
         try:
             answer = self._send(method, path, content, content_type)
         except urllib3.exceptions.HTTPError as error:
@@ -98,8 +117,7 @@ class Kube:
             raise RefusedError(
                 answer.status, f"the local cluster refused {method} {path}: {answer.status} {text}"
             )
-        result: Manifest = answer.json()
-        return result
+        return answer
 
     def _send(
         self,

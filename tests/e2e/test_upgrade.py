@@ -6,6 +6,7 @@ from kata_components import names
 from sandbox.cluster import Cluster
 from sandbox.kube import Kube
 from tests.e2e.conftest import WORKERS
+from tests.e2e.moments import Moments
 from tests.e2e.observe import Audit
 from tests.e2e.stack import Stack
 
@@ -37,7 +38,7 @@ def test_nodes_are_labelled_before_runtime_classes_ask_for_it(
     assert stack.up().ok
     as_an_older_checkout_left_it(cluster, kube)
     stack.configure(kataVersion="4.1.0", rollout={"waves": [1]})
-    audit = Audit(cluster.audit_log)
+    audit, moments = Audit(cluster.audit_log), Moments(kube, "kata-qemu")
     announced = f"{WORKERS} nodes get the label {OWN_LABEL} before RuntimeClasses ask for it"
     preview = stack.preview()
     assert preview.ok, preview.text
@@ -50,6 +51,7 @@ def test_nodes_are_labelled_before_runtime_classes_ask_for_it(
     first = next(place for place, (resource, _) in enumerate(written) if resource != "nodes")
     assert sorted(name for _, name in written[:first]) == cluster.workers()
     assert labelled(kube) == set(cluster.workers())
+    assert moments.idle() == {}
     again = stack.preview()
     assert again.ok, again.text
     assert "get the label" not in again.text
