@@ -49,17 +49,16 @@ class NodeJobs:
         return OtherRuns(self._kube, self._path, selector, reference)
 
     def create(self, node: str, variables: Mapping[str, str]) -> None:
-        """Create the Job of a node.
+        """Create the Job of a node, or take an earlier one of the same name for this run's.
 
-        If it exists already, up to 4.0.0 it is taken for this run's; from 4.1.0 on it is an error.
+        With an owner, the Jobs of earlier runs have been swept before, from 4.1.0 on.
         """
         try:
             self._kube.create(self._path, self._job(node, variables))
         except RefusedError as error:
             if error.status != _CONFLICT:
                 raise
-            if self._arguments.works_on_nodes or not self._is_ours(node):
-                # The program replaces it; no use of this double may leave one there.
+            if not self._is_ours(node):
                 raise NodeError("has a Job of another run") from error
 
     def state(self, node: str) -> str:

@@ -55,7 +55,7 @@ def _rights_of_the_operator(cluster: Cluster) -> Iterator[None]:
 
 @pytest.fixture
 def stack(stack: Stack) -> Stack:
-    stack.configure(job={"backoffLimit": 0}, rollout={"runsIn": "cluster"})
+    stack.configure(kataVersion="4.0.0", job={"backoffLimit": 0}, rollout={"runsIn": "cluster"})
     return stack
 
 

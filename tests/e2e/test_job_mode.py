@@ -6,11 +6,15 @@ import pytest
 
 from sandbox.cluster import Cluster
 from sandbox.kube import Kube
+from sandbox.nodes import CONTROL_PLANES
 from tests.e2e.conftest import WORKERS
 from tests.e2e.observe import Audit, everything, jobs, marked
 from tests.e2e.stack import Stack
 
 pytestmark = pytest.mark.e2e
+
+SELECTED = WORKERS + CONTROL_PLANES
+"""Without the user's own conditions; the taint of the control plane is not tolerated."""
 
 
 def test_install_new_nodes_and_a_run_without_work(
@@ -20,9 +24,9 @@ def test_install_new_nodes_and_a_run_without_work(
     before = everything(kube)
     preview = stack.preview()
     assert preview.ok, preview.text
-    assert f"plan: {WORKERS} of {WORKERS} selected nodes" in preview.text
+    assert f"plan: {WORKERS} of {SELECTED} selected nodes" in preview.text
     plan = json.loads((stack.reports / "plan.json").read_text())
-    assert len(plan["nodes"]) == WORKERS
+    assert len(plan["nodes"]) == SELECTED
     assert audit.writes() == []
 
     up = stack.up()
@@ -44,7 +48,7 @@ def test_install_new_nodes_and_a_run_without_work(
 
     added = cluster.add_nodes(2)
     newcomers = stack.preview()
-    assert f"plan: 2 of {WORKERS + 2} selected nodes" in newcomers.text
+    assert f"plan: 2 of {SELECTED + 2} selected nodes" in newcomers.text
     assert all(f"install {node}: new node" in newcomers.text for node in added)
     assert newcomers.text.count("install worker-") == 2
     only = Audit(cluster.audit_log)
@@ -63,7 +67,7 @@ def test_a_failed_node_is_named_with_its_reason_and_is_the_only_one_retried(
 ) -> None:
     broken = "worker-0007"
     cluster.behave(broken, fail="host-check")
-    stack.configure(job={"backoffLimit": 0}, rollout={"waves": []})
+    stack.configure(job={"backoffLimit": 0})
     up = stack.up()
     assert up.code != 0
     assert "1 node could not be installed" in up.text
@@ -87,6 +91,7 @@ def test_a_failed_node_is_named_with_its_reason_and_is_the_only_one_retried(
 
 
 def test_a_failed_canary_stops_the_rollout(stack: Stack, cluster: Cluster, kube: Kube) -> None:
+    stack.configure(rollout={"waves": ["canary", "100%"]})
     preview = stack.preview()
     canary = preview.text.split("install ")[1].split(":")[0]
     cluster.behave(canary, fail="cri")

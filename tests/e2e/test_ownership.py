@@ -16,6 +16,7 @@ from kata_components.settings.load import load_settings
 from sandbox.cluster import Cluster
 from sandbox.control_plane import ADMIN
 from sandbox.kube import Kube, in_parallel
+from sandbox.nodes import CONTROL_PLANES
 from tests.e2e.conftest import path_of
 from tests.e2e.observe import Audit, everything
 from tests.e2e.stack import Stack
@@ -98,7 +99,7 @@ def test_nodes_of_job_mode_are_adopted_where_a_controller_applied_the_templates(
     assert "nothing shows that Kata is there" in born.text
     assert (stack.outputs()["rollout"]["adopted"], stack.outputs()["rollout"]["skipped"]) == (
         0,
-        len(workers),
+        len(workers) + CONTROL_PLANES,
     )
     destroyed = stack.destroy()
     assert destroyed.ok, destroyed.text

@@ -11,6 +11,7 @@ import yaml
 from sandbox.cluster import Cluster
 from sandbox.control_plane import ADMIN, OPERATOR
 from sandbox.kube import Kube
+from tests.e2e.conftest import fresh_fleet
 from tests.e2e.observe import Audit
 from tests.e2e.stack import NAME, Stack
 
@@ -112,7 +113,7 @@ def test_changes_that_would_orphan_a_fleet(stack: Stack, cluster: Cluster) -> No
         ),
         ({"env": {"multiInstallSuffix": "dev"}}, "suffix (none) → dev"),
         ({"namespace": "default"}, "namespace kube-system → default"),
-        ({"job": {"nodeSelector": {"no": "such"}}}, "24 nodes are installed by this stack"),
+        ({"nodeSelector": {"no": "such"}}, "24 nodes are installed by this stack"),
     ]
     for change, words in changes:
         stack.configure(**change)
@@ -121,16 +122,16 @@ def test_changes_that_would_orphan_a_fleet(stack: Stack, cluster: Cluster) -> No
 
 
 def test_nodes_and_objects_of_a_helm_release(stack: Stack, kube: Kube, audit: Audit) -> None:
-    label = "katacontainers.io/kata-runtime"
-    kube.merge("/api/v1/nodes/worker-0001", {"metadata": {"labels": {label: "true"}}})
+    stack.cluster.add_kata(["worker-0001"])
     refused(stack, audit, "1 node is labelled", "worker-0001", "rollout.existing adopt")
-    kube.merge("/api/v1/nodes/worker-0001", {"metadata": {"labels": {label: None}}})
+    fresh_fleet(stack.cluster)
 
-    accounts = "/api/v1/namespaces/kube-system/serviceaccounts"
+    classes = "/apis/node.k8s.io/v1/runtimeclasses"
     helm = {"meta.helm.sh/release-name": "kata", "meta.helm.sh/release-namespace": "kube-system"}
-    kube.create(accounts, {"metadata": {"name": "kata-deploy-sa", "annotations": helm}})
-    refused(stack, audit, "belongs to the Helm release", "kata-deploy-sa", "rollout.existing adopt")
-    kube.delete(f"{accounts}/kata-deploy-sa")
+    metadata = {"name": "kata-qemu", "annotations": helm}
+    kube.create(classes, {"metadata": metadata, "handler": "kata-qemu"})
+    refused(stack, audit, "belongs to the Helm release", "kata-qemu", "rollout.existing adopt")
+    kube.delete(f"{classes}/kata-qemu")
 
 
 def test_another_cluster_under_the_same_stack(stack: Stack, cluster: Cluster) -> None:

@@ -1,4 +1,4 @@
-"""The way from 4.0.0 to 4.1.0: nodes have the second label before RuntimeClasses ask for it."""
+"""From 4.0.0 over 4.1.0 to 4.2.0: at no moment a node that serves Kata is out of scheduling."""
 
 import pytest
 
@@ -32,12 +32,13 @@ def as_an_older_checkout_left_it(cluster: Cluster, kube: Kube) -> None:
         kube.merge(f"/api/v1/nodes/{name}", {"metadata": {"labels": {OWN_LABEL: None}}})
 
 
-def test_nodes_are_labelled_before_runtime_classes_ask_for_it(
+def test_every_version_in_waves_with_nodes_labelled_before_runtime_classes_ask_for_it(
     stack: Stack, cluster: Cluster, kube: Kube
 ) -> None:
+    stack.configure(kataVersion="4.0.0")
     assert stack.up().ok
     as_an_older_checkout_left_it(cluster, kube)
-    stack.configure(kataVersion="4.1.0", rollout={"waves": [1]})
+    stack.configure(kataVersion="4.1.0", rollout={"waves": [1, "100%"]})
     audit, moments = Audit(cluster.audit_log), Moments(kube, "kata-qemu")
     announced = f"{WORKERS} nodes get the label {OWN_LABEL} before RuntimeClasses ask for it"
     preview = stack.preview()
@@ -52,6 +53,12 @@ def test_nodes_are_labelled_before_runtime_classes_ask_for_it(
     assert sorted(name for _, name in written[:first]) == cluster.workers()
     assert labelled(kube) == set(cluster.workers())
     assert moments.idle() == {}
-    again = stack.preview()
-    assert again.ok, again.text
-    assert "get the label" not in again.text
+
+    stack.configure(kataVersion="4.2.0", rollout={"waves": [1, "50%", "100%"]})
+    audit, moments = Audit(cluster.audit_log), Moments(kube, "kata-qemu")
+    up = stack.up()
+    assert up.ok, up.text
+    assert "get the label" not in up.text
+    assert f"({WORKERS} upgrade, " in up.text
+    assert sorted(audit.job_nodes()) == cluster.workers()
+    assert moments.idle() == {}
