@@ -22,7 +22,7 @@ class Cluster(Kube):
     def __init__(self, objects: dict[str, dict[str, Any]] | None = None) -> None:
         self.objects = objects or {}
         self.patches: list[dict[str, Any]] = []
-        self.events: list[dict[str, Any]] = []
+        self.told: list[dict[str, Any]] = []
 
     def get(self, path: str, **params: str) -> dict[str, Any]:
         if path == JOBS and "labelSelector" in params:
@@ -42,7 +42,7 @@ class Cluster(Kube):
 
     def create(self, path: str, manifest: dict[str, Any], **_params: str) -> dict[str, Any]:
         assert path == "/api/v1/namespaces/default/events"
-        self.events.append(manifest)
+        self.told.append(manifest)
         return {}
 
 
@@ -68,10 +68,10 @@ def test_results_are_on_the_node_and_in_events() -> None:
     assert (failed["labels"], failed["annotations"][ERROR]) == ({LABEL: "failed"}, "too old")
     assert (succeeded["labels"], succeeded["annotations"][ERROR]) == ({LABEL: "succeeded"}, None)
     assert failed["annotations"][TIME]
-    seen = [(event["type"], event["reason"], event["message"]) for event in kube.events]
+    seen = [(event["type"], event["reason"], event["message"]) for event in kube.told]
     assert seen[0] == ("Warning", "JobFailed", "too old")
     assert seen[1][:2] == ("Normal", "JobSucceeded")
-    assert kube.events[0]["involvedObject"]["uid"] == "1"
+    assert kube.told[0]["involvedObject"]["uid"] == "1"
 
 
 def test_cleanup_removes_what_was_recorded() -> None:
