@@ -75,8 +75,8 @@ class Cleanup:
         done, deadline = {*cleaned.nodes}, loop.time() + DEAD_NODE_SECONDS
         if dead := self._dead(planned, cleaned):
             self.run.reporter.message(
-                f"waiting {DEAD_NODE_SECONDS:.0f}s for nodes that are NotReady: "
-                f"{wording.some(dead)}"
+                f"waiting {DEAD_NODE_SECONDS:.0f}s for nodes on which no Job can run: "
+                f"{_listed(dead)}"
             )
         while self._dead(planned, cleaned) and not cleaned.failures and loop.time() < deadline:
             await asyncio.sleep(_LOOK_SECONDS)
@@ -147,9 +147,13 @@ class Cleanup:
             planned, steps=tuple(step for step in planned.steps if step.node not in done)
         )
 
-    def _dead(self, planned: Plan, cleaned: Cleaned) -> list[str]:
+    def _dead(self, planned: Plan, cleaned: Cleaned) -> list[Failure]:
+        """Return the nodes on which no Job could run, each with the reason."""
+        late = {node.node: node.text for node in cleaned.skipped}
         return [
-            step.node for step in _left_out(planned, cleaned) if step.node not in self.abandoned
+            Failure(step.node, late.get(step.node, step.reason))
+            for step in _left_out(planned, cleaned)
+            if step.node not in self.abandoned
         ]
 
     async def _abandon(self, steps: Sequence[Step]) -> None:
@@ -163,12 +167,16 @@ class Cleanup:
 
 
 def _left_out(planned: Plan, cleaned: Cleaned) -> list[Step]:
-    """Return the steps of nodes that were NotReady in the plan or when their turn came."""
+    """Return the steps of nodes that were left out of the plan or when their turn came."""
     late = {node.node for node in cleaned.skipped}
     return [step for step in planned.steps if step.action is Action.SKIPPED or step.node in late]
 
 
-def _refuse_leftovers(failures: Sequence[Failure], dead: Sequence[str]) -> None:
+def _listed(dead: Sequence[Failure]) -> str:
+    return wording.some([f"{node.node} ({node.text})" for node in dead])
+
+
+def _refuse_leftovers(failures: Sequence[Failure], dead: Sequence[Failure]) -> None:
     problems = []
     if failures:
         problems.append(
@@ -177,12 +185,13 @@ def _refuse_leftovers(failures: Sequence[Failure], dead: Sequence[str]) -> None:
             )
         )
     if dead:
+        names = ",".join(node.node for node in dead[: wording.SHOWN_NODES])
         problems.append(
-            f"NotReady, so still carrying the installation: {wording.nodes(len(dead))} "
-            f"({wording.some(dead)}). Bring them back and run `pulumi destroy` again. If they "
-            "never come back, remove them from the cluster (`kubectl delete node <name>`) or give "
-            f"them up: `{ABANDON_VARIABLE}={','.join(dead[: wording.SHOWN_NODES])} pulumi destroy` "
-            "takes mark and label off them and leaves their disks as they are."
+            f"{wording.nodes(len(dead))} could not be cleaned, since no Job can run there: "
+            f"{_listed(dead)}. Bring them back and run `pulumi destroy` again. If they never come "
+            "back, remove them from the cluster (`kubectl delete node <name>`) or give them up: "
+            f"`{ABANDON_VARIABLE}={names} pulumi destroy` takes mark and label off them and leaves "
+            "their disks as they are."
         )
     if problems:
         msg = "\n".join(

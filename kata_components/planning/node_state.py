@@ -147,6 +147,14 @@ class NodeState:
         return self.node.metadata.label(names.instance_label(self.suffix))
 
     @property
+    def is_out_of_service(self) -> bool:
+        """Whether its own label says so, which a Job that labels its node leaves as it is.
+
+        Token-free Jobs leave it behind, where an install has failed before a downgrade.
+        """
+        return not self.token_free and self._own_label == "false"
+
+    @property
     def is_labelled(self) -> bool:
         """Whether the node is labelled as installed.
 

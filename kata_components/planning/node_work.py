@@ -48,7 +48,8 @@ class NodeWork(Protocol):
     def failed(self, step: Step, now: str, *, demote: bool = False) -> NodeChange:
         """Return what is written as soon as a Job has failed: a moment later, it may be gone.
 
-        `demote`: the Job has succeeded, and its node does not serve Kata.
+        `demote`: the Job has succeeded, and its node does not serve Kata. Its own label suffices:
+        RuntimeClasses ask for both, and the shared one may be another installation's.
         """
 
     def done(self, step: Step, seen: Metadata | None, now: str) -> NodeChange:

@@ -205,6 +205,8 @@ def _step(state: NodeState, rules: Rules, *, is_busy: bool) -> Step:
         barrier=found.barrier,
         failed_before=state.has_failed,
         failed_at=state.failed_at,
-        undone=state.is_undone or (state.own_mark is not None and state.own_mark.is_of_cleanup),
+        undone=state.is_undone
+        or state.is_out_of_service
+        or (state.own_mark is not None and state.own_mark.is_of_cleanup),
         service=service_of(state.node, rules.demands) if follows else None,
     )

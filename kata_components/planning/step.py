@@ -90,7 +90,8 @@ class Step:
     """Whether a cleanup must leave the label that all installations share, for another one."""
 
     undone: bool = False
-    """Whether a cleanup was begun on it since it was installed, or may have left its label."""
+    """Whether a cleanup was begun on it since it was installed, or its own label may still say that
+    it is out of service."""
     service: Service | None = None
     """How far a node is that is resumed behind a token-free Job."""
 

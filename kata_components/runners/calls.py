@@ -6,7 +6,7 @@ from collections.abc import Callable
 from kata_components import names
 from kata_components.errors import ApiError, ClusterError
 from kata_components.foreign import bounded
-from kata_components.kubernetes.nodes import Node, Taint
+from kata_components.kubernetes.nodes import Node
 from kata_components.pacing.commands import (
     CommandStatus,
     CreateJob,
@@ -32,6 +32,7 @@ from kata_components.runners.claims import Claims
 from kata_components.runners.clock import timestamp
 from kata_components.runners.creating import Creator
 from kata_components.runners.diagnosis import diagnose
+from kata_components.runners.lifting import lift
 from kata_components.runners.marking import done_change, patch
 from kata_components.runners.node_watch import NodeWatch, has_kept_labels
 from kata_components.runners.run import Run
@@ -151,7 +152,7 @@ class Calls:
         return Result(
             code=CommandStatus.DONE,
             holds=registers_labels_again(node),
-            tainted=bool(self._startup_taints(node)),
+            tainted=bool(startup_taints(node, self._demands.startup_taints)),
         )
 
     async def _demote(self, step: Step) -> Result:
@@ -164,27 +165,16 @@ class Calls:
         node = await self._api.get_node(step.node)
         if _is_another(step, node):
             return Result(code=CommandStatus.DEPARTED)
-        lifted = self._startup_taints(node)
-        if not lifted:
-            return _DONE
         if not has_kept_labels(self._work, step, node.metadata):
             return Result(code=CommandStatus.DONE, labelled=False)
         try:
-            answer = await self._api.patch_node(
-                step.node,
-                step.node_uid,
-                taints=[taint for taint in node.taints if taint not in lifted],
-                resource_version=node.metadata.resource_version,
-            )
+            answer = await lift(self._api, step, node, self._demands.startup_taints)
         except ApiError as error:
             if not error.conflict:
                 raise
             return Result(code=CommandStatus.UNKNOWN, text=str(error), answered=True)
         self._watch.written(answer.metadata)
         return _DONE
-
-    def _startup_taints(self, node: Node) -> list[Taint]:
-        return startup_taints(node, self._demands.startup_taints)
 
 
 def _is_another(step: Step, node: Node) -> bool:

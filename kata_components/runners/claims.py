@@ -7,6 +7,7 @@ from kata_components.kubernetes.nodes import Node
 from kata_components.kubernetes.objects import Metadata
 from kata_components.pacing.commands import CommandStatus, Result
 from kata_components.planning.node_change import NodeChange
+from kata_components.planning.node_jobs import unreported
 from kata_components.planning.node_work import NodeWork
 from kata_components.planning.step import Step
 from kata_components.runners.clock import timestamp
@@ -126,8 +127,9 @@ class Claims:
             self._claims[step.node] = _Claim(before, change)
 
     def _objection(self, step: Step, node: Node) -> str:
-        is_other = node.info.machine_id != step.machine_id
-        return "another machine has its name now" if is_other else self._work.objection(node)
+        if node.info.machine_id == step.machine_id:
+            return self._work.objection(node)
+        return "another machine has its name now" if node.info.machine_id else unreported(node)
 
 
 def _is_another(step: Step, node: Node) -> bool:

@@ -19,6 +19,7 @@ from kata_components.planning.step import Action, Barrier, Step
 from kata_components.runners.dispatcher import Dispatcher
 from kata_components.runners.dispatching import Dispatching, settled
 from kata_components.runners.finished_jobs import remove_finished_jobs
+from kata_components.runners.lifting import lift_all
 from kata_components.runners.marking import record
 from kata_components.runners.run import Run
 from kata_components.runners.runner import Cleaned, InstallResult
@@ -51,14 +52,20 @@ class ClusterRunner:
         if batches:
             summary = dispatcher_args.summary(batches, len(planned.pending))
             run.reporter.message(summary.strip())
-        # Without a trace of it, an install would not be told from the cleanup before.
         needed = [step for step in planned.pending if step.needs_job]
+        # What its labels say is not true of the new machine, also if its Job fails.
+        await dispatching.begin(step for step in needed if step.action is Action.REBUILT)
+        # Without a trace of it, an install would not be told from the cleanup before.
         again = [step for step in needed if step.stale_job or step.undone]
         await dispatching.leave_traces(again, work.superseded)
         seen = await (dispatching.work_off(batches) if batches else dispatching.dispatcher.listed())
         after = await replan()
         ready = [step for step in after.pending if _only_needs_its_mark(step, after)]
         recorded = await record(run.api, run.lease, ready, work)
+        # Those of the others are the dispatcher's affair.
+        relabelled = [s for s in ready if s.action is Action.RELABEL and s.node in recorded.done]
+        matchers = request.demands.startup_taints
+        still_tainted = await lift_all(run.api, run.lease, relabelled, matchers)
         up_to_date = {step.node for step in after.steps if step.action is Action.UP_TO_DATE}
         # A node may be skipped now because it was tainted since; one that has left the cluster is
         # not in the new plan.
@@ -77,7 +84,9 @@ class ClusterRunner:
         warning = await dispatching.warning(seen) if batches and stayed and not failures else ""
         # A node whose cleanup was cut off still had the mark.
         done = (up_to_date & pending) | {*recorded.done}
-        return InstallResult(done=done, failures=failures, warning=warning)
+        return InstallResult(
+            done=done, failures=failures, still_tainted=still_tainted, warning=warning
+        )
 
     async def clean(self, request: CleanupRequest, planned: Plan) -> Cleaned:
         """Run the dispatcher for the plan, then take the marks off the nodes that are clean."""
@@ -97,6 +106,8 @@ class ClusterRunner:
         batches = dispatcher_args.batches(
             [step.node for step in todo], await _match_nodes(run.api, own)
         )
+        # Nothing is written on the others: the dispatcher chooses the order, and destroy may be
+        # interrupted before their turn.
         stale = [step for step in todo if step.stale_job]
         await dispatching.leave_traces(stale, work.superseded)
         seen = await dispatching.work_off(batches) if batches else seen

@@ -7,7 +7,7 @@ node, even if this run did not watch them.
 import asyncio
 import contextlib
 import functools
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -16,6 +16,7 @@ from kata_components import wording
 from kata_components.errors import ApiError, ClusterError
 from kata_components.kubernetes.api import CALLS_AT_ONCE
 from kata_components.kubernetes.concurrency import run_bounded
+from kata_components.kubernetes.objects import Metadata
 from kata_components.pacing.commands import CommandStatus
 from kata_components.pacing.holdup import Holdup
 from kata_components.pacing.progress import Failure, progress
@@ -82,6 +83,17 @@ class Dispatching:
                 await written(self.run.api, self.run.lease, step, left)
 
         await run_bounded(CALLS_AT_ONCE, map(leave, steps))
+
+    async def begin(self, steps: Iterable[Step]) -> None:
+        """Write on nodes what has to be there before their Jobs, as each node is then."""
+
+        async def write(step: Step) -> None:
+            def begun(seen: Metadata) -> NodeChange:
+                return self.work.begun(step, seen, timestamp()) or NodeChange()
+
+            await written(self.run.api, self.run.lease, step, begun)
+
+        await run_bounded(CALLS_AT_ONCE, map(write, steps))
 
     async def note_failures(
         self, steps: Sequence[Step], seen: DispatchedJobs, notes: Callable[[Step, str], NodeChange]

@@ -114,7 +114,7 @@ def _inexpressible(term: NodeSelectorTerm, path: Path, by_name: str) -> Iterator
 
 
 def retention_in_job_mode(tree: Tree, profile: Profile) -> Iterator[Problem]:
-    """Yield a problem if Jobs vanish before the dispatcher sees their end (contract 2.9, F11)."""
+    """Yield a problem if Jobs vanish before it is seen how they ended (contract 2.9, F11)."""
     seconds = at(tree, ("job", "ttlSecondsAfterFinished"))
     counts = tree.get("deploymentMode") == "job" and profile.traits.token_free_jobs
     if (
@@ -125,8 +125,8 @@ def retention_in_job_mode(tree: Tree, profile: Profile) -> Iterator[Problem]:
     ):
         yield Problem(
             ("job", "ttlSecondsAfterFinished"),
-            f"must be at least {_LEAST_TTL}, got {seconds}: "
-            "the dispatcher would miss how a Job ended and count its node as failed",
+            f"must be at least {_LEAST_TTL}, got {seconds}: a Job would be removed before it is "
+            "seen how it ended, and its node would count as failed",
         )
 
 

@@ -59,6 +59,7 @@ def request(
         demands=Demands(
             labels=tuple(required_labels(wanted)),
             handlers=tuple(handlers(wanted)),
+            startup_taints=wanted.startup_taints,
             ready_seconds=wanted.job.wait_node_ready_seconds,
         ),
     )

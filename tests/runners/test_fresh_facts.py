@@ -152,7 +152,7 @@ def test_a_node_that_dies_while_others_are_cleaned_is_waited_for(back: bool) -> 
     else:
         with pytest.raises(
             RolloutFailedError,
-            match=r"NotReady, so still carrying the installation: 1 node \(node-05\)",
+            match=r"1 node could not be cleaned, .*: node-05 \(node is NotReady",
         ):
             simulate(story())
         assert on.marked() == ["node-05"]

@@ -46,8 +46,8 @@ OF_4_1_0 = {
     "use affinity.nodeAffinity, which applies in both modes, or job.nodes to name nodes",
     "job-node-selector-removed": "job.nodeSelector: no such key at 4.1.0; "
     "use nodeSelector, which applies in both modes, or job.nodes to name nodes",
-    "ttl-too-short": "job.ttlSecondsAfterFinished: must be at least 60, got 59: "
-    "the dispatcher would miss how a Job ended and count its node as failed",
+    "ttl-too-short": "job.ttlSecondsAfterFinished: must be at least 60, got 59: a Job "
+    "would be removed before it is seen how it ended, and its node would count as failed",
 }
 OF_4_2_0 = {name: text.replace("4.1.0", "4.2.0") for name, text in OF_4_1_0.items()} | {
     "dispatcher-tag-empty": "job.dispatcherImage.tag: must not be empty, since the dispatcher is "
