@@ -19,6 +19,8 @@ class CreateJob:
 
     step: Step
     replaces: str = ""
+    again: bool = False
+    """Whether the node has kept its slot since the same was asked for before."""
 
 
 @dataclass(frozen=True)

@@ -290,7 +290,7 @@ class Pacer:
         match run.phase:
             case Phase.CREATING | Phase.DELETING:
                 self._transitions.enter(run, Phase.CREATING)
-                return CreateJob(run.step, run.replaces)
+                return CreateJob(run.step, run.replaces, again=run.attempts.count > 0)
             case Phase.DIAGNOSING:
                 return Diagnose(run.step, finished)
             case _:

@@ -25,7 +25,8 @@ class Creator:
     listed once.
 
     After a create without an answer, the node is not claimed again before the command is repeated:
-    the Job may exist, and then it is too late to leave the node out.
+    the Job may exist, and then it is too late to leave the node out. If the node has lost its slot
+    since, its turn may come much later, and by then the Job would have been seen.
     """
 
     def __init__(self, run: Run, work: NodeWork, claims: Claims) -> None:
@@ -33,7 +34,8 @@ class Creator:
         self._lease = run.lease
         self._work = work
         self._claims = claims
-        self._unsure: set[CreateJob] = set()
+        self._unsure: set[str] = set()
+        """The nodes whose last create got no answer."""
         self._infos: dict[str, NodeInfo] = {}
         """What the nodes report whose Jobs are being created."""
         self._suspects: set[str] | None = None
@@ -43,7 +45,7 @@ class Creator:
 
     def is_unsure(self, command: CreateJob) -> bool:
         """Whether this very command was tried before and got no answer."""
-        return command in self._unsure
+        return command.again and command.step.node in self._unsure
 
     async def create(self, command: CreateJob) -> Result:
         """Create the Job, or return why not.
@@ -51,20 +53,23 @@ class Creator:
         Raises:
             ClusterError: node or pods could not be read, or the Job could not be created.
         """
-        if command not in self._unsure and (instead := await self._instead(command)):
-            return instead
+        node = command.step.node
+        if not self.is_unsure(command):
+            self._unsure.discard(node)
+            if instead := await self._instead(command):
+                return instead
         if not self._lease.fresh:
             return Result(code=CommandStatus.UNKNOWN)
-        manifest = self._work.stamp.job(command.step, self._infos[command.step.node])
-        self._unsure.add(command)
+        manifest = self._work.stamp.job(command.step, self._infos[node])
+        self._unsure.add(node)
         try:
             job = await self._api.create_job(self._work.request.namespace, manifest)
         except ApiError as error:
             if not error.conflict and error.status < _SERVER_ERROR:
-                self._unsure.discard(command)
+                self._unsure.discard(node)
             raise
-        self._unsure.discard(command)
-        del self._infos[command.step.node]
+        self._unsure.discard(node)
+        del self._infos[node]
         self._claims.used(command.step)
         return Result(code=CommandStatus.DONE, uid=job.metadata.uid)
 

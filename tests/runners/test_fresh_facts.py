@@ -15,8 +15,17 @@ from kata_components.operations.uninstall import uninstall
 from kata_components.planning.selection import Selection
 from kata_components.runners.pulumi import PulumiRunner
 from tests.model.cluster import Cluster
-from tests.model.fake_api import FakeKubeApi
-from tests.model.installation import CLEANUP, ENDING, Told, cluster, request, roll_out
+from tests.model.fake_api import FakeKubeApi, unreachable
+from tests.model.installation import (
+    CLEANUP,
+    ENDING,
+    NAMESPACE,
+    Told,
+    cluster,
+    node_job,
+    request,
+    roll_out,
+)
 from tests.model.virtual_loop import simulate
 from tests.operations.test_installation import installed
 
@@ -91,6 +100,22 @@ def test_a_node_that_is_not_selected_any_more_is_left_alone(labels: dict[str, st
     done = changing(on, 2.0, deselect, selection=POOL)
     assert (done.outcome.installed, done.outcome.skipped) == (8, 1)
     assert "node-8" not in on.starts
+
+
+def test_a_node_that_had_to_wait_after_a_create_without_answer_is_read_again_at_its_turn() -> None:
+    on = cluster(0)
+    on.add_nodes("node-0", labels={"pool": "kata"})
+
+    class Unanswered(FakeKubeApi):
+        async def create_job(self, *job: Any) -> Any:
+            if not on.starts:
+                on.create_job(NAMESPACE, node_job("node-0", suffix="b"))
+                on.nodes["node-0"]["metadata"]["labels"]["pool"] = "other"
+                raise unreachable()
+            return await super().create_job(*job)
+
+    done = simulate(roll_out(Unanswered(on), request(selection=POOL)))
+    assert (on.starts, done.outcome.skipped) == (["node-0"], 1), "only the Job of another one runs"
 
 
 def test_a_canary_that_was_left_out_proves_nothing_and_stops_the_rollout() -> None:
