@@ -54,8 +54,9 @@ class Pace:
             self._plans[run] = _Plan(selected, begun)
 
     def planned(self, run: str) -> list[Machine]:
-        """Return the machines that a run has selected."""
-        return list(self._plans[run].selected) if run in self._plans else []
+        """Return the machines that a run has selected, of those that are still there."""
+        selected = self._plans[run].selected if run in self._plans else []
+        return [machine for machine in selected if not machine.gone]
 
     def asks(self, run: str, node: str) -> None:
         """Note that a run tries to create the Job of a node."""

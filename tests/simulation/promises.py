@@ -37,6 +37,8 @@ class Promises:
     """The run whose request is being served."""
     destroys: bool = False
     """Whether that run uninstalls."""
+    began: dict[str, float] = field(default_factory=dict)
+    """When each run began."""
     known: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
     """For each run, the machine IDs and digests that had failed before it began, which it has to
     know about."""
@@ -56,6 +58,7 @@ class Promises:
         """Take note of the run that sends the next request."""
         self.run, self.destroys = run, destroys
         if run not in self.known:
+            self.began[run] = self.clock()
             self.known[run] = {
                 (m.machine_id, digest) for m in self.machines.values() for digest in m.failed
             }
@@ -136,12 +139,12 @@ class Promises:
             return
         if digest in machine.failed_before_cleanup:
             return
-        planned = [m for m in self.pace.planned(self.run) if self.machines.get(m.name) is m]
+        planned = self.pace.planned(self.run)
         failed = [other for other in planned if digest in other.failed]
-        known = [other for other in failed if (other.machine_id, digest) in self.known[self.run]]
         allowed = self.setting.allowed
         # The run may not have heard yet of failures among the other Jobs in flight.
-        if len(known) > allowed or len(failed) > allowed + self.setting.parallelism - 1:
+        too_many = len(failed) > allowed + self.setting.parallelism - 1
+        if too_many or len(self.known_failures(digest)) > allowed:
             raise BrokenPromiseError(
                 f"{machine.name} starts although {', '.join(m.name for m in failed)} failed"
             )
@@ -158,6 +161,11 @@ class Promises:
             raise BrokenPromiseError(
                 f"{machine.name} starts before {unproven[0]}, its kind's canary, succeeded"
             )
+
+    def known_failures(self, digest: str) -> list[Machine]:
+        """Return those of which the run knew from the start that they had failed at a digest."""
+        known, planned = self.known[self.run], self.pace.planned(self.run)
+        return [m for m in planned if digest in m.failed and (m.machine_id, digest) in known]
 
     def _alike(self, machine: Machine) -> list[Machine]:
         return [m for m in self.machines.values() if m.kind == machine.kind and m is not machine]

@@ -7,6 +7,7 @@ from unittest import mock
 
 from kata_components.kubernetes.objects import Metadata
 from kata_components.operations import prelabel
+from kata_components.pacing import transitions
 from kata_components.pacing.node_run import NodeRuns
 from kata_components.pacing.pacer import Pacer
 from kata_components.pacing.protocol import Protocol
@@ -102,6 +103,19 @@ def one_node_more_than_may_wait_does() -> Patch:
         return bool(original(nodes, parallelism + 1))
 
     return around(NodeRuns, "is_congested", is_congested)
+
+
+@bug(
+    token_free=1.0,
+    ready_too_late=0.5,
+    large=1.0,
+    killed=0.0,
+    interrupted=0.0,
+    destroys=0.0,
+    other_digest=0.0,
+)
+def nodes_that_did_not_serve_in_earlier_runs_are_forgotten() -> Patch:
+    return mock.patch.object(transitions, "NOT_SERVING", ())
 
 
 @bug(

@@ -8,7 +8,7 @@ from tests.model.history import Object
 from tests.model.node_jobs import installs, node_of
 from tests.simulation.broken import BrokenPromiseError
 from tests.simulation.hosts import handler_of
-from tests.simulation.machine import is_of
+from tests.simulation.machine import Machine, digest_of, is_of
 
 if TYPE_CHECKING:
     from tests.simulation.promises import Promises
@@ -59,6 +59,33 @@ def may_start(site: "Site", promises: "Promises", job: Object, at_work: int) -> 
         raise BrokenPromiseError(
             f"{node_of(job)} starts while {', '.join(waiting)} do not serve yet after their Jobs"
         )
+
+
+def may_go_on(site: "Site", promises: "Promises", job: Object) -> None:
+    """Check that nodes which earlier runs left behind their Jobs count like those that failed."""
+    digest, machine = digest_of(job), promises.machines.get(node_of(job))
+    if not installs(job) or machine is None or machine.tampered:
+        return
+    if digest in machine.failed or digest in machine.failed_before_cleanup:
+        return
+    planned = promises.pace.planned(promises.run)
+    left = [m.name for m in planned if _is_left(site, promises, m, digest)]
+    failed = [m.name for m in promises.known_failures(digest)]
+    if len(left) + len(failed) > promises.setting.allowed:
+        raise BrokenPromiseError(
+            f"{machine.name} starts although {', '.join(left)} have not served since earlier runs"
+            f"{' and others failed: ' if failed else ''}{', '.join(failed)}"
+        )
+
+
+def _is_left(site: "Site", promises: "Promises", machine: Machine, digest: str) -> bool:
+    """Return whether a machine has not served since its Job of that digest, before this run."""
+    began, since = promises.began[promises.run], machine.not_ready_since
+    is_behind = machine.awaits == digest and machine.awaits_since < began
+    if not is_behind or machine.swapped or machine.tampered:
+        return False
+    is_down = since is not None and since < began
+    return is_down or not site.serves(machine.name, handler_of(promises.suffix))
 
 
 def _told(job: Object) -> dict[str, str]:

@@ -51,6 +51,7 @@ class Site(Hosts):
             own = [job for job in self.active if self.promises_of(job) is promises]
             if is_token_free(manifest):
                 scheduling.may_start(self, promises, manifest, self._at_work(own))
+                scheduling.may_go_on(self, promises, manifest)
             promises.before_create(manifest, own, self._at_work(own))
         made = super().create_job(namespace, manifest | {"metadata": metadata})
         self._created[made["metadata"]["uid"]] = self._world.now

@@ -52,6 +52,7 @@ FOUND_AT = {
     "lists_may_be_stale": 9,
     "earlier_failures_are_forgotten": 15,
     "failures_of_nodes_that_are_down_do_not_count": 15,
+    "nodes_that_did_not_serve_in_earlier_runs_are_forgotten": 16,
     "waves_do_not_soak": 18,
     "budget_is_rounded_up": 25,
     "failure_counts_only_once_it_is_explained": 25,
