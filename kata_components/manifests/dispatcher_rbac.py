@@ -12,6 +12,8 @@ from kata_components.manifests.builders import (
 from kata_components.settings.settings import Settings
 from kata_components.settings.traits import Rule
 
+EVENTS = "kata-deploy-dispatcher-events"
+"""What the names of the objects start with that grant rights on Events."""
 _OF_NODES = "default"
 """The namespace of Events about objects without one."""
 
@@ -50,10 +52,10 @@ def _job_rules(settings: Settings) -> tuple[Rule, ...]:
 def _event_rbac(settings: Settings, account: Manifest) -> list[Manifest]:
     if not settings.traits.dispatcher_event_rules:
         return []
-    name = suffixed(settings, "kata-deploy-dispatcher-events-role")
+    name = suffixed(settings, f"{EVENTS}-role")
     return [
         role(name, rules(settings.traits.dispatcher_event_rules), _OF_NODES),
-        binding(suffixed(settings, "kata-deploy-dispatcher-events-rb"), name, account, _OF_NODES),
+        binding(suffixed(settings, f"{EVENTS}-rb"), name, account, _OF_NODES),
     ]
 
 

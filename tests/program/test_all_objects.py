@@ -51,6 +51,10 @@ CONFIGS = {
     "4.1.0-job": EVERYTHING | {"kataVersion": "4.1.0", "deploymentMode": "job"},
     "4.1.0-job-in-cluster": EVERYTHING
     | {"kataVersion": "4.1.0", "deploymentMode": "job", "rollout": {"runsIn": "cluster"}},
+    "4.2.0-daemonset": EVERYTHING
+    | {"kataVersion": "4.2.0", "monitor": {"enabled": True, "tls": {"secretName": "monitor"}}},
+    "4.2.0-job-in-cluster": EVERYTHING
+    | {"kataVersion": "4.2.0", "deploymentMode": "job", "rollout": {"runsIn": "cluster"}},
 }
 NFD = "kata-deploy-node-feature-discovery-chart"
 
