@@ -77,6 +77,9 @@ def rollout_inputs(name: str, settings: Settings) -> RolloutInputs:
         if cleans and dispatched
         else None,
         node_results=settings.traits.node_results or None,
+        cron_job=names.reconcile(settings.env.multi_install_suffix)
+        if settings.job.reconcile.enabled
+        else None,
     )
 
 

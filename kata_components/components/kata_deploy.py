@@ -25,6 +25,7 @@ from kata_components.components.node_feature_discovery import NodeFeatureDiscove
 from kata_components.components.node_feature_rules import NodeFeatureRules, NodeFeatureRulesArgs
 from kata_components.components.node_rbac import NodeRbac
 from kata_components.components.outcome_hook import fail_on_outcome
+from kata_components.components.reconcile import Reconcile, ReconcileArgs
 from kata_components.components.runtime_classes import RuntimeClasses
 from kata_components.components.state import State
 from kata_components.components.verification import Verification, VerificationArgs
@@ -68,7 +69,10 @@ class KataDeploy(pulumi.ComponentResource):
         if args.deployment_mode == "job" and args.rollout.runs_in == "cluster":
             needed.append(DispatcherHook(f"{name}-dispatcher", args, on_cluster))
         installation = self._installation(preflight, needed)
-        rollout = self._rollout(preflight, installation) if args.deployment_mode == "job" else None
+        rollout = None
+        if args.deployment_mode == "job":
+            reconcile = list(self._reconcile(installation, on_cluster))
+            rollout = self._rollout(preflight, installation, reconcile)
         if args.monitor.enabled:
             Monitor(f"{name}-monitor", args, on_cluster)
         if args.verification.enabled:
@@ -130,10 +134,21 @@ class KataDeploy(pulumi.ComponentResource):
         opts = pulumi.ResourceOptions(parent=self, depends_on=[preflight, *needed])
         return Installation(name, inputs, opts)
 
-    def _rollout(self, preflight: Preflight, installation: Installation) -> Rollout:
+    def _reconcile(
+        self, installation: Installation, on_cluster: pulumi.ResourceOptions
+    ) -> Iterator[pulumi.Resource]:
+        if self._settings.job.reconcile.enabled:
+            wanted = ReconcileArgs(settings=self._settings, needs=[installation])
+            yield Reconcile(f"{self._base}-reconcile", wanted, on_cluster)
+
+    def _rollout(
+        self, preflight: Preflight, installation: Installation, needed: Sequence[pulumi.Resource]
+    ) -> Rollout:
         name = f"{self._base}-rollout"
         opts = pulumi.ResourceOptions(
-            parent=self, depends_on=[preflight, installation], hooks=fail_on_outcome(name)
+            parent=self,
+            depends_on=[preflight, installation, *needed],
+            hooks=fail_on_outcome(name),
         )
         return Rollout(
             name,

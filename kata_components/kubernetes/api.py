@@ -110,6 +110,9 @@ class KubeApi(NodeApi, Protocol):
             ValueError: the label selector is empty.
         """
 
+    async def suspend_cron_job(self, namespace: str, name: str, *, suspended: bool) -> None:
+        """Have a CronJob start no Jobs, or start them again."""
+
     async def list_pods(self, namespace: str, selector: str, field_selector: str = "") -> list[Pod]:
         """Return the pods that both selectors match."""
 

@@ -152,6 +152,11 @@ class HttpKubeApi(KubeApi):
         )
         await self._connection.send(call)
 
+    async def suspend_cron_job(self, namespace: str, name: str, *, suspended: bool) -> None:
+        path = paths.item(_BATCH, "cronjobs", name, namespace)
+        patch = {"spec": {"suspend": suspended}}
+        await self._write("PATCH", path, patch, content_type=_MERGE_PATCH)
+
     async def list_pods(self, namespace: str, selector: str, field_selector: str = "") -> list[Pod]:
         path = paths.collection(_CORE, "pods", namespace)
         return (await self._list(path, selector, Page[Pod], field_selector=field_selector))[0]

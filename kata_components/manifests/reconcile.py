@@ -10,7 +10,6 @@ from kata_components.manifests.dispatcher_flags import reconcile_command
 from kata_components.manifests.dispatcher_job import dispatcher_labels, dispatcher_pod
 from kata_components.settings.settings import Settings
 
-_WORK = "reconcile"
 _LATEST_START_SECONDS = 300
 
 
@@ -25,7 +24,7 @@ def reconcile(settings: Settings) -> list[Manifest]:
             "metadata": {
                 "name": names.reconcile(settings.env.multi_install_suffix),
                 "namespace": settings.namespace,
-                "labels": dispatcher_labels(settings, _WORK),
+                "labels": dispatcher_labels(settings, names.RECONCILE),
             },
             "spec": {
                 "schedule": settings.job.reconcile.schedule,
@@ -45,7 +44,7 @@ def _job_spec(settings: Settings) -> Manifest:
         "backoffLimit": 0,
         "activeDeadlineSeconds": settings.job.active_deadline_seconds,
         "template": {
-            "metadata": {"labels": dispatcher_labels(settings, _WORK)},
+            "metadata": {"labels": dispatcher_labels(settings, names.RECONCILE)},
             "spec": dispatcher_pod(settings, command, POD_NAME="metadata.name"),
         },
     }

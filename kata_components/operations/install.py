@@ -14,6 +14,7 @@ from kata_components.operations.preview import preview, still_deselected
 from kata_components.planning.plan import Plan
 from kata_components.planning.requests import InstallRequest
 from kata_components.planning.step import Action
+from kata_components.runners import cron_job
 from kata_components.runners.finished_jobs import drop_jobs
 from kata_components.runners.progress import Reporter
 from kata_components.runners.run import Run, hold_run
@@ -44,7 +45,10 @@ async def install(
     """
     clock = asyncio.get_running_loop().time
     began = clock()
-    async with hold_run(api, request.namespace, request.suffix, request.owner, reporter) as run:
+    async with (
+        hold_run(api, request.namespace, request.suffix, request.owner, reporter) as run,
+        cron_job.suspended(run, request.cron_job),
+    ):
         runner = runner_of(run)
         await runner.stop_old_dispatchers(request)
         found = await preview(api, request)

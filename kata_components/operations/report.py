@@ -195,6 +195,11 @@ def privileges(containers: Sequence[str]) -> str:
     return f"  privileged in each Job: {', '.join(containers)}"
 
 
+def suspended(cron_job: str) -> str:
+    """Return what becomes of the CronJob that an interrupted run has left suspended."""
+    return f"  the CronJob {cron_job} is suspended since a run was interrupted: this one resumes it"
+
+
 def _leftover(plan: Plan) -> list[str]:
     if plan.pending or not plan.leftover:
         return []

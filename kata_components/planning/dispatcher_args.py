@@ -24,8 +24,12 @@ _WAITING: Final = ("--wait-for-nodes-secs=", "--node-settle-secs=")
 _READY: Final = "--wait-node-ready-secs="
 _TEMPLATE: Final = "--job-template="
 _DROPPED: Final = (
-    # With an owner, the per-node Jobs are deleted with the dispatcher's Job, while they run.
+    # With an owner, the per-node Jobs are deleted with the dispatcher's Job, while they run. One
+    # that a CronJob starts would also delete the Jobs of all other runs.
     "--owner-job-name=",
+    "--owner-job-from-pod=",
+    # It knows other runs by the owner of their Jobs.
+    "--yield-to-live-run",
     # From 4.1.0: cleans what is installed and not selected. With a narrowed selection that would be
     # every finished node.
     "--cleanup-job-template=",
@@ -107,22 +111,22 @@ def dispatcher_job(
     It carries that template itself, instead of the ConfigMap, which may be gone or belong to
     another configuration. An annotation says which digest it installs.
     """
-    container = _container(job)
     dropped = (_NODES, _SELECTOR, *_DROPPED, *(() if batch.selectors else _WAITING))
-    command = [word for word in container["command"] if not word.startswith(dropped)]
-    template = job["spec"]["template"]
-    pod = template["spec"] | {
-        "containers": [container | {"command": [*command, *batch.flags]}],
-        "volumes": [
-            _own_template(volume["name"], container["command"])
-            for volume in template["spec"]["volumes"]
-        ],
+    spec = _with_template(job["spec"], per_node, dropped, batch.flags)
+    return dict(job) | {"metadata": _annotated(job["metadata"], _digest(per_node)), "spec": spec}
+
+
+def cron_job(chart: Mapping[str, Any], per_node: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the CronJob for late nodes, given the chart's; `per_node` as for `dispatcher_job`.
+
+    Its Jobs carry the labels of a dispatcher, by which runs find them, and the digest.
+    """
+    labels = {"labels": dict(chart["metadata"]["labels"])}
+    template = {
+        "metadata": _annotated(labels, _digest(per_node)),
+        "spec": _with_template(chart["spec"]["jobTemplate"]["spec"], per_node, _DROPPED),
     }
-    carried = {names.TEMPLATE_ANNOTATION: json.dumps(per_node, ensure_ascii=False)}
-    template = template | {"metadata": _annotated(template["metadata"], carried), "spec": pod}
-    digest = {names.DIGEST_ANNOTATION: per_node["metadata"]["annotations"][names.DIGEST_ANNOTATION]}
-    spec = job["spec"] | {"template": template}
-    return dict(job) | {"metadata": _annotated(job["metadata"], digest), "spec": spec}
+    return dict(chart) | {"spec": chart["spec"] | {"jobTemplate": template}}
 
 
 def node_template(
@@ -160,6 +164,33 @@ def summary(runs: Sequence[Batch], pending: int) -> str:
         most = wording.nodes(MAX_NAMES)
         return f"  the dispatcher gets them by name, in {len(runs)} runs of at most {most}"
     return f"  the dispatcher gets them {runs[0]}"
+
+
+def _with_template(
+    spec: Mapping[str, Any],
+    per_node: Mapping[str, Any],
+    dropped: tuple[str, ...],
+    added: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Return the spec of a dispatcher's Job that carries its template itself, with other flags."""
+    template = spec["template"]
+    (container,) = template["spec"]["containers"]
+    command = [word for word in container["command"] if not word.startswith(dropped)]
+    pod = template["spec"] | {
+        "containers": [container | {"command": [*command, *added]}],
+        "volumes": [
+            _own_template(volume["name"], container["command"])
+            for volume in template["spec"]["volumes"]
+        ],
+    }
+    carried = {names.TEMPLATE_ANNOTATION: json.dumps(per_node, ensure_ascii=False)}
+    template = template | {"metadata": _annotated(template["metadata"], carried), "spec": pod}
+    return dict(spec) | {"template": template}
+
+
+def _digest(per_node: Mapping[str, Any]) -> dict[str, str]:
+    key = names.DIGEST_ANNOTATION
+    return {key: per_node["metadata"]["annotations"][key]}
 
 
 def _container(job: Mapping[str, Any]) -> dict[str, Any]:

@@ -70,6 +70,8 @@ class InstallRequest:
     runs_in: Literal["pulumi", "cluster"] = "pulumi"
     node_results: bool = False
     """Whether nodes get what became of their Job, under the names of upstream's dispatcher."""
+    cron_job: str = ""
+    """The name of the CronJob that installs on late nodes, if there may be one."""
 
     @property
     def pace(self) -> Pace:

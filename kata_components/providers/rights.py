@@ -29,14 +29,17 @@ class Right(NamedTuple):
         return f"{self.verb} {resource}/{self.name}" if self.name else f"{self.verb} {resource}"
 
 
-def rollout_rights(lease: str, *, watches_nodes: bool = False) -> list[Right]:
+def rollout_rights(lease: str, *, watches_nodes: bool = False, cron_job: str = "") -> list[Right]:
     """Return what a rollout and the cleanup after it need beyond what planning has just used.
 
     Planning lists nodes and Jobs, and gets the installation's Lease, whose name is `lease`.
+    `cron_job` is the name of the CronJob for late nodes, if there is one.
     """
     leases = "coordination.k8s.io"
     on_nodes = ("get", "watch", "patch") if watches_nodes else ("get", "patch")
+    on_cron_jobs = [Right("patch", "batch", "cronjobs", namespaced=True, name=cron_job)]
     return [
+        *(on_cron_jobs if cron_job else ()),
         *(Right(verb, "", "nodes", namespaced=False) for verb in on_nodes),
         *(
             Right(verb, "batch", "jobs", namespaced=True)

@@ -5,6 +5,7 @@ must never uninstall a fleet. `kata_components.providers.rollout.RolloutProvider
 users' state.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import pulumi
@@ -51,7 +52,7 @@ class RolloutProvider(ClusterProvider):
         plan = yaml.safe_load(news.get("plan") or "") or {}
         last = olds.get("outcome") or {}
         unsettled = bool(last.get("failed") or last.get("remaining"))
-        work = plan.get("pending", 0) or plan.get("leftover", 0)
+        work = plan.get("pending") or plan.get("leftover") or plan.get("suspended")
         return DiffResult(
             changes=bool(work) or plan.get("digest") != last.get("digest") or unsettled
         )
@@ -62,11 +63,17 @@ class RolloutProvider(ClusterProvider):
         An error saves nothing; the next up resumes from what the cluster holds.
         """
         inputs = RolloutInputs.of(props)
-        return CreateResult(inputs.resource_id("rollout"), self._rollout(inputs))
+        return CreateResult(
+            inputs.resource_id("rollout"), self._rollout(inputs, inputs.cron_job or "")
+        )
 
-    def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
-        """Run the next rollout; an error keeps the old outputs."""
-        return UpdateResult(self._rollout(RolloutInputs.of(news)))
+    def update(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
+        """Run the next rollout; an error keeps the old outputs.
+
+        A CronJob that is not wanted any more is deleted only after this.
+        """
+        inputs = RolloutInputs.of(news)
+        return UpdateResult(self._rollout(inputs, inputs.cron_job or olds.get("cronJob") or ""))
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """Return what is known; only check reads the nodes."""
@@ -77,14 +84,15 @@ class RolloutProvider(ClusterProvider):
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
         """Do nothing: `Installation` cleans the nodes."""
 
-    def _rollout(self, inputs: RolloutInputs) -> dict[str, Any]:
-        """Plan again and carry the plan out; return the outputs."""
+    def _rollout(self, inputs: RolloutInputs, cron_job: str) -> dict[str, Any]:
+        """Plan again and carry the plan out beside no `cron_job`; return the outputs."""
         log = ResourceLog(inputs.urn)
         with provider_errors("the rollout"):
+            request = replace(inputs.request, cron_job=cron_job)
             done = paced_session.run(
                 self.cluster,
                 inputs.dispatcher,
-                lambda api, runner_of: install(api, inputs.request, runner_of, log),
+                lambda api, runner_of: install(api, request, runner_of, log),
             )
             failure = printable(done.failure)
             outcome = done.outcome.output() | {"failure": failure}

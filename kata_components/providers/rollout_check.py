@@ -18,6 +18,7 @@ from kata_components.planning.ownership import Owner
 from kata_components.providers import engine, plan_file
 from kata_components.providers.rights import missing_rights, rollout_rights
 from kata_components.providers.rollout_inputs import RolloutInputs
+from kata_components.runners import cron_job
 from kata_components.runners.cluster import install_batches
 
 _ONE_LINE: Final = 1_000_000
@@ -39,7 +40,7 @@ async def check(api: KubeApi, wanted: RolloutInputs) -> tuple[RolloutInputs, lis
     dispatcher_job = planned.dispatcher_job
     return structs.replace(
         wanted,
-        plan=yaml.safe_dump(_counts(planned.found), sort_keys=False),
+        plan=yaml.safe_dump(_counts(planned), sort_keys=False),
         dispatcher_job=yaml.safe_dump(dispatcher_job, sort_keys=False, width=_ONE_LINE)
         if dispatcher_job
         else wanted.dispatcher_job,
@@ -56,6 +57,8 @@ class _Planned:
     """The runs of the dispatcher, if it paces."""
     obstacles: Sequence[str] = ()
     """Why its Jobs would be refused."""
+    is_suspended: bool = False
+    """Whether an interrupted run has left the CronJob for late nodes suspended."""
 
     @property
     def dispatcher_job(self) -> Manifest | None:
@@ -100,16 +103,23 @@ async def _insist_on_passed_guards(api: KubeApi, wanted: RolloutInputs) -> None:
 
 async def _plan(api: KubeApi, wanted: RolloutInputs) -> _Planned:
     found = await preview(api, wanted.request)
-    if not (found.plan.pending or found.plan.leftover or found.cleanup.pending):
+    suspended = bool(wanted.cron_job) and await cron_job.is_suspended(
+        api, wanted.namespace, wanted.cron_job or ""
+    )
+    if not (found.plan.pending or found.plan.leftover or found.cleanup.pending or suspended):
         return _Planned(inputs=wanted, found=found)
-    rights = rollout_rights(wanted.lease_name, watches_nodes=_watches_nodes(wanted, found))
+    rights = rollout_rights(
+        wanted.lease_name,
+        watches_nodes=_watches_nodes(wanted, found),
+        cron_job=wanted.cron_job or "",
+    )
     obstacles = await missing_rights(api, wanted.namespace, rights)
     batches = (
         await install_batches(api, wanted.request.selection, found.plan)
         if wanted.dispatcher
         else []
     )
-    planned = _Planned(inputs=wanted, found=found, batches=batches)
+    planned = _Planned(inputs=wanted, found=found, batches=batches, is_suspended=suspended)
     if not found.refusals and (job := planned.first_job):
         obstacles += await rehearsal.refusals(api, wanted.namespace, wanted.suffix, job)
     return replace(planned, obstacles=obstacles)
@@ -123,7 +133,8 @@ def _watches_nodes(wanted: RolloutInputs, found: Preview) -> bool:
     return node_jobs.is_token_free(wanted.request.job) or keeps_labels
 
 
-def _counts(found: Preview) -> dict[str, Any]:
+def _counts(planned: _Planned) -> dict[str, Any]:
+    found = planned.found
     plan = found.plan
     pending = len(plan.pending) + len(found.cleanup.pending)
     counts = {"digest": plan.digest, "selected": len(plan.steps), "pending": pending} | plan.counts
@@ -131,6 +142,8 @@ def _counts(found: Preview) -> dict[str, Any]:
         counts["leftover"] = plan.leftover
     if found.cleanup.pending:
         counts["cleanup"] = len(found.cleanup.pending)
+    if planned.is_suspended:
+        counts["suspended"] = True
     return counts
 
 
@@ -155,6 +168,8 @@ def _shown(planned: _Planned) -> list[str]:
         lines.append(report.privileges(privileged))
     if inputs.dispatcher:
         lines += filter(None, [dispatcher_args.summary(planned.batches, len(found.plan.pending))])
+    if planned.is_suspended:
+        lines.append(report.suspended(inputs.cron_job or ""))
     engine.info("\n".join(lines), inputs.urn)
     return []
 

@@ -43,6 +43,8 @@ class RolloutInputs(CommonInputs, frozen=True, kw_only=True):
     """The template of the cleanup Jobs as YAML: with it, deselected nodes are cleaned."""
     cleanup_dispatcher_job: str | None = None
     """The Job of upstream's dispatcher for those cleanups as YAML, if it paces."""
+    cron_job: str | None = None
+    """The name of the CronJob that installs on late nodes, if there is one."""
     node_results: bool | None = None
     """Whether this version's nodes get what became of their Job."""
     installation_id: str | None = None

@@ -5,14 +5,12 @@ import contextlib
 from collections.abc import Mapping
 from typing import Any, Final
 
-from kata_components import names
 from kata_components.errors import ApiError, ClusterError, RolloutStoppedError, UnreachableError
-from kata_components.kubernetes.objects import Job
 from kata_components.kubernetes.retry import RetryWindow, until_answered
-from kata_components.planning import node_jobs
 from kata_components.planning.dispatcher_args import Batch, family, waiting_seconds
-from kata_components.planning.node_jobs import JOB_KINDS, JobKind, NodeJob
+from kata_components.planning.node_jobs import JobKind, NodeJob
 from kata_components.runners.diagnosis import explain
+from kata_components.runners.dispatched_jobs import DispatchedJobs, Work
 from kata_components.runners.finished_jobs import delete_job, delete_jobs
 from kata_components.runners.lookout import Lookout
 from kata_components.runners.run import Run
@@ -30,48 +28,6 @@ _STALLED_SECONDS: Final = 900.0
 labels nodes."""
 _FOLLOW: Final = "list Jobs"
 _ENDED: Final = {"Succeeded", "Failed"}
-
-
-class DispatchedJobs:
-    """The Jobs of one installation, from a list and a watch: dispatchers and per-node Jobs."""
-
-    def __init__(self, suffix: str) -> None:
-        self._owners = {names.job_prefix(suffix, kind) for kind in JOB_KINDS}
-        self._names = {names.dispatcher_name(suffix, kind): kind for kind in JOB_KINDS}
-        self._nodes: dict[str, NodeJob] = {}
-        self.dispatchers: dict[JobKind, NodeJob] = {}
-
-    def put(self, job: Job) -> None:
-        """Take a Job as it is now; Jobs of other installations are ignored."""
-        observed = node_jobs.observed(job)
-        if job.metadata.label(names.OWNER_LABEL) in self._owners:
-            self._nodes[observed.uid] = observed
-        elif observed.name in self._names and job.metadata.label(names.DISPATCHER_LABEL):
-            self.dispatchers[self._names[observed.name]] = observed
-
-    def remove(self, job: Job) -> None:
-        """Take the deletion of a Job. How a per-node Job ended stays known."""
-        kind = self._names.get(job.metadata.name)
-        if kind:
-            self.dispatchers.pop(kind, None)
-        seen = self._nodes.get(job.metadata.uid)
-        if seen and seen.active:
-            del self._nodes[job.metadata.uid]
-
-    @property
-    def active(self) -> bool:
-        """Whether a dispatcher or a per-node Job runs."""
-        return any(job.active for job in (*self.dispatchers.values(), *self._nodes.values()))
-
-    def of_kind(self, kind: JobKind) -> list[NodeJob]:
-        """Return the per-node Jobs of a kind, older ones first."""
-        return sorted(
-            (job for job in self._nodes.values() if job.kind == kind), key=lambda job: job.created
-        )
-
-    def by_node(self, kind: JobKind) -> dict[str, NodeJob]:
-        """Return the newest Job of a kind for each node."""
-        return {job.node: job for job in self.of_kind(kind)}
 
 
 class Dispatcher:
@@ -112,27 +68,32 @@ class Dispatcher:
         A dispatcher that does what this run is about to do is followed to its end; others are
         stopped.
         """
-        working = {its: job for its, job in (await self.listed()).dispatchers.items() if job.active}
-        ours = working.get(kind)
-        followed = ours if ours and ours.digest == digest else None
-        self.since = followed.created if followed else ""
-        for its_kind, job in working.items():
-            if job is not followed:
-                await self.stop(its_kind, job)
-        return await (self._followed_to_its_end(kind) if followed else self._quiet())
+        found = await self.listed()
+        # What a CronJob has started installs, too.
+        ours = {kind, "reconcile"} if kind == "install" else {kind}
+        followed: NodeJob | None = None
+        for work, job in found.working:
+            if followed is None and work in ours and job.digest == digest:
+                followed = job
+            else:
+                await self.stop(work, job)
+        if followed is None:
+            return await self._quiet()
+        self.since = followed.created
+        return await self._followed_to_its_end(kind, followed.name)
 
     async def stop_all(self, *, but: JobKind | None = None) -> bool:
         """Stop dispatchers at work, `but` this kind; return whether there are any, even ended."""
-        found = (await self.listed()).dispatchers
-        for kind, job in found.items():
-            if job.active and kind != but:
-                await self.stop(kind, job)
-        return bool(found)
+        found = await self.listed()
+        for work, job in found.working:
+            if work != but:
+                await self.stop(work, job)
+        return bool(found.dispatchers)
 
-    async def stop(self, kind: JobKind, job: NodeJob) -> None:
+    async def stop(self, work: Work, job: NodeJob) -> None:
         """End a dispatcher at work: it starts nothing more, and running Jobs continue."""
         self._run.reporter.message(
-            f"stopping the {kind} dispatcher of digest {job.digest or 'unknown'}; "
+            f"stopping the {work} dispatcher of digest {job.digest or 'unknown'}; "
             "running Jobs continue"
         )
         await until_answered(
@@ -149,16 +110,17 @@ class Dispatcher:
         Raises:
             RolloutStoppedError: it cannot be started.
         """
+        name = manifest["metadata"]["name"]
         await self._clear(kind, set(batch.nodes))
-        await self._wait_for_end(manifest["metadata"]["name"])
+        await self._wait_for_end(name)
         await self._create(manifest)
         self.has_run = True
-        return await self._followed_to_its_end(kind)
+        return await self._followed_to_its_end(kind, name)
 
-    async def _followed_to_its_end(self, kind: JobKind) -> DispatchedJobs:
+    async def _followed_to_its_end(self, kind: JobKind, name: str) -> DispatchedJobs:
         working, guarding = (
             asyncio.create_task(self._quiet()),
-            asyncio.create_task(self._guard(kind)),
+            asyncio.create_task(self._guard(kind, name)),
         )
         try:
             await asyncio.wait({working, guarding}, return_when=asyncio.FIRST_COMPLETED)
@@ -170,9 +132,9 @@ class Dispatcher:
                 task.cancel()
             await asyncio.gather(working, guarding, return_exceptions=True)
 
-    async def _guard(self, kind: JobKind) -> None:
+    async def _guard(self, kind: JobKind, name: str) -> None:
         """Stop a dispatcher that waits in vain: 4.0.0 waits forever for a Job that was deleted."""
-        await self._wait_for_start(kind)
+        await self._wait_for_start(name)
         self._waiting = ""
         loop = asyncio.get_running_loop()
         moved, jobs_then = loop.time(), self.jobs.of_kind(kind)
@@ -181,9 +143,9 @@ class Dispatcher:
             jobs_now = self.jobs.of_kind(kind)
             if jobs_now != jobs_then or any(job.active for job in jobs_now):
                 moved, jobs_then = loop.time(), jobs_now
-        stalled = self.jobs.dispatchers.get(kind)
-        if stalled:
-            await self.stop(kind, stalled)
+        for work, stalled in self.jobs.working:
+            if stalled.name == name:
+                await self.stop(work, stalled)
 
     async def _wait_for_end(self, job: str) -> None:
         """Return when no pod of a dispatcher works any more, even if its Job is gone already."""
@@ -196,9 +158,8 @@ class Dispatcher:
             await asyncio.sleep(_PAUSE_SECONDS)
         raise self._stopped(f"the pod of the dispatcher {job} does not end")
 
-    async def _wait_for_start(self, kind: JobKind) -> None:
+    async def _wait_for_start(self, job: str) -> None:
         """Return when the dispatcher's pod has started."""
-        job = names.dispatcher_name(self._suffix, kind)
         lookout = Lookout(api=self._api, namespace=self._namespace, selector=f"job-name={job}")
         for _ in range(_START_LOOKS):
             with contextlib.suppress(UnreachableError):
@@ -206,8 +167,8 @@ class Dispatcher:
                 if any(pod.status and pod.status.phase not in {None, "Pending"} for pod in pods):
                     return
             await asyncio.sleep(_LOOK_SECONDS)
-            waiting = self.jobs.dispatchers.get(kind)
-            found = await lookout.look([waiting]) if waiting else None
+            waiting = [found for _, found in self.jobs.working if found.name == job]
+            found = await lookout.look(waiting) if waiting else None
             self._waiting = next(
                 (f"the dispatcher {job}: {held}" for held in (found or {}).values()), self._waiting
             )

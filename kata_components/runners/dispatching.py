@@ -30,7 +30,8 @@ from kata_components.planning.service import Service
 from kata_components.planning.step import Step
 from kata_components.runners.clock import timestamp
 from kata_components.runners.diagnosis import diagnose, explain, left_error
-from kata_components.runners.dispatcher import DispatchedJobs, Dispatcher
+from kata_components.runners.dispatched_jobs import DispatchedJobs
+from kata_components.runners.dispatcher import Dispatcher
 from kata_components.runners.lookout import Lookout
 from kata_components.runners.marking import written
 from kata_components.runners.progress import every

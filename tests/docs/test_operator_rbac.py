@@ -57,7 +57,8 @@ def test_operator_may_do_what_every_object_needs(config: dict[str, Any]) -> None
             metadata["name"],
             namespace=metadata.get("namespace", ""),
         )
-        needs = CREATED | KEPT | (GRANTED if manifest["kind"] == "ClusterRole" else set())
+        grants = manifest["kind"] in {"ClusterRole", "Role"}
+        needs = CREATED | KEPT | (GRANTED if grants else set())
         if needs - has:
             missing[f"{manifest['kind']}/{metadata['name']}"] = needs - has
     assert missing == {}

@@ -168,6 +168,18 @@ async def test_missing_objects_and_kinds_have_no_metadata(wired: Wire) -> None:
             "/api/v1/nodes/n",
             {"metadata": {"uid": "u", "annotations": {"a": "b", "c": None}}},
         ),
+        (
+            lambda api: api.suspend_cron_job("ns", "c", suspended=True),
+            "PATCH",
+            "/apis/batch/v1/namespaces/ns/cronjobs/c",
+            {"spec": {"suspend": True}},
+        ),
+        (
+            lambda api: api.create_event("default", {"kind": "Event"}),
+            "POST",
+            "/api/v1/namespaces/default/events",
+            {"kind": "Event"},
+        ),
         (lambda api: api.create_lease("ns", {"kind": "Lease"}), "POST", LEASES, {"kind": "Lease"}),
         (
             lambda api: api.replace_lease("ns", "l", {"kind": "Lease"}),

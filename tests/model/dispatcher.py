@@ -99,10 +99,17 @@ class DispatcherModel:
             and blocker(node, self._template)
         ):
             return False
+        if self._arguments.skip_satisfied_nodes and self._is_satisfied(node):
+            return False
         return any(
             matches(selector, node["metadata"]["labels"])
             for selector in self._arguments.node_selector or ("",)
         )
+
+    def _is_satisfied(self, node: Object) -> bool:
+        labels = node["metadata"]["labels"]
+        own = names.instance_label(self._arguments.multi_install_suffix)
+        return all(labels.get(key) == "true" for key in (names.RUNTIME_LABEL, own))
 
     @property
     def _lives(self) -> bool:
@@ -199,7 +206,7 @@ class DispatcherModel:
         self._jobs[node] = job
         if metadata["name"] not in self._cluster.jobs:
             self._cluster.create_job("kube-system", job)
-        else:
+        elif not self._arguments.skip_satisfied_nodes:
             self._cluster.violations.append(
                 f"the dispatcher took an earlier Job of {node} for its own"
             )

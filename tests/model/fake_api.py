@@ -24,6 +24,7 @@ from kata_components.kubernetes.objects import (
     OwnedObject,
 )
 from kata_components.kubernetes.pods import Event, Pod
+from tests.model import cron_job
 from tests.model.cluster import Cluster
 from tests.model.history import RefusedError
 from tests.model.store import Namespace
@@ -162,6 +163,12 @@ class FakeKubeApi:
 
     async def dry_run_job(self, namespace: str, manifest: Manifest) -> None:
         await self._call("dry_run_job", lambda: self.cluster.admit_job(namespace, dict(manifest)))
+
+    async def suspend_cron_job(self, namespace: str, name: str, *, suspended: bool) -> None:
+        path = path_of("cronjobs", namespace, name)
+        await self._call(
+            "suspend_cron_job", lambda: cron_job.suspend(self.cluster, path, suspended=suspended)
+        )
 
     async def list_pods(self, namespace: str, selector: str, field_selector: str = "") -> list[Pod]:
         pods = await self._list("list_pods", self._inside(namespace).pods, selector, Pod)

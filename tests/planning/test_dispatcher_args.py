@@ -1,5 +1,6 @@
 """Upstream's dispatcher gets exactly the nodes that need a Job, in a bounded command line."""
 
+import copy
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from kata_components import names
 from kata_components.manifests.dispatcher_job import cleanup_dispatcher_job, install_dispatcher_job
 from kata_components.manifests.job_templates import cleanup_job, install_job
+from kata_components.manifests.reconcile import reconcile
 from kata_components.pacing.progress import progress
 from kata_components.planning import dispatcher_args
 from kata_components.planning.dispatcher_args import MAX_NAMES, Batch, Selectors
@@ -32,7 +34,7 @@ def settings(**values: Any) -> Settings:
 
 
 def of_4_1_0(**values: Any) -> Settings:
-    return settings(kataVersion="4.1.0", rollout={"runsIn": "cluster"}, **values)
+    return settings(**{"kataVersion": "4.1.0", "rollout": {"runsIn": "cluster"}, **values})
 
 
 def command(manifest: dict[str, Any]) -> list[str]:
@@ -112,6 +114,26 @@ def test_the_pass_over_removed_nodes_is_never_requested() -> None:
     assert "--cleanup-job-template=/etc/kata-job/cleanup-job.yaml" in command(charts)
     narrowed = dispatcher_args.dispatcher_job(charts, Batch(nodes=("a",)), TEMPLATE)
     assert not [word for word in command(narrowed) if word.startswith("--cleanup")]
+
+
+def test_a_cron_job_owns_no_jobs_so_that_nothing_is_deleted_in_the_middle_of_its_work() -> None:
+    reconciles = {"reconcile": {"enabled": True}}
+    (charts,) = reconcile(of_4_1_0(kataVersion="4.2.0", job=reconciles))
+    before = copy.deepcopy(charts)
+    made = dispatcher_args.cron_job(charts, TEMPLATE)
+    assert charts == before
+    ours, theirs = made["spec"].pop("jobTemplate"), charts["spec"].pop("jobTemplate")
+    assert made == charts
+    assert set(command(theirs)) - set(command(ours)) == {
+        "--owner-job-from-pod=$(POD_NAME)",
+        "--yield-to-live-run",
+    }
+    assert set(command(ours)) <= set(command(theirs))
+    pods = ours["spec"]["template"]
+    assert yaml.safe_load(pods["metadata"]["annotations"][names.TEMPLATE_ANNOTATION]) == TEMPLATE
+    assert ours["metadata"]["annotations"] == {names.DIGEST_ANNOTATION: DIGEST}
+    assert dispatcher_args.family(ours) == dispatcher_args.family(charts)
+    assert ours["metadata"]["labels"][names.DISPATCHER_LABEL] == names.RECONCILE
 
 
 def test_a_second_narrowing_replaces_the_first() -> None:

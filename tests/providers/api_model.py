@@ -12,6 +12,7 @@ from typing import Any, Self, TypeVar
 
 from tests.kubernetes.fake_server import FakeServer, ReceivedRequest, Reply, ok, refused
 from tests.kubernetes.support import kubeconfig
+from tests.model import cron_job
 from tests.model.cluster import Cluster
 from tests.model.history import Event, RefusedError
 
@@ -191,6 +192,10 @@ class ApiServer:
         }
 
 
+def _suspended(request: ReceivedRequest) -> dict[str, bool]:
+    return {"suspended": request.json["spec"]["suspend"]}
+
+
 _IN_NAMESPACE = rf"{_PREFIX}/namespaces/([^/]+)"
 _ROUTES: list[tuple[str, Callable[..., Any]]] = [
     (rf"GET {_PREFIX}/nodes", lambda s, request: s._nodes(request)),
@@ -225,5 +230,9 @@ _ROUTES: list[tuple[str, Callable[..., Any]]] = [
     ),
     (rf"DELETE {_IN_NAMESPACE}/leases/([^/]+)", lambda s, *place: s._delete_lease(*place)),
     (rf"POST {_PREFIX}/selfsubjectaccessreviews", lambda s, request: s._review(request)),
+    (
+        rf"PATCH {_PREFIX}/(.+/cronjobs/.+)",
+        lambda s, request, path: cron_job.suspend(s.cluster, path, **_suspended(request)),
+    ),
     (rf"PATCH {_PREFIX}/(.+)", lambda s, request, path: s._patch(request, path)),
 ]

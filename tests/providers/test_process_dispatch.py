@@ -9,6 +9,7 @@ import yaml
 from kata_components import names
 from tests.model import dispatcher
 from tests.model.cluster import Cluster
+from tests.model.cron_job import RECONCILE, is_suspended, suspend
 from tests.providers import inputs
 from tests.providers.api_model import ApiServer
 from tests.providers.conftest import Running
@@ -110,6 +111,45 @@ def test_failed_dispatcher_is_gone_after_a_rollout_without_it(
     checked = running.rollout.check(inputs.rollout(), outputs)
     assert running.rollout.update("id", outputs, checked.inputs)["outcome"]["installed"] == 1
     assert (cluster.jobs, cluster.violations) == ({}, [])
+
+
+@pytest.mark.usefixtures("installation")
+def test_a_cron_job_that_an_interrupted_run_has_left_suspended_is_work_for_the_next(
+    running: Running, api: ApiServer, cluster: Cluster
+) -> None:
+    cluster.objects[RECONCILE] = {"metadata": {"name": "kata-deploy-reconcile"}, "spec": {}}
+    wanted = inputs.dispatched(cronJob="kata-deploy-reconcile")
+    outputs = up(running, cronJob="kata-deploy-reconcile")
+    assert not is_suspended(cluster)
+    checked = running.rollout.check(wanted, outputs)
+    assert not running.rollout.differs(checked.inputs, outputs)
+    api.do(lambda: suspend(cluster, RECONCILE, suspended=True))
+    checked = running.rollout.check(wanted, outputs)
+    assert running.rollout.differs(checked.inputs, outputs)
+    assert "the CronJob kata-deploy-reconcile is suspended" in running.engine.lines(ROLLOUT_URN)[-1]
+    running.rollout.update("id", outputs, checked.inputs)
+    assert not is_suspended(cluster)
+
+
+@pytest.mark.usefixtures("installation")
+def test_a_cron_job_that_is_not_wanted_any_more_starts_nothing_beside_the_last_run(
+    running: Running, api: ApiServer, cluster: Cluster
+) -> None:
+    cluster.objects[RECONCILE] = {"metadata": {"name": "kata-deploy-reconcile"}, "spec": {}}
+    outputs = up(running, cronJob="kata-deploy-reconcile")
+    before = len(api.writes)
+    running.rollout.update("id", outputs, running.rollout.check(inputs.rollout(), outputs).inputs)
+    assert sum("cronjobs" in write for write in api.writes[before:]) == 2
+
+
+@pytest.mark.usefixtures("installation")
+def test_without_the_right_to_suspend_the_cron_job_nothing_is_done(
+    running: Running, api: ApiServer
+) -> None:
+    api.denied.add("patch cronjobs")
+    checked = running.rollout.check(inputs.dispatched(cronJob="kata-deploy-reconcile"))
+    (failure,) = checked.failures
+    assert "patch cronjobs.batch/kata-deploy-reconcile" in str(failure)
 
 
 def test_delete_of_the_installation_cleans_through_the_dispatcher(

@@ -5,6 +5,7 @@ import functools
 from dataclasses import replace
 from typing import Any, Literal
 
+from kata_components import names
 from kata_components.manifests.dispatcher_flags import handlers
 from kata_components.manifests.dispatcher_job import cleanup_dispatcher_job, install_dispatcher_job
 from kata_components.manifests.job_templates import cleanup_job, install_job
@@ -62,6 +63,8 @@ def request(
             startup_taints=wanted.startup_taints,
             ready_seconds=wanted.job.wait_node_ready_seconds,
         ),
+        node_results=wanted.traits.node_results,
+        cron_job=names.reconcile("") if wanted.job.reconcile.enabled else "",
     )
 
 

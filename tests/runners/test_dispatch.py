@@ -18,7 +18,8 @@ from kata_components.operations.uninstall import uninstall
 from kata_components.planning.dispatcher_args import Batch, dispatcher_job, node_template
 from kata_components.planning.node_jobs import JobState
 from kata_components.planning.step import Action, Step
-from kata_components.runners.dispatcher import DispatchedJobs, Dispatcher
+from kata_components.runners.dispatched_jobs import DispatchedJobs
+from kata_components.runners.dispatcher import Dispatcher
 from kata_components.runners.dispatching import settled
 from kata_components.runners.pulumi import PulumiRunner
 from kata_components.runners.run import Run
