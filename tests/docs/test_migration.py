@@ -3,9 +3,9 @@
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
-import yaml
 
 from kata_components.manifests.dispatcher_rbac import dispatcher_rbac
 from kata_components.manifests.objects import all_objects, kept_objects, reference
@@ -13,6 +13,7 @@ from kata_components.operations import report
 from kata_components.operations.objects_there import ObjectName
 from kata_components.planning.helm import Release
 from kata_components.settings.load import load_settings
+from kata_components.settings.profile import SUPPORTED_VERSIONS
 from tests.docs.markdown import CHECKOUT, blocks, configured, in_code, section, tables
 from tests.manifests import chart
 
@@ -24,6 +25,7 @@ COMMANDS = [
 ]
 RELEASE = Release("kata-deploy", "kube-system")
 STACK = {"kataVersion": "4.0.0", "cluster": {"context": "any"}}
+NEWEST: dict[str, Any] = {**STACK, "kataVersion": SUPPORTED_VERSIONS[-1], "deploymentMode": "job"}
 
 
 @pytest.mark.parametrize("mode", ["daemonset", "job"])
@@ -61,7 +63,7 @@ def test_command_that_makes_helm_forget_is_the_program_s() -> None:
 
 def test_commands_remove_exactly_the_rights_of_the_dispatcher() -> None:
     named = {word for command in COMMANDS if "delete" in command for word in command if "/" in word}
-    objects = dispatcher_rbac(load_settings({**STACK, "deploymentMode": "job"}))
+    objects = dispatcher_rbac(load_settings(NEWEST))
     assert named == {f"{o['kind'].lower()}/{o['metadata']['name']}" for o in objects}
 
 
@@ -69,14 +71,9 @@ def test_commands_remove_exactly_the_rights_of_the_dispatcher() -> None:
     not chart.FIXTURES.is_dir(), reason="the renders of the chart are not beside the checkout"
 )
 def test_what_stays_behind_is_what_the_chart_has_beyond_a_stack() -> None:
-    documents = yaml.safe_load_all(
-        (chart.FIXTURES / "4.0.0" / "job-default.rendered.yaml").read_text(encoding="utf-8")
-    )
-    theirs = {document["metadata"]["name"] for document in documents if document}
-    ours = {
-        o["metadata"]["name"]
-        for o in all_objects(load_settings({**STACK, "deploymentMode": "job"}))
-    }
+    case = chart.Case(NEWEST["kataVersion"], "job-default")
+    theirs = {o["metadata"]["name"] for o in case.chart_objects()}
+    ours = {o["metadata"]["name"] for o in all_objects(load_settings(NEWEST))}
     named = [
         name for row in tables(section(GUIDE, "## What stays behind")) for name in in_code(row[0])
     ]
