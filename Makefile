@@ -3,6 +3,8 @@
 #   make up NODES=100     start the local cluster (first time: build its tools) and install Kata on its nodes
 
 .DEFAULT_GOAL := up
+# Pulumi starts several interpreters in each run, and the tests hundreds: none compiles all anew.
+unexport PYTHONDONTWRITEBYTECODE
 .PHONY: up preview down env test lint bench clean
 .SILENT:
 
