@@ -18,7 +18,7 @@ from tests.e2e.observe import Audit
 from tests.e2e.stack import CHECKOUT, NAME, Stack
 
 WORKERS = 24
-POD_SECONDS = 0.5
+POD_SECONDS = 0.3
 _OF_KATA = ("katacontainers.io/", "sandbox.kata-deploy/handlers.")
 """In labels and annotations of a node with Kata: ours and upstream's, and the sandbox's own."""
 
@@ -81,6 +81,17 @@ def stack(cluster: Cluster, new_stack: Callable[..., Stack]) -> Iterator[Stack]:
     """A stack on 24 fresh nodes; what a test leaves is destroyed, which must succeed."""
     fresh_fleet(cluster)
     with destroyed_afterwards(new_stack()) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def shared_stack(
+    cluster: Cluster, variables: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stack]:
+    """A stack on 24 fresh nodes for all tests of a file, which leave the nodes as they are."""
+    fresh_fleet(cluster)
+    home = tmp_path_factory.mktemp("shared")
+    with destroyed_afterwards(Stack(home, cluster, variables, user=OPERATOR)) as made:
         yield made
 
 

@@ -83,6 +83,8 @@ class Site:
 @pytest.fixture
 def site(cluster: Cluster, kube: Kube, tmp_path: Path) -> Iterator[Site]:
     fresh_fleet(cluster)
+    # A rollout takes some seconds, for faults to come in its middle.
+    cluster.pod_seconds(0.5)
     kube.create(ACCOUNT, {"metadata": {"name": "kata-deploy-sa"}})
     made = Site(cluster, kube, tmp_path, cluster.kubeconfig_of(OPERATOR))
     yield made

@@ -179,12 +179,11 @@ def test_a_release_of_daemonset_mode(
 
     # A field that Helm set and the configuration lacks goes, as Helm no longer owns any field.
     stack.configure(priorityClassName="", rollout=None)
-    preview = stack.preview()
-    assert re.search(r"restarts the pods of DaemonSet kata-deploy on \d+ nodes", preview.text), (
-        preview.text
-    )
     changed = stack.up()
     assert changed.ok, changed.text
+    assert re.search(r"restarts the pods of DaemonSet kata-deploy on \d+ nodes", changed.text), (
+        changed.text
+    )
     assert "priorityClassName" not in kube.get(DAEMON_SET)["spec"]["template"]["spec"]
     assert stack.destroy().ok
 
@@ -214,7 +213,7 @@ def test_a_release_with_other_pods_is_announced(
 def commands_of_the_guide() -> list[str]:
     """Return the guide's kubectl commands, which remove Helm's records and leftovers."""
     commands = re.findall(r"^ {4}(kubectl .+)$", GUIDE.read_text(), re.MULTILINE)
-    assert len(commands) == 4
+    assert len(commands) == 5
     return commands
 
 

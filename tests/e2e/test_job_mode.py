@@ -17,10 +17,10 @@ SELECTED = WORKERS + CONTROL_PLANES
 """Without the user's own conditions; the taint of the control plane is not tolerated."""
 
 
-def test_install_new_nodes_and_a_run_without_work(
+def test_from_the_first_preview_to_the_last_destroy(
     stack: Stack, cluster: Cluster, kube: Kube, audit: Audit
 ) -> None:
-    stack.configure(shims=None, defaultShim=None)
+    stack.configure(job={"parallelism": 10, "backoffLimit": 0}, rollout={"waves": [2, "100%"]})
     before = everything(kube)
     preview = stack.preview()
     assert preview.ok, preview.text
@@ -39,21 +39,10 @@ def test_install_new_nodes_and_a_run_without_work(
     assert (rollout["installed"], rollout["failed"], rollout["remaining"]) == (WORKERS, 0, 0)
     assert up.text.index("plan: ") < up.text.index("installed,")
 
-    again = Audit(cluster.audit_log)
-    unchanged = stack.up()
-    assert unchanged.ok, unchanged.text
-    assert again.writes() == []
-    assert "unchanged" in unchanged.text
-    assert "updated" not in unchanged.text
-
+    has_nothing_to_do(stack)
+    replacing_touches_no_node(stack, kube)
     added = cluster.add_nodes(2)
-    newcomers = stack.preview()
-    assert f"plan: 2 of {SELECTED + 2} selected nodes" in newcomers.text
-    assert all(f"install {node}: new node" in newcomers.text for node in added)
-    assert newcomers.text.count("install worker-") == 2
-    only = Audit(cluster.audit_log)
-    assert stack.up().ok
-    assert sorted(only.job_nodes()) == sorted(added)
+    only_new_and_failed_nodes_are_worked_on(stack, kube, *added)
     assert marked(kube) == workers | set(added)
 
     cluster.remove_nodes(added)
@@ -62,18 +51,42 @@ def test_install_new_nodes_and_a_run_without_work(
     assert everything(kube) == before
 
 
-def test_a_failed_node_is_named_with_its_reason_and_is_the_only_one_retried(
-    stack: Stack, cluster: Cluster, kube: Kube
+def has_nothing_to_do(stack: Stack) -> None:
+    audit = Audit(stack.cluster.audit_log)
+    unchanged = stack.up()
+    assert unchanged.ok, unchanged.text
+    assert audit.writes() == []
+    assert "unchanged" in unchanged.text
+    assert "updated" not in unchanged.text
+
+
+def replacing_touches_no_node(stack: Stack, kube: Kube) -> None:
+    urns = [r["urn"] for r in json.loads(stack.state())["deployment"]["resources"]]
+    [rollout] = [urn for urn in urns if "kata:Rollout::" in urn]
+    [installation] = [urn for urn in urns if "kata:Installation::" in urn]
+    audit = Audit(stack.cluster.audit_log)
+    for urn in (rollout, installation):
+        replaced = stack.up("--target-replace", urn, "--target-dependents")
+        assert replaced.ok, replaced.text
+        assert len(marked(kube)) == WORKERS
+    assert audit.job_nodes() == []
+
+
+def only_new_and_failed_nodes_are_worked_on(
+    stack: Stack, kube: Kube, broken: str, good: str
 ) -> None:
-    broken = "worker-0007"
-    cluster.behave(broken, fail="host-check")
-    stack.configure(job={"backoffLimit": 0})
+    stack.cluster.behave(broken, fail="host-check")
+    newcomers = stack.preview()
+    assert f"plan: 2 of {SELECTED + 2} selected nodes" in newcomers.text
+    assert all(f"install {node}: new node" in newcomers.text for node in (broken, good))
+    assert newcomers.text.count("install worker-") == 2
+    audit = Audit(stack.cluster.audit_log)
     up = stack.up()
     assert up.code != 0
+    assert sorted(audit.job_nodes()) == sorted([broken, good])
     assert "1 node could not be installed" in up.text
     assert f"{broken}: stage host-check ended with exit code 1" in up.text
     assert "Traceback" not in up.text
-    assert len(marked(kube)) == WORKERS - 1
     report = json.loads((stack.reports / "rollout.json").read_text())
     assert (report["failed"], report["failedNodes"]) == (1, [broken])
     [kept] = jobs(kube)
@@ -82,51 +95,27 @@ def test_a_failed_node_is_named_with_its_reason_and_is_the_only_one_retried(
     preview = stack.preview()
     assert preview.ok, preview.text
     assert f"retry {broken}: failed before" in preview.text
-    cluster.behave(broken, fail=None)
-    audit = Audit(cluster.audit_log)
+    stack.cluster.behave(broken, fail=None)
+    audit = Audit(stack.cluster.audit_log)
     retried = stack.up()
     assert retried.ok, retried.text
     assert audit.job_nodes() == [broken]
-    assert len(marked(kube)) == WORKERS
 
 
-def test_a_failed_canary_stops_the_rollout(stack: Stack, cluster: Cluster, kube: Kube) -> None:
-    stack.configure(rollout={"waves": ["canary", "100%"]})
-    preview = stack.preview()
-    canary = preview.text.split("install ")[1].split(":")[0]
-    cluster.behave(canary, fail="cri")
-    stack.configure(job={"backoffLimit": 0})
-    up = stack.up()
-    assert up.code != 0
-    assert f"canary {canary} failed" in up.text
-    assert len(marked(kube)) < WORKERS / 2
-
-
-def test_destroy_cleans_after_a_first_up_that_failed(
-    stack: Stack, cluster: Cluster, kube: Kube
+def test_a_failed_canary_stops_the_first_rollout_and_destroy_cleans_up(
+    stack: Stack, cluster: Cluster, kube: Kube, audit: Audit
 ) -> None:
     before = everything(kube)
-    for node in cluster.workers():
-        cluster.behave(node, fail="artifacts")
-    stack.configure(job={"backoffLimit": 0})
-    assert stack.up().code != 0
-    for node in cluster.workers():
-        cluster.behave(node, fail=None)
+    stack.configure(shims=None, defaultShim=None)
+    stack.configure(job={"backoffLimit": 0}, rollout={"waves": ["canary", "100%"]})
+    canary = cluster.workers()[0]
+    cluster.behave(canary, fail="artifacts")
+    up = stack.up()
+    cluster.behave(canary, fail=None)
+    assert up.code != 0
+    assert f"canary {canary} failed" in up.text
+    assert f"{canary}: stage artifacts ended with exit code 1" in up.text
+    assert 0 < len(marked(kube)) < len(audit.job_nodes()) < WORKERS / 2
     destroyed = stack.destroy()
     assert destroyed.ok, destroyed.text
     assert everything(kube) == before
-
-
-def test_replacing_the_rollout_touches_no_node(stack: Stack, cluster: Cluster, kube: Kube) -> None:
-    assert stack.up().ok
-    urns = [r["urn"] for r in json.loads(stack.state())["deployment"]["resources"]]
-    [rollout] = [urn for urn in urns if "kata:Rollout::" in urn]
-    [installation] = [urn for urn in urns if "kata:Installation::" in urn]
-    for urn in (rollout, installation):
-        audit = Audit(cluster.audit_log)
-        replaced = stack.up("--target-replace", urn, "--target-dependents")
-        assert replaced.ok, replaced.text
-        assert audit.job_nodes() == []
-        assert len(marked(kube)) == WORKERS
-    assert stack.up().ok
-    assert len(marked(kube)) == WORKERS

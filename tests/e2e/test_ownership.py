@@ -4,7 +4,6 @@ The real engine and API server show what fakes cannot: the order of the program,
 leaves out, how a server writes quantities.
 """
 
-import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,13 +13,12 @@ from kata_components import names
 from kata_components.manifests.objects import kept_objects
 from kata_components.settings.load import load_settings
 from sandbox.cluster import Cluster
-from sandbox.control_plane import ADMIN
 from sandbox.kube import Kube, in_parallel
 from sandbox.nodes import CONTROL_PLANES
 from tests.e2e.conftest import path_of
 from tests.e2e.observe import Audit, everything
 from tests.e2e.stack import Stack
-from tests.e2e.test_helm_migration import DAEMON_SET, pod_uids, wait_until, wait_until_installed
+from tests.e2e.test_helm_migration import pod_uids, wait_until, wait_until_installed
 
 pytestmark = pytest.mark.e2e
 
@@ -60,10 +58,10 @@ def test_objects_that_a_controller_applied(
     wait_until_installed(kube)
     pods = pod_uids(kube)
 
-    for run in (stack.preview(), stack.up()):
-        assert run.code != 0
-        objects = f"{len(paths)} objects of this installation exist already"
-        assert f"{objects}, not created by any stack" in run.text
+    refused = stack.up()
+    assert refused.code != 0
+    objects = f"{len(paths)} objects of this installation exist already"
+    assert f"{objects}, not created by any stack" in refused.text
     assert audit.writes() == []
 
     stack.configure(rollout={"existing": "adopt"})
@@ -94,18 +92,11 @@ def test_nodes_of_job_mode_are_adopted_where_a_controller_applied_the_templates(
     for node in workers:
         kube.merge(f"/api/v1/nodes/{node}", {"metadata": {"labels": {names.RUNTIME_LABEL: "true"}}})
     stack.configure(rollout={"existing": "adopt"})
-    born = stack.up()
+    born = stack.preview()
     assert born.ok, born.text
     assert "nothing shows that Kata is there" in born.text
-    assert (stack.outputs()["rollout"]["adopted"], stack.outputs()["rollout"]["skipped"]) == (
-        0,
-        len(workers) + CONTROL_PLANES,
-    )
-    destroyed = stack.destroy()
-    assert destroyed.ok, destroyed.text
+    assert f"({len(workers) + CONTROL_PLANES} skipped)" in born.text
 
-    for node in workers:
-        kube.merge(f"/api/v1/nodes/{node}", {"metadata": {"labels": {names.RUNTIME_LABEL: "true"}}})
     apply(stack.config)
     audit = Audit(cluster.audit_log)
     up = stack.up()
@@ -127,41 +118,3 @@ def test_a_runtime_class_of_another_team(
     assert refused.code != 0
     assert "differs from this configuration (runtimeclasses/kata-qemu)" in refused.text
     assert (audit.writes(), kube.get(CLASS)) == ([], theirs)
-
-
-def test_a_refusing_guard_rail_changes_nothing_without_a_preview_either(
-    stack: Stack, cluster: Cluster, kube: Kube
-) -> None:
-    assert stack.up().ok
-    audit = Audit(cluster.audit_log)
-    good = json.loads(json.dumps(stack.config))
-    changes: list[tuple[dict[str, Any], str]] = [
-        (
-            {"deploymentMode": "daemonset", "job": None, "rollout": None},
-            "deploymentMode job → daemonset",
-        ),
-        ({"namespace": "default", "image": {"tag": "other"}}, "namespace kube-system → default"),
-    ]
-    for change, words in changes:
-        stack.configure(**change)
-        refused = stack.up()
-        assert refused.code != 0
-        assert words in refused.text
-        assert (audit.writes(), audit.writes(ADMIN)) == ([], [])
-        stack.config = json.loads(json.dumps(good))
-    collection, _, name = DAEMON_SET.rpartition("/")
-    assert name not in [item["metadata"]["name"] for item in kube.get(collection)["items"]]
-
-
-def test_target_does_not_bypass_the_guard_rails(stack: Stack, cluster: Cluster) -> None:
-    assert stack.up().ok
-    urns = [resource["urn"] for resource in json.loads(stack.state())["deployment"]["resources"]]
-    [rollout] = [urn for urn in urns if "kata:Rollout::" in urn]
-    audit = Audit(cluster.audit_log)
-    assert stack.up("--target", rollout).ok
-    stack.configure(namespace="default")
-    refused = stack.up("--target", rollout)
-    assert refused.code != 0
-    assert "the guard rails have not checked a changed namespace: `--target`" in refused.text
-    stack.configure(namespace=None)
-    assert audit.writes() == []

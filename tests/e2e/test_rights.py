@@ -1,11 +1,13 @@
 """The operator's rights: all of them are used, and no others."""
 
+from typing import Any
+
 import pytest
 import yaml
 
-from sandbox.cluster import Cluster
+from kata_components import names
 from sandbox.kube import Kube
-from tests.e2e.observe import Audit
+from tests.e2e.observe import Audit, everything
 from tests.e2e.stack import CHECKOUT, Stack
 
 pytestmark = pytest.mark.e2e
@@ -40,7 +42,11 @@ def granted(
         for document in documents
         if document["metadata"]["name"].endswith("-options") == options
     ]
-    rules = [rule for document in chosen for rule in document.get("rules", [])]
+    return rights([rule for document in chosen for rule in document.get("rules", [])])
+
+
+def rights(rules: list[dict[str, Any]]) -> set[tuple[str, str, str]]:
+    """Return verb, API group and resource of all that rules of RBAC grant."""
     return {
         (verb, group, resource)
         for rule in rules
@@ -50,21 +56,11 @@ def granted(
     }
 
 
-def test_what_is_granted_is_what_is_used(stack: Stack, cluster: Cluster, audit: Audit) -> None:
-    stack.configure(kataVersion="4.1.0", job={"backoffLimit": 0}, rollout={"waves": []})
-    cluster.behave("worker-0001", fail="cri")
-    assert stack.up().code != 0
-    cluster.behave("worker-0001", fail=None)
-    stack.configure(job={"parallelism": 8}, priorityClassName="system-cluster-critical")
-    assert stack.up().ok
-    assert stack.destroy().ok
-    # All pods at once: one after the other would take minutes.
-    at_once = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "100%"}}
-    stack.configure(deploymentMode="daemonset", job=None, rollout=None, updateStrategy=at_once)
-    assert stack.up().ok
-    stack.configure(resources={"requests": {"cpu": "30m"}}, debug=True)
-    assert stack.up().ok
-    assert stack.destroy().ok
+def test_what_is_granted_is_what_is_used(stack: Stack, kube: Kube, audit: Audit) -> None:
+    before = everything(kube)
+    job_mode(stack)
+    daemonset_mode(stack, kube)
+    assert everything(kube) == before
 
     used = audit.used()
     assert used - ANYBODY - granted() == set()
@@ -73,10 +69,47 @@ def test_what_is_granted_is_what_is_used(stack: Stack, cluster: Cluster, audit: 
     assert refused == []
 
 
+def job_mode(stack: Stack) -> None:
+    stack.configure(job={"backoffLimit": 0})
+    stack.cluster.behave("worker-0001", fail="cri")
+    assert stack.up().code != 0
+    stack.cluster.behave("worker-0001", fail=None)
+    stack.configure(job={"parallelism": 8}, priorityClassName="system-cluster-critical")
+    assert stack.up().ok
+    assert stack.destroy().ok
+
+
+def daemonset_mode(stack: Stack, kube: Kube) -> None:
+    """A pod stays on every node; changes that restart it are announced."""
+    # All pods at once: one after the other would take minutes.
+    at_once = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "100%"}}
+    stack.configure(deploymentMode="daemonset", job=None, rollout=None, updateStrategy=at_once)
+    up = stack.up()
+    assert up.ok, up.text
+    nodes = labelled(kube)
+    assert nodes >= set(stack.cluster.workers())
+    assert stack.outputs()["mode"] == "daemonset"
+
+    stack.configure(resources={"requests": {"cpu": "30m"}}, debug=True)
+    changed = stack.up()
+    assert changed.ok, changed.text
+    assert f"restarts the pods of DaemonSet kata-deploy on {len(nodes)} nodes" in changed.text
+    destroyed = stack.destroy()
+    assert destroyed.ok, destroyed.text
+    assert labelled(kube) == set()
+
+
+def labelled(kube: Kube) -> set[str]:
+    found = kube.get("/api/v1/nodes", labelSelector=names.RUNTIME_LABEL)["items"]
+    return {node["metadata"]["name"] for node in found}
+
+
 @pytest.mark.parametrize("verb", ["escalate", "bind"])
 def test_the_rights_the_audit_log_cannot_show_are_needed(
     stack: Stack, kube: Kube, verb: str
 ) -> None:
+    # Where the Jobs of the nodes have rights of their own.
+    stack.configure(kataVersion="4.0.0")
     path = "/apis/rbac.authorization.k8s.io/v1/clusterroles/kata-deploy-operator"
     role = kube.get(path)
     less = [{**rule, "verbs": [v for v in rule["verbs"] if v != verb]} for rule in role["rules"]]

@@ -36,7 +36,7 @@ FAULTS: list[dict[str, str]] = [
 PATIENCE = """
 from kata_components.pacing.protocol import Protocol
 
-Protocol.__init__.__kwdefaults__["handler_seconds"] = 16.0
+Protocol.__init__.__kwdefaults__.update(handler_seconds=10.0, canary_seconds=8.0)
 """
 """Runs in each Python process of a stack: two minutes without handlers would take two minutes."""
 
@@ -49,7 +49,6 @@ def stack(stack: Stack, tmp_path: Path) -> Stack:
         kataVersion="4.1.0",
         k8sDistribution="k3s",
         job={"backoffLimit": 0, "waitNodeReadySeconds": 6},
-        rollout={"waves": []},
     )
     return stack
 
@@ -106,7 +105,7 @@ def test_install_with_faults_then_new_nodes_then_destroy(
     assert "2 nodes could not be installed" in up.text
     assert (
         f"{never}: its Job succeeded, but the container runtime did not report Kata's handlers "
-        "within 16 s (it reports only runc); the next run looks again; to install again: "
+        "within 10 s (it reports only runc); the next run looks again; to install again: "
         f"kubectl -n kube-system delete job kata-deploy-install-{never}, then pulumi up"
     ) in up.text
     assert f"{lost}: not Ready within 6 s of its Job (" in up.text
