@@ -16,7 +16,7 @@ from kata_components.settings.dispatcher_limits import (
 )
 from kata_components.settings.flat_keys import flat_keys, in_stack, nested
 from kata_components.settings.merge import Tree, layered, merged, without
-from kata_components.settings.problems import Problem, closest, shown, validation_problems
+from kata_components.settings.problems import Problem, shown, validation_problems
 from kata_components.settings.profile import SUPPORTED_VERSIONS, Profile, load_profile
 from kata_components.settings.rules import (
     dispatcher_without_tag,
@@ -140,8 +140,7 @@ def _validated(config: Mapping[str, object]) -> tuple[Settings | None, list[Prob
 def _unknown_version(version: object) -> Problem:
     *others, newest = SUPPORTED_VERSIONS
     allowed = f"{', '.join(others)} or {newest}"
-    hint = closest(version, SUPPORTED_VERSIONS)
-    return Problem(("kataVersion",), f"must be the text {allowed}, got {shown(version)}{hint}")
+    return Problem(("kataVersion",), f"must be the text {allowed}, got {shown(version)}")
 
 
 def _tree(config: Mapping[str, object], profile: Profile) -> Tree:

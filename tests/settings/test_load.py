@@ -111,11 +111,7 @@ def test_all_problems_come_at_once_one_per_line() -> None:
     ("config", "line"),
     [
         ({"kataVersion": 4.0}, "kataVersion: must be the text 4.0.0, 4.1.0 or 4.2.0, got 4.0"),
-        (
-            {"kataVersion": "4.0"},
-            "kataVersion: must be the text 4.0.0, 4.1.0 or 4.2.0, got '4.0'; "
-            "did you mean 4.2.0 or 4.1.0 or 4.0.0?",
-        ),
+        ({"kataVersion": "4.0"}, "kataVersion: must be the text 4.0.0, 4.1.0 or 4.2.0, got '4.0'"),
         (
             {"deploymentMode": "jobs"},
             "deploymentMode: must be 'daemonset' or 'job', got 'jobs'; did you mean job?",
