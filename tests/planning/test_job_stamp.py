@@ -4,10 +4,12 @@ from typing import Any
 
 import pytest
 
+from kata_components.manifests.job_templates import cleanup_job, install_job
 from kata_components.planning.host_digest import current, host_digests
 from kata_components.planning.job_stamp import JobStamp
 from kata_components.planning.node_jobs import JobKind
 from kata_components.planning.step import Action, step_of
+from kata_components.settings.load import load_settings
 from tests.model.installation import template
 from tests.planning.builders import node
 from tests.planning.life import job_template
@@ -43,6 +45,22 @@ def test_containers_of_a_job_without_a_token_are_told_what_its_node_reports(kind
         {"name": "NODE_MACHINE_ID", "value": "machine-node-00"},
     ]
     assert "env" not in pod["containers"][0], "the template itself stays as it is"
+
+
+@pytest.mark.parametrize("kind", ["install", "cleanup"])
+def test_stages_of_other_images_are_told_as_well(kind: JobKind) -> None:
+    binaries = {"erofs": {"image": "tools:1", "binaries": ["mkfs.erofs"]}}
+    config = {"kataVersion": "4.2.0", "deploymentMode": "job", "cluster": {"context": "c"}}
+    settings = load_settings(config | {"nodeBinaries": binaries, "selinux": {"enabled": True}})
+    on, job = node("node-00"), {"install": install_job, "cleanup": cleanup_job}[kind](settings)
+    made = stamp_of(job, kind).job(step_of(on, Action.INSTALL, "", None), on.info)
+    pod = made["spec"]["template"]["spec"]
+    stages = [*pod["initContainers"], *pod["containers"]]
+    assert len({stage["image"] for stage in stages}) > 1
+    for stage in stages:
+        env = {entry["name"]: entry.get("value") for entry in stage["env"]}
+        assert env["CONTAINER_RUNTIME_VERSION"] == on.info.container_runtime_version
+        assert env["NODE_MACHINE_ID"] == on.info.machine_id
 
 
 def test_a_job_with_a_token_reads_its_node_itself() -> None:
