@@ -134,7 +134,8 @@ class InstallWork:
     def done(self, step: Step, seen: Metadata | None, now: str) -> NodeChange:
         """The mark, the labels that no Job has set, and what became of a Job.
 
-        A node that only lacks labels has its mark already.
+        A node that only lacks labels has its mark already. All of it is true whatever other
+        installations have written since the node was read.
         """
         del seen
         relabels = step.action is Action.RELABEL
