@@ -27,6 +27,15 @@ ALL = {
     **CONFIGS,
     "4.0.0-every-shim": {"kataVersion": "4.0.0", "cluster": {"context": "c"}},
     "4.1.0-every-shim": {"kataVersion": "4.1.0", "cluster": {"context": "c"}, "debug": True},
+    "4.2.0-every-stage": {
+        "kataVersion": "4.2.0",
+        "cluster": {"context": "c"},
+        "deploymentMode": "job",
+        "rollout": {"runsIn": "cluster"},
+        "job": {"reconcile": {"enabled": True}},
+        "nodeBinaries": {"tools": {"image": "tools:1", "binaries": ["mkfs.erofs"]}},
+        "selinux": {"enabled": True},
+    },
 }
 NODE = "worker-0001"
 VERIFY = "/apis/batch/v1/namespaces/kube-system/jobs/kata-deploy-verify"
@@ -83,7 +92,7 @@ def test_all_options_with_the_rights_that_options_need(
     stack: Stack, kube: Kube, audit: Audit
 ) -> None:
     before = everything(kube)
-    on_one_node(stack, CONFIGS["4.1.0-daemonset"])
+    on_one_node(stack, CONFIGS["4.2.0-daemonset"])
     up = stack.up()
     assert up.ok, up.text
     # The CLI warns of plugins on PATH, and of one that is older than requested.

@@ -52,7 +52,11 @@ CONFIGS = {
     "4.1.0-job-in-cluster": EVERYTHING
     | {"kataVersion": "4.1.0", "deploymentMode": "job", "rollout": {"runsIn": "cluster"}},
     "4.2.0-daemonset": EVERYTHING
-    | {"kataVersion": "4.2.0", "monitor": {"enabled": True, "tls": {"secretName": "monitor"}}},
+    | {
+        "kataVersion": "4.2.0",
+        "monitor": {"enabled": True, "tls": {"secretName": "monitor"}},
+        "nodeFeatureRules": {"create": True},
+    },
     "4.2.0-job-in-cluster": EVERYTHING
     | {
         "kataVersion": "4.2.0",
