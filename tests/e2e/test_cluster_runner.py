@@ -8,10 +8,12 @@ from collections.abc import Iterator
 import pytest
 import yaml
 
+from kata_components import names
 from sandbox.cluster import Cluster
 from sandbox.kube import Kube
 from sandbox.nodes import CONTROL_PLANES
 from tests.e2e.conftest import WORKERS, path_of
+from tests.e2e.moments import Moments
 from tests.e2e.observe import Audit, everything, jobs, marked
 from tests.e2e.stack import CHECKOUT, Stack, kill, provider_pids, read_until
 from tests.e2e.test_rights import granted, rights
@@ -22,6 +24,7 @@ pytestmark = pytest.mark.e2e
 DISPATCHER = "system:serviceaccount:kube-system:kata-deploy-dispatcher-sa"
 LABEL = "katacontainers.io/kata-runtime"
 OWN_LABEL = "kata-deploy.katacontainers.io/default"
+BATCH = "/apis/batch/v1/namespaces/kube-system"
 ROLES = (
     "clusterroles/kata-deploy-dispatcher-noderole",
     "namespaces/kube-system/roles/kata-deploy-dispatcher-role",
@@ -147,12 +150,12 @@ def test_from_the_first_preview_to_the_last_destroy(
     assert everything(kube) == before
 
 
-def test_dispatcher_that_works_on_nodes_leaves_tainted_ones_alone_and_labels_the_others(
+def test_from_4_1_0_to_a_dispatcher_that_reports_and_looks_after_late_nodes(
     stack: Stack, cluster: Cluster, kube: Kube
 ) -> None:
     before = everything(kube)
     whole = Audit(cluster.audit_log)
-    stack.configure(kataVersion="4.1.0", job={"nodeSettleSeconds": 1})
+    stack.configure(kataVersion="4.1.0", job={"nodeSettleSeconds": 1, "parallelism": WORKERS})
     up = stack.up()
     assert up.ok, up.text
     workers = cluster.workers()
@@ -161,22 +164,79 @@ def test_dispatcher_that_works_on_nodes_leaves_tainted_ones_alone_and_labels_the
     assert dispatched(whole) == workers
     assert marked(kube) == labelled(kube, LABEL) == labelled(kube, OWN_LABEL) == set(workers)
     nothing_is_left_over(kube)
-
-    [added] = cluster.add_nodes(1)
-    audit = Audit(cluster.audit_log)
-    joined = stack.up()
-    assert joined.ok, joined.text
-    assert dispatched(audit) == [added]
-    assert marked(kube) == labelled(kube, LABEL) == {*workers, added}
     dispatcher_uses_its_rights(whole, kube, unused=UNUSED | {("list", "batch", "jobs")})
+
+    broken, *others = workers
+    cluster.behave(broken, fail="load-kernel-modules")
+    stack.configure(kataVersion="4.2.0", job={"reconcile": {"enabled": True}})
+    moments = Moments(kube, "kata-qemu")
+    failed = stack.up()
+    assert failed.code != 0
+    assert f"({WORKERS} upgrade, {CONTROL_PLANES} skipped)" in failed.text
+    assert f"{broken}: stage load-kernel-modules ended with exit code 1" in failed.text
+    assert moments.idle() == {}
+    assert results(kube) == {broken: "failed", **dict.fromkeys(others, "succeeded")}
+    assert "load-kernel-modules exited 1" in annotation(kube, broken, names.ERROR_ANNOTATION)
+    events = kube.get("/api/v1/namespaces/default/events", fieldSelector="reason=JobFailed")
+    assert broken in {event["involvedObject"]["name"] for event in events["items"]}
+
+    [late] = cluster.add_nodes(1)
+    audit = Audit(cluster.audit_log)
+    tick = started_by_hand(kube)
+    until(lambda: is_complete(kube, tick), seconds=60)
+    assert dispatched(audit) == [late]
+    assert results(kube)[late] == "succeeded"
+    assert late in labelled(kube, LABEL) & labelled(kube, OWN_LABEL)
+
+    cluster.behave(broken, fail=None)
+    audit = Audit(cluster.audit_log)
+    continued = stack.up()
+    assert continued.ok, continued.text
+    assert dispatched(audit) == [broken]
+    assert f"resume {late}: " in continued.text
+    assert marked(kube) == {*workers, late}
+    assert set(results(kube).values()) == {"succeeded"}
 
     audit = Audit(cluster.audit_log)
     destroyed = stack.destroy()
     assert destroyed.ok, destroyed.text
-    assert dispatched(audit) == sorted([*workers, added])
+    assert dispatched(audit) == sorted([*workers, late])
     assert [event for event in whole.requests() if event["responseStatus"]["code"] == 403] == []
-    cluster.remove_nodes([added])
+    cluster.remove_nodes([late])
     assert everything(kube) == before
+
+
+def results(kube: Kube) -> dict[str, str]:
+    """Return what nodes say became of their last Job."""
+    return {
+        node["metadata"]["name"]: node["metadata"]["labels"][names.RESULT_LABEL]
+        for node in kube.get("/api/v1/nodes", labelSelector=names.RESULT_LABEL)["items"]
+    }
+
+
+def annotation(kube: Kube, node: str, key: str) -> str:
+    value: str = kube.get(f"/api/v1/nodes/{node}")["metadata"]["annotations"][key]
+    return value
+
+
+def started_by_hand(kube: Kube) -> str:
+    """Start a Job of the CronJob before its time, as `kubectl create job --from` does."""
+    cron_job = kube.get(f"{BATCH}/cronjobs/{names.reconcile('')}")
+    assert not cron_job["spec"].get("suspend")
+    metadata = cron_job["metadata"]
+    owner = {"apiVersion": "batch/v1", "kind": "CronJob", "controller": True}
+    template = cron_job["spec"]["jobTemplate"]
+    own = {
+        "name": f"{metadata['name']}-now",
+        "ownerReferences": [owner | {key: metadata[key] for key in ("name", "uid")}],
+    }
+    job = kube.create(f"{BATCH}/jobs", template | {"metadata": template.get("metadata", {}) | own})
+    return str(job["metadata"]["name"])
+
+
+def is_complete(kube: Kube, job: str) -> bool:
+    conditions = kube.get(f"{BATCH}/jobs/{job}")["status"].get("conditions", [])
+    return "Complete" in {condition["type"] for condition in conditions}
 
 
 def has_ended(kube: Kube) -> bool:

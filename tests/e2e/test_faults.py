@@ -23,6 +23,7 @@ import yaml
 
 from kata_components.providers.installation import InstallationProvider
 from kata_components.providers.rollout import RolloutProvider
+from kata_components.settings.profile import SUPPORTED_VERSIONS, load_profile
 from sandbox.cluster import Cluster
 from sandbox.control_plane import OPERATOR
 from sandbox.kube import Kube
@@ -139,16 +140,15 @@ class Killer:
 
 
 def test_kills_at_random_moments(site: Site, cluster: Cluster, kube: Kube) -> None:
-    """Jobs that label their nodes, and those that leave it to us, in turn."""
+    """Every version in turn: Jobs that label their nodes, and those that leave it to us."""
     killer, workers = Killer(site), set(cluster.workers())
     seed = f"KATA_DEPLOY_SEED={killer.seed}"
 
-    for version in itertools.cycle(["4.0.0", "4.1.0"]):
+    for version in itertools.cycle(SUPPORTED_VERSIONS):
         jobs_of = inputs.templates(version)
-        identity, outputs = site.establish(
-            kataVersion=version, cleanupJob=jobs_of["cleanup-job.yaml"]
-        )
-        wanted = inputs.rollout(**PACE, kataVersion=version, installJob=jobs_of["install-job.yaml"])
+        common = {"kataVersion": version, "nodeResults": load_profile(version).traits.node_results}
+        identity, outputs = site.establish(cleanupJob=jobs_of["cleanup-job.yaml"], **common)
+        wanted = inputs.rollout(**PACE, installJob=jobs_of["install-job.yaml"], **common)
 
         def install(provider: Provider, wanted: dict[str, Any] = wanted) -> Any:
             return provider.resource(RolloutProvider()).start_create(wanted, SECONDS)
