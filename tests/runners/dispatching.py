@@ -102,6 +102,7 @@ def cleanup_request(wanted: Settings) -> CleanupRequest:
         parallelism=wanted.job.parallelism,
         node_timeout_seconds=600,
         dispatcher_job=cleanup_dispatcher_job(wanted),
+        node_results=wanted.traits.node_results,
     )
 
 

@@ -1,4 +1,4 @@
-"""Whoever paces, a node ends with the same labels, mark and taints, and with the same plan."""
+"""Whoever paces, a node ends with the same labels, mark, taints and result, and the same plan."""
 
 import functools
 from collections.abc import Callable, Coroutine
@@ -27,6 +27,7 @@ from tests.runners.token_free import BOTH, STARTUP
 
 AT_ONCE = Kubelet(handlers_after=0.0)
 RUNNERS = ("pulumi", "cluster")
+NEWEST = "4.2.0"
 STARTING: dict[str, Any] = {
     "startupTaints": [STARTUP["key"]],
     "tolerations": [{"key": STARTUP["key"], "operator": "Exists"}],
@@ -41,7 +42,7 @@ class Fleet:
         self.failures: list[str] = []
         self._runner = runner
 
-    async def up(self, version: str = "4.1.0", tag: str = "", **config: Any) -> None:
+    async def up(self, version: str = NEWEST, tag: str = "", **config: Any) -> None:
         wanted = configured(version, image={"tag": tag or version}, **config)
         self.on.templates.update(templates(wanted))
         runner = self._made(install_dispatcher_job(wanted))
@@ -49,7 +50,7 @@ class Fleet:
         self.failures.append(done.failure)
         assert not self.on.violations
 
-    async def destroy(self, version: str = "4.1.0") -> None:
+    async def destroy(self, version: str = NEWEST) -> None:
         wanted = configured(version)
         self.on.templates.update(templates(wanted))
         job = cleanup_dispatcher_job(wanted)
@@ -57,7 +58,7 @@ class Fleet:
         await uninstall(FakeKubeApi(self.on), ending, self._made(job), Told())
         assert not self.on.violations
 
-    async def planned(self, version: str = "4.1.0", **config: Any) -> dict[str, Action]:
+    async def planned(self, version: str = NEWEST, **config: Any) -> dict[str, Action]:
         wanted = configured(version, image={"tag": version}, **config)
         found = await preview(FakeKubeApi(self.on), dispatching.request(wanted))
         return {step.node: step.action for step in found.plan.steps}
@@ -76,7 +77,7 @@ def _state(node: dict[str, Any]) -> Any:
     mark = node_mark.parse(metadata["annotations"].get(names.mark_annotation("")))
     told = mark and (mark.kata_version, mark.digest, mark.failed, mark.machine, mark.adopted)
     return (
-        {key: metadata["labels"].get(key) for key in BOTH},
+        {key: metadata["labels"].get(key) for key in (*BOTH, names.RESULT_LABEL)},
         told,
         node.get("spec", {}).get("taints", []),
     )
@@ -88,13 +89,13 @@ async def fresh(fleet: Fleet) -> None:
 
 async def upgrade(fleet: Fleet) -> None:
     await fleet.up()
-    await fleet.up(tag="4.1.1")
+    await fleet.up(tag="next")
 
 
 async def failed_upgrade(fleet: Fleet) -> None:
     await fleet.up()
     fleet.on.fates["node-00"] = "fails"
-    await fleet.up(tag="4.1.1")
+    await fleet.up(tag="next")
 
 
 async def without_handlers(fleet: Fleet) -> None:
@@ -105,7 +106,7 @@ async def without_handlers(fleet: Fleet) -> None:
 async def never_ready(fleet: Fleet) -> None:
     await fleet.up()
     fleet.on.set_kubelet("node-00", Kubelet(handlers_after=0.0, not_ready_seconds=NEVER))
-    await fleet.up(tag="4.1.1")
+    await fleet.up(tag="next")
 
 
 async def rebuilt_whose_job_fails(fleet: Fleet) -> None:

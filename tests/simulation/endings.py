@@ -103,6 +103,8 @@ def nothing_left(site: Site, promises: Promises) -> None:
             raise BrokenPromiseError(f"destroy left the label on {name}")
         if only and names.instance_label(promises.suffix) in metadata["labels"]:
             raise BrokenPromiseError(f"destroy left the label of its installation on {name}")
+        if alone and names.RESULT_LABEL in metadata["labels"]:
+            raise BrokenPromiseError(f"destroy left what became of a Job on {name}")
         if machine.dirty:
             raise BrokenPromiseError(f"destroy left {name} as it was")
 

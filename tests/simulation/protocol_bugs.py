@@ -12,7 +12,7 @@ from kata_components.pacing.node_run import NodeRuns
 from kata_components.pacing.pacer import Pacer
 from kata_components.pacing.protocol import Protocol
 from kata_components.pacing.wait import Verdict, Wait
-from kata_components.planning import job_stamp, node_labels, verdict
+from kata_components.planning import job_stamp, node_labels, node_results, verdict
 from kata_components.planning.node_change import NodeChange
 from kata_components.planning.node_state import NodeState
 from kata_components.planning.node_work import CleanupWork, InstallWork
@@ -162,6 +162,11 @@ def node_that_only_lacks_its_mark_is_installed_again() -> Patch:
 @bug(token_free=1.0, startup_taints=1.0, killed=0.9)
 def startup_taint_that_was_left_is_no_reason_to_do_anything() -> Patch:
     return mock.patch.object(verdict, "startup_taints", return_value=[])
+
+
+@bug(token_free=1.0, destroys=0.9)
+def what_became_of_jobs_stays_after_a_cleanup() -> Patch:
+    return mock.patch.object(node_results, "removed", return_value=NodeChange())
 
 
 # Other installations on the same nodes.

@@ -182,6 +182,7 @@ class Stack:
             node_timeout_seconds=self.timeout,
             existing="install" if len(self.world.site.promises) > 1 else setting.existing,
             cleanup=self._cleanup() if setting.cleans else None,
+            node_results=self.token_free,
         )
 
     def _cleanup(self) -> CleanupRequest:
@@ -191,6 +192,7 @@ class Stack:
             job=self._template("cleanup"),
             parallelism=self.world.setting.parallelism,
             node_timeout_seconds=self.timeout,
+            node_results=self.token_free,
         )
 
     async def destroy(self, api: NetworkApi) -> None:

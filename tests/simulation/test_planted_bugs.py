@@ -37,6 +37,7 @@ FOUND_AT = {
     "node_that_serves_is_closed_for_its_upgrade": 1,
     "nodes_are_labelled_before_they_serve": 1,
     "wave_opens_when_the_one_before_has_begun": 1,
+    "what_became_of_jobs_stays_after_a_cleanup": 1,
     "label_of_another_installation_is_taken": 2,
     "job_of_a_reinstalled_machine_is_believed": 3,
     "jobs_are_made_for_nodes_that_report_nothing": 3,
