@@ -79,6 +79,13 @@ class NodeRun:
     """How often its mark and labels were written."""
     tainted: bool = False
     """Whether startup taints are to be lifted."""
+    entered: dict[Phase, float] = field(default_factory=dict)
+    """When it last entered each phase, by `NodeRuns.now`; nothing after it was done."""
+
+    @property
+    def has_started(self) -> bool:
+        """Whether it is or was worked on."""
+        return self.phase is not Phase.QUEUED
 
     @property
     def overdue(self) -> str:
@@ -96,6 +103,8 @@ class NodeRuns:
         self._holders: dict[str, None] = {}
         self._late: dict[str, None] = {}
         self._held_up: Mapping[str, Holdup] = {}
+        self.now = 0.0
+        """The time of the event that is being processed; kept by the pacer."""
 
     def __getitem__(self, node: str) -> NodeRun:
         """Return the run of a node of the plan."""
@@ -111,6 +120,8 @@ class NodeRuns:
         self._counts[phase] += 1
         if phase is not run.phase:
             run.attempts = Attempts()
+        if run.phase not in ONCE_DONE:
+            run.entered[phase] = self.now
         run.phase = phase
         if phase in HOLDS_SLOT:
             self._holders[run.step.node] = None

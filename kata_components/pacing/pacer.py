@@ -95,6 +95,7 @@ class Pacer:
 
         Each command is answered once, by `on_result` or `on_list`.
         """
+        self.nodes.now = now
         commands: list[Command] = []
         if now < self._paused_until:
             return commands
@@ -126,9 +127,8 @@ class Pacer:
     @property
     def _list_due(self) -> float:
         """When to list again; only a list shows whether a Job that seems overdue has ended."""
-        return min(
-            self._relist_at, max(self.jobs.next_overdue, self._listed_at + _LIST_PAUSE_SECONDS)
-        )
+        overdue = max(self.jobs.next_overdue, self._listed_at + _LIST_PAUSE_SECONDS)
+        return min(self._relist_at, overdue)
 
     @property
     def finished(self) -> bool:
@@ -146,6 +146,7 @@ class Pacer:
 
     def on_list(self, now: float, command: ListJobs, jobs: Iterable[NodeJob] | None) -> None:
         """Process a complete list of the Jobs, newer than any change before; None if it failed."""
+        self.nodes.now = now
         self._listing = False
         self._relist_at = now + (RELIST_SECONDS if jobs is not None else _LIST_PAUSE_SECONDS)
         if jobs is None:
@@ -159,6 +160,7 @@ class Pacer:
 
     def on_job(self, now: float, job: NodeJob, *, deleted: bool = False) -> None:
         """Process one change of a Job."""
+        self.nodes.now = now
         if not deleted:
             self.jobs.put(now, job)
             self._transitions.advance(now, job)
@@ -176,6 +178,7 @@ class Pacer:
 
         `labelled`: it has its labels as they were written.
         """
+        self.nodes.now = now
         if run := self.nodes.get(node):
             self._settling.on_node(now, run, labelled=labelled)
 
@@ -185,13 +188,13 @@ class Pacer:
 
     def on_result(self, now: float, command: NodeCommand, result: Result) -> None:
         """Process the end of a command about a node."""
+        self.nodes.now = now
         run = self.nodes[command.step.node]
         run.busy = False
         self._transitions.touch(run)
         if result.code is CommandStatus.THROTTLED:
-            self._paused_until = max(
-                self._paused_until, now + max(retry_after_seconds(result.retry_after), 1.0)
-            )
+            pause = max(retry_after_seconds(result.retry_after), 1.0)
+            self._paused_until = max(self._paused_until, now + pause)
             self._due.add_at(self._paused_until, run.step.node)
             return
         if result.code is CommandStatus.FULL and run.phase is Phase.CREATING:
@@ -199,19 +202,16 @@ class Pacer:
             self._transitions.give_back(run)
             return
         # By our own Job, whose answer was lost, or by another one. A list may show which.
-        taken = (
-            result.code is CommandStatus.CONFLICT
-            and isinstance(command, CreateJob)
-            and run.phase is Phase.CREATING
-        )
+        creates = isinstance(command, CreateJob) and run.phase is Phase.CREATING
+        taken = creates and result.code is CommandStatus.CONFLICT
         if taken:
             self._relist_at = now
         settles = result.code is not CommandStatus.UNKNOWN and not taken
-        pause = None if settles else run.attempts.next_delay(answered=taken or result.answered)
-        if pause is None:
+        delay = None if settles else run.attempts.next_delay(answered=taken or result.answered)
+        if delay is None:
             self._settle(now, command, run, result)
         else:
-            self._transitions.look_at(run, now + pause)
+            self._transitions.look_at(run, now + delay)
 
     def _settle(self, now: float, command: NodeCommand, run: NodeRun, result: Result) -> None:
         match command:

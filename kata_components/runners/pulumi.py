@@ -6,6 +6,7 @@ from kata_components.pacing.limits import FailureBudget
 from kata_components.pacing.node_run import Phase
 from kata_components.pacing.pacer import Pacer
 from kata_components.pacing.protocol import Protocol
+from kata_components.pacing.times import times
 from kata_components.planning import waves
 from kata_components.planning.node_jobs import is_token_free
 from kata_components.planning.node_work import CleanupWork, InstallWork
@@ -63,6 +64,7 @@ class PulumiRunner:
             nodes=pacer.nodes.within(Phase.DONE),
             failures=pacer.nodes.failures,
             skipped=pacer.nodes.skipped,
+            times=times(pacer.nodes),
         )
 
     async def remove_dispatchers(self, *, failed: bool) -> None:
@@ -102,4 +104,5 @@ def _result(planned: Plan, pacer: Pacer) -> InstallResult:
         remaining=len(waiting) - len(untried),
         stop_reason=pacer.budget.stop_reason,
         still_tainted=pacer.nodes.still_tainted,
+        times=times(pacer.nodes),
     )

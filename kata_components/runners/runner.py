@@ -1,10 +1,11 @@
 """What carries plans out (`rollout.runsIn`): this process, or upstream's dispatcher."""
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from kata_components.pacing.progress import Failure
+from kata_components.pacing.times import NodeTimes
 from kata_components.planning.plan import Plan
 from kata_components.planning.requests import CleanupRequest, InstallRequest
 from kata_components.runners.run import Run
@@ -28,6 +29,8 @@ class InstallResult:
     """Done, but their startup taints could not be lifted."""
     warning: str = ""
     """What went wrong and is not the failure of a node."""
+    times: Mapping[str, NodeTimes] = field(default_factory=dict)
+    """By node, for those that have started, if the runner knows."""
 
     @property
     def whole(self) -> bool:
@@ -43,6 +46,8 @@ class Cleaned:
     failures: Sequence[Failure]
     skipped: Sequence[Failure]
     """Left out, because they are no longer as planned."""
+    times: Mapping[str, NodeTimes] = field(default_factory=dict)
+    """As for installs."""
 
 
 NONE_CLEANED: Final = Cleaned(nodes=[], failures=[], skipped=[])
