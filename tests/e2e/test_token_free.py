@@ -14,7 +14,7 @@ from sandbox.kube import Kube
 from sandbox.nodes import CONTROL_PLANES
 from tests.e2e.conftest import WORKERS
 from tests.e2e.observe import Audit, everything, jobs, marked
-from tests.e2e.stack import CHECKOUT, Stack, kill, provider_pids, read_until
+from tests.e2e.stack import CHECKOUT, NEWEST, Stack, kill, provider_pids, read_until
 from tests.e2e.test_faults import LEASE
 from tests.sandbox.waiting import until
 
@@ -196,7 +196,7 @@ def test_kill_9_in_each_phase(stack: Stack, cluster: Cluster, kube: Kube, audit:
     slow, holding = cluster.workers()[:2]
     cluster.behave(holding, distribution="k3s")
     cluster.behave(slow, handlers_after="never")
-    stack.configure(job={"parallelism": 12})
+    stack.configure(kataVersion=NEWEST, job={"parallelism": 12})
 
     killed(stack, "up", " becoming ready", lambda: holding in marked(kube))
     assert slow not in marked(kube)
