@@ -17,23 +17,21 @@ NODES = [f"worker-{number:04}" for number in range(1, 6)]
 def test_up_does_what_was_approved_and_no_preview_of_it_approves_more(
     stack: Stack, kube: Kube, audit: Audit
 ) -> None:
-    stack.configure(
-        job={"parallelism": 10, "nodes": NODES[:4]}, rollout={"waves": ["canary", "100%"]}
-    )
+    stack.configure(job={"parallelism": 10, "nodes": NODES[:4]}, rollout={"waves": [2, "100%"]})
     preview = stack.preview()
     assert preview.ok, preview.text
     approved = stack.reports.parent / "approved.json"
     shutil.copy(stack.reports / "plan.json", approved)
     document = json.loads(approved.read_text())
-    assert (document["schema"], document["pace"]["rollout.waves"]) == (2, ["canary", "100%"])
+    assert (document["schema"], document["pace"]["rollout.waves"]) == (2, [2, "100%"])
     stack.configure(rollout={"approvedPlan": str(approved)})
 
     stack.configure(rollout={"waves": []})
     faster = stack.run("up", "--yes")
     assert not faster.ok
-    assert 'rollout.waves ["canary", "100%"] → []' in faster.text
+    assert 'rollout.waves [2, "100%"] → []' in faster.text
     stack.configure(
-        rollout={"waves": ["canary", "100%"], "approvedPlan": str(stack.reports / "plan.json")}
+        rollout={"waves": [2, "100%"], "approvedPlan": str(stack.reports / "plan.json")}
     )
     itself = stack.run("up", "--yes")
     assert not itself.ok

@@ -104,19 +104,17 @@ def labelled(kube: Kube) -> set[str]:
     return {node["metadata"]["name"] for node in found}
 
 
-@pytest.mark.parametrize("verb", ["escalate", "bind"])
-def test_the_rights_the_audit_log_cannot_show_are_needed(
-    stack: Stack, kube: Kube, verb: str
-) -> None:
+def test_the_rights_the_audit_log_cannot_show_are_needed(stack: Stack, kube: Kube) -> None:
     # Where the Jobs of the nodes have rights of their own.
     stack.configure(kataVersion="4.0.0")
     path = "/apis/rbac.authorization.k8s.io/v1/clusterroles/kata-deploy-operator"
-    role = kube.get(path)
-    less = [{**rule, "verbs": [v for v in rule["verbs"] if v != verb]} for rule in role["rules"]]
-    kube.merge(path, {"rules": less})
+    rules = kube.get(path)["rules"]
     try:
-        up = stack.up()
-        assert up.code != 0
-        assert "forbidden" in up.text
+        for verb in ("escalate", "bind"):
+            less = [{**rule, "verbs": [v for v in rule["verbs"] if v != verb]} for rule in rules]
+            kube.merge(path, {"rules": less})
+            up = stack.up()
+            assert up.code != 0, verb
+            assert "forbidden" in up.text
     finally:
-        kube.merge(path, {"rules": role["rules"]})
+        kube.merge(path, {"rules": rules})
