@@ -17,6 +17,7 @@ class DispatchedJobs:
     def __init__(self, suffix: str) -> None:
         self._owners = {names.job_prefix(suffix, kind) for kind in JOB_KINDS}
         self._names = {names.dispatcher_name(suffix, kind): kind for kind in JOB_KINDS}
+        self._cron_job = names.reconcile(suffix)
         self._nodes: dict[str, NodeJob] = {}
         self.dispatchers: dict[JobKind, NodeJob] = {}
         self._reconciling: dict[str, NodeJob] = {}
@@ -26,7 +27,7 @@ class DispatchedJobs:
         observed = node_jobs.observed(job)
         if job.metadata.label(names.OWNER_LABEL) in self._owners:
             self._nodes[observed.uid] = observed
-        elif job.metadata.label(names.DISPATCHER_LABEL) == names.RECONCILE:
+        elif self._is_reconciling(job):
             self._reconciling[observed.uid] = observed
         elif observed.name in self._names and job.metadata.label(names.DISPATCHER_LABEL):
             self.dispatchers[self._names[observed.name]] = observed
@@ -62,3 +63,9 @@ class DispatchedJobs:
     def by_node(self, kind: JobKind) -> dict[str, NodeJob]:
         """Return the newest Job of a kind for each node."""
         return {job.node: job for job in self.of_kind(kind)}
+
+    def _is_reconciling(self, job: Job) -> bool:
+        """Whether the CronJob of the installation has started it, under its name and a time."""
+        cron_job = job.metadata.name.rpartition("-")[0]
+        label = job.metadata.label(names.DISPATCHER_LABEL)
+        return label == names.RECONCILE and cron_job == self._cron_job

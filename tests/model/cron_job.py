@@ -22,8 +22,13 @@ def tick(on: Cluster) -> str:
     found = on.objects.get(RECONCILE)
     if found is None or found["spec"].get("suspend"):
         return ""
-    template = copy.deepcopy(found["spec"]["jobTemplate"])
+    return start(on, found)
+
+
+def start(on: Cluster, cron_job: dict[str, Any]) -> str:
+    """Start a Job of a CronJob; return its name."""
+    template = copy.deepcopy(cron_job["spec"]["jobTemplate"])
     job: dict[str, Any] = {"apiVersion": "batch/v1", "kind": "Job", **template}
-    name = f"{found['metadata']['name']}-{len(on.dispatchers)}"
+    name = f"{cron_job['metadata']['name']}-{len(on.dispatchers)}"
     on.create_job("kube-system", job | {"metadata": {**template["metadata"], "name": name}})
     return name

@@ -156,6 +156,22 @@ def test_a_dispatcher_of_it_is_followed_or_stopped_and_its_jobs_go_on(wanted: Se
     assert sorted(on.nodes) == on.marked()
 
 
+def test_a_dispatcher_that_another_installation_has_started_goes_on() -> None:
+    on, told = installed(), Told()
+    elsewhere = {"env": {"multiInstallSuffix": "b"}, "nodeSelector": {"pool": "b"}}
+    other = configured("4.2.0", job={"reconcile": {"enabled": True}}, **elsewhere)
+    (chart,) = reconcile(other)
+    theirs = cron_job(chart, node_template(install_job(other), 600, {}))
+
+    async def story() -> None:
+        tick = controller.start(on, theirs)
+        await up(FakeKubeApi(on), NEXT, told)
+        assert tick in on.jobs
+
+    simulate(story())
+    assert not any(line.startswith("stopping") for line in told.lines)
+
+
 def test_destroy_stops_it_waits_for_its_jobs_and_cleans() -> None:
     on = installed()
     on.add_nodes("late")
