@@ -197,7 +197,7 @@ def privileges(containers: Sequence[str]) -> str:
 
 def suspended(cron_job: str) -> str:
     """Return what becomes of the CronJob that an interrupted run has left suspended."""
-    return f"  the CronJob {cron_job} is suspended since a run was interrupted: this one resumes it"
+    return f"  the CronJob {cron_job} is suspended, as an interrupted run leaves it; up resumes it"
 
 
 def _leftover(plan: Plan) -> list[str]:

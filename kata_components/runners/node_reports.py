@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from kata_components.errors import ApiError, ClusterError
+from kata_components.foreign import bounded
 from kata_components.pacing.node_run import NodeRun, Phase
 from kata_components.planning import node_results
 from kata_components.planning.step import Step
@@ -19,6 +20,8 @@ from kata_components.runners.run import Run
 
 _AT_ONCE: Final = 4
 """So many at a time, as they must not hold up other calls."""
+_LONGEST: Final = 1000
+"""The message of an Event has at most 1024 characters."""
 
 
 class NodeReports:
@@ -38,7 +41,7 @@ class NodeReports:
         for node in nodes:
             if node.phase is Phase.FAILED and node.step.node not in self._reported:
                 self._reported.add(node.step.node)
-                group.create_task(self._report(node.step, node.failure))
+                group.create_task(self._report(node.step, bounded(node.failure, _LONGEST)))
 
     async def _report(self, step: Step, error: str) -> None:
         change = node_results.failed(timestamp(), error)

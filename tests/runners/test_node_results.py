@@ -10,7 +10,7 @@ from kata_components.errors import ApiError, RolloutFailedError
 from kata_components.operations.uninstall import uninstall
 from kata_components.runners.pulumi import PulumiRunner
 from tests.model.cluster import Cluster
-from tests.model.fake_api import FakeKubeApi, denied_by_admission, forbidden
+from tests.model.fake_api import FakeKubeApi, forbidden
 from tests.model.history import Object
 from tests.model.installation import ENDING, Told, cluster, roll_out
 from tests.model.kubelet import NEVER, Kubelet
@@ -76,13 +76,15 @@ def test_a_node_that_does_not_serve_has_failed_though_its_job_succeeded() -> Non
     assert "did not report Kata's handlers" in error
 
 
-def test_a_node_whose_job_is_refused_has_failed_too() -> None:
+def test_a_node_whose_job_is_refused_has_failed_too_for_a_reason_that_fits_into_an_event() -> None:
     on = cluster(1)
     api = FakeKubeApi(on)
-    api.refuse("create_job", *[denied_by_admission()] * 9)
+    api.refuse("create_job", *[ApiError(422, "Invalid", "spec: invalid\n" * 200)] * 9)
     simulate(roll_out(api, WANTED))
     assert left(on, "node-00")[0] == "failed"
-    assert len(events(on)) == 1
+    (event,) = events(on)
+    assert len(event["message"]) <= 1024
+    assert "\n" not in event["message"]
 
 
 def test_a_success_after_a_failure_removes_the_error() -> None:
