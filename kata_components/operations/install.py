@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from kata_components import wording
@@ -11,10 +12,13 @@ from kata_components.kubernetes.retry import until_answered
 from kata_components.operations import report
 from kata_components.operations.claim import Claim
 from kata_components.operations.preview import preview, still_deselected
+from kata_components.operations.records import cleanup_records, install_records
 from kata_components.planning.plan import Plan
 from kata_components.planning.requests import InstallRequest
 from kata_components.planning.step import Action
+from kata_components.report.record import NodeRecord
 from kata_components.runners import cron_job
+from kata_components.runners.clock import timestamp
 from kata_components.runners.finished_jobs import drop_jobs
 from kata_components.runners.progress import Reporter
 from kata_components.runners.run import Run, hold_run
@@ -23,10 +27,15 @@ from kata_components.runners.runner import NONE_CLEANED, Cleaned, InstallResult,
 
 @dataclass(frozen=True, kw_only=True)
 class Installed:
-    """The outcome of a rollout, and the complete text of its failure (empty when all went well)."""
+    """How a rollout ended."""
 
     outcome: report.Outcome
     failure: str
+    """The complete text of its failure, empty when all went well."""
+    began_at: str
+    """When it began, as Kubernetes writes a MicroTime."""
+    records: Sequence[NodeRecord]
+    """What became of each node that was to be touched, or skipped."""
 
 
 async def install(
@@ -44,7 +53,7 @@ async def install(
         ClusterError: the API server refuses for good.
     """
     clock = asyncio.get_running_loop().time
-    began = clock()
+    began, began_at = clock(), timestamp()
     async with (
         hold_run(api, request.namespace, request.suffix, request.owner, reporter) as run,
         cron_job.suspended(run, request.cron_job),
@@ -68,9 +77,12 @@ async def install(
         cleaned = NONE_CLEANED
         if result.whole:
             cleaned = await _clean_deselected(run, runner, request, found.cleanup)
-        installed = _installed(found.plan, result, cleaned, clock() - began)
-        await _remove_dispatchers(runner, reporter, failed=bool(installed.failure))
-    return installed
+        outcome = _outcome(found.plan, result, cleaned, clock() - began)
+        failure = _failure(outcome, result, cleaned)
+        await _remove_dispatchers(runner, reporter, failed=bool(failure))
+    records = install_records(found.plan, result, began)
+    records += cleanup_records(found.cleanup, cleaned, began)
+    return Installed(outcome=outcome, failure=failure, began_at=began_at, records=records)
 
 
 async def _clean_deselected(
@@ -96,13 +108,15 @@ async def _remove_dispatchers(runner: Runner, reporter: Reporter, *, failed: boo
         )
 
 
-def _installed(planned: Plan, result: InstallResult, cleaned: Cleaned, seconds: float) -> Installed:
+def _outcome(
+    planned: Plan, result: InstallResult, cleaned: Cleaned, seconds: float
+) -> report.Outcome:
     done = set(result.done)
     written = Counter(
         step.action for step in planned.pending if step.action.writes_only and step.node in done
     )
     failures = [*result.failures, *cleaned.failures]
-    outcome = report.Outcome(
+    return report.Outcome(
         selected=len(planned.steps),
         up_to_date=planned.counts.get(Action.UP_TO_DATE, 0),
         installed=len(done) - written.total(),
@@ -116,13 +130,15 @@ def _installed(planned: Plan, result: InstallResult, cleaned: Cleaned, seconds: 
         seconds=seconds,
         digest=planned.digest,
     )
+
+
+def _failure(outcome: report.Outcome, result: InstallResult, cleaned: Cleaned) -> str:
     if not (outcome.failed or outcome.remaining):
-        return Installed(outcome=outcome, failure=result.warning)
-    failure = report.failure_text(
+        return result.warning
+    return report.failure_text(
         "cleaned" if cleaned.failures else "installed",
-        failures,
+        [*result.failures, *cleaned.failures],
         failed=outcome.failed,
         remaining=outcome.remaining,
         stop_reason=result.stop_reason,
     )
-    return Installed(outcome=outcome, failure=failure)

@@ -17,13 +17,13 @@ class NodeTimes:
     One that needs no Job has no times of a Job.
     """
 
-    started: float | None
+    started: float | None = None
     """It took its slot, or was written to."""
-    job_started: float | None
+    job_started: float | None = None
     """Its Job was there."""
-    job_ended: float | None
+    job_ended: float | None = None
     """Its Job had ended, well or not."""
-    ended: float | None
+    ended: float | None = None
     """It was done, had failed, was left out or had left the cluster."""
 
 

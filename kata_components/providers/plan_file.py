@@ -14,7 +14,12 @@ PLAN: Final = "plan.json"
 
 
 def write(directory: str | None, name: str, document: Mapping[str, Any], urn: str) -> str | None:
-    """Write a report into the directory; return its path, or None if nothing was written.
+    """Write a report as JSON into the directory; return its path, None if nothing was written."""
+    return write_text(directory, name, json.dumps(document, indent=2) + "\n", urn)
+
+
+def write_text(directory: str | None, name: str, text: str, urn: str) -> str | None:
+    """Write a report into the directory; return its path, None if nothing was written.
 
     Readers always find a complete report, the old or the new one. No link is followed.
     """
@@ -23,7 +28,7 @@ def write(directory: str | None, name: str, document: Mapping[str, Any], urn: st
     path = Path(directory) / name
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(path, json.dumps(document, indent=2) + "\n")
+        _replace(path, text)
     except OSError as error:
         # Only a warning: a rollout must not lose its outcome over a report.
         engine.warning(f"cannot write {path} ({error.strerror}); see rollout.reportDir", urn)

@@ -21,7 +21,7 @@ from pulumi.dynamic import (
 
 from kata_components.foreign import printable
 from kata_components.operations.install import install
-from kata_components.providers import paced_session, plan_file
+from kata_components.providers import paced_session, rollout_report
 from kata_components.providers.cluster_provider import ClusterProvider
 from kata_components.providers.errors import provider_errors
 from kata_components.providers.properties import unknowns, without_provider
@@ -95,8 +95,7 @@ class RolloutProvider(ClusterProvider):
                 lambda api, runner_of: install(api, request, runner_of, log),
             )
             failure = printable(done.failure)
-            outcome = done.outcome.output() | {"failure": failure}
-            plan_file.write(inputs.report_dir, "rollout.json", outcome, inputs.urn)
+            rollout_report.write(inputs, done)
             return inputs.props() | {"outcome": done.outcome.output(), "failure": failure}
 
 

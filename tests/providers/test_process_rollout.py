@@ -1,5 +1,7 @@
 """`Rollout` in a real provider process, against an API server."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -137,6 +139,19 @@ def test_failed_node_is_an_outcome_with_its_text_and_no_error(
     )
     checked = running.rollout.check(inputs.rollout(), outputs)
     assert running.rollout.differs(checked.inputs, outputs), "the next up tries again"
+
+
+@pytest.mark.usefixtures("installed")
+def test_the_report_directory_has_the_outcome_for_people_and_for_programs(
+    running: Running, tmp_path: Path
+) -> None:
+    outputs = up(running, reportDir=str(tmp_path))
+    document = json.loads((tmp_path / "rollout.json").read_text())
+    assert document.items() >= outputs["outcome"].items()
+    assert [node["result"] for node in document["nodes"]] == ["done"] * 5
+    assert all(node["started"] <= node["ended"] for node in document["nodes"])
+    assert (tmp_path / "rollout.prom").read_text().endswith("# EOF\n")
+    assert "nodes" not in outputs["outcome"], "the state does not grow with the fleet"
 
 
 @pytest.mark.usefixtures("installed")

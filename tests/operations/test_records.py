@@ -1,0 +1,56 @@
+"""What rollout.json says of each node."""
+
+from kata_components.kubernetes.nodes import Node
+from tests.model.fake_api import FakeKubeApi
+from tests.model.installation import cluster, request, roll_out
+from tests.model.virtual_loop import simulate
+
+
+def test_a_node_that_is_done_has_the_times_of_its_stages() -> None:
+    on = cluster(2, job_seconds=40.0)
+    first, second = simulate(roll_out(FakeKubeApi(on), request(1))).records
+    assert (first.action, first.reason, first.result) == ("install", "new node", "done")
+    for node in (first, second):
+        assert node.job_seconds is not None
+        assert 39.9 < node.job_seconds < 41
+    assert first.started is not None
+    assert second.started is not None
+    assert 0 <= first.started < 1
+    assert 40 < second.started < 42
+
+
+def test_failed_and_waiting_nodes_are_told_apart_and_a_reason_is_kept() -> None:
+    on = cluster(3, fates={"node-00": "fails"})
+    done = simulate(roll_out(FakeKubeApi(on), request(waves=("canary", "100%"))))
+    failed, *others = done.records
+    assert (failed.node, failed.canary, failed.result) == ("node-00", True, "failed")
+    assert failed.text.startswith("stage artifacts ended with exit code 1")
+    assert failed.seconds is not None
+    assert [(node.result, node.started, node.wave) for node in others] == [("waiting", None, 1)] * 2
+
+
+def test_a_node_that_left_is_gone_and_one_that_is_up_to_date_is_not_listed() -> None:
+    on = cluster(2)
+    simulate(roll_out(FakeKubeApi(on), request()))
+    on.add_nodes("leaves")
+
+    class Departing(FakeKubeApi):
+        async def get_node(self, name: str) -> Node:
+            on.nodes.pop("leaves", None)
+            return await super().get_node(name)
+
+    [node] = simulate(roll_out(Departing(on), request())).records
+    assert (node.node, node.result) == ("leaves", "gone")
+
+
+def test_a_skipped_node_has_the_plans_reason() -> None:
+    on = cluster(2)
+    on.nodes["node-01"]["status"]["conditions"] = [{"type": "Ready", "status": "False"}]
+    [node] = [
+        node
+        for node in simulate(roll_out(FakeKubeApi(on), request())).records
+        if node.result == "skipped"
+    ]
+    assert node.node == "node-01"
+    assert not node.planned
+    assert "NotReady" in node.reason
