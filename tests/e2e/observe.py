@@ -32,6 +32,10 @@ class Audit:
             events = [json.loads(line) for line in log if line.endswith("}\n")]
         return [event for event in events if event["user"].get("username") == user]
 
+    def refused(self, user: str = "operator") -> list[dict[str, Any]]:
+        """Return the requests for which a right was missing."""
+        return [event for event in self.requests(user) if event["responseStatus"]["code"] == 403]
+
     def writes(self, user: str = "operator") -> list[tuple[str, str, str]]:
         """Return verb, resource and name of all writes; reviews of rights are not among them."""
         return [
