@@ -1,11 +1,15 @@
 """Phrases that messages share: how many nodes, which ones, for how long, what to grant."""
 
-from collections.abc import Mapping, Sequence
-from typing import Final
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
 
 SHOWN_NODES: Final = 20
 """How many nodes a message names at most."""
 _MINUTE: Final = 60
+_NUMBER: Final = re.compile(r"[0-9]+\Z")
+_RANGE: Final = 3
+"""From how many successive names on a range is shorter."""
 
 HOW_TO_GRANT: Final = (
     "A cluster administrator can grant exactly what is needed: put user or group, namespace and "
@@ -28,6 +32,43 @@ def some(items: Sequence[str], most: int = 5) -> str:
     """Return the first items and how many more there are: `a, b and 3 more`."""
     shown = ", ".join(items[:most])
     return f"{shown} and {len(items) - most} more" if len(items) > most else shown
+
+
+class Names(NamedTuple):
+    """One or several names, as a message writes them, and how many they are."""
+
+    text: str
+    size: int
+
+
+def runs(names: Iterable[str]) -> list[Names]:
+    """Return the names in the order of their numbers, three or more successive ones as a range.
+
+    `worker-0025 … worker-0044` has every number from 25 to 44.
+    """
+    found: list[list[str]] = []
+    for name in sorted(names, key=_numbered):
+        if found and name == _successor(found[-1][-1]):
+            found[-1].append(name)
+        else:
+            found.append([name])
+    return [names for run in found for names in _written(run)]
+
+
+def _written(run: Sequence[str]) -> list[Names]:
+    if len(run) < _RANGE:
+        return [Names(name, 1) for name in run]
+    return [Names(f"{run[0]} … {run[-1]}", len(run))]
+
+
+def _numbered(name: str) -> tuple[str, int, str]:
+    number = _NUMBER.search(name)
+    return (name[: number.start()], int(number[0]), name) if number else (name, -1, name)
+
+
+def _successor(name: str) -> str | None:
+    number = _NUMBER.search(name)
+    return number and f"{name[: number.start()]}{int(number[0]) + 1:0{len(number[0])}}"
 
 
 def duration(seconds: float) -> str:

@@ -9,7 +9,7 @@ from kata_components import wording
 from kata_components.errors import ClusterError, GuardError
 from kata_components.kubernetes.api import KubeApi
 from kata_components.kubernetes.retry import until_answered
-from kata_components.operations import report
+from kata_components.operations import plan_lines, report
 from kata_components.operations.claim import Claim
 from kata_components.operations.preview import preview, still_deselected
 from kata_components.operations.records import cleanup_records, install_records
@@ -64,7 +64,7 @@ async def install(
         if found.refusals:
             raise GuardError("\n".join(found.refusals))
         run.lease.claim(Claim.of(request.selection).render())
-        reporter.message(report.plan_summary(found.plan, request.parallelism))
+        reporter.message(plan_lines.plan_summary(found.plan, request.parallelism))
 
         async def replan() -> Plan:
             return (await until_answered(lambda: preview(api, request))).plan

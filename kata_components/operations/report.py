@@ -1,20 +1,16 @@
-"""The words of a rollout: plan lines, progress, outcome.
+"""The words of a rollout: takeover, progress, outcome.
 
 Pure text, bounded in length whatever the fleet's size.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any, Final
 
 from kata_components.pacing.progress import Failure, Progress
 from kata_components.planning.helm import Release
-from kata_components.planning.plan import NOTHING, Plan
-from kata_components.planning.step import Action, Step
-from kata_components.wording import SHOWN_NODES, counts, duration, nodes, some
+from kata_components.wording import SHOWN_NODES, duration, nodes, some
 
-_SHOWN_SKIPPED: Final = 5
 _MINUTE: Final = 60
 
 
@@ -131,102 +127,6 @@ def taken_over(objects: int, release: Release) -> str:
 
 def _objects(count: int) -> str:
     return "1 object" if count == 1 else f"{count} objects"
-
-
-def plan_summary(plan: Plan, parallelism: int) -> str:
-    """Return the one line that names what will happen."""
-    total = len(plan.steps)
-    if not plan.pending:
-        return (
-            f"plan: nothing to do on {total} selected nodes ({counts(plan.counts)}), "
-            f"digest {plan.digest}"
-        )
-    sizes = [len(list(group)) for _, group in groupby(sorted(step.wave for step in plan.pending))]
-    waves = f" in waves of {', '.join(map(str, sizes))}" if len(sizes) > 1 else ""
-    soak = (
-        f"; it soaks for {duration(plan.opens_in)} before the next wave opens"
-        if plan.opens_in
-        else ""
-    )
-    return (
-        f"plan: {len(plan.pending)} of {total} selected nodes{waves}, at most {parallelism} at a "
-        f"time ({counts(plan.counts)}), digest {plan.digest}{soak}"
-    )
-
-
-def nothing_selected(selection: str) -> str:
-    """Return what a plan without nodes most likely means."""
-    return (
-        f"no node of the cluster matches {selection}: label the nodes (`kubectl label node`), or "
-        "correct the selection"
-    )
-
-
-def plan_lines(
-    plan: Plan,
-    *,
-    parallelism: int,
-    cleanup: Plan = NOTHING,
-    deselected: Sequence[str] = (),
-    full_list: str | None,
-) -> list[str]:
-    """Return the summary, then a line for each of the first nodes.
-
-    `full_list` says where all of them are.
-    """
-    skipped = [step for step in plan.steps if step.action is Action.SKIPPED]
-    notable = [*skipped[:_SHOWN_SKIPPED], *plan.pending, *cleanup.steps]
-    waves = sorted({step.wave for step in plan.pending})
-    lines = [plan_summary(plan, parallelism), *_leftover(plan), *_deselected(cleanup, deselected)]
-    lines += [_step_line(step, waves) for step in notable[:SHOWN_NODES]]
-    hidden = len(skipped) + len(plan.pending) + len(cleanup.steps) - min(len(notable), SHOWN_NODES)
-    if hidden:
-        where = (
-            f"all in {full_list}"
-            if full_list
-            else "set rollout.reportDir to get them all in a plan.json"
-        )
-        lines.append(f"  and {hidden} more; {where}")
-    return lines
-
-
-def privileges(containers: Sequence[str]) -> str:
-    """Return which containers of each Job a policy against privileged ones would refuse."""
-    return f"  privileged in each Job: {', '.join(containers)}"
-
-
-def suspended(cron_job: str) -> str:
-    """Return what becomes of the CronJob that an interrupted run has left suspended."""
-    return f"  the CronJob {cron_job} is suspended, as an interrupted run leaves it; up resumes it"
-
-
-def _leftover(plan: Plan) -> list[str]:
-    if plan.pending or not plan.leftover:
-        return []
-    return [f"  finished Jobs that a run has left behind are removed from {nodes(plan.leftover)}"]
-
-
-def _deselected(cleanup: Plan, deselected: Sequence[str]) -> list[str]:
-    """Return what happens to nodes that carry the mark and are not selected."""
-    if cleanup.steps:
-        return [f"then cleanup of nodes that are not selected any more: {counts(cleanup.counts)}"]
-    if not deselected:
-        return []
-    kept = f"{nodes(len(deselected))} installed but not selected any more, kept: {some(deselected)}"
-    return [f"  {kept} (see rollout.cleanupDeselected)"]
-
-
-def _step_line(step: Step, waves: Sequence[int]) -> str:
-    """Return the line of a node.
-
-    Waves are counted among those with work, as the summary lists them.
-    """
-    in_wave = len(waves) > 1 and step.action.pending and step.action is not Action.CLEANUP
-    where = [f"wave {waves.index(step.wave) + 1}"] if in_wave else []
-    if step.canary:
-        where.append("canary")
-    place = f" [{', '.join(where)}]" if where else ""
-    return f"  {step.action.value} {step.node}: {step.reason}{place}"
 
 
 def left_out(nodes_left: Sequence[Failure]) -> str:

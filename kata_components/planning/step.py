@@ -8,6 +8,7 @@ from kata_components.kubernetes.nodes import Node
 from kata_components.planning.node_jobs import NodeJob
 from kata_components.planning.node_mark import Machine
 from kata_components.planning.service import Service
+from kata_components.planning.waves import UNREPORTED, Kind, kind_of
 
 
 class Action(StrEnum):
@@ -68,6 +69,8 @@ class Step:
     node: str
     node_uid: str
     machine_id: str
+    kind: Kind = UNREPORTED
+    """What a canary stands for."""
     action: Action
     reason: str
     """Why, in words: nothing decides on it."""
@@ -130,6 +133,7 @@ def step_of(node: Node, action: Action, reason: str, job: NodeJob | None) -> Ste
         node=node.metadata.name,
         node_uid=node.metadata.uid,
         machine_id=node.info.machine_id,
+        kind=kind_of(node),
         ready=node.ready,
         action=action,
         reason=reason,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from kata_components import names
 from kata_components.kubernetes.nodes import Node
@@ -13,6 +13,9 @@ from kata_components.planning.node_state import NodeState
 from kata_components.planning.step import Action, Barrier, Step
 from kata_components.planning.taints import Toleration, blocking, startup_taints, written
 from kata_components.settings.wave_sizes import Size
+
+NEW: Final = "new node"
+"""The reason of an install where nothing has ever been installed."""
 
 
 def _unbound(step: Step) -> Step:
@@ -90,15 +93,15 @@ def _done(state: NodeState, rules: Rules) -> Verdict | None:
         if _is_mistaken(state, rules):
             return None
         missing = rules.demands.missing_labels(state.node)
-        installed, serves = f"installed {state.mark.time}", rules.demands.is_served_by(state.node)
+        serves = rules.demands.is_served_by(state.node)
         if missing and serves is not False:
-            return Verdict(Action.RELABEL, f"{installed}, but {_untrue(missing)}")
+            return Verdict(Action.RELABEL, f"installed, but {_untrue(missing)}")
         if not missing:
             left = startup_taints(state.node, rules.demands.startup_taints)
             if left and serves is not False:
-                still = f"{installed}, but the startup taint {written(left[0])} is still there"
+                still = f"installed, but the startup taint {written(left[0])} is still there"
                 return Verdict(Action.RELABEL, still)
-            return Verdict(Action.UP_TO_DATE, installed)
+            return Verdict(Action.UP_TO_DATE, f"installed {state.mark.time}")
     if state.is_installed:
         return Verdict(Action.RESUME, "its Job succeeded, but the mark is missing")
     return None
@@ -171,7 +174,7 @@ def _of_mark(state: NodeState) -> Verdict | None:
         return Verdict(Action.INSTALL, "its mark cannot be read") if unreadable else None
     if not mark.is_of(state.node):
         return Verdict(
-            Action.REBUILT, f"the machine marked {mark.time} is gone, this is a different one"
+            Action.REBUILT, "the machine that was installed is gone, this is a different one"
         )
     if state.job and state.is_marked_current:
         return Verdict(
@@ -196,7 +199,7 @@ def _of_label(state: NodeState, rules: Rules) -> Verdict:
     # Also with a Job stamped for the previous machine: if that was replaced while the Job ran, the
     # Job has labelled this one.
     if value is None or (job is not None and job.digest):
-        return Verdict(Action.INSTALL, "new node")
+        return Verdict(Action.INSTALL, NEW)
     if node.metadata.label(names.instance_label(rules.suffix)) == "false":
         return Verdict(Action.INSTALL, "an earlier install was interrupted")
     return _of_foreign_label(node, value, rules)

@@ -22,10 +22,14 @@ ZONE_LABEL: Final = "topology.kubernetes.io/zone"
 class Kind(NamedTuple):
     """What makes nodes alike for a canary: a failure on one says something about the others."""
 
-    architecture: str
-    os_image: str
-    kernel_minor: str
-    container_runtime: str
+    architecture: str = ""
+    os_image: str = ""
+    kernel_minor: str = ""
+    container_runtime: str = ""
+
+
+UNREPORTED: Final = Kind()
+"""That of a node about which nothing is known."""
 
 
 def kind_of(node: Node) -> Kind:

@@ -9,7 +9,7 @@ from msgspec import structs
 
 from kata_components.errors import GuardError
 from kata_components.kubernetes.api import KubeApi, Manifest
-from kata_components.operations import installation, rehearsal, report
+from kata_components.operations import installation, plan_lines, rehearsal
 from kata_components.operations.preview import Preview, preview
 from kata_components.planning import approval, dispatcher_args, node_jobs, ownership
 from kata_components.planning.dispatcher_args import Batch
@@ -156,8 +156,8 @@ def _shown(planned: _Planned) -> list[str]:
     if found.refusals:
         return plan_file.with_way_out(found.refusals, written)
     if not found.plan.steps:
-        engine.warning(report.nothing_selected(str(inputs.request.selection)), inputs.urn)
-    lines = report.plan_lines(
+        engine.warning(plan_lines.nothing_selected(str(inputs.request.selection)), inputs.urn)
+    lines = plan_lines.plan_lines(
         found.plan,
         parallelism=inputs.parallelism,
         cleanup=found.cleanup,
@@ -165,11 +165,11 @@ def _shown(planned: _Planned) -> list[str]:
         full_list=written,
     )
     if found.plan.pending and (privileged := node_jobs.privileged(inputs.request.job)):
-        lines.append(report.privileges(privileged))
+        lines.append(plan_lines.privileges(privileged))
     if inputs.dispatcher:
         lines += filter(None, [dispatcher_args.summary(planned.batches, len(found.plan.pending))])
     if planned.is_suspended:
-        lines.append(report.suspended(inputs.cron_job or ""))
+        lines.append(plan_lines.suspended(inputs.cron_job or ""))
     engine.info("\n".join(lines), inputs.urn)
     return []
 

@@ -13,7 +13,7 @@ from kata_components import names
 from kata_components.errors import RolloutFailedError, SettingsError
 from kata_components.kubernetes.nodes import Node
 from kata_components.manifests.job_templates import install_job
-from kata_components.operations import report
+from kata_components.operations import plan_lines, report
 from kata_components.pacing.progress import Failure
 from kata_components.planning import node_mark
 from kata_components.planning.host_digest import current, host_digests
@@ -81,7 +81,7 @@ def shown(lines: list[str]) -> str:
 @pytest.mark.parametrize(("workers", "installed"), [(24, 0), (26, 24), (24, 24)])
 def test_plan_is_shown_as_in_the_documents(workers: int, installed: int) -> None:
     planned = plan_of(workers, installed=installed)
-    lines = report.plan_lines(planned, parallelism=SETTINGS.job.parallelism, full_list=None)
+    lines = plan_lines.plan_lines(planned, parallelism=SETTINGS.job.parallelism, full_list=None)
     assert any(shown(lines) in block for block in BLOCKS), (
         f"no document shows a plan like this:\n{shown(lines)}"
     )
@@ -92,7 +92,7 @@ def test_annotation_of_the_mark_is_named() -> None:
 
 
 def test_plan_of_a_fresh_cluster_is_in_the_readme() -> None:
-    lines = report.plan_lines(
+    lines = plan_lines.plan_lines(
         plan_of(24, installed=0), parallelism=SETTINGS.job.parallelism, full_list=None
     )
     assert any(shown(lines) in block for block in blocks(README))
@@ -133,7 +133,7 @@ def test_actions_are_explained() -> None:
 
 def test_every_plan_line_has_the_form_of_the_program() -> None:
     words = re.sub(
-        r"[0-9a-f]{12}|\d+", "N", report.plan_summary(plan_of(24, installed=0), 10)
+        r"[0-9a-f]{12}|\d+", "N", plan_lines.plan_summary(plan_of(24, installed=0), 10)
     ).split(" (")[0]
     pattern = re.escape(words).replace("N", r"\d+").replace(r"\d+,\ \d+", r"\d+(?:,\ \d+)*")
     lines = [line for block in BLOCKS for line in re.findall(r"plan: .+ in waves of .+", block)]

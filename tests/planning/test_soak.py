@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from kata_components.kubernetes.nodes import Node
-from kata_components.operations.report import plan_summary
+from kata_components.operations.plan_lines import plan_summary
 from kata_components.pacing.queues import WaveQueue
 from kata_components.planning.plan import Plan, plan
 from kata_components.planning.verdict import Rules

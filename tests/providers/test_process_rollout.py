@@ -35,9 +35,10 @@ def test_check_adds_the_plan_and_shows_it_on_the_resource(running: Running, api:
     assert lines[0].startswith(
         "plan: 5 of 5 selected nodes in waves of 1, 4, at most 3 at a time (5 install)"
     )
-    assert lines[1] == "  install node-0: new node [wave 1, canary]"
-    assert len(lines) == 7
-    assert lines[6] == "  privileged in each Job: host-check, artifacts, cri"
+    assert lines[1] == "  wave 1, canary: install node-0 (amd64, unknown)"
+    assert lines[2] == "  wave 2: install 4 new nodes: node-1 … node-4"
+    assert len(lines) == 4
+    assert lines[3] == "  privileged in each Job: host-check, artifacts, cri"
     assert api.writes == []
 
 
