@@ -16,6 +16,7 @@ from kata_components.settings.dispatcher_limits import (
 )
 from kata_components.settings.flat_keys import flat_keys, in_stack, nested
 from kata_components.settings.merge import Tree, layered, merged, without
+from kata_components.settings.node_binaries import taken_names
 from kata_components.settings.problems import Problem, shown, validation_problems
 from kata_components.settings.profile import SUPPORTED_VERSIONS, Profile, load_profile
 from kata_components.settings.rules import (
@@ -166,5 +167,6 @@ def _rule_problems(
     yield from retention_in_job_mode(tree, profile)
     yield from dispatcher_without_tag(tree, profile)
     yield from untolerated_startup_taints(tree, profile)
+    yield from taken_names(tree, profile)
     yield from unknown_shims(config, profile, version)
     yield from no_shims(tree)

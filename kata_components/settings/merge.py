@@ -45,6 +45,15 @@ def differences(value: Any, default: Any, path: Path) -> Iterator[tuple[Path, An
         yield path, value
 
 
+def added(value: Mapping[str, Any], base: Mapping[str, Any], path: Path = ()) -> Iterator[Path]:
+    """Yield the path of everything in `value` that `base` lacks; an empty map lacks nothing."""
+    for key, inner in value.items():
+        if key not in base:
+            yield (*path, key)
+        elif base[key] and _are_maps(inner, base[key]):
+            yield from added(inner, base[key], (*path, key))
+
+
 def select(tree: object, pattern: Path, path: Path = ()) -> Iterator[tuple[Path, Any]]:
     """Yield path and value of what a pattern matches.
 

@@ -12,7 +12,7 @@ import yaml
 from kata_components.errors import SettingsError
 from kata_components.settings.load import load_settings
 from kata_components.settings.merge import without
-from kata_components.settings.profile import SUPPORTED_VERSIONS
+from kata_components.settings.profile import SUPPORTED_VERSIONS, load_profile
 from kata_components.settings.settings import Settings
 
 FIXTURES = Path(__file__).parents[3] / "shared" / "fixtures" / "chart"
@@ -42,10 +42,13 @@ class Case(NamedTuple):
     @property
     def config(self) -> dict[str, Any]:
         """The stack configuration with the values, with the runner that the version supports."""
-        paced = (
-            {"rollout": {"runsIn": "cluster"}} if self.version != "4.0.0" and self.job_mode else {}
-        )
-        return {"kataVersion": self.version, "cluster": {"context": "test"}, **self.values, **paced}
+        return self.config_at(self.version)
+
+    def config_at(self, version: str) -> dict[str, Any]:
+        """Return the configuration with the values at a version."""
+        in_cluster = self.job_mode and load_profile(version).traits.token_free_jobs
+        paced = {"rollout": {"runsIn": "cluster"}} if in_cluster else {}
+        return {"kataVersion": version, "cluster": {"context": "test"}, **self.values, **paced}
 
     @property
     def job_mode(self) -> bool:
@@ -72,10 +75,10 @@ class Case(NamedTuple):
         rollout = settings.rollout.model_copy(update={"runs_in": "cluster"})
         return settings.model_copy(update={"rollout": rollout, **changed})
 
-    def refusals(self) -> tuple[str, ...]:
-        """Return the problems for which the values are refused."""
+    def refusals(self, version: str = "") -> tuple[str, ...]:
+        """Return the problems for which the values are refused, by default at their version."""
         try:
-            load_settings(self.config)
+            load_settings(self.config_at(version or self.version))
         except SettingsError as error:
             return error.problems
         return ()

@@ -9,6 +9,7 @@ import pytest
 from kata_components import names
 from kata_components.manifests.objects import all_objects
 from kata_components.settings.load import load_settings
+from kata_components.settings.profile import SUPPORTED_VERSIONS
 from kata_components.settings.settings import Settings
 from tests.components.recorder import stack_of
 from tests.program.conftest import Program
@@ -201,7 +202,7 @@ def test_node_feature_discovery_is_its_own_chart_with_its_own_values(program: Pr
     assert NFD not in program(config).resources
 
 
-@pytest.mark.parametrize("version", ["4.0.0", "4.1.0"])
+@pytest.mark.parametrize("version", SUPPORTED_VERSIONS)
 def test_whole_program_is_quick_with_default_values(program: Program, version: str) -> None:
     began = time.process_time()
     run = program({"kataVersion": version, "cluster": {"context": "c"}})

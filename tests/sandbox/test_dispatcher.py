@@ -9,6 +9,7 @@ import pytest
 from kata_components import names
 from kata_components.manifests.dispatcher_job import cleanup_dispatcher_job, install_dispatcher_job
 from kata_components.settings.load import load_settings
+from kata_components.settings.profile import SUPPORTED_VERSIONS, load_profile
 from sandbox.dispatcher.arguments import Arguments, parse
 from sandbox.dispatcher.node_jobs import job_name, long_job_name, sanitised
 from sandbox.dispatcher.releases import program_of
@@ -32,7 +33,7 @@ def commanded(build: object, version: str, **config: object) -> Arguments:
     return parse(container["command"][1:], program_of(container))
 
 
-@pytest.mark.parametrize("version", ["4.0.0", "4.1.0"])
+@pytest.mark.parametrize("version", SUPPORTED_VERSIONS)
 @pytest.mark.parametrize(
     ("build", "stage"), [(install_dispatcher_job, "install"), (cleanup_dispatcher_job, "cleanup")]
 )
@@ -40,7 +41,8 @@ def test_command_lines_of_the_chart_are_understood(build: object, stage: str, ve
     arguments = commanded(build, version)
     assert arguments.parallelism == 100
     assert arguments.owner_job_name == f"kata-deploy-{stage}-dispatcher"
-    assert bool(arguments.node_selector) is ((stage, version) != ("install", "4.1.0"))
+    by_affinity = load_profile(version).traits.token_free_jobs
+    assert bool(arguments.node_selector) is not (stage == "install" and by_affinity)
 
 
 def test_flags_for_the_work_on_nodes_are_understood_from_4_1_0_on() -> None:
