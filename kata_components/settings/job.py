@@ -15,16 +15,9 @@ from kata_components.settings.model import (
     Many,
     Model,
     PositiveCount,
-    matching,
 )
 from kata_components.settings.pods import Toleration
-
-_ScheduleOrEmpty = Annotated[
-    str,
-    matching(
-        r"(\S+( +\S+){4}|@every \S+|@[a-z]+)?", "a schedule such as */15 * * * *, or empty", 253
-    ),
-]
+from kata_components.settings.schedule import ScheduleOrEmpty
 
 
 def _or(default: int) -> AfterValidator:
@@ -69,7 +62,7 @@ class Reconcile(Model):
     """A CronJob that installs on late and failed nodes."""
 
     enabled: bool = False
-    schedule: _ScheduleOrEmpty = ""
+    schedule: ScheduleOrEmpty = ""
 
     @model_validator(mode="after")
     def _has_a_schedule(self) -> Self:
