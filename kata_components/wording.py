@@ -6,6 +6,8 @@ from typing import Final, NamedTuple
 
 SHOWN_NODES: Final = 20
 """How many nodes a message names at most."""
+SHOWN_RUNS: Final = 5
+"""How many ranges of names, or single ones, a line names at most."""
 _MINUTE: Final = 60
 _NUMBER: Final = re.compile(r"[0-9]+\Z")
 _RANGE: Final = 3
@@ -53,6 +55,18 @@ def runs(names: Iterable[str]) -> list[Names]:
         else:
             found.append([name])
     return [names for run in found for names in _written(run)]
+
+
+def listed(names: Sequence[Names]) -> str:
+    """Return the first ones, and how many names are left: `a, b … f and 3 more`."""
+    shown = ", ".join(name.text for name in names[:SHOWN_RUNS])
+    more = sum(name.size for name in names[SHOWN_RUNS:])
+    return f"{shown} and {more} more" if more else shown
+
+
+def named(names: Iterable[str]) -> str:
+    """Return the names of nodes in short: `worker-0003, worker-0005 … worker-0009 and 3 more`."""
+    return listed(runs(names))
 
 
 def _written(run: Sequence[str]) -> list[Names]:

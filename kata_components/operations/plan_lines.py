@@ -12,9 +12,8 @@ from kata_components.planning.grouping import Group, Part, groups
 from kata_components.planning.plan import NOTHING, Plan
 from kata_components.planning.step import Action, Step
 from kata_components.planning.verdict import NEW
-from kata_components.wording import Names, counts, duration, nodes, runs, some
+from kata_components.wording import SHOWN_RUNS, Names, counts, duration, listed, named, nodes, runs
 
-_SHOWN_NAMES: Final = 5
 _SHOWN_REASONS: Final = 3
 
 
@@ -90,7 +89,9 @@ def _leftover(plan: Plan) -> list[str]:
 
 def _kept(deselected: Sequence[str]) -> str:
     """Return what happens to nodes that carry the mark and are not selected."""
-    kept = f"{nodes(len(deselected))} installed but not selected any more, kept: {some(deselected)}"
+    kept = (
+        f"{nodes(len(deselected))} installed but not selected any more, kept: {named(deselected)}"
+    )
     return f"  {kept} (see rollout.cleanupDeselected)"
 
 
@@ -116,10 +117,7 @@ def _place(group: Group, waves: Sequence[int]) -> str:
 
 def _happening(group: Group) -> str:
     """Return what happens to which nodes and why."""
-    shown = _names(group)
-    names = ", ".join(name.text for name in shown[:_SHOWN_NAMES])
-    if more := sum(name.size for name in shown[_SHOWN_NAMES:]):
-        names += f" and {more} more"
+    names = listed(_names(group))
     count = len(group.steps)
     reasons = _reasons(group)
     if len(group.actions) > 1:
@@ -168,5 +166,5 @@ def _is_whole(group: Group) -> bool:
     return (
         len(group.actions) == 1
         and len(group.reasons) <= _SHOWN_REASONS
-        and len(_names(group)) <= _SHOWN_NAMES
+        and len(_names(group)) <= SHOWN_RUNS
     )

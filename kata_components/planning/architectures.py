@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from kata_components.kubernetes.nodes import Node
 from kata_components.planning.guardrails import Refusal
 from kata_components.planning.plan import Plan
-from kata_components.wording import some
+from kata_components.wording import named
 
 
 def worked_on(plan: Plan, nodes: Iterable[Node]) -> list[Node]:
@@ -37,4 +37,4 @@ def unfit(nodes: Iterable[Node], problems: Mapping[str, str]) -> Refusal | None:
 def _line(arch: str, names: list[str], problems: Mapping[str, str]) -> str:
     count = "1 node is" if len(names) == 1 else f"{len(names)} nodes are"
     built_for = f"Kata is not built for it, only for {', '.join(problems)}"
-    return f"{count} {arch} ({some(sorted(names))}): {problems.get(arch, built_for)}"
+    return f"{count} {arch} ({named(names)}): {problems.get(arch, built_for)}"

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from kata_components import names
 from kata_components.kubernetes.objects import ObjectMetadata
 from kata_components.planning.step import Step
-from kata_components.wording import nodes, some
+from kata_components.wording import named, nodes
 
 _CLEANING_SHARE: Final = 0.1
 """Cleaning more than this share of the marked nodes is refused."""
@@ -121,7 +121,7 @@ def empty_selection(selected: int, marked: Sequence[str], selection: str) -> Ref
         return None
     text = (
         f"no node matches {selection}, but {_nodes(len(marked))} installed by this stack "
-        f"({some(marked)}). Kata would stay there, unmanaged. Correct the node selector, the "
+        f"({named(marked)}). Kata would stay there, unmanaged. Correct the node selector, the "
         "affinity or job.nodes; to uninstall, run `pulumi destroy`."
     )
     return Refusal(text, "empty selection")
@@ -132,7 +132,7 @@ def cleaning(nodes: Sequence[str], marked: int) -> Refusal | None:
     if len(nodes) <= marked * _CLEANING_SHARE:
         return None
     text = (
-        f"{_nodes(len(nodes))} no longer selected and would be cleaned ({some(nodes)}): more than "
+        f"{_nodes(len(nodes))} no longer selected and would be cleaned ({named(nodes)}): more than "
         f"a tenth of the {marked} that carry the mark. Kata would be removed there and each "
         "container runtime restarted. If that is not what you want, correct job.nodeSelector, "
         "job.nodeSelectorExpressions or job.nodes, or set rollout.cleanupDeselected to false."
@@ -145,7 +145,8 @@ def unknown_nodes(missing: Sequence[str]) -> Refusal | None:
     if not missing:
         return None
     return Refusal(
-        f"job.nodes names {some(missing)}, which the cluster does not have: see `kubectl get nodes`"
+        f"job.nodes names {named(missing)}, which the cluster does not have: "
+        "see `kubectl get nodes`"
     )
 
 
@@ -158,7 +159,7 @@ def unclaimed(nodes: Sequence[str], others: Collection[str] = ()) -> Refusal | N
         return None
     what = (
         f"{_nodes(len(nodes))} labelled {names.RUNTIME_LABEL} without a mark of this stack "
-        f"({some(nodes)})"
+        f"({named(nodes)})"
     )
     if others:
         return Refusal(
@@ -221,12 +222,12 @@ def unconfirmed(refusals: Iterable[Refusal | None], confirmed: Iterable[str]) ->
 
 
 def _reasons(steps: Sequence[Step]) -> str:
-    """Return why nodes are left alone: each reason behind the number of its nodes and the first."""
+    """Return why nodes are left alone: each reason behind its nodes."""
     by_reason: dict[str, list[str]] = {}
     for step in steps:
         by_reason.setdefault(step.reason, []).append(step.node)
     return "; ".join(
-        f"{nodes(len(found))} ({some(found)}): {reason}" for reason, found in by_reason.items()
+        f"{nodes(len(found))} ({named(found)}): {reason}" for reason, found in by_reason.items()
     )
 
 

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from kata_components.planning import guardrails, ownership
 from kata_components.planning.helm import Release
 from kata_components.planning.step import Action, step_of
@@ -44,11 +46,14 @@ def test_an_empty_selection_is_refused_only_while_nodes_are_marked() -> None:
     assert "1 node is installed" in text_of(guardrails.empty_selection(0, ["a"], "x"))
 
 
-def test_long_lists_are_cut() -> None:
-    text = text_of(guardrails.unclaimed([f"node-{n}" for n in range(100)]))
-    assert "100 nodes are labelled" in text
-    assert "node-4 and 95 more" in text
-    assert "node-5" not in text
+@pytest.mark.parametrize(
+    ("step", "named"),
+    [(1, "node-0 … node-99"), (10, "node-0, node-10, node-20, node-30, node-40 and 5 more")],
+)
+def test_long_lists_of_nodes_are_short(step: int, named: str) -> None:
+    text = text_of(guardrails.unclaimed([f"node-{n}" for n in range(0, 100, step)]))
+    assert text.startswith(f"{100 // step} nodes are labelled ")
+    assert f"({named})" in text
 
 
 def test_the_stack_that_made_the_installation_may_go_on() -> None:
