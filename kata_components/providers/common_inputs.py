@@ -32,7 +32,7 @@ class CommonInputs(PropertyModel, frozen=True, kw_only=True):
     existing: Literal["adopt", "install"] | None = None
     """`rollout.existing`: what to do with what something else has installed."""
     report_dir: str | None = None
-    """`rollout.reportDir`: the directory for plan.json and rollout.json."""
+    """`rollout.reportDir`: the directory for plan.json and the report of a rollout."""
     approved_plan: str | None = None
     """`rollout.approvedPlan`: the path of the plan.json that binds this run."""
 

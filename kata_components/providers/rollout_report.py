@@ -6,12 +6,13 @@ import msgspec
 
 from kata_components.foreign import printable
 from kata_components.operations.install import Installed
-from kata_components.providers import plan_file
+from kata_components.providers import engine, plan_file
 from kata_components.providers.rollout_inputs import RolloutInputs
 from kata_components.report.metrics import metrics
 from kata_components.report.record import parse
 
 DATA: Final = "rollout.json"
+PAGE: Final = "rollout.html"
 METRICS: Final = "rollout.prom"
 
 
@@ -23,6 +24,14 @@ def write(inputs: RolloutInputs, done: Installed) -> None:
     plan_file.write(inputs.report_dir, DATA, document, inputs.urn)
     record = parse(document)
     plan_file.write_text(inputs.report_dir, METRICS, metrics(record), inputs.urn)
+    try:
+        from kata_components.report.page import page  # noqa: PLC0415 - jinja2 slows down start-up
+
+        text = page(record)
+    except Exception as error:  # whatever it is: a rollout must not lose its outcome over a page
+        engine.warning(f"cannot make {PAGE}: {type(error).__name__}: {error}", inputs.urn)
+        return
+    plan_file.write_text(inputs.report_dir, PAGE, text, inputs.urn)
 
 
 def _document(inputs: RolloutInputs, done: Installed) -> dict[str, Any]:

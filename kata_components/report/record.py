@@ -1,7 +1,8 @@
 """What rollout.json says of a rollout: all that its report is made from. Pure."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from statistics import quantiles
+from math import ceil
 from typing import Any, Literal
 
 import msgspec
@@ -107,11 +108,9 @@ def parse(document: dict[str, Any] | bytes) -> Record:
     return msgspec.convert(document, Record)
 
 
-def quantile(values: list[float], percent: int) -> float:
-    """Return the value below which this percentage of the values is; there is at least one."""
-    if len(values) == 1:
-        return values[0]
-    return quantiles(values, n=100, method="inclusive")[percent - 1]
+def quantile(values: Sequence[float], percent: int) -> float:
+    """Return the smallest value that this percentage of at least one value does not exceed."""
+    return sorted(values)[max(1, ceil(len(values) * percent / 100)) - 1]
 
 
 def _between(begin: float | None, end: float | None) -> float | None:

@@ -151,6 +151,7 @@ def test_the_report_directory_has_the_outcome_for_people_and_for_programs(
     assert document.items() >= outputs["outcome"].items()
     assert [node["result"] for node in document["nodes"]] == ["done"] * 5
     assert all(node["started"] <= node["ended"] for node in document["nodes"])
+    assert '<h1 class="good">✓ 5 of 5 nodes done</h1>' in (tmp_path / "rollout.html").read_text()
     assert (tmp_path / "rollout.prom").read_text().endswith("# EOF\n")
     assert "nodes" not in outputs["outcome"], "the state does not grow with the fleet"
 
