@@ -70,6 +70,30 @@ def keys_only_the_dispatcher_reads(
                 )
 
 
+def dispatcher_without_tag(tree: Tree, profile: Profile) -> Iterator[Problem]:
+    """Yield a problem for an image without tag of a dispatcher with versions of its own."""
+    image, usual = ("job", "dispatcherImage"), profile.values["job"]["dispatcherImage"]["tag"]
+    reference, tag = at(tree, (*image, "reference")), at(tree, (*image, "tag"))
+    runs = tree.get("deploymentMode") == "job" and runs_in_cluster(tree)
+    if runs and usual and not tag and "@" not in str(reference):
+        yield Problem(
+            (*image, "tag"),
+            f"must not be empty, since the dispatcher is not versioned like Kata; use {usual!r}, "
+            "or give the reference a digest",
+        )
+
+
+def reconcile_without_schedule(tree: Tree) -> Iterator[Problem]:
+    """Yield a problem for a CronJob that would never start."""
+    reconcile = ("job", "reconcile")
+    if at(tree, (*reconcile, "enabled")) is True and not at(tree, (*reconcile, "schedule")):
+        yield Problem(
+            (*reconcile, "schedule"),
+            "must not be empty; use one such as '*/15 * * * *', or set job.reconcile.enabled to "
+            "false",
+        )
+
+
 def dispatched_defaults(defaults: Tree, config: Mapping[str, Any]) -> Tree:
     """Return the defaults, with the dispatcher's pacing if it is the runner."""
     if not runs_in_cluster(config):

@@ -64,12 +64,6 @@ class Reconcile(Model):
     enabled: bool = False
     schedule: ScheduleOrEmpty = ""
 
-    @model_validator(mode="after")
-    def _has_a_schedule(self) -> Self:
-        if self.enabled and not self.schedule:
-            raise ValueError("needs a `schedule` such as '*/15 * * * *'")
-        return self
-
 
 class Job(Selection):
     """Settings of job mode. Times in seconds.

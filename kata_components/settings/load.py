@@ -11,8 +11,10 @@ from kata_components.errors import SettingsError
 from kata_components.settings.derived_names import name_problems
 from kata_components.settings.dispatcher_limits import (
     dispatched_defaults,
+    dispatcher_without_tag,
     keys_only_the_dispatcher_reads,
     keys_the_dispatcher_cannot_honour,
+    reconcile_without_schedule,
 )
 from kata_components.settings.flat_keys import flat_keys, in_stack, nested
 from kata_components.settings.merge import Tree, layered, merged, without
@@ -20,7 +22,6 @@ from kata_components.settings.node_binaries import taken_names
 from kata_components.settings.problems import Problem, shown, validation_problems
 from kata_components.settings.profile import SUPPORTED_VERSIONS, Profile, load_profile
 from kata_components.settings.rules import (
-    dispatcher_without_tag,
     inexpressible_affinity,
     keys_of_another_version,
     keys_of_the_other_mode,
@@ -166,6 +167,7 @@ def _rule_problems(
     yield from inexpressible_affinity(tree, profile)
     yield from retention_in_job_mode(tree, profile)
     yield from dispatcher_without_tag(tree, profile)
+    yield from reconcile_without_schedule(tree)
     yield from untolerated_startup_taints(tree, profile)
     yield from taken_names(tree, profile)
     yield from unknown_shims(config, profile, version)

@@ -130,18 +130,6 @@ def retention_in_job_mode(tree: Tree, profile: Profile) -> Iterator[Problem]:
         )
 
 
-def dispatcher_without_tag(tree: Tree, profile: Profile) -> Iterator[Problem]:
-    """Yield a problem for an image without tag of a dispatcher with versions of its own."""
-    image, usual = ("job", "dispatcherImage"), profile.values["job"]["dispatcherImage"]["tag"]
-    reference, tag = at(tree, (*image, "reference")), at(tree, (*image, "tag"))
-    if tree.get("deploymentMode") == "job" and usual and not tag and "@" not in str(reference):
-        yield Problem(
-            (*image, "tag"),
-            f"must not be empty, since the dispatcher is not versioned like Kata; use {usual!r}, "
-            "or give the reference a digest",
-        )
-
-
 def untolerated_startup_taints(tree: Tree, profile: Profile) -> Iterator[Problem]:
     """Yield a problem for each startup taint that keeps Jobs off the node it is to be lifted from.
 

@@ -54,8 +54,8 @@ OF_4_2_0 = {name: text.replace("4.1.0", "4.2.0") for name, text in OF_4_1_0.item
     "or without a digest, got '  '",
     "node-binaries-path": "nodeBinaries.erofs-utils.binaries.0: must be a bare file name of "
     "letters, digits and . _ + -, got '/usr/bin/mkfs.erofs'",
-    "reconcile-no-schedule": "job.reconcile: needs a `schedule` such as '*/15 * * * *', "
-    "got {'enabled': True, 'schedule': ''}",
+    "reconcile-no-schedule": "job.reconcile.schedule: must not be empty; use one such as "
+    "'*/15 * * * *', or set job.reconcile.enabled to false",
 }
 OF_ALL = {
     "custom-runtime-snapshotter-not-map": "customRuntimes.runtimes.x.containerd: must be a map, "

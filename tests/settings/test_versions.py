@@ -115,6 +115,11 @@ ONE, OTHER = (
             "runsIn 'cluster'",
         ),
         (
+            {"deploymentMode": "job", "job": {"dispatcherImage": {"tag": ""}}},
+            "job.dispatcherImage.tag: '' has no effect with rollout.runsIn 'pulumi': no dispatcher "
+            "runs in the cluster; remove it, or use runsIn 'cluster'",
+        ),
+        (
             {"monitor": {"tls": {"minVersion": "VersionTLS12"}}},
             "monitor.tls: has no effect without a `secretName`; set one, or remove the rest, got "
             "{'cipherSuites': '', 'minVersion': 'VersionTLS12', 'secretName': ''}",
