@@ -35,8 +35,9 @@ class Group:
 
     @property
     def actions(self) -> dict[str, int]:
-        """How many nodes each action has."""
-        return Counter(step.action.value for step in self.steps)
+        """How many nodes each action has, in the order of the actions."""
+        counted = Counter(step.action for step in self.steps)
+        return {action.value: counted[action] for action in Action if counted[action]}
 
     @property
     def reasons(self) -> list[str]:

@@ -60,6 +60,20 @@ def test_canaries_of_one_system_are_told_apart_by_kernel_and_container_runtime()
     ]
 
 
+def test_actions_of_a_wave_are_put_together_in_a_plan_of_many_waves() -> None:
+    [new] = plan([node("n")], [], ONE_WAVE).steps
+    old = replace(new, action=Action.UPGRADE, reason="old is installed")
+    steps = [
+        replace(kind, node=f"w{wave:02}-{number}", wave=wave)
+        for wave in range(12)
+        for number, kind in enumerate([old, new, old])
+    ]
+    lines = lines_of(planned(*steps))
+    what = "1 install, 2 upgrade (w00-0 … w00-2): old is installed; new node"
+    assert lines[0] == f"  wave 1: {what}"
+    assert lines[9].startswith("  waves 10 to 12: 3 install, 6 upgrade (w09-0 … w09-2, w10-0 … ")
+
+
 def test_cleanup_comes_after_the_rollout_and_says_what_it_leaves_out() -> None:
     gone = [
         replace(skipped(f"gone-{n}", "carries our mark"), action=Action.CLEANUP) for n in (1, 2)
