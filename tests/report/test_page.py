@@ -16,7 +16,7 @@ from tests.report.builders import fleet, rollout
 SVG = {"svg", "title", "text", "g", "rect", "line", "polygon"}
 HTML = {"html", "head", "meta", "style", "body", "header", "main", "p", "h1", "h2", "dl", "div"}
 HTML |= {"dt", "dd", "table", "caption", "thead", "tbody", "tr", "th", "td", "ul", "li", "span"}
-HTML |= {"i", "figure", "pre"}
+HTML |= {"i", "figure"}
 VOID = {"meta", "line", "rect", "polygon"}
 
 
@@ -144,6 +144,12 @@ def test_failures_come_with_their_reasons_and_an_end() -> None:
     html = page(rollout(fleet(100, failing=30)))
     assert html.count("stage artifacts ended with exit code 1") == 20
     assert "and 10 more, all in rollout.json." in html
+
+
+def test_why_the_others_were_not_started_is_below_the_head_line() -> None:
+    why = "1 node could not be installed, 4 were not started (canary node-00 failed)"
+    record = rollout(fleet(1), remaining=4, failure=f"{why}\n  node-00: no space left")
+    assert Parsed(page(record)).of("p")[1] == why
 
 
 def test_nodes_that_were_not_started_share_a_row_and_skipped_ones_a_reason() -> None:
