@@ -85,7 +85,11 @@ class ClusterRunner:
         # A node whose cleanup was cut off still had the mark.
         done = (up_to_date & pending) | {*recorded.done}
         return InstallResult(
-            done=done, failures=failures, still_tainted=still_tainted, warning=warning
+            done=done,
+            failures=failures,
+            still_tainted=still_tainted,
+            warning=warning,
+            times=dispatching.times,
         )
 
     async def clean(self, request: CleanupRequest, planned: Plan) -> Cleaned:
@@ -115,7 +119,7 @@ class ClusterRunner:
         recorded = await record(run.api, run.lease, done, work)
         await dispatching.note_failures(left, seen, work.failed)
         failures = [*recorded.failures, *await dispatching.failures(left, seen)]
-        return Cleaned(nodes=recorded.done, failures=failures, skipped=[])
+        return Cleaned(nodes=recorded.done, failures=failures, skipped=[], times=dispatching.times)
 
     async def remove_dispatchers(self, *, failed: bool) -> None:
         """Remove all, but for those of work that has failed: their pods have words about that."""

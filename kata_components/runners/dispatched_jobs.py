@@ -22,15 +22,20 @@ class DispatchedJobs:
         self.dispatchers: dict[JobKind, NodeJob] = {}
         self._reconciling: dict[str, NodeJob] = {}
 
-    def put(self, job: Job) -> None:
-        """Take a Job as it is now; Jobs of other installations are ignored."""
+    def put(self, job: Job) -> NodeJob | None:
+        """Take a Job as it is now; return it if it is a per-node one of this installation.
+
+        Jobs of other installations are ignored.
+        """
         observed = node_jobs.observed(job)
         if job.metadata.label(names.OWNER_LABEL) in self._owners:
             self._nodes[observed.uid] = observed
-        elif self._is_reconciling(job):
+            return observed
+        if self._is_reconciling(job):
             self._reconciling[observed.uid] = observed
         elif observed.name in self._names and job.metadata.label(names.DISPATCHER_LABEL):
             self.dispatchers[self._names[observed.name]] = observed
+        return None
 
     def remove(self, job: Job) -> None:
         """Take the deletion of a Job. How a per-node Job ended stays known."""

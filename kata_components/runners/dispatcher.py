@@ -12,6 +12,7 @@ from kata_components.planning.node_jobs import JobKind, NodeJob
 from kata_components.runners.diagnosis import explain
 from kata_components.runners.dispatched_jobs import DispatchedJobs, Work
 from kata_components.runners.finished_jobs import delete_job, delete_jobs
+from kata_components.runners.job_times import JobTimes
 from kata_components.runners.lookout import Lookout
 from kata_components.runners.run import Run
 from kata_components.runners.standstill import Standstill
@@ -52,6 +53,7 @@ class Dispatcher:
         self.since = ""
         """When the first one that it started or followed was created (RFC 3339, UTC), if known."""
         self.jobs = DispatchedJobs(run.suffix)
+        self.times = JobTimes()
 
     @property
     def notes(self) -> list[str]:
@@ -197,7 +199,7 @@ class Dispatcher:
         seen = DispatchedJobs(self._suffix)
         found = await self._api.list_jobs(self._namespace, self._selector)
         for job in found.items:
-            seen.put(job)
+            self.times.note(asyncio.get_running_loop().time(), seen.put(job))
         return seen, found.resource_version
 
     async def _followed(self) -> DispatchedJobs:
@@ -214,7 +216,8 @@ class Dispatcher:
                 if event.type == "DELETED":
                     self.jobs.remove(event.object)
                 else:
-                    self.jobs.put(event.object)
+                    seen = self.jobs.put(event.object)
+                    self.times.note(asyncio.get_running_loop().time(), seen)
                 if not self.jobs.active:
                     break
         return self.jobs

@@ -21,6 +21,7 @@ from kata_components.pacing.commands import CommandStatus
 from kata_components.pacing.holdup import Holdup
 from kata_components.pacing.progress import Failure, progress
 from kata_components.pacing.protocol import Protocol
+from kata_components.pacing.times import NodeTimes
 from kata_components.planning import dispatcher_args
 from kata_components.planning.dispatcher_args import Batch
 from kata_components.planning.node_change import NodeChange
@@ -65,6 +66,11 @@ class Dispatching:
     def dispatcher(self) -> Dispatcher:
         """The dispatchers of the installation."""
         return Dispatcher(self.run, self.job)
+
+    @property
+    def times(self) -> dict[str, NodeTimes]:
+        """When the Jobs of this kind were there and had ended, by node."""
+        return self.dispatcher.times.of(self.kind)
 
     async def settle(self) -> DispatchedJobs:
         """Wait until nothing works any more, stopping what does something else than this run."""

@@ -1,9 +1,12 @@
 """What rollout.json says of each node."""
 
+import pytest
+
 from kata_components.kubernetes.nodes import Node
 from tests.model.fake_api import FakeKubeApi
 from tests.model.installation import cluster, request, roll_out
 from tests.model.virtual_loop import simulate
+from tests.runners import dispatching
 
 
 def test_a_node_that_is_done_has_the_times_of_its_stages() -> None:
@@ -54,3 +57,14 @@ def test_a_skipped_node_has_the_plans_reason() -> None:
     assert node.node == "node-01"
     assert not node.planned
     assert "NotReady" in node.reason
+
+
+def test_with_the_dispatcher_a_node_has_the_times_of_its_job() -> None:
+    on = cluster(4, job_seconds=40.0, fates={"node-02": "fails"})
+    done = simulate(dispatching.up(FakeKubeApi(on), dispatching.settings(parallelism=2)))
+    assert [node.result for node in done.records].count("done") == 3
+    for node in done.records:
+        assert node.job_seconds == pytest.approx(40, abs=2)
+        assert (node.started, node.job_ended) == (node.job_started, node.ended)
+    begins = sorted(node.started or 0.0 for node in done.records)
+    assert begins[2] - begins[0] == pytest.approx(40, abs=5)
