@@ -126,7 +126,7 @@ def _validated(config: Mapping[str, object]) -> tuple[Settings | None, list[Prob
     """Return the settings, or None if they are invalid, and the problems."""
     version = config.get("kataVersion")
     if version is None:
-        version = SUPPORTED_VERSIONS[0]
+        version = SUPPORTED_VERSIONS[-1]  # the one that the problem proposes
     if not isinstance(version, str) or version not in SUPPORTED_VERSIONS:
         return None, [_unknown_version(version)]
     profile = load_profile(version)

@@ -7,8 +7,11 @@ import pytest
 
 from kata_components.errors import SettingsError
 from kata_components.settings.load import load_settings
+from kata_components.settings.profile import SUPPORTED_VERSIONS
 from kata_components.settings.settings import Settings
 
+*OLDER, NEWEST = SUPPORTED_VERSIONS
+ALLOWED = f"{', '.join(OLDER)} or {NEWEST}"
 MINIMAL = {"kataVersion": "4.0.0", "cluster": {"context": "c"}}
 
 
@@ -100,18 +103,18 @@ def test_all_problems_come_at_once_one_per_line() -> None:
     assert caught.value.problems == (
         "cluster.context: is required; run `pulumi config set --path cluster.context <a context "
         "of your kubeconfig>`",
-        "debugg: no such key at 4.0.0; did you mean debug?",
+        f"debugg: no such key at {NEWEST}; did you mean debug?",
         "job.backoffLimit: must be greater than or equal to 0, got -1",
-        "job.paralelism: no such key at 4.0.0; did you mean parallelism?",
-        "kataVersion: is required; run `pulumi config set kataVersion 4.2.0`",
+        f"job.paralelism: no such key at {NEWEST}; did you mean parallelism?",
+        f"kataVersion: is required; run `pulumi config set kataVersion {NEWEST}`",
     )
 
 
 @pytest.mark.parametrize(
     ("config", "line"),
     [
-        ({"kataVersion": 4.0}, "kataVersion: must be the text 4.0.0, 4.1.0 or 4.2.0, got 4.0"),
-        ({"kataVersion": "4.0"}, "kataVersion: must be the text 4.0.0, 4.1.0 or 4.2.0, got '4.0'"),
+        ({"kataVersion": 4.0}, f"kataVersion: must be the text {ALLOWED}, got 4.0"),
+        ({"kataVersion": "4.0"}, f"kataVersion: must be the text {ALLOWED}, got '4.0'"),
         (
             {"deploymentMode": "jobs"},
             "deploymentMode: must be 'daemonset' or 'job', got 'jobs'; did you mean job?",
