@@ -5,7 +5,7 @@ from enum import Enum, StrEnum, auto
 from typing import Self
 
 from kata_components.kubernetes.nodes import Node
-from kata_components.planning.node_jobs import NodeJob
+from kata_components.planning.node_jobs import JobState, NodeJob
 from kata_components.planning.node_mark import Machine
 from kata_components.planning.service import Service
 from kata_components.planning.waves import UNREPORTED, Kind, kind_of
@@ -120,6 +120,17 @@ class Step:
         return (job.kind, job.digest) == (kind, digest) and job.may_be_of(
             self.node_uid, self.machine_id
         )
+
+    def superseding(self, job: NodeJob) -> Self:
+        """Return the step with what a finished Job tells of its machine before it is removed.
+
+        It may have ended after the plan was made.
+        """
+        if job.state is not JobState.FAILED or not job.may_be_of(self.node_uid, self.machine_id):
+            return self
+        if job.kind == "cleanup":
+            return replace(self, failed_before=True)
+        return replace(self, failed_at=job.digest)
 
     def skipped(self, reason: str) -> Self:
         """Return the step as a skipped one."""

@@ -106,7 +106,8 @@ class Calls:
                 )
 
     async def _delete(self, command: DeleteJob) -> Result:
-        if unwritten := await self._traces.before_removal(command.step):
+        step = command.step.superseding(command.job)
+        if unwritten := await self._traces.before_removal(step):
             return Result(code=unwritten)
         await self._api.delete_job(self._run.namespace, command.job.name, command.job.uid)
         return _DONE

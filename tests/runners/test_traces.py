@@ -13,7 +13,7 @@ from kata_components.planning.step import Action
 from kata_components.runners.pulumi import PulumiRunner
 from tests.model import fake_api
 from tests.model.fake_api import FakeKubeApi
-from tests.model.installation import ENDING, Told, cluster, request, roll_out, template
+from tests.model.installation import ENDING, LEASE, Told, cluster, request, roll_out, template
 from tests.model.virtual_loop import simulate
 
 
@@ -52,6 +52,31 @@ def test_a_failure_is_remembered_when_an_attempt_at_another_digest_is_cut_off() 
     simulate(killed_at_another_digest())
     assert on.jobs == {}
     [step] = simulate(preview(FakeKubeApi(on), request())).plan.steps
+    assert (step.action, step.failed_before) == (Action.RETRY, True)
+
+
+def test_a_job_of_another_digest_that_fails_while_it_is_waited_for_is_remembered() -> None:
+    on = cluster(1, fates={"node-00": "fails"})
+    on.job_seconds = 30.0
+
+    async def killed(seconds: float, image: str, api: FakeKubeApi) -> None:
+        task = asyncio.create_task(roll_out(api, request(job=template("install", image))))
+        await asyncio.sleep(seconds)
+        api.dead = True
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    async def story() -> None:
+        await killed(5.0, "kata:1", FakeKubeApi(on))
+        on.leases[LEASE]["spec"]["holderIdentity"] = ""
+        second = FakeKubeApi(on)
+        second.refuse("create_job", *[fake_api.unreachable()] * 9)
+        await killed(40.0, "kata:other", second)
+
+    simulate(story())
+    assert on.jobs == {}
+    first = request(job=template("install", "kata:1"))
+    [step] = simulate(preview(FakeKubeApi(on), first)).plan.steps
     assert (step.action, step.failed_before) == (Action.RETRY, True)
 
 

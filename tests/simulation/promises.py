@@ -199,9 +199,13 @@ class Promises:
             machine.failed.clear()
             machine.begun_at = ""
 
-    def before_delete(self, job: Object, *, active: bool) -> None:
-        if active and node_of(job) in self.machines:
+    def before_delete(self, job: Object, mark: Mark | None, *, active: bool) -> None:
+        machine = self.machines.get(node_of(job))
+        if machine is None:
+            return
+        if active:
             raise BrokenPromiseError(f"the Job of {node_of(job)} is deleted while it is running")
+        self._note_if_marked(machine, job, mark)
 
     def tampered(self, job: Object) -> None:
         """Take note that somebody removes a Job, and with it what only the Job could tell."""
@@ -219,15 +223,19 @@ class Promises:
         # A machine that was swapped under the Job did not fail, but nothing else tells about it.
         if machine.failed.get(digest_of(job)) != job["metadata"]["uid"] and not machine.swapped:
             return
-        of_machine = mark is not None and (mark.node_uid, mark.machine_id) == (
-            machine.uid,
-            machine.machine_id,
-        )
-        if of_machine and mark is not None and mark.failed == digest_of(job):
-            # From now on every plan reads the mark.
-            self.planned_with.add(job["metadata"]["uid"])
-        else:
+        if not self._note_if_marked(machine, job, mark):
             self.tampered(job)
+
+    def _note_if_marked(self, machine: Machine, job: Object, mark: Mark | None) -> bool:
+        """Note that from now on every plan knows of a failure, if the mark has it."""
+        is_marked = (
+            mark is not None
+            and (mark.node_uid, mark.machine_id) == (machine.uid, machine.machine_id)
+            and mark.failed == digest_of(job)
+        )
+        if is_marked:
+            self.planned_with.add(job["metadata"]["uid"])
+        return is_marked
 
     def ended(self, job: Object, *, ok: bool, half_clean: bool) -> None:
         machine = self.machines.get(node_of(job))

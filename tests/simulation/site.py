@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from kata_components import names
 from kata_components.planning import node_mark
+from kata_components.planning.node_mark import Mark
 from tests.model import pods
 from tests.model.history import Object, RefusedError
 from tests.model.node_jobs import is_active, is_token_free, node_of
@@ -127,7 +128,8 @@ class Site(Hosts):
     def delete_job(self, name: str, uid: str | None, *, namespace: str = HOME) -> None:
         job = self.namespaces[namespace].jobs.get(name)
         if job and uid in {None, job["metadata"]["uid"]}:
-            self.promises_of(job).before_delete(job, active=is_active(job))
+            promises = self.promises_of(job)
+            promises.before_delete(job, self._mark_beside(job), active=is_active(job))
             if uid and self._is_held(job):
                 self._excuse(node_of(job))
                 return
@@ -214,13 +216,16 @@ class Site(Hosts):
         name, namespace = job["metadata"]["name"], job["metadata"]["namespace"]
         if self.namespaces[namespace].jobs.get(name) is job:
             self._world.met["swept"] += 1
-            node = self.nodes.get(node_of(job))
-            promises = self.promises_of(job)
-            key = names.mark_annotation(promises.suffix)
-            promises.swept(
-                job, node_mark.parse(node["metadata"]["annotations"].get(key)) if node else None
-            )
+            self.promises_of(job).swept(job, self._mark_beside(job))
             super().delete_job(name, None, namespace=namespace)
+
+    def _mark_beside(self, job: Object) -> Mark | None:
+        """Return the mark of a Job's installation on its node."""
+        node, key = (
+            self.nodes.get(node_of(job)),
+            names.mark_annotation(self.promises_of(job).suffix),
+        )
+        return node_mark.parse(node["metadata"]["annotations"].get(key)) if node else None
 
     def _ended(self, job: Object, *, ok: bool) -> None:
         cleans = job["metadata"]["labels"][names.STAGE_LABEL] == "cleanup"
