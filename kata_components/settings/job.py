@@ -59,7 +59,7 @@ class CleanupSelection(Selection):
 
 
 class Reconcile(Model):
-    """A CronJob that installs on late and failed nodes."""
+    """A CronJob that installs on nodes that join between two runs."""
 
     enabled: bool = False
     schedule: ScheduleOrEmpty = ""
