@@ -3,9 +3,10 @@
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Final
+from itertools import groupby, pairwise
+from typing import Final, NamedTuple
 
+from kata_components import wording
 from kata_components.report.record import NodeRecord, Record
 from kata_components.report.rows import Row
 
@@ -26,6 +27,7 @@ _HEAD: Final = 26
 _TOP: Final = 24
 _PANEL: Final = 110
 _GAP: Final = 42
+CURVES_HEIGHT: Final = _TOP + 3 * (_PANEL + _GAP)
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,15 @@ class Timeline:
     """The height of a bar."""
 
 
+class Bar(NamedTuple):
+    """A bar of a panel."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
 @dataclass(frozen=True, kw_only=True)
 class Panel:
     """A curve over time, with its own scale."""
@@ -84,8 +95,7 @@ class Panel:
     """The value at its upper edge."""
     area: str = ""
     """The points of a filled curve."""
-    bars: Sequence[tuple[float, float, float, float]] = ()
-    """x, y, width and height of each bar."""
+    bars: Sequence[Bar] = ()
     limit: float | None = None
     """The height of the line that the values do not exceed."""
     limit_text: str = ""
@@ -93,27 +103,23 @@ class Panel:
 
 def timeline(placed: Sequence[Row], soak_seconds: float) -> Timeline:
     """Place the rows; heads only show where there are waves."""
+    waves = [list(wave) for _, wave in groupby(placed, key=lambda row: row.wave)]
     found: list[PlacedRow] = []
     y = float(_TOP)
-    has_waves = len({row.wave for row in placed}) > 1
-    for before, row in pairwise((None, *placed)):
-        assert row is not None, "only the first has none before"
-        if has_waves and (before is None or before.wave != row.wave):
-            size = sum(len(r.nodes) for r in placed if r.wave == row.wave)
-            text = f"wave {row.wave}: {size} node{'' if size == 1 else 's'}"
-            found.append(PlacedRow(y=y + _HEAD - 10, head=text))
+    for wave in waves:
+        if len(waves) > 1:
+            size = wording.nodes(sum(len(row.nodes) for row in wave))
+            found.append(PlacedRow(y=y + _HEAD - 10, head=f"wave {wave[0].wave}: {size}"))
             y += _HEAD
-        found.append(PlacedRow(y=y, row=row))
-        y += _ROW
-    return Timeline(rows=found, soaks=_soaks(placed) if soak_seconds else [], height=y + 8)
+        for row in wave:
+            found.append(PlacedRow(y=y, row=row))
+            y += _ROW
+    return Timeline(rows=found, soaks=_soaks(waves) if soak_seconds else [], height=y + 8)
 
 
-def _soaks(placed: Sequence[Row]) -> list[tuple[float, float]]:
-    waves: dict[int, list[Row]] = {}
-    for row in placed:
-        waves.setdefault(row.wave, []).append(row)
+def _soaks(waves: Sequence[Sequence[Row]]) -> list[tuple[float, float]]:
     found = []
-    for before, after in pairwise(waves.values()):
+    for before, after in pairwise(waves):
         end = max((row.end for row in before if row.end is not None), default=None)
         begin = min((row.begin for row in after if row.begin is not None), default=None)
         if end is not None and begin is not None and begin > end:
@@ -164,28 +170,24 @@ def _in_flight(nodes: Sequence[NodeRecord], parallelism: int, axis: Axis) -> Pan
 
 
 def _rate(done: Sequence[float], axis: Axis) -> Panel:
-    bars = min(max(len(done), _BARS.start), _BARS.stop - 1)
-    step = axis.seconds / bars
-    counts = [
-        bisect_right(done, (number + 1) * step) - bisect_right(done, number * step)
-        for number in range(bars)
+    count = min(max(len(done), _BARS.start), _BARS.stop - 1)
+    step, width = axis.seconds / count, (RIGHT - LEFT) / count
+    until = [bisect_right(done, number * step) for number in range(count + 1)]
+    rates = [
+        (after - before) * _MINUTE / step if step else 0.0 for before, after in pairwise(until)
     ]
-    rates = [count * _MINUTE / step if step else 0.0 for count in counts]
     top, bottom, most = _edges(1, max(rates))
-    width = (RIGHT - LEFT) / bars
-    drawn = [
-        (LEFT + number * width, bottom - _height(rate, most), width - 1, _height(rate, most))
+    bars = [
+        Bar(
+            x=round(LEFT + number * width, 1),
+            y=round(bottom - _height(rate, most), 1),
+            width=round(width - 1, 1),
+            height=round(_height(rate, most), 1),
+        )
         for number, rate in enumerate(rates)
         if rate
     ]
-    rounded = [tuple(round(value, 1) for value in bar) for bar in drawn]
-    return Panel(
-        title="nodes done per minute",
-        top=top,
-        bottom=bottom,
-        most=most,
-        bars=[(x, y, width, height) for x, y, width, height in rounded],
-    )
+    return Panel(title="nodes done per minute", top=top, bottom=bottom, most=most, bars=bars)
 
 
 def _panel(
@@ -218,6 +220,3 @@ def _edges(number: int, most: float) -> tuple[float, float, float]:
 
 def _height(value: float, most: float) -> float:
     return value / most * _PANEL
-
-
-CURVES_HEIGHT: Final = _TOP + 3 * (_PANEL + _GAP)
