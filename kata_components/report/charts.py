@@ -173,9 +173,8 @@ def _rate(done: Sequence[float], axis: Axis) -> Panel:
     count = min(max(len(done), _BARS.start), _BARS.stop - 1)
     step, width = axis.seconds / count, (RIGHT - LEFT) / count
     until = [bisect_right(done, number * step) for number in range(count + 1)]
-    rates = [
-        (after - before) * _MINUTE / step if step else 0.0 for before, after in pairwise(until)
-    ]
+    per_minute = _MINUTE / step if step else 0.0
+    rates = [(after - before) * per_minute for before, after in pairwise(until)]
     top, bottom, most = _edges(1, max(rates))
     bars = [
         Bar(

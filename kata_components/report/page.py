@@ -101,7 +101,11 @@ def _reasons(nodes: Sequence[NodeRecord]) -> list[dict[str, Any]]:
             found.setdefault(bounded(node.text or node.reason), []).append(node.node)
     ordered = sorted(found.items(), key=lambda reason: -len(reason[1]))
     return [
-        {"reason": reason, "count": len(names), "nodes": bounded(wording.some(names))}
+        {
+            "reason": reason,
+            "count": wording.nodes(len(names)),
+            "nodes": bounded(wording.some(names)),
+        }
         for reason, names in ordered[: wording.SHOWN_NODES]
     ]
 

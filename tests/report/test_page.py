@@ -164,7 +164,7 @@ def test_nodes_that_were_not_started_share_a_row_and_skipped_ones_a_reason() -> 
     parsed = Parsed(page(rollout([*fleet(1), *waiting, *skipped])))
     assert "50 nodes from w-0" in parsed.of("th")
     assert "50 not started" in parsed.of("text")
-    assert "30: runs Windows" in parsed.of("li")
+    assert "30 nodes: runs Windows" in parsed.of("li")
 
 
 def test_a_rollout_without_times_has_a_table_and_no_drawing() -> None:
