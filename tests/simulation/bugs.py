@@ -70,7 +70,7 @@ def job_of_a_reinstalled_machine_is_believed() -> Patch:
     return patches
 
 
-@bug(other_digest=0.7, job_fails=0.5)
+@bug(other_digest=0.9, killed=0.8, token_free=1.0, slow=0.3)
 def mark_is_believed_whatever_has_worked_since() -> Patch:
     return mock.patch.object(NodeState, "has_worked_since", False)
 

@@ -105,7 +105,8 @@ def nothing_left(site: Site, promises: Promises) -> None:
             raise BrokenPromiseError(f"destroy left the label of its installation on {name}")
         if alone and names.RESULT_LABEL in metadata["labels"]:
             raise BrokenPromiseError(f"destroy left what became of a Job on {name}")
-        if machine.dirty:
+        # Nothing tells that the Job of the machine before has worked on one that took its place.
+        if machine.dirty and not machine.swapped:
             raise BrokenPromiseError(f"destroy left {name} as it was")
 
 

@@ -76,9 +76,9 @@ FOUND_AT = {
     "events_are_told_apart_by_name": 181,
     "lease_of_another_run_is_taken_at_once": 195,
     "jobs_of_others_are_not_counted": 199,
-    "mark_is_believed_whatever_has_worked_since": 203,
     "what_waits_for_a_connection_is_sent_after_a_sleep": 239,
     "soak_that_was_cut_off_is_forgotten": 313,
+    "mark_is_believed_whatever_has_worked_since": 379,
     "slot_is_freed_when_no_answer_comes": 437,
     "canary_is_judged_by_handlers_from_before": 485,
     "lease_taken_by_another_is_taken_back": 721,
@@ -143,6 +143,5 @@ def test_planted_bug_is_found(name: str) -> None:
 
 
 def test_the_same_histories_hold_without_the_bugs() -> None:
-    for bug in BUGS.values():
-        for seed in range(5):
-            play(seed, **ODDITIES | bug.often)
+    for name, bug in BUGS.items():
+        play(FOUND_AT[name], **ODDITIES | bug.often)
