@@ -93,8 +93,9 @@ class NodeState:
         """Whether this machine has a Job other than the one the mark was written for."""
         if self.mark is None or self.job is None or not self.job.is_of(self.node):
             return False
-        if self.is_adopted and is_since(self.mark.time, self.job.created):
-            # What was done there before the node was adopted was adopted with it.
+        if self.is_adopted and not self.job.digest and is_since(self.mark.time, self.job.created):
+            # What others did there before the node was adopted was adopted with it. Jobs with a
+            # digest are ours: with a fast clock in the mark, later ones would look adopted, too.
             return False
         return (self.job.digest, self.job.state) != (self.mark.digest, JobState.SUCCEEDED)
 
