@@ -115,7 +115,12 @@ def test_the_program_of_a_dispatcher_pod_runs_with_its_command_line_and_account(
             "restartPolicy": "Never",
             "serviceAccountName": "powerless",
             "containers": [
-                {"name": "dispatcher", "image": "none", "command": command, "volumeMounts": mounts}
+                {
+                    "name": "dispatcher",
+                    "image": "dispatcher:4.0.0",
+                    "command": command,
+                    "volumeMounts": mounts,
+                }
             ],
             "volumes": [{"name": "job", "configMap": {"name": "job"}}],
         }
