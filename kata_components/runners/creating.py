@@ -25,8 +25,10 @@ class Creator:
     listed once.
 
     After a create without an answer, the node is not claimed again before the command is repeated:
-    the Job may exist, and then it is too late to leave the node out. If the node has lost its slot
-    since, its turn may come much later, and by then the Job would have been seen.
+    the Job may exist, and then it is too late to leave the node out. Only the pod that such a Job
+    may have left is looked for: an outage may have lasted until the Job was deleted by hand. If the
+    node has lost its slot since, its turn may come much later, and by then the Job would have been
+    seen.
     """
 
     def __init__(self, run: Run, work: NodeWork, claims: Claims) -> None:
@@ -54,7 +56,10 @@ class Creator:
             ClusterError: node or pods could not be read, or the Job could not be created.
         """
         node = command.step.node
-        if not self.is_unsure(command):
+        if self.is_unsure(command):
+            if await self._has_left_a_pod(self._work.stamp.name(node)):
+                return _still_works(self._work.stamp.name(node))
+        else:
             self._unsure.discard(node)
             if instead := await self._instead(command):
                 return instead
@@ -77,11 +82,7 @@ class Creator:
         """Claim the node; return what to answer instead of creating its Job, if anything."""
         step = command.step
         if job := await self._ending(command):
-            return Result(
-                code=CommandStatus.UNKNOWN,
-                answered=True,
-                text=f"a pod of the Job {job} still works on it, although the Job has ended",
-            )
+            return _still_works(job)
         node = await self._claims.claim(step)
         if isinstance(node, Result):
             return node
@@ -104,8 +105,24 @@ class Creator:
         self._suspects -= asked - found
         return min(found, default="")
 
+    async def _has_left_a_pod(self, job: str) -> bool:
+        """Whether a pod works on whose Job is gone; while the Job exists, no other is created."""
+        if not await self._at_work(f"{_JOB_NAME}={job}"):
+            return False
+        selector = node_jobs.selector(self._work.request.suffix)
+        listed = await self._api.list_jobs(self._work.request.namespace, selector)
+        return all(there.metadata.name != job for there in listed.items)
+
     async def _at_work(self, selector: str) -> set[str]:
         pods = await self._api.list_pods(
             self._work.request.namespace, selector, "status.phase!=Succeeded"
         )
         return {pod.metadata.label(_JOB_NAME) or "" for pod in pods if not pod.has_ended}
+
+
+def _still_works(job: str) -> Result:
+    return Result(
+        code=CommandStatus.UNKNOWN,
+        answered=True,
+        text=f"a pod of the Job {job} still works on it, although the Job has ended",
+    )

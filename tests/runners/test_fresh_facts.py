@@ -1,7 +1,7 @@
 """Nodes are worked on as they are when their turn comes, not as they were when planned."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +9,8 @@ import pytest
 
 from kata_components import names
 from kata_components.errors import RolloutFailedError
+from kata_components.kubernetes.api import Manifest
+from kata_components.kubernetes.objects import Job, JobEvent
 from kata_components.operations.install import Installed
 from kata_components.operations.preview import preview
 from kata_components.operations.uninstall import uninstall
@@ -232,6 +234,31 @@ def test_it_waits_for_that_pod_also_where_the_create_of_the_deleted_one_had_no_a
         return await roll_out(api, request())
 
     done = simulate(story())
+    assert (done.outcome.installed, len(on.starts), beside) == (1, 2, [])
+
+
+def test_it_waits_for_that_pod_also_where_it_has_never_seen_the_deleted_job() -> None:
+    on = cluster(1, grace_seconds=30.0, job_seconds=10.0)
+    beside = pods_at_work_when_created(on)
+
+    class Blind(FakeKubeApi):
+        """Its watch shows nothing; somebody deletes a Job whose create has got no answer."""
+
+        async def watch_jobs(self, *position: str) -> AsyncGenerator[JobEvent, None]:
+            await asyncio.Event().wait()
+            async for event in super().watch_jobs(*position):
+                yield event
+
+        async def create_job(self, namespace: str, manifest: Manifest) -> Job:
+            try:
+                return await super().create_job(namespace, manifest)
+            except TimeoutError:
+                on.delete_job(manifest["metadata"]["name"], None)
+                raise
+
+    api = Blind(on)
+    api.lose_answer("create_job", TimeoutError())
+    done = simulate(roll_out(api, request()))
     assert (done.outcome.installed, len(on.starts), beside) == (1, 2, [])
 
 
