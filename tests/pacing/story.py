@@ -123,6 +123,13 @@ class Story:
         self.succeed(node)
         return node
 
+    def finish(self) -> str:
+        """Have the next node installed, found serving and marked; return the node."""
+        node = self.install()
+        self.look(Service.SERVED)
+        self.write()
+        return node
+
     def change(self, node: str, *, labelled: bool = False) -> None:
         """Show a change of a node."""
         self.pacer.on_node(self.now, node, labelled=labelled)

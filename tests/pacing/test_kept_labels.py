@@ -144,9 +144,7 @@ def test_nodes_without_a_job_begin_with_their_labels(action: Action) -> None:
 
 def test_labels_of_a_done_node_are_mended_until_the_end_of_the_run() -> None:
     story = Story(*map(step, "ab"))
-    story.install()
-    story.look(Service.SERVED)
-    story.write()
+    story.finish()
     story.create()
     before = story.pacer.nodes.counts
     story.change("a", labelled=True)
@@ -162,9 +160,7 @@ def test_labels_of_a_done_node_are_mended_until_the_end_of_the_run() -> None:
 
 def test_the_run_does_not_end_while_labels_are_mended() -> None:
     story = Story(step("a"))
-    story.install()
-    story.look(Service.SERVED)
-    story.write()
+    story.finish()
     assert story.pacer.finished
     story.change("a")
     assert not story.pacer.finished
@@ -196,9 +192,7 @@ def test_a_done_node_whose_labels_never_stay_has_failed_and_upsets_no_wave() -> 
 @pytest.mark.parametrize("code", [CommandStatus.GONE, CommandStatus.DEPARTED])
 def test_a_done_node_that_is_gone_stays_done(code: CommandStatus) -> None:
     story = Story(step("a", canary=True), step("b", wave=1))
-    story.install()
-    story.look(Service.SERVED)
-    story.write()
+    story.finish()
     story.create()
     story.change("a")
     story.look(Result(code=code))
@@ -209,9 +203,7 @@ def test_a_done_node_that_is_gone_stays_done(code: CommandStatus) -> None:
 @pytest.mark.parametrize("service", [Service.NOT_READY, Service.NOT_SERVED])
 def test_a_done_node_that_does_not_serve_any_more_gets_no_labels(service: Service) -> None:
     story = Story(*map(step, "ab"))
-    story.install()
-    story.look(Service.SERVED)
-    story.write()
+    story.finish()
     story.create()
     story.change("a")
     story.look(looked(service, labelled=False))
@@ -224,9 +216,7 @@ def test_a_done_node_that_does_not_serve_any_more_gets_no_labels(service: Servic
 
 def test_labels_of_a_done_node_that_change_during_the_look_are_looked_at_again() -> None:
     story = Story(*map(step, "ab"))
-    story.install()
-    story.look(Service.SERVED)
-    story.write()
+    story.finish()
     story.create()
     story.change("a")
     command = story.next()
