@@ -57,8 +57,9 @@ class Creator:
         """
         node = command.step.node
         if self.is_unsure(command):
-            if await self._has_left_a_pod(self._work.stamp.name(node)):
-                return _still_works(self._work.stamp.name(node))
+            name = self._work.stamp.name(node)
+            if await self._has_left_a_pod(name):
+                return _still_works(name)
         else:
             self._unsure.discard(node)
             if instead := await self._instead(command):
