@@ -25,7 +25,7 @@ def write(inputs: RolloutInputs, done: Installed) -> None:
     record = parse(document)
     plan_file.write_text(inputs.report_dir, METRICS, metrics(record), inputs.urn)
     try:
-        from kata_components.report.page import page  # noqa: PLC0415 - jinja2 slows down start-up
+        from kata_components.report.rollout_page import page  # noqa: PLC0415 - jinja2 slows down start-up
 
         text = page(record)
     except Exception as error:  # whatever it is: a rollout must not lose its outcome over a page

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import msgspec
 
-from kata_components.report.page import page
 from kata_components.report.record import parse
+from kata_components.report.rollout_page import page
 
 
 def main() -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from kata_components.report.page import page
+from kata_components.report.rollout_page import page
 from tests.report.builders import fleet, rollout
 
 

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from kata_components.report.page import headline, page
 from kata_components.report.record import NodeRecord, Record, Result
+from kata_components.report.rollout_page import headline, page
 from tests.report.builders import fleet, rollout
 
 SVG = {"svg", "title", "text", "g", "rect", "line", "polygon"}

@@ -5,14 +5,11 @@ how many more rollout.json has.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Final
-
-import jinja2
 
 from kata_components import wording
 from kata_components.foreign import bounded
-from kata_components.report import charts
+from kata_components.report import charts, templates
 from kata_components.report.record import NodeRecord, Record, quantile
 from kata_components.report.rows import rows
 
@@ -20,21 +17,14 @@ _SLOWEST: Final = 10
 _LABEL: Final = 34
 """How many characters of a row's label the drawing has room for."""
 
-_TEMPLATES: Final = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(Path(__file__).parent),
-    autoescape=True,
-    undefined=jinja2.StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-
 
 def page(record: Record) -> str:
     """Return the HTML."""
     axis = charts.Axis(record.seconds)
     placed = rows(record.nodes)
     failures = [node for node in record.nodes if node.result == "failed"]
-    return _TEMPLATES.get_template("page.html").render(
+    return templates.rendered(
+        "rollout.html",
         record=record,
         headline=headline(record),
         figures=_figures(record),
@@ -49,9 +39,7 @@ def page(record: Record) -> str:
         failures=failures[: wording.SHOWN_NODES],
         more_failures=len(failures[wording.SHOWN_NODES :]),
         skipped=_reasons(record.nodes),
-        duration=wording.duration,
         seconds=_seconds,
-        bounded=bounded,
         short=_short,
         tick=_tick,
     )
