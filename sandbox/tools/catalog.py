@@ -46,6 +46,8 @@ class Tool:
     binaries: tuple[Binary, ...]
     link_variables: Mapping[str, str] = field(default_factory=dict)
     """Go variables and the values the linker gives them."""
+    tags: tuple[str, ...] = ()
+    """Build tags."""
 
     @property
     def directory(self) -> Path:
@@ -56,7 +58,8 @@ class Tool:
     def build_flags(self) -> tuple[str, ...]:
         """Flags of `go build`: no paths, no debug information, the version linked in."""
         variables = "".join(f" -X {name}={value}" for name, value in self.link_variables.items())
-        return ("-trimpath", "-ldflags", f"-s -w{variables}")
+        tags = ("-tags", ",".join(self.tags)) if self.tags else ()
+        return ("-trimpath", *tags, "-ldflags", f"-s -w{variables}")
 
     @property
     def key(self) -> str:
@@ -134,6 +137,16 @@ PROVIDER = Tool(
 )
 """The newest code of the provider that the module proxy has. Not one of `TOOLS`, as it does not
 belong on PATH."""
+
+NODE_PROGRAM = Tool(
+    "node-program",
+    "v1",
+    0.5,
+    (Binary("kata-deploy", "sandbox/tools/node-program"),),
+    # An image has no libraries of C.
+    tags=("netgo", "osusergo"),
+)
+"""The double of upstream's node program, for the images that real nodes pull."""
 
 PULUMI_SCRIPTS = (
     "python/cmd/pulumi-language-python-exec",

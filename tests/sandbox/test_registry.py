@@ -1,0 +1,95 @@
+"""The registry of real nodes, asked as containerd asks a mirror."""
+
+import hashlib
+import json
+import tarfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import urllib3
+
+from sandbox.errors import SandboxError
+from sandbox.real_node import images
+from sandbox.real_node.registry import Server
+
+PROGRAM = b"the node program"
+REPOSITORY = "kata-containers/kata-deploy"
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Path:
+    images.write_layout(tmp_path / "layout", PROGRAM)
+    return tmp_path / "layout"
+
+
+@pytest.fixture
+def registry(layout: Path) -> Iterator[str]:
+    with Server([layout]) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/v2/"
+        server.shutdown()
+
+
+def ask(address: str, method: str = "GET") -> urllib3.BaseHTTPResponse:
+    with urllib3.PoolManager() as pool:
+        return pool.request(method, address)
+
+
+def answered(address: str) -> Any:
+    return json.loads(ask(address).data)
+
+
+def test_an_image_is_pulled_by_its_tag(registry: str) -> None:
+    assert ask(registry).status == 200
+    by_tag = f"{registry}{REPOSITORY}/manifests/4.1.0?ns=quay.io"
+    head = ask(by_tag, "HEAD")
+    assert head.headers["Content-Type"] == images.MANIFEST_TYPE
+    digest = head.headers["Docker-Content-Digest"]
+    content = ask(f"{registry}{REPOSITORY}/manifests/{digest}?ns=quay.io").data
+    assert digest == f"sha256:{hashlib.sha256(content).hexdigest()}"
+    assert int(head.headers["Content-Length"]) == len(content)
+
+    manifest = json.loads(content)
+    blobs = f"{registry}{REPOSITORY}/blobs/"
+    config = answered(f"{blobs}{manifest['config']['digest']}")
+    assert config["config"]["Env"] == ["KATA_SANDBOX_NODE_PROGRAM=4.1.0"]
+    layer = ask(f"{blobs}{manifest['layers'][0]['digest']}").data
+    assert PROGRAM in layer
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"{REPOSITORY}/manifests/4.9.9?ns=quay.io",
+        f"{REPOSITORY}/manifests/4.1.0?ns=docker.io",
+        f"{REPOSITORY}/blobs/sha256:{'0' * 64}?ns=quay.io",
+        f"{REPOSITORY}/blobs/sha256:..:..:index.json?ns=quay.io",
+    ],
+)
+def test_what_is_not_there_is_not_found(registry: str, path: str) -> None:
+    assert ask(f"{registry}{path}").status == 404
+
+
+def test_images_of_an_archive_take_the_place_of_ours(
+    layout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images.write_layout(tmp_path / "upstream", b"upstream's program")
+    with tarfile.open(tmp_path / "archive.tar", "w") as archive:
+        archive.add(tmp_path / "upstream", ".")
+    monkeypatch.setenv("KATA_SANDBOX_CACHE", str(tmp_path / "cache"))
+    unpacked = images.unpacked(tmp_path / "archive.tar")
+    assert images.images_in(unpacked) == images.images_in(tmp_path / "upstream")
+    with Server([unpacked, layout]) as server:
+        found = server.find(f"{REPOSITORY}/manifests/4.1.0", "quay.io")
+    assert found
+    assert found[0].is_relative_to(unpacked)
+
+
+def test_an_archive_without_an_index_is_refused(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "archive.tar", "w") as archive:
+        archive.add(__file__, "manifest.json")
+    with pytest.raises(SandboxError, match=r"archive\.tar has no index\.json: write it with"):
+        images.unpacked(tmp_path / "archive.tar")
