@@ -43,15 +43,24 @@ def layouts() -> list[Path]:
         SandboxError: The double cannot be built, or `KATA_SANDBOX_NODE_IMAGES` names no OCI
             archive.
     """
-    program = made_once(
-        cache_dir() / "tools" / NODE_PROGRAM.key, lambda folder: build(NODE_PROGRAM, folder)
-    )
     own = made_once(
         _store() / f"{NODE_PROGRAM.key}-{text_key(Path(__file__).read_text(encoding='utf-8'))}",
-        lambda folder: write_layout(folder, (program / NODE_PROGRAM.binaries[0].name).read_bytes()),
+        lambda folder: write_layout(folder, node_program().read_bytes()),
     )
     chosen = os.environ.get(ARCHIVE)
     return [unpacked(Path(chosen)), own] if chosen else [own]
+
+
+def node_program() -> Path:
+    """Return the double, built once.
+
+    Raises:
+        SandboxError: It cannot be built.
+    """
+    folder = made_once(
+        cache_dir() / "tools" / NODE_PROGRAM.key, lambda folder: build(NODE_PROGRAM, folder)
+    )
+    return folder / NODE_PROGRAM.binaries[0].name
 
 
 def unpacked(archive: Path) -> Path:
