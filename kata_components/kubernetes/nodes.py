@@ -86,7 +86,7 @@ class Node(ApiRecord):
     @property
     def not_ready(self) -> str:
         """The message for a node that is not Ready."""
-        return f"node is NotReady{self.trouble and f': {self.trouble}'}"
+        return f"NotReady{self.trouble and f': {self.trouble}'}"
 
     @property
     def _readiness(self) -> NodeCondition | None:

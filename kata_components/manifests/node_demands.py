@@ -23,5 +23,5 @@ def containerd_version(settings: Settings) -> tuple[str, str]:
     if settings.env.multi_install_suffix and settings.k8s_distribution != "k0s":
         return "2.0", "env.multiInstallSuffix"
     if any(shim.containerd.snapshotter for shim in settings.shims.enabled.values()):
-        return "1.7", "a snapshotter of its own for a shim"
+        return "1.7", "a shim with its own snapshotter"
     return "", ""

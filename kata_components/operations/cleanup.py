@@ -86,7 +86,8 @@ class Cleanup:
                 # The Jobs of those that came back may have taken all the time of the others.
                 deadline = loop.time() + DEAD_NODE_SECONDS
             done |= {*cleaned.nodes}
-        _refuse_leftovers(cleaned.failures, self._dead(planned, cleaned))
+        details = node_jobs.described(self.request.namespace, self.request.suffix, "cleanup")
+        _refuse_leftovers(cleaned.failures, self._dead(planned, cleaned), details)
         await self._abandon(_left_out(planned, cleaned))
         await left_results.remove(self.run, self.claim)
         await delete_all(self.run)
@@ -176,12 +177,17 @@ def _listed(dead: Sequence[Failure]) -> str:
     return wording.some([f"{node.node} ({node.text})" for node in dead])
 
 
-def _refuse_leftovers(failures: Sequence[Failure], dead: Sequence[Failure]) -> None:
+def _refuse_leftovers(failures: Sequence[Failure], dead: Sequence[Failure], details: str) -> None:
     problems = []
     if failures:
         problems.append(
             report.failure_text(
-                "cleaned", failures, failed=len(failures), remaining=0, stop_reason=""
+                "cleaned",
+                failures,
+                failed=len(failures),
+                remaining=0,
+                stop_reason="",
+                details=details,
             )
         )
     if dead:

@@ -13,6 +13,7 @@ from kata_components.operations import plan_lines, report
 from kata_components.operations.claim import Claim
 from kata_components.operations.preview import preview, still_deselected
 from kata_components.operations.records import cleanup_records, install_records
+from kata_components.planning.node_jobs import JobKind, described
 from kata_components.planning.plan import Plan
 from kata_components.planning.requests import InstallRequest
 from kata_components.planning.step import Action
@@ -78,7 +79,7 @@ async def install(
         if result.whole:
             cleaned = await _clean_deselected(run, runner, request, found.cleanup)
         outcome = _outcome(found.plan, result, cleaned, clock() - began)
-        failure = _failure(outcome, result, cleaned)
+        failure = _failure(request, outcome, result, cleaned)
         await _remove_dispatchers(runner, reporter, failed=bool(failure))
     records = install_records(found.plan, result, began)
     records += cleanup_records(found.cleanup, cleaned, began)
@@ -132,13 +133,17 @@ def _outcome(
     )
 
 
-def _failure(outcome: report.Outcome, result: InstallResult, cleaned: Cleaned) -> str:
+def _failure(
+    request: InstallRequest, outcome: report.Outcome, result: InstallResult, cleaned: Cleaned
+) -> str:
     if not (outcome.failed or outcome.remaining):
         return result.warning
+    kind: JobKind = "cleanup" if cleaned.failures else "install"
     return report.failure_text(
         "cleaned" if cleaned.failures else "installed",
         [*result.failures, *cleaned.failures],
         failed=outcome.failed,
         remaining=outcome.remaining,
         stop_reason=result.stop_reason,
+        details=described(request.namespace, request.suffix, kind),
     )

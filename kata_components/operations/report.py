@@ -176,13 +176,23 @@ def progress_line(verb: str, progress: Progress, seconds: float) -> str:
 
 
 def failure_text(
-    verb: str, failures: Sequence[Failure], *, failed: int, remaining: int, stop_reason: str
+    verb: str,
+    failures: Sequence[Failure],
+    *,
+    failed: int,
+    remaining: int,
+    stop_reason: str,
+    details: str,
 ) -> str:
-    """Return the complete text of an incomplete rollout: a summary, then a line per node."""
+    """Return the complete text of an incomplete rollout: a summary, then a line per node.
+
+    `details` is the command that shows more about the nodes that failed.
+    """
     head = f"{nodes(failed)} could not be {verb}"
     if stop_reason:
         head += f", {remaining} {'was' if remaining == 1 else 'were'} not started ({stop_reason})"
-    return "\n".join([head, *failure_lines(failures)])
+    more = [f"  for details: `{details}`"] if failed else []
+    return "\n".join([head, *failure_lines(failures), *more])
 
 
 def failure_lines(failures: Sequence[Failure]) -> list[str]:

@@ -39,7 +39,7 @@ class Protocol:
         return (
             "its Job succeeded, but the container runtime did not report Kata's handlers within "
             f"{self.handler_seconds:g} s{found and f' ({found})'}; the next run looks again; "
-            f"to install again: kubectl -n {self.namespace} delete job {job}, then pulumi up"
+            f"to install again: `kubectl -n {self.namespace} delete job {job}`, then `pulumi up`"
         )
 
     @property

@@ -20,7 +20,7 @@ from kata_components.planning.step import Action, Step
 from kata_components.wording import some
 
 _SCHEMA: Final = 2
-_WAITS: Final = "waits for approval"
+_WAITS: Final = "waiting for approval"
 _JOBS: Final = (Action.INSTALL, Action.UPGRADE, Action.REBUILT, Action.RETRY, Action.RESUME)
 """Actions that stand for an install Job of the digest: which one may change while the approved work
 continues."""

@@ -13,7 +13,7 @@ from kata_components.planning.plan import Plan
 from kata_components.planning.step import Action, Step, step_of
 from kata_components.planning.verdict import Rules
 
-DESELECTED: Final = "carries our mark, is no longer selected"
+DESELECTED: Final = "marked by this stack, no longer selected"
 
 
 def cleanup_plan(
@@ -86,16 +86,16 @@ def _deselected(step: Step) -> Step:
 
 def _reason(node: Node, suffix: str, *, marked: bool, touched: bool, claimed: bool) -> str:
     if marked:
-        return "carries our mark"
+        return "marked by this stack"
     if touched:
-        return "had an install Job of ours"
+        return "with an install Job of this stack"
     seen = node.metadata
     shared = seen.label(names.RUNTIME_LABEL) is not None
     explained = any(map(names.is_mark_annotation, seen.annotations or {})) or node_labels.is_shared(
         seen, suffix, Machine.of(node)
     )
     labelled = seen.label(names.instance_label(suffix)) is not None or (shared and not explained)
-    return "carries Kata's label" if claimed and labelled else ""
+    return "with Kata's label" if claimed and labelled else ""
 
 
 def _half_cleaned(node: Node, job: NodeJob | None) -> bool:

@@ -53,14 +53,11 @@ class Demands(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
     def unfit(self, node: Node) -> str:
         """Return why a node cannot run Kata as configured, empty if it can."""
         if node.info.operating_system == "windows":
-            return "runs Windows, Kata needs Linux"
+            return "Kata needs Linux, not Windows"
         least, why = self.containerd
         version = _CONTAINERD.match(node.info.container_runtime_version)
         if least and version and _numbers(version[1]) < _numbers(least):
-            return (
-                f"has containerd {version[1]}; {why} needs {least}: "
-                "upgrade it, or leave the node out"
-            )
+            return f"containerd {version[1]} is too old: {why} needs {least}; upgrade or deselect"
         return ""
 
     def other_distribution(self, node: Node) -> str:

@@ -181,10 +181,9 @@ def other_distribution(steps: Sequence[Step], configured: str) -> Refusal | None
     if not steps:
         return None
     return Refusal(
-        f"{_reasons(steps)}, and k8sDistribution is {configured}: Kata would be installed and "
-        "configured where their container runtime does not look. "
-        "`pulumi config set kata-deploy:k8sDistribution <that one>`, or exclude them from the "
-        "selection by a label."
+        f"{_reasons(steps)}, but k8sDistribution is {configured}: Kata would be configured where "
+        "no container runtime there looks. Set the right one (`pulumi config set "
+        "kata-deploy:k8sDistribution <distribution>`), or exclude these nodes by a label."
     )
 
 

@@ -84,6 +84,12 @@ def selector(suffix: str, *kinds: JobKind) -> str:
     return f"{names.OWNER_LABEL} in ({owners})"
 
 
+def described(namespace: str, suffix: str, kind: JobKind) -> str:
+    """Return the command that shows what the Jobs of a kind, and their pods, say of themselves."""
+    owner = f"{names.OWNER_LABEL}={names.job_prefix(suffix, kind)}"
+    return f"kubectl -n {namespace} describe jobs,pods -l {owner}"
+
+
 def seen_by(suffix: str, job: Job) -> NodeJob:
     """Return what a Job means to an installation: that of another one is `foreign`."""
     owners = {names.job_prefix(suffix, kind) for kind in JOB_KINDS}
@@ -136,7 +142,7 @@ def unreported(node: Node) -> str:
         "machineID": node.info.machine_id,
     }
     missing = [field for field, value in told.items() if not value]
-    return f"does not report its {' and its '.join(missing)} yet" if missing else ""
+    return f"the kubelet has not reported {' and '.join(missing)} yet" if missing else ""
 
 
 def identified(jobs: Iterable[NodeJob], nodes: Iterable[Node]) -> list[NodeJob]:

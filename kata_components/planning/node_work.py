@@ -89,7 +89,7 @@ class InstallWork:
     def objection(self, node: Node) -> str:
         """A node is left out that is deselected, or on which no Job can run now."""
         if not self.request.selection.includes(node):
-            return "is no longer selected"
+            return "no longer selected"
         found = barred(node, self._rules)
         return found.reason if found else ""
 
@@ -217,7 +217,7 @@ class CleanupWork:
     def objection(self, node: Node) -> str:
         """A node is left out that is spared, or on which no Job can run now."""
         if self.request.spared and self.request.spared.includes(node):
-            return "is selected again"
+            return "selected again"
         if not node.ready:
             return node.not_ready
         return unreported(node) if self._is_token_free else ""

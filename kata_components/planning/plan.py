@@ -195,9 +195,9 @@ def _step(state: NodeState, rules: Rules, *, is_busy: bool) -> Step:
     found = verdict(state, rules)
     reason = found.reason
     if found.action.pending and found.action is not Action.RESUME and state.is_worked_on:
-        reason += "; waits for the Job that is running there"
+        reason += "; waiting for the Job that is running there"
     elif found.action.pending and is_busy:
-        reason += "; waits for another installation's Job that is running there"
+        reason += "; waiting for another installation's Job that is running there"
     step = step_of(state.node, found.action, reason, state.job)
     follows = rules.token_free and found.action is Action.RESUME
     return replace(

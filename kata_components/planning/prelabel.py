@@ -91,4 +91,4 @@ def _reason(
     if install is None or install.state is not JobState.SUCCEEDED or not install.is_of(node):
         return ""
     undone = cleanup and cleanup.is_of(node) and cleanup.created >= install.created
-    return "" if undone else "its Job succeeded, the mark is missing"
+    return "" if undone else "the Job succeeded, but the mark is missing"

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
 from kata_components import names
+from kata_components.foreign import bounded
 from kata_components.kubernetes.nodes import Node
 from kata_components.planning import demands, host_digest
 from kata_components.planning.demands import Demands
-from kata_components.planning.node_jobs import JobState, unreported
+from kata_components.planning.node_jobs import JobState, NodeJob, described, unreported
+from kata_components.planning.node_results import error_since
 from kata_components.planning.node_state import NodeState
 from kata_components.planning.step import Action, Barrier, Step
 from kata_components.planning.taints import Toleration, blocking, startup_taints, written
@@ -80,10 +82,10 @@ def verdict(state: NodeState, rules: Rules) -> Verdict:
 
 def _not_ours(state: NodeState) -> Verdict | None:
     if state.other_namespace:
-        reason = f"carries the mark of the installation in namespace {state.other_namespace}"
+        reason = f"marked by the installation in namespace {state.other_namespace}"
         return Verdict(Action.SKIPPED, reason, Barrier.MARKED_ELSEWHERE)
     if state.mark and state.mark.is_newer:
-        reason = f"carries a mark of a newer version of this program (schema {state.mark.schema})"
+        reason = f"marked by a newer version of this program (schema {state.mark.schema})"
         return Verdict(Action.SKIPPED, reason, Barrier.MARKED_NEWER)
     return None
 
@@ -103,7 +105,7 @@ def _done(state: NodeState, rules: Rules) -> Verdict | None:
                 return Verdict(Action.RELABEL, still)
             return Verdict(Action.UP_TO_DATE, f"installed {state.mark.time}")
     if state.is_installed:
-        return Verdict(Action.RESUME, "its Job succeeded, but the mark is missing")
+        return Verdict(Action.RESUME, "the Job succeeded, but the mark is missing")
     return None
 
 
@@ -112,20 +114,24 @@ def barred(node: Node, rules: Rules) -> Verdict | None:
     if unfit := rules.demands.unfit(node):
         return Verdict(Action.SKIPPED, unfit, Barrier.UNFIT)
     if distribution := rules.demands.other_distribution(node):
-        return Verdict(Action.SKIPPED, f"is a node of {distribution}", Barrier.OTHER_DISTRIBUTION)
+        return Verdict(
+            Action.SKIPPED, f"Kubernetes distribution {distribution}", Barrier.OTHER_DISTRIBUTION
+        )
     if not node.ready and rules.not_ready == "skip":
         return Verdict(Action.SKIPPED, node.not_ready, Barrier.NOT_READY)
     if rules.token_free and (missing := unreported(node)):
         return Verdict(Action.SKIPPED, missing, Barrier.UNREPORTED)
     if rules.tolerations is not None and (taint := blocking(node, rules.tolerations)):
-        return Verdict(
-            Action.SKIPPED, f"its Job does not tolerate the taint {taint}", Barrier.TAINT
-        )
+        return Verdict(Action.SKIPPED, f"tolerations do not cover the taint {taint}", Barrier.TAINT)
     return None
 
 
 def _of_cleanup(state: NodeState) -> Verdict | None:
-    return Verdict(Action.INSTALL, "its cleanup was begun") if state.is_undone else None
+    return (
+        Verdict(Action.INSTALL, "an earlier cleanup has removed Kata or part of it")
+        if state.is_undone
+        else None
+    )
 
 
 def _of_job(state: NodeState) -> Verdict | None:
@@ -133,9 +139,21 @@ def _of_job(state: NodeState) -> Verdict | None:
     if job is None:
         return None
     if job.state is JobState.FAILED:
-        return Verdict(Action.RETRY, f"failed before: {job.failure or 'no reason given'}")
+        return Verdict(Action.RETRY, f"failed before: {_cause(state, job)}")
     # A Job that succeeded and was cleaned since says nothing about the host any more.
-    return Verdict(Action.RESUME, "its Job is running") if job.active else None
+    return Verdict(Action.RESUME, "the Job is running") if job.active else None
+
+
+def _cause(state: NodeState, job: NodeJob) -> str:
+    """Return why a Job has failed, as far as the plan knows it, or where to look.
+
+    What its node says of it (from 4.2.0 on) may be about the Job of a neighbour.
+    """
+    told = "" if state.has_neighbour else error_since(state.node.metadata, job.created)
+    if told:
+        return bounded(told)
+    look = described(state.namespace, state.suffix, "install")
+    return f"{job.failure or 'no reason given'}; see `{look}`"
 
 
 def _unserved(state: NodeState, rules: Rules) -> Verdict | None:
@@ -143,10 +161,10 @@ def _unserved(state: NodeState, rules: Rules) -> Verdict | None:
     if not state.is_whole:
         return None
     if _is_mistaken(state, rules):
-        return Verdict(Action.INSTALL, "was adopted, but nothing shows that Kata is there")
+        return Verdict(Action.INSTALL, "adopted, but nothing shows that Kata is there")
     missing = _untrue(rules.demands.missing_labels(state.node))
     return Verdict(
-        Action.INSTALL, f"{missing}, and its container runtime serves none of our handlers"
+        Action.INSTALL, f"{missing}, and the container runtime reports none of Kata's handlers"
     )
 
 
@@ -156,13 +174,13 @@ def _of_trace(state: NodeState) -> Verdict | None:
     if mark is None:
         return None
     if mark.failed == state.digest:
-        return Verdict(Action.RETRY, "failed before, and its Job is gone")
+        return Verdict(Action.RETRY, "failed before, and the Job is gone")
     if mark.failed:
         return Verdict(Action.INSTALL, f"an install of digest {mark.failed} failed")
     if not mark.digest:
         return Verdict(
             Action.INSTALL,
-            f"{'an earlier install' if mark.kata_version else 'its cleanup'} was interrupted",
+            f"an earlier {'install' if mark.kata_version else 'cleanup'} was interrupted",
         )
     return None
 
@@ -171,17 +189,17 @@ def _of_mark(state: NodeState) -> Verdict | None:
     mark = state.mark
     if mark is None:
         unreadable = state.has_unreadable_mark
-        return Verdict(Action.INSTALL, "its mark cannot be read") if unreadable else None
+        return Verdict(Action.INSTALL, "the mark cannot be read") if unreadable else None
     if not mark.is_of(state.node):
-        return Verdict(
-            Action.REBUILT, "the machine that was installed is gone, this is a different one"
-        )
+        return Verdict(Action.REBUILT, "replaced by another machine since the install")
     if state.job and state.is_marked_current:
         return Verdict(
             Action.UPGRADE,
-            f"a Job of digest {state.job.digest} has worked on it since it was installed",
+            f"a Job of digest {state.job.digest} has run since the install",
         )
-    return Verdict(Action.UPGRADE, f"kata {mark.kata_version} digest {mark.digest} is installed")
+    return Verdict(
+        Action.UPGRADE, f"Kata {mark.kata_version} with digest {mark.digest} is installed"
+    )
 
 
 def _untrue(labels: Sequence[str]) -> str:
@@ -195,7 +213,7 @@ def _of_label(state: NodeState, rules: Rules) -> Verdict:
     node, job = state.node, state.job
     value = node.metadata.label(names.RUNTIME_LABEL)
     if job is not None and job.digest and job.is_of(node):
-        return Verdict(Action.INSTALL, f"a Job of digest {job.digest} was begun")
+        return Verdict(Action.INSTALL, f"a Job of digest {job.digest} was started")
     # Also with a Job stamped for the previous machine: if that was replaced while the Job ran, the
     # Job has labelled this one.
     if value is None or (job is not None and job.digest):
@@ -207,16 +225,14 @@ def _of_label(state: NodeState, rules: Rules) -> Verdict:
 
 def _of_foreign_label(node: Node, value: str, rules: Rules) -> Verdict:
     """Decide on a node with Kata's label on which nothing of ours has ever been."""
+    found = f"labelled {names.RUNTIME_LABEL}={value}, but not marked by this stack"
     if rules.existing is None:
-        return Verdict(
-            Action.SKIPPED, "carries Kata's label without a mark of ours", Barrier.UNCLAIMED
-        )
-    found = f"carries {names.RUNTIME_LABEL}={value} without a mark of ours"
+        return Verdict(Action.SKIPPED, found, Barrier.UNCLAIMED)
     if rules.existing == "install" or value != "true":
         return Verdict(Action.INSTALL, found)
     if rules.demands.is_installed_on(node, rules.installed_until):
         return Verdict(Action.ADOPT, found)
-    advice = "nothing shows that Kata is there: `rollout.existing install` would install it"
+    advice = "nothing shows that Kata is there; rollout.existing: install would install it"
     return Verdict(Action.SKIPPED, f"{found}, and {advice}", Barrier.UNPROVEN)
 
 

@@ -46,11 +46,8 @@ async def diagnose(
     text = explained or _unexplained(left or job.failure, held_up)
     is_told = not explained and held_up is not None and held_up.unwell
     if not node.ready and not is_told:
-        text += f" (now the {node.not_ready})"
-    return Result(
-        code=CommandStatus.DONE,
-        text=f"{text}; see `kubectl -n {namespace} describe job {job.name}`",
-    )
+        text += f" (the node is now {node.not_ready})"
+    return Result(code=CommandStatus.DONE, text=text)
 
 
 async def left_error(api: NodeApi, step: Step, time: str) -> str:

@@ -17,6 +17,7 @@ from kata_components.operations import plan_lines, report
 from kata_components.pacing.progress import Failure
 from kata_components.planning import node_mark
 from kata_components.planning.host_digest import current, host_digests
+from kata_components.planning.node_jobs import described
 from kata_components.planning.plan import Plan, plan
 from kata_components.planning.step import Action
 from kata_components.planning.verdict import Rules
@@ -145,7 +146,12 @@ def test_failure_is_shown_as_in_the_documents() -> None:
     block = next(block for block in BLOCKS if "error: after hook" in block)
     node, reason = re.findall(r"^ +(worker-\d+): (.+)$", block, re.MULTILINE)[0]
     text = report.failure_text(
-        "installed", [Failure(node, reason)], failed=1, remaining=0, stop_reason=""
+        "installed",
+        [Failure(node, reason)],
+        failed=1,
+        remaining=0,
+        stop_reason="",
+        details=described(SETTINGS.namespace, SETTINGS.env.multi_install_suffix, "install"),
     )
     expected = [
         f'error: after hook "kata-deploy-rollout-outcome" failed: {RolloutFailedError(text)}'

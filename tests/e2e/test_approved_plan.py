@@ -46,7 +46,7 @@ def test_up_does_what_was_approved_and_no_preview_of_it_approves_more(
     assert up.ok, up.text
     assert marked(kube) == set(NODES[:4])
     assert sorted(audit.job_nodes()) == NODES[:4]
-    assert "waits for approval" in up.text
+    assert "waiting for approval" in up.text
     assert json.loads(approved.read_text()) == document
     rollout = stack.outputs()["rollout"]
     assert (rollout["installed"], rollout["skipped"], rollout["failed"]) == (4, 1, 0)

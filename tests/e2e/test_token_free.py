@@ -98,7 +98,7 @@ def test_install_with_faults_then_new_nodes_then_destroy(
     preview = stack.preview()
     assert preview.ok, preview.text
     assert f"plan: {WORKERS - 1} of {WORKERS + CONTROL_PLANES} selected nodes" in preview.text
-    assert f"skipped {silent}: does not report its containerRuntimeVersion" in preview.text
+    assert f"skipped {silent}: the kubelet has not reported containerRuntimeVersion" in preview.text
     assert audit.writes() == []
 
     up = stack.up()
@@ -107,7 +107,7 @@ def test_install_with_faults_then_new_nodes_then_destroy(
     assert (
         f"{never}: its Job succeeded, but the container runtime did not report Kata's handlers "
         "within 10 s (it reports only runc); the next run looks again; to install again: "
-        f"kubectl -n kube-system delete job kata-deploy-install-{never}, then pulumi up"
+        f"`kubectl -n kube-system delete job kata-deploy-install-{never}`, then `pulumi up`"
     ) in up.text
     assert f"{lost}: not Ready within 6 s of its Job (" in up.text
     assert "the next run continues from there" in up.text

@@ -94,7 +94,9 @@ def test_failed_node_is_told_with_stage_exit_code_reason_and_last_lines() -> Non
     assert done.failure == (
         "1 node could not be installed\n"
         "  node-02: stage artifacts ended with exit code 1, Error: unpacking | no space left on "
-        "device; see `kubectl -n kube-system describe job kata-deploy-install-node-02`"
+        "device\n"
+        "  for details: `kubectl -n kube-system describe jobs,pods "
+        "-l kata-deploy-job-dispatcher/owner=kata-deploy-install`"
     )
     traces = {
         name: node_mark.parse(n["metadata"]["annotations"][names.mark_annotation("")])

@@ -102,7 +102,7 @@ def test_dead_node_is_named_with_the_ways_out() -> None:
     on.nodes["node-01"]["status"]["conditions"][0]["status"] = "Unknown"
     with pytest.raises(
         RolloutFailedError,
-        match=r"1 node could .*: node-01 \(node is NotReady\).*delete node.*ABANDON_NODES=node-01",
+        match=r"1 node could .*: node-01 \(NotReady\).*delete node.*ABANDON_NODES=node-01",
     ):
         simulate(end(on))
     assert "node-01" not in on.starts
@@ -122,7 +122,7 @@ def test_node_that_comes_back_in_time_is_cleaned() -> None:
         await end(on, told=told)
 
     simulate(back_after_half_a_minute())
-    assert "waiting 60s for nodes on which no Job can run: node-01 (node is NotReady)" in told.lines
+    assert "waiting 60s for nodes on which no Job can run: node-01 (NotReady)" in told.lines
     assert told.lines[-1].startswith("cleaned 3 nodes in ")
     assert (labelled(on), on.marked(), on.jobs, on.leases) == ([], [], {}, {})
 
@@ -206,7 +206,7 @@ def test_half_cleaned_node_is_installed_again_when_its_next_try_is_cut_off() -> 
     assert on.jobs == {}
     planned = simulate(preview(FakeKubeApi(on), request())).plan
     assert [(step.action, step.reason) for step in planned.steps] == [
-        (Action.INSTALL, "its cleanup was interrupted")
+        (Action.INSTALL, "an earlier cleanup was interrupted")
     ]
 
 

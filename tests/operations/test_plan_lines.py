@@ -14,7 +14,7 @@ from kata_components.planning.verdict import Rules
 from tests.planning.builders import DIGEST, job, mark_of, node
 from tests.planning.test_grouping import cleanups, rollouts
 
-RULES = Rules(suffix="", digests={1: DIGEST}, waves=("canary", "50%", "100%"))
+RULES = Rules(suffix="", namespace="kata", digests={1: DIGEST}, waves=("canary", "50%", "100%"))
 ONE_WAVE = replace(RULES, waves=())
 OLD = "bbbbbbbbbbbb"
 
@@ -43,12 +43,14 @@ def test_a_mixed_fleet_is_told_by_wave_action_and_reason() -> None:
     ]
     failed = job("n-03", JobState.FAILED)
     assert lines_of(plan(fleet, [failed], RULES)) == [
-        "  wave 1: retry n-03: failed before: BackoffLimitExceeded",
+        "  wave 1: retry n-03: failed before: BackoffLimitExceeded; see `kubectl -n kata describe "
+        "jobs,pods -l kata-deploy-job-dispatcher/owner=kata-deploy-install`",
         "  wave 1, canary: install arm-1 (arm64, Ubuntu 24.04)",
         "  wave 2: install 5 new nodes: n-01, n-02, n-04 … n-06",
         "  wave 3: install 2 new nodes: n-07, n-08",
-        "  wave 3: upgrade 4 nodes (old-1 … old-4): kata 4.0.0 digest bbbbbbbbbbbb is installed",
-        "  skipped down: node is NotReady",
+        "  wave 3: upgrade 4 nodes (old-1 … old-4): Kata 4.0.0 with digest bbbbbbbbbbbb is "
+        "installed",
+        "  skipped down: NotReady",
     ]
 
 
@@ -76,13 +78,13 @@ def test_actions_of_a_wave_are_put_together_in_a_plan_of_many_waves() -> None:
 
 def test_cleanup_comes_after_the_rollout_and_says_what_it_leaves_out() -> None:
     gone = [
-        replace(skipped(f"gone-{n}", "carries our mark"), action=Action.CLEANUP) for n in (1, 2)
+        replace(skipped(f"gone-{n}", "marked by this stack"), action=Action.CLEANUP) for n in (1, 2)
     ]
-    cleanup = planned(*gone, skipped("gone-3", "node is NotReady"))
+    cleanup = planned(*gone, skipped("gone-3", "NotReady"))
     assert lines_of(plan([node("a")], [], ONE_WAVE), cleanup=cleanup) == [
         "  install 1 new node: a",
-        "  then cleanup: 2 nodes (gone-1, gone-2): carries our mark",
-        "  then cleanup: skipped gone-3: node is NotReady",
+        "  then cleanup: 2 nodes (gone-1, gone-2): marked by this stack",
+        "  then cleanup: skipped gone-3: NotReady",
     ]
 
 

@@ -66,7 +66,7 @@ def test_the_plan_says_what_a_node_waits_for() -> None:
 
     reasons = {step.node: step.reason for step in simulate(story()).plan.steps}
     assert reasons["node-00"].endswith(
-        "; waits for another installation's Job that is running there"
+        "; waiting for another installation's Job that is running there"
     )
     assert "waits" not in reasons["node-01"]
 

@@ -145,7 +145,7 @@ def test_missing_handlers_are_left_on_the_node_before_it_has_failed() -> None:
     text = (
         "its Job succeeded, but the container runtime did not report Kata's handlers within 120 s "
         "(it reports runc); the next run looks again; to install again: "
-        "kubectl -n kube-system delete job kata-deploy-install-a, then pulumi up"
+        "`kubectl -n kube-system delete job kata-deploy-install-a`, then `pulumi up`"
     )
     command = story.next()
     assert command == WriteFailure(step("a"), text)

@@ -52,7 +52,7 @@ def test_newcomers_wait_and_departed_nodes_are_no_problem() -> None:
     bound = planned("a", "c", bound=approval.bound)
     assert [(step.node, step.action, step.reason) for step in bound.steps] == [
         ("a", Action.INSTALL, "new node"),
-        ("c", Action.SKIPPED, "waits for approval"),
+        ("c", Action.SKIPPED, "waiting for approval"),
     ]
     assert departures(approval, bound) == []
 

@@ -12,7 +12,7 @@ from kata_components.planning.step import Action, Barrier
 from kata_components.planning.verdict import Rules
 from tests.planning.builders import DIGEST, mark_of, node, text_of
 
-NEEDS = Demands(distribution="k8s", containerd=("1.7", "a snapshotter of its own for a shim"))
+NEEDS = Demands(distribution="k8s", containerd=("1.7", "a shim with its own snapshotter"))
 RULES = Rules(suffix="", digests={1: DIGEST}, waves=("canary", "100%"), demands=NEEDS)
 
 
@@ -51,9 +51,9 @@ def test_a_containerd_that_is_too_old_is_skipped_with_what_needs_a_newer_one(
         replace(RULES, demands=Demands(containerd=NEEDS.containerd)),
     ).steps
     assert step.action is (Action.INSTALL if fits else Action.SKIPPED)
-    assert fits or (step.barrier, step.reason.split(";")[1]) == (
+    assert fits or (step.barrier, step.reason.split(": ")[1]) == (
         Barrier.UNFIT,
-        " a snapshotter of its own for a shim needs 1.7: upgrade it, or leave the node out",
+        "a shim with its own snapshotter needs 1.7; upgrade or deselect",
     )
 
 
@@ -62,7 +62,7 @@ def test_windows_nodes_are_skipped_and_are_not_canaries() -> None:
     steps = {step.node: step for step in plan([windows, linux], [], RULES).steps}
     assert (steps["a"].action, steps["a"].reason) == (
         Action.SKIPPED,
-        "runs Windows, Kata needs Linux",
+        "Kata needs Linux, not Windows",
     )
     assert steps["b"].canary
 
@@ -92,7 +92,7 @@ def test_a_node_that_reports_another_distribution_is_refused(
     if other:
         text = text_of(guardrails.other_distribution(barred, configured))
         assert text.startswith(
-            f"1 node (a): is a node of {other}, and k8sDistribution is {configured}: "
+            f"1 node (a): Kubernetes distribution {other}, but k8sDistribution is {configured}: "
         )
         assert "pulumi config set kata-deploy:k8sDistribution" in text
 

@@ -361,7 +361,7 @@ def unreported() -> Node:
 
 
 def test_a_node_that_does_not_report_what_its_job_is_told_is_skipped() -> None:
-    life, reason = Life(unreported()), "does not report its containerRuntimeVersion yet"
+    life, reason = Life(unreported()), "the kubelet has not reported containerRuntimeVersion yet"
     step = life.step(FREE)
     assert (step.action, step.barrier, step.reason) == (
         Action.SKIPPED,
@@ -378,7 +378,7 @@ def test_a_node_that_does_not_report_what_its_job_is_told_is_skipped() -> None:
 
 def test_a_node_that_was_tainted_since_it_was_planned_is_left_out() -> None:
     on = node("a", taints=[Taint(key="maintenance", effect="NoSchedule")])
-    reason = "its Job does not tolerate the taint maintenance:NoSchedule"
+    reason = "tolerations do not cover the taint maintenance:NoSchedule"
     assert FREE.install.objection(on) == reason
     assert (FREE.cleanup.objection(on), LABELLING.install.objection(on)) == ("", "")
 

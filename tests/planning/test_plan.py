@@ -8,14 +8,15 @@ from kata_components import names
 from kata_components.kubernetes.nodes import Node, NodeCondition
 from kata_components.names import RUNTIME_LABEL, instance_label
 from kata_components.planning.cleanup_plan import cleanup_plan
-from kata_components.planning.node_jobs import JobState, NodeJob
+from kata_components.planning.node_jobs import JobState, NodeJob, described
 from kata_components.planning.plan import plan
 from kata_components.planning.step import Action, Barrier
 from kata_components.planning.verdict import Rules
 from tests.planning.builders import DIGEST, job, mark_of, node
 
-RULES = Rules(suffix="", digests={1: DIGEST})
+RULES = Rules(suffix="", namespace="kata", digests={1: DIGEST})
 LABELLED = {RUNTIME_LABEL: "true"}
+UNTOLD = f"failed before: BackoffLimitExceeded; see `{described('kata', '', 'install')}`"
 
 
 def action_of(nodes_: object, jobs: list[NodeJob] | None = None, rules: Rules = RULES) -> Action:
@@ -44,6 +45,28 @@ def test_an_unreadable_mark_means_install() -> None:
     broken = node("a")
     broken.metadata.annotations = {"kata-deploy.katacontainers.io/installed-default": "{not json"}
     assert action_of(broken) is Action.INSTALL
+
+
+@pytest.mark.parametrize(
+    ("finished", "neighbours", "expected"),
+    [
+        ("2026-01-01T00:01:00Z", [], "failed before: stage cri: no space"),
+        ("2026-01-01T00:00:00Z", [], UNTOLD),
+        ("2026-01-01T00:01:00Z", [replace(job("a", JobState.SUCCEEDED), foreign=True)], UNTOLD),
+    ],
+    ids=["told by its node", "told of an earlier Job", "perhaps told of a neighbour's Job"],
+)
+def test_a_retry_says_why_the_job_failed_or_where_to_look(
+    finished: str, neighbours: list[NodeJob], expected: str
+) -> None:
+    failed = replace(job("a", JobState.FAILED), created="2026-01-01T00:00:30Z")
+    on = node("a")
+    on.metadata.annotations = {
+        names.ERROR_ANNOTATION: "stage cri: no\nspace",
+        names.FINISHED_AT_ANNOTATION: finished,
+    }
+    [step] = plan([on], [failed], RULES, foreign=neighbours).steps
+    assert (step.action, step.reason) == (Action.RETRY, expected)
 
 
 @pytest.mark.parametrize(
@@ -107,7 +130,7 @@ def test_a_node_that_is_not_ready_is_skipped_with_the_text_of_its_condition() ->
     [step] = plan([down], [], Rules(suffix="", digests={1: DIGEST})).steps
     assert (step.action, step.reason) == (
         Action.SKIPPED,
-        "node is NotReady: container runtime is down",
+        "NotReady: container runtime is down",
     )
 
 
@@ -314,9 +337,9 @@ def test_a_failed_node_comes_first_even_where_a_cleanup_was_begun_since() -> Non
 
 
 OTHER = "bbbbbbbbbbbb"
-BEGUN = f"a Job of digest {OTHER} was begun"
-INSTALLED = f"kata 4.0.0 digest {OTHER} is installed"
-WAITS = "; waits for the Job that is running there"
+BEGUN = f"a Job of digest {OTHER} was started"
+INSTALLED = f"Kata 4.0.0 with digest {OTHER} is installed"
+WAITS = "; waiting for the Job that is running there"
 
 
 @pytest.mark.parametrize(
@@ -332,10 +355,10 @@ WAITS = "; waits for the Job that is running there"
         (
             node("a", marked=mark_of("a")),
             job("a", kind="cleanup"),
-            "its cleanup was begun" + WAITS,
+            "an earlier cleanup has removed Kata or part of it" + WAITS,
         ),
         (node("a", uid="new"), job("a", digest=OTHER), "new node" + WAITS),
-        (node("a"), job("a"), "its Job is running"),
+        (node("a"), job("a"), "the Job is running"),
     ],
 )
 def test_the_reason_names_a_job_of_another_run_and_that_it_is_waited_for(
@@ -369,7 +392,7 @@ def test_a_mark_that_cannot_be_read_means_install() -> None:
     forged = node("a", labels=LABELLED)
     forged.metadata.annotations = {names.mark_annotation(""): "4.0.0\n"}
     [step] = plan([forged], [], RULES).steps
-    assert (step.action, step.reason) == (Action.INSTALL, "its mark cannot be read")
+    assert (step.action, step.reason) == (Action.INSTALL, "the mark cannot be read")
 
 
 def test_a_node_that_an_installation_in_another_namespace_has_marked_is_left_alone() -> None:

@@ -59,7 +59,7 @@ def test_what_the_container_runtime_serves_says_whether_kata_is_still_there(
     step = step_of(serving(installed(), *handlers), rules_of())
     assert step.action is action
     assert action is Action.RELABEL or step.reason.endswith(
-        "its container runtime serves none of our handlers"
+        "the container runtime reports none of Kata's handlers"
     )
 
 
@@ -148,4 +148,7 @@ def test_after_a_cleanup_the_handlers_show_that_the_label_is_somebody_elses() ->
     [step] = plan(
         [serving(installed(labels={RUNTIME_LABEL: "true"}), "kata-qemu-b")], [cleanup], rules_of()
     ).steps
-    assert (step.action, step.reason) == (Action.INSTALL, "its cleanup was begun")
+    assert (step.action, step.reason) == (
+        Action.INSTALL,
+        "an earlier cleanup has removed Kata or part of it",
+    )

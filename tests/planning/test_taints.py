@@ -108,7 +108,7 @@ def test_tainted_nodes_are_left_alone_where_taints_count(
     assert planned.behind(Barrier.TAINT) == ([step] if expected is Action.SKIPPED else [])
     assert (
         expected is Action.INSTALL
-        or step.reason == "its Job does not tolerate the taint gpu=yes:NoSchedule"
+        or step.reason == "tolerations do not cover the taint gpu=yes:NoSchedule"
     )
 
 

@@ -89,7 +89,7 @@ def test_only_approved_nodes_are_touched(
     assert (outputs["outcome"]["installed"], outputs["outcome"]["skipped"]) == (5, 1)
     plan = json.loads((tmp_path / "plan.json").read_text())
     (newcomer,) = [node for node in plan["nodes"] if node["node"] == "node-new"]
-    assert (newcomer["action"], newcomer["reason"]) == ("skipped", "waits for approval")
+    assert (newcomer["action"], newcomer["reason"]) == ("skipped", "waiting for approval")
 
 
 @pytest.mark.usefixtures("installed")

@@ -177,7 +177,7 @@ def test_dispatcher_that_works_on_nodes_is_planned_for_from_its_command_line(
     assert running.engine.lines(ROLLOUT_URN)[:3] == [
         f"plan: 5 of 6 selected nodes, at most 3 at a time (5 install, 1 skipped), digest {digest}",
         "  install 5 new nodes: node-0 … node-4",
-        "  skipped control-plane: its Job does not tolerate the taint control-plane:NoSchedule",
+        "  skipped control-plane: tolerations do not cover the taint control-plane:NoSchedule",
     ]
     outputs = running.rollout.create(checked.inputs)[1]
     assert (outputs["outcome"]["installed"], outputs["outcome"]["skipped"], outputs["failure"]) == (

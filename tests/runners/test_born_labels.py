@@ -66,7 +66,7 @@ def test_a_label_alone_is_no_reason_to_adopt_and_other_nodes_go_on(
         "new": Action.INSTALL,
     }
     [reason] = [step.reason for step in seen.plan.steps if step.node == "a"]
-    assert "nothing shows that Kata is there: `rollout.existing install` would install it" in reason
+    assert "nothing shows that Kata is there; rollout.existing: install would install it" in reason
 
 
 def test_a_container_runtime_that_serves_kata_is_evidence_whatever_else_is_there() -> None:

@@ -328,7 +328,7 @@ def test_a_failure_is_remembered_though_something_removes_the_failed_job() -> No
     assert simulate(up(FakeKubeApi(on))).outcome.failed == 1
     on.jobs.pop("kata-deploy-install-node-01")
     [step] = simulate(preview(FakeKubeApi(on), request(settings()))).plan.pending
-    assert (step.action, step.reason) == (Action.RETRY, "failed before, and its Job is gone")
+    assert (step.action, step.reason) == (Action.RETRY, "failed before, and the Job is gone")
 
 
 def test_a_lost_label_is_put_back_without_the_dispatcher() -> None:

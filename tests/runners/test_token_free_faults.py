@@ -7,6 +7,7 @@ import pytest
 
 from kata_components.errors import ApiError
 from kata_components.operations.install import Installed
+from kata_components.planning.node_jobs import described
 from tests.model.cluster import Cluster
 from tests.model.fake_api import FakeKubeApi, unreachable
 from tests.model.installation import NAMESPACE, Told, cluster, roll_out
@@ -17,6 +18,7 @@ from tests.runners.token_free import BOTH, STARTUP, labels, tolerant, up, wanted
 K3S = "v1.34.1+k3s1"
 AT_ONCE = Kubelet(handlers_after=0.0)
 FAILED = "1 node could not be installed\n  node-01: "
+DETAILS = f"\n  for details: `{described(NAMESPACE, '', 'install')}`"
 MATCHER = (STARTUP["key"],)
 NO_HANDLERS = "does not report the handlers of its container runtime"
 
@@ -38,7 +40,8 @@ def test_node_without_handlers_for_good_has_failed_and_is_demoted() -> None:
     assert done.failure == (
         f"{FAILED}its Job succeeded, but the container runtime did not report Kata's handlers "
         "within 120 s (it reports only runc); the next run looks again; to install again: "
-        f"kubectl -n {NAMESPACE} delete job kata-deploy-install-node-01, then pulumi up"
+        f"`kubectl -n {NAMESPACE} delete job kata-deploy-install-node-01`, then `pulumi up`"
+        f"{DETAILS}"
     )
     assert (done.outcome.installed, labels(on, "node-01")) == (2, ("false", "false"))
     assert any("it reports only runc" in text for text in held_up(told))
@@ -72,7 +75,7 @@ def test_node_that_is_not_ready_for_good_has_failed_and_resumes_behind_its_job()
 
     first, second = simulate(story())
     assert first.failure == (
-        f"{FAILED}not Ready within 300 s of its Job; the next run continues from there"
+        f"{FAILED}not Ready within 300 s of its Job; the next run continues from there{DETAILS}"
     )
     assert (second.outcome.installed, second.failure, on.starts) == (1, "", [])
     assert labels(on, "node-01") == ("true", "true")

@@ -33,7 +33,7 @@ def test_kill_between_a_failed_job_and_its_successor_leaves_a_trace_of_the_node(
     simulate(killed_before_the_retry())
     assert (on.jobs, on.marked()) == ({}, ["node-00"])
     [step] = simulate(preview(FakeKubeApi(on), request())).plan.steps
-    assert (step.action, step.reason) == (Action.RETRY, "failed before, and its Job is gone")
+    assert (step.action, step.reason) == (Action.RETRY, "failed before, and the Job is gone")
     assert simulate(roll_out(FakeKubeApi(on), request())).outcome.installed == 1
 
 
@@ -121,7 +121,7 @@ def test_a_failure_is_remembered_though_a_policy_removes_failed_jobs_at_once() -
     assert on.marked() == sorted(on.nodes), "a destroy finds it"
     found = simulate(preview(FakeKubeApi(on), request())).plan
     [step] = found.pending
-    assert (step.action, step.reason) == (Action.RETRY, "failed before, and its Job is gone")
+    assert (step.action, step.reason) == (Action.RETRY, "failed before, and the Job is gone")
     assert step.failed_before, "the budget counts it"
     on.fates.clear()
     assert simulate(roll_out(FakeKubeApi(on), request())).outcome.installed == 1
@@ -135,7 +135,7 @@ def test_a_cleanup_that_failed_leaves_a_node_of_which_nothing_is_whole() -> None
         simulate(uninstall(FakeKubeApi(on), ENDING, PulumiRunner, told))
     on.jobs.clear()
     [step] = simulate(preview(FakeKubeApi(on), request())).plan.steps
-    assert (step.action, step.reason) == (Action.INSTALL, "its cleanup was interrupted")
+    assert (step.action, step.reason) == (Action.INSTALL, "an earlier cleanup was interrupted")
 
 
 def test_a_cleanup_killed_before_the_mark_went_is_known_though_something_removed_its_job() -> None:
@@ -155,7 +155,7 @@ def test_a_cleanup_killed_before_the_mark_went_is_known_though_something_removed
     on.jobs.clear()
     assert on.marked() == ["node-00"]
     [step] = simulate(preview(FakeKubeApi(on), request())).plan.steps
-    assert (step.action, step.reason) == (Action.INSTALL, "its cleanup was interrupted")
+    assert (step.action, step.reason) == (Action.INSTALL, "an earlier cleanup was interrupted")
 
 
 def test_a_server_that_refuses_the_trace_does_not_hide_why_the_job_failed() -> None:

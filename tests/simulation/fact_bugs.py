@@ -28,7 +28,7 @@ def nodes_are_installed_though_deselected_since_the_plan() -> Patch:
 
 
 def _if_not_ready(_: InstallWork, node: Node) -> str:
-    return "" if node.ready else "node is NotReady"
+    return "" if node.ready else "NotReady"
 
 
 @bug(node_not_ready=0.4, churn=0.9, deselected=0.0)
