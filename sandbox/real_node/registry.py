@@ -18,6 +18,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from sandbox.errors import SandboxError
 from sandbox.helper import Helper
+from sandbox.ports import is_free
 from sandbox.real_node.images import MANIFEST_TYPE, blob, images_in, layouts
 
 _DIGEST: Final = re.compile("sha256:[0-9a-f]{64}")
@@ -26,40 +27,40 @@ _POLL_EVERY: Final = 0.05
 
 
 class Registry:
-    """The registry of the cluster with its files in a folder."""
+    """The registry of the cluster with its files in a folder, on that port of loopback."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, port: int) -> None:
+        self._port = port
         self._port_file = folder / "registry.port"
         self._process = Helper("sandbox.real_node.registry", self._port_file, folder)
 
-    def start(self) -> int:
-        """Start it unless it is running and return its port on 127.0.0.1; make missing images.
+    def start(self) -> None:
+        """Start it unless it is running; make missing images.
 
         Raises:
             SandboxError: It does not start, or an image cannot be made.
         """
         layouts()
+        self._port_file.write_text(str(self._port), encoding="utf-8")
         self._process.start()
         deadline = time.monotonic() + _SECONDS_TO_START
-        while not self._port_file.exists():
+        while is_free(self._port):
             if time.monotonic() > deadline:
                 raise SandboxError(
                     f"the registry does not start; its log is beside {self._port_file}"
                 )
             time.sleep(_POLL_EVERY)
-        return int(self._port_file.read_text(encoding="utf-8"))
 
     def stop(self) -> None:
         """End it if it is running."""
         self._process.stop()
-        self._port_file.unlink(missing_ok=True)
 
 
 class Server(ThreadingHTTPServer):
-    """Serves image layouts on a free port of loopback."""
+    """Serves image layouts on a port of loopback; 0 means any that is free."""
 
-    def __init__(self, served: Sequence[Path]) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(self, served: Sequence[Path], port: int = 0) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
         self._layouts = served
 
     def find(self, path: str, namespace: str) -> tuple[Path, str] | None:
@@ -110,10 +111,8 @@ def _type(manifest: Path) -> str:
 
 
 def main() -> None:
-    """Serve all images and write the port into the file that is the only argument."""
-    port_file = Path(sys.argv[1])
-    with Server(layouts()) as server:
-        port_file.write_text(str(server.server_port), encoding="utf-8")
+    """Serve all images on the port that the file names, the only argument."""
+    with Server(layouts(), int(Path(sys.argv[1]).read_text(encoding="utf-8"))) as server:
         server.serve_forever()
 
 

@@ -12,8 +12,9 @@ import pytest
 import urllib3
 
 from sandbox.errors import SandboxError
+from sandbox.ports import is_free
 from sandbox.real_node import images
-from sandbox.real_node.registry import Server
+from sandbox.real_node.registry import Registry, Server
 
 PROGRAM = b"the node program"
 REPOSITORY = "kata-containers/kata-deploy"
@@ -93,3 +94,16 @@ def test_an_archive_without_an_index_is_refused(tmp_path: Path) -> None:
         archive.add(__file__, "manifest.json")
     with pytest.raises(SandboxError, match=r"archive\.tar has no index\.json: write it with"):
         images.unpacked(tmp_path / "archive.tar")
+
+
+def test_it_runs_beside_a_cluster(tmp_path: Path) -> None:
+    with Server([]) as server:
+        port = server.server_port
+    registry = Registry(tmp_path, port)
+    registry.start()
+    registry.start()
+    try:
+        assert ask(f"http://127.0.0.1:{port}/v2/").status == 200
+    finally:
+        registry.stop()
+    assert is_free(port)
