@@ -1,20 +1,23 @@
-"""Provides the programs the sandbox runs: from PATH in the pinned version, else built once."""
+"""Provides the programs the sandbox runs: from PATH, else downloaded or built, once."""
 
-import os
 import shutil
 from pathlib import Path
 
 from sandbox.paths import cache_dir, pulumi_home
+from sandbox.tools.announcement import announced
 from sandbox.tools.builder import build, copy_pulumi_scripts, made_once, text_key
-from sandbox.tools.catalog import PROVIDER, PULUMI_SCRIPTS, TOOLS, Tool
-from sandbox.tools.finder import find_on_path
-from sandbox.tools.plugins import ensure_provider
+from sandbox.tools.catalog import PROVIDER, PULUMI_SCRIPTS, PULUMI_VERSION
+from sandbox.tools.downloads import download, sizes
+from sandbox.tools.messages import say
+from sandbox.tools.plugins import ensure_provider, has_provider
+from sandbox.tools.stock import found_of, places_in, stock
+from sandbox.tools.tool import Tool
 
 __all__ = ["ensure_tools"]
 
 
 def ensure_tools() -> Path:
-    """Return a folder with all tools, to be put on PATH; build those that are missing.
+    """Return a folder with all tools, to be put on PATH; get those that are missing.
 
     The plugin goes to `pulumi_home`.
 
@@ -22,46 +25,39 @@ def ensure_tools() -> Path:
         SandboxError: A tool is missing and cannot be built.
     """
     store = cache_dir() / "tools"
-    places: dict[str, Path] = {}
-    for tool in TOOLS:
-        places |= (
-            _built(tool, store)
-            or find_on_path(tool, os.environ.get("PATH", ""))
-            or _build(tool, store)
-        )
+    built = store / PROVIDER.key / PROVIDER.binaries[0].name
+    places, missing = stock(store)
+    wants_provider = not has_provider(pulumi_home(), built)
+    if missing or wants_provider:
+        needed = [*missing, PROVIDER] if wants_provider else missing
+        published = sizes(needed)
+        say(announced(needed, published, cache_dir()))
+    for tool in missing:
+        places |= found_of(tool, store, places) or _got(tool, store, published[tool.module] > 0)
     places |= _pulumi_scripts(places["pulumi"], store)
     tools = _linked_together(places, store)
-    built = store / PROVIDER.key / PROVIDER.binaries[0].name
-    ensure_provider(pulumi_home(), tools / "pulumi", built, lambda: _build(PROVIDER, store))
+    ensure_provider(pulumi_home(), tools / "pulumi", built, lambda: _got(PROVIDER, store))
     return tools
 
 
-def _built(tool: Tool, store: Path) -> dict[str, Path] | None:
-    """Return the binaries of an earlier build: the cheapest check, as no version must be asked."""
-    directory = store / tool.key
-    return (
-        {binary.name: directory / binary.name for binary in tool.binaries}
-        if directory.exists()
-        else None
-    )
+def _got(tool: Tool, store: Path, is_published: bool = False) -> dict[str, Path]:
+    """Download or build a tool and return its binaries."""
 
+    def get(target: Path) -> None:
+        if not (is_published and download(tool, target)):
+            build(tool, target)
 
-def _build(tool: Tool, store: Path) -> dict[str, Path]:
-    directory = made_once(store / tool.key, lambda target: build(tool, target))
-    return {binary.name: directory / binary.name for binary in tool.binaries}
+    made_once(store / tool.key, get)
+    return places_in(store, tool)
 
 
 def _pulumi_scripts(pulumi: Path, store: Path) -> dict[str, Path]:
-    names = [Path(script).name for script in PULUMI_SCRIPTS]
-    beside = {name: pulumi.parent / name for name in names}
+    folder = pulumi.resolve().parent
+    beside = {name: folder / name for name in (Path(script).name for script in PULUMI_SCRIPTS)}
     if all(place.exists() for place in beside.values()):
         return beside
-    directory = made_once(store / f"pulumi-scripts-{_version_of('pulumi')}", copy_pulumi_scripts)
-    return {name: directory / name for name in names}
-
-
-def _version_of(module: str) -> str:
-    return next(tool.version for tool in TOOLS if tool.module == module)
+    directory = made_once(store / f"pulumi-scripts-{PULUMI_VERSION}", copy_pulumi_scripts)
+    return {name: directory / name for name in beside}
 
 
 def _linked_together(places: dict[str, Path], store: Path) -> Path:

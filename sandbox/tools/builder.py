@@ -9,7 +9,6 @@ import hashlib
 import json
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -17,16 +16,13 @@ from pathlib import Path
 
 from sandbox.errors import SandboxError
 from sandbox.locks import locked
-from sandbox.tools.catalog import PULUMI_SCRIPTS, PULUMI_SDK, TOOLS, Tool
+from sandbox.tools.catalog import PULUMI_SCRIPTS, PULUMI_SDK, TOOLS
 from sandbox.tools.golang import find_go, go_environment
+from sandbox.tools.messages import say
+from sandbox.tools.tool import Tool
 
 _REPORT_EVERY = 30.0
 _ERROR_LINES = 30
-
-
-def say(text: str) -> None:
-    """Print a message to stderr: stdout of `make env` is for the shell."""
-    print(text, file=sys.stderr, flush=True)
 
 
 def made_once(directory: Path, make: Callable[[Path], None]) -> Path:
@@ -61,8 +57,7 @@ def build(tool: Tool, directory: Path) -> None:
     Raises:
         SandboxError: The build failed; the text ends with the last lines of its output.
     """
-    names = ", ".join(binary.name for binary in tool.binaries)
-    say(f"building {names} {tool.version} (about {tool.minutes:g} min on 2 cores) ...")
+    say(f"building {tool.names} {tool.version} ...")
     packages = [binary.package for binary in tool.binaries]
     # With several packages the target is a folder and their paths name the binaries; a single one
     # can have another name.
@@ -77,23 +72,23 @@ def build(tool: Tool, directory: Path) -> None:
             stdout=output,
             stderr=subprocess.STDOUT,
         ) as process:
-            code = _wait(process, names, started)
+            code = _wait(process, tool, started)
         if code != 0:
             output.seek(0)
             tail = "".join(output.readlines()[-_ERROR_LINES:])
             raise SandboxError(
-                f"building {names} {tool.version} failed (exit code {code}):\n{tail}"
+                f"building {tool.names} {tool.version} failed (exit code {code}):\n{tail}"
             )
-    say(f"built {names} in {_elapsed(started)}")
+    say(f"built {tool.names} in {_elapsed(started)}")
 
 
-def _wait(process: subprocess.Popen[bytes], names: str, started: float) -> int:
+def _wait(process: subprocess.Popen[bytes], tool: Tool, started: float) -> int:
     try:
         while True:
             try:
                 return process.wait(timeout=_REPORT_EVERY)
             except subprocess.TimeoutExpired:
-                say(f"  still building {names}: {_elapsed(started)}")
+                say(f"  still building: {_elapsed(started)} of about {tool.minutes:g} min")
     except BaseException:
         process.kill()
         raise

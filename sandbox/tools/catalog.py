@@ -1,15 +1,12 @@
-"""The tools the sandbox needs: version, pinned Go module, and how to recognise each on PATH.
+"""The tools the sandbox needs: version, pinned Go module, and what counts on PATH.
 
 The versions here name what the `go.mod` files in `go/` pin (a test compares them). `finder` finds
-tools on PATH, `builder` builds them.
+tools on PATH, `downloads` and `builder` get what is not there.
 """
 
-import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from sandbox.tools.tool import Binary, Release, Tool
+from sandbox.tools.versions import Versions
 
-MODULES = Path(__file__).parent / "go"
 PULUMI_VERSION = "v3.259.0"
 KUBERNETES_VERSION = "v1.36.3"
 PROVIDER_VERSION = "v4.32.0"
@@ -18,65 +15,32 @@ _PROVIDER_CODE = "4.25"
 PULUMI_SDK = "github.com/pulumi/pulumi/sdk/v3"
 _COMPONENT = "k8s.io/component-base/version"
 _PROVIDER = "github.com/pulumi/pulumi-kubernetes/provider/v4"
+_PLUGIN = "pulumi-resource-kubernetes"
+_ETCD_SITE = "https://github.com/etcd-io/etcd/releases/download"
+_PULUMI_SITE = "https://get.pulumi.com/releases"
+
+PULUMI_SCRIPTS = (
+    "python/cmd/pulumi-language-python-exec",
+    "python/dist/pulumi-resource-pulumi-python",
+)
+"""Scripts beside the Pulumi CLI, as paths inside the source of `PULUMI_SDK` at `PULUMI_VERSION`."""
 
 
-@dataclass(frozen=True)
-class Binary:
-    """One executable. Its `repr` is part of `Tool.key`."""
-
-    name: str
-    package: str
-    """The Go package it is built from."""
-    version_args: tuple[str, ...] = ()
-    """Arguments that make it print its version; empty if it cannot."""
-    companion: str = ""
-    """The binary it is released with. Without a version of its own, one on PATH counts only beside
-    its companion."""
-
-
-@dataclass(frozen=True)
-class Tool:
-    """Binaries that share a pinned module."""
-
-    module: str
-    """The name of its folder in `go/`."""
-    version: str
-    minutes: float
-    """How long a cold build took on 2 cores."""
-    binaries: tuple[Binary, ...]
-    link_variables: Mapping[str, str] = field(default_factory=dict)
-    """Go variables and the values the linker gives them."""
-    tags: tuple[str, ...] = ()
-    """Build tags."""
-
-    @property
-    def directory(self) -> Path:
-        """The folder with the tool's `go.mod` and `go.sum`, and its `main.go` if it is ours."""
-        return MODULES / self.module
-
-    @property
-    def build_flags(self) -> tuple[str, ...]:
-        """Flags of `go build`: no paths, no debug information, the version linked in."""
-        variables = "".join(f" -X {name}={value}" for name, value in self.link_variables.items())
-        tags = ("-tags", ",".join(self.tags)) if self.tags else ()
-        return ("-trimpath", *tags, "-ldflags", f"-s -w{variables}")
-
-    @property
-    def key(self) -> str:
-        """What the built binaries depend on, as the name of their folder in the cache."""
-        digest = hashlib.sha256()
-        for file in sorted(self.directory.iterdir()):
-            digest.update(file.read_bytes())
-        digest.update(repr((self.build_flags, self.binaries)).encode())
-        return f"{self.module}-{self.version}-{digest.hexdigest()[:12]}"
-
-
-def _kubernetes(name: str, *version_args: str) -> Binary:
-    return Binary(name, f"k8s.io/kubernetes/cmd/{name}", version_args or ("--version",))
+def _kubernetes(name: str) -> Binary:
+    return Binary(name, f"k8s.io/kubernetes/cmd/{name}", ("--version",))
 
 
 TOOLS = (
-    Tool("etcd", "v3.6.8", 1, (Binary("etcd", "go.etcd.io/etcd/server/v3", ("--version",)),)),
+    Tool(
+        "etcd",
+        "v3.6.8",
+        1,
+        (Binary("etcd", "go.etcd.io/etcd/server/v3", ("--version",)),),
+        release=Release(
+            f"{_ETCD_SITE}/{{version}}/etcd-{{version}}-{{os}}-{{arch}}.tar.gz",
+            f"{_ETCD_SITE}/{{version}}/SHA256SUMS",
+        ),
+    ),
     Tool(
         "kwok",
         "v0.8.0",
@@ -90,8 +54,20 @@ TOOLS = (
         "pulumi",
         PULUMI_VERSION,
         6,
-        (Binary("pulumi", "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi", ("version",)),),
+        (
+            Binary(
+                "pulumi",
+                "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",
+                ("version",),
+                versions=Versions("3.219", "3"),
+            ),
+        ),
         {"github.com/pulumi/pulumi/sdk/v3/go/common/version.Version": PULUMI_VERSION},
+        release=Release(
+            f"{_PULUMI_SITE}/sdk/pulumi-{{version}}-{{os}}-{{x64}}.tar.gz",
+            f"{_PULUMI_SITE}/sdk/pulumi-{PULUMI_VERSION.removeprefix('v')}-checksums.txt",
+            ("pulumi-language-python", *(script.split("/")[-1] for script in PULUMI_SCRIPTS)),
+        ),
     ),
     Tool(
         "pulumi-language-python",
@@ -113,27 +89,40 @@ TOOLS = (
             _kubernetes("kube-apiserver"),
             _kubernetes("kube-controller-manager"),
             _kubernetes("kube-scheduler"),
-            _kubernetes("kubectl", "version", "--client=true"),
+            Binary(
+                "kubectl",
+                "k8s.io/kubernetes/cmd/kubectl",
+                ("version", "--client=true"),
+                versions=Versions("1.35", "1.37"),
+            ),
         ),
         {
             f"{_COMPONENT}.gitVersion": KUBERNETES_VERSION,
             f"{_COMPONENT}.gitMajor": "1",
             f"{_COMPONENT}.gitMinor": "36",
         },
+        release=Release(
+            "https://dl.k8s.io/release/{version}/bin/{os}/{arch}/{name}",
+            "https://dl.k8s.io/release/{version}/bin/{os}/{arch}/{name}.sha256",
+        ),
     ),
 )
 
 PROVIDER = Tool(
-    "pulumi-resource-kubernetes",
+    _PLUGIN,
     "v4.0.0-20260115033456-f47bc2d6f199",
     7,
-    (Binary("pulumi-resource-kubernetes", "sandbox/tools/pulumi-resource-kubernetes"),),
+    (Binary(_PLUGIN, f"sandbox/tools/{_PLUGIN}"),),
     # The CLI warns if a provider is older than requested, but ignores what follows the +.
     {
         f"{_PROVIDER}/pkg/version.Version": (
             f"{PROVIDER_VERSION.removeprefix('v')}+code.{_PROVIDER_CODE}"
         )
     },
+    # For its size alone: the CLI downloads it.
+    release=Release(
+        f"{_PULUMI_SITE}/plugins/{_PLUGIN}-{PROVIDER_VERSION}-{{os}}-{{arch}}.tar.gz", sums=""
+    ),
 )
 """The newest code of the provider that the module proxy has. Not one of `TOOLS`, as it does not
 belong on PATH."""
@@ -147,9 +136,3 @@ NODE_PROGRAM = Tool(
     tags=("netgo", "osusergo"),
 )
 """The double of upstream's node program, for the images that real nodes pull."""
-
-PULUMI_SCRIPTS = (
-    "python/cmd/pulumi-language-python-exec",
-    "python/dist/pulumi-resource-pulumi-python",
-)
-"""Scripts beside the Pulumi CLI, as paths inside the source of `PULUMI_SDK` at `PULUMI_VERSION`."""

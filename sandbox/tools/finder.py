@@ -1,23 +1,29 @@
-"""Finds tools on PATH, in exactly the pinned version."""
+"""Finds tools on PATH, in versions that will do."""
 
-import re
 import shutil
 import subprocess
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
-from sandbox.tools.catalog import Binary, Tool
+from sandbox.tools.tool import Binary, Tool
+from sandbox.tools.versions import version_in
 
-_VERSION = re.compile(r"v?(\d+\.\d+(?:\.\d+)?)")
 _SECONDS_TO_ANSWER = 20
 
 
-def version_in(text: str) -> str:
-    """Return the first version number in `text` without a leading v; empty if there is none."""
-    match = _VERSION.search(text)
-    return match[1] if match else ""
+class Seen(NamedTuple):
+    """What there is of a binary."""
+
+    place: Path | None
+    version: str
+    """Empty if it cannot be run or prints none."""
+    will_do: bool
 
 
-def printed_version(command: list[str]) -> str:
+@cache
+def printed_version(*command: str) -> str:
     """Return the version a program prints; empty if it cannot be run or prints none."""
     try:
         answer = subprocess.run(
@@ -28,18 +34,20 @@ def printed_version(command: list[str]) -> str:
     return version_in(answer.stdout) if answer.returncode == 0 else ""
 
 
-def find_on_path(tool: Tool, path: str) -> dict[str, Path] | None:
-    """Return the paths of all binaries of `tool`; None unless all have the pinned version."""
-    found = {}
-    for binary in tool.binaries:
-        place = shutil.which(binary.name, path=path)
-        if place is None or not _is_version(binary, Path(place), tool.version):
-            return None
-        found[binary.name] = Path(place)
-    return found
+def find_on_path(tool: Tool, path: str, others: Mapping[str, Path]) -> dict[str, Path]:
+    """Return the paths of the binaries that will do; `others` are those of other tools in use."""
+    seen = {binary.name: look_up(tool, binary, path, others) for binary in tool.binaries}
+    return {name: found.place for name, found in seen.items() if found.place and found.will_do}
 
 
-def _is_version(binary: Binary, place: Path, version: str) -> bool:
-    if binary.version_args:
-        return printed_version([str(place), *binary.version_args]) == version.removeprefix("v")
-    return (place.parent / binary.companion).exists()
+def look_up(tool: Tool, binary: Binary, path: str, others: Mapping[str, Path]) -> Seen:
+    """Return the first of that name on PATH, or the one beside its companion."""
+    if binary.companion:
+        companion = others.get(binary.companion)
+        place = companion.resolve().parent / binary.name if companion else None
+        return Seen(place, "", True) if place and place.exists() else Seen(None, "", False)
+    found = shutil.which(binary.name, path=path)
+    if found is None:
+        return Seen(None, "", False)
+    version = printed_version(found, *binary.version_args)
+    return Seen(Path(found), version, version in tool.will_do(binary))

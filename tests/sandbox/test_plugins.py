@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.tools.plugins import ensure_provider
-from tests.sandbox.test_tools import printing, program
+from tests.sandbox.fake_programs import printing, program
 
 PLUGIN = "pulumi-resource-kubernetes"
 FOLDER = "resource-kubernetes-v4.32.0"

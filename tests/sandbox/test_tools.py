@@ -1,7 +1,6 @@
 import os
 import subprocess
 import sys
-import textwrap
 from importlib.metadata import version
 from pathlib import Path
 
@@ -9,22 +8,13 @@ import pytest
 
 from sandbox.errors import SandboxError
 from sandbox.paths import CHECKOUT
-from sandbox.tools import builder, catalog, finder, golang
-from sandbox.tools.catalog import PROVIDER, TOOLS, Binary, Tool
+from sandbox.tools import builder, catalog, golang, tool
+from sandbox.tools.catalog import PROVIDER, TOOLS
+from sandbox.tools.tool import Tool
+from sandbox.tools.versions import version_in
+from tests.sandbox.fake_programs import printing, program
 
 ETCD = next(tool for tool in TOOLS if tool.module == "etcd")
-LANGUAGE_HOST = next(tool for tool in TOOLS if tool.module == "pulumi-language-python")
-
-
-def program(place: Path, body: str) -> Path:
-    place.parent.mkdir(parents=True, exist_ok=True)
-    place.write_text(f"#!{sys.executable}\n{textwrap.dedent(body)}", encoding="utf-8")
-    place.chmod(0o755)
-    return place
-
-
-def printing(place: Path, text: str) -> Path:
-    return program(place, f"print({text!r})")
 
 
 @pytest.fixture
@@ -49,49 +39,6 @@ def runs(tmp_path: Path) -> int:
 
 def build_etcd(directory: Path) -> Path:
     return builder.made_once(directory, lambda target: builder.build(ETCD, target))
-
-
-@pytest.mark.parametrize(
-    ("printed", "expected"),
-    [
-        ("etcd Version: 3.6.8\nGo Version: go1.26.8", "3.6.8"),
-        ("Kubernetes v1.36.3", "1.36.3"),
-        ('{"clientVersion": {"major": "1", "gitVersion": "v1.36.3"}}', "1.36.3"),
-        ("go version go1.26.8 linux/amd64", "1.26.8"),
-        ("no version here", ""),
-    ],
-)
-def test_finds_the_version_in_what_a_tool_prints(printed: str, expected: str) -> None:
-    assert finder.version_in(printed) == expected
-
-
-def test_takes_a_tool_from_path_in_the_pinned_version(tmp_path: Path) -> None:
-    place = printing(tmp_path / "etcd", "etcd Version: 3.6.8")
-    assert finder.find_on_path(ETCD, str(tmp_path)) == {"etcd": place}
-
-
-@pytest.mark.parametrize("printed", ["etcd Version: 3.6.80", "etcd Version: 3.5.9", ""])
-def test_leaves_a_tool_of_another_version_alone(tmp_path: Path, printed: str) -> None:
-    printing(tmp_path / "etcd", printed)
-    assert finder.find_on_path(ETCD, str(tmp_path)) is None
-
-
-def test_leaves_a_tool_alone_that_cannot_print_its_version(tmp_path: Path) -> None:
-    program(tmp_path / "etcd", "print('etcd Version: 3.6.8'); raise SystemExit(3)")
-    assert finder.find_on_path(ETCD, str(tmp_path)) is None
-
-
-def test_needs_every_binary_of_a_tool_on_path(tmp_path: Path) -> None:
-    both = Tool("etcd", "v3.6.8", 1, (*ETCD.binaries, Binary("etcdctl", "", ("version",))))
-    printing(tmp_path / "etcd", "etcd Version: 3.6.8")
-    assert finder.find_on_path(both, str(tmp_path)) is None
-
-
-def test_takes_a_tool_without_a_version_only_beside_its_companion(tmp_path: Path) -> None:
-    place = printing(tmp_path / "pulumi-language-python", "")
-    assert finder.find_on_path(LANGUAGE_HOST, str(tmp_path)) is None
-    printing(tmp_path / "pulumi", "v3.259.0")
-    assert finder.find_on_path(LANGUAGE_HOST, str(tmp_path)) == {"pulumi-language-python": place}
 
 
 def test_builds_once_and_then_uses_the_result(tmp_path: Path, fake_go: Path) -> None:
@@ -162,7 +109,7 @@ def test_processes_that_want_the_same_tool_at_once_build_it_once(tmp_path: Path)
 def test_a_change_of_pins_or_flags_is_another_folder_in_the_cache(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(catalog, "MODULES", tmp_path)
+    monkeypatch.setattr(tool, "MODULES", tmp_path)
     (tmp_path / "etcd").mkdir()
     (tmp_path / "etcd" / "go.mod").write_text("module a", encoding="utf-8")
     (tmp_path / "etcd" / "go.sum").write_text("", encoding="utf-8")
@@ -220,5 +167,5 @@ def test_says_what_to_do_if_there_is_no_go_and_no_wheel(
 
 def test_every_pinned_module_can_be_built_by_the_go_that_comes_as_a_wheel() -> None:
     wheel = (CHECKOUT / "requirements" / "go.in").read_text(encoding="utf-8")
-    newest = tuple(int(part) for part in finder.version_in(wheel).split("."))
+    newest = tuple(int(part) for part in version_in(wheel).split("."))
     assert newest >= golang.needed_version()
