@@ -12,13 +12,14 @@ PYTHON ?= python3.11
 NODES ?=
 VENV := .venv
 BIN := $(VENV)/bin
+POLICY := policy/.venv
 SANDBOX := $(BIN)/python -m sandbox
 RUNTIME := requirements/product.txt requirements/sandbox.txt
 CHECKS := requirements/test.txt requirements/lint.txt
 # A failing `env` must stop the recipe, which `eval "$(...)"` alone would not.
 IN_SANDBOX := variables="$$($(SANDBOX) env)" && eval "$$variables" &&
 START := $(SANDBOX) start $(if $(NODES),--nodes $(NODES))
-PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes
 TESTS ?= tests
 
 up: $(VENV)/.runtime
@@ -42,13 +43,14 @@ down: $(VENV)/.runtime
 env: $(VENV)/.runtime
 	$(SANDBOX) env
 
-test: $(VENV)/.checks
+test: $(VENV)/.checks $(POLICY)/.installed
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal $(TESTS)
 
 lint: $(VENV)/.checks
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/mypy policy
 	$(BIN)/lint-imports
 
 bench: $(VENV)/.checks
@@ -56,7 +58,7 @@ bench: $(VENV)/.checks
 
 clean:
 	if [ -e $(BIN)/python ]; then $(SANDBOX) delete; fi
-	rm -rf build $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf build $(VENV) $(POLICY) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
@@ -65,10 +67,16 @@ $(BIN)/python:
 # Messages go to stderr: stdout of `make -s env` is for a shell.
 $(VENV)/.runtime: $(RUNTIME) | $(BIN)/python
 	echo "installing Python packages into $(VENV)" >&2
-	$(PIP_INSTALL) $(RUNTIME:%=-r %) >&2
+	$(BIN)/python $(PIP_INSTALL) $(RUNTIME:%=-r %) >&2
 	touch $@
 
 $(VENV)/.checks: $(CHECKS) $(VENV)/.runtime
 	echo "installing Python packages for tests and checks into $(VENV)" >&2
-	$(PIP_INSTALL) $(CHECKS:%=-r %) >&2
+	$(BIN)/python $(PIP_INSTALL) $(CHECKS:%=-r %) >&2
+	touch $@
+
+$(POLICY)/.installed: policy/requirements.txt
+	echo "installing Python packages of the policy pack into $(POLICY)" >&2
+	$(PYTHON) -m venv $(POLICY)
+	$(POLICY)/bin/python $(PIP_INSTALL) -r $< >&2
 	touch $@
