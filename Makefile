@@ -62,21 +62,22 @@ clean:
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
+	command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing: install Python 3.11" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
 # Messages go to stderr: stdout of `make -s env` is for a shell.
 $(VENV)/.runtime: $(RUNTIME) | $(BIN)/python
-	echo "installing Python packages into $(VENV)" >&2
+	echo "installing Python packages into $(VENV), which takes about a minute ..." >&2
 	$(BIN)/python $(PIP_INSTALL) $(RUNTIME:%=-r %) >&2
 	touch $@
 
 $(VENV)/.checks: $(CHECKS) $(VENV)/.runtime
-	echo "installing Python packages for tests and checks into $(VENV)" >&2
+	echo "installing Python packages for tests and checks into $(VENV) ..." >&2
 	$(BIN)/python $(PIP_INSTALL) $(CHECKS:%=-r %) >&2
 	touch $@
 
 $(POLICY)/.installed: policy/requirements.txt
-	echo "installing Python packages of the policy pack into $(POLICY)" >&2
+	echo "installing Python packages of the policy pack into $(POLICY) ..." >&2
 	$(PYTHON) -m venv $(POLICY)
 	$(POLICY)/bin/python $(PIP_INSTALL) -r $< >&2
 	touch $@

@@ -26,6 +26,7 @@ from sandbox.kube import Kube
 from sandbox.ports import is_free, ports
 from sandbox.tools import ensure_tools
 from sandbox.tools.catalog import KUBERNETES_VERSION
+from sandbox.tools.messages import say
 
 ADMIN = "local-admin"
 OPERATOR = "operator"
@@ -113,6 +114,7 @@ class ControlPlane:
         self._home.mkdir(parents=True)
         tokens = self._write_users()
         tools = ensure_tools()
+        say(f"creating the cluster {self.name} ...")
         arguments = [
             "create",
             "cluster",
