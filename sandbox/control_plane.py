@@ -1,6 +1,6 @@
 """The processes of a local cluster, run by `kwokctl`: etcd, kwok and the usual control plane.
 
-Owns the cluster's folder and its files: kwok's configuration, audit policy, users, kubeconfigs.
+Owns the cluster's folder and its files: users and kubeconfigs, and what kwokctl is told.
 What lives in the cluster (nodes and their behaviour) belongs to `cluster`.
 """
 
@@ -19,11 +19,11 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from sandbox import behaviour
 from sandbox.errors import SandboxError
 from sandbox.helper import Helper
 from sandbox.kube import Kube
-from sandbox.ports import is_free, ports
+from sandbox.kwok_configuration import API_SERVER, AUDIT_POLICY, KWOK, configuration
+from sandbox.ports import REGISTRY, is_free, ports
 from sandbox.tools import ensure_tools
 from sandbox.tools.catalog import KUBERNETES_VERSION
 from sandbox.tools.messages import say
@@ -33,24 +33,12 @@ OPERATOR = "operator"
 USERS = {ADMIN: "system:masters", OPERATOR: ""}
 """Users of the cluster and their groups. `operator` has no rights until someone grants them."""
 
-_API_SERVER = "kube-apiserver"
-_COMPONENTS = (_API_SERVER, "kube-controller-manager", "kube-scheduler", "etcd")
-_KWOK = "kwok-controller"
 _NODE_LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
 _SECONDS_TO_START = 120.0
 _POLL_EVERY = 0.1
-_AUDIT_POLICY = {
-    "apiVersion": "audit.k8s.io/v1",
-    "kind": "Policy",
-    "omitStages": ["RequestReceived"],
-    "rules": [{"level": "Metadata"}],
-}
 _COMPONENT_ENVIRONMENT = {"GOGC": "400"}
 """Trades memory for time: at Go's default rate, a quarter of the API server's time is garbage
 collection."""
-
-_AUDIT_LOG_MEGABYTES = 4000
-"""Rotates late: a test that reads the log must see all of it."""
 
 
 class ControlPlane:
@@ -70,6 +58,16 @@ class ControlPlane:
     def audit_log(self) -> Path:
         """The API server's audit log: one line of JSON per answered request, metadata only."""
         return self._kwok_home / "logs" / "audit.log"
+
+    @property
+    def certificates(self) -> Path:
+        """The folder with the cluster's CA (`ca.crt`, `ca.key`), as kwokctl makes it."""
+        return self._kwok_home / "pki"
+
+    @property
+    def real_nodes(self) -> Path:
+        """The folder with a folder for each real node."""
+        return self._home / "real-nodes"
 
     @property
     def _kwok_home(self) -> Path:
@@ -130,16 +128,6 @@ class ControlPlane:
             "--kube-audit-policy",
             str(self._write_audit()),
         ]
-        extra = [
-            "etcd=unsafe-no-fsync=true",
-            f"kube-apiserver=token-auth-file={self._home / 'users.csv'}",
-            f"kube-apiserver=audit-log-maxsize={_AUDIT_LOG_MEGABYTES}",
-            # With a single instance, an election can only be lost to a busy machine, and the
-            # component would exit.
-            "kube-controller-manager=leader-elect=false",
-            "kube-scheduler=leader-elect=false",
-        ]
-        arguments += [word for argument in extra for word in ("--extra-args", argument)]
         self._kwokctl(*arguments, "--kubeconfig", str(self._home / "kwokctl.kubeconfig"))
         for user, token in tokens.items():
             self._write_kubeconfig(user, token)
@@ -152,7 +140,7 @@ class ControlPlane:
             SandboxError: It did not become ready; the message names the logs.
         """
         self._forget_dead_processes()
-        kwok_runs = self._process_file(_KWOK).exists()
+        kwok_runs = self._process_file(KWOK).exists()
         self._start_processes()
         if not kwok_runs:
             self._free_nodes()
@@ -173,7 +161,7 @@ class ControlPlane:
 
     def _free_nodes(self) -> None:
         """Free the nodes of a dead kwok, whose leases a new one would respect for 13 minutes."""
-        self._kill(_KWOK)
+        self._kill(KWOK)
         with self.connect() as kube:
             kube.delete(_NODE_LEASES)
         self._forget_dead_processes()
@@ -186,10 +174,10 @@ class ControlPlane:
 
     def kill_apiserver(self) -> None:
         """Kill the API server as a crash would; `start` brings it back."""
-        self._kill(_API_SERVER)
+        self._kill(API_SERVER)
         # Its threads die one by one. If the port were still taken, the next one would exit, and
         # kwokctl would wait for it for two minutes.
-        while not is_free(self._port):
+        while not is_free(self.port):
             time.sleep(_POLL_EVERY)
 
     @contextmanager
@@ -227,9 +215,15 @@ class ControlPlane:
         return str(self._kwok_home) in answer.stdout
 
     @property
-    def _port(self) -> int:
+    def port(self) -> int:
+        """The port of the API server, on loopback."""
         config = yaml.safe_load(self.kubeconfig().read_text(encoding="utf-8"))
         return urlsplit(config["clusters"][0]["cluster"]["server"]).port or 443
+
+    @property
+    def registry_port(self) -> int:
+        """The port of the registry from which real nodes pull images, on loopback."""
+        return self.port + REGISTRY
 
     def _process_file(self, component: str) -> Path:
         return self._kwok_home / "pids" / f"{component}.pid"
@@ -266,23 +260,13 @@ class ControlPlane:
         return tokens
 
     def _write_configuration(self, tools: Path) -> Path:
-        binaries = {f"{_camel_case(name)}Binary": str(tools / name) for name in _COMPONENTS}
-        options: dict[str, Any] = {
-            **binaries,
-            "kwokControllerBinary": str(tools / "kwok"),
-            "bindAddress": "127.0.0.1",
-        }
-        options |= ports(self._home)
-        version = "config.kwok.x-k8s.io/v1alpha1"
-        configuration: dict[str, Any] = {
-            "apiVersion": version,
-            "kind": "KwokctlConfiguration",
-            "options": options,
-        }
-        return self._write("kwok.yaml", [configuration, *behaviour.stages(), behaviour.logs()])
+        documents = configuration(
+            tools, ports(self._home), self._home / "users.csv", self.certificates
+        )
+        return self._write("kwok.yaml", documents)
 
     def _write_audit(self) -> Path:
-        return self._write("audit-policy.yaml", [_AUDIT_POLICY])
+        return self._write("audit-policy.yaml", [AUDIT_POLICY])
 
     def _write(self, name: str, documents: list[dict[str, Any]]) -> Path:
         path = self._home / name
@@ -304,8 +288,3 @@ class ControlPlane:
         path = self.kubeconfig(user)
         path.touch(mode=0o600)
         path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
-
-
-def _camel_case(name: str) -> str:
-    first, *others = name.split("-")
-    return first + "".join(map(str.capitalize, others))

@@ -8,6 +8,8 @@ from typing import Any
 from sandbox.tools.catalog import KUBERNETES_VERSION
 
 CONTROL_PLANES = 3
+SIMULATED = ("kwok.x-k8s.io/node", "fake")
+"""The annotation of nodes whose kubelet is simulated."""
 RUNC = [
     {"name": name, "features": {"recursiveReadOnlyMounts": True, "userNamespaces": True}}
     for name in ("", "runc")
@@ -66,7 +68,7 @@ def _node(name: str, number: int, architecture: str, system: System) -> dict[str
         "kind": "Node",
         "metadata": {
             "name": name,
-            "annotations": {"kwok.x-k8s.io/node": "fake", "node.alpha.kubernetes.io/ttl": "0"},
+            "annotations": dict([SIMULATED]) | {"node.alpha.kubernetes.io/ttl": "0"},
             "labels": _labels(name, number, architecture),
         },
         "spec": {"providerID": f"kwok://{name}"},

@@ -19,6 +19,9 @@ _OPTIONS: Final = (
     "kubeSchedulerPort",
     "kwokControllerPort",
 )
+REGISTRY: Final = len(_OPTIONS)
+"""The place of the registry's port after the first one, which is that of the API server."""
+
 _FIRST: Final = 20_000
 _BLOCK: Final = 10
 _BLOCKS: Final = 1_200
@@ -28,7 +31,7 @@ _BLOCKS: Final = 1_200
 def ports(home: Path) -> dict[str, int]:
     """Return kwokctl's port options for the cluster in that folder; all ports are free now."""
     first = next(
-        block for block in _blocks(home) if all(map(is_free, range(block, block + len(_OPTIONS))))
+        block for block in _blocks(home) if all(map(is_free, range(block, block + REGISTRY + 1)))
     )
     return dict(zip(_OPTIONS, itertools.count(first)))
 
