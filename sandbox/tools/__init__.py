@@ -6,14 +6,14 @@ from pathlib import Path
 from sandbox.paths import cache_dir, pulumi_home
 from sandbox.tools.announcement import announced
 from sandbox.tools.builder import build, copy_pulumi_scripts, made_once, text_key
-from sandbox.tools.catalog import PROVIDER, PULUMI_SCRIPTS, PULUMI_VERSION
+from sandbox.tools.catalog import NODE_TOOLS, PROVIDER, PULUMI_SCRIPTS, PULUMI_VERSION
 from sandbox.tools.downloads import download, sizes
 from sandbox.tools.messages import say
 from sandbox.tools.plugins import ensure_provider, has_provider
 from sandbox.tools.stock import found_of, places_in, stock
 from sandbox.tools.tool import Tool
 
-__all__ = ["ensure_tools"]
+__all__ = ["ensure_node_tools", "ensure_tools"]
 
 
 def ensure_tools() -> Path:
@@ -38,6 +38,19 @@ def ensure_tools() -> Path:
     tools = _linked_together(places, store)
     ensure_provider(pulumi_home(), tools / "pulumi", built, lambda: _got(PROVIDER, store))
     return tools
+
+
+def ensure_node_tools() -> Path:
+    """Return a folder with what runs on a real node; get what is missing.
+
+    Raises:
+        SandboxError: A tool is missing and cannot be built.
+    """
+    store = cache_dir() / "tools"
+    places: dict[str, Path] = {}
+    for tool in NODE_TOOLS:
+        places |= _got(tool, store, is_published=True)
+    return _linked_together(places, store)
 
 
 def _got(tool: Tool, store: Path, is_published: bool = False) -> dict[str, Path]:

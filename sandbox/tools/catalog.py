@@ -17,6 +17,12 @@ _COMPONENT = "k8s.io/component-base/version"
 _PROVIDER = "github.com/pulumi/pulumi-kubernetes/provider/v4"
 _PLUGIN = "pulumi-resource-kubernetes"
 _ETCD_SITE = "https://github.com/etcd-io/etcd/releases/download"
+_CONTAINERD = "github.com/containerd/containerd/v2"
+_CONTAINERD_VERSION = "v2.2.9"
+_CONTAINERD_ARCHIVE = (
+    "https://github.com/containerd/containerd/releases/download/{version}/"
+    f"containerd-{_CONTAINERD_VERSION.removeprefix('v')}-{{os}}-{{arch}}.tar.gz"
+)
 _PULUMI_SITE = "https://get.pulumi.com/releases"
 
 PULUMI_SCRIPTS = (
@@ -29,6 +35,16 @@ PULUMI_SCRIPTS = (
 def _kubernetes(name: str) -> Binary:
     return Binary(name, f"k8s.io/kubernetes/cmd/{name}", ("--version",))
 
+
+_KUBERNETES_VARIABLES = {
+    f"{_COMPONENT}.gitVersion": KUBERNETES_VERSION,
+    f"{_COMPONENT}.gitMajor": "1",
+    f"{_COMPONENT}.gitMinor": "36",
+}
+_KUBERNETES_RELEASE = Release(
+    "https://dl.k8s.io/release/{version}/bin/{os}/{arch}/{name}",
+    "https://dl.k8s.io/release/{version}/bin/{os}/{arch}/{name}.sha256",
+)
 
 TOOLS = (
     Tool(
@@ -96,15 +112,8 @@ TOOLS = (
                 versions=Versions("1.35", "1.37"),
             ),
         ),
-        {
-            f"{_COMPONENT}.gitVersion": KUBERNETES_VERSION,
-            f"{_COMPONENT}.gitMajor": "1",
-            f"{_COMPONENT}.gitMinor": "36",
-        },
-        release=Release(
-            "https://dl.k8s.io/release/{version}/bin/{os}/{arch}/{name}",
-            "https://dl.k8s.io/release/{version}/bin/{os}/{arch}/{name}.sha256",
-        ),
+        _KUBERNETES_VARIABLES,
+        release=_KUBERNETES_RELEASE,
     ),
 )
 
@@ -126,6 +135,31 @@ PROVIDER = Tool(
 )
 """The newest code of the provider that the module proxy has. Not one of `TOOLS`, as it does not
 belong on PATH."""
+
+NODE_TOOLS = (
+    Tool(
+        "kubelet",
+        KUBERNETES_VERSION,
+        1,
+        (_kubernetes("kubelet"),),
+        _KUBERNETES_VARIABLES,
+        release=_KUBERNETES_RELEASE,
+    ),
+    Tool(
+        "containerd",
+        _CONTAINERD_VERSION,
+        3,
+        tuple(
+            Binary(name, f"{_CONTAINERD}/cmd/{name}", ("--version",))
+            for name in ("containerd", "containerd-shim-runc-v2", "ctr")
+        ),
+        {f"{_CONTAINERD}/version.Version": _CONTAINERD_VERSION},
+        # Snapshotters that nobody uses here; they need libraries of C or modules of the kernel.
+        tags=("no_btrfs", "no_devmapper", "no_zfs"),
+        release=Release(_CONTAINERD_ARCHIVE, f"{_CONTAINERD_ARCHIVE}.sha256sum"),
+    ),
+)
+"""What runs on a real node. Never taken from PATH: the node has libraries of its own."""
 
 NODE_PROGRAM = Tool(
     "node-program",

@@ -9,7 +9,7 @@ import pytest
 from sandbox.errors import SandboxError
 from sandbox.paths import CHECKOUT
 from sandbox.tools import builder, catalog, golang, tool
-from sandbox.tools.catalog import PROVIDER, TOOLS
+from sandbox.tools.catalog import NODE_TOOLS, PROVIDER, TOOLS
 from sandbox.tools.tool import Tool
 from sandbox.tools.versions import version_in
 from tests.sandbox.fake_programs import printing, program
@@ -120,7 +120,7 @@ def test_a_change_of_pins_or_flags_is_another_folder_in_the_cache(
     assert len({before, after, flagged}) == 3
 
 
-@pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.module)
+@pytest.mark.parametrize("tool", [*TOOLS, *NODE_TOOLS], ids=lambda tool: tool.module)
 def test_the_catalog_names_the_version_that_go_mod_pins(tool: Tool) -> None:
     module = (tool.directory / "go.mod").read_text(encoding="utf-8")
     pinned = [
