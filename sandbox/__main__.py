@@ -52,7 +52,11 @@ def parser() -> argparse.ArgumentParser:
     add("delete", _delete, "delete the cluster, and the state of its local stack")
     add("status", _status, "print the state of the cluster; fail if it does not exist")
     add("env", _env, "print `export` lines for a shell: tools, kubeconfig, local stack")
-    add("add-nodes", _add, "add workers").add_argument("count", type=int)
+    added = add("add-nodes", _add, "add workers")
+    added.add_argument("count", type=int)
+    added.add_argument(
+        "--real", action="store_true", help="with a kubelet and containerd of their own"
+    )
     remove = add("remove-nodes", lambda cluster, o: cluster.remove_nodes(o.names), "remove nodes")
     remove.add_argument("names", nargs="+", metavar="NODE")
     replace = add(
@@ -142,7 +146,8 @@ def _env(cluster: Cluster, _: argparse.Namespace) -> None:
 
 
 def _add(cluster: Cluster, options: argparse.Namespace) -> None:
-    print("\n".join(cluster.add_nodes(options.count)))
+    add = cluster.add_real_nodes if options.real else cluster.add_nodes
+    print("\n".join(add(options.count)))
 
 
 def _behave(cluster: Cluster, options: argparse.Namespace) -> None:

@@ -1,7 +1,8 @@
 """The local cluster: a real control plane with simulated nodes, to be changed at will.
 
 Owns the nodes and their behaviour. `control_plane` runs the processes, `nodes` makes the Node
-objects, `behaviour` is what a kubelet does, `switches` what can be set about that.
+objects, `behaviour` is what a kubelet does, `switches` what can be set about that. Beside the
+simulated nodes there may be real ones (`real_node`).
 """
 
 import itertools
@@ -15,6 +16,8 @@ from sandbox.control_plane import ADMIN, ControlPlane
 from sandbox.errors import SandboxError
 from sandbox.kube import Kube, Manifest, in_parallel
 from sandbox.paths import cache_dir
+from sandbox.real_node.fleet import RealNodes
+from sandbox.real_node.node import RealNode
 from sandbox.switches import POD_SWITCHES, is_off, key, known, set_on_node
 
 DEFAULT_NAME = "kata-deploy"
@@ -32,6 +35,7 @@ class Cluster:
     def __init__(self, name: str = DEFAULT_NAME, root: Path | None = None) -> None:
         self.name = name
         self.control_plane = ControlPlane(name, root or cache_dir())
+        self._real_nodes = RealNodes(self.control_plane)
 
     @property
     def context(self) -> str:
@@ -68,6 +72,7 @@ class Cluster:
             raise SandboxError(f"NODES={workers} is out of range: choose 0 to {MAX_WORKERS}")
         if self.control_plane.exists():
             self.control_plane.start()
+            self._real_nodes.start()
         else:
             self.control_plane.create()
             workers = DEFAULT_WORKERS if workers is None else workers
@@ -79,10 +84,13 @@ class Cluster:
     def stop(self) -> None:
         """Stop the processes; nodes and objects are back after the next start."""
         if self.control_plane.exists():
+            self._real_nodes.stop()
             self.control_plane.stop()
 
     def delete(self) -> None:
         """Delete the cluster and everything in it."""
+        if self.control_plane.exists():
+            self._real_nodes.delete()
         self.control_plane.delete()
 
     def kill_apiserver(self) -> None:
@@ -124,13 +132,42 @@ class Cluster:
         self._wait_until_ready()
         return [nodes.worker_name(number) for number in numbers]
 
+    def add_real_nodes(self, count: int) -> list[str]:
+        """Add real nodes, wait until they are Ready and return their names.
+
+        Raises:
+            SandboxError: This machine cannot run a node, or one did not become Ready.
+        """
+        return self._real_nodes.add(count)
+
+    def real_node(self, name: str) -> RealNode:
+        """Return a real node by its name.
+
+        Raises:
+            SandboxError: There is none of that name.
+        """
+        return self._real_nodes.node(name)
+
     def remove_nodes(self, names: Sequence[str]) -> None:
         """Remove nodes, as if their machines were given back."""
+        real = self._real_nodes.names()
         with self.connect() as kube:
-            in_parallel(lambda name: kube.delete(f"{_NODES}/{name}"), names)
+
+            def remove(name: str) -> None:
+                if name in real:
+                    self.real_node(name).remove()
+                else:
+                    kube.delete(f"{_NODES}/{name}")
+
+            in_parallel(remove, names)
 
     def replace_node(self, name: str) -> None:
-        """Replace a worker by a new machine: same name, new identity, nothing installed."""
+        """Replace a node by a new machine: same name, new identity, nothing installed."""
+        if name in self._real_nodes.names():
+            node = self.real_node(name)
+            node.remove()
+            node.start()
+            return
         number = nodes.worker_number(name)
         if number is None:
             raise SandboxError(

@@ -1,0 +1,216 @@
+"""A real node of a local cluster: a kubelet, containerd and systemd in a container of this machine.
+
+Owns the node's folder: the disks of its machine, which outlive a stop, and the log of its console.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import yaml
+
+from sandbox.control_plane import ControlPlane
+from sandbox.errors import RefusedError, SandboxError
+from sandbox.helper import Helper
+from sandbox.kube import Manifest
+from sandbox.kwok_configuration import SERVICE_ADDRESS
+from sandbox.real_node import cgroups
+from sandbox.real_node.base import ensure_base
+from sandbox.real_node.machine import Machine
+from sandbox.real_node.obstacle import obstacle
+from sandbox.tools import ensure_node_tools
+
+_FILES = Path(__file__).parent / "root"
+"""What is on a node in addition to Debian's packages."""
+
+_NOT_FOUND = 404
+_SECONDS_TO_BE_READY = 60.0
+_POLL_EVERY = 0.1
+
+
+class RealNode:
+    """A node with that name, whether it exists or not."""
+
+    def __init__(self, control_plane: ControlPlane, name: str) -> None:
+        self.name = name
+        self._control_plane = control_plane
+        self._folder = control_plane.real_nodes / name
+        self._digest = hashlib.sha256(str(self._folder).encode()).hexdigest()
+        self._process = Helper("sandbox.real_node.machine", self._folder, self._folder)
+
+    @property
+    def root(self) -> Path:
+        """Its root directory as this machine sees it, while it runs."""
+        return Path(f"/proc/{self._init()}/root")
+
+    def start(self) -> None:
+        """Boot it, after installing it if there is no such node, and wait until it is Ready.
+
+        Raises:
+            SandboxError: This machine cannot run a node, or it did not become Ready.
+        """
+        if reason := obstacle():
+            raise SandboxError(reason)
+        if not self._folder.exists():
+            self._install()
+        before = self._boot_id()
+        self._process.start()
+        self._wait_until_ready(before)
+
+    def stop(self) -> None:
+        """Switch it off, or clean up if it was killed; its disks stay."""
+        self._process.stop()
+        cgroups.remove(self._cgroup)
+
+    def reboot(self) -> None:
+        """Reboot it and wait until it is Ready again."""
+        before = self._boot_id()
+        self.run("systemctl", "reboot")
+        self._wait_until_ready(before)
+
+    def reimage(self) -> None:
+        """Replace the machine by a new one under the same Node object, and wait until it is Ready.
+
+        Nothing is on its disks, and its machine ID is another.
+        """
+        self.stop()
+        shutil.rmtree(self._folder)
+        self.start()
+
+    def remove(self) -> None:
+        """Switch it off and remove its disks and its Node object."""
+        self.discard()
+        with self._control_plane.connect() as kube:
+            try:
+                kube.delete(self._path)
+            except RefusedError as error:
+                if error.status != _NOT_FOUND:
+                    raise
+
+    def discard(self) -> None:
+        """Switch it off and remove its disks; its Node object stays."""
+        self.stop()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def run(self, *command: str) -> str:
+        """Run a command on the node and return its output.
+
+        Raises:
+            SandboxError: The command failed; the text ends with what it printed.
+        """
+        enter = ["nsenter", "--target", str(self._init()), "--all", "--"]
+        answer = subprocess.run(
+            [*enter, *command],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if answer.returncode != 0:
+            said = (answer.stderr or answer.stdout).strip()
+            raise SandboxError(f"{' '.join(command)} failed on {self.name}:\n{said}")
+        return answer.stdout
+
+    @property
+    def _cgroup(self) -> str:
+        return f"kata-node-{self._digest[:8]}"
+
+    @property
+    def _path(self) -> str:
+        return f"/api/v1/nodes/{self.name}"
+
+    def _init(self) -> int:
+        """Return the ID that the first process of the node has here."""
+        process = cgroups.init(self._cgroup)
+        if process is None:
+            raise SandboxError(f"{self.name} is not running")
+        return process
+
+    def _install(self) -> None:
+        """Make the disks of a new machine."""
+        upper = self._folder / "upper"
+        shutil.copytree(_FILES, upper)
+        for name in ("work", "root", "containerd"):
+            (self._folder / name).mkdir()
+        for folder in (upper, self._folder / "root"):
+            folder.chmod(0o755)
+        (upper / "etc/hostname").write_text(f"{self.name}\n", encoding="utf-8")
+        (upper / "etc/machine-id").write_text(f"{os.urandom(16).hex()}\n", encoding="utf-8")
+        self._write_credentials(upper / "etc/kubernetes")
+        Machine(
+            name=self.name,
+            cgroup=self._cgroup,
+            number=int(self._digest[:4], 16),
+            base=str(ensure_base()),
+            tools=str(ensure_node_tools()),
+            api_server=self._control_plane.port,
+            registry=self._control_plane.registry_port,
+        ).write(self._folder)
+
+    def _write_credentials(self, folder: Path) -> None:
+        """Write a kubeconfig with a certificate that the cluster's CA has signed."""
+        authority = self._control_plane.certificates / "ca"
+        shutil.copyfile(f"{authority}.crt", folder / "ca.crt")
+        command = [
+            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
+            *("-nodes", "-days", "365", "-subj", f"/O=system:nodes/CN=system:node:{self.name}"),
+            *("-CA", f"{authority}.crt", "-CAkey", f"{authority}.key"),
+            *("-keyout", str(folder / "kubelet.key"), "-out", str(folder / "kubelet.crt")),
+        ]
+        answer = subprocess.run(command, capture_output=True, text=True, check=False)
+        if answer.returncode != 0:
+            raise SandboxError(f"openssl cannot sign a certificate:\n{answer.stderr.strip()}")
+        (folder / "kubeconfig").write_text(yaml.safe_dump(_KUBECONFIG), encoding="utf-8")
+
+    def _boot_id(self) -> str:
+        node = self._node()
+        return node["status"]["nodeInfo"]["bootID"] if node else ""
+
+    def _node(self) -> Manifest:
+        """Return the Node object, empty if there is none."""
+        with self._control_plane.connect() as kube:
+            try:
+                return kube.get(self._path)
+            except RefusedError as error:
+                if error.status != _NOT_FOUND:
+                    raise
+                return {}
+
+    def _wait_until_ready(self, boot_before: str) -> None:
+        deadline = time.monotonic() + _SECONDS_TO_BE_READY
+        while not _is_ready(self._node(), boot_before):
+            if time.monotonic() > deadline:
+                raise SandboxError(
+                    f"{self.name} is not Ready after {_SECONDS_TO_BE_READY:.0f} s; "
+                    f"see the logs in {self._folder} "
+                )
+            time.sleep(_POLL_EVERY)
+
+
+_KUBECONFIG = {
+    "apiVersion": "v1",
+    "kind": "Config",
+    "clusters": [
+        {
+            "name": "cluster",
+            "cluster": {"server": f"https://{SERVICE_ADDRESS}", "certificate-authority": "ca.crt"},
+        }
+    ],
+    "users": [
+        {
+            "name": "node",
+            "user": {"client-certificate": "kubelet.crt", "client-key": "kubelet.key"},
+        }
+    ],
+    "contexts": [{"name": "node", "context": {"cluster": "cluster", "user": "node"}}],
+    "current-context": "node",
+}
+
+
+def _is_ready(node: Manifest, boot_before: str) -> bool:
+    status = node.get("status", {})
+    conditions = {entry["type"]: entry["status"] for entry in status.get("conditions", [])}
+    return conditions.get("Ready") == "True" and status["nodeInfo"]["bootID"] != boot_before
