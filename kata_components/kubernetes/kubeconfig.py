@@ -91,7 +91,8 @@ def load(context: str, source: Source = None) -> ClusterAccess:
 def _entry(kind: str, name: str, entries: Mapping[str, _T], where: str) -> _T:
     if name not in entries:
         known = ", ".join(sorted(entries)) or "none"
-        raise KubeconfigError(f'there is no {kind} "{name}" in {where}; known: {known}')
+        advice = "; set cluster.context to one of them" if kind == "context" and entries else ""
+        raise KubeconfigError(f'there is no {kind} "{name}" in {where}; known: {known}{advice}')
     return entries[name]
 
 

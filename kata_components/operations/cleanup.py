@@ -104,8 +104,8 @@ class Cleanup:
         if unknown:
             msg = (
                 f"{ABANDON_VARIABLE} names {wording.some(unknown)}, which the cluster does not "
-                "have: see `kubectl get nodes`. A node that was removed needs no giving up. "
-                "Nothing was cleaned."
+                "have: see `kubectl get nodes`. Nodes that have left the cluster need not "
+                "be given up. Nothing was cleaned."
             )
             raise GuardError(msg)
 

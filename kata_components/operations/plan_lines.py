@@ -22,8 +22,8 @@ def plan_summary(plan: Plan, parallelism: int) -> str:
     total = len(plan.steps)
     if not plan.pending:
         return (
-            f"plan: nothing to do on {total} selected nodes ({counts(plan.counts)}), "
-            f"digest {plan.digest}"
+            f"plan: nothing to do on {total} selected {'node' if total == 1 else 'nodes'} "
+            f"({counts(plan.counts)}), digest {plan.digest}"
         )
     sizes = [len(list(group)) for _, group in groupby(sorted(step.wave for step in plan.pending))]
     waves = f" in waves of {', '.join(map(str, sizes))}" if len(sizes) > 1 else ""
@@ -78,21 +78,19 @@ def privileges(containers: Sequence[str]) -> str:
 
 def suspended(cron_job: str) -> str:
     """Return what becomes of the CronJob that an interrupted run has left suspended."""
-    return f"  the CronJob {cron_job} is suspended, as an interrupted run leaves it; up resumes it"
+    return f"  the CronJob {cron_job} is suspended by an interrupted run; `pulumi up` resumes it"
 
 
 def _leftover(plan: Plan) -> list[str]:
     if plan.pending or not plan.leftover:
         return []
-    return [f"  finished Jobs that a run has left behind are removed from {nodes(plan.leftover)}"]
+    return [f"  removes finished Jobs of {nodes(plan.leftover)}, left behind by an earlier run"]
 
 
 def _kept(deselected: Sequence[str]) -> str:
     """Return what happens to nodes that carry the mark and are not selected."""
-    kept = (
-        f"{nodes(len(deselected))} installed but not selected any more, kept: {named(deselected)}"
-    )
-    return f"  {kept} (see rollout.cleanupDeselected)"
+    kept = f"{nodes(len(deselected))} no longer selected, left as installed: {named(deselected)}"
+    return f"  {kept} (rollout.cleanupDeselected would clean)"
 
 
 def _place(group: Group, waves: Sequence[int]) -> str:

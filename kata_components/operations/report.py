@@ -132,7 +132,7 @@ def _objects(count: int) -> str:
 def left_out(nodes_left: Sequence[Failure]) -> str:
     """Return which nodes were left out in a run, though planned, and why."""
     listed = some([f"{node.node} ({node.text})" for node in nodes_left])
-    return f"left out, since not as planned any more; the next run looks again: {listed}"
+    return f"left out, having changed since the plan; the next run looks at them again: {listed}"
 
 
 def still_tainted(nodes: Sequence[Failure]) -> str:

@@ -14,6 +14,7 @@ from kata_components.planning.requests import CleanupRequest
 from kata_components.runners.progress import Reporter
 from kata_components.runners.run import hold_run
 from kata_components.runners.runner import RunnerOf
+from kata_components.wording import nodes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +85,7 @@ async def _refuse_without_lease(api: KubeApi, request: UninstallRequest, name: s
     if touched := await fleet.touched_nodes(api, request.namespace, request.suffix):
         msg = (
             f"the Lease {request.namespace}/{name}, which identifies this installation, was "
-            f"deleted, but {len(touched)} nodes still carry its mark or have its Jobs. Run `pulumi "
-            "up` to restore the Lease, then `pulumi destroy`."
+            f"deleted, but its mark or its Jobs are still on {nodes(len(touched))}. Run "
+            "`pulumi up` to restore the Lease, then `pulumi destroy`."
         )
         raise GuardError(msg)

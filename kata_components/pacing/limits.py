@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from math import inf
 from typing import Final
 
+from kata_components.wording import nodes
+
 _QUOTA_PAUSE_SECONDS: Final = 5.0
 
 
@@ -70,7 +72,7 @@ class FailureBudget:
         if self._canaries:
             return ", ".join(f"canary {node} {fate}" for node, fate in self._canaries.items())
         if len(self._failed) > self.allowed:
-            return f"{len(self._failed)} nodes failed, rollout.maxFailures allows {self.allowed:g}"
+            return f"{nodes(len(self._failed))} failed, rollout.maxFailures allows {self.allowed:g}"
         return ""
 
 

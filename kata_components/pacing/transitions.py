@@ -148,5 +148,5 @@ class Transitions:
                 self.settle(
                     run,
                     Phase.FAILED,
-                    f"the Job {job.name} works on it and did not end in time; is it alive?",
+                    f"the Job {job.name} did not end in time; is the node alive?",
                 )

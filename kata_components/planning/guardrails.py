@@ -57,7 +57,9 @@ def cluster(old_uid: str | None, uid: str, context: str) -> Refusal | None:
 
 def absent_namespace(namespace: str) -> Refusal:
     """Refuse a namespace that does not exist: this program never creates it."""
-    return Refusal(f"namespace {namespace} does not exist: `kubectl create namespace {namespace}`")
+    return Refusal(
+        f"namespace {namespace} does not exist; create it: `kubectl create namespace {namespace}`"
+    )
 
 
 def pod_security(namespace: ObjectMetadata) -> Refusal | None:
@@ -78,8 +80,7 @@ def refused_job(job: str, answer: str) -> Refusal:
     """Refuse a plan whose first Job the API server would not accept; `answer` is what it says."""
     return Refusal(
         f"the API server would not accept the Job {job}: {answer}. That was a dry run; nothing was "
-        "written. Correct what it names, the configuration or the policy, and run the same command "
-        "again"
+        "written. Correct the configuration or the policy, then run the same command again."
     )
 
 
@@ -103,9 +104,9 @@ def downgrade(old: str | None, new: str, marked: int) -> Refusal | None:
     if not is_downgrade(old, new):
         return None
     text = (
-        f"kataVersion {old} → {new} is a downgrade; upstream does not test it, and it would "
-        f"install again on the {marked} nodes that are installed now and restart their container "
-        f"runtimes. The safe way: `pulumi destroy`, then `pulumi up` with {new}."
+        f"kataVersion {old} → {new} is a downgrade, which upstream does not test. {_nodes(marked)} "
+        "installed now; each would be installed again, and its container runtime restarted. The "
+        f"safe way: `pulumi destroy`, then `pulumi up` with {new}."
     )
     return Refusal(text, f"kataVersion {old} → {new}")
 
@@ -133,9 +134,9 @@ def cleaning(nodes: Sequence[str], marked: int) -> Refusal | None:
         return None
     text = (
         f"{_nodes(len(nodes))} no longer selected and would be cleaned ({named(nodes)}): more than "
-        f"a tenth of the {marked} that carry the mark. Kata would be removed there and each "
-        "container runtime restarted. If that is not what you want, correct job.nodeSelector, "
-        "job.nodeSelectorExpressions or job.nodes, or set rollout.cleanupDeselected to false."
+        f"a tenth of all marked nodes ({marked}). Kata would be removed there, and each container "
+        "runtime restarted. If that is not what you want, correct the node selector, the affinity "
+        "or job.nodes, or set rollout.cleanupDeselected to false."
     )
     return Refusal(text, f"cleaning {len(nodes)} of {marked} nodes")
 
@@ -195,18 +196,17 @@ def marked_elsewhere(steps: Sequence[Step]) -> Refusal | None:
         f"{_reasons(steps)}. Two installations with one suffix would undo each other. Work in the "
         "stack of that one, or install beside it with another env.multiInstallSuffix. If it is "
         "gone for good, remove its mark from the nodes: `kubectl annotate node <name> "
-        "<annotation>-`, for its annotation "
-        f"{names.ANNOTATION_PREFIX}/installed-<suffix or default>."
+        f"{names.ANNOTATION_PREFIX}/installed-<suffix or default>-`."
     )
 
 
 def marked_newer(steps: Sequence[Step]) -> Refusal | None:
-    """Refuse nodes whose mark this checkout cannot read: it would install all of them again."""
+    """Refuse nodes whose mark this version cannot read: it would install all of them again."""
     if not steps:
         return None
     return Refusal(
-        f"{_reasons(steps)}. This checkout cannot tell what is installed there and would install "
-        "it again. Use the checkout that wrote the marks, or a newer one."
+        f"{_reasons(steps)}. This version cannot tell what is installed there and would install "
+        "it again. Use the version that wrote the marks, or a newer one."
     )
 
 

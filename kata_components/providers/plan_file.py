@@ -31,7 +31,7 @@ def write_text(directory: str | None, name: str, text: str, urn: str) -> str | N
         _replace(path, text)
     except OSError as error:
         # Only a warning: a rollout must not lose its outcome over a report.
-        engine.warning(f"cannot write {path} ({error.strerror}); see rollout.reportDir", urn)
+        engine.warning(f"cannot write {path} ({error.strerror}); check rollout.reportDir", urn)
         return None
     return str(path)
 

@@ -138,6 +138,6 @@ async def _restart(
         return []
     return [
         f"this change restarts the pods of DaemonSet {wanted.lease_name} "
-        f"on {live.scheduled} nodes: each removes Kata, installs it again "
-        "and restarts the node's container runtime (upstream #12761)"
+        f"on {nodes(live.scheduled)}: each removes Kata, installs it again and restarts the node's "
+        "container runtime (kata-containers issue 12761)"
     ]

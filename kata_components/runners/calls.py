@@ -137,8 +137,8 @@ class Calls:
             self._said_unreported = True
             self._run.reporter.message(
                 f"node {step.node} does not report the handlers of its container runtime "
-                "(Kubernetes does from 1.30 on): there, a Ready node whose Job has succeeded is "
-                "taken to serve Kata"
+                "(Kubernetes does from 1.30 on): there, Kata is taken to work once the Job has "
+                "succeeded and the node is Ready"
             )
         return Result(
             code=CommandStatus.DONE,

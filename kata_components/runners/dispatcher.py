@@ -158,7 +158,7 @@ class Dispatcher:
             if all(pod.status and pod.status.phase in _ENDED for pod in pods):
                 return
             await asyncio.sleep(_PAUSE_SECONDS)
-        raise self._stopped(f"the pod of the dispatcher {job} does not end")
+        raise self._stopped(f"the pod of the dispatcher {job} is still running")
 
     async def _wait_for_start(self, job: str) -> None:
         """Return when the dispatcher's pod has started."""
@@ -231,7 +231,7 @@ class Dispatcher:
             if not left:
                 return
             await delete_jobs(self._run, left)
-        raise self._stopped("Jobs of an earlier run are not gone")
+        raise self._stopped("Jobs of an earlier run could not be removed")
 
     async def _create(self, manifest: Mapping[str, Any]) -> None:
         """Create the Job.
@@ -251,6 +251,6 @@ class Dispatcher:
 
     def _stopped(self, reason: str) -> RolloutStoppedError:
         return RolloutStoppedError(
-            f"stopped: {reason} (namespace {self._namespace}). No new Job is started; run the same "
-            "command again."
+            f"stopped: {reason} (`kubectl -n {self._namespace} get jobs,pods`). No new Job is "
+            "started. Run the same command again to continue."
         )

@@ -53,11 +53,14 @@ class Problem(NamedTuple):
 
 
 def dotted(path: Iterable[object]) -> str:
-    """Return a path as the user writes it; unusual keys in a bounded form."""
+    """Return a path as `pulumi config set --path` takes it; unusual keys in a bounded form."""
     words = [str(part) for part in path]
-    return ".".join(
-        word if word.isprintable() and len(word) <= _LONGEST_KEY else shown(word) for word in words
-    )
+    return "".join(
+        f"[{word}]"
+        if word.isdecimal()
+        else f".{word if word.isprintable() and len(word) <= _LONGEST_KEY else shown(word)}"
+        for word in words
+    ).removeprefix(".")
 
 
 def shown(value: object) -> str:
@@ -93,6 +96,8 @@ def _text(detail: ErrorDetails, path: Path, defaults: Tree, version: str) -> str
     if kind == "missing":
         removed = "; it cannot be removed with null" if at(defaults, path) is not None else ""
         return f"is required{f'; {_HOW_TO_SET[key]}' if key in _HOW_TO_SET else removed}"
+    if kind == "tuple_type" and isinstance(detail["input"], str):
+        return f"{refused(detail)}; set it item by item, the first as {key}[0]"
     return refused(detail)
 
 

@@ -147,7 +147,7 @@ def untolerated_startup_taints(tree: Tree, profile: Profile) -> Iterator[Problem
             yield Problem(
                 ("startupTaints", str(index)),
                 f"{shown(taint)} is not tolerated by the per-node Jobs, so nodes with it would be "
-                f"skipped for ever; add {{key: {shown(key)}, operator: Exists}} to tolerations",
+                f"skipped forever; add {{key: {shown(key)}, operator: Exists}} to tolerations",
             )
 
 

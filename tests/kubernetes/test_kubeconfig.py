@@ -146,7 +146,10 @@ def test_a_command_without_a_slash_is_looked_up_on_path() -> None:
 
 def test_an_unknown_context_lists_the_known_ones(tmp_path: Path) -> None:
     path = file_with(tmp_path / "config", TEXT)
-    with pytest.raises(KubeconfigError, match=r'no context "production" in .*config; known: prod'):
+    with pytest.raises(
+        KubeconfigError,
+        match=r'no context "production" in .*config; known: prod; set cluster.context',
+    ):
         load("production", path)
 
 

@@ -52,7 +52,7 @@ def test_labels_that_do_not_hold_are_written_twelve_times() -> None:
     assert story.failures["a"].startswith(
         "its labels did not stay, though they were written 12 times; `kubectl get node -o yaml"
     )
-    assert story.pacer.budget.stop_reason == "1 nodes failed, rollout.maxFailures allows 0"
+    assert story.pacer.budget.stop_reason == "1 node failed, rollout.maxFailures allows 0"
 
 
 def test_labels_that_change_during_the_last_look_are_written_again() -> None:

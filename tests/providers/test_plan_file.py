@@ -60,6 +60,6 @@ def test_what_cannot_be_written_is_a_warning_and_leaves_nothing(
     (tmp_path / plan_file.PLAN).mkdir()
     assert plan_file.write(str(tmp_path), plan_file.PLAN, {}, URN) is None
     assert warnings == [
-        f"cannot write {tmp_path}/plan.json (Is a directory); see rollout.reportDir"
+        f"cannot write {tmp_path}/plan.json (Is a directory); check rollout.reportDir"
     ]
     assert [*tmp_path.iterdir()] == [tmp_path / plan_file.PLAN]

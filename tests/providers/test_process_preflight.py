@@ -76,7 +76,7 @@ def test_a_stack_that_was_renamed_is_the_same_one(running: Running) -> None:
 
 def test_absent_namespace_is_refused_with_the_command_that_makes_it(running: Running) -> None:
     assert refusal(running, namespace="kata") == (
-        "namespace kata does not exist: `kubectl create namespace kata`"
+        "namespace kata does not exist; create it: `kubectl create namespace kata`"
     )
 
 

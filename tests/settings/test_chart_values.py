@@ -12,25 +12,25 @@ ONLY_LABELS = "must be In, NotIn, Exists or DoesNotExist in job mode, which sele
 NOT_BY_FIELDS = "cannot be used in job mode, which selects by labels; name nodes in"
 
 OF_4_0_0 = {
-    "cleanup-expression-operator": "job.cleanup.nodeSelectorExpressions.0.operator: "
+    "cleanup-expression-operator": "job.cleanup.nodeSelectorExpressions[0].operator: "
     "must be 'In', 'NotIn', 'Exists' or 'DoesNotExist', got 'Lt'",
-    "expression-operator": "job.nodeSelectorExpressions.0.operator: "
+    "expression-operator": "job.nodeSelectorExpressions[0].operator: "
     "must be 'In', 'NotIn', 'Exists' or 'DoesNotExist', got 'Gt'",
 }
 OF_4_1_0 = {
-    "affinity-empty-term": f"{TERMS}.0: is empty, which selects no node; "
+    "affinity-empty-term": f"{TERMS}[0]: is empty, which selects no node; "
     "remove it or give it matchExpressions",
-    "affinity-match-fields": f"{TERMS}.0.matchFields: {NOT_BY_FIELDS} job.nodes",
+    "affinity-match-fields": f"{TERMS}[0].matchFields: {NOT_BY_FIELDS} job.nodes",
     "affinity-without-terms": f"{TERMS}: is empty, which selects no node at all; "
     f"remove {REQUIRED} to select every node",
-    "cleanup-expression-operator": f"{CLEANUP_TERMS}.0.matchExpressions.0.operator: "
+    "cleanup-expression-operator": f"{CLEANUP_TERMS}[0].matchExpressions[0].operator: "
     f"{ONLY_LABELS}, got 'Lt'",
     "cleanup-expressions-renamed": "job.cleanup.nodeSelectorExpressions: no such key at 4.1.0; use "
     "job.cleanup.nodeAffinity",
-    "cleanup-match-fields": f"{CLEANUP_TERMS}.0.matchFields: {NOT_BY_FIELDS} job.cleanup.nodes",
+    "cleanup-match-fields": f"{CLEANUP_TERMS}[0].matchFields: {NOT_BY_FIELDS} job.cleanup.nodes",
     "deployment-mode-unknown": "deploymentMode: must be 'daemonset' or 'job', got 'cronjob'; "
     "did you mean job?",
-    "expression-operator": f"{TERMS}.0.matchExpressions.0.operator: {ONLY_LABELS}, got 'Gt'",
+    "expression-operator": f"{TERMS}[0].matchExpressions[0].operator: {ONLY_LABELS}, got 'Gt'",
     "feature-rules-value": "nodeFeatureRules.create: must be 'auto', 'true' or 'false', "
     "got 'sometimes'",
     "job-node-selector-expressions-removed": "job.nodeSelectorExpressions: no such key at 4.1.0; "
@@ -52,7 +52,7 @@ OF_4_2_0 = {name: text.replace("4.1.0", "4.2.0") for name, text in OF_4_1_0.item
     "node-binaries-no-binaries": "nodeBinaries.erofs-utils.binaries: is required",
     "node-binaries-no-image": "nodeBinaries.erofs-utils.image: must be the name of an image, with "
     "or without a digest, got '  '",
-    "node-binaries-path": "nodeBinaries.erofs-utils.binaries.0: must be a bare file name of "
+    "node-binaries-path": "nodeBinaries.erofs-utils.binaries[0]: must be a bare file name of "
     "letters, digits and . _ + -, got '/usr/bin/mkfs.erofs'",
     "reconcile-no-schedule": "job.reconcile.schedule: must not be empty; use one such as "
     "'*/15 * * * *', or set job.reconcile.enabled to false",

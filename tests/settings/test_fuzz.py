@@ -43,7 +43,7 @@ def check(config: dict[str, Any], secrets: Collection[str] = ()) -> None:
     paths = tuple(
         f"{dotted([key])}{end}"
         for key in KEYS | config.keys() | keys_in_file(config)
-        for end in ".:"
+        for end in ".:["
     )
     assert lines
     for line in lines:

@@ -164,7 +164,7 @@ def test_all_problems_come_at_once_one_per_line() -> None:
         ),
         (
             {"tolerations": [{"kye": "x"}]},
-            "tolerations.0.kye: no such key at 4.0.0; did you mean key?",
+            "tolerations[0].kye: no such key at 4.0.0; did you mean key?",
         ),
         (
             {"image": {"reference": None}},
@@ -222,8 +222,13 @@ def test_problem_names_path_value_and_fix(config: dict[str, Any], line: str) -> 
             "rollout.waves: \"canary\" can only be the first wave, got ['50%', 'canary']",
         ),
         (
+            {"rollout": {"waves": '["100%"]'}},
+            "rollout.waves: must be a list, got '[\"100%\"]'; set it item by item, the first as "
+            "rollout.waves[0]",
+        ),
+        (
             {"rollout": {"waves": ["101%"]}},
-            'rollout.waves.0: must be "canary", a number of nodes from 1, '
+            'rollout.waves[0]: must be "canary", a number of nodes from 1, '
             'or a percentage from "1%" to "100%", '
             "got '101%'",
         ),
@@ -234,7 +239,7 @@ def test_problem_names_path_value_and_fix(config: dict[str, Any], line: str) -> 
         ),
         (
             {"job": {"nodeSelectorExpressions": [{"key": "a", "operator": "In"}]}},
-            "job.nodeSelectorExpressions.0: In and NotIn need `values`; Exists and DoesNotExist "
+            "job.nodeSelectorExpressions[0]: In and NotIn need `values`; Exists and DoesNotExist "
             "have none, got {'key': 'a', 'operator': 'In'}",
         ),
     ],

@@ -251,8 +251,8 @@ def test_startup_taint_that_keeps_jobs_off_for_ever_is_refused(
         tolerations=others,
     )
     assert [line for line in found if line.startswith("startupTaints")] == [
-        f"startupTaints.1: {taint!r} is not tolerated by the per-node Jobs, so nodes with it would "
-        f"be skipped for ever; add {{key: {key!r}, operator: Exists}} to tolerations"
+        f"startupTaints[1]: {taint!r} is not tolerated by the per-node Jobs, so nodes with it "
+        f"would be skipped forever; add {{key: {key!r}, operator: Exists}} to tolerations"
     ]
 
 

@@ -47,7 +47,7 @@ def problem(**config: Any) -> str:
 )
 def test_invalid_toleration(toleration: dict[str, Any], what: str) -> None:
     line = problem(tolerations=[{"operator": "Exists"}, toleration])
-    assert line.startswith(f"tolerations.1: {what}")
+    assert line.startswith(f"tolerations[1]: {what}")
     assert ", got {" in line
 
 
@@ -73,7 +73,7 @@ def test_invalid_toleration(toleration: dict[str, Any], what: str) -> None:
     ],
 )
 def test_invalid_field_of_a_toleration(toleration: dict[str, Any], what: str) -> None:
-    assert problem(tolerations=[toleration]).startswith(f"tolerations.0.{what}")
+    assert problem(tolerations=[toleration]).startswith(f"tolerations[0].{what}")
 
 
 @pytest.mark.parametrize(
@@ -340,7 +340,7 @@ def test_custom_runtime_with_an_unknown_base(base: str, hint: str) -> None:
         (
             "handler: kata-x",
             "handler: a\nscheduling: {tolerations: [{}]}",
-            "its scheduling.tolerations.0 must have a",
+            "its scheduling.tolerations[0] must have a",
         ),
     ],
 )
@@ -392,9 +392,9 @@ def test_custom_runtime_that_takes_the_drop_in_of_a_shim() -> None:
         ),
         (
             {"shims": {"qemu": {"allowedHypervisorAnnotations": ["a b"]}}},
-            "shims.qemu.allowedHypervisorAnnotations.0: ",
+            "shims.qemu.allowedHypervisorAnnotations[0]: ",
         ),
-        ({"startupTaints": ["a:NoRun"]}, "startupTaints.0: must be `key` or `key:effect`"),
+        ({"startupTaints": ["a:NoRun"]}, "startupTaints[0]: must be `key` or `key:effect`"),
         (
             {"priorityClassName": "Very High"},
             "priorityClassName: must be a name of lower-case letters",
