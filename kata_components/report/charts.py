@@ -25,6 +25,8 @@ _ROW: Final = 16
 _HEAD: Final = 26
 """The height of the line above the rows of a wave."""
 _TOP: Final = 24
+_TALLEST: Final = 600
+"""How far down a row may begin in a drawing: two fit on a sheet of Letter, which is 1,320 high."""
 _PANEL: Final = 110
 _GAP: Final = 42
 CURVES_HEIGHT: Final = _TOP + 3 * (_PANEL + _GAP)
@@ -101,20 +103,33 @@ class Panel:
     limit_text: str = ""
 
 
-def timeline(placed: Sequence[Row], soak_seconds: float) -> Timeline:
-    """Place the rows; heads only show where there are waves."""
+def timelines(placed: Sequence[Row], soak_seconds: float) -> list[Timeline]:
+    """Place the rows in drawings of at most half a printed page; heads show where there are waves.
+
+    A drawing is not broken across pages, and each has a time axis of its own.
+    """
     waves = [list(wave) for _, wave in groupby(placed, key=lambda row: row.wave)]
-    found: list[PlacedRow] = []
+    soaks = _soaks(waves) if soak_seconds else []
+    drawings: list[list[PlacedRow]] = [[]]
     y = float(_TOP)
     for wave in waves:
-        if len(waves) > 1:
-            size = wording.nodes(sum(len(row.nodes) for row in wave))
-            found.append(PlacedRow(y=y + _HEAD - 10, head=f"wave {wave[0].wave}: {size}"))
-            y += _HEAD
-        for row in wave:
-            found.append(PlacedRow(y=y, row=row))
+        for number, row in enumerate(wave):
+            head = _head(wave) if number == 0 and len(waves) > 1 else ""
+            if y + (_HEAD if head else 0) > _TALLEST:
+                drawings.append([])
+                y = float(_TOP)
+            if head:
+                drawings[-1].append(PlacedRow(y=y + _HEAD - 10, head=head))
+                y += _HEAD
+            drawings[-1].append(PlacedRow(y=y, row=row))
             y += _ROW
-    return Timeline(rows=found, soaks=_soaks(waves) if soak_seconds else [], height=y + 8)
+    return [
+        Timeline(rows=rows, soaks=soaks, height=rows[-1].y + _ROW + 8) for rows in drawings if rows
+    ]
+
+
+def _head(wave: Sequence[Row]) -> str:
+    return f"wave {wave[0].wave}: {wording.nodes(sum(len(row.nodes) for row in wave))}"
 
 
 def _soaks(waves: Sequence[Sequence[Row]]) -> list[tuple[float, float]]:

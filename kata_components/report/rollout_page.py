@@ -5,11 +5,12 @@ how many more rollout.json has.
 """
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from kata_components import wording
 from kata_components.foreign import bounded
 from kata_components.report import charts, templates
+from kata_components.report.reasons import reasons
 from kata_components.report.record import NodeRecord, Record, quantile
 from kata_components.report.rows import rows
 
@@ -32,13 +33,17 @@ def page(record: Record) -> str:
         rows=placed,
         grouped=any(len(row.nodes) > 1 and row.begin is not None for row in placed),
         timed=any(row.begin is not None for row in placed),
-        timeline=charts.timeline(placed, record.soak_seconds),
+        timelines=charts.timelines(placed, record.soak_seconds),
         panels=charts.curves(record, axis),
         chart=charts,
         slowest=_slowest(record.nodes),
         failures=failures[: wording.SHOWN_NODES],
         more_failures=len(failures[wording.SHOWN_NODES :]),
-        skipped=_reasons(record.nodes),
+        skipped=reasons(
+            (node.node, node.text or node.reason)
+            for node in record.nodes
+            if node.result == "skipped"
+        ),
         seconds=_seconds,
         short=_short,
         tick=_tick,
@@ -79,23 +84,6 @@ def _figures(record: Record) -> dict[str, str]:
 def _slowest(nodes: Sequence[NodeRecord]) -> list[NodeRecord]:
     timed = [node for node in nodes if node.seconds is not None]
     return sorted(timed, key=lambda node: -(node.seconds or 0.0))[:_SLOWEST]
-
-
-def _reasons(nodes: Sequence[NodeRecord]) -> list[dict[str, Any]]:
-    """Return why nodes were skipped, each reason with its nodes, the most frequent first."""
-    found: dict[str, list[str]] = {}
-    for node in nodes:
-        if node.result == "skipped":
-            found.setdefault(bounded(node.text or node.reason), []).append(node.node)
-    ordered = sorted(found.items(), key=lambda reason: -len(reason[1]))
-    return [
-        {
-            "reason": reason,
-            "count": wording.nodes(len(names)),
-            "nodes": bounded(wording.some(names)),
-        }
-        for reason, names in ordered[: wording.SHOWN_NODES]
-    ]
 
 
 def _seconds(value: float | None) -> str:
