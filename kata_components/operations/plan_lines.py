@@ -67,7 +67,7 @@ def plan_lines(
     if found and full_list:
         lines.append(f"  each node with its reason: {full_list}")
     elif not all(map(_is_whole, found)):
-        lines.append("  set rollout.reportDir to get each node with its reason in a plan.json")
+        lines.append("  set rollout.reportDir to get each node with its reason in a plan.html")
     return lines
 
 

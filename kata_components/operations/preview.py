@@ -9,9 +9,9 @@ from kata_components.operations import fleet, other_installers
 from kata_components.operations.fleet import Fleet
 from kata_components.operations.installation import cluster_uid
 from kata_components.planning import architectures, guardrails, node_jobs
-from kata_components.planning.approval import Place
 from kata_components.planning.cleanup_plan import deselected_plan
 from kata_components.planning.plan import NOTHING, Plan, plan
+from kata_components.planning.plan_document import Place
 from kata_components.planning.requests import InstallRequest
 from kata_components.planning.step import Barrier
 from kata_components.runners import clock

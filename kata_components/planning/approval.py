@@ -1,4 +1,4 @@
-"""The plan document, and what an approved one binds (`rollout.approvedPlan`). Pure.
+"""What an approved plan binds (`rollout.approvedPlan`). Pure.
 
 A preview writes the document; a person approves it by naming the file; `up` of that stack on that
 cluster then touches only the nodes in it, in the way and at the pace it says. It also confirms the
@@ -6,20 +6,19 @@ guard rails it lists.
 """
 
 import json
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, Self
 
 import msgspec
 
 from kata_components.errors import GuardError
 from kata_components.planning.guardrails import Refusal
 from kata_components.planning.plan import Plan
+from kata_components.planning.plan_document import SCHEMA, Pace, Place
 from kata_components.planning.step import Action, Step
 from kata_components.wording import some
 
-_SCHEMA: Final = 2
 _WAITS: Final = "waiting for approval"
 _JOBS: Final = (Action.INSTALL, Action.UPGRADE, Action.REBUILT, Action.RETRY, Action.RESUME)
 """Actions that stand for an install Job of the digest: which one may change while the approved work
@@ -28,50 +27,6 @@ continues."""
 
 PARALLELISM: Final = "job.parallelism"
 """The one key of a pace that may be lower than approved."""
-
-Pace = Mapping[str, object]
-"""How a rollout advances: the values of the configuration that determine it, by their keys."""
-
-
-class Place(NamedTuple):
-    """What a plan is for."""
-
-    stack: str
-    """`project/stack`."""
-    cluster_uid: str
-    """The UID of the cluster's kube-system namespace."""
-
-
-def document(
-    plan: Plan, *, place: Place, pace: Pace, cleanup: Plan, guards: Iterable[str]
-) -> dict[str, Any]:
-    """Return the content of plan.json: each node with its action, and guard rails to confirm."""
-    steps = sorted([*plan.steps, *cleanup.steps], key=lambda step: step.node)
-    return guards_only(guards, place) | {
-        "digest": plan.digest,
-        "pace": dict(pace),
-        "counts": dict(Counter(plan.counts) + Counter(cleanup.counts)),
-        "nodes": [
-            {
-                "node": s.node,
-                "uid": s.node_uid,
-                "action": s.action.value,
-                "reason": s.reason,
-                "wave": s.wave,
-            }
-            for s in steps
-        ],
-    }
-
-
-def guards_only(guards: Iterable[str], place: Place) -> dict[str, Any]:
-    """Return the document of a preview that a guard rail stopped before planning."""
-    return {
-        "schema": _SCHEMA,
-        "stack": place.stack,
-        "clusterUid": place.cluster_uid,
-        "guards": sorted(guards),
-    }
 
 
 class _Versioned(msgspec.Struct):
@@ -116,10 +71,10 @@ class Approval:
         """
         try:
             schema = msgspec.json.decode(text, type=_Versioned).schema
-            if schema != _SCHEMA:
+            if schema != SCHEMA:
                 raise GuardError(
                     f"rollout.approvedPlan: {path} was written by another version of this program "
-                    f"(schema {schema}, this one reads {_SCHEMA}). Remove rollout.approvedPlan, "
+                    f"(schema {schema}, this one reads {SCHEMA}). Remove rollout.approvedPlan, "
                     "run `pulumi preview` again, review the new plan.json and approve that."
                 )
             found = msgspec.json.decode(text, type=_Document)

@@ -42,7 +42,8 @@ def cleanup_plan(
     steps = []
     for node in waves.interleaved(nodes):
         name = node.metadata.name
-        written = node.metadata.annotation(names.mark_annotation(suffix)) is not None
+        annotation = node.metadata.annotation(names.mark_annotation(suffix))
+        written = annotation is not None
         if written and not node_mark.has_ours(node.metadata, namespace, suffix):
             continue
         reason = _reason(
@@ -56,7 +57,15 @@ def cleanup_plan(
             fits = _cleaned(node, job, installs.get(name), suffix, digest, token_free=token_free)
             step = step_of(node, *verdict, None if fits else job)
             shared = node_labels.is_shared(node.metadata, suffix, step.machine)
-            steps.append(replace(step, failed_before=_half_cleaned(node, job), keeps_label=shared))
+            mark = node_mark.parse(annotation)
+            steps.append(
+                replace(
+                    step,
+                    installed=mark if mark and mark.is_of(node) else None,
+                    failed_before=_half_cleaned(node, job),
+                    keeps_label=shared,
+                )
+            )
     return Plan(digest=digest, steps=tuple(steps))
 
 

@@ -202,6 +202,7 @@ def _step(state: NodeState, rules: Rules, *, is_busy: bool) -> Step:
     follows = rules.token_free and found.action is Action.RESUME
     return replace(
         step,
+        installed=state.own_mark,
         barrier=found.barrier,
         failed_before=state.has_failed,
         failed_at=state.failed_at,

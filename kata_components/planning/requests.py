@@ -5,11 +5,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from kata_components.planning import demands
-from kata_components.planning.approval import PARALLELISM, Approval, Pace
+from kata_components.planning.approval import PARALLELISM, Approval
 from kata_components.planning.demands import Demands
 from kata_components.planning.host_digest import Contents, current, host_digests
 from kata_components.planning.node_jobs import is_token_free
 from kata_components.planning.ownership import Owner
+from kata_components.planning.plan_document import Pace
 from kata_components.planning.selection import Selection
 from kata_components.planning.verdict import Rules
 from kata_components.settings.wave_sizes import Size

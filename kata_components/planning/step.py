@@ -6,9 +6,9 @@ from typing import Self
 
 from kata_components.kubernetes.nodes import Node
 from kata_components.planning.node_jobs import JobState, NodeJob
-from kata_components.planning.node_mark import Machine
+from kata_components.planning.node_mark import Machine, Mark
 from kata_components.planning.service import Service
-from kata_components.planning.waves import UNREPORTED, Kind, kind_of
+from kata_components.planning.waves import UNREPORTED, Kind, kind_of, zone_of
 
 
 class Action(StrEnum):
@@ -71,6 +71,9 @@ class Step:
     machine_id: str
     kind: Kind = UNREPORTED
     """What a canary stands for."""
+    zone: str = ""
+    installed: Mark | None = None
+    """What its mark says of this machine, for who reads the plan: nothing decides on it."""
     action: Action
     reason: str
     """Why, in words: nothing decides on it."""
@@ -145,6 +148,7 @@ def step_of(node: Node, action: Action, reason: str, job: NodeJob | None) -> Ste
         node_uid=node.metadata.uid,
         machine_id=node.info.machine_id,
         kind=kind_of(node),
+        zone=zone_of(node),
         ready=node.ready,
         action=action,
         reason=reason,

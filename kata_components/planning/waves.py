@@ -40,6 +40,11 @@ def kind_of(node: Node) -> Kind:
     return Kind(info.architecture, info.os_image, kernel, info.container_runtime_version)
 
 
+def zone_of(node: Node) -> str:
+    """Return the zone of a node, empty if it has none."""
+    return node.metadata.label(ZONE_LABEL) or ""
+
+
 def share(size: Size, total: int) -> int:
     """Return how many of `total` nodes a wave of that size allows; percentages are rounded up."""
     return math.ceil(_exact(size, total))
@@ -68,7 +73,7 @@ def interleaved(nodes: Iterable[Node]) -> list[Node]:
     """Return nodes round-robin by zone, by name within a zone: no zone is hit alone."""
     zones: dict[str, list[Node]] = defaultdict(list)
     for node in sorted(nodes, key=lambda node: node.metadata.name):
-        zones[node.metadata.label(ZONE_LABEL) or ""].append(node)
+        zones[zone_of(node)].append(node)
     rounds = zip_longest(*(zones[zone] for zone in sorted(zones)))
     return [node for one_of_each in rounds for node in one_of_each if node is not None]
 

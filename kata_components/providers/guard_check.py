@@ -7,13 +7,15 @@ again against its own state, which may exist without a `Preflight` (docs/adr/000
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from msgspec import structs
+
 from kata_components.kubernetes.api import KubeApi
 from kata_components.kubernetes.objects import Lease
 from kata_components.operations import fleet
 from kata_components.operations.installation import cluster_uid
-from kata_components.planning import approval, guardrails, ownership
-from kata_components.planning.approval import Place
+from kata_components.planning import guardrails, ownership, plan_document
 from kata_components.planning.guardrails import Refusal
+from kata_components.planning.plan_document import Place
 from kata_components.providers import plan_file
 from kata_components.providers.common_inputs import GuardedInputs
 
@@ -41,8 +43,9 @@ class GuardCheck:
         if wanted.deployment_mode != "job" or not all(refusal.guard for refusal in refusals):
             return texts
         guards = (refusal.guard for refusal in refusals)
-        document = approval.guards_only(guards, Place(wanted.stack, self.cluster_uid))
-        written = plan_file.write(wanted.report_dir, plan_file.PLAN, document, wanted.urn)
+        place = Place(wanted.stack, self.cluster_uid)
+        document = plan_document.guards_only(guards, place)
+        written = plan_file.write(wanted, structs.replace(document, refusals=tuple(texts)))
         return plan_file.with_way_out(texts, written)
 
 

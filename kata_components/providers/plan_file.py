@@ -1,50 +1,55 @@
-"""The reports in `rollout.reportDir`, and the approved plan that may bind a rollout."""
+"""The plan in `rollout.reportDir`, and the approved one that may bind a rollout."""
 
-import json
-import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, NamedTuple
+
+from msgspec import structs
 
 from kata_components.errors import GuardError
 from kata_components.planning.approval import Approval
-from kata_components.providers import engine
+from kata_components.providers import report_files
+from kata_components.providers.common_inputs import CommonInputs
+from kata_components.report import plan_record
+from kata_components.report.plan_record import PlanRecord
 
-PLAN: Final = "plan.json"
+DATA: Final = "plan.json"
+PAGE: Final = "plan.html"
 
 
-def write(directory: str | None, name: str, document: Mapping[str, Any], urn: str) -> str | None:
-    """Write a report as JSON into the directory; return its path, None if nothing was written."""
-    return write_text(directory, name, json.dumps(document, indent=2) + "\n", urn)
+class Written(NamedTuple):
+    """The files of a plan."""
+
+    data: str
+    """The plan.json: a copy of it can be approved."""
+    page: str | None
+    """The plan.html, if it could be made."""
+
+    @property
+    def shown(self) -> str:
+        """The file to look at."""
+        return self.page or self.data
 
 
-def write_text(directory: str | None, name: str, text: str, urn: str) -> str | None:
-    """Write a report into the directory; return its path, None if nothing was written.
-
-    Readers always find a complete report, the old or the new one. No link is followed.
-    """
-    if directory is None:
+def write(inputs: CommonInputs, found: PlanRecord) -> Written | None:
+    """Write the plan for programs and for people; return where, None if there is no plan.json."""
+    record = structs.replace(
+        found,
+        kata_version=inputs.kata_version,
+        namespace=inputs.namespace,
+        suffix=inputs.suffix,
+    )
+    directory, urn = inputs.report_dir, inputs.urn
+    data = report_files.write(directory, DATA, plan_record.rendered(record), urn)
+    if directory is None or data is None:
         return None
-    path = Path(directory) / name
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(path, text)
-    except OSError as error:
-        # Only a warning: a rollout must not lose its outcome over a report.
-        engine.warning(f"cannot write {path} ({error.strerror}); check rollout.reportDir", urn)
-        return None
-    return str(path)
 
+    def page() -> str:
+        from kata_components.report import plan_page  # noqa: PLC0415 - jinja2 slows down start-up
 
-def _replace(path: Path, text: str) -> None:
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        with beside.open("x", encoding="utf-8") as file:
-            file.write(text)
-        beside.replace(path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
+        return plan_page.page(record, data)
+
+    return Written(data, report_files.write_page(directory, PAGE, page, urn))
 
 
 def approval(path: str | None, directory: str | None) -> Approval | None:
@@ -58,7 +63,7 @@ def approval(path: str | None, directory: str | None) -> Approval | None:
         return None
     try:
         text = Path(path).read_text(encoding="utf-8")
-        written = Path(directory, PLAN) if directory else None
+        written = Path(directory, DATA) if directory else None
         if written and written.exists() and written.samefile(path):
             raise GuardError(
                 f"rollout.approvedPlan: {path} is the file that each preview writes "
@@ -71,13 +76,16 @@ def approval(path: str | None, directory: str | None) -> Approval | None:
     return Approval.parse(text, path)
 
 
-def with_way_out(refusals: Sequence[str], written: str | None) -> list[str]:
+def with_way_out(refusals: Sequence[str], written: Written | None) -> list[str]:
     """Return refusals with how to confirm them; `written` is the plan that names them, if any."""
     if written is None:
         how = (
-            "set rollout.reportDir and preview again, then review the plan.json written there, "
-            "copy it, and set rollout.approvedPlan to the copy."
+            "set rollout.reportDir and preview again, then review the plan.html written there, "
+            "copy the plan.json beside it, and set rollout.approvedPlan to the copy."
         )
     else:
-        how = f"review {written}, copy it, and set rollout.approvedPlan to the copy."
+        how = (
+            f"review {written.shown}, copy {written.data}, and set rollout.approvedPlan to the "
+            "copy."
+        )
     return [*refusals[:-1], f"{refusals[-1]} To proceed anyway: {how}"]

@@ -11,13 +11,14 @@ from kata_components.errors import GuardError
 from kata_components.kubernetes.api import KubeApi, Manifest
 from kata_components.operations import installation, plan_lines, rehearsal
 from kata_components.operations.preview import Preview, preview
-from kata_components.planning import approval, dispatcher_args, node_jobs, ownership
+from kata_components.planning import dispatcher_args, node_jobs, ownership, plan_document
 from kata_components.planning.dispatcher_args import Batch
 from kata_components.planning.node_work import InstallWork
 from kata_components.planning.ownership import Owner
 from kata_components.providers import engine, plan_file
 from kata_components.providers.rights import missing_rights, rollout_rights
 from kata_components.providers.rollout_inputs import RolloutInputs
+from kata_components.report.plan_record import PlanRecord
 from kata_components.runners import cron_job
 from kata_components.runners.cluster import install_batches
 
@@ -152,7 +153,7 @@ def _shown(planned: _Planned) -> list[str]:
     found, inputs = planned.found, planned.inputs
     if found.refusals and not found.guards:
         return found.refusals
-    written = plan_file.write(inputs.report_dir, plan_file.PLAN, _document(planned), inputs.urn)
+    written = plan_file.write(inputs, _document(planned))
     if found.refusals:
         return plan_file.with_way_out(found.refusals, written)
     if not found.plan.steps:
@@ -162,7 +163,7 @@ def _shown(planned: _Planned) -> list[str]:
         parallelism=inputs.parallelism,
         cleanup=found.cleanup,
         deselected=found.deselected,
-        full_list=written,
+        full_list=written and written.shown,
     )
     if found.plan.pending and (privileged := node_jobs.privileged(inputs.request.job)):
         lines.append(plan_lines.privileges(privileged))
@@ -174,13 +175,19 @@ def _shown(planned: _Planned) -> list[str]:
     return []
 
 
-def _document(planned: _Planned) -> dict[str, Any]:
+def _document(planned: _Planned) -> PlanRecord:
     found, request = planned.found, planned.inputs.request
     confirmed = request.approval.confirmed(found.place) if request.approval else frozenset()
-    return approval.document(
+    document = plan_document.document(
         found.plan,
         place=found.place,
         pace=request.pace,
         cleanup=found.cleanup,
         guards={*found.guards, *confirmed},
+    )
+    return structs.replace(
+        document,
+        refusals=(*found.refusals, *planned.obstacles),
+        containers=plan_document.containers(request.job),
+        kept=() if found.cleanup.steps else tuple(found.deselected),
     )

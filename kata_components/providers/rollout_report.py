@@ -1,12 +1,13 @@
 """What a rollout leaves in `rollout.reportDir`: rollout.json, and what is made from it."""
 
+import json
 from typing import Any, Final
 
 import msgspec
 
 from kata_components.foreign import printable
 from kata_components.operations.install import Installed
-from kata_components.providers import engine, plan_file
+from kata_components.providers import report_files
 from kata_components.providers.rollout_inputs import RolloutInputs
 from kata_components.report.metrics import metrics
 from kata_components.report.record import parse
@@ -18,20 +19,20 @@ METRICS: Final = "rollout.prom"
 
 def write(inputs: RolloutInputs, done: Installed) -> None:
     """Write the report of a rollout, if the stack wants one."""
-    if inputs.report_dir is None:
+    directory, urn = inputs.report_dir, inputs.urn
+    if directory is None:
         return
     document = _document(inputs, done)
-    plan_file.write(inputs.report_dir, DATA, document, inputs.urn)
+    report_files.write(directory, DATA, json.dumps(document, indent=2) + "\n", urn)
     record = parse(document)
-    plan_file.write_text(inputs.report_dir, METRICS, metrics(record), inputs.urn)
-    try:
-        from kata_components.report.rollout_page import page  # noqa: PLC0415 - jinja2 slows down start-up
+    report_files.write(directory, METRICS, metrics(record), urn)
 
-        text = page(record)
-    except Exception as error:  # whatever it is: a rollout must not lose its outcome over a page
-        engine.warning(f"cannot make {PAGE}: {type(error).__name__}: {error}", inputs.urn)
-        return
-    plan_file.write_text(inputs.report_dir, PAGE, text, inputs.urn)
+    def page() -> str:
+        from kata_components.report import rollout_page  # noqa: PLC0415 - jinja2 slows down start-up
+
+        return rollout_page.page(record)
+
+    report_files.write_page(directory, PAGE, page, urn)
 
 
 def _document(inputs: RolloutInputs, done: Installed) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """What tests of rollouts share: a cluster with an installation, requests, and whole runs."""
 
-import json
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -9,12 +8,14 @@ from kata_components.operations.install import Installed, install
 from kata_components.operations.preview import Preview, preview
 from kata_components.operations.uninstall import UninstallRequest
 from kata_components.pacing.progress import Progress
-from kata_components.planning.approval import Approval, document
+from kata_components.planning.approval import Approval
 from kata_components.planning.host_digest import current, host_digests
 from kata_components.planning.node_jobs import JobKind
 from kata_components.planning.ownership import Owner
+from kata_components.planning.plan_document import document
 from kata_components.planning.requests import CleanupRequest, InstallRequest
 from kata_components.planning.selection import Selection
+from kata_components.report.plan_record import rendered
 from kata_components.runners.clock import timestamp
 from kata_components.runners.lease_manifest import lease_manifest
 from kata_components.runners.pulumi import PulumiRunner
@@ -95,7 +96,7 @@ def request(
 
 def approved(found: Preview, wanted: InstallRequest) -> InstallRequest:
     """Return the request bound to the plan of its preview, as a person approves it."""
-    text = json.dumps(
+    text = rendered(
         document(
             found.plan,
             place=found.place,

@@ -91,10 +91,10 @@ def test_cleanup_comes_after_the_rollout_and_says_what_it_leaves_out() -> None:
 def test_many_reasons_are_counted_and_the_rest_is_said_to_be_in_the_full_list() -> None:
     away = [skipped(f"n{n}", f"taint {n}", Barrier.TAINT) for n in range(1, 31)]
     late = [skipped("late", "beyond the last wave")]
-    assert lines_of(planned(*away, *late), full_list="reports/plan.json") == [
+    assert lines_of(planned(*away, *late), full_list="reports/plan.html") == [
         "  skipped 30 nodes (n1 … n30): taint 1; taint 2; taint 3; and 27 more reasons",
         "  skipped late: beyond the last wave",
-        "  each node with its reason: reports/plan.json",
+        "  each node with its reason: reports/plan.html",
     ]
 
 
@@ -105,7 +105,7 @@ def test_how_to_get_the_full_list_is_said_if_a_line_leaves_nodes_out(
     fleet = [node(f"{pool}{number}") for pool in ranges for number in (1, 2, 3)]
     lines = lines_of(plan(fleet, [], ONE_WAVE))
     assert lines[0].endswith("e1 … e3" if is_whole else "e1 … e3 and 3 more")
-    hint = "  set rollout.reportDir to get each node with its reason in a plan.json"
+    hint = "  set rollout.reportDir to get each node with its reason in a plan.html"
     assert lines[1:] == ([] if is_whole else [hint])
 
 

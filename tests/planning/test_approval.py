@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 
 from kata_components.errors import GuardError
-from kata_components.planning.approval import Approval, Pace, Place, document, guards_only
+from kata_components.planning.approval import Approval
 from kata_components.planning.node_jobs import JobState
 from kata_components.planning.plan import NOTHING, Plan, plan
+from kata_components.planning.plan_document import Pace, Place, document, guards_only
 from kata_components.planning.step import Action
 from kata_components.planning.verdict import Rules
+from kata_components.report.plan_record import rendered
 from tests.planning.builders import DIGEST, job, mark_of, node
 
 PLACE = Place("kata-deploy/test", "uid-1")
@@ -29,7 +31,7 @@ def planned(*names: str, **changes: Any) -> Plan:
 
 
 def approved(what: Plan, cleanup: Plan = NOTHING) -> Approval:
-    text = json.dumps(document(what, place=PLACE, pace=PACE, cleanup=cleanup, guards=["g"]))
+    text = rendered(document(what, place=PLACE, pace=PACE, cleanup=cleanup, guards=["g"]))
     return Approval.parse(text, "approved.json")
 
 
@@ -146,7 +148,7 @@ def test_a_label_lost_since_is_written_again_if_an_install_was_approved() -> Non
     "place", [Place("kata-deploy/other", "uid-1"), Place("kata-deploy/test", "uid-2")]
 )
 def test_guard_rails_are_confirmed_for_their_stack_on_their_cluster_alone(place: Place) -> None:
-    approval = Approval.parse(json.dumps(guards_only(["x"], PLACE)), "p")
+    approval = Approval.parse(rendered(guards_only(["x"], PLACE)), "p")
     assert (approval.confirmed(PLACE), approval.misplaced(PLACE)) == (frozenset({"x"}), None)
     assert approval.confirmed(place) == frozenset()
     refusal = approval.misplaced(place)
@@ -156,11 +158,21 @@ def test_guard_rails_are_confirmed_for_their_stack_on_their_cluster_alone(place:
 
 
 def test_guard_rails_can_be_approved_before_there_is_a_plan() -> None:
-    approval = Approval.parse(json.dumps(guards_only(["x"], PLACE)), "p")
+    approval = Approval.parse(rendered(guards_only(["x"], PLACE)), "p")
     now = planned("a")
     assert approval.guards == {"x"}
     assert planned("a", bound=approval.bound) == now
     assert departures(approval, now) == []
+
+
+def test_a_plan_that_the_version_before_has_written_binds_as_it_did() -> None:
+    text = f"""{{"schema": 2, "stack": "kata-deploy/test", "clusterUid": "uid-1",
+        "guards": ["g"], "digest": "{DIGEST}", "pace": {json.dumps(PACE)},
+        "counts": {{"install": 1}}, "nodes": [{{"node": "a", "uid": "uid-a",
+        "action": "install", "reason": "new node", "wave": 0}}]}}"""
+    approval = Approval.parse(text, "approved.json")
+    assert approval == approved(planned("a"))
+    assert departures(approval, planned("a", "b", bound=approval.bound)) == []
 
 
 @pytest.mark.parametrize("schema", [1, 3])

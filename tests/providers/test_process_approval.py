@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from kata_components.planning.approval import Place, guards_only
+from kata_components.planning.plan_document import Place, guards_only
+from kata_components.report.plan_record import rendered
 from tests.model.cluster import Cluster
 from tests.providers import inputs
 from tests.providers.api_model import ApiServer
@@ -29,8 +30,10 @@ def test_a_guard_rail_is_passed_by_the_plan_its_refusal_wrote(
     lower = inputs.installation(kataVersion="3.9.0", reportDir=str(tmp_path))
     (refusal,) = running.installation.check(lower, outputs).failures
     assert refusal.endswith(
-        f"review {tmp_path}/plan.json, copy it, and set rollout.approvedPlan to the copy."
+        f"review {tmp_path}/plan.html, copy {tmp_path}/plan.json, and set rollout.approvedPlan to "
+        "the copy."
     )
+    assert "<li>kataVersion 4.0.0 → 3.9.0</li>" in (tmp_path / "plan.html").read_text()
     approved = approve(tmp_path)
     assert running.installation.check(lower | {"approvedPlan": approved}, outputs).failures == []
     other = inputs.installation(kataVersion="3.8.0", approvedPlan=approved)
@@ -53,7 +56,7 @@ def test_approving_alone_is_no_change_of_the_installation(running: Running, tmp_
     _, outputs = running.installation.create(
         running.installation.check(inputs.installation()).inputs
     )
-    (tmp_path / "plan.json").write_text(json.dumps(guards_only([], PLACE)))
+    (tmp_path / "plan.json").write_text(rendered(guards_only([], PLACE)))
     with_approval = inputs.installation(approvedPlan=approve(tmp_path), reportDir=str(tmp_path))
     checked = running.installation.check(with_approval, outputs)
     assert not running.installation.differs(checked.inputs, outputs)
@@ -122,7 +125,7 @@ def test_another_pace_than_the_approved_is_refused_key_by_key(
 def test_what_is_approved_for_one_stack_or_cluster_covers_no_other(
     running: Running, tmp_path: Path, cluster: Cluster, api: ApiServer
 ) -> None:
-    (tmp_path / "plan.json").write_text(json.dumps(guards_only(["empty selection"], PLACE)))
+    (tmp_path / "plan.json").write_text(rendered(guards_only(["empty selection"], PLACE)))
     approved = {"approvedPlan": approve(tmp_path)}
     before = len(api.writes)
     other = [

@@ -170,7 +170,7 @@ def test_nodes_marked_by_an_older_version_whose_lease_and_state_are_lost_can_be_
         "(marks on 5 nodes, made by an older version), but namespace kube-system has no Lease of it"
         in text
     )
-    assert f"review {tmp_path}/plan.json" in text
+    assert f"review {tmp_path}/plan.html, copy {tmp_path}/plan.json" in text
     approved: dict[str, Any] = {
         "approvedPlan": str((tmp_path / "plan.json").rename(tmp_path / "approved.json"))
     }

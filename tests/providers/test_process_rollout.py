@@ -42,6 +42,24 @@ def test_check_adds_the_plan_and_shows_it_on_the_resource(running: Running, api:
     assert api.writes == []
 
 
+def test_the_report_directory_has_the_plan_for_people_and_for_programs(
+    running: Running, tmp_path: Path
+) -> None:
+    assert running.rollout.check(inputs.rollout(reportDir=str(tmp_path))).failures == []
+    document = json.loads((tmp_path / "plan.json").read_text())
+    assert (document["kataVersion"], document["namespace"]) == ("4.0.0", "kube-system")
+    assert [each["name"] for each in document["containers"] if each.get("privileged")] == [
+        "host-check",
+        "artifacts",
+        "cri",
+    ]
+    html = (tmp_path / "plan.html").read_text()
+    assert "<h1>pulumi up touches 5 of 5 nodes: 5 install</h1>" in html
+    assert f"cp {tmp_path}/plan.json approved.json" in html
+    lines = running.engine.lines(ROLLOUT_URN)
+    assert f"  each node with its reason: {tmp_path}/plan.html" in lines
+
+
 @pytest.mark.usefixtures("installed")
 def test_what_the_first_job_would_meet_is_refused_while_something_is_pending(
     running: Running, cluster: Cluster, api: ApiServer
