@@ -109,8 +109,9 @@ def test_counts_of_resources_agree() -> None:
     assert len(set(counts)) == 1
 
 
-def test_rows_that_are_explained_are_those_of_the_program() -> None:
-    rows = [row for row, _ in tables(section(TEXTS["docs/operations.md"], "## Nothing moves"))]
+@pytest.mark.parametrize("heading", ["## Nothing moves", "## A node that is skipped"])
+def test_rows_that_are_explained_are_those_of_the_program(heading: str) -> None:
+    rows = [row for row, _ in tables(section(TEXTS["docs/troubleshooting.md"], heading))]
     code = "".join(
         path.read_text(encoding="utf-8")
         for top in ("operations", "pacing", "planning", "runners")
