@@ -15,12 +15,11 @@ from sandbox import behaviour, nodes
 from sandbox.control_plane import ADMIN, ControlPlane
 from sandbox.errors import SandboxError
 from sandbox.kube import Kube, Manifest, in_parallel
-from sandbox.paths import cache_dir
+from sandbox.paths import DEFAULT_NAME, cache_dir
 from sandbox.real_node.fleet import RealNodes
 from sandbox.real_node.node import RealNode
 from sandbox.switches import POD_SWITCHES, is_off, key, known, set_on_node
 
-DEFAULT_NAME = "kata-deploy"
 DEFAULT_WORKERS = 24
 MAX_WORKERS = 9999
 _SECONDS_TO_BE_READY = 60.0

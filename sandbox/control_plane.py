@@ -24,6 +24,7 @@ from sandbox.helper import Helper
 from sandbox.kube import Kube
 from sandbox.kwok_configuration import API_SERVER, AUDIT_POLICY, KWOK, configuration
 from sandbox.ports import REGISTRY, is_free, ports
+from sandbox.processes import command_line
 from sandbox.tools import ensure_tools
 from sandbox.tools.catalog import KUBERNETES_VERSION
 from sandbox.tools.messages import say
@@ -203,16 +204,8 @@ class ControlPlane:
                 file.unlink()
 
     def _alive(self, process_file: Path) -> bool:
-        command = [
-            "ps",
-            "-ww",
-            "-o",
-            "args=",
-            "-p",
-            process_file.read_text(encoding="utf-8").strip(),
-        ]
-        answer = subprocess.run(command, capture_output=True, text=True, check=False)
-        return str(self._kwok_home) in answer.stdout
+        pid = process_file.read_text(encoding="utf-8").strip()
+        return str(self._kwok_home) in command_line(pid)
 
     @property
     def port(self) -> int:

@@ -4,6 +4,8 @@ import os
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parent.parent
+DEFAULT_NAME = "kata-deploy"
+"""The name of the cluster that `make up` starts."""
 
 
 def cache_dir() -> Path:

@@ -11,15 +11,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-_OPTIONS: Final = (
-    "kubeApiserverPort",
-    "etcdPort",
-    "etcdPeerPort",
-    "kubeControllerManagerPort",
-    "kubeSchedulerPort",
-    "kwokControllerPort",
-)
-REGISTRY: Final = len(_OPTIONS)
+COMPONENTS: Final = {
+    "kubeApiserverPort": "kube-apiserver",
+    "etcdPort": "etcd",
+    "etcdPeerPort": "etcd",
+    "kubeControllerManagerPort": "kube-controller-manager",
+    "kubeSchedulerPort": "kube-scheduler",
+    "kwokControllerPort": "kwok-controller",
+}
+"""kwokctl's port options, and the components that listen there."""
+REGISTRY: Final = len(COMPONENTS)
 """The place of the registry's port after the first one, which is that of the API server."""
 
 _FIRST: Final = 20_000
@@ -33,7 +34,7 @@ def ports(home: Path) -> dict[str, int]:
     first = next(
         block for block in _blocks(home) if all(map(is_free, range(block, block + REGISTRY + 1)))
     )
-    return dict(zip(_OPTIONS, itertools.count(first)))
+    return dict(zip(COMPONENTS, itertools.count(first)))
 
 
 def _blocks(home: Path) -> Iterator[int]:

@@ -44,12 +44,15 @@ def cost(tool: Tool, sizes: Mapping[str, int]) -> str:
 def total(missing: Sequence[Tool], sizes: Mapping[str, int]) -> str:
     """Return what it takes to get all of them."""
     size = sum(sizes.values())
-    minutes = sum(
-        tool.minutes for tool in missing if not (sizes[tool.module] or _is_brought(tool, sizes))
-    )
+    minutes = sum(tool.minutes for tool in missing if is_built(tool, sizes))
     parts = [f"{megabytes(size)} to download"] if size else []
     parts += [f"about {minutes:g} minutes to build on 2 cores"] if minutes else []
     return " and ".join(parts)
+
+
+def is_built(tool: Tool, sizes: Mapping[str, int]) -> bool:
+    """Return whether a missing tool has to be built."""
+    return not (sizes[tool.module] or _is_brought(tool, sizes))
 
 
 def megabytes(size: int) -> str:

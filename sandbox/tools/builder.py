@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 from sandbox.errors import SandboxError
 from sandbox.locks import locked
@@ -31,7 +32,7 @@ def made_once(directory: Path, make: Callable[[Path], None]) -> Path:
         return directory
     directory.parent.mkdir(parents=True, exist_ok=True)
     with locked(
-        directory.with_name(f".{directory.name}.lock"),
+        lock_of(directory),
         on_wait=lambda: say(f"waiting for another process to make {directory.name}"),
     ):
         if directory.exists():
@@ -46,6 +47,11 @@ def made_once(directory: Path, make: Callable[[Path], None]) -> Path:
     return directory
 
 
+def lock_of(directory: Path) -> Path:
+    """Return the lock file of the process that makes `directory`."""
+    return directory.with_name(f".{directory.name}.lock")
+
+
 def text_key(text: str) -> str:
     """Return a short name for a folder whose content depends on `text` alone."""
     return hashlib.sha256(text.encode()).hexdigest()[:12]
@@ -57,14 +63,14 @@ def build(tool: Tool, directory: Path) -> None:
     Raises:
         SandboxError: The build failed; the text ends with the last lines of its output.
     """
-    say(f"building {tool.names} {tool.version} ...")
+    say(f"building {tool.names} {tool.version}, about {tool.minutes:g} min on 2 cores ...")
     packages = [binary.package for binary in tool.binaries]
     # With several packages the target is a folder and their paths name the binaries; a single one
     # can have another name.
     target = f"{directory}/" if len(packages) > 1 else str(directory / tool.binaries[0].name)
-    command = [str(find_go()), "build", *tool.build_flags, "-o", target, *packages]
+    command = [str(find_go()), "build", "-v", *tool.build_flags, "-o", target, *packages]
     started = time.monotonic()
-    with tempfile.TemporaryFile("w+") as output:
+    with tempfile.TemporaryFile("a+") as output:
         with subprocess.Popen(
             command,
             cwd=tool.directory,
@@ -72,7 +78,7 @@ def build(tool: Tool, directory: Path) -> None:
             stdout=output,
             stderr=subprocess.STDOUT,
         ) as process:
-            code = _wait(process, tool, started)
+            code = _wait(process, output, started)
         if code != 0:
             output.seek(0)
             tail = "".join(output.readlines()[-_ERROR_LINES:])
@@ -82,16 +88,22 @@ def build(tool: Tool, directory: Path) -> None:
     say(f"built {tool.names} in {_elapsed(started)}")
 
 
-def _wait(process: subprocess.Popen[bytes], tool: Tool, started: float) -> int:
+def _wait(process: subprocess.Popen[bytes], output: IO[str], started: float) -> int:
     try:
         while True:
             try:
                 return process.wait(timeout=_REPORT_EVERY)
             except subprocess.TimeoutExpired:
-                say(f"  still building: {_elapsed(started)} of about {tool.minutes:g} min")
+                say(f"  still building, {_elapsed(started)}: {_last_line(output)}")
     except BaseException:
         process.kill()
         raise
+
+
+def _last_line(output: IO[str]) -> str:
+    """Return what Go does now: the module it downloads, or the package it compiles."""
+    output.seek(0)
+    return output.read().rstrip().rpartition("\n")[2]
 
 
 def _elapsed(started: float) -> str:

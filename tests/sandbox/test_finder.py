@@ -9,19 +9,7 @@ from sandbox.tools.finder import find_on_path
 from sandbox.tools.stock import stock
 from sandbox.tools.tool import Tool
 from sandbox.tools.versions import Versions, patches_of, version_in
-from tests.sandbox.fake_programs import printing, program
-
-PRINTED = {
-    "etcd": "etcd Version: 3.6.13",
-    "kwok": "kwok version v0.8.0 go1.26.8 (linux/amd64)",
-    "kwokctl": "kwokctl version v0.8.0 go1.26.8 (linux/amd64)",
-    "pulumi": "v3.274.1",
-    "pulumi-language-python": "",
-    "kube-apiserver": "Kubernetes v1.36.5",
-    "kube-controller-manager": "Kubernetes v1.36.5",
-    "kube-scheduler": "Kubernetes v1.36.5",
-    "kubectl": "Client Version: v1.35.1\nKustomize Version: v5.8.1",
-}
+from tests.sandbox.fake_programs import PRINTED, all_tools, printing, program
 
 
 def tool(module: str) -> Tool:
@@ -31,9 +19,7 @@ def tool(module: str) -> Tool:
 @pytest.fixture
 def on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder that is all of PATH, with every tool in a version that will do."""
-    folder = tmp_path / "bin"
-    for name, text in PRINTED.items():
-        printing(folder / name, text)
+    folder = all_tools(tmp_path / "bin")
     monkeypatch.setenv("PATH", str(folder))
     return folder
 
