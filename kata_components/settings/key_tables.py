@@ -51,7 +51,7 @@ _REQUIRED: Final = ("kataVersion", "cluster.context")
 _WHOLE: Final = ("Image", "ExactImage", "Probe", "StartupProbe")
 """Models that occur several times: each gets one row, not one per key."""
 
-_LONGEST: Final = 75
+_LONGEST: Final = 40
 """In characters; a longer default goes below its table."""
 
 
@@ -87,9 +87,10 @@ def _chart_table(keys: tuple[str, ...]) -> Iterator[str]:
         default = f"`{key.default}`"
         if len(key.default) > _LONGEST:
             default = "below"
-            below += ["", f"The default of `{key.path}`:", "", "```yaml", key.default, "```"]
+            below += [f"`{key.path}` ({versions}):", "", "```yaml", _block(key.default), "```", ""]
         yield f"| `{key.path}` | {default} | {versions} | {mode} | {key.meaning} |"
-    yield from below
+    if below:
+        yield from ("", "<details><summary>Longer defaults</summary>", "", *below, "</details>")
 
 
 def _chart_rows(keys: tuple[str, ...]) -> Iterator[tuple[_Key, str, str]]:
@@ -148,7 +149,7 @@ def _shims(version: str) -> dict[str, str]:
 
 def _own_defaults(shim: Tree, common: Tree) -> str:
     found = {".".join(path): value for path, value in differences(shim, common, ())}
-    return ", ".join(f"`{path}: {_flow(value)}`" for path, value in found.items())
+    return "<br>".join(f"`{path}: {_flow(value)}`" for path, value in found.items())
 
 
 def _keys(values: Tree) -> Iterator[_Key]:
@@ -200,6 +201,11 @@ def _flow(value: object) -> str:
     """Return a value as YAML on one line."""
     text = yaml.safe_dump([value], default_flow_style=True, sort_keys=False, width=10_000)
     return text.strip()[1:-1]
+
+
+def _block(flow: str) -> str:
+    """Return YAML on one line as YAML over several."""
+    return yaml.safe_dump(yaml.safe_load(flow), sort_keys=False).strip()
 
 
 if __name__ == "__main__":

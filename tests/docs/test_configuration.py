@@ -41,15 +41,19 @@ class Row(NamedTuple):
 
 
 CHART_KEYS, SHIMS = section(CONFIGURATION, "## Chart keys").split("### Shims\n")
-BELOW = dict(
-    re.findall(r"^The default of `(.+)`:\n\n```yaml\n(.+)\n```$", CHART_KEYS, re.MULTILINE)
-)
-"""Defaults that are too long for a table, by key."""
+BELOW = {
+    (version, key): default
+    for key, versions, default in re.findall(
+        r"^`(.+)` \((.+)\):\n\n```yaml\n(.+?)\n```$", CHART_KEYS, re.MULTILINE | re.DOTALL
+    )
+    for version in versions_of(versions)
+}
+"""Defaults that are too long for a table, by version and key."""
 CHART_ROWS = [
     Row(
         version,
         in_code(key)[0],
-        BELOW[in_code(key)[0]] if default == "below" else in_code(default)[0],
+        BELOW[version, in_code(key)[0]] if default == "below" else in_code(default)[0],
         mode,
     )
     for key, default, versions, mode, _ in tables(CHART_KEYS)
@@ -152,10 +156,13 @@ def test_shims_are_all_named_with_what_they_have_of_their_own(version: str) -> N
 
 
 def test_long_defaults_are_shown_once_below_their_table() -> None:
-    assert set(BELOW) == {
-        in_code(key)[0] for key, default, *_ in tables(CHART_KEYS) if default == "below"
-    }
-    assert len(BELOW) == len(blocks(CHART_KEYS, "yaml"))
+    rows = [
+        [(version, in_code(key)[0]) for version in versions_of(versions)]
+        for key, default, versions, *_ in tables(CHART_KEYS)
+        if default == "below"
+    ]
+    assert set(BELOW) == {place for row in rows for place in row}
+    assert len(rows) == len(blocks(CHART_KEYS, "yaml"))
 
 
 @pytest.mark.parametrize("version", VERSIONS)
