@@ -44,7 +44,7 @@ CHART_KEYS, SHIMS = section(CONFIGURATION, "## Chart keys").split("### Shims\n")
 BELOW = {
     (version, key): default
     for key, versions, default in re.findall(
-        r"^`(.+)` \((.+)\):\n\n```yaml\n(.+?)\n```$", CHART_KEYS, re.MULTILINE | re.DOTALL
+        r"^`([^`\n]+)` \(([^)\n]+)\):\n\n```yaml\n(.+?)\n```$", CHART_KEYS, re.MULTILINE | re.DOTALL
     )
     for version in versions_of(versions)
 }
