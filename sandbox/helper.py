@@ -20,16 +20,17 @@ class Helper:
     def __init__(self, module: str, argument: Path, folder: Path) -> None:
         self._command = [sys.executable, "-m", module, str(argument)]
         self._file = folder / f"{module}.pid"
-        self._log = folder / f"{module}.log"
+        self.log = folder / f"{module}.log"
+        """What it prints, in all its runs."""
 
     def start(self) -> None:
         """Start it unless it is running."""
-        if self._pid() is not None:
+        if self.runs():
             return
         # Started by a shell that exits: a child of this process would stay a zombie when it ends.
         script = 'log=$1; shift; "$@" </dev/null >>"$log" 2>&1 & echo $!'
         answer = subprocess.run(
-            ["sh", "-c", script, "sh", str(self._log), *self._command],
+            ["sh", "-c", script, "sh", str(self.log), *self._command],
             cwd=CHECKOUT,
             capture_output=True,
             text=True,
@@ -48,13 +49,17 @@ class Helper:
         if pid is not None:
             os.kill(pid, signal.SIGTERM)
         deadline = time.monotonic() + _SECONDS_TO_END
-        while self._pid() is not None:
+        while self.runs():
             if time.monotonic() > deadline:
                 raise SandboxError(
-                    f"{' '.join(self._command)} (process {pid}) does not end; see {self._log}"
+                    f"{' '.join(self._command)} (process {pid}) does not end; see {self.log}"
                 )
             time.sleep(_POLL_EVERY)
         self._file.unlink(missing_ok=True)
+
+    def runs(self) -> bool:
+        """Return whether it is running."""
+        return self._pid() is not None
 
     def _pid(self) -> int | None:
         """Return its ID while it runs; a leftover file may name another process."""

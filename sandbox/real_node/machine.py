@@ -106,7 +106,7 @@ async def _boot(folder: Path, machine: Machine, namespace: Path) -> int:
 def _options(folder: Path, machine: Machine, namespace: Path) -> list[str]:
     return [
         # Neither systemd of this machine nor a terminal is involved.
-        *("--register=no", "--keep-unit", "--console=pipe", "--quiet"),
+        *("--register=no", "--keep-unit", "--console=read-only", "--quiet"),
         *("--resolv-conf=off", "--timezone=off", f"--machine={machine.name}"),
         # What containerd and runc need.
         *("--capability=all", "--system-call-filter=@keyring bpf"),
@@ -114,7 +114,7 @@ def _options(folder: Path, machine: Machine, namespace: Path) -> list[str]:
         f"--bind-ro={machine.tools}:/usr/local/bin",
         # Images and containers are overlays themselves, which cannot be on one.
         f"--bind={folder / 'containerd'}:/var/lib/containerd",
-        *("--boot", "systemd.unit=node.target"),
+        *("--boot", "systemd.unit=node.target", "systemd.journald.forward_to_console=1"),
         *(f"systemd.mask={unit}" for unit in _MASKED),
     ]
 

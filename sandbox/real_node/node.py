@@ -47,11 +47,13 @@ class RealNode:
         return Path(f"/proc/{self._init()}/root")
 
     def start(self) -> None:
-        """Boot it, after installing it if there is no such node, and wait until it is Ready.
+        """Boot it unless it runs, and wait until it is Ready; install it if there is no such node.
 
         Raises:
             SandboxError: This machine cannot run a node, or it did not become Ready.
         """
+        if self._process.runs():
+            return
         if reason := obstacle():
             raise SandboxError(reason)
         if not self._folder.exists():
@@ -182,11 +184,8 @@ class RealNode:
     def _wait_until_ready(self, boot_before: str) -> None:
         deadline = time.monotonic() + _SECONDS_TO_BE_READY
         while not _is_ready(self._node(), boot_before):
-            if time.monotonic() > deadline:
-                raise SandboxError(
-                    f"{self.name} is not Ready after {_SECONDS_TO_BE_READY:.0f} s; "
-                    f"see the logs in {self._folder} "
-                )
+            if time.monotonic() > deadline or not self._process.runs():
+                raise SandboxError(f"{self.name} does not become Ready; see {self._process.log}")
             time.sleep(_POLL_EVERY)
 
 
