@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from math import inf
 from typing import Final, TypeVar
 
 from kata_components import wording
@@ -11,25 +12,20 @@ from kata_components.report.plan_record import NodeKind, PlannedNode, PlanRecord
 
 _KeyT = TypeVar("_KeyT", bound=Hashable)
 _UP_TO_DATE: Final = "upToDate"
+_CLEANUP: Final = inf
+"""Where the cleanup comes among the waves."""
 _LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Wave:
-    """The nodes that are worked on together."""
+    """The nodes that are worked on together; the cleanup comes last, as another wave."""
 
-    number: int
-    """Counts from 1, among the waves with work, as plan lines do."""
-    size: str
-    """Its value in `rollout.waves`; empty without waves."""
+    title: str
+    """Its number, from 1 among the waves with work as in plan lines, and its size."""
     nodes: Sequence[PlannedNode]
     begin: int
     """How many nodes come before it."""
-
-    @property
-    def title(self) -> str:
-        """Name it: `wave 2 (50%)`."""
-        return f"wave {self.number} ({self.size})" if self.size else f"wave {self.number}"
 
     @property
     def zones(self) -> dict[str, int]:
@@ -62,9 +58,14 @@ class Row:
         return self.nodes[0]
 
     @property
-    def names(self) -> str:
+    def reason(self) -> str:
+        """Why; empty if each has a reason of its own."""
+        return self.first.reason if len({node.reason for node in self.nodes}) == 1 else ""
+
+    @property
+    def names(self) -> list[str]:
         """All of them; a range has every number in between."""
-        return ", ".join(names.text for names in wording.runs(node.node for node in self.nodes))
+        return [names.text for names in wording.runs(node.node for node in self.nodes)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,21 +87,18 @@ def actions(nodes: Iterable[PlannedNode]) -> dict[str, int]:
 
 
 def waves(record: PlanRecord) -> list[Wave]:
-    """Return the waves with work, in order; the nodes of a cleanup are in none."""
+    """Return the waves with work, in order, then the cleanup."""
     sizes = record.pace.get("rollout.waves") or []
-    found = _alike((node for node in record.pending if node.selected), lambda node: node.wave)
-    begins = accumulate((len(nodes) for nodes in found.values()), initial=0)
-    return [
-        Wave(
-            number=number,
-            size=str(sizes[position]) if position < len(sizes) else "",
-            nodes=nodes,
-            begin=begin,
-        )
-        for number, (position, nodes), begin in zip(
-            range(1, len(found) + 1), found.items(), begins, strict=False
-        )
-    ]
+    found = sorted(
+        _alike(record.pending, lambda node: node.wave if node.selected else _CLEANUP).items()
+    )
+    begins = accumulate((len(nodes) for _, nodes in found), initial=0)
+    made: list[Wave] = []
+    for (position, nodes), begin in zip(found, begins, strict=False):
+        size = f" ({sizes[int(position)]})" if position < len(sizes) else ""
+        title = "then cleanup" if position == _CLEANUP else f"wave {len(made) + 1}{size}"
+        made.append(Wave(title=title, nodes=nodes, begin=begin))
+    return made
 
 
 def kinds(nodes: Iterable[PlannedNode]) -> dict[NodeKind, list[PlannedNode]]:
@@ -134,10 +132,8 @@ def changes(record: PlanRecord) -> list[Change]:
 def sections(record: PlanRecord) -> list[Section]:
     """Return all nodes: wave by wave, then the cleanup, then those that are left alone."""
     found = [Section(title=wave.title, rows=_rows(wave.nodes)) for wave in waves(record)]
-    gone = [node for node in record.listed if not node.selected]
-    skipped = [node for node in record.listed if node.selected and node.action == "skipped"]
+    skipped = [node for node in record.listed if node.action == "skipped"]
     done = [node for node in record.listed if node.action == _UP_TO_DATE]
-    found.append(Section(title="then cleanup", rows=_rows(gone)))
     found.append(Section(title="skipped", rows=_rows(skipped)))
     # Each has a reason of its own: when it was installed.
     found.append(Section(title="up to date", rows=[Row(nodes=done)] if done else []))

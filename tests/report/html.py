@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 SVG = {"svg", "title", "text", "g", "rect", "line", "polygon"}
 HTML = {"html", "head", "meta", "style", "body", "header", "main", "p", "h1", "h2", "dl", "div"}
 HTML |= {"dt", "dd", "table", "caption", "thead", "tbody", "tr", "th", "td", "ul", "li", "span"}
-HTML |= {"i", "figure", "h3", "pre"}
+HTML |= {"i", "figure", "h3", "pre", "code"}
 VOID = {"meta", "line", "rect", "polygon"}
 
 

@@ -43,9 +43,7 @@ def fleet(size: int, *, seed: int = 1) -> list[PlannedNode]:
             changes |= {"action": "upgrade", "installed": OLD}
             changes["reason"] = f"Kata {OLD.kata_version} with digest {OLD.digest} is installed"
         elif number > 3 and random.random() < 0.05:
-            reason = random.choice(
-                ["node is NotReady: Kubelet stopped posting node status.", "waits"]
-            )
+            reason = random.choice(["NotReady", "does not report its machineID yet"])
             changes |= {"action": "skipped", "reason": reason, "wave": 0}
         elif number > 3 and random.random() < 0.1:
             changes |= {"action": "upToDate", "reason": f"installed at {number}", "wave": 0}
