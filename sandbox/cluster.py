@@ -18,6 +18,7 @@ from sandbox.kube import Kube, Manifest, in_parallel
 from sandbox.paths import DEFAULT_NAME, cache_dir
 from sandbox.real_node.fleet import RealNodes
 from sandbox.real_node.node import RealNode
+from sandbox.real_node.switches import set_on_real_node
 from sandbox.switches import POD_SWITCHES, is_off, key, known, set_on_node
 
 DEFAULT_WORKERS = 24
@@ -187,7 +188,10 @@ class Cluster:
         """
         chosen = known(switches)
         with self.connect() as kube:
-            set_on_node(kube, node, chosen)
+            if node in self._real_nodes.names():
+                set_on_real_node(kube, self.real_node(node), chosen)
+            else:
+                set_on_node(kube, node, chosen)
 
     def add_kata(self, names: Sequence[str]) -> None:
         """Make nodes look as if Kata had been installed on them by other means."""

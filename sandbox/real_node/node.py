@@ -60,7 +60,7 @@ class RealNode:
             self._install()
         before = self._boot_id()
         self._process.start()
-        self._wait_until_ready(before)
+        self.wait_until_ready(before)
 
     def stop(self) -> None:
         """Switch it off, or clean up if it was killed; its disks stay."""
@@ -71,7 +71,7 @@ class RealNode:
         """Reboot it and wait until it is Ready again."""
         before = self._boot_id()
         self.run("systemctl", "reboot")
-        self._wait_until_ready(before)
+        self.wait_until_ready(before)
 
     def reimage(self) -> None:
         """Replace the machine by a new one under the same Node object, and wait until it is Ready.
@@ -81,6 +81,18 @@ class RealNode:
         self.stop()
         shutil.rmtree(self._folder)
         self.start()
+
+    def wait_until_ready(self, boot_before: str = "") -> None:
+        """Wait until it is Ready, and has another boot ID than before.
+
+        Raises:
+            SandboxError: It went off, or it takes too long; the text names the log of its console.
+        """
+        deadline = time.monotonic() + _SECONDS_TO_BE_READY
+        while not _is_ready(self._node(), boot_before):
+            if time.monotonic() > deadline or not self._process.runs():
+                raise SandboxError(f"{self.name} does not become Ready; see {self._process.log}")
+            time.sleep(_POLL_EVERY)
 
     def remove(self) -> None:
         """Switch it off and remove its disks and its Node object."""
@@ -180,13 +192,6 @@ class RealNode:
                 if error.status != _NOT_FOUND:
                     raise
                 return {}
-
-    def _wait_until_ready(self, boot_before: str) -> None:
-        deadline = time.monotonic() + _SECONDS_TO_BE_READY
-        while not _is_ready(self._node(), boot_before):
-            if time.monotonic() > deadline or not self._process.runs():
-                raise SandboxError(f"{self.name} does not become Ready; see {self._process.log}")
-            time.sleep(_POLL_EVERY)
 
 
 _KUBECONFIG = {

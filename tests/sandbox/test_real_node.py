@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.cluster import Cluster
+from sandbox.errors import SandboxError
 from sandbox.kube import Kube, Manifest
 from sandbox.real_node.obstacle import obstacle
 from tests.sandbox.waiting import until
@@ -35,6 +36,11 @@ def _names(cluster: Cluster) -> list[str]:
 
 def _node(kube: Kube, name: str) -> Manifest:
     return kube.get(f"/api/v1/nodes/{name}")
+
+
+def _readiness(node: Manifest) -> str:
+    conditions = {entry["type"]: entry["status"] for entry in node["status"]["conditions"]}
+    return conditions["Ready"]
 
 
 def _machine() -> dict[str, object]:
@@ -127,6 +133,19 @@ def test_a_real_node_lives_and_nothing_of_the_machine_changes(cluster: Cluster, 
     assert _names(cluster) == simulated
     assert _machine() == before
     until(lambda: traces() == [])
+
+
+def test_a_real_node_behaves_as_it_shall(cluster: Cluster, kube: Kube) -> None:
+    cluster.add_real_nodes(1)
+    file = cluster.real_node("real-1").root / "etc/containerd/sandbox/fail"
+    cluster.behave("real-1", fail="cri", not_ready="true")
+    assert file.read_text("utf-8") == "cri"
+    assert _readiness(_node(kube, "real-1")) == "Unknown"
+    cluster.behave("real-1", fail=None, not_ready=None)
+    assert not file.exists()
+    assert _readiness(_node(kube, "real-1")) == "True"
+    with pytest.raises(SandboxError, match="no such switch: distribution"):
+        cluster.behave("real-1", distribution="k3s")
 
 
 def test_nothing_is_left_when_everything_was_killed(cluster: Cluster) -> None:
