@@ -19,7 +19,8 @@ CHECKS := requirements/test.txt requirements/lint.txt
 # A failing `env` must stop the recipe, which `eval "$(...)"` alone would not.
 IN_SANDBOX := variables="$$($(SANDBOX) env)" && eval "$$variables" &&
 START := $(SANDBOX) start $(if $(NODES),--nodes $(NODES))
-PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes
+# Python compiles what it imports; most modules of pulumi-kubernetes never are.
+PIP_INSTALL := -m pip install --no-compile --quiet --disable-pip-version-check --require-hashes
 TESTS ?= tests
 
 up: $(VENV)/.runtime

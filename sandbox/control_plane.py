@@ -154,9 +154,9 @@ class ControlPlane:
             while not kube.answers():
                 if time.monotonic() > deadline:
                     raise SandboxError(
-                        f"the API server of {self.name} is not ready; see "
-                        f"{self._kwok_home / 'logs'}. If another program has taken its port, start "
-                        "over with `make clean` and `make up`"
+                        f"the API server of {self.name} is not ready: `python -m sandbox doctor` "
+                        f"tells whether another program has its port; logs: "
+                        f"{self._kwok_home / 'logs'}"
                     )
                 time.sleep(_POLL_EVERY)
 

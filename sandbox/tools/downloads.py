@@ -53,7 +53,7 @@ def download(tool: Tool, directory: Path) -> bool:
         for file in _files(tool):
             _install(file, directory)
     except (OSError, HTTPException, tarfile.TarError) as error:
-        say(f"{tool.names} cannot be downloaded ({error})")
+        say(f"{tool.names} cannot be downloaded: {getattr(error, 'reason', error)}")
         for path in directory.iterdir():
             path.unlink()
     return any(directory.iterdir())
