@@ -53,6 +53,9 @@ lint: $(VENV)/.checks
 	$(BIN)/mypy
 	$(BIN)/mypy policy
 	$(BIN)/lint-imports
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows examples/ci/github.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.gitlab-ci --data-transform gitlab-ci examples/ci/gitlab.yml
+	$(BIN)/zizmor --quiet --offline examples/ci/github.yml
 
 bench: $(VENV)/.checks
 	$(BIN)/python -m bench

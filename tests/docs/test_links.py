@@ -10,7 +10,7 @@ from tests.docs.markdown import CHECKOUT, DOCUMENTS, anchors, links
 ADR = CHECKOUT / "docs" / "adr"
 PRODUCT = CHECKOUT / "kata_components"
 FOLDERS = [
-    *("bench", "docs", "kata_components", "sandbox", "stacks", "tests"),
+    *("bench", "docs", "examples", "kata_components", "policy", "sandbox", "stacks", "tests"),
     *(path.name for path in PRODUCT.iterdir() if path.is_dir() and path.name.isidentifier()),
 ]
 MOST_BYTES_OF_THE_README = 12_000
