@@ -1,6 +1,6 @@
 # The verbs of this project. All of them work on the local cluster and the stack `local`, never on another.
 #
-#   make up NODES=100     start the local cluster (first time: build its tools) and install Kata on its nodes
+#   make up NODES=100     start the local cluster (first time: get its tools) and install Kata on its nodes
 
 .DEFAULT_GOAL := up
 # Pulumi starts several interpreters in each run, and the tests hundreds: none compiles all anew.

@@ -8,6 +8,9 @@ from sandbox.doctor import examine
 from sandbox.errors import SandboxError
 from sandbox.paths import DEFAULT_NAME
 
+_INTERRUPTED = 130
+"""The exit code of shells for Ctrl-C."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb and return the exit code.
@@ -24,6 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SandboxError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on from here", file=sys.stderr)
+        return _INTERRUPTED
     return 0
 
 

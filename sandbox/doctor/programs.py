@@ -1,26 +1,19 @@
 """The programs that the local cluster runs: where they are, or what it takes to get them."""
 
 import os
-import subprocess
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from sandbox.doctor.finding import Finding, Mark
+from sandbox.doctor.go import go_findings
 from sandbox.locks import is_held
-from sandbox.paths import pulumi_home
 from sandbox.tools.announcement import cost, is_built, total
 from sandbox.tools.builder import lock_of
 from sandbox.tools.catalog import PROVIDER, TOOLS
 from sandbox.tools.finder import look_up, printed_version
-from sandbox.tools.golang import dotted, found_go, go_environment, needed_version
-from sandbox.tools.plugins import has_provider
-from sandbox.tools.stock import stock
+from sandbox.tools.stock import stock, with_provider
 from sandbox.tools.tool import Binary, Tool
-
-_PROBE = "go.etcd.io/etcd/server/v3@v3.6.8"
-_SECONDS_TO_ANSWER = 30
 
 
 class Programs(NamedTuple):
@@ -36,8 +29,7 @@ class Programs(NamedTuple):
 def examined(store: Path, sizes: Callable[[Sequence[Tool]], Mapping[str, int]]) -> Programs:
     """Look for all programs in the cache and on PATH; `sizes` is asked about those missing."""
     places, missing = stock(store)
-    if not has_provider(pulumi_home(), store / PROVIDER.key / PROVIDER.binaries[0].name):
-        missing.append(PROVIDER)
+    missing = with_provider(missing, store)
     published = sizes(missing)
     findings = [
         _present(tool, binary, places[binary.name], store)
@@ -51,7 +43,7 @@ def examined(store: Path, sizes: Callable[[Sequence[Tool]], Mapping[str, int]]) 
         findings += _missing(tool, store, places, published)
     builds = any(is_built(tool, published) for tool in missing)
     if builds:
-        findings += _builder()
+        findings += go_findings()
     first = _first(total(missing, published)) if missing else ""
     return Programs(findings, builds, first)
 
@@ -89,31 +81,3 @@ def _why(tool: Tool, binary: Binary, places: Mapping[str, Path]) -> str:
         return f"{tool.will_do(binary)} is not on PATH"
     is_version = f"is {seen.version}" if seen.version else "prints no version"
     return f"{seen.place} {is_version}, needed is {tool.will_do(binary)}"
-
-
-def _builder() -> Iterator[Finding]:
-    go = found_go()
-    if go is None:
-        text = f"no {dotted(needed_version())} or newer on PATH: pip installs it as a wheel"
-        yield Finding(Mark.GET, "go", text)
-        return
-    yield Finding(Mark.OK, "go", f"{printed_version(str(go), 'version')}, {go}")
-    with tempfile.TemporaryDirectory() as nowhere:
-        try:
-            answer = subprocess.run(
-                [str(go), "list", "-m", _PROBE],
-                cwd=nowhere,
-                env=go_environment(),
-                capture_output=True,
-                text=True,
-                timeout=_SECONDS_TO_ANSWER,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            yield Finding(Mark.FIX, "go modules", "the module proxy does not answer: set GOPROXY")
-            return
-    if answer.returncode == 0:
-        yield Finding(Mark.OK, "go modules", "can be downloaded")
-    else:
-        reason = (answer.stderr.strip() or "no reason given").splitlines()[-1]
-        yield Finding(Mark.FIX, "go modules", f"cannot be downloaded; set GOPROXY: {reason}")

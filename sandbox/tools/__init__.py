@@ -9,8 +9,8 @@ from sandbox.tools.builder import build, copy_pulumi_scripts, made_once, text_ke
 from sandbox.tools.catalog import NODE_TOOLS, PROVIDER, PULUMI_SCRIPTS, PULUMI_VERSION
 from sandbox.tools.downloads import download, sizes
 from sandbox.tools.messages import say
-from sandbox.tools.plugins import ensure_provider, has_provider
-from sandbox.tools.stock import found_of, places_in, stock
+from sandbox.tools.plugins import ensure_provider
+from sandbox.tools.stock import built_provider, found_of, places_in, stock, with_provider
 from sandbox.tools.tool import Tool
 
 __all__ = ["ensure_node_tools", "ensure_tools"]
@@ -25,17 +25,16 @@ def ensure_tools() -> Path:
         SandboxError: A tool is missing and cannot be built.
     """
     store = cache_dir() / "tools"
-    built = store / PROVIDER.key / PROVIDER.binaries[0].name
     places, missing = stock(store)
-    wants_provider = not has_provider(pulumi_home(), built)
-    if missing or wants_provider:
-        needed = [*missing, PROVIDER] if wants_provider else missing
+    needed = with_provider(missing, store)
+    if needed:
         published = sizes(needed)
         say(announced(needed, published, cache_dir()))
     for tool in missing:
         places |= found_of(tool, store, places) or _got(tool, store, published[tool.module] > 0)
     places |= _pulumi_scripts(places["pulumi"], store)
     tools = _linked_together(places, store)
+    built = built_provider(store)
     ensure_provider(pulumi_home(), tools / "pulumi", built, lambda: _got(PROVIDER, store))
     return tools
 

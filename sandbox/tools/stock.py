@@ -4,8 +4,10 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from sandbox.tools.catalog import TOOLS
+from sandbox.paths import pulumi_home
+from sandbox.tools.catalog import PROVIDER, TOOLS
 from sandbox.tools.finder import find_on_path
+from sandbox.tools.plugins import has_provider
 from sandbox.tools.tool import Tool
 
 
@@ -20,6 +22,17 @@ def stock(store: Path) -> tuple[dict[str, Path], list[Tool]]:
         if rest.binaries:
             missing.append(rest)
     return places, missing
+
+
+def with_provider(missing: list[Tool], store: Path) -> list[Tool]:
+    """Return the missing tools, and the provider if it is missing, too."""
+    there = has_provider(pulumi_home(), built_provider(store))
+    return missing if there else [*missing, PROVIDER]
+
+
+def built_provider(store: Path) -> Path:
+    """Return where the provider is once it has been built."""
+    return store / PROVIDER.key / PROVIDER.names
 
 
 def found_of(tool: Tool, store: Path, others: Mapping[str, Path]) -> dict[str, Path]:

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import shell
+from sandbox import shell, verbs
 from sandbox.__main__ import main
 from sandbox.cluster import Cluster
 from sandbox.errors import SandboxError
@@ -31,6 +31,17 @@ def test_an_error_is_one_message_without_a_traceback(capsys: pytest.CaptureFixtu
     assert main(["--cluster", "absent", "status"]) == 1
     error = "error: cluster absent does not exist; `make up` creates it\n"
     assert capsys.readouterr().err == error
+
+
+def test_ctrl_c_is_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted() -> Path:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(verbs, "ensure_tools", interrupted)
+    assert main(["tools"]) == 130
+    assert capsys.readouterr().err == "interrupted; the same command goes on from here\n"
 
 
 def test_an_impossible_number_of_nodes_is_refused_before_anything_starts(
