@@ -68,8 +68,7 @@ class Cleanup:
         began = loop.time()
         await self._refuse_unknown()
         planned = await self._plan()
-        at_most = f", at most {self.request.parallelism} at a time" if planned.pending else ""
-        self.run.reporter.message(f"cleanup: {wording.counts(planned.counts)}{at_most}")
+        self.run.reporter.message(report.cleaning(planned.counts, self.request.parallelism))
         await self._rehearse(planned)
         cleaned = await self._clean(planned)
         done, deadline = {*cleaned.nodes}, loop.time() + DEAD_NODE_SECONDS

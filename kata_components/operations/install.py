@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from kata_components import wording
 from kata_components.errors import ClusterError, GuardError
 from kata_components.kubernetes.api import KubeApi
 from kata_components.kubernetes.retry import until_answered
@@ -93,7 +92,7 @@ async def _clean_deselected(
         return NONE_CLEANED
     # The plan may be hours old: what has been selected again since stays.
     cleaning = planned.within(await still_deselected(run.api, request))
-    run.reporter.message(f"cleanup: {wording.counts(cleaning.counts)}")
+    run.reporter.message(report.cleaning(cleaning.counts, request.parallelism))
     cleaned = await runner.clean(replace(request.cleanup, spared=request.selection), cleaning)
     await drop_jobs(run, cleaned.nodes)
     return cleaned

@@ -3,12 +3,13 @@
 Pure text, bounded in length whatever the fleet's size.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from kata_components.pacing.progress import Failure, Progress
 from kata_components.planning.helm import Release
+from kata_components.planning.step import Action
 from kata_components.wording import SHOWN_NODES, duration, nodes, some
 
 _MINUTE: Final = 60
@@ -127,6 +128,17 @@ def taken_over(objects: int, release: Release) -> str:
 
 def _objects(count: int) -> str:
     return "1 object" if count == 1 else f"{count} objects"
+
+
+def cleaning(planned: Mapping[str, int], parallelism: int) -> str:
+    """Return what a cleanup is about to do, given how many nodes have which action."""
+    wanted, skipped = planned.get(Action.CLEANUP, 0), planned.get(Action.SKIPPED, 0)
+    what = (
+        f"cleaning {nodes(wanted)}, at most {parallelism} at a time"
+        if wanted
+        else "no nodes to clean"
+    )
+    return f"{what}, {skipped} skipped" if skipped else what
 
 
 def left_out(nodes_left: Sequence[Failure]) -> str:

@@ -60,7 +60,7 @@ def test_every_node_is_cleaned_paced_and_nothing_stays() -> None:
     assert sorted(on.starts) == sorted(on.nodes)
     assert on.most_active == 3
     assert (on.jobs, on.leases, on.marked(), labelled(on)) == ({}, {}, [], [])
-    assert told.lines[0] == "cleanup: 7 cleanup, at most 3 at a time"
+    assert told.lines[0] == "cleaning 7 nodes, at most 3 at a time"
     assert told.lines[-1].startswith("cleaned 7 nodes in ")
 
 

@@ -159,7 +159,7 @@ def test_delete_of_the_installation_cleans_through_the_dispatcher(
     running.installation.delete(*installation)
     assert cluster.dispatchers[-1][-1] == f"--node-selector={names.RUNTIME_LABEL}"
     assert (cluster.marked(), cluster.jobs, cluster.leases, cluster.violations) == ([], {}, {}, [])
-    assert running.engine.lines(INSTALLATION_URN)[0] == "cleanup: 5 cleanup, at most 3 at a time"
+    assert running.engine.lines(INSTALLATION_URN)[0] == "cleaning 5 nodes, at most 3 at a time"
 
 
 def test_dispatcher_that_works_on_nodes_is_planned_for_from_its_command_line(

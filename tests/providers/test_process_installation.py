@@ -125,7 +125,7 @@ def test_delete_cleans_every_node_and_removes_the_lease(running: Running, cluste
     assert cluster.violations == []
     assert (cluster.jobs, cluster.leases, cluster.marked()) == ({}, {}, [])
     lines = running.engine.lines(INSTALLATION_URN)
-    assert lines[0] == "cleanup: 5 cleanup, at most 3 at a time"
+    assert lines[0] == "cleaning 5 nodes, at most 3 at a time"
     assert lines[-1].startswith("cleaned 5 nodes in ")
 
 
