@@ -69,6 +69,17 @@ def in_code(text: str) -> list[str]:
     return re.findall(r"`([^`\n]+)`", text)
 
 
+def commands(text: str, program: str) -> list[list[str]]:
+    """Return the commands of a program in all code, as their words, without comments."""
+    prose = _FENCE.sub("", text)
+    code = [re.findall(r"`([^`]+)`", part) for part in (prose, *blocks(text))]
+    spans = [" ".join(span.split()) for found in code for span in found]
+    lines = [line.strip() for line in re.findall(r"^ {4}(\S.*)$", prose, re.MULTILINE)]
+    lines += [line for block in blocks(text, "bash") for line in block.splitlines()]
+    typed = [line for line in spans + lines if line.startswith(f"{program} ")]
+    return [shlex.split(line, comments=True) for line in typed]
+
+
 def links(text: str) -> Iterator[str]:
     """Yield the targets of all links outside fenced blocks."""
     yield from _LINK.findall(_FENCE.sub("", text))
