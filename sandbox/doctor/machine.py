@@ -1,6 +1,5 @@
 """The machine: Python and its packages, other commands, disk space, the cache."""
 
-import getpass
 import importlib.util
 import os
 import platform
@@ -56,8 +55,8 @@ def _cache(cache: Path) -> Finding:
     for folder in (cache, *(path for path in cache.iterdir() if path.is_dir())):
         if not os.access(folder, os.W_OK):
             text = (
-                f"{folder} belongs to {folder.owner()}: sudo chown -R {getpass.getuser()} there, "
-                "or set KATA_SANDBOX_CACHE to a folder of yours"
+                f"{folder} belongs to user {folder.stat().st_uid}: sudo chown -R $(id -u) {folder}"
+                ", or set KATA_SANDBOX_CACHE to a folder of yours"
             )
             return Finding(Mark.FIX, "cache", text)
     size = _gigabytes(_size(cache))
