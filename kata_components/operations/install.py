@@ -2,15 +2,16 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from kata_components.errors import ClusterError, GuardError
 from kata_components.kubernetes.api import KubeApi
 from kata_components.kubernetes.retry import until_answered
 from kata_components.operations import plan_lines, report
 from kata_components.operations.claim import Claim
-from kata_components.operations.preview import preview, still_deselected
+from kata_components.operations.preview import Preview, preview, still_deselected
 from kata_components.operations.records import cleanup_records, install_records
 from kata_components.planning.node_jobs import JobKind, described
 from kata_components.planning.plan import Plan
@@ -39,11 +40,16 @@ class Installed:
 
 
 async def install(
-    api: KubeApi, request: InstallRequest, runner_of: RunnerOf, reporter: Reporter
+    api: KubeApi,
+    request: InstallRequest,
+    runner_of: RunnerOf,
+    reporter: Reporter,
+    interrupted: Callable[[Installed], None] = lambda _: None,
 ) -> Installed:
     """Plan and carry the plan out, holding the Lease; return when nothing is left to be started.
 
-    Nodes that are to be cleaned come last, and only when all installs went well.
+    Nodes that are to be cleaned come last, and only when all installs went well. `interrupted` is
+    told how far the installs have come when something cuts them off, if the runner knows.
 
     Raises:
         GuardError: a guard rail stands against the plan, or the installation is another's; nothing
@@ -52,8 +58,7 @@ async def install(
         RolloutStoppedError: the Lease was lost on the way, or no progress was possible.
         ClusterError: the API server refuses for good.
     """
-    clock = asyncio.get_running_loop().time
-    began, began_at = clock(), timestamp()
+    began, began_at = asyncio.get_running_loop().time(), timestamp()
     async with (
         hold_run(api, request.namespace, request.suffix, request.owner, reporter) as run,
         cron_job.suspended(run, request.cron_job),
@@ -69,7 +74,13 @@ async def install(
         async def replan() -> Plan:
             return (await until_answered(lambda: preview(api, request))).plan
 
-        result = await runner.install(request, found.plan, replan)
+        ended = partial(_installed, request=request, found=found, began=began, began_at=began_at)
+        try:
+            result = await runner.install(request, found.plan, replan)
+        except BaseException:  # Ctrl-C, too
+            if runner.reached:
+                interrupted(ended(runner.reached, NONE_CLEANED))
+            raise
         if result.skipped:
             reporter.message(report.left_out(result.skipped))
         if result.still_tainted:
@@ -77,12 +88,9 @@ async def install(
         cleaned = NONE_CLEANED
         if result.whole:
             cleaned = await _clean_deselected(run, runner, request, found.cleanup)
-        outcome = _outcome(found.plan, result, cleaned, clock() - began)
-        failure = _failure(request, outcome, result, cleaned)
-        await _remove_dispatchers(runner, reporter, failed=bool(failure))
-    records = install_records(found.plan, result, began)
-    records += cleanup_records(found.cleanup, cleaned, began)
-    return Installed(outcome=outcome, failure=failure, began_at=began_at, records=records)
+        done = ended(result, cleaned)
+        await _remove_dispatchers(runner, reporter, failed=bool(done.failure))
+    return done
 
 
 async def _clean_deselected(
@@ -108,6 +116,28 @@ async def _remove_dispatchers(runner: Runner, reporter: Reporter, *, failed: boo
         )
 
 
+def _installed(
+    result: InstallResult,
+    cleaned: Cleaned,
+    *,
+    request: InstallRequest,
+    found: Preview,
+    began: float,
+    began_at: str,
+) -> Installed:
+    now = asyncio.get_running_loop().time()
+    outcome = _outcome(found.plan, result, cleaned, now - began)
+    return Installed(
+        outcome=outcome,
+        failure=_failure(request, outcome, result, cleaned),
+        began_at=began_at,
+        records=[
+            *install_records(found.plan, result, began, now),
+            *cleanup_records(found.cleanup, cleaned, began),
+        ],
+    )
+
+
 def _outcome(
     planned: Plan, result: InstallResult, cleaned: Cleaned, seconds: float
 ) -> report.Outcome:
@@ -125,7 +155,7 @@ def _outcome(
         cleaned=len(cleaned.nodes),
         failed=len(failures) + len(result.untried),
         skipped=planned.counts.get(Action.SKIPPED, 0) + len(result.skipped) + len(cleaned.skipped),
-        remaining=result.remaining,
+        remaining=result.remaining + len(result.working),
         failed_nodes=(*(failure.node for failure in failures), *result.untried),
         seconds=seconds,
         digest=planned.digest,

@@ -1,6 +1,7 @@
 """What rollout.json says of each node that a rollout was to touch, or skipped."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from kata_components.pacing.progress import Failure
@@ -17,10 +18,12 @@ _DIGITS: Final = 2
 """How many digits of a second are kept."""
 
 
-def install_records(planned: Plan, result: InstallResult, began: float) -> list[NodeRecord]:
+def install_records(
+    planned: Plan, result: InstallResult, began: float, until: float
+) -> list[NodeRecord]:
     """Return a record for each node that is not up to date, in the order of the plan.
 
-    `began` is when the run began, by the clock of the times.
+    `began` is when the run began, `until` when it ended, by the clock of the times.
     """
     left = planned.pending if result.remaining else ()
     # Others that have not ended in any other way have left the cluster.
@@ -28,9 +31,10 @@ def install_records(planned: Plan, result: InstallResult, began: float) -> list[
     ends = _ends("waiting", waiting)
     ends |= _ends("done", result.done) | _texts("done", result.still_tainted)
     ends |= _texts("skipped", result.skipped) | _texts("failed", result.failures)
-    ends |= _ends("failed", result.untried, _UNTRIED)
+    ends |= _ends("failed", result.untried, _UNTRIED) | _ends("working", result.working)
+    cut = {node: replace(result.times[node], ended=until) for node in result.working}
     steps = [step for step in planned.steps if step.action is not Action.UP_TO_DATE]
-    return [_record(step, ends, result.times, began) for step in steps]
+    return [_record(step, ends, {**result.times, **cut}, began) for step in steps]
 
 
 def cleanup_records(planned: Plan, cleaned: Cleaned, began: float) -> list[NodeRecord]:

@@ -37,6 +37,7 @@ _MAX_MARKING: Final = 100
 """How many nodes may wait for their mark before further ones are held back."""
 HOLDS_SLOT = (Phase.DELETING, Phase.CREATING, Phase.RUNNING)
 _DRIFTING: Final = (Phase.DRIFTED, Phase.MENDING)
+ENDED: Final = (Phase.DONE, Phase.FAILED, Phase.DEPARTED, Phase.SKIPPED)
 ONCE_DONE: Final = (Phase.DONE, *_DRIFTING)
 _FINISHING: Final = (
     Phase.DIAGNOSING,

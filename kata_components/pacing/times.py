@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 from typing import Final
 
-from kata_components.pacing.node_run import NodeRun, NodeRuns, Phase
+from kata_components.pacing.node_run import ENDED, NodeRun, NodeRuns, Phase
 
 _STARTED: Final = (Phase.DELETING, Phase.CREATING, Phase.MARKING)
 _JOB_ENDED: Final = (Phase.DIAGNOSING, Phase.AWAITING, Phase.DEMOTING, Phase.MARKING)
-_ENDED: Final = (Phase.DONE, Phase.FAILED, Phase.DEPARTED, Phase.SKIPPED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,5 +40,5 @@ def _times(run: NodeRun) -> NodeTimes:
         started=first(*_STARTED),
         job_started=job_started,
         job_ended=None if job_started is None else first(*_JOB_ENDED),
-        ended=first(*_ENDED),
+        ended=first(*ENDED),
     )

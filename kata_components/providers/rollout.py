@@ -19,8 +19,9 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
+from kata_components.errors import KataDeployError
 from kata_components.foreign import printable
-from kata_components.operations.install import install
+from kata_components.operations.install import Installed, install
 from kata_components.providers import paced_session, rollout_report
 from kata_components.providers.cluster_provider import ClusterProvider
 from kata_components.providers.errors import provider_errors
@@ -89,11 +90,17 @@ class RolloutProvider(ClusterProvider):
         log = ResourceLog(inputs.urn)
         with provider_errors("the rollout"):
             request = replace(inputs.request, cron_job=cron_job)
-            done = paced_session.run(
-                self.cluster,
-                inputs.dispatcher,
-                lambda api, runner_of: install(api, request, runner_of, log),
-            )
+            cut_off: list[Installed] = []
+            try:
+                done = paced_session.run(
+                    self.cluster,
+                    inputs.dispatcher,
+                    lambda api, runner_of: install(api, request, runner_of, log, cut_off.append),
+                )
+            except KataDeployError as error:
+                for reached in cut_off:
+                    rollout_report.write(inputs, replace(reached, failure=str(error)))
+                raise
             failure = printable(done.failure)
             rollout_report.write(inputs, done)
             return inputs.props() | {"outcome": done.outcome.output(), "failure": failure}

@@ -7,8 +7,9 @@ from typing import Any, Literal
 
 import msgspec
 
-Result = Literal["done", "failed", "skipped", "gone", "waiting"]
-"""What became of a node. One that is gone has left the cluster; a waiting one was not started."""
+Result = Literal["done", "failed", "skipped", "gone", "waiting", "working"]
+"""What became of a node. One that is gone has left the cluster; a waiting one was not started; a
+working one had not ended when the rollout was interrupted, which is its end here."""
 
 
 class NodeRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
@@ -85,6 +86,11 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         """How many nodes the plan was to touch."""
         listed = sum(node.planned for node in self.nodes)
         return listed or self.done + self.failed + self.remaining
+
+    @property
+    def working(self) -> int:
+        """How many nodes had not ended when it was interrupted."""
+        return sum(node.result == "working" for node in self.nodes)
 
     @property
     def succeeded(self) -> bool:

@@ -56,7 +56,9 @@ def headline(record: Record) -> str:
         return "Nothing was planned"
     parts = [f"{record.done} of {wording.nodes(record.planned)} done"]
     parts += [f"{record.failed} failed"] if record.failed else []
-    parts += [f"{record.remaining} not started"] if record.remaining else []
+    parts += [f"{record.working} interrupted"] if record.working else []
+    waiting = record.remaining - record.working
+    parts += [f"{waiting} not started"] if waiting else []
     return ", ".join(parts)
 
 

@@ -20,6 +20,7 @@ _RESULTS: Final[Mapping[Result, str]] = {
     "skipped": "left out",
     "gone": "gone",
     "waiting": "not started",
+    "working": "interrupted",
 }
 
 

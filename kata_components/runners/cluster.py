@@ -92,6 +92,11 @@ class ClusterRunner:
             times=dispatching.times,
         )
 
+    @property
+    def reached(self) -> None:
+        """Unknown: the dispatcher goes on without this process."""
+        return
+
     async def clean(self, request: CleanupRequest, planned: Plan) -> Cleaned:
         """Run the dispatcher for the plan, then take the marks off the nodes that are clean."""
         assert request.dispatcher_job is not None, "who asks for the dispatcher has its Job"

@@ -1,9 +1,10 @@
 """Jobs that this process creates and paces (`rollout.runsIn: pulumi`)."""
 
 from collections.abc import Awaitable, Callable
+from typing import Final
 
 from kata_components.pacing.limits import FailureBudget
-from kata_components.pacing.node_run import Phase
+from kata_components.pacing.node_run import ENDED, Phase
 from kata_components.pacing.pacer import Pacer
 from kata_components.pacing.protocol import Protocol
 from kata_components.pacing.times import times
@@ -18,6 +19,8 @@ from kata_components.runners.finished_jobs import remove_finished_jobs
 from kata_components.runners.run import Run
 from kata_components.runners.runner import Cleaned, InstallResult
 
+_AT_REST: Final = (Phase.QUEUED, *ENDED)
+
 
 class PulumiRunner:
     """Creates each Job when its turn comes, and watches it."""
@@ -26,6 +29,7 @@ class PulumiRunner:
         self._run = run
         self._dispatchers: list[Dispatcher] = []
         """Those of earlier runs, which may have used the other runner."""
+        self.reached: InstallResult | None = None
 
     async def stop_old_dispatchers(self, request: InstallRequest | CleanupRequest) -> None:
         """Stop all."""
@@ -40,7 +44,10 @@ class PulumiRunner:
         del replan  # the pacer knows what has become of each node
         pacer = _install_pacer(request, planned, self._run.namespace)
         if planned.pending:
-            await Executor(self._run, pacer, InstallWork(request)).run()
+            try:
+                await Executor(self._run, pacer, InstallWork(request)).run()
+            finally:
+                self.reached = _result(planned, pacer)
         done = pacer.nodes.within(Phase.DONE)
         if planned.pending or planned.leftover:
             whole = planned.pending and len(done) == len(planned.pending)
@@ -102,6 +109,7 @@ def _result(planned: Plan, pacer: Pacer) -> InstallResult:
         skipped=pacer.nodes.skipped,
         untried=untried,
         remaining=len(waiting) - len(untried),
+        working=pacer.nodes.within(*(phase for phase in Phase if phase not in _AT_REST)),
         stop_reason=pacer.budget.stop_reason,
         still_tainted=pacer.nodes.still_tainted,
         times=times(pacer.nodes),

@@ -23,6 +23,8 @@ class InstallResult:
     """Failed in an earlier run and not tried again."""
     remaining: int = 0
     """How many others were not started."""
+    working: Collection[str] = ()
+    """Begun and not ended: only where the run was interrupted."""
     stop_reason: str = ""
     """Why they were not."""
     still_tainted: Sequence[Failure] = ()
@@ -35,7 +37,7 @@ class InstallResult:
     @property
     def whole(self) -> bool:
         """Whether nothing of the plan is left, as far as nodes tell."""
-        return not (self.failures or self.untried or self.remaining)
+        return not (self.failures or self.untried or self.remaining or self.working)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +75,10 @@ class Runner(Protocol):
 
         `replan` plans the request once more, on the cluster as it is then.
         """
+
+    @property
+    def reached(self) -> InstallResult | None:
+        """How far `install` has come, also when it raised; None if that is not known."""
 
     async def clean(self, request: CleanupRequest, planned: Plan) -> Cleaned:
         """Carry out a cleanup plan; return when every node of it is settled."""

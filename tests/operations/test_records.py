@@ -1,10 +1,14 @@
 """What rollout.json says of each node."""
 
+import asyncio
+
 import pytest
 
 from kata_components.kubernetes.nodes import Node
+from kata_components.operations.install import Installed, install
+from kata_components.runners.pulumi import PulumiRunner
 from tests.model.fake_api import FakeKubeApi
-from tests.model.installation import cluster, request, roll_out
+from tests.model.installation import Told, cluster, request, roll_out
 from tests.model.virtual_loop import simulate
 from tests.runners import dispatching
 
@@ -30,6 +34,26 @@ def test_failed_and_waiting_nodes_are_told_apart_and_a_reason_is_kept() -> None:
     assert failed.text.startswith("stage artifacts ended with exit code 1")
     assert failed.seconds is not None
     assert [(node.result, node.started, node.wave) for node in others] == [("waiting", None, 1)] * 2
+
+
+def test_an_interrupted_rollout_tells_how_far_it_has_come() -> None:
+    on = cluster(6, job_seconds=40.0, fates={"node-01": "fails"})
+    told: list[Installed] = []
+
+    async def cancelled() -> None:
+        up = install(FakeKubeApi(on), request(2), PulumiRunner, Told(), told.append)
+        task = asyncio.create_task(up)
+        await asyncio.sleep(60.0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    simulate(cancelled())
+    [reached] = told
+    found = [node.result for node in reached.records]
+    assert found == ["done", "failed", "working", "working", "waiting", "waiting"]
+    assert all(node.ended == 60.0 for node in reached.records if node.result == "working")
+    outcome = reached.outcome
+    assert (outcome.installed, outcome.failed, outcome.remaining) == (1, 1, 4)
 
 
 def test_a_node_that_left_is_gone_and_one_that_is_up_to_date_is_not_listed() -> None:

@@ -1,5 +1,7 @@
 """How a provider process stops: cancelled, orphaned, or without a cluster."""
 
+import json
+import re
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -51,6 +53,27 @@ def test_cancel_ends_a_rollout_within_a_second_with_a_clean_text(
     assert cluster.leases["kata-deploy"]["spec"] == {}, "the next run need not wait for it"
     end_all_jobs(api, cluster)
     assert len(cluster.starts) == 3
+
+
+def test_a_cancelled_rollout_leaves_a_report_of_what_it_has_reached(
+    fresh: Running, tmp_path: Path, cluster: Cluster
+) -> None:
+    cluster.fates = dict.fromkeys(cluster.nodes, "hangs")
+    checked = fresh.installation.check(inputs.installation())
+    fresh.installation.create(checked.inputs)
+    wanted = fresh.rollout.check(inputs.rollout(waves=[], reportDir=str(tmp_path))).inputs
+    rolling_out = fresh.rollout.start_create(wanted)
+    fresh.engine.until(lambda said: said.status and "0/5 installed, 3 running" in said.text)
+    fresh.provider.cancel()
+    assert isinstance(rolling_out.exception(), grpc.RpcError)
+    document = json.loads((tmp_path / "rollout.json").read_text())
+    results = [node["result"] for node in document["nodes"]]
+    assert results == ["working"] * 3 + ["waiting"] * 2
+    assert document["failure"] == f"cancelled. {STAYS}"
+    html = (tmp_path / "rollout.html").read_text()
+    assert "✗ 0 of 5 nodes done, 3 interrupted, 2 not started</h1>" in html
+    metrics = (tmp_path / "rollout.prom").read_text()
+    assert re.search(r"^kata_deploy_rollout_success\{.*\} 0$", metrics, re.MULTILINE)
 
 
 def test_work_that_begins_after_a_cancel_ends_at_once(fresh: Running, cluster: Cluster) -> None:
