@@ -52,6 +52,7 @@ lint: $(VENV)/.checks
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/mypy policy
+	$(BIN)/mypy examples/own-program
 	$(BIN)/lint-imports
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows examples/ci/github.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.gitlab-ci --data-transform gitlab-ci examples/ci/gitlab.yml

@@ -3,11 +3,10 @@
 import pulumi
 
 from kata_components.components.kata_deploy import KataDeploy
-from kata_components.components.stack_config import stack_settings
+from kata_components.components.stack_config import stack_args
 
-settings = stack_settings()
-deployment = KataDeploy("kata-deploy", settings)
+deployment = KataDeploy("kata-deploy", stack_args())
 
-pulumi.export("mode", settings.deployment_mode)
-pulumi.export("kataVersion", settings.kata_version)
+pulumi.export("mode", deployment.mode)
+pulumi.export("kataVersion", deployment.kata_version)
 pulumi.export("rollout", deployment.rollout)

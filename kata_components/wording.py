@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
+from kata_components import names
+
 SHOWN_NODES: Final = 20
 """How many nodes a message names at most."""
 SHOWN_RUNS: Final = 5
@@ -92,3 +94,8 @@ def duration(seconds: float) -> str:
         return f"{rest}s"
     hours, minutes = divmod(minutes, _MINUTE)
     return f"{hours}h{minutes:02d}m" if hours else f"{minutes}m{rest:02d}s"
+
+
+def setting(key: str, value: str) -> str:
+    """Return how to set a key, in a program's own settings or in the configuration of a stack."""
+    return f"{key}: {value} (`pulumi config set --path {names.PROJECT}:{key} {value}`)"

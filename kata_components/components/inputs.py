@@ -3,10 +3,7 @@
 import json
 from typing import Any, Final
 
-import pulumi
-
 from kata_components import names
-from kata_components.components import tokens
 from kata_components.components.ownership import this_stack
 from kata_components.manifests.builders import checksum, pod_basics
 from kata_components.manifests.daemon_set import pod_template
@@ -26,27 +23,26 @@ from kata_components.providers.rollout_inputs import RolloutInputs
 from kata_components.settings.architectures import architecture_problems
 from kata_components.settings.settings import Settings
 
-_DYNAMIC: Final = "pulumi-python:dynamic/kata"
 _CHOOSE_JOBS: Final = {"runs_in", "cleanup_deselected"}
 """Keys of `rollout` that decide which Jobs a `Rollout` is given; all others are its inputs."""
 
 
-def preflight_inputs(name: str, settings: Settings) -> PreflightInputs:
-    """Return the inputs of the `Preflight` of that name."""
+def preflight_inputs(settings: Settings) -> PreflightInputs:
+    """Return the inputs of a `Preflight`."""
     adopts = settings.rollout.existing == "adopt"
     return PreflightInputs(
-        **_guarded("Preflight", name, settings),
+        **_guarded(settings),
         contents=json.dumps(compared_objects(settings)) if adopts else None,
         instance_label=_instance_label(settings),
         **(_pods(settings) if settings.deployment_mode == "daemonset" else {}),
     )
 
 
-def installation_inputs(name: str, settings: Settings) -> InstallationInputs:
-    """Return the inputs of the `Installation` of that name."""
+def installation_inputs(settings: Settings) -> InstallationInputs:
+    """Return the inputs of an `Installation`."""
     by_jobs = settings.deployment_mode == "job"
     return InstallationInputs(
-        **_guarded("Installation", name, settings),
+        **_guarded(settings),
         parallelism=settings.job.parallelism,
         node_timeout_seconds=settings.rollout.node_timeout_seconds,
         cleanup_job=yaml_text(cleanup_job(settings)) if by_jobs else None,
@@ -57,13 +53,13 @@ def installation_inputs(name: str, settings: Settings) -> InstallationInputs:
     )
 
 
-def rollout_inputs(name: str, settings: Settings) -> RolloutInputs:
-    """Return the inputs of the `Rollout` of that name."""
+def rollout_inputs(settings: Settings) -> RolloutInputs:
+    """Return the inputs of a `Rollout`."""
     cleans = settings.rollout.cleanup_deselected
     dispatched = settings.rollout.runs_in == "cluster"
     pacing = settings.rollout.model_dump(exclude=_CHOOSE_JOBS)
     return RolloutInputs(
-        **{**_common("Rollout", name, settings), **pacing},
+        **{**_common(settings), **pacing},
         parallelism=settings.job.parallelism,
         nodes=settings.job.nodes,
         selectors=tuple(install_selectors(settings)),
@@ -104,11 +100,9 @@ def _demands(settings: Settings) -> Demands:
     )
 
 
-def _common(kind: str, name: str, settings: Settings) -> dict[str, Any]:
+def _common(settings: Settings) -> dict[str, Any]:
     """Return the fields of `CommonInputs`."""
-    stack = f"urn:pulumi:{pulumi.get_stack()}::{pulumi.get_project()}"
     return {
-        "urn": f"{stack}::{tokens.KATA_DEPLOY}${_DYNAMIC}:{kind}::{name}",
         "stack": this_stack(),
         "kata_version": settings.kata_version,
         "namespace": settings.namespace,
@@ -119,10 +113,10 @@ def _common(kind: str, name: str, settings: Settings) -> dict[str, Any]:
     }
 
 
-def _guarded(kind: str, name: str, settings: Settings) -> dict[str, Any]:
+def _guarded(settings: Settings) -> dict[str, Any]:
     """Return the fields of `GuardedInputs`."""
     return {
-        **_common(kind, name, settings),
+        **_common(settings),
         "deployment_mode": settings.deployment_mode,
         "objects": tuple(map(reference, kept_objects(settings))),
     }

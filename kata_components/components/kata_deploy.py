@@ -1,7 +1,7 @@
 """The root component: one installation of Kata on one cluster."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
 
 import pulumi
 import pulumi_kubernetes
@@ -19,6 +19,7 @@ from kata_components.components.inputs import (
     rollout_inputs,
 )
 from kata_components.components.job_templates import JobTemplates
+from kata_components.components.kata_deploy_args import KataDeployArgs
 from kata_components.components.monitor import Monitor
 from kata_components.components.mounted_configs import MountedConfigs
 from kata_components.components.node_feature_discovery import NodeFeatureDiscovery
@@ -28,6 +29,7 @@ from kata_components.components.outcome_hook import fail_on_outcome
 from kata_components.components.reconcile import Reconcile, ReconcileArgs
 from kata_components.components.runtime_classes import RuntimeClasses
 from kata_components.components.state import State
+from kata_components.components.target_cluster import without_providers
 from kata_components.components.verification import Verification, VerificationArgs
 from kata_components.manifests.mounted_configs import mounted_configs
 from kata_components.manifests.node_feature_rules import rules_are_active
@@ -36,49 +38,66 @@ from kata_components.providers.preflight import Preflight
 from kata_components.providers.rollout import Rollout
 from kata_components.settings.settings import Settings
 
+_DYNAMIC: Final = "pulumi-python:dynamic/kata"
+"""The SDK's type of dynamic resources in a module named `kata`."""
+
 
 class KataDeploy(pulumi.ComponentResource):
     """Guard rails, then rights, templates and classes, then the `Installation`, then the `Rollout`.
 
     The `Installation` depends on everything that cleaning a node needs, so a destroy cleans the
-    nodes first.
+    nodes first. A program may have several, each on a cluster or under a suffix of its own.
+
+    Raises:
+        pulumi.RunError: the settings have problems, or `opts` has a Kubernetes provider.
     """
 
+    mode: str
+    """`deploymentMode`."""
+    kata_version: str
     rollout: pulumi.Output[dict[str, Any]] | None
     """The outcome of the last rollout; None in daemonset mode."""
 
     def __init__(
-        self, name: str, args: Settings, opts: pulumi.ResourceOptions | None = None
+        self,
+        name: str,
+        args: KataDeployArgs | Settings | Mapping[str, Any],
+        opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        super().__init__(tokens.KATA_DEPLOY, name, {}, opts)
+        given = KataDeployArgs.of(args)
+        self._settings = settings = given.loaded()
+        self._target = given.target(settings)
+        self.mode, self.kata_version = settings.deployment_mode, settings.kata_version
+        super().__init__(tokens.KATA_DEPLOY, name, {}, without_providers(opts))
         self._base = name
-        self._settings = args
-        preflight = self._preflight()
+        preflight = self._preflight(opts)
         on_cluster = pulumi.ResourceOptions(parent=self, provider=self._on_cluster(preflight))
-        rbac = NodeRbac(f"{name}-node-rbac", args, on_cluster)
-        classes = RuntimeClasses(f"{name}-runtime-classes", args, on_cluster)
+        rbac = NodeRbac(f"{name}-node-rbac", settings, on_cluster)
+        classes = RuntimeClasses(f"{name}-runtime-classes", settings, on_cluster)
         configs = self._mounted_configs(on_cluster)
         needed = [rbac, classes, *configs, *self._optional(on_cluster)]
         installed: list[pulumi.Resource] = []
-        if args.deployment_mode == "daemonset":
-            wanted = DaemonSetInstallerArgs(settings=args, needs=[rbac, *configs])
+        if settings.deployment_mode == "daemonset":
+            wanted = DaemonSetInstallerArgs(settings=settings, needs=[rbac, *configs])
             installer = DaemonSetInstaller(f"{name}-daemon-set-installer", wanted, on_cluster)
             installed.append(installer)
         else:
-            needed.append(JobTemplates(f"{name}-job-templates", args, on_cluster))
-        if args.deployment_mode == "job" and args.rollout.runs_in == "cluster":
-            needed.append(DispatcherHook(f"{name}-dispatcher", args, on_cluster))
+            needed.append(JobTemplates(f"{name}-job-templates", settings, on_cluster))
+        if settings.deployment_mode == "job" and settings.rollout.runs_in == "cluster":
+            needed.append(DispatcherHook(f"{name}-dispatcher", settings, on_cluster))
         installation = self._installation(preflight, needed)
         rollout = None
-        if args.deployment_mode == "job":
+        if settings.deployment_mode == "job":
             reconcile = list(self._reconcile(installation, on_cluster))
             rollout = self._rollout(preflight, installation, reconcile)
-        if args.monitor.enabled:
-            Monitor(f"{name}-monitor", args, on_cluster)
-        if args.verification.enabled:
+        if settings.monitor.enabled:
+            Monitor(f"{name}-monitor", settings, on_cluster)
+        if settings.verification.enabled:
             installed.append(rollout or installation)
             Verification(
-                f"{name}-verification", VerificationArgs(settings=args, needs=installed), on_cluster
+                f"{name}-verification",
+                VerificationArgs(settings=settings, needs=installed),
+                on_cluster,
             )
         self.rollout = rollout.outcome if rollout else None
         self.register_outputs({"rollout": self.rollout})
@@ -107,11 +126,10 @@ class KataDeploy(pulumi.ComponentResource):
 
     def _on_cluster(self, preflight: Preflight) -> pulumi_kubernetes.Provider:
         """Register the provider of all Kubernetes objects, which waits for the guard rails."""
-        cluster = self._settings.cluster
         return pulumi_kubernetes.Provider(
             f"{self._base}-cluster",
-            context=cluster.context,
-            kubeconfig=cluster.kubeconfig,
+            context=self._target.context,
+            kubeconfig=self._target.kubeconfig,
             enable_config_map_mutable=True,
             # A kill between a create and its checkpoint leaves objects that the next up has to take
             # over, with the fields that the killed run owns. The guard rails have already refused
@@ -121,18 +139,27 @@ class KataDeploy(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=[preflight]),
         )
 
-    def _preflight(self) -> Preflight:
+    def _preflight(self, of_component: pulumi.ResourceOptions | None) -> Preflight:
+        """Register the guard rails; what the component depends on, they wait for."""
         name = f"{self._base}-preflight"
-        inputs = preflight_inputs(name, self._settings)
-        return Preflight(name, inputs, pulumi.ResourceOptions(parent=self))
+        inputs = preflight_inputs(self._settings)
+        awaited = of_component.depends_on if of_component else None
+        opts = pulumi.ResourceOptions(parent=self, depends_on=awaited)
+        return Preflight(name, inputs, self._identity("Preflight", name), opts)
+
+    def _identity(self, kind: str, name: str) -> pulumi.Inputs:
+        """Return what a dynamic resource is told of itself and its cluster."""
+        urn = pulumi.create_urn(name, f"{_DYNAMIC}:{kind}", parent=self)
+        # As a future: an Output of the parent's URN would make the child depend on its siblings.
+        return {"urn": urn.future(), **self._target.inputs()}
 
     def _installation(
         self, preflight: Preflight, needed: Sequence[pulumi.Resource]
     ) -> Installation:
         name = f"{self._base}-installation"
-        inputs = installation_inputs(name, self._settings)
+        inputs = installation_inputs(self._settings)
         opts = pulumi.ResourceOptions(parent=self, depends_on=[preflight, *needed])
-        return Installation(name, inputs, opts)
+        return Installation(name, inputs, self._identity("Installation", name), opts)
 
     def _reconcile(
         self, installation: Installation, on_cluster: pulumi.ResourceOptions
@@ -152,7 +179,8 @@ class KataDeploy(pulumi.ComponentResource):
         )
         return Rollout(
             name,
-            rollout_inputs(name, self._settings),
+            rollout_inputs(self._settings),
+            self._identity("Rollout", name),
             installation_id=installation.installationId,
             passed=preflight.passed,
             opts=opts,

@@ -8,13 +8,13 @@ from pulumi.runtime.config import (
     is_config_secret,
 )
 
+from kata_components.components.kata_deploy_args import KataDeployArgs
 from kata_components.errors import SettingsError
 from kata_components.settings.load import load_settings, parse_stack_config, project_keys
-from kata_components.settings.settings import Settings
 
 
-def stack_settings() -> Settings:
-    """Return the settings of this stack.
+def stack_args() -> KataDeployArgs:
+    """Return what the configuration of this stack asks for.
 
     Raises:
         pulumi.RunError: the configuration has problems; the text names each, without a traceback.
@@ -22,6 +22,7 @@ def stack_settings() -> Settings:
     try:
         raw = {**get_config_env(), **CONFIG.get()}
         secrets = {*get_config_secret_keys_env(), *filter(is_config_secret, raw)}
-        return load_settings(parse_stack_config(raw), project_keys(secrets))
+        settings = load_settings(parse_stack_config(raw), project_keys(secrets))
     except SettingsError as error:
         raise pulumi.RunError(str(error)) from None
+    return KataDeployArgs(settings, cluster_in_stack_config=True)

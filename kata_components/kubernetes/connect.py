@@ -23,7 +23,7 @@ _SPARE_CONNECTIONS: Final = 4
 
 
 def connect(
-    context: str,
+    context: str | None,
     kubeconfig: kubeconfigs.Source = None,
     *,
     clock: Clock = time.time,
@@ -36,7 +36,8 @@ def connect(
     It belongs to one event loop; close it there with `aclose`.
 
     Args:
-        context: the name of a kubeconfig context; there is no default.
+        context: the name of a kubeconfig context; None for the current one of a kubeconfig that is
+            given as content.
         kubeconfig: a path, or a kubeconfig as text or content; None for `KUBECONFIG`, else
             `~/.kube/config`.
         clock: the wall clock, in seconds since the epoch.

@@ -3,7 +3,7 @@
 Merges and resolves as kubectl does
 (kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig): for each name the
 first file that defines it wins as a whole, and relative paths are relative to their file. Unlike
-kubectl it never falls back to the current context: a fleet is named, never hit by accident.
+kubectl it does not use the current context of a file: a fleet is named, never hit by accident.
 """
 
 import os
@@ -46,7 +46,8 @@ class _NamedContext(msgspec.Struct):
     context: _Context | None = None
 
 
-class _Kubeconfig(msgspec.Struct):
+class _Kubeconfig(msgspec.Struct, rename="kebab"):
+    current_context: str | None = None
     clusters: list[_NamedCluster] | None = None
     users: list[_NamedUser] | None = None
     contexts: list[_NamedContext] | None = None
@@ -58,8 +59,11 @@ class _Document(NamedTuple):
     content: Any
 
 
-def load(context: str, source: Source = None) -> ClusterAccess:
+def load(context: str | None, source: Source = None) -> ClusterAccess:
     """Return the cluster and user of `context`, with absolute paths.
+
+    None is the current context of a kubeconfig that is given as content, by a program that has
+    chosen the cluster already.
 
     Raises:
         KubeconfigError: a file is missing or invalid, or does not have the context (the message
@@ -71,6 +75,8 @@ def load(context: str, source: Source = None) -> ClusterAccess:
     documents = _documents(source)
     for document in documents:
         config = _converted(document)
+        if context is None and document.origin == _GIVEN:
+            context = config.current_context
         for named in config.contexts or []:
             contexts.setdefault(named.name, named.context or _Context())
         for named_cluster in config.clusters or []:
@@ -81,6 +87,8 @@ def load(context: str, source: Source = None) -> ClusterAccess:
             users.setdefault(named_user.name, _resolved_user(named_user.user, document.folder))
 
     where = ", ".join(document.origin for document in documents)
+    if context is None:
+        raise KubeconfigError(f"no context is named for {where}: set cluster.context")
     chosen = _entry("context", context, contexts, where)
     cluster = _entry("cluster", chosen.cluster, clusters, where)
     _validate(cluster, f'cluster "{chosen.cluster}" in {where}')

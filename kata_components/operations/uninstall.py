@@ -48,8 +48,8 @@ async def uninstall(
     if live_uid != request.cluster_uid:
         msg = (
             f"this is not the cluster the stack installed on (kube-system UID {live_uid}, expected "
-            f"{request.cluster_uid}); nothing was cleaned. Set kata-deploy:cluster back. If that "
-            "cluster is gone for good, `pulumi state delete` the Installation."
+            f"{request.cluster_uid}); nothing was cleaned. Restore its context or kubeconfig. If "
+            "that cluster is gone for good, `pulumi state delete` the Installation."
         )
         raise GuardError(msg)
     name = names.base(request.suffix)

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from kata_components import names
 from kata_components.kubernetes.objects import ObjectMetadata
 from kata_components.planning.step import Step
-from kata_components.wording import named, nodes
+from kata_components.wording import named, nodes, setting
 
 _CLEANING_SHARE: Final = 0.1
 """Cleaning more than this share of the marked nodes is refused."""
@@ -41,16 +41,17 @@ _IDENTITY: Final = {
 _POD_SECURITY: Final = "pod-security.kubernetes.io/enforce"
 
 
-def cluster(old_uid: str | None, uid: str, context: str) -> Refusal | None:
+def cluster(old_uid: str | None, uid: str, target: str) -> Refusal | None:
     """Refuse to use another cluster with the same stack; kube-system's UID identifies a cluster."""
     if old_uid is None or old_uid == uid:
         return None
     text = (
-        f"context {context} is a different cluster from the one this stack installed on "
+        f"{target} is a different cluster from the one this stack installed on "
         f"(kube-system UID {uid}, the stack has {old_uid}). Going on would leave the nodes there "
         "behind. Use one stack per cluster: `pulumi stack init <name>`; to return to the old "
-        "cluster, restore kata-deploy:cluster. If that cluster is gone for good: `pulumi stack rm "
-        "--force --preserve-config`, then `pulumi stack init` with the same name."
+        "cluster, restore its context or kubeconfig. If that cluster is gone for good: `pulumi "
+        "state delete --target-dependents <URN of Preflight>` (`pulumi stack --show-urns` has it), "
+        "then `pulumi up` installs here."
     )
     return Refusal(text, f"cluster {old_uid} → {uid}")
 
@@ -165,15 +166,15 @@ def unclaimed(nodes: Sequence[str], others: Collection[str] = ()) -> Refusal | N
     if others:
         return Refusal(
             f"{what}, but with one of the installation {', '.join(sorted(others))}. To install "
-            "this one beside it, `pulumi config set --path kata-deploy:rollout.existing install`: "
-            "an install Job runs on each node and restarts its container runtime."
+            f"this one beside it, set {setting('rollout.existing', 'install')}: an install Job "
+            "runs on each node and restarts its container runtime."
         )
     return Refusal(
         f"{what}. Either they were created with the label, as in node pools that scale from zero, "
-        "and have no Kata: `pulumi config set --path kata-deploy:rollout.existing install` runs an "
-        "install Job on each, which restarts its container runtime, and on all such nodes in "
-        "future. Or something else, such as a Helm release, installed Kata there: "
-        "`rollout.existing adopt` marks those where something shows it, and runs no Job."
+        f"and have no Kata: set {setting('rollout.existing', 'install')}. An install Job then runs "
+        "on each, which restarts its container runtime, and on all such nodes in future. Or "
+        "something else, such as a Helm release, installed Kata there: rollout.existing: adopt "
+        "marks those where something shows it, and runs no Job."
     )
 
 
@@ -183,8 +184,8 @@ def other_distribution(steps: Sequence[Step], configured: str) -> Refusal | None
         return None
     return Refusal(
         f"{_reasons(steps)}, but k8sDistribution is {configured}: Kata would be configured where "
-        "no container runtime there looks. Set the right one (`pulumi config set "
-        "kata-deploy:k8sDistribution <distribution>`), or exclude these nodes by a label."
+        f"no container runtime there looks. Set {setting('k8sDistribution', '<distribution>')}, "
+        "or exclude these nodes by a label."
     )
 
 

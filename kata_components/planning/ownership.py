@@ -9,7 +9,7 @@ from kata_components.foreign import bounded
 from kata_components.kubernetes.objects import Lease, Metadata, OwnedMetadata
 from kata_components.planning.guardrails import Refusal
 from kata_components.planning.helm import Release
-from kata_components.wording import nodes, some
+from kata_components.wording import nodes, setting, some
 
 _PULUMI: Final = "pulumi-kubernetes"
 """Field manager of Pulumi's Kubernetes provider; with server-side apply, a random part follows."""
@@ -141,11 +141,10 @@ def foreign_objects(objects: Sequence[str], releases: Collection[Release]) -> Re
         return None
     return Refusal(
         f"{_counted(objects)} of this installation belong{_s(objects)} to {_releases(releases)} "
-        f"({some(objects)}). To take it over, with nothing installed again: "
-        "`pulumi config set --path kata-deploy:rollout.existing adopt`, see "
-        "docs/migrating-from-helm.md. Otherwise uninstall it first (`helm uninstall`, then "
-        "`kubectl delete` what it leaves behind), or install beside it with another "
-        "env.multiInstallSuffix."
+        f"({some(objects)}). To take it over, with nothing installed again, set "
+        f"{setting('rollout.existing', 'adopt')}, see docs/migrating-from-helm.md. Otherwise "
+        "uninstall it first (`helm uninstall`, then `kubectl delete` what it leaves behind), or "
+        "install beside it with another env.multiInstallSuffix."
     )
 
 
@@ -173,9 +172,9 @@ def strangers(objects: Sequence[str]) -> Refusal | None:
         f"{_counted(objects)} of this installation exist{_s(objects)} already, not created by any "
         f"stack ({some(objects)}): applied with kubectl, by Argo CD or Flux, or by another team. "
         f"To take over what is Kata's: make that tool release {_them(objects)} first "
-        "(docs/migrating-from-helm.md), then `pulumi config set --path "
-        "kata-deploy:rollout.existing adopt`. Otherwise delete what nobody needs, or install "
-        "beside it with another env.multiInstallSuffix."
+        f"(docs/migrating-from-helm.md), then set {setting('rollout.existing', 'adopt')}. "
+        "Otherwise delete what nobody needs, or install beside it with another "
+        "env.multiInstallSuffix."
     )
 
 

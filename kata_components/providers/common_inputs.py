@@ -1,12 +1,15 @@
 """The inputs that dynamic resources share."""
 
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Any, Final, Literal, Self
 
 from msgspec import structs
 
 from kata_components import names
 from kata_components.providers.properties import PropertyModel
+
+CLUSTER: Final = frozenset({"context", "kubeconfig"})
+"""The inputs with which a program names the cluster itself."""
 
 
 class Passed(PropertyModel, frozen=True, kw_only=True):
@@ -21,8 +24,9 @@ class Passed(PropertyModel, frozen=True, kw_only=True):
 class CommonInputs(PropertyModel, frozen=True, kw_only=True):
     """The inputs that `Preflight`, `Installation` and `Rollout` share."""
 
-    urn: str
-    """The URN of the resource itself, which the SDK does not pass to providers."""
+    urn: str = ""
+    """The URN of the resource itself, which the SDK does not pass to providers; added when it is
+    registered."""
     stack: str
     """`project/stack`."""
     kata_version: str
@@ -35,6 +39,10 @@ class CommonInputs(PropertyModel, frozen=True, kw_only=True):
     """`rollout.reportDir`: the directory for plan.json and the report of a rollout."""
     approved_plan: str | None = None
     """`rollout.approvedPlan`: the path of the plan.json that binds this run."""
+    context: str | None = None
+    """The kubeconfig context, unless the stack's configuration names it."""
+    kubeconfig: str | None = None
+    """The content or path of the kubeconfig that the program passes; a secret in the state."""
 
     @property
     def lease_name(self) -> str:

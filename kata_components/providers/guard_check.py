@@ -50,9 +50,9 @@ class GuardCheck:
 
 
 async def check_guards(
-    api: KubeApi, before: GuardedInputs | None, wanted: GuardedInputs, context: str
+    api: KubeApi, before: GuardedInputs | None, wanted: GuardedInputs, target: str
 ) -> GuardCheck:
-    """Compare the inputs with the last checked ones; `context` is the kubeconfig's.
+    """Compare the inputs with the last checked ones; `target` is how messages name the cluster.
 
     Raises:
         GuardError: the approved plan cannot be read.
@@ -61,7 +61,7 @@ async def check_guards(
     uid = await cluster_uid(api)
     approved = plan_file.approval(wanted.approved_plan, wanted.report_dir)
     place = Place(wanted.stack, uid)
-    other_cluster = guardrails.cluster(before.cluster_uid if before else None, uid, context)
+    other_cluster = guardrails.cluster(before.cluster_uid if before else None, uid, target)
     changes = await _changes(api, before, wanted) if before and not other_cluster else []
     misplaced = approved.misplaced(place) if approved else None
     return GuardCheck(

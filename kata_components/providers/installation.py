@@ -41,7 +41,7 @@ class InstallationProvider(ClusterProvider):
             InstallationInputs,
             news,
             lambda api, wanted: check(
-                api, InstallationInputs.before(olds), wanted, self.cluster.context
+                api, InstallationInputs.before(olds), wanted, str(self.target(wanted))
             ),
         )
 
@@ -58,14 +58,16 @@ class InstallationProvider(ClusterProvider):
         """Name the installation in the cluster."""
         with provider_errors("creating the installation"):
             inputs = InstallationInputs.of(props)
-            identity = session.run(self.cluster, functools.partial(_establish, inputs=inputs))
+            establish = functools.partial(_establish, inputs=inputs)
+            identity = session.run(self.target(inputs), establish)
             return CreateResult(identity, _outputs(inputs, identity))
 
     def update(self, id_: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
         """Update what cleaning needs; restore the Lease if it was deleted."""
         with provider_errors("updating the installation"):
             inputs = InstallationInputs.of(news)
-            session.run(self.cluster, functools.partial(_restore, inputs=inputs, identity=id_))
+            restore = functools.partial(_restore, inputs=inputs, identity=id_)
+            session.run(self.target(inputs), restore)
             return UpdateResult(_outputs(inputs, id_))
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
@@ -84,7 +86,7 @@ class InstallationProvider(ClusterProvider):
             known = InstallationOutputs.of(props)
             log, request = ResourceLog(known.urn), known.uninstall_request()
             paced_session.run(
-                self.cluster,
+                self.target(known),
                 request.cleanup.dispatcher_job if request.cleanup else None,
                 lambda api, runner_of: uninstall(api, request, runner_of, log),
             )
@@ -126,7 +128,12 @@ class Installation(Resource, module="kata", name="Installation"):
     installationId: pulumi.Output[str]  # noqa: N815 - the name of the output in the state
 
     def __init__(
-        self, name: str, inputs: InstallationInputs, opts: pulumi.ResourceOptions | None = None
+        self,
+        name: str,
+        inputs: InstallationInputs,
+        identity: pulumi.Inputs,
+        opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        outputs = {"installationId": None}
-        super().__init__(InstallationProvider(), name, {**outputs, **inputs.props()}, opts)
+        """Register it; `identity` has its own URN and, if the state keeps it, its cluster."""
+        props = {"installationId": None, **inputs.props(), **identity}
+        super().__init__(InstallationProvider(), name, props, opts)

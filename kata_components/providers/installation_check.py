@@ -20,7 +20,7 @@ _MISSING: Final = "missing"
 
 
 async def check(
-    api: KubeApi, before: InstallationInputs | None, wanted: InstallationInputs, context: str
+    api: KubeApi, before: InstallationInputs | None, wanted: InstallationInputs, target: str
 ) -> tuple[InstallationInputs, list[str]]:
     """Return the inputs with what check adds, and the refusals that no approved plan confirms.
 
@@ -28,7 +28,7 @@ async def check(
         GuardError: the approved plan cannot be read.
         ClusterError: the cluster cannot be read.
     """
-    guards = await check_guards(api, before, wanted, context)
+    guards = await check_guards(api, before, wanted, target)
     lease = await installation.find_lease(api, wanted.namespace, wanted.lease_name)
     other = other_stack(wanted, lease, [before.stack] if before else [])
     if refusals := guards.unconfirmed(other):

@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 def run(
-    cluster: session.StackCluster,
+    cluster: session.Target,
     dispatcher: Mapping[str, Any] | None,
     work: Callable[[KubeApi, RunnerOf], Awaitable[T]],
 ) -> T:

@@ -43,8 +43,9 @@ class PreflightProvider(ClusterProvider):
             PreflightInputs,
             news,
             lambda api, wanted: check(
-                api, PreflightInputs.before(olds), wanted, self.cluster.context
+                api, PreflightInputs.before(olds), wanted, str(self.target(wanted))
             ),
+            postponed="`pulumi up` checks the guard rails before it changes anything",
         )
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
@@ -74,7 +75,7 @@ class PreflightProvider(ClusterProvider):
             inputs = PreflightInputs.of(props)
             if inputs.nodes_to_label:
                 work = functools.partial(_prelabel, inputs=inputs)
-                session.run(self.cluster, work, left=session.LABELLED)
+                session.run(self.target(inputs), work, left=session.LABELLED)
             return inputs
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
@@ -98,6 +99,12 @@ class Preflight(Resource, module="kata", name="Preflight"):
     """What `Rollout` is told, as `Passed`."""
 
     def __init__(
-        self, name: str, inputs: PreflightInputs, opts: pulumi.ResourceOptions | None = None
+        self,
+        name: str,
+        inputs: PreflightInputs,
+        identity: pulumi.Inputs,
+        opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        super().__init__(PreflightProvider(), name, {"passed": None, **inputs.props()}, opts)
+        """Register it; `identity` has its own URN and, if the state keeps it, its cluster."""
+        props = {"passed": None, **inputs.props(), **identity}
+        super().__init__(PreflightProvider(), name, props, opts)

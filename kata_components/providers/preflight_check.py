@@ -16,7 +16,7 @@ from kata_components.planning.guardrails import Refusal
 from kata_components.planning.prelabel import without_lease
 from kata_components.planning.selection import Selection
 from kata_components.planning.taints import blocking
-from kata_components.providers import engine
+from kata_components.providers import engine, instances
 from kata_components.providers.guard_check import check_guards, other_stack
 from kata_components.providers.preflight_inputs import PreflightInputs
 from kata_components.providers.rights import missing_rights, prelabel_rights
@@ -24,7 +24,7 @@ from kata_components.wording import nodes
 
 
 async def check(
-    api: KubeApi, before: PreflightInputs | None, wanted: PreflightInputs, context: str
+    api: KubeApi, before: PreflightInputs | None, wanted: PreflightInputs, target: str
 ) -> tuple[PreflightInputs, list[str]]:
     """Return the inputs with what check adds, and the refusals that no approved plan confirms.
 
@@ -32,10 +32,11 @@ async def check(
         GuardError: the approved plan cannot be read.
         ClusterError: the cluster cannot be read.
     """
-    guards = await check_guards(api, before, wanted, context)
+    guards = await check_guards(api, before, wanted, target)
     known = before if guards.same_cluster else None
     found = AdoptionCheck() if guards.unconfirmed() else await _existing(api, known, wanted)
-    if refusals := guards.unconfirmed(*found.refusals):
+    shared = instances.shared(guards.cluster_uid, wanted)
+    if refusals := guards.unconfirmed(*shared, *found.refusals):
         return wanted, guards.texts(refusals)
     to_label, refusals = await _prelabels(api, known, wanted)
     if refusals:

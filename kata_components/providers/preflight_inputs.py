@@ -46,6 +46,8 @@ class PreflightInputs(GuardedInputs, frozen=True, kw_only=True):
             tolerations=None,
             instance_label=None,
             former_stack=None,
+            context=None,
+            kubeconfig=None,
         )
 
     @property

@@ -40,7 +40,12 @@ class RolloutProvider(ClusterProvider):
         The input `plan` gets the plan's counts and digest; messages and plan.json tell the rest.
         """
         return self.checked(
-            "planning the rollout", RolloutInputs, news, check, maybe_unknown=FROM_OTHER_RESOURCES
+            "planning the rollout",
+            RolloutInputs,
+            news,
+            check,
+            maybe_unknown=FROM_OTHER_RESOURCES,
+            postponed="`pulumi up` makes the plan and shows it before it starts",
         )
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
@@ -93,7 +98,7 @@ class RolloutProvider(ClusterProvider):
             cut_off: list[Installed] = []
             try:
                 done = paced_session.run(
-                    self.cluster,
+                    self.target(inputs),
                     inputs.dispatcher,
                     lambda api, runner_of: install(api, request, runner_of, log, cut_off.append),
                 )
@@ -120,12 +125,17 @@ class Rollout(Resource, module="kata", name="Rollout"):
         self,
         name: str,
         inputs: RolloutInputs,
+        identity: pulumi.Inputs,
         *,
         installation_id: pulumi.Input[str],
         passed: pulumi.Input[dict[str, Any]],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Register it; `installation_id` comes from `Installation`, `passed` from `Preflight`."""
+        """Register it; `identity` has its own URN and, if the state keeps it, its cluster.
+
+        `installation_id` comes from `Installation`, `passed` from `Preflight`.
+        """
         outputs = {"plan": None, "outcome": None, "failure": None}
         others = {"installationId": installation_id, "passed": passed}
-        super().__init__(RolloutProvider(), name, {**outputs, **inputs.props(), **others}, opts)
+        props = {**outputs, **inputs.props(), **identity, **others}
+        super().__init__(RolloutProvider(), name, props, opts)

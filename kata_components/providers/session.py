@@ -27,16 +27,21 @@ _ENGINE_GONE: Final = "the Pulumi engine is gone"
 
 
 @dataclass(frozen=True)
-class StackCluster:
-    """The stack's `cluster` configuration."""
+class Target:
+    """The cluster to work on."""
 
-    context: str
+    context: str | None
+    """None for the current context of a kubeconfig that is given as content."""
     kubeconfig: str | None = None
-    """The path of the kubeconfig; None for the usual places."""
+    """The path of the kubeconfig, or its content; None for the usual places."""
+
+    def __str__(self) -> str:
+        """Return what messages call it, without the content of a kubeconfig."""
+        return f"context {self.context}" if self.context else "the kubeconfig of the program"
 
     @classmethod
     def parse(cls, config: str | Mapping[str, Any] | None) -> Self:
-        """Return the cluster from the configuration, which the engine passes as JSON text.
+        """Return the cluster of the stack's configuration, which the engine passes as JSON text.
 
         Raises:
             KubeconfigError: it names no context.
@@ -52,7 +57,7 @@ class StackCluster:
             raise KubeconfigError(msg) from None
 
 
-def read(cluster: StackCluster, work: Work[T]) -> T:
+def read(cluster: Target, work: Work[T]) -> T:
     """Run work that only reads.
 
     There is no deadline, since the time depends on the fleet; each request fails after a minute of
@@ -74,7 +79,7 @@ def read(cluster: StackCluster, work: Work[T]) -> T:
     return run(cluster, explained, left=_READING)
 
 
-def run(cluster: StackCluster, work: Work[T], *, left: str = PACED) -> T:
+def run(cluster: Target, work: Work[T], *, left: str = PACED) -> T:
     """Run work that may take hours.
 
     `left` tells the user what becomes of unfinished work.
@@ -126,7 +131,7 @@ async def _supervise(task: asyncio.Task[Any]) -> str:
     return _CANCELLED
 
 
-async def _connected(cluster: StackCluster, work: Work[T]) -> T:
+async def _connected(cluster: Target, work: Work[T]) -> T:
     # Imported here: every preview starts this process, and diff needs no client.
     from kata_components.kubernetes.connect import connect  # noqa: PLC0415 # see above
 

@@ -77,7 +77,8 @@ def _own_table() -> Iterator[str]:
     for path in _REQUIRED:
         yield f"| `{path}` | required | {_meaning(path)} |"
     for key in _keys(own):
-        yield f"| `{key.path}` | `{key.default}` | {key.meaning} |"
+        if key.path not in _REQUIRED:
+            yield f"| `{key.path}` | `{key.default}` | {key.meaning} |"
 
 
 def _chart_table(keys: tuple[str, ...]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from kata_components import names
 from kata_components.errors import SettingsError
+from kata_components.settings.cluster import cluster_problems
 from kata_components.settings.derived_names import name_problems
 from kata_components.settings.dispatcher_limits import (
     dispatched_defaults,
@@ -76,11 +77,17 @@ def _parsed(text: str) -> object:
         return text
 
 
-def load_settings(config: Mapping[str, object], secrets: Collection[str] = ()) -> Settings:
+def load_settings(
+    config: Mapping[str, object],
+    secrets: Collection[str] = (),
+    *,
+    given_kubeconfig: bool = False,
+) -> Settings:
     """Return the settings for a parsed configuration, keys without the project's namespace.
 
     The layers are Helm's: defaults of the chart, `valuesFile`, the configuration itself. `secrets`
-    are the keys with a value that was set with `--secret`; no message shows their values.
+    are the keys with a value that was set with `--secret`; no message shows their values. With
+    `given_kubeconfig`, the program passes the kubeconfig on its own and none may be configured.
 
     Raises:
         SettingsError: the configuration cannot be honoured; names every problem, and `valuesFile`
@@ -95,6 +102,7 @@ def load_settings(config: Mapping[str, object], secrets: Collection[str] = ()) -
     secret_paths = [flat.get(key, (key,)) for key in hidden]
     found = [
         *refused_secrets(hidden),
+        *cluster_problems(meant, given=given_kubeconfig),
         *(in_stack(key, flat[key], None if key in hidden else config[key]) for key in flat),
         *(p for p in problems if not any(p.path[: len(s)] == s for s in secret_paths)),
     ]

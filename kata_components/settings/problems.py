@@ -36,8 +36,6 @@ _MESSAGES = {
 }
 _HOW_TO_SET = {
     "kataVersion": f"run `pulumi config set kataVersion {SUPPORTED_VERSIONS[-1]}`",
-    "cluster.context": "run `pulumi config set --path cluster.context "
-    "<a context of your kubeconfig>`",
 }
 
 

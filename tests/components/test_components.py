@@ -105,7 +105,7 @@ def test_logical_names_are_stable(recorder: Recorder) -> None:
 
 def test_dispatcher_jobs_are_inputs_as_the_chart_has_them() -> None:
     args = settings("job", rollout={"runsIn": "cluster"})
-    paced = (rollout_inputs("rollout", args), installation_inputs("installation", args))
+    paced = (rollout_inputs(args), installation_inputs(args))
     jobs = [yaml.safe_load(inputs.dispatcher_job or "") for inputs in paced]
     assert [job["metadata"]["name"] for job in jobs] == [
         "kata-deploy-install-dispatcher",
@@ -215,7 +215,7 @@ def test_what_jobs_without_a_token_leave_to_the_runner_is_demanded_of_nodes(
         tolerations=[{"key": "a", "operator": "Exists"}],
         rollout={"runsIn": "cluster"},
     )
-    demands = rollout_inputs("rollout", args).demands
+    demands = rollout_inputs(args).demands
     assert (demands.labels, demands.startup_taints, demands.ready_seconds) == demanded
 
 
@@ -233,13 +233,13 @@ def test_label_that_nodes_need_ahead_of_an_upgrade_is_that_of_job_mode(
     rollout = {"runsIn": "cluster"} if mode == "job" else {}
     env = {"multiInstallSuffix": "b"}
     args = settings(mode, kataVersion=version, env=env, rollout=rollout)
-    assert preflight_inputs("preflight", args).instance_label == label
+    assert preflight_inputs(args).instance_label == label
 
 
 @pytest.mark.parametrize(("version", "heeded"), [("4.0.0", False), ("4.1.0", True)])
 def test_jobs_without_a_token_heed_taints_whoever_paces_them(version: str, heeded: bool) -> None:
     args = settings("job", kataVersion=version, rollout={"runsIn": "cluster"})
-    by_dispatcher = rollout_inputs("rollout", args)
+    by_dispatcher = rollout_inputs(args)
     by_us = structs.replace(by_dispatcher, dispatcher_job=None)
     for inputs in (by_dispatcher, by_us):
         assert (inputs.request.rules().tolerations is not None) is heeded

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pulumi
 import pytest
 
-from kata_components.components.stack_config import stack_settings
+from kata_components.components.stack_config import stack_args
 
 CONFIG = {
     "kata-deploy:kataVersion": "4.0.0",
@@ -25,7 +25,7 @@ def _no_configuration_after() -> Iterator[None]:
 def test_secret_that_would_not_remain_one_ends_the_program() -> None:
     pulumi.runtime.set_all_config(CONFIG, ["kata-deploy:shims", "aws:token"])
     with pytest.raises(pulumi.RunError, match="shims: was set with --secret") as caught:
-        stack_settings()
+        stack_args()
     assert "PASSWORD" not in str(caught.value)
     assert "aws" not in str(caught.value)
 
@@ -34,9 +34,12 @@ def test_secret_of_the_environment_counts_too(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("PULUMI_CONFIG", json.dumps(CONFIG))
     monkeypatch.setenv("PULUMI_CONFIG_SECRET_KEYS", '["kata-deploy:shims"]')
     with pytest.raises(pulumi.RunError, match="shims: was set with --secret"):
-        stack_settings()
+        stack_args()
 
 
 def test_without_secrets_the_same_is_read() -> None:
     pulumi.runtime.set_all_config(CONFIG, ["aws:token"])
-    assert stack_settings().shims.enabled["qemu"].agent.https_proxy == "http://user:PASSWORD@proxy"
+    assert (
+        stack_args().loaded().shims.enabled["qemu"].agent.https_proxy
+        == "http://user:PASSWORD@proxy"
+    )

@@ -44,8 +44,10 @@ class Stack:
         *,
         user: str,
         program: Path = CHECKOUT,
+        project: str = "kata-deploy",
     ) -> None:
         self.cluster = cluster
+        self._project = project
         self._program = program
         self.config_file = home / f"Pulumi.{NAME}.yaml"
         self.reports = home / "reports"
@@ -125,7 +127,7 @@ class Stack:
         if arguments[:2] != ("stack", "init") and arguments[0] != "cancel":
             command += ["--stack", NAME]
         if config:
-            values = {f"kata-deploy:{key}": value for key, value in self.config.items()}
+            values = {f"{self._project}:{key}": value for key, value in self.config.items()}
             self.config_file.write_text(yaml.safe_dump({"config": values}))
             command += ["--config-file", str(self.config_file)]
         return subprocess.Popen(

@@ -1,4 +1,5 @@
 import base64
+import json
 from pathlib import Path
 from typing import Any
 
@@ -153,9 +154,20 @@ def test_an_unknown_context_lists_the_known_ones(tmp_path: Path) -> None:
         load("production", path)
 
 
-def test_no_context_never_means_the_current_one() -> None:
+def test_no_context_never_means_the_current_one_of_a_file(tmp_path: Path) -> None:
+    content = {**kubeconfig(), "current-context": CONTEXT}
     with pytest.raises(KubeconfigError, match="known: prod"):
-        load("", {**kubeconfig(), "current-context": CONTEXT})
+        load("", content)
+    path = file_with(tmp_path / "config", json.dumps(content))
+    with pytest.raises(KubeconfigError, match=r"config: set cluster\.context"):
+        load(None, path)
+
+
+def test_a_kubeconfig_given_as_content_may_name_the_context_itself() -> None:
+    content = {**kubeconfig(), "current-context": CONTEXT}
+    assert load(None, json.dumps(content)).context == CONTEXT
+    with pytest.raises(KubeconfigError, match="no context is named for the given kubeconfig"):
+        load(None, kubeconfig())
 
 
 NO_SERVERS = (

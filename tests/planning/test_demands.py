@@ -94,7 +94,7 @@ def test_a_node_that_reports_another_distribution_is_refused(
         assert text.startswith(
             f"1 node (a): Kubernetes distribution {other}, but k8sDistribution is {configured}: "
         )
-        assert "pulumi config set kata-deploy:k8sDistribution" in text
+        assert "pulumi config set --path kata-deploy:k8sDistribution" in text
 
 
 def test_an_installed_node_stays_up_to_date_whatever_it_reports() -> None:

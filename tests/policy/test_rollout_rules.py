@@ -16,7 +16,7 @@ DIGEST = f"registry.example.com/kata-deploy@sha256:{'0' * 64}"
 def rollout(nodes: int | None = 100, **keys: Any) -> dict[str, Any]:
     """Return the inputs of a rollout to so many nodes, as the engine passes them to policies."""
     config = {"kataVersion": "4.2.0", "deploymentMode": "job", "cluster": {"context": "c"}, **keys}
-    inputs = rollout_inputs("kata-deploy-rollout", load_settings(config)).props()
+    inputs = rollout_inputs(load_settings(config)).props()
     plan = None if nodes is None else yaml.safe_dump({"selected": nodes, "pending": nodes})
     return {**inputs, "plan": plan, "parallelism": float(inputs["parallelism"])}
 

@@ -10,13 +10,25 @@ from tests.components.conftest import _event_loops  # noqa: F401 # a fixture: py
 from tests.program.run import Run, run_program
 
 Program = Callable[[dict[str, Any]], Run]
+Running = Callable[[Callable[[], Any]], Run]
 
 
 @pytest.fixture
-def program(monkeypatch: pytest.MonkeyPatch) -> Iterator[Program]:
-    """Run the program with stack configuration, keys without namespace."""
+def loop(monkeypatch: pytest.MonkeyPatch) -> Iterator[asyncio.AbstractEventLoop]:
     monkeypatch.delenv("PULUMI_CONFIG", raising=False)
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    yield lambda config: run_program(loop, config)
+    made = asyncio.new_event_loop()
+    asyncio.set_event_loop(made)
+    yield made
     asyncio.set_event_loop(None)
+
+
+@pytest.fixture
+def program(loop: asyncio.AbstractEventLoop) -> Program:
+    """Run the program with stack configuration, keys without namespace."""
+    return lambda config: run_program(loop, config)
+
+
+@pytest.fixture
+def running(loop: asyncio.AbstractEventLoop) -> Running:
+    """Run another program, without configuration."""
+    return lambda registering: run_program(loop, {}, registering)

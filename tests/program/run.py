@@ -1,8 +1,9 @@
-"""Runs `__main__.py` as the language host does, against a monitor that records registrations."""
+"""Runs programs as the language host does, against a monitor that records registrations."""
 
 import asyncio
 import json
 import runpy
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -83,12 +84,22 @@ class _Monitor(MockMonitor):
         return super().RegisterResourceOutputs(request)  # type: ignore[no-untyped-call] # see above
 
 
-def run_program(loop: asyncio.AbstractEventLoop, config: dict[str, Any]) -> Run:
-    """Run the program to the end of all registrations.
+def main() -> None:
+    """The project's program."""
+    runpy.run_path(str(MAIN), run_name="__main__")
+
+
+def run_program(
+    loop: asyncio.AbstractEventLoop,
+    config: dict[str, Any],
+    program: Callable[[], Any] = main,
+) -> Run:
+    """Run a program to the end of all registrations.
 
     Args:
         loop: the current event loop.
         config: the stack's configuration; values other than text become JSON, as in Pulumi.
+        program: what registers the resources.
     """
     run = Run()
     texts = {
@@ -100,12 +111,8 @@ def run_program(loop: asyncio.AbstractEventLoop, config: dict[str, Any]) -> Run:
     set_root_resource(None)  # type: ignore[arg-type] # what the setting holds before the first stack
     pulumi.runtime.set_all_config(texts)
     try:
-        loop.run_until_complete(run_in_stack(_main))
+        loop.run_until_complete(run_in_stack(program))
     finally:
         pulumi.runtime.set_all_config({})
         set_root_resource(None)  # type: ignore[arg-type] # see above
     return run
-
-
-def _main() -> None:
-    runpy.run_path(str(MAIN), run_name="__main__")

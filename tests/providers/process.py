@@ -96,11 +96,12 @@ class Checked:
 class Provider:
     """A provider process for a stack whose cluster is that of a kubeconfig.
 
-    Its methods raise `grpc.RpcError`.
+    Without a context, the configuration of the stack names no cluster. Its methods raise
+    `grpc.RpcError`.
     """
 
     def __init__(
-        self, engine: Engine, kubeconfig: Path, errors: Path, context: str = CONTEXT
+        self, engine: Engine, kubeconfig: Path, errors: Path, context: str | None = CONTEXT
     ) -> None:
         self.errors = errors
         with errors.open("w") as stderr:
@@ -115,10 +116,11 @@ class Provider:
         self._stdout = self._process.stdout
         self._channel = grpc.insecure_channel(f"127.0.0.1:{int(self._stdout.readline())}")
         self._stub = provider_pb2_grpc.ResourceProviderStub(self._channel)
-        cluster = {"context": context, "kubeconfig": str(kubeconfig)}
-        config = _struct(
-            {"kata-deploy:cluster": json.dumps(cluster), "kata-deploy:deploymentMode": "job"}
-        )
+        values = {"kata-deploy:deploymentMode": "job"}
+        if context:
+            cluster = {"context": context, "kubeconfig": str(kubeconfig)}
+            values["kata-deploy:cluster"] = json.dumps(cluster)
+        config = _struct(values)
         self._stub.Configure(provider_pb2.ConfigureRequest(args=config), timeout=_TIMEOUT)
 
     def __enter__(self) -> Self:

@@ -193,3 +193,21 @@ def test_marks_of_this_namespace_and_known_installations_are_no_reason_to_refuse
     api.do(cluster.leases.clear)
     checked(running)
     checked(running, before)
+
+
+def test_two_of_one_program_share_neither_installation_nor_reports(
+    fresh: Running, tmp_path: Path
+) -> None:
+    reports: dict[str, Any] = {"reportDir": str(tmp_path)}
+    checked(fresh, **reports)
+    other: dict[str, Any] = {
+        "urn": PREFLIGHT_URN.replace("kata-deploy-preflight", "kata-b-preflight")
+    }
+    failures = fresh.preflight.check(inputs.preflight(**other, **reports)).failures
+    assert [text.partition(";")[0] for text in failures] == [
+        'KataDeploy "kata-deploy" of this program already installs with this '
+        "env.multiInstallSuffix on the same cluster",
+        f'KataDeploy "kata-deploy" of this program already writes to rollout.reportDir {tmp_path}',
+    ]
+    checked(fresh, **other, suffix="b")
+    checked(fresh, **reports)

@@ -200,7 +200,7 @@ def test_nodes_that_something_else_installed_are_refused(
     assert failure.startswith(
         f"1 node is labelled {names.RUNTIME_LABEL} without a mark of this stack (node-new)"
     )
-    assert "rollout.existing adopt" in failure
+    assert "rollout.existing: adopt" in failure
     assert (running.engine.lines(ROLLOUT_URN), api.writes) == ([], [])
 
 

@@ -17,7 +17,7 @@ from kata_components.providers import cancellation, engine, session
 from kata_components.providers.cancellation import Cancellation
 from kata_components.providers.installation import InstallationProvider
 from kata_components.providers.rollout import RolloutProvider
-from kata_components.providers.session import StackCluster
+from kata_components.providers.session import Target
 from tests.kubernetes.support import CONTEXT, Pauses, kubeconfig
 from tests.model.cluster import Cluster
 from tests.model.fake_api import FakeKubeApi
@@ -26,7 +26,7 @@ from tests.providers.process import Engine
 
 AGAIN = "Run the same command again to continue."
 STAYS = f"Running Jobs continue; no new Job is started. {AGAIN}"
-WHERE = StackCluster(context=CONTEXT)
+WHERE = Target(context=CONTEXT)
 
 
 class Closing(FakeKubeApi):
@@ -52,10 +52,8 @@ async def forever(_: KubeApi) -> NoReturn:
 
 
 def test_cluster_is_read_from_the_configuration_as_the_engine_gives_it() -> None:
-    assert StackCluster.parse('{"context": "prod", "kubeconfig": "/k"}') == StackCluster(
-        "prod", "/k"
-    )
-    assert StackCluster.parse({"context": "prod"}) == StackCluster("prod", None)
+    assert Target.parse('{"context": "prod", "kubeconfig": "/k"}') == Target("prod", "/k")
+    assert Target.parse({"context": "prod"}) == Target("prod", None)
 
 
 @pytest.mark.parametrize("cluster", [None, "", "{}", "[]", "7", "not json", '{"kubeconfig": "/k"}'])
@@ -65,7 +63,7 @@ def test_cluster_without_a_context_is_refused_with_the_command_that_sets_it(
     with pytest.raises(
         KubeconfigError, match=r"pulumi config set --path kata-deploy:cluster.context <name>"
     ):
-        StackCluster.parse(cluster)
+        Target.parse(cluster)
 
 
 def test_result_of_the_work_comes_back_and_the_connection_is_closed(api: Closing) -> None:
