@@ -81,8 +81,9 @@ def headline(record: PlanRecord) -> str:
     total = wording.nodes(len(record.nodes))
     if not record.pending:
         return f"Nothing to do on {total}" if record.nodes else "No node is selected"
-    touched = f"{len(record.pending)} of {total}"
-    return f"pulumi up touches {touched}: {wording.counts(plan_rows.actions(record.pending))}"
+    actions = {node.action for node in record.pending}
+    counted = {action: count for action, count in record.counts.items() if action in actions}
+    return f"pulumi up touches {len(record.pending)} of {total}: {wording.counts(counted)}"
 
 
 def _figures(record: PlanRecord) -> dict[str, str]:

@@ -84,7 +84,7 @@ def _figures(record: Record) -> dict[str, str]:
 
 
 def _slowest(nodes: Sequence[NodeRecord]) -> list[NodeRecord]:
-    timed = [node for node in nodes if node.seconds is not None]
+    timed = [node for node in nodes if node.seconds is not None and node.result != "working"]
     return sorted(timed, key=lambda node: -(node.seconds or 0.0))[:_SLOWEST]
 
 

@@ -72,12 +72,12 @@ def plan_of(nodes: list[PlannedNode] | None, **changes: Any) -> PlanRecord:
             "rollout.waves": ["canary", "10%", "100%"],
         },
         "containers": (
-            Container(name="host-check", image="quay.io/kata-containers/kata-deploy:4.2.0"),
             Container(
                 name="load-kernel-modules",
                 image="quay.io/kata-containers/kata-deploy:4.2.0",
                 privileged=True,
             ),
+            Container(name="host-check", image="quay.io/kata-containers/kata-deploy:4.2.0"),
             Container(name="artifacts", image="quay.io/kata-containers/kata-deploy:4.2.0"),
             Container(name="cri", image="quay.io/kata-containers/kata-deploy:4.2.0"),
         ),
