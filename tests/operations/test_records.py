@@ -1,6 +1,7 @@
 """What rollout.json says of each node."""
 
 import asyncio
+from collections import Counter
 
 import pytest
 
@@ -8,7 +9,7 @@ from kata_components.kubernetes.nodes import Node
 from kata_components.operations.install import Installed, install
 from kata_components.runners.pulumi import PulumiRunner
 from tests.model.fake_api import FakeKubeApi
-from tests.model.installation import Told, cluster, request, roll_out
+from tests.model.installation import Told, cluster, request, roll_out, template
 from tests.model.virtual_loop import simulate
 from tests.runners import dispatching
 
@@ -36,24 +37,39 @@ def test_failed_and_waiting_nodes_are_told_apart_and_a_reason_is_kept() -> None:
     assert [(node.result, node.started, node.wave) for node in others] == [("waiting", None, 1)] * 2
 
 
-def test_an_interrupted_rollout_tells_how_far_it_has_come() -> None:
+def cancelled_after(seconds: float, *, token: bool = True) -> Installed:
     on = cluster(6, job_seconds=40.0, fates={"node-01": "fails"})
+    wanted = request(2, job=template("install", token=token))
     told: list[Installed] = []
 
     async def cancelled() -> None:
-        up = install(FakeKubeApi(on), request(2), PulumiRunner, Told(), told.append)
+        up = install(FakeKubeApi(on), wanted, PulumiRunner, Told(), told.append)
         task = asyncio.create_task(up)
-        await asyncio.sleep(60.0)
+        await asyncio.sleep(seconds)
         task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        with pytest.raises(asyncio.CancelledError):
+            await task
 
     simulate(cancelled())
     [reached] = told
+    return reached
+
+
+def test_an_interrupted_rollout_tells_how_far_it_has_come() -> None:
+    reached = cancelled_after(60.0)
     found = [node.result for node in reached.records]
     assert found == ["done", "failed", "working", "working", "waiting", "waiting"]
     assert all(node.ended == 60.0 for node in reached.records if node.result == "working")
-    outcome = reached.outcome
-    assert (outcome.installed, outcome.failed, outcome.remaining) == (1, 1, 4)
+
+
+@pytest.mark.parametrize("token", [True, False])
+def test_whenever_it_is_interrupted_no_node_is_lost(token: bool) -> None:
+    for seconds in (0.5, 20, 40.01, 40.1, 45, 60, 81, 100):
+        reached = cancelled_after(seconds, token=token)
+        outcome = reached.outcome
+        assert outcome.installed + outcome.failed + outcome.remaining == len(reached.records) == 6
+        results = Counter(node.result for node in reached.records)
+        assert outcome.remaining == results["waiting"] + results["working"]
 
 
 def test_a_node_that_left_is_gone_and_one_that_is_up_to_date_is_not_listed() -> None:
