@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What the jobs of github.yml and gitlab.yml do with the stack PULUMI_STACK, in the project's folder.
+# What the jobs of github.yml and gitlab.yml do in the project's folder, with stack PULUMI_STACK.
 #
 #   rollout.sh preview       leaves the plan in reports/: plan.json, plan.html, and summary.md with
 #                            what Pulumi printed, which up and repeat leave, too
@@ -19,22 +19,25 @@ up() {
 }
 
 repeat() {
-  local commit
-  commit=$(pulumi stack history --json | python3 -c "$last_commit")
+  local history commit
+  history=$(pulumi stack history --json)
+  commit=$(python3 -c "$commit_of_last_up" <<<"$history")
   if [ -z "$commit" ]; then
-    echo "Nothing to repeat: the stack $PULUMI_STACK has never been up, or was destroyed."
-    return
+    echo "Nothing to repeat: the stack $PULUMI_STACK is not up, or not from a commit."
+  elif git checkout --quiet --detach "$commit"; then
+    run up --yes
+  else
+    echo "The stack $PULUMI_STACK is up from commit $commit: push it, or approve a new plan." >&2
+    return 1
   fi
-  git checkout --quiet --detach "$commit"
-  run up --yes
 }
 
-# The history begins with the newest run; previews and runs that a preview has stopped are not in it.
-last_commit='
+# The history has the newest run first, and no previews and no runs that a preview has stopped.
+commit_of_last_up='
 import json, sys
 runs = (run for run in json.load(sys.stdin) if run["kind"] in ("update", "destroy"))
 last = next(runs, {"kind": "none"})
-print(last["environment"]["git.head"] if last["kind"] == "update" else "")
+print(last["environment"].get("git.head", "") if last["kind"] == "update" else "")
 '
 
 configure() {

@@ -1,6 +1,13 @@
 """The CI examples: one pipeline in two languages, with everything that it needs in docs/ci.md."""
 
+import json
+import os
 import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
 
 from tests.docs.markdown import CHECKOUT, TEXTS
 from tests.e2e.ci_jobs import GITHUB, GITLAB, shell_lines
@@ -45,3 +52,36 @@ def test_settings_of_the_pipelines_are_explained() -> None:
     settings = {*re.findall(r"(?:secrets|vars)\.(\w+)", github), "AWS_ROLE_ARN"}
     assert {name for name in settings if f"`{name}`" not in TEXT} == set()
     assert {job for job in JOBS if f"`{job}`" not in TEXT} == set()
+
+
+DESTROYED = {"kind": "destroy", "environment": {"git.head": "0" * 40}}
+UP = {"kind": "update", "environment": {"git.head": "0" * 40}}
+BY_HAND = {"kind": "update", "environment": {}}
+
+
+@pytest.mark.parametrize(
+    ("history", "code", "message"),
+    [
+        ([], 0, "Nothing to repeat: the stack production is not up"),
+        ([{"kind": "refresh"}, DESTROYED, UP], 0, "Nothing to repeat"),
+        ([BY_HAND, UP], 0, "Nothing to repeat"),
+        ([UP, DESTROYED], 1, f"is up from commit {'0' * 40}: push it"),
+    ],
+)
+def test_only_the_last_up_is_repeated(
+    tmp_path: Path, history: list[dict[str, Any]], code: int, message: str
+) -> None:
+    pulumi = tmp_path / "pulumi"
+    pulumi.write_text(f"#!/bin/sh\necho '{json.dumps(history)}'\n", encoding="utf-8")
+    pulumi.chmod(0o755)
+    subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    ended = subprocess.run(
+        [EXAMPLES / "rollout.sh", "repeat"],
+        cwd=tmp_path,
+        env={**os.environ, "PATH": path, "PULUMI_STACK": "production"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.returncode, message in ended.stdout + ended.stderr) == (code, True)
