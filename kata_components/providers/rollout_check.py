@@ -187,6 +187,7 @@ def _document(planned: _Planned) -> PlanRecord:
     )
     return structs.replace(
         document,
+        approved=request.approval.path if request.approval else "",
         refusals=(*found.refusals, *planned.obstacles),
         containers=plan_document.containers(request.job),
         kept=() if found.cleanup.steps else tuple(found.deselected),

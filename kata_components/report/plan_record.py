@@ -68,6 +68,8 @@ class PlanRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit
     """The UID of the cluster's kube-system namespace."""
     guards: tuple[str, ...]
     """The guard rails that an approval confirms."""
+    approved: str = ""
+    """The path of the approved plan that has bound this one, if any."""
     refusals: tuple[str, ...] = ()
     """Why `up` would not carry it out as it is."""
     kata_version: str = ""

@@ -91,6 +91,7 @@ def test_only_approved_nodes_are_touched(
     assert "node-new" not in cluster.starts
     assert (outputs["outcome"]["installed"], outputs["outcome"]["skipped"]) == (5, 1)
     plan = json.loads((tmp_path / "plan.json").read_text())
+    assert plan["approved"] == f"{tmp_path}/approved.json"
     (newcomer,) = [node for node in plan["nodes"] if node["node"] == "node-new"]
     assert (newcomer["action"], newcomer["reason"]) == ("skipped", "waiting for approval")
 

@@ -136,6 +136,12 @@ def test_the_head_line_has_the_counts_by_action(record: PlanRecord, line: str) -
     assert ("Approve it" in html) == bool(record.pending)
 
 
+def test_a_plan_that_is_bound_already_is_not_approved_once_more() -> None:
+    parsed = Parsed(page(plan_of(fleet(3), approved="approved.json"), PATH))
+    assert "Approve it" not in parsed.of("h2")
+    assert "approved.json was approved." in parsed.of("p")
+
+
 def test_refusals_and_what_an_approval_confirms_come_first() -> None:
     record = plan_of(None, guards=("kataVersion 4.1.0 → 4.0.0",), refusals=("a lower version",))
     parsed = Parsed(page(record, PATH))
