@@ -116,16 +116,13 @@ def _commands(record: PlanRecord, path: str) -> list[str]:
     project, _, stack = record.stack.rpartition("/")
     on_stack = f"--stack {shlex.quote(stack)}"
     key = f"--path {names.PROJECT}:rollout.approvedPlan"
+    then = f"pulumi {'preview' if record.nodes is None else 'up'} {on_stack}"
     copy = f"cp {shlex.quote(path)} {_COPY}"
     if project != names.PROJECT:
         told = f"# set rollout.approvedPlan to {_COPY} in the arguments of KataDeploy"
-        return [copy, told, f"pulumi up {on_stack}"]
-    return [
-        copy,
-        f"pulumi config set {on_stack} {key} {_COPY}",
-        f"pulumi up {on_stack}",
-        f"pulumi config rm {on_stack} {key}",
-    ]
+        return [copy, told, then]
+    setting = [copy, f"pulumi config set {on_stack} {key} {_COPY}", then]
+    return setting if record.nodes is None else [*setting, f"pulumi config rm {on_stack} {key}"]
 
 
 def _effects(change: Change, wanted: Release) -> tuple[str, str, str]:

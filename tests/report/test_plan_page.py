@@ -147,6 +147,7 @@ def test_refusals_and_what_an_approval_confirms_come_first() -> None:
     parsed = Parsed(page(record, PATH))
     assert parsed.of("li") == ["a lower version", "kataVersion 4.1.0 → 4.0.0"]
     assert "Approve it" in parsed.of("h2")
+    assert parsed.of("pre")[0].splitlines()[-1] == "pulumi preview --stack my-cluster"
 
 
 def test_a_plan_of_the_version_before_has_a_page_without_what_it_does_not_say() -> None:
