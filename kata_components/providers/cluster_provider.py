@@ -30,6 +30,7 @@ class ClusterProvider(ResourceProvider):
         """Take the stack's configuration; called once per process, before anything else."""
         self._cluster_config = req.config.get("cluster")
         cancellation.install()
+        engine.end_with_it()
 
     def target(self, inputs: CommonInputs) -> session.Target:
         """Return the cluster of a resource.

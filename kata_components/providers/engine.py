@@ -6,6 +6,8 @@ it is not (tests, another SDK), messages are printed and the engine counts as pr
 
 import os
 import sys
+import threading
+import time
 from collections import deque
 from functools import cache
 from typing import Final
@@ -15,6 +17,10 @@ from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc
 
 from kata_components.foreign import printable
 
+_FOLLOW_SECONDS: Final = 3.0
+"""How often a process looks for the engine even if it is idle; work looks more often."""
+_MISSED: Final = 2
+"""How many looks in vain end it: work has ended in order by then."""
 _TIMEOUT_SECONDS: Final = 5.0
 _DIRECTLY: Final = (("grpc.enable_http_proxy", 0),)
 """The engine runs on this machine, where a proxy from the environment cannot reach it."""
@@ -47,6 +53,23 @@ def is_gone() -> bool:
     except grpc.RpcError as error:
         return bool(error.code() is grpc.StatusCode.UNAVAILABLE)
     return False
+
+
+def end_with_it() -> None:
+    """End this plugin process when the engine is gone and no work is left that ends it.
+
+    A CLI that is killed does not end its plugins, and one that waits for calls would wait forever.
+    """
+    if _stub(sys.argv[-1]) is not None:
+        threading.Thread(target=_follow, name="engine", daemon=True).start()
+
+
+def _follow() -> None:
+    missed = 0
+    while missed < _MISSED:
+        time.sleep(_FOLLOW_SECONDS)
+        missed = missed + 1 if is_gone() else 0
+    end_process()
 
 
 def end_process() -> None:

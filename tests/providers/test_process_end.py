@@ -55,6 +55,12 @@ def test_cancel_ends_a_rollout_within_a_second_with_a_clean_text(
     assert len(cluster.starts) == 3
 
 
+def test_an_idle_process_does_not_outlive_the_engine(fresh: Running) -> None:
+    fresh.preflight.check(inputs.preflight())
+    fresh.engine.stop()
+    assert fresh.provider.ended() == 1
+
+
 def test_a_cancelled_rollout_leaves_a_report_of_what_it_has_reached(
     fresh: Running, tmp_path: Path, cluster: Cluster
 ) -> None:
