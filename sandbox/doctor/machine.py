@@ -52,7 +52,7 @@ def _disk(cache: Path, builds: bool) -> Finding:
 def _cache(cache: Path) -> Finding:
     if not cache.exists():
         return Finding(Mark.OK, "cache", f"{cache}, empty")
-    for folder in (cache, *(path for path in cache.iterdir() if path.is_dir())):
+    for folder in (cache, *cache.glob("*/"), *cache.glob("*/*/")):
         if not os.access(folder, os.W_OK):
             text = (
                 f"{folder} belongs to user {folder.stat().st_uid}: sudo chown -R $(id -u) {folder}"

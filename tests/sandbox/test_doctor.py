@@ -154,10 +154,11 @@ def test_too_little_room_to_build_is_in_the_way(
 def test_a_cache_of_another_user_is_in_the_way(
     cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (cache / "tools").mkdir(parents=True)
-    monkeypatch.setattr(os, "access", lambda path, _: path != cache / "tools")
+    cluster = cache / "clusters" / "c"
+    cluster.mkdir(parents=True)
+    monkeypatch.setattr(os, "access", lambda path, _: path != cluster)
     found = of(machine_findings(cache, builds=False), "cache")
-    assert (found.mark, str(cache / "tools") in found.text) == (Mark.FIX, True)
+    assert (found.mark, f"chown -R $(id -u) {cluster}" in found.text) == (Mark.FIX, True)
 
 
 def test_a_port_that_another_program_has_is_in_the_way(cache: Path) -> None:
