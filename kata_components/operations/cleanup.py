@@ -193,10 +193,11 @@ def _refuse_leftovers(failures: Sequence[Failure], dead: Sequence[Failure], deta
         names = ",".join(node.node for node in dead[: wording.SHOWN_NODES])
         problems.append(
             f"{wording.nodes(len(dead))} could not be cleaned, since no Job can run there: "
-            f"{_listed(dead)}. Bring them back and run `pulumi destroy` again. If they never come "
-            "back, remove them from the cluster (`kubectl delete node <name>`) or give them up: "
-            f"`{ABANDON_VARIABLE}={names} pulumi destroy` takes mark and label off them and leaves "
-            "their disks as they are."
+            f"{_listed(dead)}.\n"
+            "  Bring them back and run `pulumi destroy` again.\n"
+            "  If they never come back, remove them from the cluster (`kubectl delete node "
+            f"<name>`) or give them up: `{ABANDON_VARIABLE}={names} pulumi destroy` takes mark and "
+            "label off them and leaves their disks as they are."
         )
     if problems:
         msg = "\n".join(

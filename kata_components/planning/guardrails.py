@@ -46,12 +46,12 @@ def cluster(old_uid: str | None, uid: str, target: str) -> Refusal | None:
     if old_uid is None or old_uid == uid:
         return None
     text = (
-        f"{target} is a different cluster from the one this stack installed on "
-        f"(kube-system UID {uid}, the stack has {old_uid}). Going on would leave the nodes there "
-        "behind. Use one stack per cluster: `pulumi stack init <name>`; to return to the old "
-        "cluster, restore its context or kubeconfig. If that cluster is gone for good: `pulumi "
-        "state delete --target-dependents <URN of Preflight>` (`pulumi stack --show-urns` has it), "
-        "then `pulumi up` installs here."
+        f"{target} is a different cluster from the one this stack installed on (kube-system UID "
+        f"{uid}, the stack has {old_uid}). Going on would leave the nodes there behind.\n"
+        "  Use one stack per cluster: `pulumi stack init <name>`; to return to the old cluster, "
+        "restore its context or kubeconfig.\n"
+        "  If that cluster is gone for good: `pulumi state delete --target-dependents <URN of "
+        "Preflight>` (`pulumi stack --show-urns` has it), then `pulumi up` installs here."
     )
     return Refusal(text, f"cluster {old_uid} → {uid}")
 
@@ -71,9 +71,9 @@ def pod_security(namespace: ObjectMetadata) -> Refusal | None:
     name = namespace.metadata.name
     return Refusal(
         f"namespace {name} enforces the Pod Security Standard {enforced}: the pods that work on "
-        "nodes could not be created there, since they mount directories of the host. Use another "
-        "namespace, or allow them in this one: "
-        f"`kubectl label namespace {name} {_POD_SECURITY}=privileged --overwrite`"
+        "nodes could not be created there, since they mount directories of the host.\n"
+        f"  Use another namespace, or allow them in this one: `kubectl label namespace {name} "
+        f"{_POD_SECURITY}=privileged --overwrite`"
     )
 
 
@@ -81,7 +81,8 @@ def refused_job(job: str, answer: str) -> Refusal:
     """Refuse a plan whose first Job the API server would not accept; `answer` is what it says."""
     return Refusal(
         f"the API server would not accept the Job {job}: {answer}. That was a dry run; nothing was "
-        "written. Correct the configuration or the policy, then run the same command again."
+        "written.\n"
+        "  Correct the configuration or the policy, then run the same command again."
     )
 
 
@@ -93,8 +94,9 @@ def identity(old: Mapping[str, Any], new: Mapping[str, Any], marked: int) -> Ref
     changes = {key: f"{key} {old[key] or '(none)'!s} → {new[key] or '(none)'!s}" for key in changed}
     what = "; ".join(f"{change}: {_IDENTITY[key]}" for key, change in changes.items())
     text = (
-        f"{what}. {_nodes(marked)} installed now. The safe way: restore the old value and run "
-        "`pulumi destroy`, then set the new value and run `pulumi up`."
+        f"{what}. {_nodes(marked)} installed now.\n"
+        "  The safe way: restore the old value and run `pulumi destroy`, then set the new value "
+        "and run `pulumi up`."
     )
     # The DaemonSet's pods uninstall when they end, which would be after the Jobs have installed.
     return Refusal(text, "" if "deploymentMode" in changes else ", ".join(changes.values()))
@@ -106,8 +108,8 @@ def downgrade(old: str | None, new: str, marked: int) -> Refusal | None:
         return None
     text = (
         f"kataVersion {old} → {new} is a downgrade, which upstream does not test. {_nodes(marked)} "
-        "installed now; each would be installed again, and its container runtime restarted. The "
-        f"safe way: `pulumi destroy`, then `pulumi up` with {new}."
+        "installed now; each would be installed again, and its container runtime restarted.\n"
+        f"  The safe way: `pulumi destroy`, then `pulumi up` with {new}."
     )
     return Refusal(text, f"kataVersion {old} → {new}")
 
@@ -123,8 +125,9 @@ def empty_selection(selected: int, marked: Sequence[str], selection: str) -> Ref
         return None
     text = (
         f"no node matches {selection}, but {_nodes(len(marked))} installed by this stack "
-        f"({named(marked)}). Kata would stay there, unmanaged. Correct the node selector, the "
-        "affinity or job.nodes; to uninstall, run `pulumi destroy`."
+        f"({named(marked)}). Kata would stay there, unmanaged.\n"
+        "  Correct the node selector, the affinity or job.nodes; to uninstall, run `pulumi "
+        "destroy`."
     )
     return Refusal(text, "empty selection")
 
@@ -136,8 +139,9 @@ def cleaning(nodes: Sequence[str], marked: int) -> Refusal | None:
     text = (
         f"{_nodes(len(nodes))} no longer selected and would be cleaned ({named(nodes)}): more than "
         f"a tenth of all marked nodes ({marked}). Kata would be removed there, and each container "
-        "runtime restarted. If that is not what you want, correct the node selector, the affinity "
-        "or job.nodes, or set rollout.cleanupDeselected to false."
+        "runtime restarted.\n"
+        "  If that is not what you want, correct the node selector, the affinity or job.nodes, or "
+        "set rollout.cleanupDeselected to false."
     )
     return Refusal(text, f"cleaning {len(nodes)} of {marked} nodes")
 
@@ -165,16 +169,17 @@ def unclaimed(nodes: Sequence[str], others: Collection[str] = ()) -> Refusal | N
     )
     if others:
         return Refusal(
-            f"{what}, but with one of the installation {', '.join(sorted(others))}. To install "
-            f"this one beside it, set {setting('rollout.existing', 'install')}: an install Job "
-            "runs on each node and restarts its container runtime."
+            f"{what}, but with one of the installation {', '.join(sorted(others))}.\n"
+            f"  To install this one beside it, set {setting('rollout.existing', 'install')}: an "
+            "install Job runs on each node and restarts its container runtime."
         )
     return Refusal(
-        f"{what}. Either they were created with the label, as in node pools that scale from zero, "
-        f"and have no Kata: set {setting('rollout.existing', 'install')}. An install Job then runs "
-        "on each, which restarts its container runtime, and on all such nodes in future. Or "
-        "something else, such as a Helm release, installed Kata there: rollout.existing: adopt "
-        "marks those where something shows it, and runs no Job."
+        f"{what}.\n"
+        "  Either they were created with the label, as in node pools that scale from zero, and "
+        f"have no Kata: set {setting('rollout.existing', 'install')}. An install Job then runs on "
+        "each, which restarts its container runtime, and on all such nodes in future.\n"
+        "  Or something else, such as a Helm release, installed Kata there: rollout.existing: "
+        "adopt marks those where something shows it, and runs no Job."
     )
 
 
@@ -184,8 +189,8 @@ def other_distribution(steps: Sequence[Step], configured: str) -> Refusal | None
         return None
     return Refusal(
         f"{_reasons(steps)}, but k8sDistribution is {configured}: Kata would be configured where "
-        f"no container runtime there looks. Set {setting('k8sDistribution', '<distribution>')}, "
-        "or exclude these nodes by a label."
+        "no container runtime there looks.\n"
+        f"  Set {setting('k8sDistribution', '<distribution>')}, or exclude these nodes by a label."
     )
 
 
@@ -194,9 +199,10 @@ def marked_elsewhere(steps: Sequence[Step]) -> Refusal | None:
     if not steps:
         return None
     return Refusal(
-        f"{_reasons(steps)}. Two installations with one suffix would undo each other. Work in the "
-        "stack of that one, or install beside it with another env.multiInstallSuffix. If it is "
-        "gone for good, remove its mark from the nodes: `kubectl annotate node <name> "
+        f"{_reasons(steps)}. Two installations with one suffix would undo each other.\n"
+        "  Work in the stack of that one, or install beside it with another "
+        "env.multiInstallSuffix.\n"
+        "  If it is gone for good, remove its mark from the nodes: `kubectl annotate node <name> "
         f"{names.ANNOTATION_PREFIX}/installed-<suffix or default>-`."
     )
 
@@ -206,8 +212,9 @@ def marked_newer(steps: Sequence[Step]) -> Refusal | None:
     if not steps:
         return None
     return Refusal(
-        f"{_reasons(steps)}. This version cannot tell what is installed there and would install "
-        "it again. Use the version that wrote the marks, or a newer one."
+        f"{_reasons(steps)}. This version cannot tell what is installed there and would install it "
+        "again.\n"
+        "  Use the version that wrote the marks, or a newer one."
     )
 
 

@@ -52,10 +52,10 @@ def other_stack(owner: str | None, stack: str, lease: str) -> Refusal | None:
         return None
     return Refusal(
         f"this cluster's installation belongs to the stack {owner} (Lease {lease}), this is "
-        f"{stack}. Two stacks on one installation would undo each other. Work in {owner}, or "
-        "install beside it with another env.multiInstallSuffix. If that is a former name of this "
-        f"stack: `kubectl annotate lease -n {lease.replace('/', ' ')} --overwrite "
-        f"{names.STACK_ANNOTATION}={stack}`."
+        f"{stack}. Two stacks on one installation would undo each other.\n"
+        f"  Work in {owner}, or install beside it with another env.multiInstallSuffix.\n"
+        "  If that is a former name of this stack: `kubectl annotate lease -n "
+        f"{lease.replace('/', ' ')} --overwrite {names.STACK_ANNOTATION}={stack}`."
     )
 
 
@@ -69,9 +69,11 @@ def of_lease(lease: Lease, owner: Owner) -> Refusal | None:
     return Refusal(
         f"the cluster has the installation {bounded(found or '(none)')} (Lease {where}), the state "
         f"of this stack has {owner.installation}: the state is older than the cluster, or a copy "
-        "of another one. Nothing was done. Restore the newest state (`pulumi stack history`, "
-        "`pulumi stack import`). If it is lost: `pulumi state delete <URN of Installation> "
-        "--target-dependents`, then `pulumi up` continues with what is in the cluster."
+        "of another one.\n"
+        "  Nothing was done. Restore the newest state (`pulumi stack history`, `pulumi stack "
+        "import`).\n"
+        "  If it is lost: `pulumi state delete <URN of Installation> --target-dependents`, then "
+        "`pulumi up` continues with what is in the cluster."
     )
 
 
@@ -114,10 +116,10 @@ def elsewhere(
     text = (
         f"an installation with this env.multiInstallSuffix exists ({'; '.join(traces)}), but "
         f"namespace {namespace} has no Lease of it. Two with one suffix would undo each other: the "
-        "destroy of one removes Kata from the nodes of the other. Work in its stack, or install "
-        "beside it with another env.multiInstallSuffix. If it is this stack's own, "
-        f"{theirs}. If nothing is left of it but these traces, remove them: "
-        f"{' and '.join(remove)}."
+        "destroy of one removes Kata from the nodes of the other.\n"
+        "  Work in its stack, or install beside it with another env.multiInstallSuffix.\n"
+        f"  If it is this stack's own, {theirs}.\n"
+        f"  If nothing is left of it but these traces, remove them: {' and '.join(remove)}."
     )
     return Refusal(text, "" if others else f"marks without a Lease on {marked['']} nodes")
 
@@ -129,9 +131,10 @@ def other_mode(found: str | None, mode: str) -> Refusal | None:
     other = "daemonset" if mode == "job" else "job"
     return Refusal(
         f"something installs with deploymentMode {other} (it has {found}), this stack with {mode}. "
-        "Both would work on the same nodes. Uninstall it first, with the tool that installed it. "
-        f"Or take it over with deploymentMode {other}; to change the mode later, run "
-        f"`pulumi destroy`, then `pulumi up` with {mode}."
+        "Both would work on the same nodes.\n"
+        "  Uninstall it first, with the tool that installed it.\n"
+        f"  Or take it over with deploymentMode {other}; to change the mode later, run `pulumi "
+        f"destroy`, then `pulumi up` with {mode}."
     )
 
 
@@ -141,10 +144,11 @@ def foreign_objects(objects: Sequence[str], releases: Collection[Release]) -> Re
         return None
     return Refusal(
         f"{_counted(objects)} of this installation belong{_s(objects)} to {_releases(releases)} "
-        f"({some(objects)}). To take it over, with nothing installed again, set "
-        f"{setting('rollout.existing', 'adopt')}, see docs/migrating-from-helm.md. Otherwise "
-        "uninstall it first (`helm uninstall`, then `kubectl delete` what it leaves behind), or "
-        "install beside it with another env.multiInstallSuffix."
+        f"({some(objects)}).\n"
+        "  To take it over, with nothing installed again, set "
+        f"{setting('rollout.existing', 'adopt')}, see docs/migrating-from-helm.md.\n"
+        "  Otherwise uninstall it first (`helm uninstall`, then `kubectl delete` what it leaves "
+        "behind), or install beside it with another env.multiInstallSuffix."
     )
 
 
@@ -160,7 +164,8 @@ def takeover(releases: Collection[Release], namespace: str) -> Refusal | None:
         return None
     return Refusal(
         f"{_releases(releases)} cannot be taken over into namespace {namespace}: its pods would be "
-        f"left behind in its own. Set `namespace` to {other.namespace}."
+        "left behind in its own.\n"
+        f"  Set `namespace` to {other.namespace}."
     )
 
 
@@ -170,10 +175,10 @@ def strangers(objects: Sequence[str]) -> Refusal | None:
         return None
     return Refusal(
         f"{_counted(objects)} of this installation exist{_s(objects)} already, not created by any "
-        f"stack ({some(objects)}): applied with kubectl, by Argo CD or Flux, or by another team. "
-        f"To take over what is Kata's: make that tool release {_them(objects)} first "
-        f"(docs/migrating-from-helm.md), then set {setting('rollout.existing', 'adopt')}. "
-        "Otherwise delete what nobody needs, or install beside it with another "
+        f"stack ({some(objects)}): applied with kubectl, by Argo CD or Flux, or by another team.\n"
+        f"  To take over what is Kata's: make that tool release {_them(objects)} first "
+        f"(docs/migrating-from-helm.md), then set {setting('rollout.existing', 'adopt')}.\n"
+        "  Otherwise delete what nobody needs, or install beside it with another "
         "env.multiInstallSuffix."
     )
 
@@ -186,9 +191,10 @@ def differing(objects: Sequence[str]) -> Refusal | None:
         f"{_counted(objects)} of the whole cluster exist{_s(objects)} already and "
         f"differ{_s(objects)} from this configuration ({some(objects)}): another team's, or made "
         "from other values. Other people's objects are never overwritten or deleted; `adopt` takes "
-        "over what is equal. See `kubectl get <object> -o yaml`, then set the version and values "
-        f"used for {_them(objects)}, delete {_them(objects)} if nobody needs {_them(objects)}, or "
-        "install beside it with another env.multiInstallSuffix."
+        "over what is equal.\n"
+        "  See `kubectl get <object> -o yaml`, then set the version and values used for "
+        f"{_them(objects)}, delete {_them(objects)} if nobody needs {_them(objects)}, or install "
+        "beside it with another env.multiInstallSuffix."
     )
 
 
@@ -199,10 +205,10 @@ def of_other_stacks(objects: Mapping[str, str]) -> Refusal | None:
     owners = ", ".join(sorted(set(objects.values())))
     return Refusal(
         f"{_counted(objects)} of this installation belong{_s(objects)} to the stack {owners} "
-        f"({some([*objects])}). Two stacks on one installation would undo each other. Work in "
-        f"{owners}, or install beside it with another env.multiInstallSuffix. If that stack is "
-        f"gone for good: `kubectl annotate <object> {names.STACK_ANNOTATION}-`, then this one can "
-        "take over what is equal with rollout.existing adopt."
+        f"({some([*objects])}). Two stacks on one installation would undo each other.\n"
+        f"  Work in {owners}, or install beside it with another env.multiInstallSuffix.\n"
+        f"  If that stack is gone for good: `kubectl annotate <object> {names.STACK_ANNOTATION}-`, "
+        "then this one can take over what is equal with rollout.existing adopt."
     )
 
 

@@ -88,4 +88,4 @@ def with_way_out(refusals: Sequence[str], written: Written | None) -> list[str]:
             f"review {written.shown}, copy {written.data}, and set rollout.approvedPlan to the "
             "copy."
         )
-    return [*refusals[:-1], f"{refusals[-1]} To proceed anyway: {how}"]
+    return [*refusals[:-1], f"{refusals[-1]}\n  To proceed anyway: {how}"]

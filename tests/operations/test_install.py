@@ -245,5 +245,5 @@ def test_nodes_of_another_installation_are_refused_with_what_is_there() -> None:
     simulate(roll_out(FakeKubeApi(on), request()))
     [refusal] = simulate(preview(FakeKubeApi(on), request(suffix="dev"))).refusals
     assert "2 nodes are labelled" in refusal
-    assert "but with one of the installation default. To install this one beside it" in refusal
+    assert "but with one of the installation default.\n  To install this one beside it" in refusal
     assert "rollout.existing install" in refusal

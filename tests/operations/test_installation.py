@@ -102,7 +102,7 @@ def test_dead_node_is_named_with_the_ways_out() -> None:
     on.nodes["node-01"]["status"]["conditions"][0]["status"] = "Unknown"
     with pytest.raises(
         RolloutFailedError,
-        match=r"1 node could .*: node-01 \(NotReady\).*delete node.*ABANDON_NODES=node-01",
+        match=r"(?s)1 node could .*: node-01 \(NotReady\).*delete node.*ABANDON_NODES=node-01",
     ):
         simulate(end(on))
     assert "node-01" not in on.starts
@@ -257,7 +257,8 @@ def test_a_replaced_installation_touches_no_node() -> None:
 def test_an_older_state_does_not_end_what_it_does_not_know() -> None:
     on = installed(2)
     with pytest.raises(
-        GuardError, match=f"the cluster has the installation {INSTALLATION}.*pulumi stack import"
+        GuardError,
+        match=f"(?s)the cluster has the installation {INSTALLATION}.*pulumi stack import",
     ):
         simulate(end(on, replace(ENDING, installation="older")))
     assert (on.starts, len(on.marked()), list(on.leases)) == ([], 2, [LEASE])
