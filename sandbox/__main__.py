@@ -75,6 +75,12 @@ def parser() -> argparse.ArgumentParser:
     return commands
 
 
+def seconds(text: str) -> str:
+    """Return a number of seconds as it was typed; argparse refuses what is none, by this name."""
+    float(text)
+    return text
+
+
 def _add_behave(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("node")
     parser.add_argument("--fail", metavar="CONTAINER", help="this container ends with exit code 1")
@@ -87,14 +93,17 @@ def _add_behave(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--not-ready", action="store_const", const="true", help="the kubelet reports nothing"
     )
-    parser.add_argument("--seconds", metavar="S", help="how long a pod takes")
+    parser.add_argument("--seconds", type=seconds, metavar="S", help="how long a pod takes")
     parser.add_argument(
         "--handlers-after",
         metavar="S",
         help="publish handlers so long after the restart of the container runtime, or never",
     )
     parser.add_argument(
-        "--handlers-gone-after", metavar="S", help="the handlers vanish so long after that restart"
+        "--handlers-gone-after",
+        type=seconds,
+        metavar="S",
+        help="the handlers vanish so long after that restart",
     )
     parser.add_argument(
         "--no-handlers",
@@ -103,10 +112,14 @@ def _add_behave(parser: argparse.ArgumentParser) -> None:
         help="the kubelet has no status.runtimeHandlers",
     )
     parser.add_argument(
-        "--not-ready-seconds", metavar="S", help="NotReady for so long from that restart on"
+        "--not-ready-seconds",
+        type=seconds,
+        metavar="S",
+        help="NotReady for so long from that restart on",
     )
     parser.add_argument(
         "--labels-again-after",
+        type=seconds,
         metavar="S",
         help="Kata's labels are registered as false so long after that restart",
     )

@@ -113,9 +113,8 @@ class Kube:
                 f"no answer from the local cluster to {method} {path}: {error}"
             ) from error
         if answer.status >= _FIRST_ERROR:
-            text = answer.data.decode("utf-8", "replace").strip()
             raise RefusedError(
-                answer.status, f"the local cluster refused {method} {path}: {answer.status} {text}"
+                answer.status, f"the local cluster refused {method} {path}: {_reason(answer)}"
             )
         return answer
 
@@ -129,6 +128,15 @@ class Kube:
         headers = {**self._pool.headers, "Content-Type": content_type}
         body = None if content is None else json.dumps(content)
         return self._pool.request(method, self._server + path, body=body, headers=headers)
+
+
+def _reason(answer: urllib3.BaseHTTPResponse) -> str:
+    """Return the message of a Status object, else the whole answer."""
+    text = answer.data.decode("utf-8", "replace").strip()
+    try:
+        return str(json.loads(text)["message"])
+    except (ValueError, LookupError, TypeError):
+        return f"{answer.status} {text}"
 
 
 def _with(path: str, params: Mapping[str, str]) -> str:

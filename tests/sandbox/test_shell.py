@@ -51,6 +51,12 @@ def test_an_impossible_number_of_nodes_is_refused_before_anything_starts(
     assert "NODES=10001 is out of range: choose 0 to 9999" in capsys.readouterr().err
 
 
+def test_seconds_that_are_none_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["behave", "worker-0001", "--seconds", "soon"])
+    assert "invalid seconds value: 'soon'" in capsys.readouterr().err
+
+
 def test_an_unknown_switch_is_refused_with_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(SandboxError, match="no such switch: speed; choose from fail, fail-times"):
         Cluster("c", tmp_path).behave("worker-0001", speed="9")
