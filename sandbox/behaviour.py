@@ -90,6 +90,8 @@ def _steps(entry: Manifest) -> list[Manifest]:
         steps.append({"patch": _patch(entry["node"])})
     if "status" in entry:
         steps.append({"patch": _patch(entry["status"]) | {"root": "status"}})
+    if "phase" in entry:
+        steps.append({"patch": _patch(f"phase: {entry['phase']}") | {"root": "status"}})
     if entry.get("delete"):
         steps.append({"delete": True})
     return steps
