@@ -62,7 +62,7 @@ def parser() -> argparse.ArgumentParser:
     added = add("add-nodes", "add workers")
     added.add_argument("count", type=int)
     added.add_argument(
-        "--real", action="store_true", help="with a kubelet and containerd of their own"
+        "--real", action="store_true", help="with a kubelet, containerd and systemd of their own"
     )
     remove = add("remove-nodes", "remove nodes")
     remove.add_argument("names", nargs="+", metavar="NODE")
@@ -71,6 +71,7 @@ def parser() -> argparse.ArgumentParser:
         "replace a node by a new machine of the same name",
     )
     replace.add_argument("name", metavar="NODE")
+    add("shell", "open a shell on a real node").add_argument("name", metavar="NODE")
     _add_behave(add("behave", "set how the kubelet of a node behaves (no options: normally)"))
     return commands
 

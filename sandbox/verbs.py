@@ -1,6 +1,7 @@
 """What the verbs of `python -m sandbox` do with a cluster."""
 
 import argparse
+import os
 import shutil
 from collections.abc import Callable, Mapping
 
@@ -53,6 +54,11 @@ def _add(cluster: Cluster, options: argparse.Namespace) -> None:
     print("\n".join(add(options.count)))
 
 
+def _shell(cluster: Cluster, options: argparse.Namespace) -> None:
+    words = [*cluster.real_node(options.name).entering(), "bash", "--login"]
+    os.execvp(words[0], words)  # noqa: S606 the terminal is the shell's until it ends
+
+
 def _behave(cluster: Cluster, options: argparse.Namespace) -> None:
     cluster.behave(
         options.node, **{name: getattr(options, name.replace("-", "_")) for name in SWITCHES}
@@ -69,5 +75,6 @@ VERBS: Mapping[str, Callable[[Cluster, argparse.Namespace], None]] = {
     "add-nodes": _add,
     "remove-nodes": lambda cluster, options: cluster.remove_nodes(options.names),
     "replace-node": lambda cluster, options: cluster.replace_node(options.name),
+    "shell": _shell,
     "behave": _behave,
 }

@@ -109,6 +109,14 @@ class RealNode:
         self.stop()
         shutil.rmtree(self._folder, ignore_errors=True)
 
+    def entering(self) -> list[str]:
+        """Return the words that, before a command, run it on the node.
+
+        Raises:
+            SandboxError: The node is not running.
+        """
+        return ["nsenter", "--target", str(self._init()), "--all", "--"]
+
     def run(self, *command: str) -> str:
         """Run a command on the node and return its output.
 
