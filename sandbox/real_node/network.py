@@ -19,8 +19,8 @@ from pathlib import Path
 from sandbox.errors import SandboxError
 from sandbox.kwok_configuration import SERVICE_ADDRESS
 
-_API_SERVER = 443
-_REGISTRY = 5000
+_API_SERVER_PORT = 443
+REGISTRY_PORT = 5000
 _NEW_NETWORK = 0x40000000  # CLONE_NEWNET
 _LINKS = 4096
 _CHUNK = 65536
@@ -59,7 +59,7 @@ def make(first: int) -> Network:
             _ip(words)
         # Pods of the node have namespaces of their own behind this one.
         Path("/proc/sys/net/ipv4/ip_forward").write_text("1", encoding="utf-8")
-        api_server, registry = _listening(_API_SERVER), _listening(_REGISTRY)
+        api_server, registry = _listening(_API_SERVER_PORT), _listening(REGISTRY_PORT)
     _ip(f"address add {theirs}/30 dev {_name(number)}")
     _ip(f"link set {_name(number)} up")
     return Network(node, ours, api_server, registry)

@@ -23,7 +23,7 @@ from sandbox.real_node.machine import Machine
 from sandbox.real_node.obstacle import obstacle
 from sandbox.tools import ensure_node_tools
 
-_FILES = Path(__file__).parent / "root"
+FILES = Path(__file__).parent / "root"
 """What is on a node in addition to Debian's packages."""
 
 _NOT_FOUND = 404
@@ -154,7 +154,7 @@ class RealNode:
     def _install(self) -> None:
         """Make the disks of a new machine."""
         upper = self._folder / "upper"
-        shutil.copytree(_FILES, upper)
+        shutil.copytree(FILES, upper)
         for name in ("work", "root", "containerd"):
             (self._folder / name).mkdir()
         for folder in (upper, self._folder / "root"):
