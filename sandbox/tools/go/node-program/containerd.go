@@ -56,6 +56,10 @@ func (p *program) configuration() (map[string][]byte, error) {
 
 func configureRuntime(p *program) error {
 	return p.locked(func() error {
+		main, err := os.ReadFile("/etc/containerd/config.toml")
+		if err != nil || !bytes.Contains(main, []byte(dropIns)) {
+			return because("Failed to configure containerd", errors.Join(err, errors.New("it does not import "+dropIns)))
+		}
 		files, err := p.configuration()
 		if err != nil {
 			return err

@@ -17,6 +17,7 @@ type release struct {
 	stageVariables []string
 	// The variable with the machine ID that the node reports, empty if none is compared.
 	machineIDVariable string
+	// Whoever paces Jobs may give the machine ID under the name of either version.
 	optionalVariables []string
 	// Whether nodes get a label of the installation, too.
 	instanceLabel bool
@@ -36,7 +37,7 @@ func imitated(version string) (release, error) {
 			version:           version,
 			stageVariables:    []string{"CONTAINER_RUNTIME_VERSION", "KATA_DEPLOY_NODE_MACHINE_ID"},
 			machineIDVariable: "KATA_DEPLOY_NODE_MACHINE_ID",
-			optionalVariables: []string{"K8S_DISTRIBUTION", "DEVKIT"},
+			optionalVariables: []string{"NODE_MACHINE_ID", "K8S_DISTRIBUTION", "DEVKIT"},
 			instanceLabel:     true,
 		}, nil
 	case strings.HasPrefix(version, "4.2."):
@@ -45,8 +46,10 @@ func imitated(version string) (release, error) {
 			stages:            map[string]stage{"install-stage-load-kernel-modules": {"load-kernel-modules", loadModules}},
 			stageVariables:    []string{"CONTAINER_RUNTIME_VERSION", "NODE_MACHINE_ID", "K8S_DISTRIBUTION"},
 			machineIDVariable: "NODE_MACHINE_ID",
-			optionalVariables: []string{"K8S_DISTRIBUTION", "DEVKIT", "CONTAINERD_CONFIG_DIR", "NVRC_ENABLE_DCGM"},
-			instanceLabel:     true,
+			optionalVariables: []string{
+				"KATA_DEPLOY_NODE_MACHINE_ID", "K8S_DISTRIBUTION", "DEVKIT", "CONTAINERD_CONFIG_DIR", "NVRC_ENABLE_DCGM",
+			},
+			instanceLabel: true,
 		}, nil
 	}
 	return release{}, fmt.Errorf("%s=%q is no version of the node program", versionVariable, version)
