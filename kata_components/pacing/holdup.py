@@ -66,7 +66,9 @@ def holdup(
 
     `events` are the warnings about the object of `explained_by_events`; `node` is None if unknown.
     """
-    attempt = f"attempt {job.failed_pods + 1} of {job.attempts}" if job.failed_pods else ""
+    # At a deadline, the pod that is still being ended counts as failed already.
+    begun = min(job.failed_pods + 1, job.attempts)
+    attempt = f"attempt {begun} of {job.attempts}" if begun > 1 else ""
     live = _live(pods)
     podless = not live
     if node is not None and not node.ready:

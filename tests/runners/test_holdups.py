@@ -137,6 +137,15 @@ def test_failed_attempts_are_told_while_the_next_one_works() -> None:
     assert "node-00: stage artifacts is running (attempt 2 of 7)" in row(told, 58)
 
 
+def test_there_are_no_more_attempts_than_the_job_may_have() -> None:
+    """The Job controller counts the pod as failed at once, and the kubelet still has to end it."""
+    on, told = stuck(stages={"node-00": PULL}), Told()
+    failures = [(10.0 + number, lambda: on.fail_pod(JOB)) for number in range(7)]
+    done = rolled_out(on, *failures, expire(on), told=told)
+    assert "node-00: stage artifacts cannot start (attempt 7 of 7): Image" in row(told, 58)
+    assert "node-00: stage artifacts cannot start (attempt 7 of 7): Image" in done.failure
+
+
 def test_a_node_that_becomes_not_ready_in_its_own_job_stops_further_starts_until_it_is_ready() -> (
     None
 ):
