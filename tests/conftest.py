@@ -14,8 +14,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     When they take over each other's tests at the end, nobody should wait long for the last one.
     """
-    end_to_end = [item for item in items if item.path.parent.name == "e2e"]
-    others = [item for item in items if item.path.parent.name != "e2e"]
+    long = {"e2e", "real_node"}
+    end_to_end = [item for item in items if item.path.parent.name in long]
+    others = [item for item in items if item.path.parent.name not in long]
+    # One worker begins with all of those on real nodes, which take longest.
+    end_to_end.sort(key=lambda item: item.path.parent.name != "real_node")
     # Those of the sandbox share a cluster.
     others.sort(key=lambda item: item.get_closest_marker("e2e") is None)
     half = len(end_to_end) // 2

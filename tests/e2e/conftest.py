@@ -25,16 +25,29 @@ _OF_KATA = ("katacontainers.io/", "sandbox.kata-deploy/handlers.")
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
+    with new_cluster("kata-deploy", WORKERS) as local:
+        yield local
+
+
+@contextmanager
+def new_cluster(name: str, workers: int) -> Iterator[Cluster]:
     """A cluster for each test process of each checkout, with the operator's rights granted."""
-    local = Cluster(f"kata-deploy-{NAME}-{hashlib.sha256(str(CHECKOUT).encode()).hexdigest()[:6]}")
+    local = Cluster(f"{name}-{NAME}-{hashlib.sha256(str(CHECKOUT).encode()).hexdigest()[:6]}")
     # A killed run may have left one, whose ports may be taken by now.
     local.delete()
-    local.start(workers=WORKERS)
-    with local.connect() as kube:
-        for manifest in yaml.safe_load_all((CHECKOUT / "docs" / "operator-rbac.yaml").read_text()):
-            kube.apply(path_of(manifest), manifest)
-    yield local
-    local.delete()
+    try:
+        local.start(workers=workers)
+        with local.connect() as kube:
+            grant(kube, "operator-rbac.yaml")
+        yield local
+    finally:
+        local.delete()
+
+
+def grant(kube: Kube, file: str) -> None:
+    """Create the roles of a file in docs/, as its text tells administrators."""
+    for manifest in yaml.safe_load_all((CHECKOUT / "docs" / file).read_text()):
+        kube.apply(path_of(manifest), manifest)
 
 
 def path_of(manifest: dict[str, object]) -> str:

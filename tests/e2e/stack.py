@@ -118,7 +118,12 @@ class Stack:
 
     def run(self, *arguments: str, config: bool = True) -> Run:
         process = self.start(*arguments, config=config)
-        text, _ = process.communicate(timeout=SECONDS)
+        try:
+            text, _ = process.communicate(timeout=SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            text, _ = process.communicate()
+            raise AssertionError(f"{arguments[0]} does not end:\n{text}") from None
         return Run(process.returncode, text)
 
     def start(self, *arguments: str, config: bool = True) -> "subprocess.Popen[str]":
