@@ -81,7 +81,7 @@ class Node(ApiRecord):
     def trouble(self) -> str:
         """Why it is not Ready, in the words of the kubelet or node controller; empty if it is."""
         condition = self._readiness
-        return bounded(condition.message or "") if condition else ""
+        return bounded(condition.message or "").rstrip(".") if condition else ""
 
     @property
     def not_ready(self) -> str:

@@ -191,13 +191,14 @@ def _refuse_leftovers(failures: Sequence[Failure], dead: Sequence[Failure], deta
         )
     if dead:
         names = ",".join(node.node for node in dead[: wording.SHOWN_NODES])
+        them = "it" if len(dead) == 1 else "them"
         problems.append(
             f"{wording.nodes(len(dead))} could not be cleaned, since no Job can run there: "
             f"{_listed(dead)}.\n"
-            "  Bring them back and run `pulumi destroy` again.\n"
-            "  If they never come back, remove them from the cluster (`kubectl delete node "
-            f"<name>`) or give them up: `{ABANDON_VARIABLE}={names} pulumi destroy` takes mark and "
-            "label off them and leaves their disks as they are."
+            f"  Bring {them} back and run `pulumi destroy` again.\n"
+            f"  If that is impossible, remove {them} from the cluster (`kubectl delete node "
+            f"<name>`) or give {them} up: `{ABANDON_VARIABLE}={names} pulumi destroy` takes mark "
+            f"and label off {them} and leaves what is on the disk."
         )
     if problems:
         msg = "\n".join(

@@ -208,7 +208,7 @@ def of_other_stacks(objects: Mapping[str, str]) -> Refusal | None:
         f"({some([*objects])}). Two stacks on one installation would undo each other.\n"
         f"  Work in {owners}, or install beside it with another env.multiInstallSuffix.\n"
         f"  If that stack is gone for good: `kubectl annotate <object> {names.STACK_ANNOTATION}-`, "
-        "then this one can take over what is equal with rollout.existing adopt."
+        "then this one can take over what is equal with rollout.existing: adopt."
     )
 
 

@@ -50,7 +50,7 @@ def actions(on: Cluster, existing: Literal["adopt", "install"]) -> dict[str, Act
 def test_the_refusal_names_the_pools_label_as_a_cause_and_install_first() -> None:
     [text] = found(born("a", "b"), None).refusals
     assert "created with the label, as in node pools that scale from zero" in text
-    assert text.index("rollout.existing install") < text.index("rollout.existing adopt")
+    assert text.index("rollout.existing: install") < text.index("rollout.existing: adopt")
 
 
 @pytest.mark.parametrize("handlers", [None, ["runc"], []])
