@@ -103,7 +103,7 @@ def test_a_missing_right(
 
 def test_nodes_and_objects_of_a_helm_release(stack: Stack, kube: Kube, audit: Audit) -> None:
     stack.cluster.add_kata(["worker-0001"])
-    refused(stack, audit, "1 node is labelled", "worker-0001", "rollout.existing adopt")
+    refused(stack, audit, "1 node is labelled", "worker-0001", "rollout.existing: adopt")
     fresh_fleet(stack.cluster)
 
     classes = "/apis/node.k8s.io/v1/runtimeclasses"

@@ -133,7 +133,7 @@ def test_install_with_faults_then_new_nodes_then_destroy(
     only = Audit(cluster.audit_log)
     continued = stack.up()
     assert continued.ok, continued.text
-    resumed = f"resume 2 nodes ({', '.join(sorted([never, lost]))}): its Job succeeded"
+    resumed = f"resume 2 nodes ({', '.join(sorted([never, lost]))}): the Job succeeded"
     assert resumed in continued.text
     assert f"relabel {late}: installed" in continued.text
     assert f"but the startup taint {STARTING['key']}" in continued.text
