@@ -11,7 +11,7 @@ from sandbox.cluster import Cluster
 from sandbox.control_plane import OPERATOR
 from sandbox.errors import SandboxError
 from sandbox.kube import Kube
-from sandbox.nodes import worker_name
+from sandbox.nodes import worker, worker_name
 from tests.sandbox.jobs import JOBS, condition, pods_of
 from tests.sandbox.waiting import until
 
@@ -144,6 +144,17 @@ def test_the_program_of_a_dispatcher_pod_runs_with_its_command_line_and_account(
     assert powerless["exitCode"] == 1
     assert "system:serviceaccount:default:powerless" in powerless["message"]
     assert ended("nobody", "--job-template=/elsewhere.yaml", prefix)["exitCode"] == 1
+
+
+def test_a_dispatcher_pod_goes_to_a_simulated_node_where_its_program_runs(kube: Kube) -> None:
+    labels = {"kata-deploy/dispatcher": "install"}
+    spec = {"containers": [{"name": "a", "image": "none"}], "nodeSelector": {"disk": "fast"}}
+    pod = {"metadata": {"name": "a", "labels": labels}, "spec": spec}
+    made = kube.create("/api/v1/namespaces/default/pods", pod, dryRun="All")
+    selected = made["spec"]["nodeSelector"]
+    assert selected == {"disk": "fast", "topology.kubernetes.io/region": "local-1"}
+    simulated = {"disk": "fast", **worker(1)["metadata"]["labels"]}
+    assert selected.items() <= simulated.items()
 
 
 def test_daemon_pods_label_their_nodes_while_they_live(kube: Kube) -> None:
