@@ -48,8 +48,10 @@ async def uninstall(
     if live_uid != request.cluster_uid:
         msg = (
             f"this is not the cluster the stack installed on (kube-system UID {live_uid}, expected "
-            f"{request.cluster_uid}); nothing was cleaned. Restore its context or kubeconfig. If "
-            "that cluster is gone for good, `pulumi state delete` the Installation."
+            f"{request.cluster_uid}); nothing was cleaned.\n"
+            "  Restore its context or kubeconfig, and run `pulumi destroy` again.\n"
+            "  If that cluster is gone for good: `pulumi state delete <URN of Installation>` "
+            "(`pulumi stack --show-urns` has it)."
         )
         raise GuardError(msg)
     name = names.base(request.suffix)
