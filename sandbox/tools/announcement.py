@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import groupby
+from math import ceil
 from urllib.parse import urlsplit
 
 from sandbox.tools.tool import Binary, Tool
@@ -46,7 +47,7 @@ def total(missing: Sequence[Tool], sizes: Mapping[str, int]) -> str:
     size = sum(sizes.values())
     minutes = sum(tool.minutes for tool in missing if is_built(tool, sizes))
     parts = [f"{megabytes(size)} to download"] if size else []
-    parts += [f"about {minutes:g} minutes to build on 2 cores"] if minutes else []
+    parts += [f"about {ceil(minutes)} minutes to build on 2 cores"] if minutes else []
     return " and ".join(parts)
 
 

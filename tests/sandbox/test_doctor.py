@@ -108,7 +108,7 @@ def test_missing_programs_are_named_with_what_they_cost(cache: Path, on_path: Pa
     )
     assert of(findings, "kwokctl").mark is Mark.OK
     assert builds
-    assert "about 10.5 minutes to build on 2 cores" in first
+    assert "about 11 minutes to build on 2 cores" in first
 
 
 def test_what_can_be_downloaded_needs_no_go(cache: Path, on_path: Path) -> None:
