@@ -26,10 +26,9 @@ _MASKED = ("systemd-sysctl.service", "systemd-udevd.service")
 # A mount namespace of its own: all of this is gone with the last process.
 _BOOT = """
     set -e
-    root=$1 options=$2 groups=$3
-    shift 3
-    for group in $groups; do echo $$ > "$group/cgroup.procs"; done
-    mount -t overlay -o "$options" overlay "$root"
+    root=$1 disks=$2
+    shift 2
+    mount -t overlay -o "$disks" overlay "$root"
     mount -t tmpfs tmpfs /run
     exec systemd-nspawn --directory="$root" "$@"
 """
@@ -85,11 +84,11 @@ async def run(folder: Path) -> None:
 async def _boot(folder: Path, machine: Machine, namespace: Path) -> int:
     """Boot the machine, wait until it is off, and return the exit code of its systemd-nspawn."""
     cgroups.remove(machine.cgroup)
-    groups = " ".join(map(str, cgroups.make(machine.cgroup)))
     disks = f"lowerdir={machine.base},upperdir={folder / 'upper'},workdir={folder / 'work'}"
     process = await asyncio.create_subprocess_exec(
-        *("unshare", "--mount", "--propagation", "private", "sh", "-c", _BOOT, "sh"),
-        *(str(folder / "root"), disks, groups),
+        *cgroups.entering(machine.cgroup),
+        *("unshare", "--mount", "--propagation", "private"),
+        *("sh", "-c", _BOOT, "sh", str(folder / "root"), disks),
         *_options(folder, machine, namespace),
         stdin=asyncio.subprocess.DEVNULL,
         env={"PATH": _PATH, "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network"},

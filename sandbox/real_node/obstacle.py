@@ -1,8 +1,12 @@
 """Whether this machine can run a real node at all."""
 
 import os
+import re
 import shutil
 import sys
+from pathlib import Path
+
+from sandbox.real_node.cgroups import is_unified
 
 _PROGRAMS = {
     "systemd-nspawn": "systemd-container",
@@ -12,6 +16,8 @@ _PROGRAMS = {
     "openssl": "openssl",
 }
 """Programs of the machine that a real node needs, and the Debian packages they are in."""
+
+_MAY_ADMINISTER = 1 << 21  # CAP_SYS_ADMIN
 
 
 def obstacle() -> str:
@@ -24,4 +30,13 @@ def obstacle() -> str:
     if missing:
         packages = " ".join(_PROGRAMS[name] for name in missing)
         return f"a real node needs {', '.join(missing)}: apt-get install {packages}"
+    if not _capabilities() & _MAY_ADMINISTER:
+        return "a real node needs the capability SYS_ADMIN: a container has it if privileged"
+    if is_unified() and not Path("/run/systemd/system").exists():
+        return "a real node needs a running systemd, to which cgroups of v2 belong"
     return ""
+
+
+def _capabilities() -> int:
+    found = re.search(r"CapEff:\s*(\w+)", Path("/proc/self/status").read_text("utf-8"))
+    return int(found[1], 16) if found else 0

@@ -81,7 +81,7 @@ def _traces(cluster: Cluster, name: str) -> Callable[[], list[str]]:
 
     def found() -> list[str]:
         links = [name for _, name in socket.if_nameindex() if name == link]
-        return [*map(str, Path("/sys/fs/cgroup").rglob(cgroup["cgroup"])), *links]
+        return [*map(str, Path("/sys/fs/cgroup").rglob(f"{cgroup['cgroup']}*")), *links]
 
     return found
 
