@@ -52,6 +52,11 @@ class Machine:
     registry: int
     """The port of the registry on loopback."""
 
+    @staticmethod
+    def is_in(folder: Path) -> bool:
+        """Return whether a folder has a machine, all of it."""
+        return (folder / _SETTINGS).exists()
+
     def write(self, folder: Path) -> None:
         """Write it for the process that runs it."""
         (folder / _SETTINGS).write_text(json.dumps(asdict(self)), encoding="utf-8")

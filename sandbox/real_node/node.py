@@ -4,27 +4,20 @@ Owns the node's folder: the disks of its machine, which outlive a stop, and the 
 """
 
 import hashlib
-import os
 import shutil
 import subprocess
 import time
 from pathlib import Path
 
-import yaml
-
 from sandbox.control_plane import ControlPlane
 from sandbox.errors import RefusedError, SandboxError
 from sandbox.helper import Helper
 from sandbox.kube import Manifest
-from sandbox.kwok_configuration import SERVICE_ADDRESS
-from sandbox.real_node import cgroups
+from sandbox.real_node import cgroups, disks
 from sandbox.real_node.base import ensure_base
 from sandbox.real_node.machine import Machine
 from sandbox.real_node.obstacle import obstacle
 from sandbox.tools import ensure_node_tools
-
-FILES = Path(__file__).parent / "root"
-"""What is on a node in addition to Debian's packages."""
 
 _NOT_FOUND = 404
 _SECONDS_TO_BE_READY = 60.0
@@ -56,7 +49,7 @@ class RealNode:
             return
         if reason := obstacle():
             raise SandboxError(reason)
-        if not self._folder.exists():
+        if not Machine.is_in(self._folder):
             self._install()
         before = self._boot_id()
         self._process.start()
@@ -78,8 +71,7 @@ class RealNode:
 
         Nothing is on its disks, and its machine ID is another.
         """
-        self.stop()
-        shutil.rmtree(self._folder)
+        self.discard()
         self.start()
 
     def wait_until_ready(self, boot_before: str = "") -> None:
@@ -107,7 +99,7 @@ class RealNode:
     def discard(self) -> None:
         """Switch it off and remove its disks; its Node object stays."""
         self.stop()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._wipe()
 
     def entering(self) -> list[str]:
         """Return the words that, before a command, run it on the node.
@@ -123,9 +115,8 @@ class RealNode:
         Raises:
             SandboxError: The command failed; the text ends with what it printed.
         """
-        enter = ["nsenter", "--target", str(self._init()), "--all", "--"]
         answer = subprocess.run(
-            [*enter, *command],
+            [*self.entering(), *command],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -152,40 +143,23 @@ class RealNode:
         return process
 
     def _install(self) -> None:
-        """Make the disks of a new machine."""
-        upper = self._folder / "upper"
-        shutil.copytree(FILES, upper)
-        for name in ("work", "root", "containerd"):
-            (self._folder / name).mkdir()
-        for folder in (upper, self._folder / "root"):
-            folder.chmod(0o755)
-        (upper / "etc/hostname").write_text(f"{self.name}\n", encoding="utf-8")
-        (upper / "etc/machine-id").write_text(f"{os.urandom(16).hex()}\n", encoding="utf-8")
-        self._write_credentials(upper / "etc/kubernetes")
+        """Make a new machine; it is complete once its settings are written."""
+        base, tools = ensure_base(), ensure_node_tools()
+        self._wipe()
+        self._folder.mkdir(parents=True)
+        disks.make(self._folder, self.name, self._control_plane.certificates / "ca")
         Machine(
             name=self.name,
             cgroup=self._cgroup,
             number=int(self._digest[:4], 16),
-            base=str(ensure_base()),
-            tools=str(ensure_node_tools()),
+            base=str(base),
+            tools=str(tools),
             api_server=self._control_plane.port,
             registry=self._control_plane.registry_port,
         ).write(self._folder)
 
-    def _write_credentials(self, folder: Path) -> None:
-        """Write a kubeconfig with a certificate that the cluster's CA has signed."""
-        authority = self._control_plane.certificates / "ca"
-        shutil.copyfile(f"{authority}.crt", folder / "ca.crt")
-        command = [
-            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
-            *("-nodes", "-days", "365", "-subj", f"/O=system:nodes/CN=system:node:{self.name}"),
-            *("-CA", f"{authority}.crt", "-CAkey", f"{authority}.key"),
-            *("-keyout", str(folder / "kubelet.key"), "-out", str(folder / "kubelet.crt")),
-        ]
-        answer = subprocess.run(command, capture_output=True, text=True, check=False)
-        if answer.returncode != 0:
-            raise SandboxError(f"openssl cannot sign a certificate:\n{answer.stderr.strip()}")
-        (folder / "kubeconfig").write_text(yaml.safe_dump(_KUBECONFIG), encoding="utf-8")
+    def _wipe(self) -> None:
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def _boot_id(self) -> str:
         node = self._node()
@@ -200,26 +174,6 @@ class RealNode:
                 if error.status != _NOT_FOUND:
                     raise
                 return {}
-
-
-_KUBECONFIG = {
-    "apiVersion": "v1",
-    "kind": "Config",
-    "clusters": [
-        {
-            "name": "cluster",
-            "cluster": {"server": f"https://{SERVICE_ADDRESS}", "certificate-authority": "ca.crt"},
-        }
-    ],
-    "users": [
-        {
-            "name": "node",
-            "user": {"client-certificate": "kubelet.crt", "client-key": "kubelet.key"},
-        }
-    ],
-    "contexts": [{"name": "node", "context": {"cluster": "cluster", "user": "node"}}],
-    "current-context": "node",
-}
 
 
 def _is_ready(node: Manifest, boot_before: str) -> bool:

@@ -4,11 +4,13 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from sandbox.kwok_configuration import SERVICE_ADDRESS, configuration
 from sandbox.nodes import control_plane, worker
+from sandbox.real_node.disks import FILES
 from sandbox.real_node.images import PAUSE
 from sandbox.real_node.network import REGISTRY_PORT
-from sandbox.real_node.node import FILES
 
 
 def toml(path: str) -> dict[str, Any]:
@@ -18,6 +20,11 @@ def toml(path: str) -> dict[str, Any]:
 def test_images_come_from_where_the_registry_is_reached() -> None:
     hosts = toml("etc/containerd/certs.d/_default/hosts.toml")
     assert hosts == {"server": f"http://{SERVICE_ADDRESS}:{REGISTRY_PORT}"}
+
+
+def test_the_kubelet_finds_the_api_server_by_its_service() -> None:
+    config = yaml.safe_load((FILES / "etc/kubernetes/kubeconfig").read_text("utf-8"))
+    assert config["clusters"][0]["cluster"]["server"] == f"https://{SERVICE_ADDRESS}"
 
 
 def test_the_image_of_pod_sandboxes_is_one_of_ours() -> None:
