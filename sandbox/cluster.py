@@ -111,8 +111,9 @@ class Cluster:
             return f"{self.name}: not created"
         if not self.control_plane.runs():
             return f"{self.name}: stopped"
+        real = f" and {len(names)} real" if (names := self._real_nodes.names()) else ""
         return (
-            f"{self.name}: running, {len(self.workers())} workers, "
+            f"{self.name}: running, {len(self.workers())} workers{real}, "
             f"context {self.context}, {self.kubeconfig}"
         )
 
