@@ -1,6 +1,8 @@
 """Commands in the documents exist."""
 
+import ast
 import contextlib
+import importlib
 import importlib.util
 import re
 import shlex
@@ -10,7 +12,7 @@ import pytest
 from kata_components.settings.load import load_settings
 from sandbox.__main__ import parser
 from sandbox.verbs import VERBS
-from tests.docs.markdown import CHECKOUT, README, TEXTS, configured
+from tests.docs.markdown import CHECKOUT, README, TEXTS, blocks, configured
 
 MAKEFILE = (CHECKOUT / "Makefile").read_text(encoding="utf-8")
 WHOLE = "\n".join(TEXTS.values())
@@ -74,6 +76,16 @@ def test_values_that_the_documents_set_are_valid() -> None:
     )
     for config in operations + configuration:
         load_settings({**base, **config})
+
+
+@pytest.mark.parametrize("name", [name for name, text in TEXTS.items() if blocks(text, "python")])
+def test_python_of_the_documents_imports_what_there_is(name: str) -> None:
+    for block in blocks(TEXTS[name], "python"):
+        for imported in (
+            node for node in ast.walk(ast.parse(block)) if isinstance(node, ast.ImportFrom)
+        ):
+            module = importlib.import_module(str(imported.module))
+            assert all(hasattr(module, alias.name) for alias in imported.names), block
 
 
 def test_there_are_sandbox_commands_to_check() -> None:
