@@ -17,8 +17,10 @@ from tests.docs.markdown import CHECKOUT, README, TEXTS, blocks, configured
 MAKEFILE = (CHECKOUT / "Makefile").read_text(encoding="utf-8")
 WHOLE = "\n".join(TEXTS.values())
 SANDBOX = [
-    shlex.split(line, comments=True)
-    for line in re.findall(r"^ {4}python(?:3\.11)? -m sandbox (.+)$", WHOLE, re.MULTILINE)
+    shlex.split(command, comments=True)
+    for command in re.findall(
+        r"(?:^ {4}|`)(?:\.venv/bin/)?python(?:3\.11)? -m sandbox ([^`\n…]+)", WHOLE, re.MULTILINE
+    )
 ]
 MODULES = set(
     re.findall(r"python(?:3\.11)? -m ((?:kata_components|sandbox|bench|tests)[\w.]*)", WHOLE)
