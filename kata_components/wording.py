@@ -17,7 +17,7 @@ _RANGE: Final = 3
 
 HOW_TO_GRANT: Final = (
     "A cluster administrator can grant exactly what is needed: put user or group, namespace and "
-    "suffix into docs/operator-rbac.yaml (with rollout.runsIn: cluster also into "
+    "suffix into docs/operator-rbac.yaml of kata-deploy (with rollout.runsIn: cluster also into "
     "docs/operator-rbac-cluster.yaml), then `kubectl apply -f docs/operator-rbac.yaml`"
 )
 

@@ -75,4 +75,4 @@ async def missing_rights(api: KubeApi, namespace: str, rights: Iterable[Right]) 
     if not missing:
         return []
     verbs = ", ".join(f"{r} in {namespace}" if r.namespaced else str(r) for r in missing)
-    return [f"this identity is not allowed to {verbs}. {HOW_TO_GRANT}; nothing was written."]
+    return [f"this identity is not allowed to {verbs}. Nothing was written.\n  {HOW_TO_GRANT}."]

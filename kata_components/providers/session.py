@@ -74,7 +74,7 @@ def read(cluster: Target, work: Work[T]) -> T:
         except ApiError as error:
             if error.status != _HTTP_FORBIDDEN:
                 raise
-            raise ClusterError(f"{error}. {HOW_TO_GRANT}") from None
+            raise ClusterError(f"{error}.\n  {HOW_TO_GRANT}.") from None
 
     return run(cluster, explained, left=_READING)
 

@@ -88,7 +88,7 @@ class NodeWatch:
 
     def _refused(self, error: ClusterError) -> None:
         is_denied = isinstance(error, ApiError) and error.status == HTTPStatus.FORBIDDEN
-        text = f"{error}. {HOW_TO_GRANT}" if is_denied else str(error)
+        text = f"{error}.\n  {HOW_TO_GRANT}." if is_denied else str(error)
         if self._is_needed:
             raise ClusterError(text) from None
         # What was seen may be old from now on.

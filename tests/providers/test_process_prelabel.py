@@ -111,7 +111,8 @@ def test_missing_rights_are_named_before_anything_changes(
 ) -> None:
     api.denied |= {"patch nodes"}
     assert refusal(running, before, **UPGRADED).startswith(
-        "this identity is not allowed to patch nodes. A cluster administrator"
+        "this identity is not allowed to patch nodes. Nothing was written.\n"
+        "  A cluster administrator"
     )
 
 

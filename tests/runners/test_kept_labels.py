@@ -120,13 +120,13 @@ def test_without_the_right_to_watch_the_label_comes_back_at_the_end(webhook: boo
     assert {labels(on, node) for node in on.nodes} == {("true", "true")}
     assert not any(ITS_OWN in node["metadata"]["labels"] for node in on.nodes.values())
     (text,) = (line for line in told.lines if "cannot be watched" in line)
-    assert f"at once: {error}. A cluster administrator can grant" in text
+    assert f"at once: {error}.\n  A cluster administrator can grant" in text
 
 
 def test_an_install_that_needs_the_watch_says_which_right_is_missing() -> None:
     api = FakeKubeApi(cluster(2, kubelet=Kubelet(handlers_after=0.0)))
     api.refuse("watch_node_metadata", *[ApiError(403, "Forbidden", "no watch")] * 3)
-    with pytest.raises(ClusterError, match=r"^no watch\. A cluster administrator can grant"):
+    with pytest.raises(ClusterError, match=r"^no watch\.\n  A cluster administrator can grant"):
         simulate(roll_out(api, wanted()))
 
 
