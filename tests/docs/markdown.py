@@ -114,7 +114,15 @@ def configured(text: str) -> list[dict[str, Any]]:
         else:
             at[name] = _value(arguments[-1]) if options else arguments[-1]
         states.append(config)
-    return states[1:]
+    return [_with_lists(state) for state in states[1:]]
+
+
+def _with_lists(value: Any) -> Any:
+    """Return a value with the maps that `key[0]` makes as lists."""
+    if not isinstance(value, dict):
+        return value
+    inner = {key: _with_lists(item) for key, item in value.items()}
+    return [*inner.values()] if inner and all(map(str.isdecimal, inner)) else inner
 
 
 def _value(text: str) -> str | int | bool:
