@@ -14,6 +14,8 @@ _PACKAGES = (
     *("systemd", "systemd-sysv", "dbus", "util-linux", "mount", "procps", "kmod"),
     # What containerd and kubelet call.
     *("runc", "containernetworking-plugins", "iproute2", "ca-certificates"),
+    # The shell of an image.
+    "busybox-static",
 )
 
 

@@ -1,4 +1,4 @@
-"""The images that real nodes pull: a double of the node program, as OCI image layouts.
+"""The images that real nodes pull, as OCI image layouts: a double of the node program, and a shell.
 
 `KATA_SANDBOX_NODE_IMAGES=/path/to/archive` puts other images in their place, such as upstream's
 own: what `docker save` or `skopeo copy … oci-archive:` writes.
@@ -9,13 +9,15 @@ import io
 import json
 import os
 import platform
+import subprocess
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from sandbox.errors import SandboxError
 from sandbox.paths import cache_dir
+from sandbox.real_node.base import ensure_base
 from sandbox.tools.builder import build, made_once, text_key
 from sandbox.tools.catalog import NODE_PROGRAM
 
@@ -23,6 +25,8 @@ ARCHIVE: Final = "KATA_SANDBOX_NODE_IMAGES"
 PAUSE: Final = "sandbox.invalid/pause:1"
 """The image of pod sandboxes, which is the double, too: started as `pause`, it only waits."""
 NODE_PROGRAM_IMAGE: Final = "quay.io/kata-containers/kata-deploy"
+SHELL_IMAGE: Final = "quay.io/kata-containers/kubectl:latest"
+"""The image for scripts; ours has busybox, and no kubectl."""
 VERSIONS: Final = ("4.0.0", "4.1.0", "4.2.0")
 """The versions of the node program whose command lines the double has."""
 
@@ -45,7 +49,7 @@ def layouts() -> list[Path]:
     """
     own = made_once(
         _store() / f"{NODE_PROGRAM.key}-{text_key(Path(__file__).read_text(encoding='utf-8'))}",
-        lambda folder: write_layout(folder, node_program().read_bytes()),
+        lambda folder: write_layout(folder, node_program(), ensure_base() / "bin/busybox"),
     )
     chosen = os.environ.get(ARCHIVE)
     return [unpacked(Path(chosen)), own] if chosen else [own]
@@ -93,18 +97,22 @@ def blob(layout: Path, digest: str) -> Path:
     return layout / "blobs" / digest.replace(":", "/")
 
 
-def write_layout(layout: Path, program: bytes) -> None:
-    """Write all images of our own; every one holds that program, and which version it imitates."""
+def write_layout(layout: Path, program: Path, busybox: Path) -> None:
+    """Write all images of our own, with these two programs in them."""
     (layout / "blobs" / "sha256").mkdir(parents=True)
-    layer = _put(layout, _LAYER_TYPE, _layer({"usr/bin/kata-deploy": program, "pause": program}))
-    names = {f"{NODE_PROGRAM_IMAGE}:{version}": version for version in VERSIONS}
-    entries = [
-        _image(layout, layer, {"Env": [f"KATA_SANDBOX_NODE_PROGRAM={version}"]})
-        | {"annotations": {_NAMES[0]: name}}
-        for name, version in names.items()
-    ]
-    pause = _image(layout, layer, {"Entrypoint": ["/pause"]}) | {"annotations": {_NAMES[0]: PAUSE}}
-    index = {"schemaVersion": 2, "manifests": [*entries, pause]}
+    layer = _layer(layout, {"usr/bin/kata-deploy": program, "pause": program})
+    configs: dict[str, Json] = {
+        f"{NODE_PROGRAM_IMAGE}:{version}": {"Env": [f"KATA_SANDBOX_NODE_PROGRAM={version}"]}
+        for version in VERSIONS
+    }
+    configs[PAUSE] = {"Entrypoint": ["/pause"]}
+    images = {name: _image(layout, layer, config) for name, config in configs.items()}
+    listed = subprocess.run([busybox, "--list"], capture_output=True, text=True, check=True)
+    applets = sorted({*listed.stdout.split()} - {"busybox"})
+    shell = _layer(layout, {"bin/busybox": busybox, "bin/flock": program}, applets)
+    images[SHELL_IMAGE] = _image(layout, shell, {"Entrypoint": ["/bin/sh"]})
+    entries = [image | {"annotations": {_NAMES[0]: name}} for name, image in images.items()]
+    index = {"schemaVersion": 2, "manifests": entries}
     (layout / "index.json").write_text(json.dumps(index), encoding="utf-8")
 
 
@@ -132,14 +140,20 @@ def _put(layout: Path, media_type: str, content: bytes) -> Json:
     return {"mediaType": media_type, "digest": digest, "size": len(content)}
 
 
-def _layer(files: Mapping[str, bytes]) -> bytes:
+def _layer(layout: Path, programs: Mapping[str, Path], links: Sequence[str] = ()) -> Json:
+    """Write a layer with programs, and links in `/bin` to the busybox there."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
-        for name, content in files.items():
+        for name, program in programs.items():
             entry = tarfile.TarInfo(name)
-            entry.mode, entry.size = 0o755, len(content)
-            archive.addfile(entry, io.BytesIO(content))
-    return buffer.getvalue()
+            entry.mode, entry.size = 0o755, program.stat().st_size
+            with program.open("rb") as content:
+                archive.addfile(entry, content)
+        for name in links:
+            link = tarfile.TarInfo(f"bin/{name}")
+            link.type, link.linkname = tarfile.SYMTYPE, "busybox"
+            archive.addfile(link)
+    return _put(layout, _LAYER_TYPE, buffer.getvalue())
 
 
 def _unpack(archive: Path, folder: Path) -> None:

@@ -115,7 +115,7 @@ def _options(folder: Path, machine: Machine, namespace: Path) -> list[str]:
         # What containerd and runc need.
         *("--capability=all", "--system-call-filter=@keyring bpf"),
         f"--network-namespace-path={namespace}",
-        f"--bind-ro={machine.tools}:/usr/local/bin",
+        f"--bind-ro={machine.tools}:/usr/local/sbin",
         # Images and containers are overlays themselves, which cannot be on one.
         f"--bind={folder / 'containerd'}:/var/lib/containerd",
         *("--boot", "systemd.unit=node.target", "systemd.journald.forward_to_console=1"),

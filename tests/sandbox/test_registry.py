@@ -14,16 +14,27 @@ import urllib3
 from sandbox.errors import SandboxError
 from sandbox.ports import is_free
 from sandbox.real_node import images
+from sandbox.real_node.obstacle import obstacle
 from sandbox.real_node.registry import Registry, Server
 
 PROGRAM = b"the node program"
 REPOSITORY = "kata-containers/kata-deploy"
 
 
+def written(layout: Path, program: bytes = PROGRAM) -> Path:
+    """Return the folder of a new layout, whose images have this program and a small shell."""
+    layout.mkdir()
+    (layout / "program").write_bytes(program)
+    busybox = layout / "busybox"
+    busybox.write_text("#!/bin/sh\necho sh cat busybox\n")
+    busybox.chmod(0o755)
+    images.write_layout(layout, layout / "program", busybox)
+    return layout
+
+
 @pytest.fixture
 def layout(tmp_path: Path) -> Path:
-    images.write_layout(tmp_path / "layout", PROGRAM)
-    return tmp_path / "layout"
+    return written(tmp_path / "layout")
 
 
 @pytest.fixture
@@ -61,6 +72,15 @@ def test_an_image_is_pulled_by_its_tag(registry: str) -> None:
     assert PROGRAM in layer
 
 
+def test_links_of_the_shell_lead_to_it(layout: Path) -> None:
+    manifest = json.loads(
+        images.blob(layout, images.images_in(layout)[images.SHELL_IMAGE]).read_bytes()
+    )
+    with tarfile.open(images.blob(layout, manifest["layers"][0]["digest"])) as layer:
+        links = {entry.name: entry.linkname for entry in layer if entry.issym()}
+    assert links == {"bin/sh": "busybox", "bin/cat": "busybox"}
+
+
 @pytest.mark.parametrize(
     "path",
     [
@@ -77,7 +97,7 @@ def test_what_is_not_there_is_not_found(registry: str, path: str) -> None:
 def test_images_of_an_archive_take_the_place_of_ours(
     layout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    images.write_layout(tmp_path / "upstream", b"upstream's program")
+    written(tmp_path / "upstream", b"upstream's program")
     with tarfile.open(tmp_path / "archive.tar", "w") as archive:
         archive.add(tmp_path / "upstream", ".")
     monkeypatch.setenv("KATA_SANDBOX_CACHE", str(tmp_path / "cache"))
@@ -96,6 +116,8 @@ def test_an_archive_without_an_index_is_refused(tmp_path: Path) -> None:
         images.unpacked(tmp_path / "archive.tar")
 
 
+@pytest.mark.real_node
+@pytest.mark.skipif(bool(obstacle()), reason=obstacle())
 def test_it_runs_beside_a_cluster(tmp_path: Path) -> None:
     with Server([]) as server:
         port = server.server_port

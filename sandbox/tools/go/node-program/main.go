@@ -2,8 +2,8 @@
 // lines of 4.0.0, 4.1.0 and 4.2.0 and refuses what they do not know. Its work is visible and harmless: files in the
 // installation directory, runtime handlers that run on runc, a restart of containerd, and labels of its node.
 //
-// Its image says which version it imitates, in KATA_SANDBOX_NODE_PROGRAM. Started under the name pause, it is the
-// process of a pod's sandbox.
+// Its image says which version it imitates, in KATA_SANDBOX_NODE_PROGRAM. Started under another name, it is a small
+// program that the other images need: the pause of a pod's sandbox, and the flock that Debian's busybox lacks.
 package main
 
 import (
@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"syscall"
 )
 
@@ -30,14 +31,29 @@ var stages = map[string]stage{
 }
 
 func main() {
-	if filepath.Base(os.Args[0]) == "pause" {
-		untilTerminated()
-		return
+	work := run
+	switch filepath.Base(os.Args[0]) {
+	case "pause":
+		work = func([]string) error { untilTerminated(); return nil }
+	case "flock":
+		work = lock
 	}
-	if err := run(os.Args[1:]); err != nil {
+	if err := work(os.Args[1:]); err != nil {
 		report(err)
 		os.Exit(1)
 	}
+}
+
+// lock waits for the exclusive lock of an open file, given by its number.
+func lock(arguments []string) error {
+	if len(arguments) != 1 {
+		return fmt.Errorf("one number of an open file is wanted, not %q", arguments)
+	}
+	file, err := strconv.Atoi(arguments[0])
+	if err != nil {
+		return err
+	}
+	return syscall.Flock(file, syscall.LOCK_EX)
 }
 
 func run(arguments []string) error {
