@@ -93,7 +93,7 @@ def holdup(
     )
 
 
-def summarized(found: Mapping[str, Holdup]) -> tuple[str, ...]:
+def summarised(found: Mapping[str, Holdup]) -> tuple[str, ...]:
     """Return what holds up nodes, for the row: one short text per kind of trouble, by frequency."""
     kinds: dict[str, list[str]] = {}
     for node, held in sorted(found.items()):

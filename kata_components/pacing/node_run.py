@@ -6,7 +6,7 @@ from enum import Enum, auto
 from typing import Final
 
 from kata_components.kubernetes.backoff import Attempts
-from kata_components.pacing.holdup import Holdup, summarized
+from kata_components.pacing.holdup import Holdup, summarised
 from kata_components.pacing.progress import Failure, Progress
 from kata_components.pacing.wait import Wait
 from kata_components.planning.step import Step
@@ -198,7 +198,7 @@ class NodeRuns:
         counts, held = self.counts, self.held_up
         starting = counts.starting + sum(holdup.podless for holdup in held.values())
         late = {node: holdup for node in self._late if (holdup := self._runs[node].holdup)}
-        return replace(counts, starting=starting, holdups=summarized(held | late))
+        return replace(counts, starting=starting, holdups=summarised(held | late))
 
     @property
     def failed(self) -> list[NodeRun]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from kata_components.pacing.holdup import Holdup, summarized
+from kata_components.pacing.holdup import Holdup, summarised
 from kata_components.planning.node_jobs import JobKind, JobState, NodeJob
 
 
@@ -67,5 +67,5 @@ def progress(
         failed=states.count(JobState.FAILED),
         departed=0,
         starting=sum(holdup.podless for holdup in held.values()),
-        holdups=summarized(held),
+        holdups=summarised(held),
     )

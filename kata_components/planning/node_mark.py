@@ -52,7 +52,7 @@ class Mark:
     adopted: bool = False
     """Whether nothing was installed: the node was marked as it was found."""
     namespace: str = ""
-    """The installation's namespace, empty in the marks of older checkouts."""
+    """The installation's namespace, empty in the marks of older versions of this program."""
     schema: int = SCHEMA
 
     @property
@@ -75,7 +75,7 @@ class Mark:
 
     @property
     def is_newer(self) -> bool:
-        """Whether a newer checkout has written it, with fields and a digest unknown here."""
+        """Whether a newer version has written it, with fields and a digest unknown here."""
         return self.schema > SCHEMA
 
 

@@ -57,7 +57,7 @@ class Barrier(Enum):
     MARKED_ELSEWHERE = auto()
     """An installation with the same suffix in another namespace has marked it."""
     MARKED_NEWER = auto()
-    """A newer checkout has marked it."""
+    """A newer version of this program has marked it."""
     UNREPORTED = auto()
     """It has not reported yet what its Job is told of it."""
 

@@ -8,7 +8,7 @@ import pytest
 from kata_components.kubernetes.nodes import Taint
 from kata_components.kubernetes.objects import Metadata
 from kata_components.kubernetes.pods import Event, Pod
-from kata_components.pacing.holdup import Holdup, holdup, summarized
+from kata_components.pacing.holdup import Holdup, holdup, summarised
 from tests.planning.builders import job, node
 
 STAGES = ("host-check", "artifacts", "cri")
@@ -81,7 +81,7 @@ def test_taints_that_a_job_tolerates_evict_nothing() -> None:
 def test_the_row_has_a_short_text_for_each_kind_of_trouble_and_few_kinds() -> None:
     pull = {name: Holdup(what="stage cri cannot start", detail="x" * 1000) for name in "abc"}
     others = {str(number): Holdup(what=f"trouble {number}") for number in range(9)}
-    texts = summarized(others | pull)
+    texts = summarised(others | pull)
     assert texts[0].startswith("a and 2 more: stage cri cannot start: xxx")
     assert len(texts) == 3
     assert max(map(len, texts)) < 250
