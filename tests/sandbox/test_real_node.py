@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -18,8 +19,12 @@ from tests.sandbox.waiting import until
 
 pytestmark = [pytest.mark.real_node, pytest.mark.skipif(bool(obstacle()), reason=obstacle())]
 
+BOOTS = int(os.environ.get("KATA_REAL_NODE_BOOTS", "2"))
+
 _MINE = "kata-node"
 """What the names of a node's cgroups and link begin with; other tests may run nodes, too."""
+
+_FIREWALLS = [("nft", "--stateless", "list", "ruleset"), ("iptables", "--list-rules")]
 
 
 @pytest.fixture
@@ -46,6 +51,7 @@ def _readiness(node: Manifest) -> str | None:
 def _machine() -> dict[str, object]:
     """Return what of this machine must not change while a node lives."""
     return {
+        "firewall": [_printed(*words) for words in _FIREWALLS if shutil.which(words[0])],
         "sysctls": dict(_sysctls()),
         "mounts": _lines("/proc/self/mounts"),
         "modules": set(Path("/sys/module").iterdir()),
@@ -53,6 +59,10 @@ def _machine() -> dict[str, object]:
         "links": {name for _, name in socket.if_nameindex() if not name.startswith(_MINE)},
         "hostname": socket.gethostname(),
     }
+
+
+def _printed(*command: str) -> str:
+    return subprocess.check_output(command, text=True)
 
 
 def _lines(file: str) -> list[str]:
@@ -76,8 +86,7 @@ def _traces(cluster: Cluster, name: str) -> Callable[[], list[str]]:
     cgroup = json.loads((cluster.control_plane.real_nodes / name / "machine.json").read_bytes())
     with cluster.connect() as kube:
         address = _node(kube, name)["status"]["addresses"][0]["address"]
-    route = subprocess.check_output(["ip", "route", "get", address], text=True)
-    link = route.split()[2]
+    link = _printed("ip", "route", "get", address).split()[2]
 
     def found() -> list[str]:
         links = [name for _, name in socket.if_nameindex() if name == link]
@@ -146,6 +155,21 @@ def test_a_real_node_behaves_as_it_shall(cluster: Cluster, kube: Kube) -> None:
     assert _readiness(_node(kube, "real-1")) == "True"
     with pytest.raises(SandboxError, match="no such switch: distribution"):
         cluster.behave("real-1", distribution="k3s")
+
+
+def test_real_nodes_come_and_go_in_a_row(cluster: Cluster) -> None:
+    before = _machine()
+    for _ in range(BOOTS):
+        _comes_and_goes(cluster)
+    assert _machine() == before
+
+
+def _comes_and_goes(cluster: Cluster) -> None:
+    cluster.add_real_nodes(1)
+    traces = _traces(cluster, "real-1")
+    assert traces()
+    cluster.remove_nodes(["real-1"])
+    until(lambda: traces() == [])
 
 
 def test_nothing_is_left_when_everything_was_killed(cluster: Cluster) -> None:
