@@ -39,6 +39,7 @@ class Machine:
     """What a machine consists of, beside its disks."""
 
     name: str
+    """The name of its node."""
     cgroup: str
     """The name of its cgroups."""
     number: int
