@@ -70,14 +70,14 @@ def in_code(text: str) -> list[str]:
 
 
 def commands(text: str, program: str) -> list[list[str]]:
-    """Return the commands of a program in all code, as their words, without comments."""
+    """Return the commands of a program in all code, as their words, without comments and pipes."""
     prose = _FENCE.sub("", text)
     code = [re.findall(r"`([^`]+)`", part) for part in (prose, *blocks(text))]
     spans = [" ".join(span.split()) for found in code for span in found]
     lines = [line.strip() for line in re.findall(r"^ {4}(\S.*)$", prose, re.MULTILINE)]
     lines += [line for block in blocks(text, "bash") for line in block.splitlines()]
     typed = [line for line in spans + lines if line.startswith(f"{program} ")]
-    return [shlex.split(line, comments=True) for line in typed]
+    return [shlex.split(line.partition(" | ")[0], comments=True) for line in typed]
 
 
 def links(text: str) -> Iterator[str]:
