@@ -87,7 +87,7 @@ def images_in(layout: Path) -> dict[str, str]:
     return {
         entry["annotations"][name]: entry["digest"]
         for entry in index["manifests"]
-        for name in reversed(_NAMES)
+        for name in _NAMES
         if name in entry.get("annotations", {})
     }
 
